@@ -1,0 +1,54 @@
+"""How efficient masked diffusion language models can be, by exact computation and simulation."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "HMM": "mdmtheory.languages.hmm",
+    "NGram": "mdmtheory.languages.ngram",
+    "EqualPairs": "mdmtheory.languages.paired",
+    "Copy": "mdmtheory.languages.paired",
+    "Permutation": "mdmtheory.languages.permutation",
+    "Parity": "mdmtheory.languages.parity",
+    "Repetition": "mdmtheory.languages.repetition",
+    "as_language": "mdmtheory.languages.presets",
+    "load_language": "mdmtheory.languages.files",
+    "Schedule": "mdmtheory.schedules",
+    "Oracle": "mdmtheory.denoisers.oracle",
+    "Perturbed": "mdmtheory.denoisers.perturbed",
+    "Window": "mdmtheory.denoisers.window",
+    "MaskedDiffusion": "mdmtheory.models.masked",
+    "Autoregressive": "mdmtheory.models.autoregressive",
+    "Estimate": "mdmtheory.core.estimate",
+    "Spec": "mdmtheory.core.spec",
+    "ter": "mdmtheory.metrics.ter",
+    "ter_ratio": "mdmtheory.metrics.ter",
+    "ser": "mdmtheory.metrics.ser",
+    "cells": "mdmtheory.sweeps.cells",
+    "collect": "mdmtheory.sweeps.collect",
+    "read": "mdmtheory.sweeps.results",
+    "merge": "mdmtheory.sweeps.store",
+}
+_MODULES = ("exact", "plans", "schedules")
+
+__all__ = [*_HOMES, *_MODULES, "__version__"]  # noqa: PLE0604  # names, all of them strings
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562)."""
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"mdmtheory.{name}")
+    else:
+        raise AttributeError(f"module 'mdmtheory' has no attribute {name!r}; see dir(mdmtheory)")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,97 @@
+"""Confidence intervals for what is counted and what is averaged.
+
+scipy is imported where it is needed: importing mdmtheory.core must cost little.
+"""
+
+from __future__ import annotations
+
+import math
+
+
+def clopper_pearson(errors: int, count: int, level: float) -> tuple[float, float]:
+    """The exact interval of Clopper and Pearson (1934) for a probability, `errors` seen in `count` trials.
+
+    Valid when `count` was fixed beforehand, or when counting stopped at the `errors`-th error, checked after every
+    trial, or at a cap. Not when it stopped on the interval itself or in batches: use `anytime_binomial` there.
+
+    >>> [round(end, 6) for end in clopper_pearson(0, 10, 0.95)]
+    [0.0, 0.308497]
+    """
+    from scipy.special import betainccinv, betaincinv
+
+    _check_counts(errors, count, level)
+    tail = (1 - level) / 2
+    low = 0.0 if errors == 0 else float(betaincinv(errors, count - errors + 1, tail))
+    high = 1.0 if errors == count else float(betainccinv(errors + 1, count - errors, tail))
+    return low, high
+
+
+def anytime_binomial(errors: int, count: int, level: float) -> tuple[float, float]:
+    """An interval for a probability that stays valid however the experiment was stopped.
+
+    All p for which the Beta(1/2, 1/2) mixture of likelihoods is at most 1/(1 - level) times the likelihood of p: the
+    ratio is a martingale under the true p, so by Ville's inequality it ever exceeds that bound with probability
+    at most 1 - level (theory.md, section 10). `count` 0 gives (0, 1).
+
+    >>> [round(end, 6) for end in anytime_binomial(0, 10, 0.95)]
+    [0.0, 0.376987]
+    """
+    _check_counts(errors, count, level)
+    # The mirror image: 1 - high is the lower end for the probability of no error.
+    return math.exp(_log_lower_end(errors, count, level)), -math.expm1(_log_lower_end(count - errors, count, level))
+
+
+def normal_mean(count: int, total: float, squares: float, level: float) -> tuple[float, float, float]:
+    """Mean and normal interval (mean, low, high) from the sum and the sum of squares of `count` values.
+
+    An infinite sum gives an infinite mean and no doubt about it: a variable seen to be infinite has no other mean.
+    """
+    from scipy.special import ndtri
+
+    _check_level(level)
+    if count < 2:
+        raise ValueError(f"an interval for a mean was asked of {count} value(s); draw 2 or more")
+    if math.isnan(total) or not squares >= 0:
+        raise ValueError(f"the sum is {total} and the sum of squares {squares}; pass sums over real numbers")
+    mean = total / count
+    if math.isinf(mean) or math.isinf(squares):
+        return mean, mean, mean
+    # Rounding may leave a variance of zero slightly below it.
+    variance = max(squares - total * mean, 0.0) / (count - 1)
+    half = float(ndtri((1 + level) / 2)) * math.sqrt(variance / count)
+    return mean, mean - half, mean + half
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}; pass a number above 0 and below 1, such as 0.95")
+
+
+def _check_counts(errors: int, count: int, level: float) -> None:
+    _check_level(level)
+    if not 0 <= errors <= count:
+        raise ValueError(f"{errors} errors were given for {count} trials; pass 0 <= errors <= count")
+
+
+def _log_lower_end(errors: int, count: int, level: float) -> float:
+    """Logarithm of the lower end of the anytime interval, -inf where that is 0; in log p nothing underflows."""
+    from scipy.optimize import brentq
+    from scipy.special import betaln
+
+    if errors == 0:
+        return -math.inf
+    rest = count - errors
+    bound = float(betaln(errors + 0.5, rest + 0.5) - betaln(0.5, 0.5)) + math.log1p(-level)
+    # errors * log p exceeds the log-likelihood, so it reaches the bound first.
+    first = bound / errors
+    if rest == 0:
+        return first
+    last = math.log(errors / count)
+    return float(brentq(_excess, first, last, args=(errors, rest, bound), xtol=1e-300, rtol=1e-15))
+
+
+def _excess(log_p: float, errors: int, rest: int, bound: float) -> float:
+    """By how much the log-likelihood of p exceeds the bound; increasing up to p = errors / (errors + rest)."""
+    # log(1 - p) without cancellation on either side.
+    log_rest = math.log(-math.expm1(log_p)) if log_p > -0.5 else math.log1p(-math.exp(log_p))
+    return errors * log_p + rest * log_rest - bound

@@ -1,0 +1,141 @@
+"""Names with options, `name:key=value,...`, and the registries that turn them into objects."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import entry_points
+from typing import Any
+
+Value = int | float | bool | str
+_NAME = re.compile(r"[A-Za-z][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A registered name and its options; `str` writes it as it is typed.
+
+    >>> Spec.parse("hmm:states=16,sticky=0.99")
+    Spec(name='hmm', options=(('states', 16), ('sticky', 0.99)))
+    >>> str(Spec.parse("ancestral"))
+    'ancestral'
+    """
+
+    name: str
+    options: tuple[tuple[str, Value], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Spec:
+        """Read `name[:key=value,...]`; ValueError says which piece is malformed."""
+        name, separator, rest = text.strip().partition(":")
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{text!r} does not start with a name; write name or name:key=value,key=value")
+        options: dict[str, Value] = {}
+        for piece in rest.split(",") if separator else []:
+            key, equals, value = piece.partition("=")
+            key = key.strip()
+            if not equals or not key or not value.strip():
+                raise ValueError(f"{piece!r} in {text!r} is not key=value; write {name}:key=value,key=value")
+            if key in options:
+                raise ValueError(f"{key!r} appears twice in {text!r}; keep one")
+            options[key] = parse_value(value.strip())
+        return cls(name, tuple(options.items()))
+
+    @classmethod
+    def of(cls, name: str, **options: Value) -> Spec:
+        """A spec written in Python.
+
+        >>> str(Spec.of("perturbed", epsilon=0.01))
+        'perturbed:epsilon=0.01'
+        """
+        return cls(name, tuple(options.items()))
+
+    def __str__(self) -> str:
+        if not self.options:
+            return self.name
+        return self.name + ":" + ",".join(f"{key}={_format(value)}" for key, value in self.options)
+
+
+def parse_value(text: str) -> Value:
+    """An int, a float, true or false, else the text itself."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for convert in (int, float):
+        try:
+            return convert(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _format(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class Registry:
+    """Names that users type, each with the function that builds what it stands for.
+
+    A builder is given as "module:function" and imported when first used, so listing names costs nothing. Installed
+    packages add theirs under the entry-point group `mdmtheory.<kind>s`.
+    """
+
+    def __init__(self, kind: str, builders: Mapping[str, str], aliases: Mapping[str, str] | None = None) -> None:
+        self.kind = kind
+        self._builders = dict(builders)
+        self._aliases = dict(aliases or {})
+
+    def __contains__(self, name: str) -> bool:
+        return self._resolve(name) in self._builders or name in self._installed()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._builders, *self._installed()])
+
+    def builder(self, name: str) -> Callable[..., Any]:
+        """The function behind a name; ValueError lists the known names."""
+        name = self._resolve(name)
+        if name in self._builders:
+            module, _, attribute = self._builders[name].partition(":")
+            target = importlib.import_module(module)
+            for part in attribute.split("."):
+                target = getattr(target, part)
+            return target  # type: ignore[return-value]  # a module attribute; checked when called
+        if name in self._installed():
+            return self._installed()[name].load()  # type: ignore[no-any-return]  # entry points are untyped
+        known = sorted(self)
+        near = get_close_matches(name, known, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(f"unknown {self.kind} {name!r}{hint}; known: {', '.join(known)}")
+
+    def build(self, spec: Spec | str, *arguments: Any) -> Any:
+        """Call the builder with the spec's options; ValueError names an unknown or missing option."""
+        if isinstance(spec, str):
+            spec = Spec.parse(spec)
+        builder = self.builder(spec.name)
+        options = dict(spec.options)
+        known = self.options(spec.name)
+        for key in options:
+            if key not in known:
+                offered = f"known: {', '.join(known)}" if known else "it takes none"
+                raise ValueError(f"{self.kind} {spec.name!r} has no option {key!r}; {offered}")
+        for key, parameter in known.items():
+            if parameter.default is inspect.Parameter.empty and key not in options:
+                raise ValueError(f"{self.kind} {spec.name!r} needs {key}=...; write {spec.name}:{key}=value")
+        try:
+            return builder(*arguments, **options)
+        except TypeError as error:
+            raise ValueError(f"{self.kind} {spec}: {error}") from error
+
+    def options(self, name: str) -> dict[str, inspect.Parameter]:
+        """The keyword-only parameters of a builder: what may stand after the colon."""
+        parameters = inspect.signature(self.builder(name)).parameters
+        return {key: each for key, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
+
+    def _resolve(self, name: str) -> str:
+        return self._aliases.get(name, name)
+
+    def _installed(self) -> dict[str, Any]:
+        return {point.name: point for point in entry_points(group=f"mdmtheory.{self.kind}s")}
