@@ -1,0 +1,125 @@
+"""Running reveal plans against the exact posterior of a bigram: two neighbours decide everything.
+
+The marginal at distances a and b from the nearest revealed tokens is proportional to P^a[left, v] P^b[v, right].
+States are tokens here; places are positions counted from 1 with the ends at 0 and L + 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mdmtheory.kernels.compiling import kernel, part
+from mdmtheory.kernels.marginals import draw, perturb
+from mdmtheory.kernels.random import next_uniform
+from mdmtheory.kernels.reveals import link_all, relink, sort_by_step, unlink_plan
+
+
+@kernel
+def run_bigram_plans(bigram, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible):  # type: ignore[no-untyped-def]
+    """As `run_chain_plans`, with `bigram` the named tuple BigramTables; there is nothing to recompute. O(V) a token."""
+    length = plan.shape[1]
+    order, buckets = np.empty(length, dtype=np.int64), np.empty(plan.max() + 1, dtype=np.int64)
+    before, after = np.empty(length + 2, dtype=np.int64), np.empty(length + 2, dtype=np.int64)
+    right, weights = np.empty(length + 2, dtype=np.int64), np.empty(bigram.powers.shape[1])
+    for row in range(len(plan)):
+        impossible[row] = _run_row(
+            bigram,
+            plan[row],
+            tokens[row],
+            states[row],
+            drawing,
+            epsilon,
+            log_probs[row],
+            calls[row : row + 1],
+            order,
+            buckets,
+            before,
+            after,
+            right,
+            weights,
+        )
+
+
+@part
+def _run_row(bigram, steps, token, state, drawing, epsilon, log_prob, calls, order, buckets, before, after, right, weights):  # type: ignore[no-untyped-def]
+    """One row of `run_bigram_plans`; returns whether a context was impossible."""
+    length = len(steps)
+    vocab_size = len(weights)
+    settled = len(bigram.powers)
+    heads = len(bigram.heads)
+    sort_by_step(steps, order, buckets)
+    link_all(before, after)
+    unlink_plan(steps, order, before, after)
+    impossible = False
+    start = 0
+    while start < length:
+        step = steps[order[start]]
+        stop = start + 1
+        while stop < length and steps[order[stop]] == step:
+            stop += 1
+        calls[0] += 1
+        for m in range(stop - 1, start - 1, -1):
+            place = order[m] + 1
+            beside = after[place]
+            right[place] = right[beside] if beside <= length and steps[beside - 1] == step else beside
+        total = 0.0
+        for m in range(start, stop):
+            position = order[m]
+            place = position + 1
+            left, beside = before[place], right[place]
+            if left == 0:
+                ahead = bigram.heads[min(position, heads - 1)]
+            else:
+                # The last power stands for all that follow: its rows agree.
+                ahead = bigram.powers[min(place - left, settled) - 1, token[left - 1]]
+            total = 0.0
+            if beside > length:
+                for v in range(vocab_size):
+                    weights[v] = ahead[v]
+                    total += weights[v]
+            else:
+                behind = bigram.back_powers[min(beside - place, settled) - 1, token[beside - 1]]
+                for v in range(vocab_size):
+                    weights[v] = ahead[v] * behind[v]
+                    total += weights[v]
+            if total <= 0.0:
+                break
+            if epsilon > 0.0:
+                perturb(weights, total, epsilon)
+                total = 0.0
+                for v in range(vocab_size):
+                    total += weights[v]
+            if drawing:
+                token[position] = draw(weights, total, next_uniform(state))
+            log_prob[position] = np.log(weights[token[position]] / total)
+        if total <= 0.0:
+            impossible = True
+            break
+        for m in range(stop - 1, start - 1, -1):
+            relink(order[m] + 1, before, after)
+        if stop == length:
+            break
+        fits = True
+        for m in range(start, stop):
+            place = order[m] + 1
+            fits = fits and _joined(bigram, token, before[place], place) and _joined(bigram, token, place, after[place])
+        if not fits:
+            calls[0] += 1
+            impossible = True
+            break
+        start = stop
+    if impossible and not drawing:
+        for m in range(length):
+            if steps[order[m]] > steps[order[start]]:
+                log_prob[order[m]] = -np.inf
+    return impossible
+
+
+@part
+def _joined(bigram, token, left, right):  # type: ignore[no-untyped-def]
+    """Whether the tokens at two neighbouring revealed places can stand at their distance."""
+    if right > len(token):
+        return True
+    if left == 0:
+        return bigram.heads[min(right - 1, len(bigram.heads) - 1), token[right - 1]] > 0.0
+    return bigram.powers[min(right - left, len(bigram.powers)) - 1, token[left - 1], token[right - 1]] > 0.0

@@ -1,0 +1,258 @@
+"""Messages of a chain with finitely many hidden states: filter, smoother and support.
+
+A chain is `initial` (S,), `transition` (S, S) and the evidence `likelihood` (V + 1, S) of each token; its last row,
+the mask, is all ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mdmtheory.kernels.compiling import kernel, part
+
+
+@part
+def combine_rows(weights, matrix, first, last, out, start, stop):  # type: ignore[no-untyped-def]
+    """out[start:stop] = sum over s in first..last-1 of weights[s] * matrix[s, start:stop].
+
+    Four rows at a time, so the result is loaded and stored once for four of them; rows that weigh nothing cost nothing.
+    Slices from 0 spare the inner loop the test for negative indices, which would keep it from being vectorised.
+    """
+    result = out[start:stop]
+    width = len(result)
+    for j in range(width):
+        result[j] = 0.0
+    s = first
+    while s + 4 <= last:
+        a, b, c, d = weights[s], weights[s + 1], weights[s + 2], weights[s + 3]
+        if a != 0.0 or b != 0.0 or c != 0.0 or d != 0.0:
+            row_a, row_b = matrix[s, start:stop], matrix[s + 1, start:stop]
+            row_c, row_d = matrix[s + 2, start:stop], matrix[s + 3, start:stop]
+            for j in range(width):
+                result[j] += (a * row_a[j] + b * row_b[j]) + (c * row_c[j] + d * row_d[j])
+        s += 4
+    while s < last:
+        a = weights[s]
+        if a != 0.0:
+            row_a = matrix[s, start:stop]
+            for j in range(width):
+                result[j] += a * row_a[j]
+        s += 1
+
+
+@part
+def normalise(message):  # type: ignore[no-untyped-def]
+    """Scale `message` to sum 1 and return the sum it had; a message of zeros is left alone."""
+    width = len(message)
+    # Eight partial sums: one running sum would wait for every addition in turn.
+    a = b = c = d = e = f = g = h = 0.0
+    j = 0
+    while j + 8 <= width:
+        piece = message[j : j + 8]
+        a += piece[0]
+        b += piece[1]
+        c += piece[2]
+        d += piece[3]
+        e += piece[4]
+        f += piece[5]
+        g += piece[6]
+        h += piece[7]
+        j += 8
+    while j < width:
+        a += message[j]
+        j += 1
+    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    if total > 0.0:
+        scale = 1.0 / total
+        for k in range(width):
+            message[k] *= scale
+    return total
+
+
+@kernel
+def filter_log_probs(initial, transition, likelihood, tokens, out):  # type: ignore[no-untyped-def]
+    """log q(x) in nats of each row of `tokens` (count, length), by the scaled forward filter; -inf where impossible."""
+    message, moved = np.empty(len(initial)), np.empty(len(initial))
+    for row in range(len(tokens)):
+        out[row] = _filter_row(initial, transition, likelihood, tokens[row], message, moved)
+
+
+@part
+def _filter_row(initial, transition, likelihood, token, message, moved):  # type: ignore[no-untyped-def]
+    size = len(initial)
+    for s in range(size):
+        moved[s] = initial[s]
+    logs = 0.0
+    product = 1.0
+    for i in range(len(token)):
+        evidence = likelihood[token[i]]
+        for s in range(size):
+            message[s] = moved[s] * evidence[s]
+        # One logarithm for many factors, taken while their product is far from underflow.
+        total = normalise(message)
+        if total <= 0.0:
+            return -np.inf
+        product *= total
+        if product < 1e-200:
+            logs += np.log(product)
+            product = 1.0
+        if i + 1 < len(token):
+            combine_rows(message, transition, 0, size, moved, 0, size)
+    return logs + np.log(product)
+
+
+@kernel
+def smooth(initial, transition, transposed, likelihood, emission, tokens, out):  # type: ignore[no-untyped-def]
+    """Weights of every token at every position given the other positions' tokens: `out` (count, length, V), unnormalised.
+
+    `tokens` (count, length) may hold the mask. `emission` (S, V) is the law of a token, `likelihood` the evidence that a
+    revealed token gives; they differ when tokens are distrusted. The evidence of position i is left out of row i.
+    """
+    size = len(initial)
+    predicted, message, behind = np.empty((tokens.shape[1], size)), np.empty(size), np.empty(size)
+    for row in range(len(tokens)):
+        _smooth_row(initial, transition, transposed, likelihood, emission, tokens[row], predicted, message, behind, out[row])
+
+
+@part
+def _smooth_row(initial, transition, transposed, likelihood, emission, token, predicted, message, behind, out):  # type: ignore[no-untyped-def]
+    length, size = predicted.shape
+    for s in range(size):
+        predicted[0, s] = initial[s]
+        behind[s] = 1.0
+    for i in range(1, length):
+        evidence = likelihood[token[i - 1]]
+        for s in range(size):
+            message[s] = predicted[i - 1, s] * evidence[s]
+        normalise(message)
+        combine_rows(message, transition, 0, size, predicted[i], 0, size)
+    for i in range(length - 1, -1, -1):
+        weigh_tokens(predicted[i], behind, emission, out[i])
+        if i > 0:
+            evidence = likelihood[token[i]]
+            for s in range(size):
+                message[s] = behind[s] * evidence[s]
+            normalise(message)
+            combine_rows(message, transposed, 0, size, behind, 0, size)
+
+
+@part
+def weigh_tokens(forward, backward, emission, weights):  # type: ignore[no-untyped-def]
+    """weights[v] = sum over states s of forward[s] * backward[s] * emission[s, v]."""
+    vocab_size = emission.shape[1]
+    for v in range(vocab_size):
+        weights[v] = 0.0
+    for s in range(len(forward)):
+        mass = forward[s] * backward[s]
+        if mass != 0.0:
+            row = emission[s]
+            for v in range(vocab_size):
+                weights[v] += mass * row[v]
+
+
+@kernel
+def window_weights(heads, transition, transposed, likelihood, emission, tokens, rows, positions, width, out):  # type: ignore[no-untyped-def]
+    """Weights of every token at each (row, position), `out` (n, V), given the tokens within `width` of the position.
+
+    `heads` (length, S) is the law of the state at each position when nothing is revealed.
+    """
+    size = len(transition)
+    ahead, behind, message = np.empty(size), np.empty(size), np.empty(size)
+    for k in range(len(rows)):
+        _weigh_window(
+            heads, transition, transposed, likelihood, emission, tokens[rows[k]], positions[k], width, ahead, behind, message, out[k]
+        )
+
+
+@part
+def _weigh_window(heads, transition, transposed, likelihood, emission, token, position, width, ahead, behind, message, out):  # type: ignore[no-untyped-def]
+    size = len(ahead)
+    first, last = max(0, position - width), min(len(token) - 1, position + width)
+    for s in range(size):
+        ahead[s] = heads[first, s]
+        behind[s] = 1.0
+    for i in range(first, position):
+        for s in range(size):
+            message[s] = ahead[s] * likelihood[token[i], s]
+        normalise(message)
+        combine_rows(message, transition, 0, size, ahead, 0, size)
+    for i in range(last, position, -1):
+        for s in range(size):
+            message[s] = behind[s] * likelihood[token[i], s]
+        normalise(message)
+        combine_rows(message, transposed, 0, size, behind, 0, size)
+    weigh_tokens(ahead, behind, emission, out)
+
+
+@kernel
+def possible_rows(start, successors, emitters, tokens, out):  # type: ignore[no-untyped-def]
+    """Whether some path of states fits each row of `tokens`; sets of states as 64-bit words, no probabilities.
+
+    `start` (W,), `successors` (S, W) and `emitters` (V + 1, W) are bit sets; the mask's emitters are all states.
+    """
+    count, length = tokens.shape
+    words = len(start)
+    alive = np.empty(words, dtype=np.uint64)
+    reached = np.empty(words, dtype=np.uint64)
+    one = np.uint64(1)
+    for row in range(count):
+        reached[:] = start
+        for i in range(length):
+            anything = np.uint64(0)
+            for w in range(words):
+                alive[w] = reached[w] & emitters[tokens[row, i], w]
+                anything |= alive[w]
+                reached[w] = 0
+            if anything == 0:
+                break
+            for w in range(words):
+                bits = alive[w]
+                s = w * 64
+                while bits != 0:
+                    if bits & one:
+                        for k in range(words):
+                            reached[k] |= successors[s, k]
+                    bits >>= one
+                    s += 1
+        out[row] = anything != 0
+
+
+@kernel
+def head_laws(initial, transition, out):  # type: ignore[no-untyped-def]
+    """out[i] = initial * transition^i, the law of the state at position i when nothing is revealed."""
+    out[0] = initial
+    for i in range(1, out.shape[0]):
+        combine_rows(out[i - 1], transition, 0, len(initial), out[i], 0, len(initial))
+        normalise(out[i])
+
+
+@kernel
+def power_table(base, out):  # type: ignore[no-untyped-def]
+    """out[k] = base^(k+1) for a stochastic matrix; returns k + 1 at the first whose rows all agree, else 0.
+
+    Rows that agree to 1e-14 relative are the stationary law to rounding, and further powers would not differ.
+    """
+    size = base.shape[0]
+    out[0] = base
+    for k in range(out.shape[0]):
+        for s in range(size):
+            if k > 0:
+                # T * T^k keeps each row an average of rows of T^k, so rounding cannot drive the rows apart.
+                combine_rows(base[s], out[k - 1], 0, size, out[k, s], 0, size)
+            normalise(out[k, s])
+        if rows_agree(out[k]):
+            return k + 1
+    return 0
+
+
+@part
+def rows_agree(matrix):  # type: ignore[no-untyped-def]
+    """Whether all rows are equal within 1e-14 relative, zeros exactly."""
+    for j in range(matrix.shape[1]):
+        low = high = matrix[0, j]
+        for s in range(1, matrix.shape[0]):
+            low = min(low, matrix[s, j])
+            high = max(high, matrix[s, j])
+        if high - low > 1e-14 * low:
+            return False
+    return True

@@ -1,0 +1,293 @@
+"""Running reveal plans against the exact posterior of a chain, repairing only the messages that changed.
+
+Places are positions counted from 1; 0 and L + 1 are the ends. At every revealed place r the forward message is the law of
+the hidden state given the revealed tokens up to and including r, the backward message the likelihood of the revealed
+tokens from r on; both over the states that can emit r's token, scaled to sum 1. Between revealed places stand powers
+of the transition matrix. theory.md, section 4 (ours).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mdmtheory.kernels.chain import combine_rows, normalise, weigh_tokens
+from mdmtheory.kernels.compiling import kernel, part
+from mdmtheory.kernels.marginals import draw, perturb
+from mdmtheory.kernels.random import next_uniform
+from mdmtheory.kernels.reveals import link_all, relink, sort_by_step, unlink_plan
+
+
+class ChainScratch(NamedTuple):
+    """What one thread works in; see `run_chain_plans`."""
+
+    order: Any
+    buckets: Any
+    before: Any
+    after: Any
+    right: Any
+    forward: Any
+    backward: Any
+    new: Any
+    spare: Any
+    weights: Any
+
+
+@part
+def copy_into(source, out, start, stop):  # type: ignore[no-untyped-def]
+    """out[start:stop] = source[start:stop], without numba's temporary copy."""
+    for s in range(start, stop):
+        out[s] = source[s]
+
+
+@part
+def fill(out, value, start, stop):  # type: ignore[no-untyped-def]
+    """out[start:stop] = value."""
+    for s in range(start, stop):
+        out[s] = value
+
+
+@part
+def hop(message, first, last, distance, powers, giants, spare, out, start, stop):  # type: ignore[no-untyped-def]
+    """out[start:stop] = message[first:last] times the matrix to the power `distance`.
+
+    powers[k] is its power k + 1; giants[k] its power small * (k + 1), small = len(powers), for distances beyond.
+    """
+    small = len(powers)
+    if distance <= small:
+        combine_rows(message, powers[distance - 1], first, last, out, start, stop)
+        return
+    far = distance // small
+    near = distance - far * small
+    if near == 0:
+        combine_rows(message, giants[far - 1], first, last, out, start, stop)
+    else:
+        size = len(spare)
+        combine_rows(message, giants[far - 1], first, last, spare, 0, size)
+        combine_rows(spare, powers[near - 1], 0, size, out, start, stop)
+
+
+@part
+def hop_forward(message, first, last, distance, chain, spare, out, start, stop):  # type: ignore[no-untyped-def]
+    """Predict out[start:stop] at `distance` from a forward message (sum 1) on states first..last-1."""
+    if distance >= chain.settled:
+        copy_into(chain.limit, out, start, stop)
+    else:
+        hop(message, first, last, distance, chain.powers, chain.giants, spare, out, start, stop)
+
+
+@part
+def hop_backward(message, first, last, distance, chain, spare, out, start, stop):  # type: ignore[no-untyped-def]
+    """The likelihood out[start:stop] at `distance` before a backward message on states first..last-1."""
+    if distance >= chain.settled:
+        total = 0.0
+        for s in range(first, last):
+            total += message[s] * chain.limit[s]
+        fill(out, total, start, stop)
+    else:
+        hop(message, first, last, distance, chain.back_powers, chain.back_giants, spare, out, start, stop)
+
+
+@part
+def condition(message, evidence, start, stop):  # type: ignore[no-untyped-def]
+    """Multiply message[start:stop] by the evidence and scale it to sum 1; returns the sum it had."""
+    for s in range(start, stop):
+        message[s] *= evidence[s]
+    return normalise(message[start:stop])
+
+
+@part
+def same_message(new, old, start, stop):  # type: ignore[no-untyped-def]
+    """Equal within 1e-15 of every entry, so that no state's probability, however small, is taken for unchanged."""
+    for s in range(start, stop):
+        if abs(new[s] - old[s]) > 1e-15 * old[s]:
+            return False
+    return True
+
+
+@kernel
+def run_chain_plans(chain, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible):  # type: ignore[no-untyped-def]
+    """Run each row of `plan` (count, length): draw `tokens` from streams `states`, or score the given ones.
+
+    `chain` is the named tuple ChainTables. Fills `log_probs` (count, length) in nats, `calls` and `impossible` (count,).
+    `recompute` renews every message at every step that reveals, with the same result; `epsilon` > 0 mixes every
+    marginal with the uniform law (kernels/marginals.py). O(S^2) a message; a chain that forgets needs few a token.
+    """
+    length = plan.shape[1]
+    size, vocab_size = chain.emission.shape
+    scratch = ChainScratch(
+        np.empty(length, dtype=np.int64),
+        np.empty(plan.max() + 1, dtype=np.int64),
+        np.empty(length + 2, dtype=np.int64),
+        np.empty(length + 2, dtype=np.int64),
+        np.empty(length + 2, dtype=np.int64),
+        np.empty((length + 2, size)),
+        np.empty((length + 2, size)),
+        np.empty(size),
+        np.empty(size),
+        np.empty(vocab_size),
+    )
+    for row in range(len(plan)):
+        impossible[row] = _run_row(
+            chain, scratch, plan[row], tokens[row], states[row], drawing, recompute, epsilon, log_probs[row], calls[row : row + 1]
+        )
+
+
+@part
+def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, log_prob, calls):  # type: ignore[no-untyped-def]
+    """One row of `run_chain_plans`; returns whether a context was impossible."""
+    order, before, after, right = scratch.order, scratch.before, scratch.after, scratch.right
+    forward, backward, new, spare, weights = scratch.forward, scratch.backward, scratch.new, scratch.spare, scratch.weights
+    length = len(steps)
+    size, vocab_size = chain.emission.shape
+    heads = len(chain.heads)
+    low, high = chain.low, chain.high
+    sort_by_step(steps, order, scratch.buckets)
+    link_all(before, after)
+    unlink_plan(steps, order, before, after)
+    impossible = False
+    start = 0
+    while start < length:
+        step = steps[order[start]]
+        stop = start + 1
+        while stop < length and steps[order[stop]] == step:
+            stop += 1
+        calls[0] += 1
+        for m in range(stop - 1, start - 1, -1):
+            place = order[m] + 1
+            beside = after[place]
+            right[place] = right[beside] if beside <= length and steps[beside - 1] == step else beside
+        total = 0.0
+        for m in range(start, stop):
+            position = order[m]
+            place = position + 1
+            left = before[place]
+            if left == 0:
+                copy_into(chain.heads[min(position, heads - 1)], forward[place], 0, size)
+            else:
+                t = token[left - 1]
+                hop_forward(forward[left], low[t], high[t], place - left, chain, spare, forward[place], 0, size)
+            if right[place] > length:
+                fill(backward[place], 1.0, 0, size)
+            else:
+                t = token[right[place] - 1]
+                hop_backward(
+                    backward[right[place]], low[t], high[t], right[place] - place, chain, spare, backward[place], 0, size
+                )
+            weigh_tokens(forward[place], backward[place], chain.emission, weights)
+            total = 0.0
+            for v in range(vocab_size):
+                total += weights[v]
+            if total <= 0.0:
+                break
+            if epsilon > 0.0:
+                perturb(weights, total, epsilon)
+                total = 0.0
+                for v in range(vocab_size):
+                    total += weights[v]
+            if drawing:
+                token[position] = draw(weights, total, next_uniform(state))
+            log_prob[position] = np.log(weights[token[position]] / total)
+        if total <= 0.0:
+            impossible = True
+            break
+        for m in range(stop - 1, start - 1, -1):
+            relink(order[m] + 1, before, after)
+        if stop == length:
+            break
+        fits = _renew_forward(chain, token, steps, step, order, start, stop, before, after, forward, new, spare, recompute)
+        _renew_backward(chain, token, steps, step, order, start, stop, before, after, backward, new, spare, recompute)
+        if not fits:
+            calls[0] += 1
+            impossible = True
+            break
+        start = stop
+    if impossible and not drawing:
+        for m in range(length):
+            if steps[order[m]] > steps[order[start]]:
+                log_prob[order[m]] = -np.inf
+    return impossible
+
+
+@part
+def _renew_forward(chain, token, steps, step, order, start, stop, before, after, forward, new, spare, recompute):  # type: ignore[no-untyped-def]
+    """Bring the forward messages up to date after places order[start:stop] + 1 were revealed; False if impossible.
+
+    A new place holds its predicted message. Sweeps rightwards from each new place and stops at an old message that
+    comes out as it was: everything beyond it depends on the left through that message alone.
+    """
+    length = len(token)
+    reached = 0
+    for m in range(start, stop):
+        place = order[m] + 1
+        if recompute:
+            if m > start:
+                break
+            place = after[0]
+        elif place <= reached:
+            continue
+        if not recompute or steps[place - 1] == step:
+            # Nothing left of it changed since its message was predicted, else the sweep had come past it.
+            t = token[place - 1]
+            if condition(forward[place], chain.likelihood[t], chain.low[t], chain.high[t]) <= 0.0:
+                return False
+            reached = place
+            place = after[place]
+        while place <= length:
+            left = before[place]
+            t, source = token[place - 1], token[left - 1]
+            low, high = chain.low[t], chain.high[t]
+            fresh = steps[place - 1] == step
+            if left == 0:
+                copy_into(chain.heads[min(place - 1, len(chain.heads) - 1)], new, low, high)
+            else:
+                if not (fresh or recompute) and place - left >= chain.settled:
+                    break
+                hop_forward(forward[left], chain.low[source], chain.high[source], place - left, chain, spare, new, low, high)
+            if condition(new, chain.likelihood[t], low, high) <= 0.0:
+                return False
+            if not (fresh or recompute) and same_message(new, forward[place], low, high):
+                break
+            copy_into(new, forward[place], low, high)
+            reached = place
+            place = after[place]
+    return True
+
+
+@part
+def _renew_backward(chain, token, steps, step, order, start, stop, before, after, backward, new, spare, recompute):  # type: ignore[no-untyped-def]
+    """The mirror of `_renew_forward`, sweeping leftwards. An impossible context was already found going forward."""
+    length = len(token)
+    reached = length + 1
+    for m in range(stop - 1, start - 1, -1):
+        place = order[m] + 1
+        if recompute:
+            if m < stop - 1:
+                break
+            place = before[length + 1]
+        elif place >= reached:
+            continue
+        if not recompute or steps[place - 1] == step:
+            t = token[place - 1]
+            condition(backward[place], chain.likelihood[t], chain.low[t], chain.high[t])
+            reached = place
+            place = before[place]
+        while place >= 1:
+            right = after[place]
+            t = token[place - 1]
+            low, high = chain.low[t], chain.high[t]
+            fresh = steps[place - 1] == step
+            if right > length:
+                fill(new, 1.0, low, high)
+            else:
+                if not (fresh or recompute) and right - place >= chain.settled:
+                    break
+                source = token[right - 1]
+                hop_backward(backward[right], chain.low[source], chain.high[source], right - place, chain, spare, new, low, high)
+            condition(new, chain.likelihood[t], low, high)
+            if not (fresh or recompute) and same_message(new, backward[place], low, high):
+                break
+            copy_into(new, backward[place], low, high)
+            reached = place
+            place = before[place]

@@ -1,0 +1,68 @@
+"""What is done with one marginal: draw from it, or move it a given number of nats away."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mdmtheory.kernels.compiling import kernel, part
+
+
+@part
+def draw(weights, total, uniform):  # type: ignore[no-untyped-def]
+    """The first token whose cumulative weight exceeds uniform * total; never one of weight 0."""
+    threshold = uniform * total
+    cumulative = 0.0
+    last = 0
+    for v in range(len(weights)):
+        if weights[v] > 0.0:
+            cumulative += weights[v]
+            if cumulative > threshold:
+                return v
+            last = v
+    return last
+
+
+@part
+def perturb(weights, total, epsilon):  # type: ignore[no-untyped-def]
+    """Replace a marginal by (1 - s) marginal + s uniform, with s such that KL(marginal || mixture) = epsilon nats.
+
+    s = 1 where even the uniform law is nearer than epsilon. `weights` sums to `total` on entry, to 1 on return.
+    The divergence is convex and increasing in s, so Newton's method from s = 1 descends to the root without overshooting.
+    """
+    vocab_size = len(weights)
+    uniform = 1.0 / vocab_size
+    for v in range(vocab_size):
+        weights[v] /= total
+    share = 1.0
+    for _ in range(200):
+        divergence = -epsilon
+        slope = 0.0
+        for v in range(vocab_size):
+            if weights[v] > 0.0:
+                mixed = (1.0 - share) * weights[v] + share * uniform
+                divergence += weights[v] * np.log(weights[v] / mixed)
+                slope += weights[v] * (weights[v] - uniform) / mixed
+        if divergence <= 0.0 or slope <= 0.0:
+            break
+        step = divergence / slope
+        share -= step
+        if step <= 1e-15 * share:
+            break
+    for v in range(vocab_size):
+        weights[v] = (1.0 - share) * weights[v] + share * uniform
+
+
+@kernel
+def perturb_rows(marginals, epsilon):  # type: ignore[no-untyped-def]
+    """`perturb` on every row of `marginals` (n, V); a row of zeros, an impossible context, stays."""
+    for row in range(len(marginals)):
+        total = marginals[row].sum()
+        if total > 0.0:
+            perturb(marginals[row], total, epsilon)
+
+
+@kernel
+def draw_rows(marginals, uniforms, out):  # type: ignore[no-untyped-def]
+    """out[k] = a token drawn from row k of `marginals` (n, V) with uniforms[k]."""
+    for row in range(len(marginals)):
+        out[row] = draw(marginals[row], marginals[row].sum(), uniforms[row])
