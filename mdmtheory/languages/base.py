@@ -1,0 +1,121 @@
+"""What every language has in common: a name, a digest, equality, streams, saving."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from functools import cached_property
+from os import PathLike
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt64
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.intervals import normal_mean
+from mdmtheory.core.protocols import Denoiser
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.streams import digest, stream_states
+from mdmtheory.core.tokens import Tokens
+
+
+class LanguageBase(ABC):
+    """An immutable language; subclasses set `kind`, their parameters and `vocab_size`, then call `_named`."""
+
+    kind: ClassVar[str]
+    vocab_size: int
+    spec: Spec
+
+    def _named(self, spec: Spec | None) -> None:
+        """Take the name that the language goes by, its kind and digest where it has none, and freeze."""
+        object.__setattr__(self, "spec", spec or Spec.of(self.kind, digest=self.digest[:12]))
+        object.__setattr__(self, "_frozen", True)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if getattr(self, "_frozen", False):
+            raise AttributeError(f"{type(self).__name__} is immutable; build a new one instead of setting {name!r}")
+        object.__setattr__(self, name, value)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the kind and the parameters; arrays count by their float64 bytes."""
+        return digest([self.kind, {key: _fingerprint(value) for key, value in self.parameters().items()}])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LanguageBase) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.spec}, {self.vocab_size} tokens>"
+
+    @classmethod
+    def from_parameters(cls, parameters: dict[str, Any], spec: Spec | None = None) -> Self:
+        """The language that `parameters()` describes."""
+        return cls(**parameters, spec=spec)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write one .npz file that `load_language` reads; see languages/files.py."""
+        from mdmtheory.languages.files import save_language
+
+        save_language(self, path)
+
+    def validate_length(self, length: int) -> None:
+        """ValueError when the language has no sequences of this length."""
+        if length < 1:
+            raise ValueError(f"length is {length}; pass 1 or more")
+
+    @abstractmethod
+    def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Tokens:
+        """Sequences first..first+count-1, (count, length), of the stream that (language, length, seed) names."""
+
+    @abstractmethod
+    def log_prob(self, tokens: Tokens, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
+        """log q(x) in nats, -inf outside the support."""
+
+    @abstractmethod
+    def in_support(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
+        """Whether q(x) > 0; False for a row that holds a mask."""
+
+    @abstractmethod
+    def entropy(self, length: int, count: int = 10_000, seed: int = 0) -> Estimate:
+        """H(q) in nats at a length."""
+
+    @abstractmethod
+    def entropy_rate(self) -> Estimate | None:
+        """Entropy per token in nats as the length grows; None where the language has no such limit."""
+
+    @abstractmethod
+    def oracle(self, trust: float = 1.0) -> Denoiser:
+        """The exact posterior marginals of this language."""
+
+    @abstractmethod
+    def parameters(self) -> dict[str, Any]:
+        """Arrays and plain values from which `from_parameters` builds an equal language."""
+
+    def _streams(self, count: int, length: int, seed: int, first: int) -> UInt64[np.ndarray, "count 4"]:
+        self.validate_length(length)
+        if count < 0 or first < 0:
+            raise ValueError(f"count is {count} and first is {first}; pass 0 or more")
+        return stream_states(["language", self.digest, length, seed], first, count)
+
+    def _sampled_entropy(self, length: int, count: int, seed: int) -> Estimate:
+        """H(q) from -log q(x) of `count` sequences drawn from q."""
+        nats = -self.log_prob(self.sample(count, length, seed))
+        mean, low, high = normal_mean(count, float(nats.sum()), float((nats**2).sum()), 0.95)
+        return Estimate(mean, low, high, level=0.95, kind="estimate", count=count)
+
+    def _sampled_entropy_rate(self, count: int, seed: int, length: int = 512) -> Estimate:
+        """(H(2 length) - H(length)) / length from the same sequences; for a stationary language it bounds the rate."""
+        tokens = self.sample(count, 2 * length, seed)
+        later = (self.log_prob(tokens[:, :length].copy()) - self.log_prob(tokens)) / length
+        mean, low, high = normal_mean(count, float(later.sum()), float((later**2).sum()), 0.95)
+        return Estimate(mean, low, high, level=0.95, kind="upper bound", count=count)
+
+
+def _fingerprint(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        array = np.ascontiguousarray(value, dtype="<f8")
+        return [list(array.shape), hashlib.sha256(array.tobytes()).hexdigest()]
+    return value

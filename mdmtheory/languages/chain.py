@@ -1,0 +1,191 @@
+"""A chain of hidden states, prepared for the kernels: what HMM and low-order NGram share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt64
+
+from mdmtheory.core.threads import over_rows
+from mdmtheory.core.tokens import Tokens
+
+POWER_BYTES = 1 << 28
+"""What the tables of transition powers may take; longer hops are put together from two powers beyond it."""
+
+NEVER = 1 << 62
+
+
+class ChainTables(NamedTuple):
+    """The arrays that kernels/chain_plans.py runs on."""
+
+    heads: Float[np.ndarray, "positions states"]
+    limit: Float[np.ndarray, "states"]
+    settled: int
+    powers: Float[np.ndarray, "small states states"]
+    giants: Float[np.ndarray, "large states states"]
+    back_powers: Float[np.ndarray, "small states states"]
+    back_giants: Float[np.ndarray, "large states states"]
+    emission: Float[np.ndarray, "states vocab"]
+    likelihood: Float[np.ndarray, "evidence states"]
+    low: Int[np.ndarray, "evidence"]
+    high: Int[np.ndarray, "evidence"]
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Initial law, transitions and emissions over reachable states, ordered so that a token's states lie together.
+
+    Unreachable states are dropped: they would keep the powers of the transition matrix from settling.
+    """
+
+    initial: Float[np.ndarray, "states"]
+    transition: Float[np.ndarray, "states states"]
+    emission: Float[np.ndarray, "states vocab"]
+
+    @classmethod
+    def of(
+        cls,
+        initial: Float[np.ndarray, "states"],
+        transition: Float[np.ndarray, "states states"],
+        emission: Float[np.ndarray, "states vocab"],
+    ) -> Chain:
+        """Keep the reachable states, sorted by the tokens that they can emit."""
+        kept = np.flatnonzero(reachable(initial > 0, transition > 0))
+        possible = emission[kept] > 0
+        first = possible.argmax(axis=1)
+        last = possible.shape[1] - 1 - possible[:, ::-1].argmax(axis=1)
+        kept = kept[np.lexsort((last, first))]
+        return cls(initial[kept].copy(), transition[np.ix_(kept, kept)].copy(), emission[kept].copy())
+
+    @cached_property
+    def transposed(self) -> Float[np.ndarray, "states states"]:
+        return np.ascontiguousarray(self.transition.T)
+
+    @cached_property
+    def bit_sets(self) -> tuple[UInt64[np.ndarray, "words"], UInt64[np.ndarray, "states words"], UInt64[np.ndarray, "evidence words"]]:
+        """Start states, successors of each state and emitters of each token (and of the mask) as bit sets."""
+        emitters = np.vstack([self.emission.T > 0, np.ones(len(self.initial), dtype=bool)])
+        return _bits(self.initial[None] > 0)[0], _bits(self.transition > 0), _bits(emitters)
+
+    def likelihood(self, trust: float) -> Float[np.ndarray, "evidence states"]:
+        """Evidence of each token (last row: the mask) for each state; `trust` below 1 mixes in the uniform token."""
+        vocab_size = self.emission.shape[1]
+        evidence = trust * self.emission.T + (1 - trust) / vocab_size
+        if trust == 1:
+            evidence = self.emission.T
+        return np.ascontiguousarray(np.vstack([evidence, np.ones(len(self.initial))]))
+
+    def log_prob(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count"]:
+        """log q(x) in nats by the forward filter, -inf outside the support."""
+        from mdmtheory.kernels.chain import filter_log_probs
+
+        out = np.empty(len(tokens))
+        likelihood = self.likelihood(1.0)
+
+        def work(start: int, stop: int) -> None:
+            filter_log_probs(self.initial, self.transition, likelihood, tokens[start:stop], out[start:stop])
+
+        over_rows(work, len(tokens), threads)
+        return out
+
+    def possible(self, tokens: Tokens, threads: int | None = None) -> Bool[np.ndarray, "count"]:
+        """Whether some sequence of the support agrees with each partly masked row; by sets of states."""
+        from mdmtheory.kernels.chain import possible_rows
+
+        out = np.empty(len(tokens), dtype=np.bool_)
+        sets = self.bit_sets
+        over_rows(lambda a, b: possible_rows(*sets, tokens[a:b], out[a:b]), len(tokens), threads)
+        return out
+
+    def smooth(self, tokens: Tokens, trust: float, threads: int | None) -> Float[np.ndarray, "count length vocab"]:
+        """Weights of each token at each position given the other positions, unnormalised."""
+        from mdmtheory.kernels.chain import smooth
+
+        out = np.empty((*tokens.shape, self.emission.shape[1]))
+        likelihood = self.likelihood(trust)
+
+        def work(a: int, b: int) -> None:
+            smooth(self.initial, self.transition, self.transposed, likelihood, self.emission, tokens[a:b], out[a:b])
+
+        over_rows(work, len(tokens), threads)
+        return out
+
+    def window_weights(
+        self, tokens: Tokens, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"], width: int
+    ) -> Float[np.ndarray, "n vocab"]:
+        """Weights of each token at each (row, position) given the revealed tokens within `width` of it."""
+        from mdmtheory.kernels.chain import head_laws, window_weights
+
+        heads = np.empty((tokens.shape[1], len(self.initial)))
+        head_laws(self.initial, self.transition, heads)
+        out = np.empty((len(rows), self.emission.shape[1]))
+        evidence = self.likelihood(1.0)
+
+        def work(a: int, b: int) -> None:
+            window_weights(
+                heads, self.transition, self.transposed, evidence, self.emission, tokens, rows[a:b], positions[a:b], width, out[a:b]
+            )
+
+        over_rows(work, len(rows))
+        return out
+
+    def tables(self, length: int, trust: float) -> ChainTables:
+        """Powers of the transition matrix for hops up to `length` - 1, and where they settle; see ChainTables."""
+        from mdmtheory.kernels.chain import head_laws, power_table
+
+        size = len(self.initial)
+        most = max(1, length - 1)
+        # As many powers as fit; at least so many that two of them make up any distance.
+        small = min(most, max(int(np.ceil(np.sqrt(most))), POWER_BYTES // (16 * size * size)))
+        powers = np.empty((small, size, size))
+        settled = power_table(self.transition, powers) or NEVER
+        giants = np.empty((0 if settled < NEVER else most // small, size, size))
+        if settled < NEVER:
+            powers = powers[:settled].copy()
+        elif small < most:
+            reached = power_table(powers[-1].copy(), giants)
+            if reached:
+                settled, giants = reached * small, giants[:reached].copy()
+        limit = np.zeros(size)
+        if settled < NEVER:
+            limit = np.array((powers if settled <= small else giants)[-1, 0])
+        heads = np.empty((min(length, settled + 1), size))
+        head_laws(self.initial, self.transition, heads)
+        if settled < length:
+            heads[settled] = limit
+        likelihood = self.likelihood(trust)
+        able = likelihood > 0
+        return ChainTables(
+            heads,
+            limit,
+            settled,
+            powers,
+            giants,
+            np.ascontiguousarray(powers.transpose(0, 2, 1)),
+            np.ascontiguousarray(giants.transpose(0, 2, 1)),
+            self.emission,
+            likelihood,
+            np.where(able.any(axis=1), able.argmax(axis=1), 0),
+            np.where(able.any(axis=1), size - able[:, ::-1].argmax(axis=1), 0),
+        )
+
+
+def reachable(start: Bool[np.ndarray, "states"], allowed: Bool[np.ndarray, "states states"]) -> Bool[np.ndarray, "states"]:
+    """The states that some path from a start state visits."""
+    seen = start.copy()
+    while True:
+        further = seen | allowed[seen].any(axis=0)
+        if (further == seen).all():
+            return seen
+        seen = further
+
+
+def _bits(sets: Bool[np.ndarray, "rows members"]) -> UInt64[np.ndarray, "rows words"]:
+    rows, members = sets.shape
+    words = -(-members // 64)
+    padded = np.zeros((rows, words * 64), dtype=bool)
+    padded[:, :members] = sets
+    return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64)

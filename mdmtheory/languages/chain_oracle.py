@@ -1,0 +1,46 @@
+"""The exact oracle of a chain of hidden states."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt64
+
+from mdmtheory.core.protocols import Language, PlanRun
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.languages.chain import Chain, ChainTables
+from mdmtheory.languages.oracle_base import OracleBase, run_kernel
+
+
+class ChainOracle(OracleBase):
+    """Forward and backward messages at revealed positions, powers of the transition matrix between (theory.md, section 4)."""
+
+    def __init__(self, language: Language, chain: Chain, trust: float) -> None:
+        super().__init__(language, trust)
+        self.chain = chain
+        self._tables: dict[int, ChainTables] = {}
+
+    def tables(self, length: int) -> ChainTables:
+        """The tables for sequences of this length; the last one made is kept, and serves shorter lengths that settle."""
+        if length not in self._tables:
+            self._tables = {length: self.chain.tables(length, self.trust)}
+        return self._tables[length]
+
+    def _weights(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length vocab_size"]:
+        return self.chain.smooth(tokens, self.trust, threads)
+
+    def _run(
+        self,
+        plan: Int[np.ndarray, "count length"],
+        states: UInt64[np.ndarray, "count 4"] | None,
+        tokens: Tokens | None,
+        threads: int | None,
+        recompute: bool,
+        epsilon: float,
+    ) -> PlanRun:
+        from mdmtheory.kernels.chain_plans import run_chain_plans
+
+        tables = self.tables(plan.shape[1])
+        return run_kernel(run_chain_plans, tables, plan, states, tokens, self.vocab_size, threads, recompute, epsilon)
+
+    def _possible(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
+        return self.chain.possible(tokens)

@@ -1,0 +1,167 @@
+"""Hidden Markov models."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.streams import stream_states
+from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype
+from mdmtheory.languages.base import LanguageBase
+from mdmtheory.languages.chain import Chain
+from mdmtheory.languages.laws import ATTEMPTS, checked_law, closed_classes, dirichlet_rows, on_grain, pruned, stationary_law
+
+if TYPE_CHECKING:
+    from mdmtheory.languages.chain_oracle import ChainOracle
+
+JOINT_COLUMNS = 1 << 20
+"""Largest table of joint draws (next state and token); larger models draw the two one after the other."""
+
+
+class HMM(LanguageBase):
+    """A hidden Markov model: state s_0 ~ initial, s_{i+1} ~ transition[s_i], x_i ~ emission[s_i].
+
+    Shapes (S,), (S, S), (S, V). Rows must sum to 1 within 1e-9, else ValueError names the row.
+
+    >>> HMM([1.0, 0.0], [[0.5, 0.5], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]]).log_prob([[0, 1, 1]]).round(4).tolist()
+    [-0.6931]
+    """
+
+    kind = "hmm"
+
+    def __init__(self, initial: Any, transition: Any, emission: Any, *, spec: Spec | None = None) -> None:
+        self.transition = checked_law(transition, "transition")
+        states = len(self.transition)
+        if self.transition.shape != (states, states):
+            raise ValueError(f"transition has shape {self.transition.shape}; it must be square, one row for each state")
+        self.initial = checked_law(initial, "initial", (states,))
+        self.emission = checked_law(emission, "emission")
+        if self.emission.ndim != 2 or len(self.emission) != states:
+            raise ValueError(f"emission has shape {self.emission.shape}; expected ({states}, vocab_size)")
+        self.vocab_size = self.emission.shape[1]
+        token_dtype(self.vocab_size)
+        self._named(spec)
+
+    @classmethod
+    def random(
+        cls,
+        *,
+        states: int = 32,
+        vocab_size: int = 8,
+        seed: int = 0,
+        prune_transition: float = 0.0,
+        prune_emission: float = 0.0,
+        sticky: float = 0.0,
+        spec: Spec | None = None,
+    ) -> HMM:
+        """Dirichlet(1) rows, entries below prune/size zeroed, stationary initial law on the one closed class.
+
+        `sticky` = s then replaces the transition matrix T by sI + (1-s)T. Entries are multiples of 2^-30. Redrawn up to
+        1,000 times until the chain has exactly one closed class, then ValueError.
+        """
+        for name, value in (("states", states), ("vocab_size", vocab_size)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}; pass 1 or more")
+        for name, prune in (("prune_transition", prune_transition), ("prune_emission", prune_emission)):
+            if not prune >= 0:
+                raise ValueError(f"{name} is {prune}; pass 0 or more (entries below it/size become zero)")
+        if not 0 <= sticky < 1:
+            raise ValueError(f"sticky is {sticky}; pass a number from 0 up to but not including 1")
+        for attempt in range(ATTEMPTS):
+            streams = stream_states(["random hmm", states, vocab_size, seed, attempt], 0, 2 * states)
+            transition = on_grain(pruned(dirichlet_rows(streams[:states], states), prune_transition))
+            classes = closed_classes(transition > 0)
+            if len(classes) == 1:
+                break
+        else:
+            raise ValueError(
+                f"no chain with one closed class in {ATTEMPTS} draws (states={states}, prune_transition={prune_transition}); "
+                "prune less"
+            )
+        emission = on_grain(pruned(dirichlet_rows(streams[states:], vocab_size), prune_emission))
+        initial = on_grain(stationary_law(transition, classes[0])[None])[0]
+        if sticky:
+            transition = on_grain(sticky * np.eye(states) + (1 - sticky) * transition)
+        return cls(initial, transition, emission, spec=spec)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """The chain that the kernels work on."""
+        return Chain.of(self.initial, self.transition, self.emission)
+
+    def sample(
+        self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None
+    ) -> Tokens:
+        from mdmtheory.core.threads import over_rows
+        from mdmtheory.kernels.sampling import sample_automaton, sample_hidden
+
+        streams = self._streams(count, length, seed, first)
+        out = np.empty((count, length), dtype=token_dtype(self.vocab_size))
+        start = len(self.initial)
+        if self._joint_bits is not None:
+            table, column_bits, token_bits = self._joint_table
+            over_rows(
+                lambda a, b: sample_automaton(table, column_bits, token_bits, start, streams[a:b], out[a:b]), count, threads
+            )
+        else:
+            (moves, move_bits), (emissions, emission_bits) = self._separate_tables
+            over_rows(
+                lambda a, b: sample_hidden(moves, move_bits, emissions, emission_bits, start, streams[a:b], out[a:b]),
+                count,
+                threads,
+            )
+        return out
+
+    def log_prob(self, tokens: Tokens, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
+        return self.chain.log_prob(as_tokens(tokens, self.vocab_size), threads)
+
+    def in_support(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
+        tokens = as_tokens(tokens, self.vocab_size, masks=True)
+        return self.chain.possible(tokens) & (tokens < self.vocab_size).all(axis=1)
+
+    def entropy(self, length: int, count: int = 10_000, seed: int = 0) -> Estimate:
+        return self._sampled_entropy(length, count, seed)
+
+    def entropy_rate(self, count: int = 2_000, seed: int = 0) -> Estimate:
+        """An estimated upper bound in nats a token: (H(1024) - H(512)) / 512, which a stationary chain approaches from above."""
+        return self._sampled_entropy_rate(count, seed)
+
+    def oracle(self, trust: float = 1.0) -> ChainOracle:
+        from mdmtheory.languages.chain_oracle import ChainOracle
+
+        return ChainOracle(self, self.chain, trust)
+
+    def parameters(self) -> dict[str, Any]:
+        return {"initial": self.initial, "transition": self.transition, "emission": self.emission}
+
+    @property
+    def _joint_bits(self) -> int | None:
+        """log2 of the columns that a row of joint draws needs, None where the table would be too large."""
+        outcomes = [int((row > 0) @ (self.emission > 0).sum(axis=1)) for row in (*self.transition, self.initial)]
+        bits = max(max(outcomes) - 1, 0).bit_length()
+        return bits if (len(self.initial) + 1) << bits <= JOINT_COLUMNS else None
+
+    @cached_property
+    def _joint_table(self) -> tuple[Any, int, int]:
+        from mdmtheory.languages.tables import alias_rows
+
+        bits = self._joint_bits
+        assert bits is not None
+        token_bits = max(self.vocab_size - 1, 1).bit_length()
+        label = (np.arange(len(self.initial))[:, None] << token_bits) | np.arange(self.vocab_size)[None]
+        rows = ((row[:, None] * self.emission).ravel() for row in (*self.transition, self.initial))
+        return alias_rows(rows, label.ravel(), len(self.initial) + 1, bits), bits, token_bits
+
+    @cached_property
+    def _separate_tables(self) -> tuple[tuple[Any, int], tuple[Any, int]]:
+        from mdmtheory.languages.tables import alias_rows
+
+        states, vocab_size = self.emission.shape
+        move_bits, emission_bits = (max(n - 1, 1).bit_length() for n in (states, vocab_size))
+        moves = alias_rows((*self.transition, self.initial), np.arange(states), states + 1, move_bits)
+        return (moves, move_bits), (alias_rows(self.emission, np.arange(vocab_size), states, emission_bits), emission_bits)

@@ -1,0 +1,97 @@
+"""Rows of probabilities: checking them, drawing them, pruning them, and the stationary law of a chain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt64
+
+GRAIN = 2.0**-30
+"""Random languages have entries that are multiples of this, so that a preset has one digest on every processor."""
+
+ATTEMPTS = 1000
+
+
+def checked_law(values: Any, name: str, shape: tuple[int, ...] | None = None) -> Float[np.ndarray, "..."]:
+    """A read-only float64 copy whose last axis sums to 1; ValueError names the offending row.
+
+    Sums may be off by 1e-9, and are then divided out; negative and NaN entries are refused.
+    """
+    array = np.array(values, dtype=np.float64)
+    if shape is not None and array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; expected {shape}")
+    if array.size == 0 or array.ndim == 0:
+        raise ValueError(f"{name} has shape {array.shape}; pass at least one probability")
+    bad = ~(array >= 0)
+    if bad.any():
+        where = tuple(int(k) for k in np.argwhere(bad)[0])
+        raise ValueError(f"{name}{list(where)} is {array[where]}; probabilities must be 0 or more")
+    sums = array.sum(axis=-1)
+    off = ~(np.abs(sums - 1) <= 1e-9)
+    if off.any():
+        where = tuple(int(k) for k in np.argwhere(off)[0])
+        row = f"{name} row {list(where)}" if where else name
+        raise ValueError(f"{row} sums to {sums[where]:.12g}; it must sum to 1 within 1e-9")
+    exact = sums == 1
+    if not exact.all():
+        array = np.where(exact[..., None], array, array / sums[..., None])
+    array.setflags(write=False)
+    return array
+
+
+def dirichlet_rows(states: UInt64[np.ndarray, "rows 4"], size: int) -> Float[np.ndarray, "rows size"]:
+    """Rows uniform on the simplex (Dirichlet(1)), one from each stream; the streams move on."""
+    from mdmtheory.kernels.random import fill_uniforms
+
+    uniforms = np.empty((len(states), size))
+    fill_uniforms(states, uniforms)
+    weights: Float[np.ndarray, "rows size"] = -np.log1p(-uniforms)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def pruned(rows: Float[np.ndarray, "rows size"], prune: float) -> Float[np.ndarray, "rows size"]:
+    """Zero the entries of each row below prune / size, but keep its largest; rows sum to 1 again."""
+    size = rows.shape[1]
+    keep = rows >= prune / size
+    keep[np.arange(len(rows)), rows.argmax(axis=1)] = True
+    rows = np.where(keep, rows, 0.0)
+    return rows / rows.sum(axis=1, keepdims=True)
+
+
+def on_grain(rows: Float[np.ndarray, "rows size"]) -> Float[np.ndarray, "rows size"]:
+    """Round rows to multiples of 2^-30 that sum to exactly 1; what is positive stays positive."""
+    rounded = np.where(rows > 0, np.maximum(np.round(rows / GRAIN), 1), 0) * GRAIN
+    largest = rounded.argmax(axis=1)
+    rounded[np.arange(len(rows)), largest] += 1 - rounded.sum(axis=1)
+    if (rounded < 0).any():
+        raise ValueError(f"a row of {rows.shape[1]} probabilities is too long for the grain 2^-30; use fewer outcomes")
+    return rounded
+
+
+def closed_classes(allowed: Any) -> list[Bool[np.ndarray, "states"]]:
+    """The closed communicating classes of a chain whose possible moves are `allowed` (dense or sparse)."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    moves = csr_array(allowed)
+    count, label = connected_components(moves, directed=True, connection="strong")
+    source, target = moves.nonzero()
+    leaving = np.unique(label[source[label[source] != label[target]]])
+    return [label == each for each in np.setdiff1d(np.arange(count), leaving)]
+
+
+def stationary_law(
+    transition: Float[np.ndarray, "states states"], among: Bool[np.ndarray, "states"]
+) -> Float[np.ndarray, "states"]:
+    """The stationary law of the closed class `among`, zero elsewhere."""
+    inside = transition[np.ix_(among, among)]
+    size = len(inside)
+    system = inside.T - np.eye(size)
+    # The balance equations sum to zero, so one of them gives way to the sum of the probabilities.
+    system[-1] = 1.0
+    right = np.zeros(size)
+    right[-1] = 1.0
+    law = np.zeros(len(transition))
+    law[among] = np.maximum(np.linalg.solve(system, right), 0)
+    return law / law.sum()

@@ -1,0 +1,264 @@
+"""n-gram languages: the next token depends on the n - 1 before it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.protocols import Denoiser
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.streams import stream_states
+from mdmtheory.core.threads import over_rows
+from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype
+from mdmtheory.languages.base import LanguageBase
+from mdmtheory.languages.chain import Chain, reachable
+from mdmtheory.languages.laws import ATTEMPTS, checked_law, closed_classes, dirichlet_rows, on_grain, pruned, stationary_law
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+CHAIN_STATES = 600
+"""Up to so many contexts (shorter ones included) an n-gram runs as a chain of hidden states, which is faster."""
+
+DENSE_CONTEXTS = 4096
+"""Up to so many contexts the stationary law comes from a linear system, beyond it from iteration."""
+
+HIGHEST_ORDER = 6
+
+
+class NGram(LanguageBase):
+    """An n-gram of order 1 to 6: the first n-1 tokens ~ initial, then x_i ~ conditional[x_{i-n+1}, ..., x_{i-1}].
+
+    Shapes (V,)*(n-1) (a scalar 1 for n = 1) and (V,)*n, the last axis of `conditional` being the next token. `initial` sums
+    to 1 over all its axes; rows of `conditional` sum to 1 within 1e-9, else ValueError names the row.
+
+    >>> NGram([0.5, 0.5], [[0.6, 0.4], [1.0, 0.0]]).log_prob([[0, 0, 1]]).round(4).tolist()
+    [-2.1203]
+    """
+
+    kind = "ngram"
+
+    def __init__(self, initial: Any, conditional: Any, *, spec: Spec | None = None) -> None:
+        self.conditional = checked_law(conditional, "conditional")
+        shape = self.conditional.shape
+        if len(set(shape)) != 1:
+            raise ValueError(f"conditional has shape {shape}; every axis must have one size, the vocabulary's")
+        if len(shape) > HIGHEST_ORDER:
+            raise ValueError(f"conditional has {len(shape)} axes; orders 1 to {HIGHEST_ORDER} are supported")
+        self.order, self.vocab_size = len(shape), shape[0]
+        start = np.asarray(initial, dtype=np.float64)
+        if start.shape != shape[:-1]:
+            raise ValueError(f"initial has shape {start.shape}; expected {shape[:-1]}, the law of the first {self.order - 1} tokens")
+        self.initial = checked_law(start.reshape(-1), "initial").reshape(shape[:-1])
+        self.initial.setflags(write=False)
+        token_dtype(self.vocab_size)
+        self._named(spec)
+
+    @classmethod
+    def random(
+        cls, *, order: int = 2, vocab_size: int = 8, seed: int = 0, prune: float = 0.0, spec: Spec | None = None
+    ) -> NGram:
+        """Dirichlet(1) rows, entries below prune/vocab_size zeroed, stationary initial law on the one closed class of contexts.
+
+        Entries are multiples of 2^-30. Redrawn up to 1,000 times until there is exactly one closed class, then ValueError.
+        """
+        if not 1 <= order <= HIGHEST_ORDER:
+            raise ValueError(f"order is {order}; pass 1 to {HIGHEST_ORDER}")
+        if vocab_size < 1:
+            raise ValueError(f"vocab_size is {vocab_size}; pass 1 or more")
+        if not prune >= 0:
+            raise ValueError(f"prune is {prune}; pass 0 or more (entries below it/vocab_size become zero)")
+        contexts = vocab_size ** (order - 1)
+        for attempt in range(ATTEMPTS):
+            streams = stream_states(["random ngram", order, vocab_size, seed, attempt], 0, contexts)
+            rows = on_grain(pruned(dirichlet_rows(streams, vocab_size), prune))
+            if order == 1:
+                return cls(1.0, rows[0], spec=spec)
+            moves = context_moves(rows)
+            classes = closed_classes(moves)
+            if len(classes) == 1:
+                break
+        else:
+            raise ValueError(
+                f"no n-gram with one closed class in {ATTEMPTS} draws (order={order}, vocab_size={vocab_size}, prune={prune}); "
+                "prune less"
+            )
+        if contexts <= DENSE_CONTEXTS:
+            law = stationary_law(moves.toarray(), classes[0])
+        else:
+            law = _iterated_stationary_law(moves, classes[0])
+        shape = (vocab_size,) * order
+        return cls(on_grain(law[None])[0].reshape(shape[:-1]), rows.reshape(shape), spec=spec)
+
+    @property
+    def contexts(self) -> int:
+        """V^(n-1), the number of full contexts."""
+        return self.vocab_size ** (self.order - 1)
+
+    @cached_property
+    def laws(self) -> tuple[Float[np.ndarray, "rows vocab"], tuple[int, ...]]:
+        """The law of the next token after every context, shorter ones first, and where the contexts of m tokens start."""
+        full = self.conditional.reshape(self.contexts, self.vocab_size)
+        heads, offsets = [], [0]
+        for known in range(self.order - 1):
+            after = self.initial.reshape(self.vocab_size ** (known + 1), -1).sum(axis=1).reshape(-1, self.vocab_size)
+            total = after.sum(axis=1, keepdims=True)
+            # A context that never starts a sequence needs some law; it is never asked for.
+            heads.append(np.where(total > 0, after / np.where(total > 0, total, 1), 1 / self.vocab_size))
+            offsets.append(offsets[-1] + len(after))
+        return np.ascontiguousarray(np.vstack([*heads, full])), tuple(offsets)
+
+    @cached_property
+    def chain(self) -> Chain | None:
+        """This n-gram as a chain whose states are contexts of 1 to n-1 tokens, where that is small enough; else None."""
+        laws, offsets = self.laws
+        rows = len(laws)
+        if self.order == 1:
+            return Chain.of(np.ones(1), np.ones((1, 1)), laws)
+        if rows - 1 > CHAIN_STATES:
+            return None
+        following = self._following
+        transition = np.zeros((rows, rows))
+        transition[np.arange(rows)[:, None], following] = laws
+        emission = np.zeros((rows, self.vocab_size))
+        emission[np.arange(1, rows), self._newest[1:]] = 1.0
+        return Chain.of(transition[0, 1:], transition[1:, 1:], emission[1:])
+
+    def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Tokens:
+        from mdmtheory.kernels.sampling import sample_automaton
+
+        streams = self._streams(count, length, seed, first)
+        out = np.empty((count, length), dtype=token_dtype(self.vocab_size))
+        table, column_bits, token_bits = self._table
+        over_rows(lambda a, b: sample_automaton(table, column_bits, token_bits, 0, streams[a:b], out[a:b]), count, threads)
+        return out
+
+    def log_prob(self, tokens: Tokens, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
+        tokens = as_tokens(tokens, self.vocab_size)
+        laws, _ = self.laws
+        with np.errstate(divide="ignore"):
+            logs = np.log(laws)
+        at = np.zeros(len(tokens), dtype=np.int64)
+        total = np.zeros(len(tokens))
+        for position in range(tokens.shape[1]):
+            token = tokens[:, position]
+            total += logs[at, token]
+            at = self._following[at, token]
+        return total
+
+    def in_support(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
+        tokens = as_tokens(tokens, self.vocab_size, masks=True)
+        allowed = np.hstack([self.laws[0] > 0, np.zeros((len(self.laws[0]), 1), dtype=bool)])
+        at = np.zeros(len(tokens), dtype=np.int64)
+        inside = np.ones(len(tokens), dtype=bool)
+        for position in range(tokens.shape[1]):
+            token = tokens[:, position]
+            inside &= allowed[at, token]
+            at = self._following[at, np.minimum(token, self.vocab_size - 1)]
+        return inside
+
+    def entropy(self, length: int, count: int = 10_000, seed: int = 0) -> Estimate:
+        """H(q) in nats, exact: the sum of the expected entropies of the next token."""
+        self.validate_length(length)
+        laws, offsets = self.laws
+        entropies = _row_entropies(laws)
+        total, mass = 0.0, np.ones(1)
+        for position in range(length):
+            row = offsets[min(position, self.order - 1)]
+            here = laws[row : row + len(mass)]
+            total += float(mass @ entropies[row : row + len(mass)])
+            joint = (mass[:, None] * here).reshape(-1)
+            mass = joint if len(joint) <= self.contexts else joint.reshape(self.vocab_size, -1).sum(axis=0)
+        return Estimate.exact(total)
+
+    def entropy_rate(self) -> Estimate | None:
+        """Nats a token as the length grows, exact; None when more than one closed class of contexts can be reached."""
+        full = self.conditional.reshape(self.contexts, self.vocab_size)
+        if self.order == 1:
+            return Estimate.exact(float(_row_entropies(full)[0]))
+        moves = context_moves(full)
+        start = self.initial.reshape(-1) > 0
+        seen = reachable(start, moves.toarray() > 0) if self.contexts <= DENSE_CONTEXTS else np.ones(self.contexts, dtype=bool)
+        classes = [each for each in closed_classes(moves) if (each & seen).any()]
+        if len(classes) != 1:
+            return None
+        if self.contexts <= DENSE_CONTEXTS:
+            law = stationary_law(moves.toarray(), classes[0])
+        else:
+            law = _iterated_stationary_law(moves, classes[0])
+        return Estimate.exact(float(law @ _row_entropies(full)))
+
+    def oracle(self, trust: float = 1.0) -> Denoiser:
+        from mdmtheory.languages.ngram_oracle import NGramOracle
+
+        return NGramOracle(self, trust)
+
+    def parameters(self) -> dict[str, Any]:
+        return {"initial": self.initial, "conditional": self.conditional}
+
+    @cached_property
+    def _newest(self) -> Any:
+        """The last token of every context row (0 for the empty one)."""
+        laws, offsets = self.laws
+        edges = [*offsets, len(laws)]
+        return np.concatenate([np.arange(b - a) % self.vocab_size for a, b in zip(edges, edges[1:], strict=False)])
+
+    @cached_property
+    def _following(self) -> Any:
+        """The row reached from each context row by each token, (rows, V)."""
+        laws, offsets = self.laws
+        edges = [*offsets, len(laws)]
+        pieces = []
+        for known in range(self.order):
+            context = np.arange(edges[known + 1] - edges[known])
+            if known < self.order - 1:
+                target = edges[known + 1] + context[:, None] * self.vocab_size + np.arange(self.vocab_size)
+            else:
+                kept = context % max(self.contexts // self.vocab_size, 1)
+                target = offsets[-1] + (kept[:, None] * self.vocab_size + np.arange(self.vocab_size)) % self.contexts
+            pieces.append(target)
+        return np.vstack(pieces)
+
+    @cached_property
+    def _table(self) -> tuple[Any, int, int]:
+        from mdmtheory.languages.tables import alias_rows
+
+        laws, _ = self.laws
+        bits = max(int((laws > 0).sum(axis=1).max()) - 1, 0).bit_length()
+        token_bits = max(self.vocab_size - 1, 1).bit_length()
+        table = np.empty((len(laws) << bits, 2), dtype=np.uint64)
+        for row, law in enumerate(laws):
+            label = (self._following[row] << token_bits) | np.arange(self.vocab_size)
+            table[row << bits : (row + 1) << bits] = alias_rows([law], label, 1, bits)
+        return table, bits, token_bits
+
+
+def context_moves(rows: Float[np.ndarray, "contexts vocab"]) -> csr_array:
+    """The sparse transition matrix of contexts: the oldest token leaves, a new one enters."""
+    from scipy.sparse import csr_array
+
+    contexts, vocab_size = rows.shape
+    context, token = np.nonzero(rows)
+    target = (context % max(contexts // vocab_size, 1)) * vocab_size + token
+    return csr_array((rows[context, token], (context, target)), shape=(contexts, contexts))
+
+
+def _row_entropies(rows: Float[np.ndarray, "rows vocab"]) -> Float[np.ndarray, "rows"]:
+    logs = np.log(rows, out=np.zeros_like(rows), where=rows > 0)
+    entropies: Float[np.ndarray, "rows"] = -(rows * logs).sum(axis=1)
+    return entropies
+
+
+def _iterated_stationary_law(moves: csr_array, among: Bool[np.ndarray, "contexts"]) -> Float[np.ndarray, "contexts"]:
+    """The stationary law by lazy steps, which converge for periodic classes too; ValueError when they do not in 100,000."""
+    law = among / among.sum()
+    for _ in range(100_000):
+        following = 0.5 * (law + law @ moves)
+        if np.abs(following - law).sum() < 1e-15:
+            return following / following.sum()
+        law = following
+    raise ValueError("the contexts mix too slowly for a stationary law in 100,000 steps; prune less or use another seed")

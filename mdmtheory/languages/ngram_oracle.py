@@ -1,0 +1,144 @@
+"""The exact oracle of an n-gram."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt64
+
+from mdmtheory.core.protocols import PlanRun
+from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.languages.chain import POWER_BYTES
+from mdmtheory.languages.chain_oracle import ChainOracle
+from mdmtheory.languages.oracle_base import OracleBase, run_kernel
+
+if TYPE_CHECKING:
+    from mdmtheory.languages.ngram import NGram
+
+
+class ShiftTables(NamedTuple):
+    """The arrays that kernels/shift.py runs on."""
+
+    laws: Float[np.ndarray, "rows vocab"]
+    offsets: Int[np.ndarray, "order"]
+    size: int
+    order: int
+    evidence: Float[np.ndarray, "evidence vocab"]
+    hard: bool
+    forward: Float[np.ndarray, "places contexts"]
+
+
+class BigramTables(NamedTuple):
+    """The arrays that kernels/bigram_plans.py runs on; the last power stands for all higher ones."""
+
+    heads: Float[np.ndarray, "positions vocab"]
+    powers: Float[np.ndarray, "distances vocab vocab"]
+    back_powers: Float[np.ndarray, "distances vocab vocab"]
+
+
+class NGramOracle(OracleBase):
+    """Messages on contexts; small n-grams run plans as chains, where a bigram needs its two neighbours only."""
+
+    language: NGram
+
+    def __init__(self, language: NGram, trust: float) -> None:
+        super().__init__(language, trust)
+        self._shift: dict[int, ShiftTables] = {}
+        self._bigram: dict[int, BigramTables] = {}
+
+    @cached_property
+    def chain_oracle(self) -> ChainOracle | None:
+        """The same oracle on the chain of contexts, where that is small."""
+        chain = self.language.chain
+        return None if chain is None else ChainOracle(self.language, chain, self.trust)
+
+    def tables(self, length: int) -> ShiftTables:
+        """The tables for sequences of this length."""
+        if length not in self._shift:
+            from mdmtheory.kernels.shift import masked_messages
+
+            laws, offsets = self.language.laws
+            vocab_size = self.vocab_size
+            evidence = np.ones((vocab_size + 1, vocab_size))
+            evidence[:vocab_size] = self.trust * np.eye(vocab_size) + (1 - self.trust) / vocab_size
+            forward = np.zeros((length + 1, self.language.contexts))
+            tables = ShiftTables(
+                laws,
+                np.array(offsets, dtype=np.int64),
+                self.language.contexts,
+                self.language.order,
+                evidence,
+                self.trust == 1,
+                forward,
+            )
+            masked_messages(tables, forward)
+            self._shift = {length: tables}
+        return self._shift[length]
+
+    def bigram_tables(self, length: int) -> BigramTables | None:
+        """Powers of a bigram's transition matrix up to where they settle; None where another kernel must serve.
+
+        That is for other orders, for soft evidence, and where the powers would take more than POWER_BYTES.
+        """
+        from mdmtheory.kernels.chain import head_laws, power_table
+
+        most = max(1, length - 1)
+        vocab_size = self.vocab_size
+        if self.language.order != 2 or self.trust < 1 or 16 * most * vocab_size**2 > POWER_BYTES:
+            return None
+        if length not in self._bigram:
+            transition = np.ascontiguousarray(self.language.conditional)
+            powers = np.empty((most, vocab_size, vocab_size))
+            settled = power_table(transition, powers)
+            if settled:
+                powers = powers[:settled].copy()
+            heads = np.empty((min(length, len(powers) + 1), vocab_size))
+            head_laws(np.ascontiguousarray(self.language.initial), transition, heads)
+            self._bigram = {length: BigramTables(heads, powers, np.ascontiguousarray(powers.transpose(0, 2, 1)))}
+        return self._bigram[length]
+
+    def _weights(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length vocab_size"]:
+        from mdmtheory.core.threads import over_rows
+        from mdmtheory.kernels.shift import smooth_shift
+
+        if self.language.order == 1 and self.chain_oracle is not None:
+            return self.chain_oracle._weights(tokens, threads)
+        out = np.empty((*tokens.shape, self.vocab_size))
+        tables = self.tables(tokens.shape[1])
+        over_rows(lambda a, b: smooth_shift(tables, tokens[a:b], out[a:b]), len(tokens), threads)
+        return out
+
+    def _run(
+        self,
+        plan: Int[np.ndarray, "count length"],
+        states: UInt64[np.ndarray, "count 4"] | None,
+        tokens: Tokens | None,
+        threads: int | None,
+        recompute: bool,
+        epsilon: float,
+    ) -> PlanRun:
+        from mdmtheory.kernels.shift import run_shift_plans
+
+        bigram = None if recompute else self.bigram_tables(plan.shape[1])
+        if bigram is not None:
+            from mdmtheory.kernels.bigram_plans import run_bigram_plans
+
+            return run_kernel(run_bigram_plans, bigram, plan, states, tokens, self.vocab_size, threads, recompute, epsilon)
+        if self.chain_oracle is not None and (not recompute or self.language.order == 1):
+            return self.chain_oracle._run(plan, states, tokens, threads, recompute, epsilon)
+        tables = self.tables(plan.shape[1])
+        if recompute:
+            # The plain pass: evidence multiplied in, no context left out for disagreeing with a revealed token.
+            tables = tables._replace(hard=False)
+        return run_kernel(run_shift_plans, tables, plan, states, tokens, self.vocab_size, threads, recompute, epsilon)
+
+    def _possible(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
+        if self.language.chain is not None:
+            return self.language.chain.possible(tokens)
+        from mdmtheory.kernels.shift import possible_contexts
+
+        out = np.empty(len(tokens), dtype=np.bool_)
+        possible_contexts(self.language.laws[0] > 0, self.language._following, tokens, out)
+        return out

@@ -1,0 +1,32 @@
+"""Shapes are checked while the tests run, and random examples are the same in every run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from jaxtyping import install_import_hook
+
+PACKAGE = Path(__file__).parent.parent / "mdmtheory"
+
+# The hook wraps every function, which numba cannot compile, so `kernels` is left out. So is `cli`: it has no arrays, and
+# typer hands its verbs a context of another class than the one that it has them declare.
+CHECKED = sorted(
+    f"{PACKAGE.name}.{path.stem}"
+    for path in PACKAGE.iterdir()
+    if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.stem not in ("__init__", "kernels", "cli")
+)
+
+# `Self` means nothing to a checker that sees one method at a time; mypy checks it.
+CHECKER = (
+    "beartype.beartype(conf=beartype.BeartypeConf(hint_overrides=beartype.FrozenDict({beartype.typing.Self: object})))"
+)
+
+# Before any test module imports the package: what is imported already is not checked.
+install_import_hook(CHECKED, CHECKER)
+
+settings.register_profile(
+    "ci", derandomize=True, max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("thorough", parent=settings.get_profile("ci"), derandomize=False, max_examples=1000)
+settings.load_profile("ci")
