@@ -1,0 +1,81 @@
+"""A denoiser with a known learning error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from mdmtheory.core.protocols import Canvas, Denoiser, Parallel, PlanRun
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.languages.oracle_base import OracleBase
+
+
+class Perturbed:
+    """A denoiser mixed with the uniform law so that at every context KL(denoiser || perturbed) = epsilon nats.
+
+    Where even the uniform law is nearer than that, it is the uniform law. With the oracle inside, epsilon is the learning
+    error of 2502.09622 at every context (the most attainable where that is less).
+    """
+
+    parallel: Parallel = "threads"
+
+    def __init__(self, denoiser: Denoiser, epsilon: float) -> None:
+        if not 0 < epsilon < np.inf:
+            raise ValueError(f"epsilon is {epsilon}; pass a positive number of nats")
+        self.base: Any = denoiser
+        self.epsilon = float(epsilon)
+        self.vocab_size = denoiser.vocab_size
+        self.noises = denoiser.noises
+        self.parallel = denoiser.parallel
+        inside = () if denoiser.spec.name == "oracle" and not denoiser.spec.options else (("of", str(denoiser.spec)),)
+        self.spec = Spec("perturbed", (("epsilon", self.epsilon), *inside))
+
+    def __repr__(self) -> str:
+        return f"Perturbed({self.base!r}, epsilon={self.epsilon})"
+
+    @property
+    def identity(self) -> Any:
+        """What its numbers depend on, as a JSON value."""
+        return ["perturbed", self.epsilon, self.base.identity]
+
+    def conditionals(self, tokens: Tokens, *, threads: int | None = None) -> Float[np.ndarray, "count length vocab_size"]:
+        """Perturbed marginals at masked positions; rows of revealed tokens stay one-hot."""
+        from mdmtheory.kernels.marginals import perturb_rows
+
+        marginals: Float[np.ndarray, "count length vocab_size"] = self.base.conditionals(tokens, threads=threads)
+        masked = np.asarray(tokens) == self.vocab_size
+        rows = marginals[masked]
+        perturb_rows(rows, self.epsilon)
+        marginals[masked] = rows
+        return marginals
+
+    def open(self, count: int, length: int, *, noise: str = "masked", prompt: Tokens | None = None) -> Canvas:
+        """A canvas of the denoiser inside, its marginals perturbed."""
+        return _PerturbedCanvas(self.base.open(count, length, noise=noise, prompt=prompt), self.epsilon)
+
+    @property
+    def fused(self) -> bool:
+        """Whether `run_plan` can run in the kernel of the oracle inside."""
+        return isinstance(self.base, OracleBase)
+
+    def run_plan(self, *arguments: Any, **options: Any) -> PlanRun:
+        """As the oracle's `run_plan`."""
+        run: PlanRun = self.base.run_plan(*arguments, **options, epsilon=self.epsilon)
+        return run
+
+
+class _PerturbedCanvas:
+    def __init__(self, base: Any, epsilon: float) -> None:
+        self._base, self._epsilon = base, epsilon
+        self.calls, self.rounds, self.impossible = base.calls, base.rounds, base.impossible
+        self.write = base.write
+
+    def marginals(self, rows: Any, positions: Any) -> Any:
+        from mdmtheory.kernels.marginals import perturb_rows
+
+        marginals = np.ascontiguousarray(self._base.marginals(rows, positions))
+        perturb_rows(marginals, self._epsilon)
+        return marginals

@@ -1,0 +1,93 @@
+"""The exact posterior of an observer who sees only the tokens nearby."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mdmtheory.core.protocols import Canvas, Language, Parallel
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens, as_tokens
+from mdmtheory.languages.canvas import ConditionalsCanvas
+
+
+class Window:
+    """q(x_i | revealed tokens within `width` positions of i): exact for that observer, and blind to the rest.
+
+    Contexts that are impossible as a whole may look possible through every window. Chains (HMMs, small n-grams) pay
+    O(width) messages a position; other languages one full pass of their oracle for each position asked.
+    """
+
+    noises = frozenset({"masked"})
+    parallel: Parallel = "threads"
+    fused = False
+
+    def __init__(self, language: Language, width: int) -> None:
+        if width < 0:
+            raise ValueError(f"width is {width}; pass 0 or more tokens on either side")
+        self.language = language
+        self.width = int(width)
+        self.vocab_size = language.vocab_size
+        self.spec = Spec.of("window", width=self.width)
+        self._oracle: Any = language.oracle()
+
+    def __repr__(self) -> str:
+        return f"Window({self.language!r}, width={self.width})"
+
+    @property
+    def identity(self) -> Any:
+        """What its numbers depend on, as a JSON value."""
+        return ["window", self.width, self.language.digest]
+
+    def conditionals(self, tokens: Tokens, *, threads: int | None = None) -> Float[np.ndarray, "count length vocab_size"]:
+        """Marginals at every position; rows of revealed tokens are one-hot."""
+        tokens = as_tokens(tokens, self.vocab_size, masks=True)
+        marginals = np.zeros((*tokens.shape, self.vocab_size))
+        rows, positions = np.nonzero(tokens < self.vocab_size)
+        marginals[rows, positions, tokens[rows, positions]] = 1.0
+        rows, positions = np.nonzero(tokens == self.vocab_size)
+        marginals[rows, positions] = self.seen_from(tokens, rows, positions)
+        return marginals
+
+    def seen_from(
+        self, tokens: Tokens, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"]
+    ) -> Float[np.ndarray, "n vocab_size"]:
+        """The marginal at each (row, position) pair given the tokens in its window; zeros where those are impossible."""
+        chain = getattr(self.language, "chain", None)
+        if chain is not None:
+            weights = chain.window_weights(tokens, rows, positions, self.width)
+            totals = weights.sum(axis=1, keepdims=True)
+            marginals: Float[np.ndarray, "n vocab_size"] = np.divide(weights, totals, out=weights, where=totals > 0)
+            return marginals
+        out = np.empty((len(rows), self.vocab_size))
+        near = np.arange(tokens.shape[1])
+        # A few hundred thousand tokens at a time keep the copies small.
+        piece = max(1, (1 << 18) // tokens.shape[1])
+        for start in range(0, len(rows), piece):
+            some, at = rows[start : start + piece], positions[start : start + piece]
+            hidden = np.abs(near[None] - at[:, None]) > self.width
+            seen = np.where(hidden, self.vocab_size, tokens[some]).astype(tokens.dtype)
+            out[start : start + piece] = self._oracle.conditionals(seen)[np.arange(len(some)), at]
+        return out
+
+    def open(self, count: int, length: int, *, noise: str = "masked", prompt: Tokens | None = None) -> Canvas:
+        """A canvas of masked sequences."""
+        if noise not in self.noises:
+            raise ValueError(f"the window denoiser takes no {noise!r} noise; known: masked")
+        return _WindowCanvas(self, count, length, prompt)
+
+
+class _WindowCanvas(ConditionalsCanvas):
+    denoiser: Window
+
+    def marginals(
+        self, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"]
+    ) -> Float[np.ndarray, "n vocab_size"]:
+        asked = np.unique(rows)
+        self.calls[asked] += 1
+        self.rounds[asked] += 1
+        marginals = self.denoiser.seen_from(self.tokens, rows, positions)
+        self.impossible[rows[marginals.sum(axis=1) <= 0]] = True
+        return marginals

@@ -1,0 +1,174 @@
+"""What is counted and summed over sequences; every metric is a function of these sums."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from mdmtheory.core.estimate import Kind
+from mdmtheory.core.protocols import Language
+from mdmtheory.core.streams import canonical_json, stream_states
+from mdmtheory.models.masked import MaskedDiffusion
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Additive over sequences: counts as integers, sums of nats as floats.
+
+    `nats` sums -log p(x) and `gap` sums log q(x) - log p(x) over x ~ q; `ratio` sums p_plan(x)/q(x) over x ~ q. `errors`,
+    `impossible`, `calls` and `rounds` are of drawn sequences.
+    """
+
+    sequences: int = 0
+    errors: int = 0
+    impossible: int = 0
+    tokens: int = 0
+    nats: float = 0.0
+    nats_squared: float = 0.0
+    gap: float = 0.0
+    gap_squared: float = 0.0
+    ratio: float = 0.0
+    ratio_squared: float = 0.0
+    calls: int = 0
+    rounds: int = 0
+
+    @classmethod
+    def zero(cls) -> Counts:
+        """Nothing counted yet."""
+        return cls()
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+def draw_counts(
+    model: Any, language: Language, length: int, seed: int, first: int, count: int, threads: int | None = 1
+) -> Counts:
+    """Draw sequences first..first+count-1 of the model and count those outside the language's support."""
+    samples = model.sample(count, length, seed, first=first, threads=threads)
+    wrong = ~language.in_support(samples.tokens)
+    return Counts(
+        sequences=count,
+        errors=int(wrong.sum()),
+        impossible=int(samples.impossible.sum()),
+        tokens=count * length,
+        calls=int(samples.calls.sum()),
+        rounds=int(samples.rounds.sum()),
+    )
+
+
+def score_counts(
+    models: Sequence[Any],
+    language: Language,
+    length: int,
+    seed: int,
+    first: int,
+    count: int,
+    plans: int = 1,
+    threads: int | None = 1,
+) -> list[Counts]:
+    """Score sequences first..first+count-1 of the language under each model; one Counts a model.
+
+    Models with one denoiser that `curve_priced` holds for share one pass, in which every sequence is revealed one position
+    at a time in random order: the expectation over their own plans is a weighted sum of what each reveal cost.
+    """
+    tokens = language.sample(count, length, seed, first=first, threads=threads)
+    log_q = language.log_prob(tokens, threads=threads)
+    profiles: dict[str, Float[np.ndarray, "count length"]] = {}
+    results = []
+    for model in models:
+        if plans == 1 and curve_priced(model):
+            key = canonical_json(model.denoiser.identity)
+            if key not in profiles:
+                profiles[key] = reveal_costs(model.denoiser, tokens, seed, first, threads)
+            nats = profiles[key] @ curve_weights(model, length)
+        else:
+            nats = -model.log_prob(tokens, seed, first=first, plans=plans, threads=threads).values
+        gap = nats + log_q
+        results.append(
+            Counts(
+                sequences=count,
+                tokens=count * length,
+                nats=float(nats.sum()),
+                nats_squared=float((nats**2).sum()),
+                gap=float(gap.sum()),
+                gap_squared=float((gap**2).sum()),
+            )
+        )
+    return results
+
+
+def plan_score_counts(
+    model: Any, language: Language, length: int, seed: int, first: int, count: int, threads: int | None = 1
+) -> Counts:
+    """Score sequences under one drawn plan each and sum p_plan(x)/q(x), whose mean is 1 - SER (theory.md, section 7; ours)."""
+    tokens = language.sample(count, length, seed, first=first, threads=threads)
+    log_q = language.log_prob(tokens, threads=threads)
+    log_p = model.log_prob(tokens, seed, first=first, threads=threads).values
+    # A ratio beyond float64 becomes infinite here and is withheld where it is reported.
+    with np.errstate(over="ignore"):
+        ratio = np.exp(log_p - log_q)
+        squares = float((ratio**2).sum())
+    return Counts(
+        sequences=count,
+        tokens=count * length,
+        nats=float(-log_p.sum()),
+        nats_squared=float((log_p**2).sum()),
+        gap=float((log_q - log_p).sum()),
+        gap_squared=float(((log_q - log_p) ** 2).sum()),
+        ratio=float(ratio.sum()),
+        ratio_squared=squares,
+    )
+
+
+def curve_priced(model: Any) -> bool:
+    """Whether the plan average of -log p_plan(x) follows from reveals in random order, one at a time.
+
+    So it does where a step reveals a uniformly random set of positions: ancestral and fixed plans.
+    """
+    return isinstance(model, MaskedDiffusion) and model.plan_law.spec.name in ("ancestral", "fixed")
+
+
+def reveal_costs(
+    denoiser: Any, tokens: Any, seed: int, first: int, threads: int | None = 1
+) -> Float[np.ndarray, "count length"]:
+    """-log p(x_i | revealed) in nats when x is revealed one position at a time in random order, by number revealed."""
+    length = tokens.shape[1]
+    model = MaskedDiffusion(denoiser, "first_hitting", steps=length)
+    states = stream_states(["curve", denoiser.identity, length, seed], first, len(tokens))
+    plan = model.draw_plans(states, length)
+    costs = -model.run(plan, tokens=tokens, threads=threads).log_probs
+    return np.take_along_axis(costs, np.argsort(plan, axis=1, kind="stable"), axis=1)
+
+
+def curve_weights(model: MaskedDiffusion, length: int) -> Float[np.ndarray, "length"]:
+    """How many tokens the model's plans reveal, in expectation, with m others revealed before, m = 0..length-1.
+
+    theory.md, 2.1 (ours): s_k at M_k for fixed sizes, L * sum_k w_k * Binomial(L-1, a_{k-1}) for ancestral plans.
+    """
+    weights = np.zeros(length)
+    if model.plan_law.spec.name == "fixed":
+        sizes = model.schedule.sizes(length, model.steps)
+        weights[np.cumsum(sizes) - sizes] = sizes
+        return weights
+    from scipy.stats import binom
+
+    fractions = model.schedule.revealed_fractions(model.steps)
+    shares = np.diff(fractions)
+    revealed = np.arange(length)
+    # A few million probabilities at a time.
+    piece = max(1, (1 << 22) // length)
+    for k in range(0, len(shares), piece):
+        weights += shares[k : k + piece] @ binom.pmf(revealed[None], length - 1, fractions[k : k + len(shares[k : k + piece]), None])
+    return length * weights
+
+
+def ter_kind(model: Any) -> Kind:
+    """What the mean of -log p_plan(x) is to TER: an estimate where p_plan is p, else (Jensen) of an upper bound."""
+    if not isinstance(model, MaskedDiffusion) or model.one_plan or model.exact_by_order(0):
+        return "estimate"
+    return "upper bound"

@@ -1,0 +1,45 @@
+"""From sums over sequences to numbers with intervals."""
+
+from __future__ import annotations
+
+import math
+
+from mdmtheory.core.estimate import Estimate, Kind
+from mdmtheory.core.intervals import anytime_binomial, clopper_pearson, normal_mean
+from mdmtheory.metrics.counts import Counts
+
+LEAST_EFFECTIVE_SIZE = 100.0
+"""SER by scoring is withheld below this effective sample size: its weights are then too heavy-tailed for any interval."""
+
+
+def ser_estimate(counts: Counts, level: float = 0.95, max_errors: int | None = None) -> Estimate:
+    """SER from drawn sequences: Clopper-Pearson at a fixed count, the anytime-valid interval when errors stopped the drawing."""
+    interval = clopper_pearson if max_errors is None else anytime_binomial
+    low, high = interval(counts.errors, counts.sequences, level)
+    return Estimate(counts.errors / counts.sequences, low, high, level, "estimate", counts.sequences)
+
+
+def ter_estimate(counts: Counts, length: int, level: float = 0.95, kind: Kind = "estimate") -> Estimate:
+    """TER(p) = exp(E[-log p(x)]/L), perplexity per token, from scored sequences."""
+    return _per_token(counts.sequences, counts.nats, counts.nats_squared, length, level, kind)
+
+
+def ter_ratio_estimate(counts: Counts, length: int, level: float = 0.95, kind: Kind = "estimate") -> Estimate:
+    """TER(p)/TER(q) = exp(KL(q||p)/L), from the gaps log q(x) - log p(x) of the same sequences."""
+    return _per_token(counts.sequences, counts.gap, counts.gap_squared, length, level, kind)
+
+
+def scored_ser_estimate(counts: Counts, level: float = 0.95) -> tuple[Estimate | None, float]:
+    """SER from the ratios p_plan(x)/q(x), and their effective sample size (sum r)^2 / sum r^2; None where that is below 100."""
+    if not (math.isfinite(counts.ratio_squared) and counts.ratio_squared > 0):
+        return None, 0.0
+    effective = counts.ratio**2 / counts.ratio_squared
+    if effective < LEAST_EFFECTIVE_SIZE:
+        return None, effective
+    mean, low, high = normal_mean(counts.sequences, counts.ratio, counts.ratio_squared, level)
+    return Estimate(1 - mean, 1 - high, 1 - low, level, "estimate", counts.sequences), effective
+
+
+def _per_token(count: int, total: float, squares: float, length: int, level: float, kind: Kind) -> Estimate:
+    mean, low, high = normal_mean(count, total, squares, level)
+    return Estimate(math.exp(mean / length), math.exp(low / length), math.exp(high / length), level, kind, count)

@@ -1,0 +1,44 @@
+"""Generation from left to right with the language's own next-token law: the reference p = q."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mdmtheory.core.protocols import Language, LogProb, Parallel, Samples
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens
+
+
+class Autoregressive:
+    """Draws token i from q(x_i | x_<i) exactly, one call and one round a token."""
+
+    parallel: Parallel = "threads"
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self.vocab_size = language.vocab_size
+        self.spec = Spec.of("ar")
+
+    def __repr__(self) -> str:
+        return f"Autoregressive({self.language!r})"
+
+    @property
+    def identity(self) -> Any:
+        """What its numbers depend on, as a JSON value."""
+        return ["ar", self.language.digest]
+
+    def sample(
+        self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None
+    ) -> Samples:
+        """Sequences of the language's own stream for this seed, so they are those that `language.sample` draws."""
+        tokens = self.language.sample(count, length, seed, first=first, threads=threads)
+        cost = np.full(count, length, dtype=np.int64)
+        return Samples(tokens, cost, cost.copy(), np.zeros(count, dtype=np.bool_))
+
+    def log_prob(
+        self, tokens: Tokens, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
+    ) -> LogProb:
+        """log q(x) in nats, exact."""
+        return LogProb(self.language.log_prob(tokens, threads=threads), "exact")
