@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.estimate import Estimate, Kind
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.tokens import Tokens
+from mdmtheory.core.tokens import Tokens, TokensLike
 
 Parallel = Literal["threads", "device"]
 
@@ -66,10 +66,10 @@ class Language(Protocol):
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Tokens:
         """Sequences first..first+count-1 of the stream that (language, length, seed) names."""
 
-    def log_prob(self, tokens: Tokens, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
+    def log_prob(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
         """log q(x) in nats, -inf outside the support."""
 
-    def in_support(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
+    def in_support(self, tokens: TokensLike) -> Bool[np.ndarray, "count"]:
         """q(x) > 0, decided by sets of possible states; a row with a mask is in no support."""
 
     def entropy(self, length: int, count: int = 10_000, seed: int = 0) -> Estimate:
@@ -133,6 +133,6 @@ class SequenceModel(Protocol):
         """Sequences first..first+count-1 of the stream that (model, length, seed) names."""
 
     def log_prob(
-        self, tokens: Tokens, seed: int, *, first: int = 0, plans: int = 1, threads: int | None = None
+        self, tokens: TokensLike, seed: int, *, first: int = 0, plans: int = 1, threads: int | None = None
     ) -> LogProb:
         """log p(x) in nats, or a bound of it, for sequences numbered from `first`."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from jaxtyping import Integer
 
 Tokens = Integer[np.ndarray, "count length"]
+TokensLike = np.ndarray | Sequence[Any]
+"""What public methods take for tokens: an array, or nested lists; `as_tokens` checks it."""
 
 
 def token_dtype(vocab_size: int) -> type[np.uint8] | type[np.uint16]:

@@ -16,7 +16,7 @@ from mdmtheory.core.intervals import normal_mean
 from mdmtheory.core.protocols import Denoiser
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import digest, stream_states
-from mdmtheory.core.tokens import Tokens
+from mdmtheory.core.tokens import Tokens, TokensLike
 
 
 class LanguageBase(ABC):
@@ -71,11 +71,11 @@ class LanguageBase(ABC):
         """Sequences first..first+count-1, (count, length), of the stream that (language, length, seed) names."""
 
     @abstractmethod
-    def log_prob(self, tokens: Tokens, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
+    def log_prob(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
         """log q(x) in nats, -inf outside the support."""
 
     @abstractmethod
-    def in_support(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
+    def in_support(self, tokens: TokensLike) -> Bool[np.ndarray, "count"]:
         """Whether q(x) > 0; False for a row that holds a mask."""
 
     @abstractmethod

@@ -43,7 +43,7 @@ def load_language(path: str | PathLike[str]) -> Language:
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             contents = {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise ValueError(f"no language file {path}; make one with `mdmtheory language new SPEC -o FILE`") from None

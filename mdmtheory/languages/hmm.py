@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
-from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype
+from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype, TokensLike
 from mdmtheory.languages.base import LanguageBase
 from mdmtheory.languages.chain import Chain
 from mdmtheory.languages.laws import ATTEMPTS, checked_law, closed_classes, dirichlet_rows, on_grain, pruned, stationary_law
@@ -117,10 +117,10 @@ class HMM(LanguageBase):
             )
         return out
 
-    def log_prob(self, tokens: Tokens, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
+    def log_prob(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
         return self.chain.log_prob(as_tokens(tokens, self.vocab_size), threads)
 
-    def in_support(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
+    def in_support(self, tokens: TokensLike) -> Bool[np.ndarray, "count"]:
         tokens = as_tokens(tokens, self.vocab_size, masks=True)
         return self.chain.possible(tokens) & (tokens < self.vocab_size).all(axis=1)
 

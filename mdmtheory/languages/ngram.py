@@ -13,7 +13,7 @@ from mdmtheory.core.protocols import Denoiser
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.threads import over_rows
-from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype
+from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype, TokensLike
 from mdmtheory.languages.base import LanguageBase
 from mdmtheory.languages.chain import Chain, reachable
 from mdmtheory.languages.laws import ATTEMPTS, checked_law, closed_classes, dirichlet_rows, on_grain, pruned, stationary_law
@@ -137,7 +137,7 @@ class NGram(LanguageBase):
         over_rows(lambda a, b: sample_automaton(table, column_bits, token_bits, 0, streams[a:b], out[a:b]), count, threads)
         return out
 
-    def log_prob(self, tokens: Tokens, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
+    def log_prob(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
         tokens = as_tokens(tokens, self.vocab_size)
         laws, _ = self.laws
         with np.errstate(divide="ignore"):
@@ -150,7 +150,7 @@ class NGram(LanguageBase):
             at = self._following[at, token]
         return total
 
-    def in_support(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
+    def in_support(self, tokens: TokensLike) -> Bool[np.ndarray, "count"]:
         tokens = as_tokens(tokens, self.vocab_size, masks=True)
         allowed = np.hstack([self.laws[0] > 0, np.zeros((len(self.laws[0]), 1), dtype=bool)])
         at = np.zeros(len(tokens), dtype=np.int64)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.protocols import Canvas, Language, Parallel, PlanRun
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.tokens import Tokens, as_tokens
+from mdmtheory.core.tokens import Tokens, as_tokens, TokensLike
 
 
 class OracleBase(ABC):
@@ -40,7 +40,7 @@ class OracleBase(ABC):
     def __repr__(self) -> str:
         return f"Oracle({self.language!r}, trust={self.trust})"
 
-    def conditionals(self, tokens: Tokens, *, threads: int | None = None) -> Float[np.ndarray, "count length vocab_size"]:
+    def conditionals(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count length vocab_size"]:
         """q(x_i = v | revealed tokens) at every position of partly masked rows; the mask is vocab_size.
 
         Rows of revealed tokens are one-hot when trust is 1. In an impossible context the rows of masked positions are zeros.

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+import mdmtheory
+from mdmtheory.cli import main as program
+from mdmtheory.cli.main import explain, main
+from mdmtheory.cli.terminal import Interrupted
+
+VERBS = ["sweep", "show", "plot", "merge", "language", "list", "info"]
+HEAVY = ["numpy", "scipy", "numba", "pandas", "matplotlib", "seaborn", "torch"]
+
+
+def test_help_names_every_verb(run):
+    outcome = run("--help")
+    assert outcome.code == 0
+    assert all(verb in outcome.out for verb in VERBS)
+    assert outcome.err == ""
+
+
+def test_the_program_alone_shows_its_help(run):
+    assert run().out == run("--help").out
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "language new", "language show", "language sample"])
+def test_every_verb_has_help(run, verb):
+    outcome = run(*verb.split(), "--help")
+    assert outcome.code == 0
+    assert "Usage" in outcome.out
+
+
+def test_help_imports_nothing_that_computes(spawn):
+    lines = [[], *([verb, "--help"] for verb in VERBS), ["language", "sample", "-h"], ["--version"], ["sweep", "--no"]]
+    code = f"""
+import sys
+from mdmtheory.cli.main import main
+for words in {lines}:
+    main(words)
+sys.exit(",".join(sorted(set({HEAVY}) & set(sys.modules))) or 0)
+"""
+    outcome = spawn(code)
+    assert outcome.code == 0, outcome.err
+
+
+def test_importing_the_package_imports_nothing_that_computes(spawn):
+    heavy = [*HEAVY[2:], "scipy.stats"]
+    outcome = spawn(f"import sys, mdmtheory; sys.exit(','.join(sorted(set({heavy}) & set(sys.modules))) or 0)")
+    assert outcome.code == 0, outcome.err
+
+
+def test_version(run):
+    assert run("--version").out == f"mdmtheory {mdmtheory.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["swep"], "No such command 'swep'"),
+        (["sweep", "--stepz", "4"], "No such option"),
+        (["sweep", "--lang"], "requires an argument"),
+        (["sweep", "--samples", "many"], "Invalid value for '--samples'"),
+        (["show"], "Missing argument"),
+        (["show", "a", "b"], "extra argument"),
+        (["show", "a", "--format", "xml"], "'xml' is not one of 'table', 'csv', 'json'"),
+        (["plot", "a"], "Missing option '--out'"),
+        (["list", "colours"], "'colours' is not one of"),
+        (["language"], "Missing command"),
+        (["language", "paint"], "No such command 'paint'"),
+        (["language", "sample", "hmm", "--count", "0"], "Invalid value for '--count'"),
+        (["merge", "a.sqlite"], "Missing option '--out'"),
+    ],
+)
+def test_a_mistyped_line_is_answered_in_one_line(refused, words, reason):
+    assert reason in refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "code"),
+    [
+        (ValueError("one\n  two\n"), "one; two", 2),
+        (ValueError(), "ValueError", 2),
+        (PermissionError(13, "Permission denied", "a/b"), "a/b: Permission denied", 2),
+        (OSError("disk"), "disk", 2),
+        (sqlite3.OperationalError("database or disk is full"), "the store cannot be used: database or disk is full", 2),
+        (ModuleNotFoundError("no", name="torch"), "torch is not installed; install it", 2),
+        (MemoryError(), "not enough memory", 2),
+        (KeyError("x"), "a fault of the program, KeyError: 'x'", 1),
+    ],
+)
+def test_errors_are_explained_in_one_line(error, reason, code):
+    line, found = explain(error)
+    assert line.startswith(reason)
+    assert "\n" not in line
+    assert found == code
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Makes `mdmtheory info` raise what a test chooses."""
+
+    def fail_with(error: BaseException) -> None:
+        def stand_in(*_: object, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr(program, "app", stand_in)
+
+    return fail_with
+
+
+def test_a_fault_of_ours_shows_a_traceback_only_when_asked(run, failing, monkeypatch):
+    failing(KeyError("x"))
+    assert run("info").code == 1
+    assert "Traceback" not in run("info").err
+    assert "Traceback" not in run("info", "-v").err
+    assert "Traceback" in run("info", "-vv").err
+    assert "Traceback" in run("-v", "info", "-v").err
+    monkeypatch.setenv("MDMTHEORY_DEBUG", "1")
+    assert "Traceback" in run("info").err
+
+
+def test_ctrl_c_is_130_in_one_line(run, failing):
+    failing(KeyboardInterrupt())
+    assert run("info") == type(run("info"))(130, "", "mdmtheory: interrupted\n")
+    failing(Interrupted("stopped; all is kept"))
+    assert run("info").err == "mdmtheory: stopped; all is kept\n"
+
+
+def test_ctrl_c_inside_a_verb_is_130_in_one_line(run, monkeypatch):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mdmtheory.cli.listing._options", interrupt)
+    outcome = run("list", "samplers")
+    assert (outcome.code, outcome.err) == (130, "mdmtheory: interrupted\n")
+
+
+def test_a_reader_that_goes_away_is_met_with_silence(spawn):
+    code = """
+import subprocess, sys
+writer = subprocess.Popen(
+    [sys.executable, "-m", "mdmtheory.cli.main", "language", "sample", "parity", "--count", "20000"],
+    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+writer.stdout.readline()
+writer.stdout.close()
+said = writer.stderr.read().decode()
+print(writer.wait(), repr(said))
+"""
+    assert spawn(code).out == "141 ''\n"
+
+
+def test_the_verbosity_may_stand_anywhere_but_after_two_dashes():
+    assert program._verbosity_first(["show", "-q", "a", "--", "-v"]) == ["-q", "show", "a", "--", "-v"]
+
+
+def test_the_entry_point_is_this_function(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out

@@ -1,0 +1,182 @@
+"""Confidence intervals: hand values, edges, and coverage by simulation."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.special import betaln
+
+from mdmtheory.core.intervals import anytime_binomial, clopper_pearson, normal_mean
+
+RUNS = 4000
+LEVEL = 0.95
+NOISE = 3 * math.sqrt(LEVEL * (1 - LEVEL) / RUNS)
+
+
+def test_clopper_pearson_hand_values():
+    # No errors: the upper end solves (1 - p)^n = 2.5 %. One of two: the ends solve (1 - p)^2 = 97.5 % and p^2 = 97.5 %.
+    assert clopper_pearson(0, 10, 0.95) == pytest.approx((0.0, 1 - 0.025**0.1), rel=1e-13)
+    assert clopper_pearson(10, 10, 0.95) == pytest.approx((0.025**0.1, 1.0), rel=1e-13)
+    assert clopper_pearson(1, 2, 0.95) == pytest.approx((1 - math.sqrt(0.975), math.sqrt(0.975)), rel=1e-12)
+    assert clopper_pearson(0, 0, 0.95) == (0.0, 1.0)
+
+
+def test_clopper_pearson_ends_have_their_tails():
+    errors, count = 7, 30
+    low, high = clopper_pearson(errors, count, 0.9)
+
+    def below(p, k):
+        return sum(math.comb(count, j) * p**j * (1 - p) ** (count - j) for j in range(k + 1))
+
+    assert 1 - below(low, errors - 1) == pytest.approx(0.05, rel=1e-10)
+    assert below(high, errors) == pytest.approx(0.05, rel=1e-10)
+
+
+@pytest.mark.parametrize("count", [1, 10, 1000, 10**9])
+def test_anytime_edges_have_closed_forms(count):
+    bound = (betaln(0.5, count + 0.5) - math.log(math.pi) + math.log(0.05)) / count
+    assert anytime_binomial(0, count, 0.95) == pytest.approx((0.0, -math.expm1(bound)), rel=1e-12)
+    assert anytime_binomial(count, count, 0.95) == pytest.approx((math.exp(bound), 1.0), rel=1e-12)
+
+
+def test_anytime_of_nothing_is_everything():
+    assert anytime_binomial(0, 0, 0.95) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("errors", "count"), [(1, 2), (5, 10), (1, 10**6), (9_991, 10_000), (3, 10**12), (499, 1000), (1, 10**15)]
+)
+@pytest.mark.parametrize("level", [1e-9, 0.5, 0.95, 1 - 1e-12])
+def test_anytime_ends_solve_the_mixture_equation(errors, count, level):
+    low, high = anytime_binomial(errors, count, level)
+    assert 0 < low < errors / count < high < 1
+    bound = betaln(errors + 0.5, count - errors + 0.5) - math.log(math.pi) + math.log1p(-level)
+
+    def log_likelihood(p):
+        return errors * math.log(p) + (count - errors) * math.log1p(-p)
+
+    # An end near 1 is known to half a unit in its last place, which moves the likelihood by count - errors such units.
+    for end in (low, high):
+        slack = abs(errors / end - (count - errors) / (1 - end)) * 2e-16
+        assert log_likelihood(end) == pytest.approx(bound, rel=1e-9, abs=1e-9 + slack)
+
+
+def test_anytime_contains_clopper_pearson_at_moderate_levels():
+    for errors in range(51):
+        exact, anytime = clopper_pearson(errors, 50, 0.95), anytime_binomial(errors, 50, 0.95)
+        assert anytime[0] <= exact[0] <= exact[1] <= anytime[1]
+
+
+def test_intervals_mirror_each_other():
+    for interval in (clopper_pearson, anytime_binomial):
+        low, high = interval(3, 40, 0.9)
+        assert interval(37, 40, 0.9) == pytest.approx((1 - high, 1 - low), rel=1e-12)
+
+
+def covers(interval, errors, counts, p):
+    """How often `interval` of (errors, count) covers p; each distinct pair is computed once."""
+    pairs, index = np.unique(np.stack([errors, counts]), axis=1, return_inverse=True)
+    inside = [low <= p <= high for low, high in (interval(int(k), int(n), LEVEL) for k, n in pairs.T)]
+    return np.mean(np.array(inside)[index.reshape(-1)])
+
+
+@pytest.mark.parametrize("p", [0.01, 0.3, 0.9])
+def test_fixed_count_coverage(p):
+    generator = np.random.default_rng(0)
+    counts = np.full(RUNS, 200)
+    errors = generator.binomial(200, p, size=RUNS)
+    assert covers(clopper_pearson, errors, counts, p) >= LEVEL - NOISE
+    assert covers(anytime_binomial, errors, counts, p) >= LEVEL - NOISE
+
+
+@pytest.mark.parametrize("p", [0.02, 0.3])
+def test_stopping_at_the_tenth_error_or_a_cap_keeps_both_intervals_valid(p):
+    generator = np.random.default_rng(1)
+    most, cap = 10, 300
+    wrong = generator.random((RUNS, cap)) < p
+    seen = np.cumsum(wrong, axis=1)
+    counts = np.where(seen[:, -1] >= most, (seen >= most).argmax(axis=1) + 1, cap)
+    errors = seen[np.arange(RUNS), counts - 1]
+    assert covers(clopper_pearson, errors, counts, p) >= LEVEL - NOISE
+    assert covers(anytime_binomial, errors, counts, p) >= LEVEL - NOISE
+
+
+def stopped_when_excluded(interval, p, looks, batch):
+    """Errors and counts of runs that look after every batch and stop as soon as their interval leaves p out.
+
+    The worst optional stopping there is: coverage is then the chance that no interval of the run ever leaves p out.
+    """
+    generator = np.random.default_rng(2)
+    errors = np.cumsum(generator.binomial(batch, p, size=(RUNS, looks)), axis=1)
+    counts = np.broadcast_to(batch * np.arange(1, looks + 1), errors.shape)
+    left_out = np.empty(errors.shape, dtype=bool)
+    for look in range(looks):
+        for k in np.unique(errors[:, look]):
+            low, high = interval(int(k), int(counts[0, look]), LEVEL)
+            left_out[errors[:, look] == k, look] = not low <= p <= high
+    stop = np.where(left_out.any(axis=1), left_out.argmax(axis=1), looks - 1)
+    rows = np.arange(RUNS)
+    return errors[rows, stop], counts[rows, stop]
+
+
+def test_optional_stopping_in_batches_keeps_the_anytime_interval_valid():
+    errors, counts = stopped_when_excluded(anytime_binomial, 0.3, looks=60, batch=25)
+    assert covers(anytime_binomial, errors, counts, 0.3) >= LEVEL - NOISE
+
+
+def test_clopper_pearson_undercovers_under_the_same_optional_stopping():
+    errors, counts = stopped_when_excluded(clopper_pearson, 0.3, looks=60, batch=25)
+    assert covers(clopper_pearson, errors, counts, 0.3) < 0.85
+    assert covers(anytime_binomial, errors, counts, 0.3) >= LEVEL - NOISE
+
+
+def test_normal_mean_hand_values():
+    values = np.array([1.0, 2.0, 4.0, 5.0])
+    mean, low, high = normal_mean(4, values.sum(), (values**2).sum(), 0.95)
+    half = 1.959963984540054 * values.std(ddof=1) / 2
+    assert (mean, low, high) == pytest.approx((3.0, 3.0 - half, 3.0 + half), rel=1e-12)
+
+
+def test_normal_mean_of_a_constant_has_no_width():
+    assert normal_mean(10, 20.0, 40.0, 0.95) == (2.0, 2.0, 2.0)
+    assert normal_mean(3, 0.3, 0.03 - 1e-18, 0.95)[0] == pytest.approx(0.1)
+
+
+def test_normal_mean_of_an_infinite_sum_is_infinite():
+    assert normal_mean(3, math.inf, math.inf, 0.95) == (math.inf, math.inf, math.inf)
+
+
+def test_normal_mean_coverage():
+    values = np.random.default_rng(3).exponential(size=(RUNS, 400))
+    sums = zip(values.sum(axis=1), (values**2).sum(axis=1), strict=True)
+    intervals = [normal_mean(400, total, squares, LEVEL) for total, squares in sums]
+    inside = [low <= 1.0 <= high for _, low, high in intervals]
+    # The normal interval is exact only in the limit; at 400 exponentials it misses about half a percent.
+    assert np.mean(inside) >= LEVEL - NOISE - 0.01
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: clopper_pearson(3, 2, 0.95), "3 errors were given for 2 trials; pass 0 <= errors <= count"),
+        (lambda: anytime_binomial(-1, 2, 0.95), "-1 errors were given for 2 trials"),
+        (lambda: clopper_pearson(1, 2, 1.0), "level is 1.0; pass a number above 0 and below 1"),
+        (lambda: anytime_binomial(1, 2, float("nan")), "level is nan"),
+        (lambda: normal_mean(1, 1.0, 1.0, 0.95), "asked of 1 value"),
+        (lambda: normal_mean(5, math.nan, 1.0, 0.95), "the sum is nan"),
+        (lambda: normal_mean(5, 1.0, math.nan, 0.95), "the sum of squares nan"),
+    ],
+)
+def test_bad_input_is_one_line(call, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_importing_the_module_loads_no_scipy():
+    code = "import sys, mdmtheory.core.intervals; sys.exit(any(name.startswith('scipy') for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
