@@ -1,4 +1,4 @@
-"""Messages of a chain with finitely many hidden states: filter, smoother and support.
+"""Messages of a chain with finitely many hidden states: powers, priors, windows and support.
 
 A chain is `initial` (S,), `transition` (S, S) and the evidence `likelihood` (V + 1, S) of each token; its last row,
 the mask, is all ones.
@@ -67,73 +67,6 @@ def normalise(message):  # type: ignore[no-untyped-def]
         for k in range(width):
             message[k] *= scale
     return total
-
-
-@kernel
-def filter_log_probs(initial, transition, likelihood, tokens, out):  # type: ignore[no-untyped-def]
-    """log q(x) in nats of each row of `tokens` (count, length), by the scaled forward filter; -inf where impossible."""
-    message, moved = np.empty(len(initial)), np.empty(len(initial))
-    for row in range(len(tokens)):
-        out[row] = _filter_row(initial, transition, likelihood, tokens[row], message, moved)
-
-
-@part
-def _filter_row(initial, transition, likelihood, token, message, moved):  # type: ignore[no-untyped-def]
-    size = len(initial)
-    for s in range(size):
-        moved[s] = initial[s]
-    logs = 0.0
-    product = 1.0
-    for i in range(len(token)):
-        evidence = likelihood[token[i]]
-        for s in range(size):
-            message[s] = moved[s] * evidence[s]
-        # One logarithm for many factors, taken while their product is far from underflow.
-        total = normalise(message)
-        if total <= 0.0:
-            return -np.inf
-        product *= total
-        if product < 1e-200:
-            logs += np.log(product)
-            product = 1.0
-        if i + 1 < len(token):
-            combine_rows(message, transition, 0, size, moved, 0, size)
-    return logs + np.log(product)
-
-
-@kernel
-def smooth(initial, transition, transposed, likelihood, emission, tokens, out):  # type: ignore[no-untyped-def]
-    """Weights of every token at every position given the other positions' tokens: `out` (count, length, V), unnormalised.
-
-    `tokens` (count, length) may hold the mask. `emission` (S, V) is the law of a token, `likelihood` the evidence that a
-    revealed token gives; they differ when tokens are distrusted. The evidence of position i is left out of row i.
-    """
-    size = len(initial)
-    predicted, message, behind = np.empty((tokens.shape[1], size)), np.empty(size), np.empty(size)
-    for row in range(len(tokens)):
-        _smooth_row(initial, transition, transposed, likelihood, emission, tokens[row], predicted, message, behind, out[row])
-
-
-@part
-def _smooth_row(initial, transition, transposed, likelihood, emission, token, predicted, message, behind, out):  # type: ignore[no-untyped-def]
-    length, size = predicted.shape
-    for s in range(size):
-        predicted[0, s] = initial[s]
-        behind[s] = 1.0
-    for i in range(1, length):
-        evidence = likelihood[token[i - 1]]
-        for s in range(size):
-            message[s] = predicted[i - 1, s] * evidence[s]
-        normalise(message)
-        combine_rows(message, transition, 0, size, predicted[i], 0, size)
-    for i in range(length - 1, -1, -1):
-        weigh_tokens(predicted[i], behind, emission, out[i])
-        if i > 0:
-            evidence = likelihood[token[i]]
-            for s in range(size):
-                message[s] = behind[s] * evidence[s]
-            normalise(message)
-            combine_rows(message, transposed, 0, size, behind, 0, size)
 
 
 @part

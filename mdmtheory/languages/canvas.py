@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype
 
 
+@runtime_checkable
 class GivesConditionals(Protocol):
     """What the canvas asks of a denoiser."""
 

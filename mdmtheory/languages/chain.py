@@ -80,7 +80,7 @@ class Chain:
 
     def log_prob(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count"]:
         """log q(x) in nats by the forward filter, -inf outside the support."""
-        from mdmtheory.kernels.chain import filter_log_probs
+        from mdmtheory.kernels.lanes import filter_log_probs
 
         out = np.empty(len(tokens))
         likelihood = self.likelihood(1.0)
@@ -102,7 +102,7 @@ class Chain:
 
     def smooth(self, tokens: Tokens, trust: float, threads: int | None) -> Float[np.ndarray, "count length vocab"]:
         """Weights of each token at each position given the other positions, unnormalised."""
-        from mdmtheory.kernels.chain import smooth
+        from mdmtheory.kernels.lanes import smooth
 
         out = np.empty((*tokens.shape, self.emission.shape[1]))
         likelihood = self.likelihood(trust)

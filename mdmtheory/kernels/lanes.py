@@ -1,0 +1,194 @@
+"""Filter and smoother of a chain, many sequences at a time: one number of each stands beside the others in memory.
+
+Each transition probability is then loaded once for all of them and multiplies several in one instruction. A sequence's
+sums are taken in the same order in every lane, so its numbers do not depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mdmtheory.kernels.compiling import kernel, part
+
+LANES = 32
+"""Sequences side by side: enough for full vectors, few enough for a message to stay in the nearest cache."""
+
+
+@part
+def combine_lanes(message, matrix, out):  # type: ignore[no-untyped-def]
+    """out[j] (lanes,) = sum over s of matrix[s, j] * message[s] (lanes,).
+
+    Four j and four s at a time: then the arithmetic takes longer than the loads. The number of lanes is taken from the
+    arrays because a loop of known length would be unrolled before it could be vectorised.
+    """
+    width = matrix.shape[1]
+    whole = width - width % 4
+    for j in range(0, whole, 4):
+        _combine_four(message, matrix[:, j : j + 4], out[j], out[j + 1], out[j + 2], out[j + 3])
+    for j in range(whole, width):
+        reached = out[j]
+        for lane in range(len(reached)):
+            reached[lane] = 0.0
+        for s in range(len(matrix)):
+            a, weight = message[s], matrix[s, j]
+            for lane in range(len(reached)):
+                reached[lane] += weight * a[lane]
+
+
+@part
+def _combine_four(message, columns, first, second, third, fourth):  # type: ignore[no-untyped-def]
+    size = len(columns)
+    for lane in range(len(first)):
+        first[lane] = second[lane] = third[lane] = fourth[lane] = 0.0
+    whole = size - size % 4
+    for s in range(0, whole, 4):
+        a, b, c, d = message[s], message[s + 1], message[s + 2], message[s + 3]
+        p, q, r, t = columns[s], columns[s + 1], columns[s + 2], columns[s + 3]
+        p0, q0, r0, t0 = p[0], q[0], r[0], t[0]
+        p1, q1, r1, t1 = p[1], q[1], r[1], t[1]
+        p2, q2, r2, t2 = p[2], q[2], r[2], t[2]
+        p3, q3, r3, t3 = p[3], q[3], r[3], t[3]
+        for lane in range(len(first)):
+            w, x, y, z = a[lane], b[lane], c[lane], d[lane]
+            first[lane] += (p0 * w + q0 * x) + (r0 * y + t0 * z)
+            second[lane] += (p1 * w + q1 * x) + (r1 * y + t1 * z)
+            third[lane] += (p2 * w + q2 * x) + (r2 * y + t2 * z)
+            fourth[lane] += (p3 * w + q3 * x) + (r3 * y + t3 * z)
+    for s in range(whole, size):
+        a, p = message[s], columns[s]
+        for lane in range(len(first)):
+            first[lane] += p[0] * a[lane]
+            second[lane] += p[1] * a[lane]
+            third[lane] += p[2] * a[lane]
+            fourth[lane] += p[3] * a[lane]
+
+
+@part
+def take_in(prior, likelihood, seen, message, totals, scales):  # type: ignore[no-untyped-def]
+    """message = prior times the evidence of each lane's token, scaled to sum 1 in each lane; `totals` gets the sums.
+
+    Where the evidence is impossible the sum is 0 and the lane's message becomes zeros.
+    """
+    lanes = len(totals)
+    for lane in range(lanes):
+        totals[lane] = 0.0
+    for s in range(len(prior)):
+        p, m = prior[s], message[s]
+        for lane in range(lanes):
+            m[lane] = p[lane] * likelihood[seen[lane], s]
+        for lane in range(lanes):
+            totals[lane] += m[lane]
+    for lane in range(lanes):
+        scales[lane] = 1.0 / totals[lane] if totals[lane] > 0.0 else 0.0
+    for s in range(len(prior)):
+        m = message[s]
+        for lane in range(lanes):
+            m[lane] *= scales[lane]
+
+
+@part
+def _see(tokens, first, i, seen):  # type: ignore[no-untyped-def]
+    """The tokens at position i of the rows from `first`; the last row fills the lanes that are left over."""
+    for lane in range(len(seen)):
+        seen[lane] = tokens[min(first + lane, len(tokens) - 1), i]
+
+
+@kernel
+def filter_log_probs(initial, transition, likelihood, tokens, out):  # type: ignore[no-untyped-def]
+    """log q(x) in nats of each row of `tokens` (count, length), by the scaled forward filter; -inf where impossible.
+
+    `likelihood` (V + 1, S) is the evidence of each token for each state, its last row the mask's, all ones.
+    """
+    lanes = max(1, min(LANES, len(tokens)))
+    message, moved = np.empty((len(initial), lanes)), np.empty((len(initial), lanes))
+    seen, totals, scales = np.empty(lanes, dtype=np.int64), np.empty(lanes), np.empty(lanes)
+    logs, products = np.empty(lanes), np.empty(lanes)
+    for first in range(0, len(tokens), lanes):
+        _filter_rows(initial, transition, likelihood, tokens, first, message, moved, seen, totals, scales, logs, products)
+        for lane in range(min(lanes, len(tokens) - first)):
+            out[first + lane] = logs[lane]
+
+
+@part
+def _filter_rows(initial, transition, likelihood, tokens, first, message, moved, seen, totals, scales, logs, products):  # type: ignore[no-untyped-def]
+    length = tokens.shape[1]
+    for lane in range(len(seen)):
+        logs[lane] = 0.0
+        products[lane] = 1.0
+        for s in range(len(initial)):
+            moved[s, lane] = initial[s]
+    for i in range(length):
+        _see(tokens, first, i, seen)
+        take_in(moved, likelihood, seen, message, totals, scales)
+        for lane in range(len(seen)):
+            # One logarithm for many factors, taken while their product is far from underflow.
+            products[lane] *= totals[lane]
+            if products[lane] < 1e-200:
+                logs[lane] += np.log(products[lane])
+                products[lane] = 1.0
+        if i + 1 < length:
+            combine_lanes(message, transition, moved)
+    for lane in range(len(seen)):
+        logs[lane] += np.log(products[lane])
+
+
+@kernel
+def smooth(initial, transition, transposed, likelihood, emission, tokens, out):  # type: ignore[no-untyped-def]
+    """Weights of every token at every position given the other positions' tokens: `out` (count, length, V), unnormalised.
+
+    `tokens` (count, length) may hold the mask. `emission` (S, V) is the law of a token, `likelihood` the evidence that a
+    revealed token gives; they differ when tokens are distrusted. The evidence of position i is left out of row i.
+    """
+    lanes = max(1, min(LANES, len(tokens)))
+    size, vocab_size = emission.shape
+    predicted = np.empty((tokens.shape[1], size, lanes))
+    message, behind = np.empty((size, lanes)), np.empty((size, lanes))
+    weights = np.empty((vocab_size, lanes))
+    seen, totals, scales = np.empty(lanes, dtype=np.int64), np.empty(lanes), np.empty(lanes)
+    for first in range(0, len(tokens), lanes):
+        _smooth_rows(
+            initial,
+            transition,
+            transposed,
+            likelihood,
+            emission,
+            tokens,
+            first,
+            predicted,
+            message,
+            behind,
+            weights,
+            seen,
+            totals,
+            scales,
+            out,
+        )
+
+
+@part
+def _smooth_rows(
+    initial, transition, transposed, likelihood, emission, tokens, first, predicted, message, behind, weights, seen, totals, scales, out
+):  # type: ignore[no-untyped-def]
+    length, size, _ = predicted.shape
+    for s in range(size):
+        for lane in range(len(seen)):
+            predicted[0, s, lane] = initial[s]
+            behind[s, lane] = 1.0
+    for i in range(1, length):
+        _see(tokens, first, i - 1, seen)
+        take_in(predicted[i - 1], likelihood, seen, message, totals, scales)
+        combine_lanes(message, transition, predicted[i])
+    for i in range(length - 1, -1, -1):
+        for s in range(size):
+            p, b, m = predicted[i, s], behind[s], message[s]
+            for lane in range(len(seen)):
+                m[lane] = p[lane] * b[lane]
+        combine_lanes(message, emission, weights)
+        for lane in range(min(len(seen), len(tokens) - first)):
+            row = out[first + lane, i]
+            for v in range(len(weights)):
+                row[v] = weights[v, lane]
+        if i > 0:
+            _see(tokens, first, i, seen)
+            take_in(behind, likelihood, seen, message, totals, scales)
+            combine_lanes(message, transposed, behind)

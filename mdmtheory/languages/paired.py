@@ -1,0 +1,80 @@
+"""Languages in which pairs of positions carry the same uniform token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int, UInt64
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.languages.closed import ClosedLanguage, checked_size
+
+
+class _Paired(ClosedLanguage):
+    family = "PAIRS"
+    distance: int
+
+    def partners(self, length: int) -> Int[np.ndarray, "length"]:
+        """The position that carries the same token, -1 where it lies beyond the end."""
+        position = np.arange(length)
+        first_half = position % (2 * self.distance) < self.distance
+        partner = np.where(first_half, position + self.distance, position - self.distance)
+        return np.where(partner < length, partner, -1)
+
+    def log_support_size(self, length: int) -> float:
+        """log V for every position that has no partner before it."""
+        free = int((~((self.partners(length) >= 0) & (self.partners(length) < np.arange(length)))).sum())
+        return free * float(np.log(self.vocab_size))
+
+    def entropy_rate(self) -> Estimate:
+        """Half of log V nats a token, exact."""
+        return Estimate.exact(0.5 * float(np.log(self.vocab_size)))
+
+    def _draw(self, streams: UInt64[np.ndarray, "count 4"], out: Tokens) -> None:
+        from mdmtheory.kernels.closed_sampling import sample_pairs
+
+        sample_pairs(self.partners(out.shape[1]), self.vocab_size, streams, out)
+
+
+class EqualPairs(_Paired):
+    """Positions (0, 1), (2, 3), ... carry the same uniform token; an odd length leaves the last one alone.
+
+    Its SER and TER under random order have closed forms (theory.md, section 7; ours).
+
+    >>> EqualPairs(vocab_size=2).in_support(np.array([[0, 0, 1, 1, 0], [0, 1, 1, 1, 0]])).tolist()
+    [True, False]
+    """
+
+    kind = "equal_pairs"
+
+    def __init__(self, *, vocab_size: int = 16, spec: Spec | None = None) -> None:
+        self.distance = 1
+        self._settle(checked_size(vocab_size, "vocab_size"), spec)
+
+    def parameters(self) -> dict[str, Any]:
+        """The vocabulary's size."""
+        return {"vocab_size": self.vocab_size}
+
+
+class Copy(_Paired):
+    """In blocks of 2*distance tokens the second half repeats the first, which is uniform.
+
+    Memory as long as the distance, and no more entropy for it. Where the last block is cut off, a position whose
+    partner lies beyond the end is free.
+
+    >>> Copy(distance=2, vocab_size=3).in_support(np.array([[0, 2, 0, 2, 1], [0, 2, 2, 0, 1]])).tolist()
+    [True, False]
+    """
+
+    kind = "copy"
+
+    def __init__(self, *, distance: int = 16, vocab_size: int = 8, spec: Spec | None = None) -> None:
+        self.distance = checked_size(distance, "distance")
+        self._settle(checked_size(vocab_size, "vocab_size"), spec)
+
+    def parameters(self) -> dict[str, Any]:
+        """The distance and the vocabulary's size."""
+        return {"distance": self.distance, "vocab_size": self.vocab_size}

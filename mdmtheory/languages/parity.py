@@ -1,0 +1,44 @@
+"""Even parity: every marginal is uniform until one position is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt64
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.languages.closed import ClosedLanguage
+
+
+class Parity(ClosedLanguage):
+    """Uniform over bit strings with an even number of ones (theory.md, section 7; ours).
+
+    >>> Parity().in_support(np.array([[1, 1, 0], [1, 1, 1]])).tolist()
+    [True, False]
+    """
+
+    kind = "parity"
+    family = "PARITY"
+
+    def __init__(self, *, spec: Spec | None = None) -> None:
+        self._settle(2, spec)
+
+    def parameters(self) -> dict[str, Any]:
+        """None."""
+        return {}
+
+    def log_support_size(self, length: int) -> float:
+        """All positions but one are free."""
+        return (length - 1) * float(np.log(2))
+
+    def entropy_rate(self) -> Estimate:
+        """One bit a token, in nats, exact."""
+        return Estimate.exact(float(np.log(2)))
+
+    def _draw(self, streams: UInt64[np.ndarray, "count 4"], out: Tokens) -> None:
+        from mdmtheory.kernels.closed_sampling import sample_parity
+
+        sample_parity(streams, out)

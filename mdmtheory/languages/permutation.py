@@ -1,0 +1,53 @@
+"""Random orders: the language in which no order of revealing helps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt64
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.languages.closed import ClosedLanguage, checked_size
+
+
+class Permutation(ClosedLanguage):
+    """The first `length` of a uniformly random order of `items` tokens; no token twice, so length is at most items.
+
+    Exchangeable, so 1 - SER is the same product for every order and rule (theory.md, section 6; ours).
+
+    >>> float(Permutation(items=4).entropy(2)) == float(np.log(12))
+    True
+    """
+
+    kind = "permutation"
+    family = "PERMUTATION"
+
+    def __init__(self, *, items: int = 8, spec: Spec | None = None) -> None:
+        self.items = checked_size(items, "items")
+        self._settle(self.items, spec)
+
+    def parameters(self) -> dict[str, Any]:
+        """The number of items."""
+        return {"items": self.items}
+
+    def validate_length(self, length: int) -> None:
+        """ValueError for lengths below 1 and above the number of items."""
+        super().validate_length(length)
+        if length > self.items:
+            raise ValueError(f"length is {length}, and there are {self.items} items; use at most {self.items}")
+
+    def log_support_size(self, length: int) -> float:
+        """Logarithm of items! / (items - length)!."""
+        return float(np.log(np.arange(self.items - length + 1, self.items + 1)).sum())
+
+    def entropy_rate(self) -> Estimate | None:
+        """None: there are no sequences longer than `items`."""
+        return None
+
+    def _draw(self, streams: UInt64[np.ndarray, "count 4"], out: Tokens) -> None:
+        from mdmtheory.kernels.closed_sampling import sample_permutations
+
+        sample_permutations(self.items, streams, out)

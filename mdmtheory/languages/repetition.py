@@ -1,0 +1,44 @@
+"""One token, repeated: the first reveal decides everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt64
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.languages.closed import ClosedLanguage, checked_size
+
+
+class Repetition(ClosedLanguage):
+    """All positions carry the same uniform token (theory.md, section 7; ours).
+
+    >>> Repetition(vocab_size=3).in_support(np.array([[2, 2, 2], [2, 2, 1]])).tolist()
+    [True, False]
+    """
+
+    kind = "repetition"
+    family = "REPETITION"
+
+    def __init__(self, *, vocab_size: int = 8, spec: Spec | None = None) -> None:
+        self._settle(checked_size(vocab_size, "vocab_size"), spec)
+
+    def parameters(self) -> dict[str, Any]:
+        """The vocabulary's size."""
+        return {"vocab_size": self.vocab_size}
+
+    def log_support_size(self, length: int) -> float:
+        """As many sequences as tokens."""
+        return float(np.log(self.vocab_size))
+
+    def entropy_rate(self) -> Estimate:
+        """Zero."""
+        return Estimate.exact(0.0)
+
+    def _draw(self, streams: UInt64[np.ndarray, "count 4"], out: Tokens) -> None:
+        from mdmtheory.kernels.closed_sampling import sample_repetitions
+
+        sample_repetitions(self.vocab_size, streams, out)
