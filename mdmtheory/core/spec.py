@@ -72,6 +72,16 @@ def parse_value(text: str) -> Value:
     return text
 
 
+def _check_type(what: str, value: Value, annotation: str) -> None:
+    """ValueError unless the value is of the kind that a builder's annotation (such as `int`) asks for."""
+    wanted = {part.strip() for part in annotation.split("|")}
+    kinds = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
+    allowed = wanted | ({"int"} if "float" in wanted else set())
+    if wanted <= kinds.keys() and type(value).__name__ not in allowed:
+        asked = " or ".join(kinds[each] for each in sorted(wanted - ({"int"} if "float" in wanted else set())))
+        raise ValueError(f"{what} is {_format(value)}; pass {asked}")
+
+
 def _format(value: Value) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -121,6 +131,7 @@ class Registry:
             if key not in known:
                 offered = f"known: {', '.join(known)}" if known else "it takes none"
                 raise ValueError(f"{self.kind} {spec.name!r} has no option {key!r}; {offered}")
+            _check_type(f"{key} of {self.kind} {spec.name!r}", options[key], str(known[key].annotation))
         for key, parameter in known.items():
             if parameter.default is inspect.Parameter.empty and key not in options:
                 raise ValueError(f"{self.kind} {spec.name!r} needs {key}=...; write {spec.name}:{key}=value")

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from mdmtheory.core.protocols import Canvas, Denoiser, Parallel, PlanRun
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.tokens import Tokens
+from mdmtheory.core.tokens import Tokens, TokensLike
 from mdmtheory.languages.oracle_base import OracleBase
 
 
@@ -41,7 +41,7 @@ class Perturbed:
         """What its numbers depend on, as a JSON value."""
         return ["perturbed", self.epsilon, self.base.identity]
 
-    def conditionals(self, tokens: Tokens, *, threads: int | None = None) -> Float[np.ndarray, "count length vocab_size"]:
+    def conditionals(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count length vocab_size"]:
         """Perturbed marginals at masked positions; rows of revealed tokens stay one-hot."""
         from mdmtheory.kernels.marginals import perturb_rows
 

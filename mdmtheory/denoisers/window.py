@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from mdmtheory.core.protocols import Canvas, Language, Parallel
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.tokens import Tokens, as_tokens
+from mdmtheory.core.tokens import Tokens, as_tokens, TokensLike
 from mdmtheory.languages.canvas import ConditionalsCanvas
 
 
@@ -41,7 +41,7 @@ class Window:
         """What its numbers depend on, as a JSON value."""
         return ["window", self.width, self.language.digest]
 
-    def conditionals(self, tokens: Tokens, *, threads: int | None = None) -> Float[np.ndarray, "count length vocab_size"]:
+    def conditionals(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count length vocab_size"]:
         """Marginals at every position; rows of revealed tokens are one-hot."""
         tokens = as_tokens(tokens, self.vocab_size, masks=True)
         marginals = np.zeros((*tokens.shape, self.vocab_size))

@@ -73,9 +73,10 @@ def take_in(prior, likelihood, seen, message, totals, scales):  # type: ignore[n
     for lane in range(lanes):
         totals[lane] = 0.0
     for s in range(len(prior)):
-        p, m = prior[s], message[s]
+        p, m, evidence = prior[s], message[s], likelihood[s]
         for lane in range(lanes):
-            m[lane] = p[lane] * likelihood[seen[lane], s]
+            # `seen` is unsigned: a signed index would be tested for being negative every time.
+            m[lane] = p[lane] * evidence[seen[lane]]
         for lane in range(lanes):
             totals[lane] += m[lane]
     for lane in range(lanes):
@@ -97,11 +98,11 @@ def _see(tokens, first, i, seen):  # type: ignore[no-untyped-def]
 def filter_log_probs(initial, transition, likelihood, tokens, out):  # type: ignore[no-untyped-def]
     """log q(x) in nats of each row of `tokens` (count, length), by the scaled forward filter; -inf where impossible.
 
-    `likelihood` (V + 1, S) is the evidence of each token for each state, its last row the mask's, all ones.
+    `likelihood` (S, V + 1) is the evidence of each token for each state, its last column the mask's, all ones.
     """
     lanes = max(1, min(LANES, len(tokens)))
     message, moved = np.empty((len(initial), lanes)), np.empty((len(initial), lanes))
-    seen, totals, scales = np.empty(lanes, dtype=np.int64), np.empty(lanes), np.empty(lanes)
+    seen, totals, scales = np.empty(lanes, dtype=np.uint64), np.empty(lanes), np.empty(lanes)
     logs, products = np.empty(lanes), np.empty(lanes)
     for first in range(0, len(tokens), lanes):
         _filter_rows(initial, transition, likelihood, tokens, first, message, moved, seen, totals, scales, logs, products)
@@ -144,7 +145,7 @@ def smooth(initial, transition, transposed, likelihood, emission, tokens, out): 
     predicted = np.empty((tokens.shape[1], size, lanes))
     message, behind = np.empty((size, lanes)), np.empty((size, lanes))
     weights = np.empty((vocab_size, lanes))
-    seen, totals, scales = np.empty(lanes, dtype=np.int64), np.empty(lanes), np.empty(lanes)
+    seen, totals, scales = np.empty(lanes, dtype=np.uint64), np.empty(lanes), np.empty(lanes)
     for first in range(0, len(tokens), lanes):
         _smooth_rows(
             initial,

@@ -83,7 +83,7 @@ class Chain:
         from mdmtheory.kernels.lanes import filter_log_probs
 
         out = np.empty(len(tokens))
-        likelihood = self.likelihood(1.0)
+        likelihood = np.ascontiguousarray(self.likelihood(1.0).T)
 
         def work(start: int, stop: int) -> None:
             filter_log_probs(self.initial, self.transition, likelihood, tokens[start:stop], out[start:stop])
@@ -105,7 +105,7 @@ class Chain:
         from mdmtheory.kernels.lanes import smooth
 
         out = np.empty((*tokens.shape, self.emission.shape[1]))
-        likelihood = self.likelihood(trust)
+        likelihood = np.ascontiguousarray(self.likelihood(trust).T)
 
         def work(a: int, b: int) -> None:
             smooth(self.initial, self.transition, self.transposed, likelihood, self.emission, tokens[a:b], out[a:b])

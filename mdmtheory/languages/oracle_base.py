@@ -71,7 +71,7 @@ class OracleBase(ABC):
         self,
         plan: Int[np.ndarray, "count length"],
         states: UInt64[np.ndarray, "count 4"] | None = None,
-        tokens: Tokens | None = None,
+        tokens: TokensLike | None = None,
         *,
         threads: int | None = None,
         recompute: bool = False,
@@ -86,9 +86,8 @@ class OracleBase(ABC):
         if plan.ndim != 2 or plan.size and plan.min() < 1:
             raise ValueError(f"plan has shape {plan.shape}; pass (count, length) of step numbers from 1")
         self.language.validate_length(plan.shape[1])
-        if tokens is not None:
-            tokens = as_tokens(tokens, self.vocab_size)
-        run = self._run(plan, states, tokens, threads, recompute, epsilon)
+        given = None if tokens is None else as_tokens(tokens, self.vocab_size)
+        run = self._run(plan, states, given, threads, recompute, epsilon)
         self._check_underflow(run.tokens, run.impossible)
         return run
 

@@ -58,12 +58,9 @@ class MaskedDiffusion:
     @property
     def identity(self) -> Any:
         """What its numbers depend on, as a JSON value."""
-        law = ["plan", str(self.plan_law.spec)]
-        if self.plan_law.uses_steps:
-            law.append(str(self.steps))
-        if self.plan_law.uses_schedule:
-            law.append(str(self.schedule.spec))
-        return ["masked", self.denoiser.identity, law]
+        steps = self.steps if self.plan_law.uses_steps else None
+        schedule = self.schedule.identity if self.plan_law.uses_schedule else None
+        return ["masked", self.denoiser.identity, self.plan_law.identity, steps, schedule]
 
     @property
     def one_plan(self) -> bool:

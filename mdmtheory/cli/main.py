@@ -1,0 +1,135 @@
+"""The program `mdmtheory`: its verbs, and the one place where an error becomes a line.
+
+Nothing here or in a verb's module imports numpy before the verb runs, so that help answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from mdmtheory import __version__
+from mdmtheory.cli import info, language, listing, merge, plot, show, sweep
+from mdmtheory.cli.terminal import Interrupted, Terminal
+
+_VERBOSITY = ("-v", "-vv", "-vvv", "--verbose", "-q", "--quiet")
+_ON_CTRL_C = 130
+_ON_BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Exact study of masked diffusion language models: how far is a sampler from its target, and at what cost?",
+    epilog="-v and -q may stand anywhere on the line. Start with: mdmtheory sweep --lang hmm --steps 64..2048",
+)
+app.command()(sweep.sweep)
+app.command()(show.show)
+app.command()(plot.plot)
+app.command()(merge.merge)
+app.add_typer(language.app, name="language")
+app.command("list")(listing.list_names)
+app.command()(info.info)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"mdmtheory {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def program(
+    context: typer.Context,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv: tracebacks too.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """The options of the program itself."""
+    context.obj = Terminal(-1 if quiet else verbose)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program on `argv` (sys.argv without its first word by default); returns the exit code.
+
+    0 when done, 2 after one line on stderr for bad input, 130 on Ctrl-C, 1 for a fault of the program itself.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = app(_verbosity_first(arguments) or ["--help"], prog_name="mdmtheory", standalone_mode=False)
+        sys.stdout.flush()
+        if code == _ON_CTRL_C:  # typer turns Ctrl-C in a verb into this code and says nothing
+            print("mdmtheory: interrupted", file=sys.stderr)
+        return int(code or 0)
+    except BrokenPipeError:
+        return _reader_gone()
+    except SystemExit as error:  # typer's own answer to a broken pipe
+        return _reader_gone() if error.code == 1 else int(error.code or 0)
+    except (KeyboardInterrupt, typer.Abort):
+        print("mdmtheory: interrupted", file=sys.stderr)
+        return _ON_CTRL_C
+    except Interrupted as interrupted:
+        print(f"mdmtheory: {interrupted}", file=sys.stderr)
+        return _ON_CTRL_C
+    except Exception as error:  # noqa: BLE001  # this is the one handler
+        if os.environ.get("MDMTHEORY_DEBUG") or arguments.count("-v") + 2 * arguments.count("-vv") >= 2:
+            traceback.print_exc()
+        line, code = explain(error)
+        print(f"mdmtheory: error: {line}", file=sys.stderr)
+        return code
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """One line on what went wrong, and the exit code: 2 for what the user can mend, 1 for a fault of ours."""
+    usage = getattr(error, "format_message", None)  # typer's errors about the line that was typed
+    if usage is not None:
+        text, code = usage() or "see mdmtheory --help", 2
+    elif isinstance(error, OSError) and error.strerror and error.filename is not None:
+        text, code = f"{os.fspath(error.filename)}: {error.strerror}", 2
+    elif isinstance(error, sqlite3.Error):
+        text, code = f"the store cannot be used: {error}", 2
+    elif isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("mdmtheory"):
+        text, code = f"{error.name} is not installed; install it, or the extra of mdmtheory that brings it", 2
+    elif isinstance(error, MemoryError):
+        text, code = f"not enough memory: {error or 'lower --length, the vocabulary or the states'}", 2
+    elif isinstance(error, (ValueError, OSError)):
+        text, code = str(error) or type(error).__name__, 2
+    else:
+        text, code = (
+            f"a fault of the program, {type(error).__name__}: {error} (with -vv a traceback; please report it)",
+            1,
+        )
+    return "; ".join(part.strip() for part in text.splitlines() if part.strip()), code
+
+
+def _verbosity_first(arguments: list[str]) -> list[str]:
+    """Let -v and -q stand after the verb too: they belong to the program."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    moved = [each for each in arguments[:end] if each in _VERBOSITY]
+    return moved + [each for each in arguments[:end] if each not in _VERBOSITY] + arguments[end:]
+
+
+def _reader_gone() -> int:
+    """Nobody reads our output any more: say nothing, and let nothing be said when Python flushes at the end."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(devnull, stream.fileno())
+    os.close(devnull)
+    return _ON_BROKEN_PIPE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

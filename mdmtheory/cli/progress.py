@@ -1,0 +1,83 @@
+"""How far a sweep is: a bar on a terminal, a word about compiling elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from mdmtheory.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from mdmtheory.sweeps.progress import Progress
+
+_COMPILING = "compiling kernels, once for this version ..."
+
+
+class SweepProgress:
+    """Call it with each Progress of a sweep, inside a `with` block. `last` is the newest, None before the first."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._said = False
+        self._bar: Bar | None = None
+        self.last: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if self._terminal.verbosity >= 0 and sys.stderr.isatty():
+            self._bar = _bar()
+            self._bar.add_task("starting", total=None, rate="", left="", widest="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show the newest progress."""
+        self.last = progress
+        if self._bar is None:
+            if progress.compiling and not self._said:
+                self._said = True
+                self._terminal.say(_COMPILING)
+            return
+        widest = progress.widest_interval
+        self._bar.update(
+            self._bar.task_ids[0],
+            description=_COMPILING if progress.compiling else f"{progress.cells_done}/{progress.cells_total} cells",
+            total=progress.chunks_total,
+            completed=progress.chunks_done,
+            rate="" if progress.compiling else f"{progress.sequences_per_second:,.0f} sequences/s",
+            left="" if progress.seconds_left is None else f"{clock(progress.seconds_left)} left",
+            widest="" if widest is None else f"widest interval {widest:.2g}",
+        )
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 0:05, 12:30 or 1:02:03.
+
+    >>> clock(5.2), clock(750), clock(3723)
+    ('0:05', '12:30', '1:02:03')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _bar() -> Bar:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    texts = ("{task.fields[rate]}", "{task.fields[left]}", "{task.fields[widest]}")
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        *(TextColumn(text) for text in texts),
+        console=Console(stderr=True),
+        transient=True,
+    )

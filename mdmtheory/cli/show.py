@@ -1,0 +1,22 @@
+"""`mdmtheory show`: what a store holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def show(
+    store: Annotated[Path, typer.Argument(help="A store that a sweep wrote.")],
+    format: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", "-f", help="How to print it.")
+    ] = "table",
+    level: Annotated[float, typer.Option(help="Confidence level of the intervals, computed anew.")] = 0.95,
+) -> None:
+    """Print the results in a store, every value with its interval and its kind."""
+    from mdmtheory.cli.tables import print_results
+    from mdmtheory.sweeps.results import read
+
+    print_results(read(store, level=level), format)

@@ -1,0 +1,145 @@
+"""`mdmtheory sweep`: measure cells, keep them in a store, print the table and draw the figure."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mdmtheory.cli.progress import SweepProgress, clock
+from mdmtheory.cli.terminal import Interrupted, Terminal, print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mdmtheory.sweeps.cells import Cell
+
+_OF_THE_RUN = ("level", "workers", "out", "figure")  # what says how to measure and where to, not what
+
+
+def sweep(
+    context: typer.Context,
+    file: Annotated[Path | None, typer.Argument(help="A TOML file with these options; those given here win.")] = None,
+    lang: Annotated[str | None, typer.Option(help="NAME[:key=value,...] or a saved file.")] = None,
+    steps: Annotated[str | None, typer.Option(help="16,64,256; 64..2048 (doubling); 64..2048:9 (points); L/4.")] = None,
+    length: Annotated[str, typer.Option(help="Tokens in a sequence; lists and ranges as --steps.")] = "512",
+    model: Annotated[str, typer.Option(help="masked or ar.")] = "masked",
+    denoiser: Annotated[str, typer.Option(help="oracle, perturbed:epsilon=0.01 or window:width=4.")] = "oracle",
+    sampler: Annotated[str, typer.Option(help="The order in which positions are revealed.")] = "ancestral",
+    schedule: Annotated[str, typer.Option(help="How many positions each step reveals.")] = "linear",
+    metrics: Annotated[str, typer.Option(help="ser, ter or both.")] = "ser,ter",
+    samples: Annotated[int, typer.Option(help="Sequences for each cell, at least.")] = 2000,
+    max_errors: Annotated[int | None, typer.Option(help="Draw no more after so many wrong sequences.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Also estimate SER a second way, by scoring.")] = False,
+    level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
+    seed: Annotated[str, typer.Option(help="Names the random streams.")] = "0",
+    workers: Annotated[str, typer.Option(help="Threads; auto: all processors allowed.")] = "auto",
+    out: Annotated[Path, typer.Option("--out", "-o", help="The store; a later run goes on with it.")] = Path(
+        "results/sweep.sqlite"
+    ),
+    figure: Annotated[Path | None, typer.Option(help="FILE.png, .svg or .pdf; by default beside the store.")] = None,
+    no_figure: Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done and how long it would take.")
+    ] = False,
+) -> None:
+    """Measure TER and SER of every combination of the options. Stopped at any moment and run again, it goes on.
+
+    Lists multiply out: --lang hmm,ngram:order=3 --sampler ancestral,stride makes four curves. `mdmtheory list` prints
+    the names.
+    """
+    from mdmtheory.cli.tables import print_cells
+    from mdmtheory.sweeps.cells import cells
+    from mdmtheory.sweeps.collect import collect
+
+    terminal = Terminal.of(context)
+    settings = _settings(context, file)
+    if settings["lang"] is None:
+        raise ValueError("no language; give --lang NAME (mdmtheory list languages prints them) or a TOML file")
+    chosen = cells(**{key: value for key, value in settings.items() if key not in _OF_THE_RUN})
+    store = Path(settings["out"])
+    if dry_run:
+        _print_plan(chosen, store, settings["workers"], terminal)
+        return
+    picture = None if no_figure else Path(settings["figure"] or store.with_suffix(".png"))
+    if settings["figure"] and picture is not None:
+        _check_figure(picture)
+    terminal.detail(f"{len(chosen)} cells into {store}")
+    with SweepProgress(terminal) as progress:
+        try:
+            frame = collect(chosen, out=store, workers=settings["workers"], level=settings["level"], progress=progress)
+        except KeyboardInterrupt:
+            raise Interrupted(_kept(store, progress)) from None
+    print_cells(frame)
+    terminal.say(f"store: {store}")
+    if picture is not None:
+        _draw(frame, picture, terminal, wanted=settings["figure"] is not None)
+
+
+def _settings(context: typer.Context, file: Path | None) -> dict[str, Any]:
+    """The options: what was typed, else what the file says, else the defaults."""
+    from mdmtheory.sweeps.cells import KEYS, read_toml
+
+    options = {key: context.params[key] for key in KEYS}
+    typed = [key for key in KEYS if getattr(context.get_parameter_source(key), "name", "") == "COMMANDLINE"]
+    return {**options, **(read_toml(file) if file else {}), **{key: options[key] for key in typed}}
+
+
+def _print_plan(chosen: list[Cell], store: Path, workers: int | str, terminal: Terminal) -> None:
+    from mdmtheory.sweeps.executors import worker_count
+    from mdmtheory.sweeps.planned import plan_of
+
+    count = worker_count(workers)
+    with terminal.announcing_compilation():
+        plan = plan_of(chosen, store)
+    rows = [
+        [
+            str(each.cell),
+            str(each.stored_sequences),
+            str(each.missing_sequences),
+            "unknown" if each.seconds is None else f"{each.seconds:.2g}",
+            each.source,
+        ]
+        for each in plan.cells
+    ]
+    headers = ["cell", "sequences\nstored", "sequences\nmissing", "expected\nseconds", "from"]
+    print_table(headers, rows, right=[False, True, True, True, False])
+    seconds = plan.seconds(count)
+    expected = "unknown" if seconds is None else clock(seconds)
+    print(f"{len(rows)} cells into {store}; expected time with {count} workers: {expected}")
+
+
+def _check_figure(path: Path) -> None:
+    """Find out before measuring that the figure could not be written."""
+    from mdmtheory.plots.style import figure_format
+
+    figure_format(path)
+    if path.is_dir():
+        raise ValueError(f"figure {path} is a folder; name a file in it")
+    folder = next(each for each in path.absolute().parents if each.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ValueError(f"figure {path} cannot be written: {folder} takes no files; choose another --figure")
+
+
+def _draw(frame: pd.DataFrame, path: Path, terminal: Terminal, *, wanted: bool) -> None:
+    """The default figure; one that nobody asked for may be left out, with the reason, where nothing can be drawn."""
+    from mdmtheory.plots import save_figure, sweep_figure
+
+    try:
+        drawn = sweep_figure(frame)
+    except ValueError as error:
+        if wanted:
+            raise
+        terminal.say(f"no figure: {error}")
+        return
+    save_figure(drawn, path)
+    terminal.say(f"figure: {path}")
+
+
+def _kept(store: Path, progress: SweepProgress) -> str:
+    if progress.last is None or not progress.last.chunks_done:
+        return "stopped before anything was measured; run the same command to begin again"
+    kept = f"{progress.last.chunks_done} of {progress.last.chunks_total} chunks"
+    return f"stopped; {kept} are kept in {store}: run the same command to go on"

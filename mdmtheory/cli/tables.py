@@ -1,0 +1,115 @@
+"""Results as text: a table for people, CSV and JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable
+
+import pandas as pd
+
+from mdmtheory.cli.terminal import print_table, writable
+
+_CELL = ["language", "length", "model", "denoiser", "sampler", "schedule", "steps", "seed"]
+_NUMBERS = ("length", "steps", "seed")
+_NAMES = {
+    "ser": "SER",
+    "ser_scored": "SER by scoring",
+    "ter": "TER",
+    "ter_ratio": "TER(p)/TER(q)",
+    "effective_size": "effective size",
+}
+
+
+def print_results(frame: pd.DataFrame, format: str) -> None:
+    """Print results on stdout as `table`, `csv` or `json`."""
+    if format == "csv":
+        frame.to_csv(sys.stdout, index=False, lineterminator="\n")
+    elif format == "json":
+        plain = frame.astype(object).where(frame.notna(), None)
+        json.dump(
+            plain.to_dict(orient="records"), sys.stdout, indent=1, allow_nan=False, default=lambda each: each.item()
+        )
+        print()
+    else:
+        print_cells(frame)
+
+
+def print_cells(frame: pd.DataFrame) -> None:
+    """One line a cell: what varies, then each metric with its interval; what all cells share stands above.
+
+    The kind of a number is written under its metric's name, or beside the number where a column has several.
+    """
+    if frame.empty:
+        print("no results")
+        return
+    varying = [column for column in _CELL if frame[column].nunique() > 1]
+    there = set(frame["metric"].dropna())
+    metrics = [*(metric for metric in _NAMES if metric in there), *sorted(there - set(_NAMES))]
+    shown = frame[frame["value"].notna()]
+    kinds = {metric: sorted(set(shown["kind"][shown["metric"] == metric])) for metric in metrics}
+    headers = [*varying, *(_header(metric, kinds[metric]) for metric in metrics), "count", "calls", "seconds"]
+    right = [*(column in _NUMBERS for column in varying), *([False] * len(metrics)), True, True, True]
+    rows = []
+    for _, rows_of_cell in frame.groupby(_CELL, dropna=False, sort=False):
+        first = rows_of_cell.iloc[0]
+        found = {metric: rows_of_cell[rows_of_cell["metric"] == metric] for metric in metrics}
+        rows.append(
+            [
+                *(_plain(first[column]) for column in varying),
+                *(_value(found[metric], len(kinds[metric]) > 1) for metric in metrics),
+                _largest(rows_of_cell["count"], 12),
+                _largest(rows_of_cell["calls"], 4),
+                _seconds(rows_of_cell),
+            ]
+        )
+    print(writable(_shared(frame, varying)))
+    print_table([writable(each) for each in headers], [[writable(each) for each in row] for row in rows], right=right)
+
+
+def _shared(frame: pd.DataFrame, varying: list[str]) -> str:
+    words = {"length": "length {}", "steps": "{} steps", "seed": "seed {}"}
+    known = {column: frame[column].dropna() for column in _CELL if column not in varying}
+    same = [words.get(name, "{}").format(_plain(values.iloc[0])) for name, values in known.items() if len(values)]
+    levels = ", ".join(f"{100 * level:g} %" for level in sorted(set(frame["level"].dropna()) - {1.0}))
+    return ", ".join(same) + (f"; intervals of {levels}" if levels else "")
+
+
+def _header(metric: str, kinds: list[str]) -> str:
+    return f"{_NAMES.get(metric, metric)}\n{kinds[0] if len(kinds) == 1 else ''}"
+
+
+def _value(rows: pd.DataFrame, say_kind: bool) -> str:
+    """`≤ 3.068 [3.067, 3.069]`: a bound has its sign, every estimate its interval."""
+    if rows.empty:
+        return ""
+    row = rows.iloc[0]
+    value, low, high = float(row["value"]), float(row["low"]), float(row["high"])
+    if math.isnan(value):
+        return str(row["kind"])  # withheld, and why
+    sign = {"upper bound": "≤ ", "lower bound": "≥ "}.get(row["kind"], "")
+    kind = f" {row['kind']}" if say_kind else ""
+    half = (high - low) / 2
+    if not 0 < half < math.inf:
+        return f"{sign}{value:.6g}{kind}"
+    digits = min(max(1 - math.floor(math.log10(half)), 0), 15)
+    return f"{sign}{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{kind}"
+
+
+def _largest(column: Iterable[float], digits: int) -> str:
+    known = [float(each) for each in column if each == each]
+    return f"{max(known):.{digits}g}" if known else ""
+
+
+def _seconds(rows: pd.DataFrame) -> str:
+    """What all measurements of a cell took one worker; two metrics of the same counts have the same seconds."""
+    measurement = rows["metric"].replace({"ter_ratio": "ter", "effective_size": "ser_scored"})
+    return f"{rows['seconds'].groupby(measurement).max().sum():.3g}"
+
+
+def _plain(value: object) -> str:
+    """A cell's own value as text; empty where it does not apply."""
+    if value is None or value != value or str(value) == "<NA>":
+        return ""
+    return str(int(value)) if isinstance(value, float) else str(value)

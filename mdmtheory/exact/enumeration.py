@@ -1,0 +1,79 @@
+"""Every sequence of a small language, and what follows from the whole law."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+from jaxtyping import Float
+
+from mdmtheory.core.protocols import Language
+from mdmtheory.core.tokens import Tokens, token_dtype
+
+Law = Float[np.ndarray, "..."]
+
+MOST_COST = 1e10
+"""Operations beyond which an enumeration is refused: about a minute's work."""
+
+MOST_BYTES = 1 << 31
+"""Memory beyond which an enumeration is refused."""
+
+
+def all_sequences(vocab_size: int, length: int) -> Tokens:
+    """All V^L sequences, (V^L, L), in the order in which a law of shape (V,)*L flattens."""
+    entries = length * power(vocab_size, length)
+    check_feasible(entries, 8 * entries, f"{vocab_size}^{length} sequences")
+    grid = np.indices((vocab_size,) * length, dtype=token_dtype(vocab_size))
+    return np.ascontiguousarray(grid.reshape(length, -1).T)
+
+
+def joint(language: Language, length: int) -> Law:
+    """q(x) of every sequence, shape (V,)*length; sums to 1."""
+    language.validate_length(length)
+    vocab_size = language.vocab_size
+    return np.exp(language.log_prob(all_sequences(vocab_size, length))).reshape((vocab_size,) * length)
+
+
+def entropy_nats(q: Law) -> float:
+    """H(q) = -sum q log q in nats."""
+    return expected_nll(q, q)
+
+
+def expected_nll(p: Law, q: Law) -> float:
+    """E_{x~q}[-log p(x)] in nats; infinite where p misses a sequence of q. TER is exp of it over the length."""
+    inside = q > 0
+    with np.errstate(divide="ignore"):
+        return float(-(q[inside] * np.log(p[inside])).sum())
+
+
+def error_rate(p: Law, q: Law) -> float:
+    """SER(p) = 1 - sum of p over the support of q; mass that p lost to impossible contexts counts as wrong."""
+    return float(1 - p[q > 0].sum())
+
+
+def enumerated_information_curve(q: Law) -> Float[np.ndarray, "length"]:
+    """H(X_i | X_S) in nats averaged over all S with |S| = m and i outside S, for m = 0..L-1.
+
+    By the chain rule it is the mean entropy of m + 1 positions minus that of m (theory.md, section 2; ours).
+    """
+    length = q.ndim
+    means = np.zeros(length + 1)
+    for size in range(1, length + 1):
+        hidden = itertools.combinations(range(length), length - size)
+        means[size] = np.mean([entropy_nats(q.sum(axis=axes)) for axes in hidden])
+    return np.diff(means)
+
+
+def power(base: int, exponent: int) -> float:
+    """base^exponent as a float, infinite where it is too large for one."""
+    return float(base**exponent) if exponent * math.log2(base) < 1000 else math.inf
+
+
+def check_feasible(cost: float, size: float, what: str) -> None:
+    """ValueError with the cost when an enumeration would take too long (operations) or too much memory (bytes)."""
+    if cost > MOST_COST or size > MOST_BYTES:
+        raise ValueError(
+            f"enumerating {what} takes {cost:.1e} operations and {size:.1e} bytes, and at most "
+            f"{MOST_COST:.0e} and {MOST_BYTES:.0e} are allowed; use a shorter length or a smaller vocabulary"
+        )

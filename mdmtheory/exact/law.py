@@ -1,0 +1,94 @@
+"""The law of a model over whole sequences, by enumeration: the test of everything else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
+from mdmtheory.core.threads import over_rows
+from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
+from mdmtheory.models.masked import MaskedDiffusion
+
+Marginals = Float[np.ndarray, "contexts length vocab_size"]
+
+
+def law(model: SequenceModel, language: Language, length: int, *, threads: int | None = None) -> Law:
+    """p(x) of every sequence, shape (V,)*length; what it lacks to 1 went to impossible contexts.
+
+    Masked diffusion over any law over plans: a fixed plan by its product of marginals, random subsets (ancestral,
+    fixed, first_hitting) by recursion over subsets in O(N (3V)^L). Other models by their log_prob where that is exact.
+    ValueError with the cost where it is not feasible.
+    """
+    language.validate_length(length)
+    vocab_size = language.vocab_size
+    if model.vocab_size != vocab_size:
+        raise ValueError(f"the model has {model.vocab_size} tokens and the language {vocab_size}; pass its own model")
+    shape = (vocab_size,) * length
+    if isinstance(model, MaskedDiffusion):
+        return _masked_law(model, length, threads).reshape(shape)
+    scored = model.log_prob(all_sequences(vocab_size, length), 0)
+    if scored.kind != "exact":
+        raise ValueError(f"log_prob of the model {model.spec} is a {scored.kind}; its law cannot be enumerated")
+    return np.exp(scored.values).reshape(shape)
+
+
+def context_marginals(denoiser: Denoiser, length: int, *, threads: int | None = None) -> Marginals:
+    """The denoiser's conditionals in each of the (V+1)^L partly masked contexts, numbered as by `context_numbers`."""
+    conditionals: Any = getattr(denoiser, "conditionals", None)
+    if conditionals is None:
+        raise ValueError(f"the denoiser {denoiser.spec} has no `conditionals`; its law cannot be enumerated")
+    vocab_size = denoiser.vocab_size
+    entries = power(vocab_size + 1, length) * length * vocab_size
+    # Conditionals come with a few copies of themselves.
+    check_feasible(entries * length, 4 * 8 * entries, f"{vocab_size + 1}^{length} contexts")
+    return conditionals(all_sequences(vocab_size + 1, length), threads=threads)
+
+
+def context_numbers(
+    sequences: Int[np.ndarray, "count length"], revealed: Any, vocab_size: int
+) -> Int[np.ndarray, "count"]:
+    """The number of each sequence's context when only the positions where `revealed` holds are shown."""
+    base = vocab_size + 1
+    places = base ** np.arange(sequences.shape[1])[::-1]
+    return np.where(revealed, sequences, vocab_size).astype(np.int64) @ places
+
+
+def _masked_law(model: MaskedDiffusion, length: int, threads: int | None) -> Float[np.ndarray, "count"]:
+    plan_law: Any = model.plan_law
+    vocab_size = model.vocab_size
+    if not plan_law.fixed and not hasattr(plan_law, "subset_law"):
+        raise ValueError(
+            f"the law over plans {plan_law.spec} is neither fixed nor has a `subset_law`; its law cannot be enumerated"
+        )
+    steps = plan_law.steps_taken(length, model.steps)
+    if not plan_law.fixed:
+        what = f"{vocab_size}^{length} sequences in {steps} steps"
+        check_feasible(steps * power(3 * vocab_size, length), 8 * steps * power(2, length), what)
+    sequences = all_sequences(vocab_size, length)
+    marginals = context_marginals(model.denoiser, length, threads=threads)
+    if plan_law.fixed:
+        plan = plan_law.draw(np.zeros((1, 4), dtype=np.uint64), length, model.steps, model.schedule)[0]
+        return _law_of_plan(marginals, plan, sequences)
+    from mdmtheory.kernels.enumeration import exchangeable_law
+
+    subsets = np.ascontiguousarray(plan_law.subset_law(length, model.steps, model.schedule).transpose(1, 2, 0))
+    out = np.empty(len(sequences))
+    wide = sequences.astype(np.int64)
+    over_rows(lambda a, b: exchangeable_law(marginals, subsets, wide[a:b], out[a:b]), len(sequences), threads)
+    return out
+
+
+def _law_of_plan(
+    marginals: Marginals, plan: Int[np.ndarray, "length"], sequences: Int[np.ndarray, "count length"]
+) -> Float[np.ndarray, "count"]:
+    """The product over steps of the marginals of what they reveal, given what was revealed before."""
+    vocab_size = marginals.shape[2]
+    out = np.ones(len(sequences))
+    for step in np.unique(plan):
+        context = context_numbers(sequences, plan < step, vocab_size)
+        for position in np.flatnonzero(plan == step):
+            out *= marginals[context, position, sequences[:, position]]
+    return out

@@ -1,0 +1,353 @@
+"""Laws over reveal plans: the step, from 1, at which each position is revealed (theory.md, section 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Int32, UInt64
+
+from mdmtheory.core.spec import Registry, Spec
+from mdmtheory.core.streams import digest
+from mdmtheory.schedules import Schedule, read_numbers
+
+SAMPLERS = Registry(
+    "sampler",
+    {
+        "ancestral": "mdmtheory.plans:Ancestral",
+        "fixed": "mdmtheory.plans:FixedSizes",
+        "first_hitting": "mdmtheory.plans:FirstHitting",
+        "left_to_right": "mdmtheory.plans:LeftToRight",
+        "blocks": "mdmtheory.plans:Blocks",
+        "stride": "mdmtheory.plans:Stride",
+        "bisection": "mdmtheory.plans:Bisection",
+        "bit_reversed": "mdmtheory.plans:BitReversed",
+        "plan": "mdmtheory.plans:plan_from_file",
+    },
+)
+
+LAST_STEP = 1 << 20
+"""Largest step number in a given plan: what runs plans keeps one counter a step."""
+
+States = UInt64[np.ndarray, "count 4"]
+Plans = Int32[np.ndarray, "count length"]
+SubsetLaw = Float[np.ndarray, "steps revealed size"]
+
+
+@runtime_checkable
+class PlanLaw(Protocol):
+    """What chooses a reveal plan for each sequence, without looking at tokens.
+
+    `uses_steps` and `uses_schedule`: whether they change the plans. `fixed`: every sequence gets the same plan.
+    `one_at_a_time`: no step ever reveals two positions.
+    """
+
+    @property
+    def spec(self) -> Spec:
+        """The name it goes by."""
+
+    @property
+    def identity(self) -> Any:
+        """What its plans depend on besides length, steps, schedule and stream, as a JSON value."""
+
+    @property
+    def uses_steps(self) -> bool: ...  # noqa: D102  # described above
+    @property
+    def uses_schedule(self) -> bool: ...  # noqa: D102
+    @property
+    def fixed(self) -> bool: ...  # noqa: D102
+    @property
+    def one_at_a_time(self) -> bool: ...  # noqa: D102
+
+    def draw(self, states: States, length: int, steps: int, schedule: Schedule) -> Plans:
+        """One plan a row; row i uses stream states[i] alone and moves it on in place (fixed laws leave it alone)."""
+
+    def steps_taken(self, length: int, steps: int) -> int:
+        """The largest step number that a plan can have."""
+
+
+def as_plan_law(sampler: str | Spec | PlanLaw) -> PlanLaw:
+    """The law that a name or spec stands for.
+
+    >>> as_plan_law("stride").draw(np.zeros((1, 4), dtype=np.uint64), 5, 2, None).tolist()
+    [[1, 2, 1, 2, 1]]
+    """
+    if isinstance(sampler, str | Spec):
+        law: PlanLaw = SAMPLERS.build(sampler)
+        return law
+    return sampler
+
+
+class _NamedLaw:
+    """What the laws that a name alone describes have in common."""
+
+    name: ClassVar[str]
+    uses_steps: ClassVar[bool] = True
+    uses_schedule: ClassVar[bool] = False
+    fixed: ClassVar[bool] = False
+    one_at_a_time: ClassVar[bool] = False
+
+    @property
+    def spec(self) -> Spec:
+        return Spec.of(self.name)
+
+    @property
+    def identity(self) -> Any:
+        return [self.name]
+
+
+@dataclass(frozen=True)
+class Ancestral(_NamedLaw):
+    """Positions independent, P(K = k) = w_k: the masked diffusion sampler of 2502.09622 without its idle steps."""
+
+    name = "ancestral"
+    uses_schedule = True
+
+    def draw(self, states: States, length: int, steps: int, schedule: Schedule) -> Plans:
+        """One alias draw a position."""
+        from mdmtheory.kernels.plans import draw_steps
+
+        out = _empty_plans(states, length, steps)
+        table, bits = _step_table(schedule, steps)
+        draw_steps(table, bits, states, out)
+        return out
+
+    def steps_taken(self, length: int, steps: int) -> int:
+        """All of them."""
+        return steps
+
+    def subset_law(self, length: int, steps: int, schedule: Schedule) -> SubsetLaw:
+        """P(step k + 1 reveals just this set of s masked positions | m revealed before) at [k, m, s]."""
+        fractions = schedule.revealed_fractions(steps)
+        rate = (np.diff(fractions) / (1 - fractions[:-1]))[:, None, None]
+        revealed, size = np.arange(length + 1)[:, None], np.arange(length + 1)[None, :]
+        kept = np.maximum(length - revealed - size, 0)
+        return np.where(revealed + size <= length, rate**size * (1 - rate) ** kept, 0.0)
+
+
+class _UniformSubsets(_NamedLaw):
+    """Uniformly random subsets of given sizes, one after the other."""
+
+    def _sizes(self, length: int, steps: int, schedule: Schedule) -> Any:
+        raise NotImplementedError
+
+    def draw(self, states: States, length: int, steps: int, schedule: Schedule) -> Plans:
+        """Shuffle the list in which step k stands as often as it reveals positions."""
+        from mdmtheory.kernels.plans import shuffle_rows
+
+        out = _empty_plans(states, length, steps)
+        sizes = self._sizes(length, steps, schedule)
+        shuffle_rows(np.repeat(np.arange(1, len(sizes) + 1, dtype=np.int32), sizes), states, out)
+        return out
+
+    def subset_law(self, length: int, steps: int, schedule: Schedule) -> SubsetLaw:
+        """P(step k + 1 reveals just this set of s masked positions | m revealed before) at [k, m, s]."""
+        from scipy.special import comb
+
+        sizes = self._sizes(length, steps, schedule)
+        law = np.zeros((len(sizes), length + 1, length + 1))
+        before = np.cumsum(sizes) - sizes
+        law[np.arange(len(sizes)), before, sizes] = 1 / comb(length - before, sizes)
+        return law
+
+
+@dataclass(frozen=True)
+class FixedSizes(_UniformSubsets):
+    """Uniformly random subsets; sizes from the schedule by largest remainder (`Schedule.sizes`)."""
+
+    name = "fixed"
+    uses_schedule = True
+
+    def _sizes(self, length: int, steps: int, schedule: Schedule) -> Any:
+        return schedule.sizes(length, steps)
+
+    def steps_taken(self, length: int, steps: int) -> int:
+        """Steps that would reveal nothing are left out."""
+        return min(length, steps)
+
+
+@dataclass(frozen=True)
+class FirstHitting(_UniformSubsets):
+    """A uniformly random order, one position a step: in law the first-hitting sampler, whatever the schedule."""
+
+    name = "first_hitting"
+    uses_steps = False
+    one_at_a_time = True
+
+    def _sizes(self, length: int, steps: int, schedule: Schedule) -> Any:
+        return np.ones(length, dtype=np.int64)
+
+    def steps_taken(self, length: int, steps: int) -> int:
+        """One for each position."""
+        return length
+
+
+class _OnePlan(_NamedLaw):
+    """The same plan for every sequence."""
+
+    fixed = True
+
+    def plan(self, length: int, steps: int) -> Int32[np.ndarray, "length"]:
+        raise NotImplementedError
+
+    def draw(self, states: States, length: int, steps: int, schedule: Schedule | None) -> Plans:
+        """The plan, once for each stream; the streams stay as they are."""
+        out = _empty_plans(states, length, steps)
+        out[:] = self.plan(length, steps)
+        return out
+
+    def steps_taken(self, length: int, steps: int) -> int:
+        """The plan's last step."""
+        return int(self.plan(length, steps).max())
+
+
+@dataclass(frozen=True)
+class LeftToRight(_OnePlan):
+    """Position i at step i + 1."""
+
+    name = "left_to_right"
+    uses_steps = False
+    one_at_a_time = True
+
+    def plan(self, length: int, steps: int = 1) -> Int32[np.ndarray, "length"]:
+        """1, 2, ..., length."""
+        return np.arange(1, length + 1, dtype=np.int32)
+
+
+@dataclass(frozen=True)
+class Blocks(_OnePlan):
+    """N contiguous blocks from left to right: position i at step 1 + floor(i N / length)."""
+
+    name = "blocks"
+
+    def plan(self, length: int, steps: int) -> Int32[np.ndarray, "length"]:
+        """1 + floor(i N / length)."""
+        return (1 + np.arange(length, dtype=np.int64) * steps // length).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Stride(_OnePlan):
+    """Every N-th position together: position i at step 1 + (i mod N)."""
+
+    name = "stride"
+
+    def plan(self, length: int, steps: int) -> Int32[np.ndarray, "length"]:
+        """1 + (i mod N)."""
+        return (1 + np.arange(length) % steps).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Bisection(_OnePlan):
+    """The lower middle of every gap, gap by gap in parallel: ceil(log2(length + 1)) rounds."""
+
+    name = "bisection"
+    uses_steps = False
+
+    def plan(self, length: int, steps: int = 1) -> Int32[np.ndarray, "length"]:
+        """The round in which each position is the lower middle of its gap."""
+        out = np.empty(length, dtype=np.int32)
+        first, last = np.array([0]), np.array([length - 1])
+        turn = 1
+        while len(first):
+            middle = (first + last) // 2
+            out[middle] = turn
+            first, last = np.concatenate([first, middle + 1]), np.concatenate([middle - 1, last])
+            first, last = first[first <= last], last[first <= last]
+            turn += 1
+        return out
+
+
+@dataclass(frozen=True)
+class BitReversed(_OnePlan):
+    """Stride with the residues that occur, 0..min(N, length)-1, ranked by their reversed bits.
+
+    Residue r goes to step 1 + its rank, its bits reversed in a word just wide enough for the largest residue. For N a
+    power of two the rank is the reversed residue itself; otherwise the gaps in that order are closed, so that no step
+    is empty and each still falls about as far as possible from those before it.
+    """
+
+    name = "bit_reversed"
+
+    def plan(self, length: int, steps: int) -> Int32[np.ndarray, "length"]:
+        """1 + the rank of the reversed bits of i mod N."""
+        residues = np.arange(min(length, steps))
+        reversed_bits = np.zeros_like(residues)
+        for bit in range(int(residues[-1]).bit_length()):
+            reversed_bits = 2 * reversed_bits + (residues >> bit) % 2
+        rank = np.argsort(np.argsort(reversed_bits))
+        return (1 + rank[np.arange(length) % len(residues)]).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class GivenPlan(_OnePlan):
+    """A plan for one length, as given: a positive step number for each position.
+
+    >>> GivenPlan((1, 2, 1)).one_at_a_time
+    False
+    """
+
+    steps_of_positions: tuple[int, ...]
+    given_spec: Spec | None = field(default=None, compare=False)
+
+    name = "plan"
+    uses_steps = False
+
+    def __post_init__(self) -> None:
+        if not self.steps_of_positions:
+            raise ValueError("the plan is empty; give the step of each position, counted from 1")
+        for position, step in enumerate(self.steps_of_positions):
+            if not 1 <= step <= LAST_STEP:
+                raise ValueError(f"the plan has step {step} at position {position}; number steps from 1 to {LAST_STEP}")
+
+    @property
+    def spec(self) -> Spec:
+        """The file that it came from, else a digest."""
+        return self.given_spec or Spec.of(self.name, digest=digest(self.identity)[:12])
+
+    @property
+    def identity(self) -> Any:
+        """The plan itself, whatever its file is called."""
+        return [self.name, list(self.steps_of_positions)]
+
+    @property
+    def one_at_a_time(self) -> bool:  # type: ignore[override]  # depends on the plan here, on the class elsewhere
+        """Whether all steps differ."""
+        return len(set(self.steps_of_positions)) == len(self.steps_of_positions)
+
+    def plan(self, length: int, steps: int = 1) -> Int32[np.ndarray, "length"]:
+        """The plan; ValueError for any length but its own."""
+        if length != len(self.steps_of_positions):
+            own = len(self.steps_of_positions)
+            raise ValueError(f"the plan {self.spec} has {own} positions and the length is {length}; use length {own}")
+        return np.array(self.steps_of_positions, dtype=np.int32)
+
+
+def plan_from_file(*, file: str) -> GivenPlan:
+    """A plan from a text, CSV or JSON file with the step of each position."""
+    steps = read_numbers(file)
+    for position, step in enumerate(steps):
+        if not isinstance(step, int):
+            raise ValueError(f"{file} has step {step} at position {position}; steps must be integers, counted from 1")
+    try:
+        return GivenPlan(tuple(steps), Spec.of("plan", file=file))
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+
+
+def _empty_plans(states: States, length: int, steps: int) -> Plans:
+    for name, value in (("length", length), ("steps", steps)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}; pass 1 or more")
+    return np.empty((len(states), length), dtype=np.int32)
+
+
+@lru_cache(maxsize=64)
+def _step_table(schedule: Schedule, steps: int) -> tuple[UInt64[np.ndarray, "columns 2"], int]:
+    """The alias table of P(K = k) = w_k, and log2 of its columns."""
+    from mdmtheory.languages.tables import alias_rows
+
+    bits = (steps - 1).bit_length()
+    weights = np.diff(schedule.revealed_fractions(steps))
+    return alias_rows([weights], np.arange(1, steps + 1), 1, bits), bits

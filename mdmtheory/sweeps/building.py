@@ -1,0 +1,110 @@
+"""From the words of a cell to a language and a model, and which words a model has a use for."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from mdmtheory.core.spec import Registry, Spec
+
+if TYPE_CHECKING:
+    from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
+    from mdmtheory.sweeps.cells import Cell
+
+_ALL = frozenset({"denoiser", "sampler", "schedule", "steps"})
+_CHOICES_OF_MODELS = {"ar": frozenset[str]()}
+"""What has a say in a model, where that is not everything."""
+
+
+@cache
+def registries() -> dict[str, Registry]:
+    """The registry behind each kind of word that can be typed."""
+    from mdmtheory.denoisers.registry import DENOISERS
+    from mdmtheory.languages.presets import LANGUAGES
+    from mdmtheory.models.registry import MODELS
+    from mdmtheory.plans import SAMPLERS
+    from mdmtheory.schedules import SCHEDULES
+
+    return {"lang": LANGUAGES, "model": MODELS, "denoiser": DENOISERS, "sampler": SAMPLERS, "schedule": SCHEDULES}
+
+
+def known_language(text: str) -> str:
+    """The text as it names a cell; ValueError for an unknown name. Files are read when the cell is built."""
+    return text if text.endswith(".npz") else known_spec("lang", text)
+
+
+def known_spec(kind: str, text: str) -> str:
+    """A spec written the usual way; ValueError for an unknown name of this kind, with the known ones."""
+    spec = Spec.parse(text)
+    registries()[kind].builder(spec.name)
+    return str(spec)
+
+
+def choices_of(model: str, sampler: str) -> frozenset[str]:
+    """Which of denoiser, sampler, schedule and steps change what a model with this sampler does."""
+    from mdmtheory.plans import as_plan_law
+
+    choices = _CHOICES_OF_MODELS.get(Spec.parse(model).name, _ALL)
+    if "sampler" not in choices:
+        return choices
+    law = as_plan_law(sampler)
+    unused = {name for name, used in (("schedule", law.uses_schedule), ("steps", law.uses_steps)) if not used}
+    return choices - unused
+
+
+def own_steps(schedule: str) -> int | None:
+    """The number of steps that an explicit schedule fixes, None for a family."""
+    from mdmtheory.schedules import as_schedule
+
+    return as_schedule(schedule).steps
+
+
+class Builder:
+    """Builds cells; those with the same language or denoiser share it, and with it its tables."""
+
+    def __init__(self) -> None:
+        self._languages: dict[str, Language] = {}
+        self._denoisers: dict[tuple[str, str], Denoiser] = {}
+
+    def build(self, cell: Cell) -> tuple[Language, SequenceModel]:
+        """The language and the model of a cell; ValueError says what in it does not fit together."""
+        language = self.language(cell.language)
+        language.validate_length(cell.length)
+        # A model without a choice takes the default, which changes nothing.
+        denoiser = self._denoiser(cell.language, cell.denoiser or "oracle")
+        arguments: tuple[Any, ...] = (
+            language,
+            denoiser,
+            cell.sampler or "ancestral",
+            cell.steps,
+            cell.schedule or "linear",
+        )
+        model: SequenceModel = registries()["model"].build(cell.model, *arguments)
+        if cell.sampler is not None:
+            _check_plans(model, cell.length)
+        return language, model
+
+    def language(self, text: str) -> Language:
+        """The language of a spec or a file."""
+        from mdmtheory.languages.presets import as_language
+
+        if text not in self._languages:
+            self._languages[text] = as_language(text)
+        return self._languages[text]
+
+    def _denoiser(self, language: str, text: str) -> Denoiser:
+        key = (language, text)
+        if key not in self._denoisers:
+            self._denoisers[key] = registries()["denoiser"].build(text, self.language(language))
+        return self._denoisers[key]
+
+
+def _check_plans(model: Any, length: int) -> None:
+    """ValueError where a plan or a schedule is for another length or number of steps."""
+    law, schedule = model.plan_law, model.schedule
+    if law.fixed:
+        law.steps_taken(length, model.steps)
+    if law.uses_schedule:
+        schedule.revealed_fractions(model.steps)
+    if law.spec.name == "fixed":
+        schedule.sizes(length, model.steps)

@@ -1,0 +1,182 @@
+"""Cells: what one point of a curve is made of, and the lists and files that multiply out to many."""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mdmtheory.sweeps.ranges import PartOfLength, numbers, plain_numbers, steps_of, texts
+
+if TYPE_CHECKING:
+    from mdmtheory.core.protocols import Language, SequenceModel
+
+METRICS = ("ser", "ter", "ter_ratio")
+"""What can be asked for; `check` adds ser_scored."""
+
+_SINGLE: dict[str, tuple[tuple[type, ...], str, str]] = {
+    "samples": ((int,), "a whole number", "2000"),
+    "max_errors": ((int,), "a whole number", "100"),
+    "check": ((bool,), "true or false", "true"),
+    "level": ((float,), "a probability", "0.95"),
+    "workers": ((int, str), "a number or auto", '"auto"'),
+    "out": ((str,), "a text", '"results/sweep.sqlite"'),
+    "figure": ((str,), "a text", '"results/sweep.png"'),
+}
+KEYS = ("lang", "length", "steps", "model", "denoiser", "sampler", "schedule", "metrics", "seed", *_SINGLE)
+"""The keys of a sweep, in a file as on the command line; those of _SINGLE take one value, the others lists too."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One language, length, model and seed, what is measured of them and on how many sequences.
+
+    `language` is a spec or the path of a saved file; `denoiser`, `sampler`, `schedule` and `steps` are None where the
+    model has no such choice. `samples` is the number of sequences of each measurement; with `max_errors` drawing stops
+    earlier, at the first prefix of chunks with so many wrong sequences. `check` adds SER by scoring plans.
+    """
+
+    language: str
+    length: int
+    model: str
+    denoiser: str | None
+    sampler: str | None
+    schedule: str | None
+    steps: int | None
+    seed: int
+    metrics: tuple[str, ...] = ("ser", "ter")
+    samples: int = 2000
+    max_errors: int | None = None
+    check: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("length", "steps", "samples", "max_errors"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}; it must be 1 or more")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; it must be 0 or more")
+        for metric in self.metrics:
+            if metric not in METRICS:
+                raise ValueError(f"unknown metric {metric!r}; known: {', '.join(METRICS)}")
+        if not self.metrics:
+            raise ValueError(f"metrics is empty; give at least one of {', '.join(METRICS)}")
+
+    def build(self) -> tuple[Language, SequenceModel]:
+        """The language and the model; ValueError says what in the cell does not fit together."""
+        from mdmtheory.sweeps.building import Builder
+
+        return Builder().build(self)
+
+    def __str__(self) -> str:
+        named = ("model", "denoiser", "sampler", "schedule")
+        parts = [self.language, f"length {self.length}", *(getattr(self, name) for name in named)]
+        parts += [f"{self.steps} steps" if self.steps else None, f"seed {self.seed}"]
+        return ", ".join(part for part in parts if part)
+
+
+def cells(
+    lang: Any,
+    *,
+    length: Any = 512,
+    steps: Any = None,
+    model: Any = "masked",
+    denoiser: Any = "oracle",
+    sampler: Any = "ancestral",
+    schedule: Any = "linear",
+    metrics: Any = "ser,ter",
+    samples: int = 2000,
+    max_errors: int | None = None,
+    check: bool = False,
+    seed: Any = 0,
+) -> list[Cell]:
+    """The cells of a sweep: every value takes one, a list, or the command line's text, and lists multiply out.
+
+    A cell that has no choice of something (autoregression of a denoiser, left to right of a number of steps) appears
+    once, not once for each value. ValueError, one line, for what is unknown, out of range or left out.
+
+    >>> [cell.steps for cell in cells("hmm", steps="64..256")]
+    [64, 128, 256]
+    >>> len(cells("hmm", steps="64..256", sampler="ancestral,left_to_right", model="masked,ar"))
+    5
+    """
+    from mdmtheory.sweeps.building import choices_of, known_language, known_spec, own_steps
+
+    languages = [known_language(each) for each in texts(lang, "lang")]
+    models, denoisers, samplers, schedules = (
+        [known_spec(kind, each) for each in texts(value, kind)]
+        for kind, value in (("model", model), ("denoiser", denoiser), ("sampler", sampler), ("schedule", schedule))
+    )
+    wanted = None if steps is None else steps_of(steps)
+    measured = tuple(texts(metrics, "metrics"))
+    most = _one(samples, "samples")
+    errors = None if max_errors is None else _one(max_errors, "max_errors")
+    lengths, seeds = numbers(length, "length"), plain_numbers(seed, "seed")
+    found: dict[Cell, None] = {}
+    for language, at, kind, own_seed in itertools.product(languages, lengths, models, seeds):
+        for denoiser_, sampler_, schedule_ in itertools.product(denoisers, samplers, schedules):
+            choices = choices_of(kind, sampler_)
+            own = own_steps(schedule_) if "schedule" in choices else None
+            for number in _steps_at(wanted, at, "steps" in choices, own):
+                cell = Cell(
+                    language=language,
+                    length=at,
+                    model=kind,
+                    denoiser=denoiser_ if "denoiser" in choices else None,
+                    sampler=sampler_ if "sampler" in choices else None,
+                    schedule=schedule_ if "schedule" in choices else None,
+                    steps=number,
+                    seed=own_seed,
+                    metrics=measured,
+                    samples=most,
+                    max_errors=errors,
+                    check=check and "sampler" in choices,
+                )
+                found[cell] = None
+    return list(found)
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """The keys of a sweep from a TOML file; ValueError names an unknown key and the known ones."""
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror or error}; give the path of a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f'{path} is not a TOML file: {error}; write lines such as lang = "hmm"') from error
+    found = {key.replace("-", "_"): value for key, value in content.items()}
+    for key, value in found.items():
+        if key not in KEYS:
+            raise ValueError(f"{path} has an unknown key {key!r}; known: {', '.join(KEYS)}")
+        if isinstance(value, dict):
+            raise ValueError(f"{path}: {key} is a table; write {key} = one value, a text or a list")
+        kinds, expected, example = _SINGLE.get(key, ((type(value),), "", ""))
+        if type(value) not in kinds:
+            raise ValueError(f"{path}: {key} = {value!r} is not {expected}; write {key} = {example}")
+    return found
+
+
+def sort_key(values: Iterable[Any]) -> tuple[tuple[int, Any], ...]:
+    """A key that orders cells: what does not apply comes first, numbers by size, texts by letter."""
+    return tuple((0, 0) if value is None else (1, value) for value in values)
+
+
+def _one(value: Any, name: str) -> int:
+    found = plain_numbers(value, name, least=1)
+    if len(found) > 1:
+        raise ValueError(f"{name} {value!r} is a list; give one number for the whole sweep")
+    return found[0]
+
+
+def _steps_at(wanted: list[int | PartOfLength] | None, length: int, choice: bool, own: int | None) -> list[int | None]:
+    """The numbers of steps of a cell: those wanted, the one of an explicit schedule, or None without a choice."""
+    if not choice:
+        return [None]
+    if own is not None:
+        return [own]
+    if wanted is None:
+        raise ValueError("steps is missing; give the numbers of sampling steps, as 64..2048, 16,64,256 or L/4")
+    return list(dict.fromkeys(each.at(length) if isinstance(each, PartOfLength) else each for each in wanted))

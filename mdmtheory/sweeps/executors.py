@@ -1,0 +1,79 @@
+"""Where chunks are computed.
+
+Kernels release the interpreter lock, so threads of one process are enough on one machine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol, runtime_checkable
+
+from mdmtheory.core.threads import allowed_threads
+from mdmtheory.sweeps.chunks import Chunk
+from mdmtheory.sweeps.passes import Pass
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Computes chunks of passes, somewhere. A pass is handed over once; a request for a chunk is a few numbers.
+
+    Another executor (processes, a cluster) has only to run `passes[number].compute(index, wanted)` and give back a
+    Future of `concurrent.futures`. Results do not depend on where or in which order that happens.
+    """
+
+    workers: int
+
+    def open(self, passes: Sequence[Pass]) -> None:
+        """Take the passes and start the workers."""
+
+    def submit(self, number: int, index: int, wanted: tuple[int, ...]) -> Future[list[Chunk]]:
+        """Begin `passes[number].compute(index, wanted)`."""
+
+    def close(self) -> None:
+        """Drop what has not begun, wait for what has, and stop the workers."""
+
+
+class ThreadExecutor:
+    """Threads of this process, each computing one chunk at a time on one processor."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._passes: Sequence[Pass] = ()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def open(self, passes: Sequence[Pass]) -> None:
+        """Take the passes and start the threads."""
+        self._passes = passes
+        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="mdmtheory-sweep")
+
+    def submit(self, number: int, index: int, wanted: tuple[int, ...]) -> Future[list[Chunk]]:
+        """Queue `passes[number].compute(index, wanted)`; RuntimeError when not open."""
+        if self._pool is None:
+            raise RuntimeError("the executor is not open; call open(passes) first")
+        return self._pool.submit(self._passes[number].compute, index, wanted)
+
+    def close(self) -> None:
+        """Drop what has not begun and wait for what has."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+
+def worker_count(workers: int | str) -> int:
+    """`auto` is every processor that this process may use; ValueError below 1 or above what threads can be had."""
+    if isinstance(workers, str):
+        if workers.strip() == "auto":
+            return allowed_threads()
+        if not workers.strip().isdecimal():
+            raise ValueError(f"workers {workers!r} is not a number; give 1 or more, or auto for every processor")
+        workers = int(workers)
+    if isinstance(workers, bool) or workers < 1:
+        raise ValueError(f"workers is {workers}; give 1 or more, or auto for every processor")
+    most = 64 * (os.cpu_count() or 1)
+    if workers > most:
+        raise ValueError(
+            f"workers is {workers}, far more than the {os.cpu_count()} processors here; give at most {most}"
+        )
+    return workers

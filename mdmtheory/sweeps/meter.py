@@ -1,0 +1,90 @@
+"""Watching a sweep: rates, the time left, and the widest interval so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mdmtheory.sweeps.chunks import Chunk
+from mdmtheory.sweeps.progress import Progress
+from mdmtheory.sweeps.results import estimates
+from mdmtheory.sweeps.work import PassState, TaskState, Work
+
+if TYPE_CHECKING:
+    from mdmtheory.metrics.counts import Counts
+
+
+class Meter:
+    """Calling it gives the progress of `work` at this moment."""
+
+    def __init__(self, work: Work, level: float, workers: int) -> None:
+        self._work = work
+        self._level = level
+        self._workers = workers
+        self._began = time.monotonic()
+        self._sequences = 0
+        self._seconds: dict[int, tuple[float, int]] = {}
+        self._widths: dict[str, tuple[int, Counts, float | None]] = {}
+
+    def start(self) -> None:
+        """Start the clock: kernels are warm."""
+        self._began = time.monotonic()
+
+    def record(self, work: PassState, chunks: Sequence[Chunk]) -> None:
+        """Note that one chunk of a pass was computed for some of its tasks."""
+        seconds, count = self._seconds.get(id(work), (0.0, 0))
+        self._seconds[id(work)] = (seconds + sum(chunk.seconds for chunk in chunks), count + 1)
+        self._sequences += chunks[0].sequences
+
+    def compiling(self) -> Progress:
+        """The progress while kernels are being compiled."""
+        return replace(self(), compiling=True)
+
+    def __call__(self) -> Progress:
+        """The progress now."""
+        states = self._work.states.values()
+        done = sum(len(state.chunks) for state in states)
+        return Progress(
+            cells_done=sum(all(state.done for state in own) for _, own in self._work.cells),
+            cells_total=len(self._work.cells),
+            chunks_done=done,
+            chunks_total=max(done, round(sum(state.expected for state in states))),
+            sequences=self._sequences,
+            sequences_per_second=self._sequences / max(time.monotonic() - self._began, 1e-9),
+            seconds_left=self._seconds_left(),
+            widest_interval=max((width for state in states if (width := self._width(state)) is not None), default=None),
+        )
+
+    def _seconds_left(self) -> float | None:
+        """From the mean seconds of a chunk in each pass; a pass not begun is taken to cost what others like it do."""
+        left = 0.0
+        for each in self._work.passes:
+            if each.left <= 0:
+                continue
+            alike = (other for other in self._work.passes if other.work.tasks[0].measure == each.work.tasks[0].measure)
+            mean = self._mean([each]) or self._mean(alike) or self._mean(self._work.passes)
+            if mean is None:
+                return None
+            left += mean * each.left
+        return left / self._workers
+
+    def _mean(self, passes: Iterable[PassState]) -> float | None:
+        known = [self._seconds[id(each)] for each in passes if id(each) in self._seconds]
+        return sum(seconds for seconds, _ in known) / sum(count for _, count in known) if known else None
+
+    def _width(self, state: TaskState) -> float | None:
+        """Widest interval of a task, absolute for SER and relative for TER; only chunks that are new are added."""
+        from mdmtheory.metrics.counts import Counts
+
+        seen, counts, width = self._widths.get(state.task.sha, (0, Counts.zero(), None))
+        if len(state.chunks) > seen:
+            for chunk in state.chunks[seen:]:
+                counts += chunk.counts
+            rows = [row for row in estimates(state.task, counts, self._level) if row["low"] is not None]
+            widths = [(row["high"] - row["low"]) / (1 if "ser" in row["metric"] else row["value"]) for row in rows]
+            # The width of an infinite TER is not a number.
+            width = max((each for each in widths if each == each), default=None)
+            self._widths[state.task.sha] = (len(state.chunks), counts, width)
+        return width

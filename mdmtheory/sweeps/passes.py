@@ -1,0 +1,84 @@
+"""Passes: runs of chunks that are computed together, because one stretch of work serves several tasks."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from mdmtheory.core.streams import canonical_json
+from mdmtheory.sweeps.chunks import Chunk
+from mdmtheory.sweeps.tasks import Task, chunk_size
+
+if TYPE_CHECKING:
+    from mdmtheory.core.protocols import Language, SequenceModel
+    from mdmtheory.metrics.counts import Counts
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Tasks of one language, length and seed, with their models, computed chunk by chunk together."""
+
+    tasks: tuple[Task, ...]
+    models: tuple[SequenceModel, ...]
+    language: Language
+    length: int
+    seed: int
+
+    @property
+    def kernels(self) -> str:
+        """Equal for passes that run the same kernels on the same tables: warming one of them warms all."""
+        about = self.tasks[0].description
+        keys = ("measure", "language", "length", "model", "denoiser", "sampler")
+        return canonical_json([about[key] for key in keys])
+
+    def compute(self, index: int, wanted: Sequence[int]) -> list[Chunk]:
+        """Chunk `index` of the tasks numbered `wanted`, each a function of its task and the index alone."""
+        size = chunk_size(self.length)
+        start = time.perf_counter()
+        found = self.count(index * size, size, wanted)
+        seconds = (time.perf_counter() - start) / len(wanted)
+        return [Chunk.of(index, counts, seconds, code_version(), platform.node()) for counts in found]
+
+    def count(self, first: int, count: int, wanted: Sequence[int]) -> list[Counts]:
+        """What is counted of sequences first..first+count-1 for the tasks numbered `wanted`."""
+        from mdmtheory.metrics.counts import draw_counts, plan_score_counts, score_counts
+
+        models = [self.models[number] for number in wanted]
+        measure = self.tasks[0].measure
+        if measure == "score":
+            return score_counts(models, self.language, self.length, self.seed, first, count, threads=1)
+        one: Callable[..., Counts] = draw_counts if measure == "draw" else plan_score_counts
+        return [one(model, self.language, self.length, self.seed, first, count, threads=1) for model in models]
+
+
+def passes_of(work: Sequence[tuple[Task, Language, SequenceModel]]) -> list[Pass]:
+    """The fewest passes that do the work: tasks that are priced by one information curve share one."""
+    from mdmtheory.metrics.counts import curve_priced
+
+    together: dict[str, list[tuple[Task, Language, SequenceModel]]] = {}
+    for task, language, model in work:
+        about = task.description
+        shared = task.measure == "score" and curve_priced(model)
+        curve = [about["language"], about["length"], about["seed"], about["denoiser"], about["versions"]["streams"]]
+        key = canonical_json(curve) if shared else task.sha
+        together.setdefault(key, []).append((task, language, model))
+    return [_pass_of(group) for group in together.values()]
+
+
+def _pass_of(group: Sequence[tuple[Task, Language, SequenceModel]]) -> Pass:
+    tasks, languages, models = zip(*group, strict=True)
+    about: dict[str, Any] = tasks[0].description
+    return Pass(tuple(tasks), tuple(models), languages[0], about["length"], about["seed"])
+
+
+@cache
+def code_version() -> str:
+    """The version of mdmtheory and eight digits that change with any kernel."""
+    from mdmtheory import __version__
+    from mdmtheory.kernels.compiling import kernel_sources_digest
+
+    return f"{__version__}+{kernel_sources_digest()[:8]}"

@@ -1,0 +1,45 @@
+"""How far a sweep is, for a progress bar."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A sweep at one moment. What a former run stored counts as done; rates are of this run.
+
+    `sequences` were drawn or scored in this run (a pass that prices many cells counts once). `widest_interval` is the
+    largest of high - low over the SERs and (high - low)/value over the TERs and TER ratios so far; None before any.
+    `compiling`: kernels are being compiled, and nothing is measured yet.
+    """
+
+    cells_done: int
+    cells_total: int
+    chunks_done: int
+    chunks_total: int
+    sequences: int
+    sequences_per_second: float
+    seconds_left: float | None
+    widest_interval: float | None
+    compiling: bool = False
+
+
+class Reporter:
+    """Passes progress on, but not more often than anyone can look."""
+
+    SECONDS: ClassVar[float] = 0.1
+
+    def __init__(self, report: Callable[[Progress], None] | None) -> None:
+        self._report = report
+        self._last = float("-inf")
+
+    def __call__(self, progress: Callable[[], Progress], *, now: bool = False) -> None:
+        """Ask for the progress and report it, if it is time or `now` says so."""
+        if self._report is None or (not now and time.monotonic() - self._last < self.SECONDS):
+            return
+        self._last = time.monotonic()
+        self._report(progress())

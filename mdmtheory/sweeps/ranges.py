@@ -1,0 +1,152 @@
+"""Lists and ranges as they are typed: `16,64,256`, `64..2048`, `64..2048:9`, `L/4`, `hmm,ngram:order=2,seed=1`."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+_RANGE = re.compile(r"(-?\d+)\s*\.\.\s*(-?\d+)(?:\s*:\s*(-?\d+))?")
+_PART = re.compile(r"L(?:\s*/\s*(\d+))?")
+_OPTION = re.compile(r"\s*[A-Za-z_]\w*\s*=")
+
+
+@dataclass(frozen=True)
+class PartOfLength:
+    """A number of steps that follows the length: `L/4` is a quarter of it, rounded down."""
+
+    divisor: int
+
+    def at(self, length: int) -> int:
+        """The number of steps at a length; ValueError where it is below 1."""
+        if length < self.divisor:
+            raise ValueError(f"steps {self} at length {length} is below 1; use a longer length or a smaller divisor")
+        return length // self.divisor
+
+    def __str__(self) -> str:
+        return f"L/{self.divisor}" if self.divisor > 1 else "L"
+
+
+def texts(value: Any, name: str) -> list[str]:
+    """The specs in a text, a list of texts, or one value; options keep their commas. ValueError when there is none.
+
+    >>> texts("hmm,ngram:order=2,seed=1,parity", "lang")
+    ['hmm', 'ngram:order=2,seed=1', 'parity']
+    """
+    if value is None:
+        raise ValueError(f"{name} is missing; give {name}=NAME[:key=value,...] or a list of them")
+    found: list[str] = []
+    for each in _items(value):
+        if not isinstance(each, str):
+            raise ValueError(
+                f"{name} {each!r} is not a name or a text; write {name}=NAME[:key=value,...] or a list of them"
+            )
+        start = len(found)
+        for piece in each.split(","):
+            if _OPTION.match(piece) and len(found) > start and ":" in found[-1]:
+                found[-1] += "," + piece.strip()
+            elif piece.strip():
+                found.append(piece.strip())
+            else:
+                raise ValueError(f"{name} {each!r} has an empty item; write names separated by single commas")
+    if not found:
+        raise ValueError(f"{name} is an empty list; give at least one")
+    return list(dict.fromkeys(found))
+
+
+def numbers(value: Any, name: str, least: int = 1) -> list[int]:
+    """Whole numbers from a number, a list, or text with lists and ranges; ValueError says what is wrong.
+
+    `a..b` doubles from a and ends with b; `a..b:n` is n numbers in geometric progression.
+
+    >>> numbers("64..300", "length"), numbers("64..256:3,1000", "length")
+    ([64, 128, 256, 300], [64, 128, 256, 1000])
+    """
+    found: list[int] = []
+    for each in _items(value):
+        for piece in each.split(",") if isinstance(each, str) else [each]:
+            found.extend(_numbers_of(piece, name, least))
+    if not found:
+        raise ValueError(f"{name} is an empty list; give at least one number")
+    return list(dict.fromkeys(found))
+
+
+def plain_numbers(value: Any, name: str, least: int = 0) -> list[int]:
+    """As `numbers`, but without ranges, which would double: seeds."""
+    if any(".." in each for each in _items(value) if isinstance(each, str)):
+        raise ValueError(f"{name} {value!r} is a range; list its numbers instead, as 0,1,2")
+    return numbers(value, name, least)
+
+
+def steps_of(value: Any) -> list[int | PartOfLength]:
+    """Numbers of steps, some of which may follow the length (`L/4`).
+
+    >>> [str(each) for each in steps_of("16,L/4")]
+    ['16', 'L/4']
+    """
+    found: list[int | PartOfLength] = []
+    for each in _items(value):
+        for piece in each.split(",") if isinstance(each, str) else [each]:
+            part = _PART.fullmatch(piece.strip()) if isinstance(piece, str) else None
+            if part is None:
+                found.extend(_numbers_of(piece, "steps", 1))
+                continue
+            divisor = int(part[1] or 1)
+            if divisor < 1:
+                raise ValueError(f"steps {piece.strip()!r} divides by zero; write L/4 for a quarter of the length")
+            found.append(PartOfLength(divisor))
+    if not found:
+        raise ValueError("steps is an empty list; give at least one number, as 64 or 64..2048")
+    return list(dict.fromkeys(found))
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return [value]
+    return list(value)
+
+
+def _numbers_of(piece: Any, name: str, least: int) -> list[int]:
+    if not isinstance(piece, str):
+        if isinstance(piece, bool) or not hasattr(piece, "__index__"):
+            raise ValueError(f"{name} {piece!r} is not a whole number; {_how(name)}")
+        return [_checked(operator.index(piece), name, least)]
+    piece = piece.strip()
+    bounds = _RANGE.fullmatch(piece)
+    if bounds is None:
+        if not re.fullmatch(r"[+-]?\d+", piece):
+            raise ValueError(f"{name} {piece!r} is not a whole number or a range; {_how(name)}")
+        return [_checked(int(piece), name, least)]
+    first, last = (_checked(int(each), name, max(least, 1)) for each in bounds.group(1, 2))
+    if first > last:
+        raise ValueError(f"{name} {piece!r} runs backwards; write the smaller end first: {last}..{first}")
+    return _doubling(first, last) if bounds[3] is None else _geometric(first, last, int(bounds[3]), name)
+
+
+def _doubling(first: int, last: int) -> list[int]:
+    found = []
+    while first < last:
+        found.append(first)
+        first *= 2
+    return [*found, last]
+
+
+def _geometric(first: int, last: int, points: int, name: str) -> list[int]:
+    if points < 2 or points > last - first + 1:
+        raise ValueError(f"{name} {first}..{last}:{points} asks for {points} points; ask for 2 to {last - first + 1}")
+    ratio = last / first
+    found = [round(first * ratio ** (point / (points - 1))) for point in range(points)]
+    return list(dict.fromkeys(found))
+
+
+def _checked(number: int, name: str, least: int) -> int:
+    if number < least:
+        raise ValueError(f"{name} is {number}; it must be {least} or more")
+    return number
+
+
+def _how(name: str) -> str:
+    ways = {"steps": "64, 16,64,256, 64..2048 (doubling), 64..2048:9 (9 points) or L/4", "seed": "0 or 0,1,2"}
+    return f"write {ways.get(name, '512, 64,128 or 64..1024 (doubling)')}"

@@ -1,0 +1,147 @@
+"""From the counts in a store to rows: one for each cell and metric, every number with its interval and its kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mdmtheory.sweeps.cells import sort_key
+from mdmtheory.sweeps.chunks import total, until_stopped
+from mdmtheory.sweeps.schema import Contents, StoredTask
+from mdmtheory.sweeps.store import load
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mdmtheory.core.estimate import Estimate
+    from mdmtheory.metrics.counts import Counts
+    from mdmtheory.sweeps.tasks import Task
+
+CELL_COLUMNS = ("language", "length", "model", "denoiser", "sampler", "schedule", "steps", "seed")
+COLUMNS = (*CELL_COLUMNS, "metric", "value", "low", "high", "level", "kind", "count", "calls", "rounds", "seconds")
+METRIC_ORDER = ("ser", "ter", "ter_ratio", "ser_scored", "effective_size")
+_WHOLE = ("length", "steps", "seed", "count")
+_REAL = ("value", "low", "high", "level", "calls", "rounds", "seconds")
+
+
+def read(store: str | Path, level: float = 0.95) -> pd.DataFrame:
+    """The results in a store: one row for each cell and metric that its counts give, in the order of the cells.
+
+    Columns: what the cell is (`language` to `seed`), `metric`, `value`, the interval `low`, `high` at `level`, `kind`,
+    `count` of sequences, and of the cell's drawn sequences the mean `calls` and `rounds`; `seconds` of one worker for
+    these counts. What does not apply is empty. Where an estimate cannot be trusted `value` is empty and `kind` begins
+    with "withheld" and says why. The effective sample size of `ser_scored` has a row of its own, `effective_size`, of
+    kind exact: it is a property of the very sample.
+    """
+    return frame_of(load(store), level)
+
+
+def frame_of(contents: Contents, level: float, metrics: Mapping[str, Iterable[str]] | None = None) -> pd.DataFrame:
+    """The rows of a store's contents; `metrics`, by task, chooses among them (all by default)."""
+    import pandas as pd
+
+    check_level(level)
+    chosen = (
+        [contents.tasks[sha] for sha in metrics if sha in contents.tasks] if metrics is not None else newest(contents)
+    )
+    names = _language_names(contents)
+    drawn = (stored for stored in contents.tasks.values() if stored.task.measure == "draw" and stored.chunks)
+    costs = {_cell_of(stored): _cost(stored) for stored in drawn}
+    rows = []
+    for stored in chosen:
+        wanted = None if metrics is None else set(metrics[stored.task.sha])
+        about = stored.task.description
+        cell = {"language": names[about["language"]], **{name: about[name] for name in ("length", "steps", "seed")}}
+        cell |= stored.task.names
+        calls, rounds = costs.get(_cell_of(stored), (None, None))
+        counts = total(until_stopped(stored.chunks, stored.task.max_errors))
+        cell |= {"calls": calls, "rounds": rounds, "seconds": sum(chunk.seconds for chunk in stored.chunks)}
+        found = estimates(stored.task, counts, level)
+        rows += [{**cell, **row} for row in found if wanted is None or row["metric"] in wanted]
+    rows.sort(
+        key=lambda row: (sort_key(row[name] for name in CELL_COLUMNS), METRIC_ORDER.index(row["metric"]), row["count"])
+    )
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.astype({**dict.fromkeys(_WHOLE, "Int64"), **dict.fromkeys(_REAL, "float64")})
+
+
+def estimates(task: Task, counts: Counts, level: float) -> Iterator[dict[str, Any]]:
+    """The metrics that the counts of a task give: metric, value, low, high, level, kind and count."""
+    from mdmtheory.metrics.estimates import (
+        LEAST_EFFECTIVE_SIZE,
+        scored_ser_estimate,
+        ser_estimate,
+        ter_estimate,
+        ter_ratio_estimate,
+    )
+
+    length = task.description["length"]
+    if counts.sequences == 0:
+        return
+    if task.measure == "draw":
+        yield _row("ser", ser_estimate(counts, level, task.max_errors))
+        return
+    if counts.sequences < 2:
+        metrics = ("ter", "ter_ratio") if task.measure == "score" else ("ser_scored",)
+        yield from (_withheld(metric, "1 sequence has no interval, draw 2", 1) for metric in metrics)
+    elif task.measure == "score":
+        kind = task.description["kind"]
+        yield _row("ter", ter_estimate(counts, length, level, kind))
+        yield _row("ter_ratio", ter_ratio_estimate(counts, length, level, kind))
+    else:
+        estimate, effective = scored_ser_estimate(counts, level)
+        reason = f"effective size {effective:.1f} < {LEAST_EFFECTIVE_SIZE:.0f}"
+        yield _withheld("ser_scored", reason, counts.sequences) if estimate is None else _row("ser_scored", estimate)
+        yield _numbers("effective_size", effective, None, None, None, "exact", counts.sequences)
+
+
+def check_level(level: float) -> None:
+    """ValueError unless the level is a probability strictly between 0 and 1."""
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}; give a probability above 0 and below 1, as 0.95")
+
+
+def newest(contents: Contents) -> list[StoredTask]:
+    """The tasks to show: where a component's version was raised since, only what its newest version measured."""
+    found: dict[Any, StoredTask] = {}
+    for stored in contents.tasks.values():
+        key = (_cell_of(stored), stored.task.measure, stored.task.max_errors)
+        known = found.get(key)
+        if stored.chunks and (known is None or stored.task.versions > known.task.versions):
+            found[key] = stored
+    return list(found.values())
+
+
+def _cell_of(stored: StoredTask) -> tuple[Any, ...]:
+    about = stored.task.description
+    return (about["identity"], *(about[name] for name in CELL_COLUMNS))
+
+
+def _cost(stored: StoredTask) -> tuple[float, float]:
+    counts = total(until_stopped(stored.chunks, stored.task.max_errors))
+    return counts.calls / counts.sequences, counts.rounds / counts.sequences
+
+
+def _language_names(contents: Contents) -> dict[str, str]:
+    """Names to show, by digest; two languages of one name are told apart by their digests."""
+    often = Counter(language.name for language in contents.languages.values())
+    return {
+        digest: language.name if often[language.name] == 1 else f"{language.name}@{digest[:8]}"
+        for digest, language in contents.languages.items()
+    }
+
+
+def _row(metric: str, estimate: Estimate) -> dict[str, Any]:
+    return _numbers(metric, estimate.value, estimate.low, estimate.high, estimate.level, estimate.kind, estimate.count)
+
+
+def _withheld(metric: str, reason: str, count: int) -> dict[str, Any]:
+    return _numbers(metric, None, None, None, None, f"withheld ({reason})", count)
+
+
+def _numbers(
+    metric: str, value: float | None, low: float | None, high: float | None, level: float | None, kind: str, count: int
+) -> dict[str, Any]:
+    return {"metric": metric, "value": value, "low": low, "high": high, "level": level, "kind": kind, "count": count}

@@ -1,0 +1,253 @@
+"""The store: one SQLite file that a sweep adds chunks to.
+
+The process may be killed at any moment, and what the file says is checked whenever it is opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mdmtheory.sweeps import schema
+from mdmtheory.sweeps.chunks import COLUMNS, Chunk
+from mdmtheory.sweeps.lock import locked
+from mdmtheory.sweeps.schema import CHUNK_COLUMNS, Contents, StoredLanguage, StoredTask, StoreError
+from mdmtheory.sweeps.tasks import Task
+
+_PATIENCE = 30.0
+"""Seconds to wait for another process that reads or commits."""
+
+
+def load(path: str | Path) -> Contents:
+    """All that a store says, checked; a sweep may be writing it. StoreError (a ValueError) in one line, or OSError.
+
+    An older store is migrated in memory; its file is left as it is.
+    """
+    path = Path(path)
+    _check_path(path)
+    with _saying(path), contextlib.closing(_connect(path, "rw")) as connection:
+        if schema.is_empty(connection):
+            raise StoreError(f"{path} is empty: no sweep has written to it yet; run one with --out {path}")
+        if schema.version_of(connection, path) < schema.USER_VERSION:
+            with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
+                connection.backup(memory)
+                schema.migrate(memory, path)
+                return schema.load(memory, path)
+        return schema.load(connection, path)
+
+
+class Store:
+    """A store opened to be written, by this process alone. Use it in a `with` block.
+
+    `contents` is what it holds, kept in step with the file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).resolve()
+        with contextlib.ExitStack() as opening:
+            _make_folder(self.path)
+            opening.enter_context(locked(self.path))
+            if self.path.exists():
+                _check_path(self.path)
+            with _saying(self.path):
+                self._connection = opening.enter_context(contextlib.closing(_connect(self.path, "rwc")))
+                self._prepare(opening)
+                self.contents = schema.load(self._connection, self.path)
+            self._open = opening.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file and the lock."""
+        self._open.close()
+
+    def add(self, tasks: Iterable[Task], languages: Iterable[StoredLanguage]) -> None:
+        """Make tasks known, with the languages that they speak of; what is known already stays as it is."""
+        new_tasks = {task.sha: task for task in tasks if task.sha not in self.contents.tasks}
+        new_languages = {each.digest: each for each in languages if each.digest not in self.contents.languages}
+        if not new_tasks and not new_languages:
+            return
+        with self._transaction():
+            self._connection.executemany(
+                "INSERT INTO language VALUES (?, ?, ?, ?, ?)",
+                [(each.digest, each.name, each.kind, each.parameters, each.crc) for each in new_languages.values()],
+            )
+            self._connection.executemany(
+                "INSERT INTO task VALUES (?, ?, ?, 0, ?)",
+                [(sha, task.json, task.label, schema.task_crc(task)) for sha, task in new_tasks.items()],
+            )
+        self.contents.languages.update(new_languages)
+        self.contents.tasks.update({sha: StoredTask(task) for sha, task in new_tasks.items()})
+
+    def append(self, chunks: Mapping[str, Sequence[Chunk]]) -> None:
+        """Write finished chunks by task, each list going on where the task's chunks end; all of them or none.
+
+        Chunks that the file has already are passed over, so that a call that was interrupted may be made again.
+        """
+        with self._transaction():
+            for sha, offered in chunks.items():
+                [count] = self._connection.execute("SELECT chunks FROM task WHERE sha = ?", (sha,)).fetchone()
+                new = [chunk for chunk in offered if chunk.index >= count]
+                if [chunk.index for chunk in new] != list(range(count, count + len(new))):
+                    raise ValueError(f"chunks {[chunk.index for chunk in new]} do not go on after chunk {count - 1}")
+                self._connection.executemany(
+                    f"INSERT INTO chunk (task, {CHUNK_COLUMNS}, crc) VALUES (?, {'?, ' * len(COLUMNS)}?)",
+                    [(sha, *(getattr(chunk, name) for name in COLUMNS), chunk.crc(sha)) for chunk in new],
+                )
+                self._connection.execute("UPDATE task SET chunks = ? WHERE sha = ?", (count + len(new), sha))
+        for sha, offered in chunks.items():
+            known = self.contents.tasks[sha].chunks
+            known.extend(chunk for chunk in offered if chunk.index >= len(known))
+
+    def _prepare(self, opening: contextlib.ExitStack) -> None:
+        """An empty file gets its tables, an older one is migrated on a copy that then takes its place."""
+        empty = schema.is_empty(self._connection)
+        if not empty and (version := schema.version_of(self._connection, self.path)) < schema.USER_VERSION:
+            self._migrate_on_a_copy(version)
+            self._connection = opening.enter_context(contextlib.closing(_connect(self.path, "rw")))
+        self._connection.execute("PRAGMA journal_mode = DELETE")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        if empty:
+            with self._transaction():
+                schema.create(self._connection)
+
+    def _migrate_on_a_copy(self, version: int) -> None:
+        copy = self.path.with_name(self.path.name + ".migrating")
+        copy.unlink(missing_ok=True)
+        with contextlib.closing(_connect(copy, "rwc")) as connection:
+            self._connection.backup(connection)
+            schema.migrate(connection, self.path)
+            schema.load(connection, self.path)
+        self._connection.close()
+        shutil.copy2(self.path, self.path.with_name(f"{self.path.name}.version-{version}"))
+        _replace(copy, self.path)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing, whatever interrupts: an error, Ctrl-C, or the end of the process."""
+        with _saying(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A commit that failed for want of space has already been rolled back.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+def merge(stores: Sequence[str | Path], out: str | Path) -> None:
+    """Write the union of stores to a new file. ValueError, naming the chunk, when two of them disagree.
+
+    Chunks that several hold must have equal integers and nats within 1e-12 relative; the first store's row is kept.
+    """
+    if not stores:
+        raise ValueError("no stores to merge; name one or more")
+    out = Path(out).resolve()
+    if out.exists():
+        raise ValueError(f"{out} exists already; choose a name that is free")
+    union = Contents()
+    for path in stores:
+        _unite(union, load(path), Path(path))
+    partial = out.with_name(out.name + ".merging")
+    with contextlib.ExitStack() as cleaning:
+        _make_folder(out)
+        cleaning.enter_context(locked(out))
+        cleaning.callback(partial.unlink, missing_ok=True)
+        partial.unlink(missing_ok=True)
+        with Store(partial) as store:
+            store.add([stored.task for stored in union.tasks.values()], union.languages.values())
+            store.append({sha: stored.chunks for sha, stored in union.tasks.items()})
+        _replace(partial, out)
+
+
+def _unite(union: Contents, other: Contents, path: Path) -> None:
+    for digest, language in other.languages.items():
+        union.languages.setdefault(digest, language)
+    for sha, stored in other.tasks.items():
+        known = union.tasks.setdefault(sha, StoredTask(stored.task)).chunks
+        for mine, theirs in zip(known, stored.chunks, strict=False):
+            conflict = mine.conflict(theirs)
+            if conflict is not None:
+                raise ValueError(
+                    f"chunk {mine.index} of {stored.task} in {path} contradicts the stores before it ({conflict}); "
+                    "one of them was made by changed code or is wrong: leave it out"
+                )
+        known.extend(stored.chunks[len(known) :])
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        timeout=_PATIENCE,
+        check_same_thread=False,
+    )
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    return connection
+
+
+def _check_path(path: Path) -> None:
+    if not path.exists():
+        raise StoreError(f"there is no store {path}; make it with mdmtheory sweep --out {path}")
+    if not path.is_file():
+        raise StoreError(f"{path} is not a file; name the .sqlite file that a sweep wrote")
+    if not os.access(path, os.R_OK):
+        raise OSError(f"{path} cannot be read (permission denied); change its permissions or copy it")
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"cannot make the folder {path.parent} ({error.strerror}); choose another --out") from error
+
+
+def _replace(new: Path, path: Path) -> None:
+    """Put a finished file in place, so that after a crash there is the old one or the new one."""
+    descriptor = os.open(new, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    new.replace(path)
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _saying(path: Path) -> Iterator[None]:
+    """SQLite's errors as one line that says what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        text = str(error)
+        if "not a database" in text:
+            raise StoreError(f"{path} is not a store (no SQLite file); choose another file") from error
+        if "full" in text or "disk I/O" in text:
+            raise OSError(
+                f"cannot write {path} ({text}); what was written is kept: free space and run the same sweep again"
+            ) from error
+        if "locked" in text:
+            raise StoreError(f"{path} is in use by another process for over {_PATIENCE:.0f} s; wait for it") from error
+        if "readonly" in text or "unable to open" in text:
+            raise OSError(f"cannot write {path} ({text}); choose a folder that can be written with --out") from error
+        raise StoreError(f"{path} is damaged ({text}); restore a copy, or move it away and sweep again") from error

@@ -1,0 +1,174 @@
+"""Tasks: what exactly a row of counts was measured of, so that equal work has one name wherever it is done.
+
+A task's name is the SHA-256 of its canonical JSON. Whatever the numbers depend on stands in it: what is measured, the
+language's digest, the model, the length, the seed, and a version of every component that draws or scores. When a
+change of code changes numbers, the golden values in tests/sweeps fail, and the component's version here is raised: old
+counts then belong to other tasks, and are never mixed with new ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.streams import canonical_json, digest
+
+if TYPE_CHECKING:
+    from mdmtheory.core.protocols import Language, SequenceModel
+    from mdmtheory.sweeps.cells import Cell
+
+Measure = Literal["draw", "score", "score_plans"]
+
+CHUNK_TOKENS = 1 << 15
+"""Tokens in a chunk: long enough that starting one costs nothing, short enough that losing one costs nothing."""
+
+COMPONENT_VERSIONS: dict[str, int] = {
+    "streams": 1,
+    "measure draw": 1,
+    "measure score": 1,
+    "measure score_plans": 1,
+    "language copy": 1,
+    "language equal_pairs": 1,
+    "language hmm": 1,
+    "language ngram": 1,
+    "language parity": 1,
+    "language permutation": 1,
+    "language repetition": 1,
+    "denoiser oracle": 1,
+    "denoiser perturbed": 1,
+    "denoiser window": 1,
+    "model ar": 1,
+    "model masked": 1,
+    "sampler ancestral": 1,
+    "sampler bisection": 1,
+    "sampler bit_reversed": 1,
+    "sampler blocks": 1,
+    "sampler first_hitting": 1,
+    "sampler fixed": 1,
+    "sampler left_to_right": 1,
+    "sampler plan": 1,
+    "sampler stride": 1,
+    "schedule cosine": 1,
+    "schedule file": 1,
+    "schedule geometric": 1,
+    "schedule linear": 1,
+    "schedule polynomial": 1,
+}
+"""Raise one when its numbers change. What a plug-in brings has version 0: it keeps its own books."""
+
+
+def chunk_size(length: int) -> int:
+    """Whole sequences in a chunk."""
+    return max(1, CHUNK_TOKENS // length)
+
+
+def chunks_for(samples: int, length: int) -> int:
+    """How many chunks hold `samples` sequences."""
+    return -(-samples // chunk_size(length))
+
+
+@dataclass(frozen=True)
+class Task:
+    """One measurement of one cell. `json` is canonical; `label` holds the names as typed, which identify nothing."""
+
+    json: str
+    label: str
+
+    @cached_property
+    def sha(self) -> str:
+        """SHA-256 of the JSON, in hex."""
+        return hashlib.sha256(self.json.encode()).hexdigest()
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """What the JSON says."""
+        return cast(dict[str, Any], json.loads(self.json))
+
+    @cached_property
+    def names(self) -> dict[str, str | None]:
+        """Names as they were typed: model, denoiser, sampler, schedule."""
+        return cast(dict[str, "str | None"], json.loads(self.label))
+
+    @property
+    def measure(self) -> Measure:
+        """`draw`: the model's sequences in the language; `score`: the reverse; `score_plans`: under one plan each."""
+        return cast(Measure, self.description["measure"])
+
+    @property
+    def max_errors(self) -> int | None:
+        """Where drawing stops before its count is reached; the interval depends on it."""
+        stop = self.description.get("stop")
+        return None if stop is None else int(stop["max_errors"])
+
+    @property
+    def versions(self) -> int:
+        """Grows when a component's version does; says which of two descriptions of a cell is newer."""
+        return sum(self.description["versions"].values())
+
+    def __str__(self) -> str:
+        about = self.description
+        parts = [f"task {self.sha[:12]}: {self.measure}", *(name for name in self.names.values() if name)]
+        parts += [
+            f"{about['steps']} steps" if about["steps"] else "",
+            f"length {about['length']}, seed {about['seed']}",
+        ]
+        return ", ".join(part for part in parts if part)
+
+
+def tasks_of(cell: Cell, language: Language, model: SequenceModel) -> list[Task]:
+    """What has to be measured for the metrics of a cell, given the language and the model that it builds."""
+    measures: list[Measure] = []
+    if "ser" in cell.metrics:
+        measures.append("draw")
+    if {"ter", "ter_ratio"} & set(cell.metrics):
+        measures.append("score")
+    if cell.check:
+        measures.append("score_plans")
+    return [_task(measure, cell, language, model) for measure in measures]
+
+
+def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel) -> Task:
+    from mdmtheory.metrics.counts import ter_kind
+
+    label = {name: getattr(cell, name) for name in ("model", "denoiser", "sampler", "schedule")}
+    specs = _canonical_specs(cell, model)
+    description = {
+        "measure": measure,
+        "language": language.digest,
+        "length": cell.length,
+        "seed": cell.seed,
+        "steps": cell.steps,
+        **specs,
+        "identity": digest(cast(Any, model).identity),
+        "versions": _versions(measure, cast(Any, language).kind, specs),
+    }
+    if measure == "score":
+        description["kind"] = ter_kind(model)
+    if measure == "draw" and cell.max_errors is not None:
+        description["stop"] = {"max_errors": cell.max_errors}
+    return Task(canonical_json(description), canonical_json(label))
+
+
+def _canonical_specs(cell: Cell, model: Any) -> dict[str, str | None]:
+    """Names as the objects themselves write them, so that two spellings of one thing are one task."""
+    return {
+        "model": str(Spec.parse(cell.model)),
+        "denoiser": None if cell.denoiser is None else str(model.denoiser.spec),
+        "sampler": None if cell.sampler is None else _without_file(model.plan_law.spec),
+        "schedule": None if cell.schedule is None else _without_file(model.schedule.spec),
+    }
+
+
+def _without_file(spec: Spec) -> str:
+    """A file's path says nothing: its content stands in the model's identity, and may come to be another."""
+    return str(Spec(spec.name, tuple(each for each in spec.options if each[0] not in ("file", "path"))))
+
+
+def _versions(measure: Measure, language_kind: str, specs: dict[str, str | None]) -> dict[str, int]:
+    used = ["streams", f"measure {measure}", f"language {language_kind}"]
+    used += [f"{kind} {Spec.parse(text).name}" for kind, text in specs.items() if text is not None]
+    return {component: COMPONENT_VERSIONS.get(component, 0) for component in used}

@@ -1,0 +1,183 @@
+"""What a sweep has to do, and how much of it is done: cells, their tasks, and passes over missing chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mdmtheory.sweeps.cells import METRICS, Cell
+from mdmtheory.sweeps.chunks import Chunk
+from mdmtheory.sweeps.passes import Pass, passes_of
+from mdmtheory.sweeps.schema import Contents, StoredLanguage
+from mdmtheory.sweeps.tasks import Measure, Task, chunks_for, tasks_of
+
+if TYPE_CHECKING:
+    from mdmtheory.core.protocols import Language, SequenceModel
+
+_GIVES: dict[Measure, tuple[str, ...]] = {
+    "draw": ("ser",),
+    "score": ("ter", "ter_ratio"),
+    "score_plans": ("ser_scored", "effective_size"),
+}
+
+
+@dataclass
+class TaskState:
+    """A task, how many chunks it needs, and those that there are: a prefix, some of it written, and early ones."""
+
+    task: Task
+    needed: int = 0
+    chunks: list[Chunk] = field(default_factory=list)
+    written: int = 0
+    early: dict[int, Chunk] = field(default_factory=dict)
+    errors: int = 0
+    counted: int = 0
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the prefix has reached the number of errors at which drawing stops."""
+        if self.task.max_errors is None:
+            return False
+        while self.errors < self.task.max_errors and self.counted < len(self.chunks):
+            self.errors += self.chunks[self.counted].errors
+            self.counted += 1
+        return self.errors >= self.task.max_errors
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is missing."""
+        return len(self.chunks) >= self.needed or self.stopped
+
+    @property
+    def expected(self) -> float:
+        """How many chunks it will have in the end; a guess from the rate of errors where errors stop it."""
+        if self.done:
+            return len(self.chunks)
+        if self.task.max_errors is None or not self.errors:
+            return self.needed
+        return min(self.needed, len(self.chunks) * self.task.max_errors / self.errors)
+
+    def accept(self, chunk: Chunk) -> None:
+        """Take a chunk, in any order, once or again; those after the stop are dropped.
+
+        Interrupted anywhere, a second call finishes what the first began.
+        """
+        if chunk.index >= len(self.chunks):
+            self.early[chunk.index] = chunk
+        while not self.done and len(self.chunks) in self.early:
+            self.chunks.append(self.early[len(self.chunks)])
+        self.early = (
+            {} if self.done else {index: each for index, each in self.early.items() if index >= len(self.chunks)}
+        )
+
+
+@dataclass
+class PassState:
+    """A pass and the states of its tasks, in order; `issued` is the next chunk to ask for."""
+
+    work: Pass
+    states: list[TaskState]
+    issued: int = 0
+
+    def __post_init__(self) -> None:
+        self.issued = min((len(state.chunks) for state in self.states if not state.done), default=0)
+
+    @property
+    def done(self) -> bool:
+        """Whether no task of the pass misses anything."""
+        return all(state.done for state in self.states)
+
+    @property
+    def finished(self) -> int:
+        """How many chunks at the front nobody waits for any more."""
+        return min((len(state.chunks) for state in self.states if not state.done), default=self.issued)
+
+    def next(self, ahead: int) -> tuple[int, tuple[int, ...]] | None:
+        """The next chunk to compute and the tasks that miss it, or None: nothing left, or for now too far ahead.
+
+        Where errors stop a task, chunks beyond the stop are computed in vain, so the run ahead is short.
+        """
+        if self.done or (ahead and self.issued >= self.finished + ahead):
+            return None
+        while self.issued < max(state.needed for state in self.states):
+            index = self.issued
+            self.issued += 1
+            wanted = tuple(
+                number
+                for number, state in enumerate(self.states)
+                if len(state.chunks) <= index < state.needed and not state.done
+            )
+            if wanted:
+                return index, wanted
+        return None
+
+    @property
+    def left(self) -> float:
+        """Chunks of this pass that are still to be computed, by expectation."""
+        return max((state.expected - len(state.chunks) for state in self.states), default=0.0)
+
+
+@dataclass
+class Work:
+    """All cells of a sweep with their tasks, and, once it is known what is stored, the passes that compute the rest."""
+
+    cells: list[tuple[Cell, list[TaskState]]]
+    states: dict[str, TaskState]
+    languages: list[StoredLanguage]
+    metrics: dict[str, set[str]]
+    things: dict[str, tuple[Task, Language, SequenceModel]]
+    passes: list[PassState] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, cells: Iterable[Cell]) -> Work:
+        """Build every cell; ValueError says what does not fit together."""
+        from mdmtheory.sweeps.building import Builder
+
+        builder = Builder()
+        work = cls([], {}, [], {}, {})
+        languages: dict[str, StoredLanguage] = {}
+        for cell in cells:
+            language, model = builder.build(cell)
+            if language.digest not in languages:
+                languages[language.digest] = StoredLanguage.of(language, _shown(cell.language))
+            own = []
+            for task in tasks_of(cell, language, model):
+                state = work.states.setdefault(task.sha, TaskState(task))
+                state.needed = max(state.needed, chunks_for(cell.samples, cell.length))
+                work.things.setdefault(task.sha, (task, language, model))
+                work.metrics.setdefault(task.sha, set()).update(_metrics_of(task, cell))
+                own.append(state)
+            work.cells.append((cell, own))
+        if not work.cells:
+            raise ValueError("there are no cells to measure; make some with cells(lang=..., steps=...)")
+        work.languages = list(languages.values())
+        return work
+
+    def resume(self, contents: Contents) -> None:
+        """Take over what a store has, and plan the passes for what it lacks."""
+        for sha, state in self.states.items():
+            if sha in contents.tasks:
+                state.chunks = list(contents.tasks[sha].chunks)
+                state.written = len(state.chunks)
+        missing = [self.things[sha] for sha, state in self.states.items() if not state.done]
+        self.passes = [PassState(each, [self.states[task.sha] for task in each.tasks]) for each in passes_of(missing)]
+
+    def unwritten(self) -> Iterator[tuple[str, Sequence[Chunk]]]:
+        """Chunks that are ready to be written, by task."""
+        for sha, state in self.states.items():
+            if len(state.chunks) > state.written:
+                yield sha, state.chunks[state.written :]
+
+
+def _metrics_of(task: Task, cell: Cell) -> set[str]:
+    """What of a task's metrics a cell shows. TER brings its ratio along: the same counts, and a far sharper interval."""
+    given = _GIVES[task.measure]
+    asked = {*cell.metrics, *(("ter_ratio",) if "ter" in cell.metrics else ())}
+    return set(given) & asked if set(given) <= set(METRICS) else set(given)
+
+
+def _shown(language: str) -> str:
+    """A file is shown by its name without folder and ending."""
+    return Path(language).stem if language.endswith(".npz") else language
