@@ -87,6 +87,8 @@ class OracleBase(ABC):
             raise ValueError(f"plan has shape {plan.shape}; pass (count, length) of step numbers from 1")
         self.language.validate_length(plan.shape[1])
         given = None if tokens is None else as_tokens(tokens, self.vocab_size)
+        if given is not None and given.shape != plan.shape:
+            raise ValueError(f"tokens have shape {given.shape} and the plan {plan.shape}; pass one plan row for each sequence")
         run = self._run(plan, states, given, threads, recompute, epsilon)
         self._check_underflow(run.tokens, run.impossible)
         return run
@@ -142,8 +144,6 @@ def run_kernel(
         if states is None:
             raise ValueError("run_plan was given neither tokens nor streams; pass tokens to score or states to draw")
         tokens = np.full((count, length), vocab_size, dtype=token_dtype(vocab_size))
-    elif tokens.shape != plan.shape:
-        raise ValueError(f"tokens have shape {tokens.shape} and the plan {plan.shape}; pass one plan row for each sequence")
     if states is None:
         states = np.zeros((count, 4), dtype=np.uint64)
     log_probs = np.full((count, length), np.nan)

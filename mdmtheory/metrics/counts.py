@@ -126,11 +126,13 @@ def plan_score_counts(
 
 
 def curve_priced(model: Any) -> bool:
-    """Whether the plan average of -log p_plan(x) follows from reveals in random order, one at a time.
+    """Whether the plan average of -log p_plan(x) is taken from reveals in random order, one at a time.
 
-    So it does where a step reveals a uniformly random set of positions: ancestral and fixed plans.
+    That holds in expectation wherever a step reveals a uniformly random set of positions. Fixed sizes are scored plan by
+    plan all the same: their few weights fall on single reveals, so on the preset HMM (L = 512, N = 64) the curve's standard
+    deviation is 45 nats a sequence against 2.6.
     """
-    return isinstance(model, MaskedDiffusion) and model.plan_law.spec.name in ("ancestral", "fixed")
+    return isinstance(model, MaskedDiffusion) and model.plan_law.spec.name == "ancestral"
 
 
 def reveal_costs(
