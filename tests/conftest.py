@@ -9,17 +9,19 @@ from jaxtyping import install_import_hook
 
 PACKAGE = Path(__file__).parent.parent / "mdmtheory"
 
-# The hook wraps every function, which numba cannot compile, so `kernels` is left out. So is `cli`: it has no arrays, and
-# typer hands its verbs a context of another class than the one that it has them declare.
+# The hook wraps every function, which numba cannot compile, so `kernels` is left out. So is `cli`: it has no arrays,
+# and typer hands its verbs a context of another class than the one that it has them declare.
 CHECKED = sorted(
     f"{PACKAGE.name}.{path.stem}"
     for path in PACKAGE.iterdir()
     if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.stem not in ("__init__", "kernels", "cli")
 )
 
-# `Self` means nothing to a checker that sees one method at a time; mypy checks it.
+# An int is a float where one is asked for, as for mypy. `Self` means nothing to a checker that sees one method at a
+# time.
 CHECKER = (
-    "beartype.beartype(conf=beartype.BeartypeConf(hint_overrides=beartype.FrozenDict({beartype.typing.Self: object})))"
+    "beartype.beartype(conf=beartype.BeartypeConf("
+    "is_pep484_tower=True, hint_overrides=beartype.FrozenDict({beartype.typing.Self: object})))"
 )
 
 # Before any test module imports the package: what is imported already is not checked.

@@ -50,6 +50,12 @@ def test_the_experiments_that_the_readme_names_are_there():
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_the_public_names_that_the_readme_uses_are_there():
+    used = set(re.findall(r"\bmt\.(\w+)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert used
+    assert [name for name in used if not hasattr(mdmtheory, name)] == []
+
+
 def test_everything_installed_has_one_exact_version():
     extras = PROJECT["optional-dependencies"].values()
     wanted = {canonical(each) for group in (PROJECT["dependencies"], *extras) for each in group}

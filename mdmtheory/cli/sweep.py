@@ -63,7 +63,7 @@ def sweep(
     if dry_run:
         _print_plan(chosen, store, settings["workers"], terminal)
         return
-    picture = None if no_figure else Path(settings["figure"] or store.with_suffix(".png"))
+    picture = None if no_figure else Path(settings["figure"] or store.parent / f"{store.stem}.png")
     if settings["figure"] and picture is not None:
         _check_figure(picture)
     terminal.detail(f"{len(chosen)} cells into {store}")

@@ -93,7 +93,7 @@ def _value(rows: pd.DataFrame, say_kind: bool) -> str:
     half = (high - low) / 2
     if not 0 < half < math.inf:
         return f"{sign}{value:.6g}{kind}"
-    digits = min(max(1 - math.floor(math.log10(half)), 0), 15)
+    digits = min(max(1 - math.floor(math.log10(half)), 0), 8)
     return f"{sign}{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{kind}"
 
 

@@ -111,7 +111,9 @@ class Panel:
         if self.log:
             smallest = min(_told_apart(each).min() for each in self.series)
             self.axes.set_yscale("log")
-            self.axes.set_ylim(0.3 * smallest, 1.0 if self.metric.startswith("ser") and high > 0.5 else 1.6 * high)
+            bottom = 0.3 * smallest
+            top = 1.0 if self.metric.startswith("ser") and high > 0.5 else 1.6 * high
+            self.axes.set_ylim(bottom, max(top, 10 * bottom))
             return _BELOW_ANY_AXIS
         low = float(min(each.low.min() for each in self.series))
         if self.metric.startswith("ser"):

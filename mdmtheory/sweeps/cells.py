@@ -88,8 +88,8 @@ def cells(
     sampler: Any = "ancestral",
     schedule: Any = "linear",
     metrics: Any = "ser,ter",
-    samples: int = 2000,
-    max_errors: int | None = None,
+    samples: Any = 2000,
+    max_errors: Any = None,
     check: bool = False,
     seed: Any = 0,
 ) -> list[Cell]:

@@ -90,8 +90,9 @@ class Chunk:
 
 COLUMNS = tuple(field.name for field in fields(Chunk))
 COUNTED = COLUMNS[1:13]
-FLOATS = tuple(field.name for field in fields(Chunk) if field.type == "float")
-_LAYOUT = "<" + "".join("d" if field.type == "float" else "q" for field in fields(Chunk)[:-2])
+TYPES = tuple({"int": int, "float": float, "str": str}[str(field.type)] for field in fields(Chunk))
+FLOATS = tuple(name for name, kind in zip(COLUMNS, TYPES, strict=True) if kind is float)
+_LAYOUT = "<" + "".join("d" if kind is float else "q" for kind in TYPES if kind is not str)
 
 
 def total(chunks: Sequence[Chunk]) -> Counts:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
-import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.streams import canonical_json
-from mdmtheory.sweeps.chunks import COLUMNS, Chunk
+from mdmtheory.sweeps.chunks import COLUMNS, TYPES, Chunk
 from mdmtheory.sweeps.tasks import Task
 
 if TYPE_CHECKING:
@@ -182,14 +181,7 @@ def _add_chunk(contents: Contents, sha: str, values: list[Any], crc: int, path: 
     index = len(stored.chunks)
     if values[0] != index:
         raise StoreError(f"{path}: chunk {index} of {stored.task} is missing; {_without(path, sha)}")
-    try:
-        chunk = Chunk(*values)
-        genuine = chunk.crc(sha) == crc
-    except (TypeError, ValueError, struct.error) as error:
-        raise StoreError(
-            f"{path}: chunk {index} of {stored.task} is damaged ({error}); {_without(path, sha)}"
-        ) from error
-    if not genuine:
+    if tuple(map(type, values)) != TYPES or (chunk := Chunk(*values)).crc(sha) != crc:
         raise StoreError(
             f"{path}: chunk {index} of {stored.task} is damaged (its checksum differs); {_without(path, sha)}"
         )

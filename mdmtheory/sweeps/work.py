@@ -172,7 +172,7 @@ class Work:
 
 
 def _metrics_of(task: Task, cell: Cell) -> set[str]:
-    """What of a task's metrics a cell shows. TER brings its ratio along: the same counts, and a far sharper interval."""
+    """What of a task's metrics a cell shows. TER brings its ratio along: the same counts, a far sharper interval."""
     given = _GIVES[task.measure]
     asked = {*cell.metrics, *(("ter_ratio",) if "ter" in cell.metrics else ())}
     return set(given) & asked if set(given) <= set(METRICS) else set(given)

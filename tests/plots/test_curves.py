@@ -26,7 +26,7 @@ def test_the_default_figure_names_axes_units_band_reference_and_bound(one_curve)
     assert {axes.get_xlabel() for axes in figure.axes} == {"sampling steps $N$"}
     words = texts(figure)
     assert "95 % interval" in words
-    assert "autoregressive, TER($q$) = 3.0512" in words
+    assert "autoregressive, TER($q$) = 3.0512 (estimate)" in words
     assert "autoregressive: SER = 0" in words
     assert "2,000 sequences" in words
 
@@ -61,7 +61,7 @@ def test_ter_stands_above_its_reference_with_the_interval_of_the_ratio(one_curve
 def test_several_languages_are_compared_by_their_ratios(languages):
     figure = sweep_figure(languages)
     assert figure.axes[0].get_ylabel().startswith("TER($p$) / TER($q$)")
-    assert "TER(q): hmm 3.05, ngram:order=2 4.4." in texts(figure).replace("\n", " ")
+    assert "TER(q), estimate: hmm 3.05, ngram:order=2 4.4." in texts(figure).replace("\n", " ")
 
 
 def test_cells_without_an_error_are_upper_limits_on_a_log_axis(orders):
@@ -107,6 +107,12 @@ def test_bounds_and_estimates_in_one_panel_are_told_apart_in_words(make_frame, m
 def test_the_excess_over_the_reference_is_on_log_axes(languages):
     [axes] = metric_figure(languages, "steps", "ter_excess", "lang").axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+
+
+def test_a_model_without_excess_is_drawn_without_complaint(make_frame, make_cell):
+    frame = make_frame(make_cell(steps=n, excess=0.0) for n in (4, 8))
+    [axes] = metric_figure(frame, "steps", "ter_excess").axes
+    assert axes.get_ylim()[0] > 0
 
 
 def test_a_figure_against_rounds_gives_each_sampler_its_place(orders):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mdmtheory.plots.series import (
+    Reference,
     default_x,
     identities,
     metric_rows,
@@ -47,11 +48,14 @@ def test_a_metric_that_is_not_there_is_answered_with_those_that_are(lengths):
 
 
 def test_the_reference_is_what_autoregression_scored(languages):
-    assert reference_ter(languages) == pytest.approx({("hmm", 512): 3.05, ("ngram:order=2", 512): 4.4})
+    expected = {("hmm", 512): Reference(3.05, "estimate"), ("ngram:order=2", 512): Reference(4.4, "estimate")}
+    assert reference_ter(languages) == expected
 
 
 def test_the_reference_without_autoregression_is_ter_over_its_ratio(one_curve):
-    assert reference_ter(one_curve) == pytest.approx({("hmm", 512): 3.0512})
+    [reference] = reference_ter(one_curve).values()
+    assert reference.value == pytest.approx(3.0512)
+    assert reference.kind == "estimate"
 
 
 def test_the_reference_is_no_curve_unless_it_is_alone(languages):

@@ -31,8 +31,27 @@ def test_saving_makes_the_folder_and_leaves_nothing_else_behind(one_curve, tmp_p
 
 def test_the_folder_in_place_of_a_file_is_named(tmp_path):
     (tmp_path / "a.png").mkdir()
-    with pytest.raises(IsADirectoryError, match=r"a\.png"):
+    with pytest.raises(ValueError, match=r"a\.png is a folder; name a file in it"):
         save_figure(Figure(), tmp_path / "a.png")
+
+
+def test_where_no_file_can_be_the_figure_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"figure .*a\.png cannot be written \(.*\); choose another file"):
+        save_figure(Figure(), tmp_path / "file" / "a.png")
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_a_figure_that_fails_half_way_leaves_the_old_one(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_text("old")
+
+    def full(self: Path, *_: object) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_figure(Figure(), tmp_path / "a.png")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
 @pytest.mark.parametrize("name", ["figure", "figure.jpg", "figure.png.txt"])

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import re
+
+import numba
+import pytest
+
+from mdmtheory.sweeps.building import registries
+
+KINDS = {
+    "languages": "lang",
+    "samplers": "sampler",
+    "models": "model",
+    "schedules": "schedule",
+    "denoisers": "denoiser",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_name_is_listed_with_what_it_is(run, kind):
+    header, *lines = run("list", kind).out.splitlines()
+    assert header.startswith(f"{kind} (--{KINDS[kind]})")
+    listed = {re.split(r"\s{2,}", line)[0]: re.split(r"\s{2,}", line) for line in lines}
+    assert set(listed) == set(registries()[KINDS[kind]])
+    assert all(len(words) == 3 and words[2] for words in listed.values())
+
+
+def test_everything_is_listed_by_default(run):
+    assert run("list").out == "\n".join(run("list", kind).out for kind in KINDS)
+
+
+def test_options_have_their_defaults_and_what_must_be_given_is_shown_so(run):
+    assert "states=32, vocab_size=8" in run("list", "languages").out
+    assert "epsilon=..." in run("list", "denoisers").out
+
+
+def test_info_names_versions_and_the_folder_of_kernels(run, monkeypatch, tmp_path):
+    lines = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in run("info").out.splitlines())
+    assert lines["numba"] == numba.__version__
+    assert "kernels" in lines
+    assert "for this process" in lines["processors"]

@@ -1,0 +1,289 @@
+"""Bad input: each is answered with one line that says what is wrong, and exit 2."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SWEEP = ["sweep", "--lang", "hmm:states=4,vocab_size=3", "--steps", "4", "--length", "16", "--samples", "50"]
+
+
+@pytest.fixture
+def store(run) -> Path:
+    assert run(*SWEEP, "--out", "store.sqlite", "--no-figure").code == 0
+    return Path("store.sqlite")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--lang", "hm"], "unknown language 'hm' (did you mean 'hmm'?); known: copy, dyck"),
+        (["--lang", "hmm:stats=3"], "language 'hmm' has no option 'stats'; known: states, vocab_size"),
+        (["--lang", "hmm:states=many"], "states of language 'hmm' is many; pass a whole number"),
+        (["--lang", "hmm:states=1.5"], "states of language 'hmm' is 1.5; pass a whole number"),
+        (["--lang", "hmm:states=0"], "states is 0"),
+        (["--lang", "hmm:states"], "'states' in 'hmm:states' is not key=value"),
+        (["--lang", ""], "empty"),
+        (["--lang", "nothere.npz"], "no language file nothere.npz"),
+        (["--lang", "ngram:order=9"], "order is 9; pass 1 to 6"),
+        (["--lang", "permutation:items=4"], "length is 16, and there are 4 items"),
+        (["--steps", "0"], "steps is 0; it must be 1 or more"),
+        (["--steps", "-3"], "steps is -3"),
+        (["--steps", "8..4"], "steps '8..4' runs backwards; write the smaller end first: 4..8"),
+        (["--steps", ".."], "steps '..' is not a whole number or a range"),
+        (["--steps", "4..8:0"], "asks for 0 points"),
+        (["--steps", "1.5"], "steps '1.5' is not a whole number"),
+        (["--steps", "L/32"], "steps L/32 at length 16 is below 1"),
+        (["--length", "0"], "length is 0; it must be 1 or more"),
+        (["--length", "9..3"], "runs backwards"),
+        (["--model", "unmasked"], "unknown model 'unmasked'"),
+        (["--denoiser", "oracles"], "unknown denoiser 'oracles' (did you mean 'oracle'?)"),
+        (["--denoiser", "perturbed"], "denoiser 'perturbed' needs epsilon="),
+        (["--denoiser", "perturbed:epsilon=-1"], "epsilon is -1"),
+        (["--denoiser", "window:width=x"], "width of denoiser 'window' is x; pass a whole number"),
+        (["--denoiser", "oracle:trust=2"], "trust is 2"),
+        (["--sampler", "strides"], "unknown sampler 'strides' (did you mean 'stride'?); known: ancestral"),
+        (["--sampler", "stride:k=2"], "sampler 'stride' has no option 'k'"),
+        (["--sampler", "plan:file=nothere"], "cannot read nothere"),
+        (["--schedule", "linea"], "unknown schedule 'linea'"),
+        (["--schedule", "polynomial:power=-1"], "power is -1"),
+        (["--schedule", "file:path=nothere"], "cannot read nothere"),
+        (["--metrics", "bleu"], "unknown metric 'bleu'; known: ser, ter"),
+        (["--samples", "0"], "samples is 0"),
+        (["--max-errors", "0"], "max_errors is 0"),
+        (["--level", "1"], "level is 1.0; give a probability above 0 and below 1"),
+        (["--level", "nan"], "level is nan"),
+        (["--seed", "-1"], "seed is -1"),
+        (["--workers", "0"], "workers is 0"),
+        (["--workers", "some"], "workers 'some' is not a number"),
+        (["--out", "."], "is not a file"),
+        (["--figure", "a.jpg"], "end it in .png, .svg or .pdf"),
+        (["--figure", "a"], "end it in .png, .svg or .pdf"),
+    ],
+)
+def test_a_wrong_option_is_refused(refused, words, reason):
+    assert reason in refused(*SWEEP, "--out", "store.sqlite", *words)
+
+
+def test_a_sweep_needs_a_language_and_steps(refused):
+    assert "no language; give --lang NAME" in refused("sweep", "--steps", "4")
+    assert "steps is missing" in refused("sweep", "--lang", "hmm")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("0 0.5 0.3 1", "revealed fractions must rise at every step"),
+        ("0 0.5 0.9", "1"),
+        ("3 0 5", "reveals 0 tokens"),
+        ("3 -1 5", "sizes must be integers, 1 or more"),
+        ("spam", "holds 'spam', which is no number"),
+        ("", "holds no numbers"),
+    ],
+)
+def test_a_schedule_that_is_none_is_refused(refused, content, reason):
+    Path("schedule.txt").write_text(content)
+    assert reason in refused(*SWEEP, "--schedule", "file:path=schedule.txt")
+
+
+def test_a_plan_of_another_length_is_refused(refused):
+    Path("plan.txt").write_text("1 2 1")
+    assert "has 3 positions and the length is 16" in refused(*SWEEP, "--sampler", "plan:file=plan.txt")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('lang = "hmm"\nstepz = 4', "has an unknown key 'stepz'; known: lang"),
+        ("lang = 4\nsteps = 4", "lang 4 is not a name"),
+        ('lang = "hmm"\nsteps = 4\nsamples = "x"', "samples = 'x' is not a whole number"),
+        ('lang = "hmm"\nsteps = 0', "steps is 0"),
+        ("lang = ", "is not a TOML file"),
+        ("\x00", "is not a TOML file"),
+        ("[lang]\nname = 1", "lang is a table"),
+        ('lang = "hmm"\nsteps = []', "steps is an empty list"),
+    ],
+)
+def test_a_wrong_file_is_refused(refused, content, reason):
+    Path("sweep.toml").write_text(content)
+    assert reason in refused("sweep", "sweep.toml")
+
+
+def test_a_file_that_is_missing_or_a_folder_is_refused(refused):
+    assert "cannot read nothere.toml" in refused("sweep", "nothere.toml")
+    assert "cannot read ." in refused("sweep", ".")
+
+
+def saved(tmp_path: Path, **changes: object) -> str:
+    """A saved language in which some arrays or the header's bytes are changed."""
+    from mdmtheory.languages.files import save_language
+    from mdmtheory.languages.presets import as_language
+
+    path = tmp_path / "language.npz"
+    save_language(as_language("hmm:states=4,vocab_size=3"), path)
+    with np.load(path) as file:
+        contents = {name: changes.get(name, file[name]) for name in file.files}
+    header = changes.get("replace")
+    if header is not None:
+        old, new = header  # type: ignore[misc]  # a pair
+        contents["header"] = np.frombuffer(contents["header"].tobytes().replace(old, new), dtype=np.uint8)
+    np.savez(path, **contents)
+    return str(path)
+
+
+def test_rows_that_do_not_sum_to_one_are_named(refused, tmp_path):
+    transition = np.full((4, 4), 0.25)
+    transition[2] = [0.25, 0.25, 0.25, 0.2]
+    reason = refused("language", "show", saved(tmp_path, transition=transition))
+    assert "2" in reason
+    assert "sum" in reason
+
+
+def test_a_language_of_another_version_is_refused(refused, tmp_path):
+    path = saved(tmp_path, replace=(b'"version": 1', b'"version": 9'))
+    assert "format version 9" in refused(*SWEEP, "--lang", path)
+
+
+def test_a_truncated_language_is_refused(refused, tmp_path):
+    path = Path(saved(tmp_path))
+    path.write_bytes(path.read_bytes()[:-40])
+    assert "truncated" in refused("language", "sample", str(path))
+
+
+def test_a_language_that_was_changed_is_refused(refused, tmp_path):
+    path = saved(tmp_path, transition=np.eye(4)[[1, 2, 3, 0]])
+    assert "changed" in refused("language", "show", path)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["new", "hmm", "-o", "a.txt"], "a.txt does not end in .npz"),
+        (["new", "hmm", "-o", "no/where/a.npz"], "no/where/a.npz: No such file or directory"),
+        (["new", "hm", "-o", "a.npz"], "unknown language 'hm'"),
+        (["show", "nothere.npz"], "no language file nothere.npz"),
+        (["sample", "hmm", "--length", "0"], "greater than or equal to 1"),
+        (["sample", "hmm", "--count", "-1"], "greater than or equal to 1"),
+        (["sample", "hmm", "--seed", "-1"], "greater than or equal to 0"),
+        (["sample", "permutation:items=4", "--length", "9"], "there are 4 items"),
+    ],
+)
+def test_a_wrong_language_is_refused(refused, words, reason):
+    assert reason in refused("language", *words)
+
+
+@pytest.mark.parametrize("words", [["show"], ["plot", "-o", "a.png"], ["merge", "-o", "c.sqlite"]])
+def test_what_is_no_store_is_refused_by_all_who_read_stores(refused, words):
+    Path("text.txt").write_text("hello\n" * 200)
+    connection = sqlite3.connect("foreign.sqlite")
+    connection.execute("CREATE TABLE chunk (a)")
+    connection.close()
+    Path("folder.sqlite").mkdir()
+    verb, *rest = words
+    assert "there is no store nothere.sqlite" in refused(verb, "nothere.sqlite", *rest)
+    assert "is not a store" in refused(verb, "text.txt", *rest)
+    assert "store" in refused(verb, "foreign.sqlite", *rest)
+    assert "is not a file" in refused(verb, "folder.sqlite", *rest)
+
+
+def test_a_foreign_file_is_not_written_to(refused):
+    Path("text.txt").write_text("hello\n" * 200)
+    assert "is not a store" in refused(*SWEEP, "--out", "text.txt")
+    assert Path("text.txt").read_text() == "hello\n" * 200
+
+
+def test_a_newer_store_is_refused(refused, store):
+    connection = sqlite3.connect(store)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    for words in (["show", str(store)], [*SWEEP, "--out", str(store)]):
+        assert "version 99, newer than" in refused(*words)
+
+
+@pytest.mark.parametrize("damage", ["DELETE FROM chunk", "UPDATE chunk SET errors = errors + 1"])
+def test_a_store_with_a_row_changed_or_lost_is_refused(refused, store, damage):
+    connection = sqlite3.connect(store)
+    connection.execute(damage)
+    connection.commit()
+    connection.close()
+    refused("show", str(store))
+    refused(*SWEEP, "--out", str(store))
+
+
+def test_a_torn_store_is_refused(refused, store):
+    content = store.read_bytes()
+    store.write_bytes(content[: len(content) // 2])
+    refused("show", str(store))
+
+
+def test_a_store_that_a_sweep_is_writing_is_refused_to_another(refused, run, store):
+    with Path("store.sqlite.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "is being written by another sweep" in refused(*SWEEP, "--out", str(store))
+        assert run("show", str(store)).code == 0
+
+
+def test_a_folder_that_cannot_be_made_is_refused(refused):
+    Path("file").write_text("")
+    assert "choose another --out" in refused(*SWEEP, "--out", "file/store.sqlite")
+    assert "--figure" in refused(*SWEEP, "--out", "store.sqlite", "--figure", "file/a.png")
+
+
+def test_a_folder_that_cannot_be_written_is_refused(refused):
+    """In /proc nobody can make files, not even root."""
+    assert "with --out" in refused(*SWEEP, "--out", "/proc/store.sqlite")
+
+
+def test_a_disk_that_fills_is_one_line_and_loses_nothing(run, store):
+    """A limit on the size of files stands in for the full disk: the same error reaches SQLite's writes."""
+    before = run("show", str(store), "--format", "csv").out
+    size = store.stat().st_size
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 4096, size + 4096))
+
+    words = [*SWEEP, "--steps", "8", "--samples", "400000", "--out", str(store), "--no-figure"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mdmtheory.cli.main", *words],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        preexec_fn=limited,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2, done
+    assert done.stderr.splitlines()[-1].startswith("mdmtheory: error: cannot write ")
+    assert "Traceback" not in done.stderr
+    after = run("show", str(store), "--format", "csv").out
+    assert after.startswith(before) or set(before.splitlines()) <= set(after.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--x", "colour"], "cannot draw against 'colour'; draw against one of steps"),
+        (["--y", "loss"], "cannot draw 'loss'; draw one of ser"),
+        (["--hue", "metric"], "cannot colour by 'metric'"),
+        (["--y", "ser_scored"], "no values of 'ser_scored' to draw; the metrics here: ser, ter, ter_ratio"),
+        (["-o", "a.jpg"], "end it in .png, .svg or .pdf"),
+        (["-o", "folder.png"], "is a folder"),
+        (["--level", "2"], "level is 2.0"),
+    ],
+)
+def test_a_figure_that_cannot_be_drawn_is_refused(refused, store, words, reason):
+    Path("folder.png").mkdir()
+    assert reason in refused("plot", str(store), "-o", "a.png", *words)
+
+
+def test_merging_never_overwrites(refused, store, run):
+    run(*SWEEP, "--out", "other.sqlite", "--no-figure")
+    assert "exists already" in refused("merge", "store.sqlite", "-o", "other.sqlite")

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mdmtheory.cli import progress as bars
+from mdmtheory.cli.progress import SweepProgress
+from mdmtheory.cli.terminal import Terminal
+from mdmtheory.sweeps import Progress
+
+LANGUAGE = "hmm:states=8,vocab_size=4,prune_transition=1.5,prune_emission=1"
+SMALL = ["--lang", LANGUAGE, "--steps", "2,8", "--length", "32", "--samples", "50"]
+
+
+@pytest.fixture
+def swept(run):
+    """A small sweep in the folder of the test."""
+    return run("sweep", *SMALL, "--out", "store.sqlite", "--no-figure")
+
+
+def csv_rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_sweep_prints_a_table_and_names_store_and_figure_on_stderr(run):
+    outcome = run("sweep", *SMALL, "--out", "results/small.sqlite")
+    assert outcome.code == 0
+    assert Path("results/small.sqlite").exists()
+    assert Path("results/small.png").read_bytes().startswith(b"\x89PNG")
+    assert outcome.err.splitlines()[-2:] == ["store: results/small.sqlite", "figure: results/small.png"]
+    lines = outcome.out.splitlines()
+    assert lines[0].startswith(f"{LANGUAGE}, length 32, masked, oracle, ancestral, linear, seed 0")
+    assert [line.split()[0] for line in lines[-2:]] == ["2", "8"]
+
+
+def test_no_number_in_the_table_looks_exact_or_like_what_it_only_bounds(swept):
+    head, kinds, *cells = swept.out.splitlines()[1:]
+    assert head.split() == ["SER", "TER", "TER(p)/TER(q)"]
+    assert kinds.split()[:6] == ["steps", "estimate", "upper", "bound", "upper", "bound"]
+    for line in cells:
+        assert line.count("[") == 3
+        assert line.count("≤") == 2
+
+
+def test_the_table_is_ascii_where_stdout_can_be_nothing_else(swept, spawn):
+    code = "import sys; from mdmtheory.cli.main import main; sys.exit(main(['show', 'store.sqlite']))"
+    outcome = spawn(code, PYTHONIOENCODING="ascii")
+    assert outcome.code == 0
+    assert "<= " in outcome.out
+
+
+def test_show_as_csv_has_the_columns_promised(swept, run):
+    outcome = run("show", "store.sqlite", "--format", "csv")
+    header = (
+        "language,length,model,denoiser,sampler,schedule,steps,seed,metric,value,low,high,level,kind,count,calls,rounds"
+    )
+    assert outcome.out.splitlines()[0] == header + ",seconds"
+    rows = csv_rows(outcome.out)
+    assert [(row["steps"], row["metric"]) for row in rows] == [
+        (steps, metric) for steps in ("2", "8") for metric in ("ser", "ter", "ter_ratio")
+    ]
+    assert {row["kind"] for row in rows} == {"estimate", "upper bound"}
+
+
+def test_show_as_json_has_the_same_numbers(swept, run):
+    rows = json.loads(run("show", "store.sqlite", "--format", "json").out)
+    expected = csv_rows(run("show", "store.sqlite", "--format", "csv").out)
+    assert [row["value"] for row in rows] == [float(row["value"]) for row in expected]
+    assert all(isinstance(row["steps"], int) for row in rows)
+
+
+def test_show_computes_intervals_anew_at_another_level(swept, run):
+    [wide, narrow] = [
+        csv_rows(run("show", "store.sqlite", "--format", "csv", "--level", level).out)[0] for level in ("0.99", "0.5")
+    ]
+    assert float(wide["low"]) < float(narrow["low"]) < float(narrow["high"]) < float(wide["high"])
+
+
+def test_what_does_not_apply_is_empty(run):
+    run("sweep", *SMALL, "--model", "ar", "--out", "store.sqlite", "--no-figure")
+    rows = csv_rows(run("show", "store.sqlite", "--format", "csv").out)
+    assert {row["metric"] for row in rows} == {"ser", "ter", "ter_ratio"}
+    assert all(row[name] == "" for row in rows for name in ("denoiser", "sampler", "schedule", "steps"))
+
+
+def test_what_has_no_steps_and_no_figure_says_so(run):
+    outcome = run("sweep", *SMALL, "--model", "ar", "--out", "store.sqlite")
+    assert outcome.code == 0
+    assert "no figure: nothing to draw against steps" in outcome.err
+
+
+def test_check_withholds_what_cannot_be_trusted_in_words(run):
+    outcome = run("sweep", *SMALL, "--check", "--out", "store.sqlite", "--no-figure")
+    assert outcome.code == 0
+    assert "withheld (effective size" in outcome.out
+    assert run("show", "store.sqlite", "--format", "json").code == 0
+
+
+def test_a_file_gives_the_options_and_the_line_overrides_them(run):
+    Path("sweep.toml").write_text(
+        f'lang = "{LANGUAGE}"\nsteps = [4, 8]\nlength = 32\nsamples = 50\nmax-errors = 3\n'
+        'metrics = "ser"\nout = "from_file.sqlite"\nlevel = 0.9\n'
+    )
+    first = run("sweep", "sweep.toml", "--no-figure", "--steps", "16")
+    assert first.code == 0
+    assert "16 steps" in first.out
+    assert "intervals of 90 %" in first.out
+    assert Path("from_file.sqlite").exists()
+    run("sweep", "sweep.toml", "--no-figure", "--out", "other.sqlite", "--metrics", "ter")
+    assert {row["metric"] for row in csv_rows(run("show", "other.sqlite", "--format", "csv").out)} == {
+        "ter",
+        "ter_ratio",
+    }
+
+
+def test_a_second_run_measures_nothing_and_prints_the_same(swept, run):
+    before = Path("store.sqlite").read_bytes()
+    assert run("sweep", *SMALL, "--out", "store.sqlite", "--no-figure").out == swept.out
+    assert Path("store.sqlite").read_bytes() == before
+
+
+def test_the_table_holds_this_sweep_alone(swept, run):
+    outcome = run("sweep", *SMALL, "--steps", "16", "--out", "store.sqlite", "--no-figure")
+    assert "16 steps" in outcome.out
+    assert len(run("show", "store.sqlite").out.splitlines()) == len(outcome.out.splitlines()) + 2
+
+
+def test_a_dry_run_says_what_is_missing_and_writes_nothing(swept, run):
+    before = sorted(Path().iterdir())
+    outcome = run("sweep", *SMALL, "--steps", "8,16", "--out", "store.sqlite", "--dry-run")
+    assert outcome.code == 0
+    assert sorted(Path().iterdir()) == before
+    *_, stored, missing, total = outcome.out.splitlines()
+    assert stored.split()[-1] == "do"  # nothing to do
+    assert missing.split()[-1] in ("stored", "measured")
+    assert total.startswith("2 cells into store.sqlite; expected time with ")
+    fresh = run("sweep", *SMALL, "--out", "fresh/store.sqlite", "--dry-run")
+    assert fresh.code == 0
+    assert not Path("fresh").exists()
+
+
+def test_quiet_leaves_only_results(run):
+    outcome = run("-q", "sweep", *SMALL, "--out", "store.sqlite")
+    assert outcome.err == ""
+    assert outcome.out
+
+
+def test_piped_output_has_no_progress_bar_and_no_colours(swept):
+    assert "\x1b" not in swept.out + swept.err
+    assert "%" not in swept.err
+
+
+@pytest.mark.parametrize("ending", ["svg", "pdf"])
+def test_the_figure_has_the_format_of_its_ending(run, ending):
+    outcome = run("sweep", *SMALL, "--out", "store.sqlite", "--figure", f"pictures/a.{ending}")
+    assert outcome.code == 0
+    assert Path(f"pictures/a.{ending}").read_bytes().startswith({"svg": b"<?xml", "pdf": b"%PDF"}[ending])
+
+
+def test_plot_draws_what_is_stored(swept, run):
+    outcome = run("plot", "store.sqlite", "--x", "steps", "--y", "ser", "--hue", "lang", "-o", "a.svg")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "figure: a.svg\n")
+    for words in (
+        ["--y", "ter,ser"],
+        ["--x", "rounds"],
+        ["--y", "ter_excess", "--hue", "sampler,steps", "--x", "calls"],
+    ):
+        assert run("plot", "store.sqlite", *words, "-o", "b.png").code == 0
+        assert Path("b.png").exists()
+
+
+def test_merge_unites_stores(swept, run):
+    run("sweep", *SMALL, "--seed", "1", "--out", "other.sqlite", "--no-figure")
+    outcome = run("merge", "store.sqlite", "other.sqlite", "-o", "both.sqlite")
+    assert (outcome.code, outcome.out) == (0, "")
+    rows = csv_rows(run("show", "both.sqlite", "--format", "csv").out)
+    parts = [csv_rows(run("show", f"{name}.sqlite", "--format", "csv").out) for name in ("store", "other")]
+    assert len(rows) == len(parts[0]) + len(parts[1])
+
+
+def test_one_and_two_workers_print_the_same_csv_lines(run):
+    shown = []
+    for workers in ("1", "2"):
+        run("sweep", *SMALL, "--seed", "1", "--workers", workers, "--out", f"{workers}.sqlite", "--no-figure")
+        rows = csv_rows(run("show", f"{workers}.sqlite", "--format", "csv").out)
+        shown.append([{**row, "seconds": ""} for row in rows])
+    assert shown[0] == shown[1]
+
+
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(spawn, run):
+    root = Path(__file__).parents[2]
+    words = ["sweep", "--lang", "hmm", "--steps", "64..512", "--samples", "1000000", "--out", "store.sqlite"]
+    sweeping = subprocess.Popen(
+        [sys.executable, "-m", "mdmtheory.cli.main", *words],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while sweeping.poll() is None and not stored_chunks(Path("store.sqlite")):
+        time.sleep(0.05)
+    sweeping.send_signal(signal.SIGINT)
+    out, err = sweeping.communicate(timeout=60)
+    assert (sweeping.returncode, out) == (130, "")
+    assert err.splitlines()[-1].startswith("mdmtheory: stopped; ")
+    assert err.splitlines()[-1].endswith("are kept in store.sqlite: run the same command to go on")
+    assert "Traceback" not in err
+    assert csv_rows(run("show", "store.sqlite", "--format", "csv").out)
+
+
+def stored_chunks(store: Path) -> int:
+    """How many chunks a store has, while a sweep is writing it."""
+    if not store.exists():
+        return 0
+    try:
+        connection = sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True, timeout=0.2)
+        [count] = connection.execute("SELECT count(*) FROM chunk").fetchone()
+        connection.close()
+    except sqlite3.Error:
+        return 0
+    return int(count)
+
+
+class OnATerminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_shows_cells_rate_time_left_and_the_widest_interval(monkeypatch):
+    stream = OnATerminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("COLUMNS", "120")
+    with SweepProgress(Terminal(0)) as progress:
+        progress(Progress(2, 6, 30, 100, 4000, 1234.0, 65.0, 0.043))
+    for words in ("2/6 cells", "1,234 sequences/s", "1:05 left", "widest interval 0.043"):
+        assert words in stream.getvalue()
+    assert progress.last is not None
+    assert progress.last.cells_done == 2
+
+
+def test_quiet_hides_the_bar(monkeypatch):
+    stream = OnATerminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with SweepProgress(Terminal(-1)) as progress:
+        progress(Progress(2, 6, 30, 100, 4000, 1234.0, 65.0, 0.043, compiling=True))
+    assert stream.getvalue() == ""
+
+
+def test_without_a_terminal_compiling_is_said_once(capsys):
+    with SweepProgress(Terminal(0)) as progress:
+        for _ in range(3):
+            progress(Progress(0, 6, 0, 100, 0, 0.0, None, None, compiling=True))
+    assert capsys.readouterr().err == bars._COMPILING + "\n"

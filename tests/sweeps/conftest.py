@@ -1,0 +1,25 @@
+"""One small sweep, measured once for all tests that look at a store."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mdmtheory.sweeps import collect
+from tests.sweeps.small import small_cells
+
+
+@pytest.fixture(scope="session")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of `small_cells()`, to be copied and not to be changed."""
+    path = tmp_path_factory.mktemp("collected") / "store.sqlite"
+    collect(small_cells(), out=path, workers=1)
+    return path
+
+
+@pytest.fixture
+def store(collected: Path, tmp_path: Path) -> Path:
+    """A copy of the collected store."""
+    return Path(shutil.copy(collected, tmp_path / "store.sqlite"))

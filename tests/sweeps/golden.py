@@ -1,0 +1,83 @@
+"""Small draws and scores of every component, written down.
+
+When a test says that they changed and the change is meant, raise the version of what changed in COMPONENT_VERSIONS
+(mdmtheory/sweeps/tasks.py), so that stores do not mix old and new numbers, and write the new ones down:
+
+    python -m tests.sweeps.golden
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mdmtheory.sweeps import cells
+from mdmtheory.sweeps.passes import passes_of
+from mdmtheory.sweeps.tasks import tasks_of
+
+FILE = Path(__file__).with_name("golden.json")
+COUNT = 60
+
+_LANGUAGES = {
+    "copy": "copy:distance=3,vocab_size=4",
+    "dyck": "dyck:kinds=2,depth=2",
+    "equal_pairs": "equal_pairs:vocab_size=4",
+    "hmm": "hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1",
+    "ngram 1": "ngram:order=1,vocab_size=4",
+    "ngram 2": "ngram:order=2,vocab_size=4",
+    "ngram 3": "ngram:order=3,vocab_size=4",
+    "parity": "parity",
+    "permutation": "permutation:items=12",
+    "repetition": "repetition:vocab_size=4",
+}
+_ANCESTRAL = {"lang": _LANGUAGES["hmm"], "length": 12, "steps": 3}
+CASES: dict[str, dict[str, Any]] = {
+    **{f"language {name}": {**_ANCESTRAL, "lang": spec, "check": True} for name, spec in _LANGUAGES.items()},
+    "model ar": {**_ANCESTRAL, "model": "ar"},
+    "denoiser perturbed": {**_ANCESTRAL, "denoiser": "perturbed:epsilon=0.05"},
+    "denoiser window": {**_ANCESTRAL, "denoiser": "window:width=2"},
+    **{
+        f"sampler {name}": {**_ANCESTRAL, "sampler": name}
+        for name in ("bisection", "bit_reversed", "blocks", "first_hitting", "fixed", "left_to_right", "stride")
+    },
+    "sampler plan": {**_ANCESTRAL, "sampler": "plan:file=plan.txt"},
+    **{
+        f"schedule {name.partition(':')[0]}": {**_ANCESTRAL, "schedule": name}
+        for name in ("cosine", "polynomial:power=2", "geometric", "file:path=sizes.txt")
+    },
+}
+
+
+def measured(case: str) -> dict[str, Any]:
+    """By measure: the versions that the task names, the counts of a few sequences, and a digest of their tokens."""
+    with tempfile.TemporaryDirectory() as folder:
+        before = Path.cwd()
+        os.chdir(folder)
+        try:
+            Path("plan.txt").write_text("1 2 3 1 2 3 4 4 4 1 2 3")
+            Path("sizes.txt").write_text("6 3 2 1")
+            [cell] = cells(**CASES[case])
+            language, model = cell.build()
+        finally:
+            os.chdir(before)
+    found = {}
+    for task in tasks_of(cell, language, model):
+        [work] = passes_of([(task, language, model)])
+        [counts] = work.count(0, COUNT, (0,))
+        if task.measure == "draw":
+            tokens = model.sample(COUNT, cell.length, cell.seed, threads=1).tokens
+        else:
+            tokens = language.sample(COUNT, cell.length, cell.seed, threads=1)
+        digest = hashlib.sha256(tokens.astype("<u2").tobytes()).hexdigest()[:16]
+        nonzero = {name: value for name, value in asdict(counts).items() if value}
+        found[task.measure] = {"versions": task.description["versions"], "counts": nonzero, "tokens": digest}
+    return found
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps({case: measured(case) for case in CASES}, indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from mdmtheory.sweeps import Cell, cells, collect, read_toml
+from tests.sweeps.small import one_line
+
+
+def test_defaults_are_those_of_the_command_line():
+    [cell] = cells("hmm", steps=64)
+    assert cell == Cell("hmm", 512, "masked", "oracle", "ancestral", "linear", 64, 0, ("ser", "ter"), 2000, None, False)
+    assert eval(repr(cell)) == cell
+
+
+def test_lists_multiply_out():
+    found = cells("hmm,ngram:order=2,seed=1", steps="16,64", length="64..256", schedule="linear,cosine", seed="0,1")
+    assert len(found) == 2 * 2 * 3 * 2 * 2
+    assert len(set(found)) == len(found)
+    assert {cell.language for cell in found} == {"hmm", "ngram:order=2,seed=1"}
+
+
+def test_steps_follow_each_length():
+    found = cells("hmm", length="64..1024", steps="L/4")
+    assert [(cell.length, cell.steps) for cell in found] == [(64, 16), (128, 32), (256, 64), (512, 128), (1024, 256)]
+
+
+@pytest.mark.parametrize("sampler", ["first_hitting", "left_to_right", "bisection"])
+def test_what_has_no_choice_of_steps_is_one_cell(sampler):
+    [cell] = cells("hmm", steps="64..2048", schedule="linear,cosine", sampler=sampler)
+    assert (cell.steps, cell.schedule, cell.sampler) == (None, None, sampler)
+
+
+def test_autoregression_has_no_choice_of_anything_and_steps_may_then_be_left_out():
+    assert cells("hmm", model="ar") == cells(
+        "hmm", model="ar", steps="64..2048", denoiser="oracle,window:width=4", sampler="ancestral,stride", check=True
+    )
+    [cell] = cells("hmm", model="ar")
+    assert (cell.denoiser, cell.sampler, cell.schedule, cell.steps, cell.check) == (None, None, None, None, False)
+
+
+def test_a_sampler_that_looks_at_no_schedule_is_not_repeated_for_each():
+    assert [cell.steps for cell in cells("hmm", steps="4,8", sampler="stride", schedule="linear,cosine")] == [4, 8]
+
+
+def test_an_explicit_schedule_has_its_own_number_of_steps(tmp_path):
+    path = tmp_path / "sizes.txt"
+    path.write_text("1 2 4 8 1")
+    [cell] = cells("hmm", length=16, schedule=f"file:path={path}", sampler="fixed")
+    assert cell.steps == 5
+    assert len(cells("hmm", length=16, steps="4,8", schedule=f"linear,file:path={path}")) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"lang": "hmn"}, "unknown language 'hmn' .*did you mean 'hmm'.*known: .*ngram"),
+        ({"model": "gaussian"}, "unknown model 'gaussian'; known: ar, masked"),
+        ({"denoiser": "orakle"}, "unknown denoiser 'orakle'.*known: oracle"),
+        ({"sampler": "ancestrel"}, "unknown sampler 'ancestrel'.*known: ancestral"),
+        ({"schedule": "cosin"}, "unknown schedule 'cosin'.*known: cosine"),
+        ({"metrics": "ser,mauve"}, "unknown metric 'mauve'; known: ser, ter, ter_ratio"),
+        ({"steps": None}, "steps is missing"),
+        ({"steps": "0"}, "steps is 0; it must be 1 or more"),
+        ({"length": 0}, "length is 0; it must be 1 or more"),
+        ({"samples": 0}, "samples is 0"),
+        ({"samples": "10,20"}, "samples '10,20' is a list"),
+        ({"max_errors": 0}, "max_errors is 0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"length": 2, "steps": "L/4"}, "below 1"),
+        ({"sampler": "stride:width=3"}, "sampler 'stride' has no option 'width'"),
+        ({"schedule": "polynomial"}, "needs power="),
+        ({"lang": "hmm:"}, "is not key=value"),
+    ],
+)
+def test_bad_cells_are_refused_in_one_line(given, reason):
+    with pytest.raises(ValueError, match=reason) as caught:
+        cells(**{"lang": "hmm", "steps": "64", **given})
+    one_line(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"lang": "permutation:items=8"}, "512"),
+        ({"lang": "hmm:stats=8"}, "language 'hmm' has no option 'stats'; known: states"),
+        ({"lang": "hmm:states=0"}, "states is 0"),
+        ({"lang": "nowhere.npz"}, "no language file nowhere.npz"),
+        ({"denoiser": "window:size=3"}, "denoiser 'window' has no option 'size'"),
+        ({"denoiser": "window"}, "needs width="),
+        ({"denoiser": "perturbed:epsilon=0"}, "epsilon"),
+    ],
+)
+def test_what_does_not_fit_together_is_found_before_a_store_is_made(given, reason, tmp_path):
+    out = tmp_path / "folder" / "store.sqlite"
+    # The first cell would do, but none is measured.
+    good = cells("parity", length=4, steps=2)
+    with pytest.raises(ValueError, match=reason) as caught:
+        collect([*good, *cells(**{"lang": "hmm", "steps": "64", **given})], out=out)
+    one_line(caught.value)
+    assert not out.parent.exists()
+
+
+def test_a_plan_for_another_length_is_found_before_a_store_is_made(tmp_path):
+    path = tmp_path / "plan.txt"
+    path.write_text("1 2 1")
+    out = tmp_path / "folder" / "store.sqlite"
+    with pytest.raises(ValueError, match="use length 3"):
+        collect(cells("hmm", length=8, sampler=f"plan:file={path}"), out=out)
+    path.write_text("4 4")
+    with pytest.raises(ValueError, match="use length 8"):
+        collect(cells("hmm", length=6, sampler="fixed", schedule=f"file:path={path}"), out=out)
+    assert not out.parent.exists()
+
+
+def test_a_toml_file_says_the_same(tmp_path):
+    path = tmp_path / "sweep.toml"
+    path.write_text(
+        'lang = ["hmm", "parity"]\nsteps = "64..128"\nlength = 128\nmax-errors = 50\nseed = [0, 1]\nlevel = 0.9\n'
+    )
+    keys = read_toml(path)
+    assert keys["level"] == 0.9
+    del keys["level"]
+    assert cells(**keys) == cells("hmm,parity", steps="64..128", length=128, max_errors=50, seed="0,1")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("lang = ", "not a TOML file"),
+        ('lnag = "hmm"', "unknown key 'lnag'; known: lang, length"),
+        ("[lang]\nname = 'hmm'", "lang is a table"),
+        ("samples = true", "samples = True is not a whole number; write samples = 2000"),
+        ("check = 1", "check = 1 is not true or false"),
+        ("out = 3", "out = 3 is not a text"),
+    ],
+)
+def test_a_bad_toml_file_is_refused_in_one_line(text, reason, tmp_path):
+    path = tmp_path / "sweep.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=reason) as caught:
+        read_toml(path)
+    assert str(path) in one_line(caught.value)
+
+
+def test_a_toml_file_that_is_not_there_or_is_no_text(tmp_path):
+    with pytest.raises(ValueError, match="cannot read"):
+        read_toml(tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match="not a TOML file"):
+        read_toml(tmp_path / "binary.toml")
+
+
+def test_importing_sweeps_loads_nothing_heavy():
+    heavy = "('numba', 'scipy', 'pandas', 'matplotlib', 'torch')"
+    code = f"import sys, mdmtheory.sweeps; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

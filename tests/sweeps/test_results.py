@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+from scipy.stats import beta
+
+from mdmtheory.core.intervals import anytime_binomial, normal_mean
+from mdmtheory.metrics.counts import Counts
+from mdmtheory.sweeps import cells, collect, read
+from mdmtheory.sweeps.chunks import COUNTED, Chunk, total, until_stopped
+from mdmtheory.sweeps.results import COLUMNS, estimates
+from mdmtheory.sweeps.store import load
+from mdmtheory.sweeps.tasks import Task, tasks_of
+from tests.sweeps.small import LANGUAGE, small_cells
+
+
+def task(measure: str, **changed: object) -> Task:
+    [cell] = cells("parity", **{"length": 8, "steps": 4, "check": True, **changed})
+    return next(each for each in tasks_of(cell, *cell.build()) if each.measure == measure)
+
+
+def rows(measure: str, counts: Counts, level: float = 0.95, **changed: object) -> dict[str, dict[str, object]]:
+    return {row["metric"]: row for row in estimates(task(measure, **changed), counts, level)}
+
+
+def test_columns_are_those_that_scripts_rely_on(collected):
+    frame = read(collected)
+    assert ",".join(frame.columns) == (
+        "language,length,model,denoiser,sampler,schedule,steps,seed,metric,value,low,high,level,kind,count,calls,rounds,seconds"
+    )
+    assert tuple(frame.columns) == COLUMNS
+    first = frame.to_csv(index=False).splitlines()[1]
+    assert first.startswith(f'"{LANGUAGE}",512,masked,oracle,ancestral,linear,4,0,ser,0.9')
+    assert frame.dtypes["steps"] == pd.Int64Dtype()
+
+
+def test_there_is_one_row_for_each_cell_and_metric_in_a_fixed_order(collected):
+    frame = read(collected)
+    found = list(zip(frame["sampler"], frame["steps"], frame["metric"], strict=True))
+    cells_in_order = [("ancestral", 4), ("ancestral", 64), ("stride", 4), ("stride", 64)]
+    assert found == [(*cell, metric) for cell in cells_in_order for metric in ("ser", "ter", "ter_ratio")]
+    assert set(frame["count"]) == {256}
+
+
+def test_what_does_not_apply_is_empty(tmp_path):
+    frame = collect(cells(LANGUAGE, length=64, model="ar", samples=10, metrics="ser"), out=tmp_path / "store.sqlite")
+    [line] = frame.drop(columns="seconds").round(6).to_csv(index=False).splitlines()[1:]
+    assert line == f'"{LANGUAGE}",64,ar,,,,,0,ser,0.0,0.0,0.007179,0.95,estimate,512,64.0,64.0'
+
+
+def test_every_number_has_its_kind(collected):
+    frame = read(collected)
+    assert set(zip(frame["sampler"], frame["metric"], frame["kind"], strict=True)) == {
+        ("ancestral", "ser", "estimate"),
+        ("ancestral", "ter", "upper bound"),
+        ("ancestral", "ter_ratio", "upper bound"),
+        ("stride", "ser", "estimate"),
+        ("stride", "ter", "estimate"),
+        ("stride", "ter_ratio", "estimate"),
+    }
+    assert (frame["low"] <= frame["value"]).all()
+    assert (frame["value"] <= frame["high"]).all()
+
+
+def test_calls_and_rounds_are_means_over_the_cells_drawn_sequences(collected):
+    frame = read(collected)
+    stride = frame[(frame["sampler"] == "stride") & (frame["steps"] == 64)]
+    # No sequence stops early: each of the 64 steps reveals something.
+    assert list(stride["calls"]) == [64.0] * 3
+    assert list(stride["rounds"]) == [64.0] * 3
+
+
+def test_seconds_are_those_of_the_counts(collected):
+    frame = read(collected).set_index(["sampler", "steps", "metric"])["seconds"]
+    for stored in load(collected).tasks.values():
+        about = stored.task.description
+        metric = "ser" if stored.task.measure == "draw" else "ter"
+        expected = sum(chunk.seconds for chunk in stored.chunks)
+        assert frame[stored.task.names["sampler"], about["steps"], metric] == expected
+
+
+def test_the_level_is_chosen_when_reading(collected):
+    wide, narrow = read(collected, level=0.99), read(collected, level=0.5)
+    assert set(wide["level"]) == {0.99}
+    assert wide["value"].equals(narrow["value"])
+    assert (wide["low"] <= narrow["low"]).all()
+    assert (wide["high"] > narrow["high"]).any()
+    for level in (0, 1, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="level"):
+            read(collected, level=level)
+
+
+def test_a_fixed_count_has_clopper_pearson_and_a_stopped_one_the_anytime_interval():
+    counts = Counts(sequences=100, errors=7, tokens=800)
+    row = rows("draw", counts)["ser"]
+    assert row["low"] == pytest.approx(beta.ppf(0.025, 7, 94))
+    assert row["high"] == pytest.approx(beta.ppf(0.975, 8, 93))
+    row = rows("draw", counts, max_errors=7)["ser"]
+    assert (row["low"], row["high"]) == anytime_binomial(7, 100, 0.95)
+
+
+def test_scores_give_ter_and_its_ratio():
+    counts = Counts(sequences=4, tokens=32, nats=24.0, nats_squared=146.0, gap=2.0, gap_squared=1.5)
+    found = rows("score", counts)
+    mean, low, high = normal_mean(4, 24.0, 146.0, 0.95)
+    assert [found["ter"][key] for key in ("value", "low", "high")] == [math.exp(each / 8) for each in (mean, low, high)]
+    assert found["ter_ratio"]["value"] == math.exp(0.5 / 8)
+
+
+def test_ser_by_scoring_is_withheld_below_an_effective_size_of_100_and_says_so():
+    heavy = Counts(sequences=1000, tokens=8000, ratio=800.0, ratio_squared=78_048.8)
+    found = rows("score_plans", heavy)
+    assert found["ser_scored"]["value"] is None
+    assert found["ser_scored"]["kind"] == "withheld (effective size 8.2 < 100)"
+    assert found["effective_size"]["value"] == pytest.approx(8.2)
+    assert found["effective_size"]["kind"] == "exact"
+    light = Counts(sequences=1000, tokens=8000, ratio=800.0, ratio_squared=700.0)
+    found = rows("score_plans", light)
+    assert found["ser_scored"]["value"] == pytest.approx(0.2)
+    assert found["ser_scored"]["kind"] == "estimate"
+    assert found["effective_size"]["value"] == pytest.approx(914.2857142857143)
+
+
+def test_one_sequence_has_no_interval_and_infinite_scores_are_shown():
+    one = Counts(sequences=1, tokens=8, nats=5.0, nats_squared=25.0)
+    assert rows("score", one)["ter"]["kind"] == "withheld (1 sequence has no interval, draw 2)"
+    infinite = Counts(sequences=10, tokens=80, nats=math.inf, nats_squared=math.inf, gap=math.inf, gap_squared=math.inf)
+    assert rows("score", infinite)["ter"]["value"] == math.inf
+    assert rows("draw", Counts.zero()) == {}
+
+
+def test_a_cell_measured_twice_over_by_changed_code_is_shown_once(store, monkeypatch):
+    from mdmtheory.sweeps import tasks
+
+    before = read(store)
+    monkeypatch.setitem(tasks.COMPONENT_VERSIONS, "sampler ancestral", 2)
+    frame = collect(small_cells(samples=10), out=store)
+    assert len(load(store).tasks) == 12
+    assert len(frame) == len(before)
+    assert dict(zip(read(store)["sampler"], read(store)["count"], strict=True)) == {"ancestral": 64, "stride": 256}
+
+
+def test_metrics_that_were_not_asked_for_are_not_returned(tmp_path):
+    out = tmp_path / "store.sqlite"
+    given = {"steps": 64, "sampler": "stride", "samples": 60}
+    assert list(collect(small_cells(**given, metrics="ter"), out=out)["metric"]) == ["ter", "ter_ratio"]
+    assert list(collect(small_cells(**given, metrics="ter_ratio"), out=out)["metric"]) == ["ter_ratio"]
+    assert list(collect(small_cells(**given, metrics="ser"), out=out)["metric"]) == ["ser"]
+    found = collect(small_cells(**given, metrics="ser", check=True), out=out)
+    assert list(found["metric"]) == ["ser", "ser_scored", "effective_size"]
+    assert list(read(out)["metric"]) == ["ser", "ter", "ter_ratio", "ser_scored", "effective_size"]
+
+
+def chunk(index: int, **changed: object) -> Chunk:
+    return Chunk(
+        **{**dict.fromkeys(("index", *COUNTED, "seconds"), 0), "code": "", "host": "", "index": index, **changed}
+    )
+
+
+def test_counts_add_up_without_losing_bits_whatever_their_order():
+    values = [1e16, 1.0, -1e16, 2.0**-40] * 10
+    chunks = [chunk(index, sequences=2, nats=value) for index, value in enumerate(values)]
+    assert total(chunks) == total(chunks[::-1]) == Counts(sequences=80, nats=10 * (1 + 2.0**-40))
+    assert total([chunk(0, nats=1.7e308), chunk(1, nats=1.7e308)]).nats == math.inf
+    assert total([chunk(0, nats=math.inf), chunk(1, nats=1.0)]).nats == math.inf
+
+
+def test_errors_beyond_the_stop_are_not_counted():
+    chunks = [chunk(index, errors=errors) for index, errors in enumerate([1, 0, 2, 5])]
+    assert until_stopped(chunks, 3) == chunks[:3]
+    assert until_stopped(chunks, 100) == until_stopped(chunks, None) == chunks
+    assert until_stopped([], 3) == []

@@ -1,0 +1,324 @@
+from __future__ import annotations
+
+import base64
+import json
+import random
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mdmtheory.sweeps import collect, read, schema
+from mdmtheory.sweeps.store import Store, load
+from tests.sweeps.small import one_line, rows_of, small_cells
+
+
+def change(path: Path, *statements: str) -> None:
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def refusal(path: Path) -> str:
+    """The one line with which both reading and writing refuse the file."""
+    with pytest.raises((ValueError, OSError)) as reading:
+        read(path)
+    with pytest.raises((ValueError, OSError)) as writing:
+        collect(small_cells(), out=path)
+    assert one_line(reading.value).replace(str(path), "") == one_line(writing.value).replace(str(path.resolve()), "")
+    return one_line(reading.value)
+
+
+def test_the_file_is_what_it_says(store):
+    connection = sqlite3.connect(store)
+    pragmas = {
+        name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("application_id", "user_version", "journal_mode")
+    }
+    connection.close()
+    assert pragmas == {"application_id": schema.APPLICATION_ID, "user_version": 1, "journal_mode": "delete"}
+    with Store(store) as opened:
+        assert opened._connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert opened._connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+def test_a_chunk_is_whole_sequences_and_additive(store):
+    contents = load(store)
+    [language] = contents.languages.values()
+    assert language.load().digest == language.digest
+    assert len(contents.tasks) == 8
+    for stored in contents.tasks.values():
+        assert [chunk.index for chunk in stored.chunks] == [0, 1, 2, 3]
+        assert {(chunk.sequences, chunk.tokens) for chunk in stored.chunks} == {(64, 64 * 512)}
+        assert all(chunk.seconds > 0 and chunk.host and chunk.code for chunk in stored.chunks)
+
+
+def test_nothing_is_left_beside_the_store(store):
+    assert [each.name for each in store.parent.iterdir()] == [store.name]
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("DELETE FROM chunk WHERE [index] = 1", r"chunk 1 of task .* is missing"),
+        ("DELETE FROM chunk WHERE [index] = 0", r"chunk 0 of task .* is missing"),
+        ("DELETE FROM chunk WHERE [index] = 3", r"has 3 chunks where 4 were written"),
+        ("DELETE FROM chunk", r"has 0 chunks where 4 were written"),
+        ("DELETE FROM task", r"belongs to task .*, which is missing"),
+        ("DELETE FROM language", r"the language of task .* is missing"),
+        ("UPDATE chunk SET errors = errors + 1 WHERE [index] = 2", r"chunk 2 of task .* checksum differs"),
+        ("UPDATE chunk SET nats = nats * (1 + 1e-15) + 1e-300", r"chunk 0 of task .* checksum differs"),
+        ("UPDATE chunk SET seconds = 0", r"chunk 0 of task .* checksum differs"),
+        ("UPDATE chunk SET host = 'elsewhere'", r"chunk 0 of task .* checksum differs"),
+        ("UPDATE chunk SET calls = 'many'", r"chunk 0 of task .* is damaged"),
+        ("UPDATE chunk SET nats = 'much'", r"chunk 0 of task .* is damaged"),
+        ("UPDATE chunk SET crc = crc + 1", r"chunk 0 of task .* checksum differs"),
+        ("UPDATE chunk SET [index] = [index] + 1 WHERE [index] = 3", r"chunk 3 of task .* is missing"),
+        ("UPDATE task SET chunks = 5", r"has 4 chunks where 5 were written"),
+        ("UPDATE task SET json = replace(json, '512', '513')", r"task .* is damaged"),
+        ("UPDATE task SET label = replace(label, 'oracle', 'orakle')", r"task .* is damaged"),
+        ("UPDATE task SET sha = 'a' || substr(sha, 2) WHERE sha NOT LIKE 'a%'", r"task a.* is damaged"),
+        ("UPDATE language SET parameters = replace(parameters, 'A', 'B')", r"language .* checksum differs"),
+        ("UPDATE language SET kind = 'ngram'", r"language .* is damaged"),
+        ("UPDATE language SET name = 'other'", r"language other is damaged"),
+        ("DROP TABLE chunk", r"tables are not those of a store"),
+        ("CREATE TABLE more (a)", r"tables are not those of a store"),
+    ],
+)
+def test_a_row_that_was_changed_or_deleted_is_found_on_open(store, statement, reason):
+    change(store, statement)
+    with pytest.raises(ValueError, match=reason) as caught:
+        load(store)
+    assert "again" in one_line(caught.value)
+    refusal(store)
+
+
+def test_parameters_that_do_not_have_their_digest_are_found_even_with_a_good_checksum(store):
+    [language] = load(store).languages.values()
+    parameters = json.loads(language.parameters)
+    rows = np.frombuffer(base64.b64decode(parameters["transition"]["float64"])).reshape(6, 6)
+    parameters["transition"]["float64"] = base64.b64encode(rows[::-1].tobytes()).decode()
+    forged = schema.StoredLanguage(language.digest, language.name, language.kind, json.dumps(parameters))
+    connection = sqlite3.connect(store)
+    connection.execute("UPDATE language SET parameters = ?, crc = ?", (forged.parameters, forged.crc))
+    connection.commit()
+    connection.close()
+    with pytest.raises(ValueError, match=r"language hmm.* is damaged"):
+        load(store)
+
+
+def test_the_mend_that_the_message_gives_loses_one_task_and_the_sweep_brings_it_back(store, collected):
+    change(store, "UPDATE chunk SET errors = errors + 1 WHERE task = (SELECT min(sha) FROM task) AND [index] = 2")
+    with pytest.raises(ValueError, match="sqlite3") as caught:
+        load(store)
+    command = str(caught.value).split('"')[1]
+    change(store, *command.split(";"))
+    assert len(load(store).tasks) == 7
+    collect(small_cells(), out=store)
+    assert rows_of(store) == rows_of(collected)
+
+
+def test_any_flipped_bit_is_found_or_changes_nothing(store, collected, tmp_path):
+    whole = collected.read_bytes()
+    genuine = load(collected)
+    chance = random.Random(0)
+    found = 0
+    for _ in range(200):
+        position = chance.randrange(len(whole))
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << chance.randrange(8)
+        store.write_bytes(damaged)
+        try:
+            contents = load(store)
+        except (ValueError, OSError) as error:
+            one_line(error)
+            found += 1
+        else:
+            assert contents == genuine, f"byte {position}"
+        for beside in store.parent.glob("store.sqlite-*"):
+            beside.unlink()
+    # Pages are partly empty: that a flip there changes nothing is no surprise.
+    assert found > 50
+
+
+def test_a_truncated_file_is_found(store, collected):
+    whole = collected.read_bytes()
+    for size in [1, 50, 99, 100, 512, 4095, 4096, 8192, len(whole) // 2, len(whole) - 4096, len(whole) - 1]:
+        store.write_bytes(whole[:size])
+        with pytest.raises((ValueError, OSError)) as caught:
+            load(store)
+        one_line(caught.value)
+    assert "again" in refusal(store)
+
+
+def test_an_empty_file_is_filled_by_a_sweep_and_is_nothing_to_read(tmp_path, collected):
+    path = tmp_path / "store.sqlite"
+    path.touch()
+    with pytest.raises(ValueError, match="empty"):
+        read(path)
+    collect(small_cells(), out=path)
+    assert rows_of(path) == rows_of(collected)
+
+
+def test_a_text_file_is_no_store_and_is_left_alone(tmp_path):
+    for text in ("lang = 'hmm'\n", "not a database\n" * 1000):
+        path = tmp_path / "sweep.toml"
+        path.write_text(text)
+        assert "not a store" in refusal(path)
+        assert path.read_text() == text
+
+
+def test_another_programs_database_is_no_store_and_is_left_alone(tmp_path):
+    path = tmp_path / "theirs.sqlite"
+    change(path, "PRAGMA journal_mode = WAL", "CREATE TABLE mine (a)", "INSERT INTO mine VALUES (1)")
+    before = path.read_bytes()
+    assert "not a store of mdmtheory" in refusal(path)
+    assert path.read_bytes() == before
+
+
+def test_a_newer_store_is_refused(store):
+    change(store, "PRAGMA user_version = 2")
+    assert "update mdmtheory" in refusal(store)
+
+
+def test_an_older_store_without_a_way_to_this_version_is_refused(store):
+    change(store, "PRAGMA user_version = 0")
+    before = store.read_bytes()
+    assert "cannot bring to version 1" in refusal(store)
+    assert store.read_bytes() == before
+
+
+def older(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE task SET chunks = chunks - 1")
+
+
+def test_an_older_store_is_migrated_on_a_copy(store, collected, monkeypatch):
+    change(store, "PRAGMA user_version = 0", "UPDATE task SET chunks = chunks + 1")
+    before = store.read_bytes()
+    monkeypatch.setitem(schema.MIGRATIONS, 0, older)
+    assert len(read(store)) == len(read(collected))
+    assert store.read_bytes() == before, "reading leaves the file as it is"
+    collect(small_cells(), out=store)
+    assert rows_of(store) == rows_of(collected)
+    kept = store.with_name("store.sqlite.version-0")
+    assert kept.read_bytes() == before
+    assert sorted(each.name for each in store.parent.iterdir()) == [store.name, kept.name]
+    collect(small_cells(samples=300), out=store)
+    assert len(rows_of(store)) == 8 * 5
+
+
+def test_a_migration_that_fails_leaves_the_store_as_it_was(store, monkeypatch):
+    def failing(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM chunk")
+        connection.execute("SELECT * FROM nowhere")
+
+    change(store, "PRAGMA user_version = 0")
+    before = store.read_bytes()
+    monkeypatch.setitem(schema.MIGRATIONS, 0, failing)
+    refusal(store)
+    assert store.read_bytes() == before
+
+
+def test_a_store_that_a_sweep_writes_is_locked_for_other_sweeps_and_open_to_readers(store, collected):
+    code = (
+        "import sys; from mdmtheory.sweeps.store import Store\n"
+        f"with Store({str(store)!r}): print('locked', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdin is not None
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "locked\n"
+    with pytest.raises(ValueError, match=f"being written by another sweep .process {holder.pid} on") as caught:
+        collect(small_cells(), out=store)
+    one_line(caught.value)
+    assert read(store).equals(read(collected))
+    holder.stdin.close()
+    assert holder.wait() == 0
+    holder.stdout.close()
+    collect(small_cells(), out=store)
+    assert [each.name for each in store.parent.iterdir()] == [store.name]
+
+
+def test_a_lock_file_that_a_killed_sweep_left_does_not_lock(store):
+    store.with_name(store.name + ".lock").write_text("process 1 on nowhere\n")
+    collect(small_cells(), out=store)
+
+
+@pytest.mark.parametrize("folder", ["/proc", "/proc/nowhere"])
+def test_a_folder_that_cannot_be_written(folder):
+    with pytest.raises(OSError, match="choose") as caught:
+        collect(small_cells(), out=f"{folder}/store.sqlite")
+    one_line(caught.value)
+
+
+def test_a_folder_or_a_file_in_the_way(tmp_path):
+    assert "is not a file" in refusal(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="choose") as caught:
+        collect(small_cells(), out=tmp_path / "file" / "store.sqlite")
+    one_line(caught.value)
+
+
+def test_a_store_that_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match="there is no store"):
+        read(tmp_path / "none.sqlite")
+
+
+def test_a_full_disk_keeps_what_was_written(tmp_path, collected):
+    path = tmp_path / "store.sqlite"
+    genuine = load(collected)
+    chunks = [(sha, chunk) for sha, stored in genuine.tasks.items() for chunk in stored.chunks]
+    written = 0
+    with Store(path) as store:
+        store._connection.execute(f"PRAGMA max_page_count = {collected.stat().st_size // 4096 - 2}")
+        store.add([stored.task for stored in genuine.tasks.values()], genuine.languages.values())
+
+        def write_all() -> None:
+            nonlocal written
+            for sha, chunk in chunks:
+                store.append({sha: [chunk]})
+                written += 1
+
+        with pytest.raises(OSError, match=r"disk is full.*free space and run") as caught:
+            write_all()
+        in_memory = store.contents
+    one_line(caught.value)
+    assert 0 < written < len(chunks)
+    assert len(rows_of(path)) == written
+    assert load(path) == in_memory
+    collect(small_cells(), out=path)
+    assert rows_of(path) == rows_of(collected)
+
+
+def test_a_disk_that_fills_during_a_sweep(tmp_path, collected):
+    path = tmp_path / "store.sqlite"
+    code = (
+        "import resource, sys\n"
+        "from mdmtheory.sweeps import collect, collect as c\n"
+        "import mdmtheory.sweeps.store\n"
+        "from tests.sweeps.small import small_cells\n"
+        "sys.modules['mdmtheory.sweeps.collect']._COMMIT_SECONDS = 0\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (22000, 22000))\n"
+        "try: collect(small_cells(), out=sys.argv[1])\n"
+        "except OSError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert "free space and run the same sweep again" in done.stdout
+    assert done.stdout.count("\n") == 1
+    assert len(rows_of(path)) < len(rows_of(collected))
+    collect(small_cells(), out=path)
+    assert rows_of(path) == rows_of(collected)
+
+
+def test_an_append_that_does_not_go_on_is_refused_and_one_made_again_changes_nothing(store, collected, tmp_path):
+    with Store(store) as opened:
+        sha, stored = next(iter(opened.contents.tasks.items()))
+        opened.append({sha: stored.chunks})
+        with pytest.raises(ValueError, match="do not go on"):
+            opened.append({sha: [type(stored.chunks[0])(**{**vars(stored.chunks[0]), "index": 7})]})
+    assert load(store) == load(collected)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mdmtheory.sweeps import Cell, cells
+from mdmtheory.sweeps import tasks as tasks_module
+from mdmtheory.sweeps.tasks import COMPONENT_VERSIONS, Task, chunk_size, chunks_for, tasks_of
+from tests.sweeps import golden
+from tests.sweeps.small import LANGUAGE
+
+RECORDED = json.loads(golden.FILE.read_text())
+
+
+def tasks(cell: Cell) -> dict[str, Task]:
+    return {task.measure: task for task in tasks_of(cell, *cell.build())}
+
+
+def draw(**changed: object) -> Task:
+    given = {"lang": LANGUAGE, "length": 16, "steps": 4, **changed}
+    [cell] = cells(**given)
+    return tasks(cell)["draw"]
+
+
+def test_the_name_of_a_task_is_fixed():
+    [cell] = cells("parity", length=8, steps=4, check=True)
+    found = tasks(cell)
+    assert found["draw"].json == (
+        '{"denoiser":"oracle","identity":"d3797a21241c6dd7577163ef18043fea16df663b1a12c516497355db1cddd954",'
+        '"language":"14f3c8427138fde98d9da39fd03cceb40f1891babdca7b4aa41b1c485e410250","length":8,"measure":"draw",'
+        '"model":"masked","sampler":"ancestral","schedule":"linear","seed":0,"steps":4,'
+        '"versions":{"denoiser oracle":1,"language parity":1,"measure draw":1,"model masked":1,"sampler ancestral":1,'
+        '"schedule linear":1,"streams":1}}'
+    )
+    assert {measure: task.sha for measure, task in found.items()} == {
+        "draw": "fbdb1744d94d5c252c0e797e5929b7760fe13faa544a123cd1950aa47d48e70b",
+        "score": "261c2924409ffccf2c4e592a8c540b555e20f04b5247d2cf7693f286ded8f552",
+        "score_plans": "c549c1c859daa5c1097bc2d84ccad08eff708ec960a67307c8639aac0b4f6853",
+    }
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"lang": "hmm:states=5"},
+        {"length": 17},
+        {"steps": 5},
+        {"seed": 1},
+        {"model": "ar"},
+        {"denoiser": "oracle:trust=0.999"},
+        {"denoiser": "perturbed:epsilon=0.01"},
+        {"sampler": "fixed"},
+        {"sampler": "first_hitting"},
+        {"schedule": "cosine"},
+        {"max_errors": 10},
+    ],
+)
+def test_whatever_changes_numbers_or_their_interval_changes_the_name(changed):
+    assert draw(**changed).sha != draw().sha
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"samples": 10}, {"samples": 5000}),
+        ({"metrics": "ser"}, {"metrics": "ser,ter", "check": True}),
+        ({"schedule": "linear"}, {"schedule": "loglinear"}),
+        ({"schedule": "geometric"}, {"schedule": "geometric:min=0.001,max=20"}),
+        ({"lang": "hmm"}, {"lang": "hmm:seed=0,states=32"}),
+        ({"denoiser": "perturbed:epsilon=1"}, {"denoiser": "perturbed:epsilon=1.0"}),
+        ({"sampler": "stride", "schedule": "linear"}, {"sampler": "stride", "schedule": "cosine"}),
+    ],
+)
+def test_two_spellings_of_one_thing_are_one_task(one, other):
+    assert draw(**one).sha == draw(**other).sha
+
+
+def test_the_number_of_errors_names_drawing_alone():
+    [stopped] = cells("parity", length=8, steps=4, max_errors=10)
+    [free] = cells("parity", length=8, steps=4)
+    assert tasks(stopped)["score"] == tasks(free)["score"]
+    assert tasks(stopped)["draw"].max_errors == 10
+    assert tasks(free)["draw"].max_errors is None
+
+
+def test_a_files_content_names_the_task_and_its_path_does_not(tmp_path):
+    a, b = tmp_path / "a.txt", tmp_path / "b.txt"
+    a.write_text("4 4 4 4")
+    b.write_text("[4, 4, 4, 4]")
+    given = {"sampler": "fixed", "steps": None}
+    first = draw(**given, schedule=f"file:path={a}")
+    assert draw(**given, schedule=f"file:path={b}").sha == first.sha
+    a.write_text("4 4 8")
+    assert draw(**given, schedule=f"file:path={a}").sha != first.sha
+
+
+def test_only_versions_of_what_takes_part_stand_in_a_task(monkeypatch):
+    before = draw().sha
+    monkeypatch.setitem(tasks_module.COMPONENT_VERSIONS, "language ngram", 2)
+    monkeypatch.setitem(tasks_module.COMPONENT_VERSIONS, "sampler stride", 2)
+    assert draw().sha == before
+    monkeypatch.setitem(tasks_module.COMPONENT_VERSIONS, "sampler ancestral", 2)
+    assert draw().sha != before
+
+
+def test_a_scoring_task_knows_what_its_mean_is():
+    found = {
+        cell.sampler: tasks(cell)["score"] for cell in cells(LANGUAGE, length=8, steps=4, sampler="ancestral,stride")
+    }
+    assert found["ancestral"].description["kind"] == "upper bound"
+    assert found["stride"].description["kind"] == "estimate"
+
+
+def test_a_chunk_is_whole_sequences_of_about_32768_tokens():
+    assert [chunk_size(length) for length in (1, 64, 512, 1000, 40_000)] == [32768, 512, 64, 32, 1]
+    assert [chunks_for(samples, 512) for samples in (1, 64, 65, 2000)] == [1, 1, 2, 32]
+
+
+@pytest.mark.parametrize("case", golden.CASES)
+def test_numbers_are_those_written_down_for_the_versions_of_their_components(case):
+    found = golden.measured(case)
+    assert found.keys() == RECORDED[case].keys()
+    for measure, recorded in RECORDED[case].items():
+        advice = f"{case}: {measure} changed; see tests/sweeps/golden.py"
+        assert found[measure]["versions"] == recorded["versions"], advice
+        assert found[measure]["tokens"] == recorded["tokens"], advice
+        # Counts are exact everywhere; nats agree between processors to 1e-12.
+        expected = {**dict.fromkeys(found[measure]["counts"], 0), **recorded["counts"]}
+        counts = {**dict.fromkeys(expected, 0), **found[measure]["counts"]}
+        assert counts == pytest.approx(expected, rel=1e-9, abs=1e-9), advice
+
+
+def test_every_component_has_a_number_written_down():
+    used = {name for case in RECORDED.values() for each in case.values() for name in each["versions"]}
+    assert used == set(COMPONENT_VERSIONS)
