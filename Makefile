@@ -1,0 +1,68 @@
+# `make demo` and `make test` need Python 3.11 or newer and make, nothing else. Everything is installed into .venv, once:
+# the stamp files say what is there already.
+
+PYTHON ?= python3
+WORKERS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+BASE := $(VENV)/.base-installed
+DEV := $(VENV)/.dev-installed
+PIP := -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
+
+BENCH_VENV := .venv-bench
+BENCH := $(BENCH_VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-bounds test-thorough lint format bench readme clean
+
+help:  ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(BASE)  ## the main job: TER and SER of the preset HMM against steps, as a table and a figure
+	$(BIN)/mdmtheory sweep --lang hmm --steps 64..2048
+
+test: $(DEV)  ## all tests
+	$(BIN)/pytest -n $(WORKERS)
+
+test-bounds: $(DEV)  ## the kernels once more, with every array index checked
+	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -n $(WORKERS) $(wildcard tests/kernels) tests/languages
+
+test-thorough: $(DEV)  ## all tests, with many more random examples
+	$(BIN)/pytest -n $(WORKERS) --hypothesis-profile=thorough
+
+lint: $(DEV)  ## ruff, mypy and the layer rule
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV)  ## put imports and layout right
+	$(BIN)/ruff check --fix --select I,F401
+	$(BIN)/ruff format
+
+bench: $(BENCH)  ## speed against hmmlearn and dynamax, and the growth of cost; writes benchmarks/README.md
+	$(BENCH_VENV)/bin/python benchmarks/run.py
+
+readme: $(BASE)  ## the main job once more; writes its table and figure into README.md
+	$(BIN)/python docs/readme.py
+
+clean:  ## remove what was installed and built; results stay
+	rm -rf $(VENV) $(BENCH_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "mdmtheory needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(BASE): pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python $(PIP) --editable .
+	@touch $@
+
+$(DEV): $(BASE)
+	$(BIN)/python $(PIP) --editable '.[dev]'
+	@touch $@
+
+$(BENCH): pyproject.toml benchmarks/requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --quiet install --requirement benchmarks/requirements.txt --editable .
+	@touch $@

@@ -1,0 +1,181 @@
+"""How cost grows with length, steps, states and vocabulary: one process a point, so that its peak memory is its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+FIGURE = Path(__file__).parent / "growth.png"
+TOKENS = 1 << 15
+"""A chunk of the sweep: this many tokens, in whole sequences."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A language and a job's size; one of the four fields is varied, the others stay here."""
+
+    states: int = 32
+    vocab_size: int = 8
+    length: int = 512
+    steps: int = 512
+
+    @property
+    def count(self) -> int:
+        """Sequences in a chunk."""
+        return max(1, TOKENS // self.length)
+
+    @property
+    def marginals(self) -> int:
+        """Sequences whose marginals are asked for at once: a chunk, or as many as fill 128 MB."""
+        return max(2, min(self.count, (1 << 24) // (self.length * self.vocab_size)))
+
+
+AXES: dict[str, tuple[int, ...]] = {
+    "length": (64, 128, 256, 512, 1024, 2048, 4096, 8192),
+    "steps": (1, 4, 16, 64, 256, 1024, 4096),
+    "states": (8, 16, 32, 64, 128, 256),
+    "vocab_size": (2, 8, 32, 128, 512, 2048, 4096),
+}
+LETTERS = {"length": "L", "steps": "N", "states": "S", "vocab_size": "V"}
+BIGRAM_VOCABULARY = 256
+"""A bigram's powers are V×V each; above this the table of them is the cost, and is left to the HMM."""
+JOBS = {
+    "sample": "draw from the HMM",
+    "log_prob": "log q(x), HMM",
+    "conditionals": "all marginals, half masked, HMM",
+    "oracle": "masked sampling, HMM oracle",
+    "bigram": "masked sampling, bigram oracle",
+    "tables": "tables of the HMM oracle (once)",
+}
+
+
+def points() -> Iterator[tuple[str, Point]]:
+    """Every point of every axis."""
+    for axis, values in AXES.items():
+        for value in values:
+            yield axis, replace(Point(), **{axis: value})
+
+
+def measure(point: Point) -> dict[str, float]:
+    """Seconds a sequence for each job, and memory, at one point, in a process of its own."""
+    command = [sys.executable, __file__, json.dumps(asdict(point))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{point} failed:\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def measure_here(point: Point) -> dict[str, float]:
+    """The same in this process: everything compiled on a small case first, then each job on one chunk."""
+    # Tokens of more than 8 bits have machine code of their own.
+    small = Point(states=4, vocab_size=3 if point.vocab_size <= 255 else 256, length=8, steps=4)
+    for work in _jobs(small).values():
+        work()
+    jobs = _jobs(point)
+    seconds = {"tables": _once(jobs.pop("tables"))}
+    seconds |= {name: _each(work) / point.count for name, work in jobs.items()}
+    memory = peak_megabytes()
+    for work in (_marginals(small) | _bigram(small)).values():
+        work()
+    seconds |= {name: _each(work) / point.marginals for name, work in _marginals(point).items()}
+    if point.vocab_size <= BIGRAM_VOCABULARY and point.states == Point.states:
+        seconds |= {name: _each(work) / point.count for name, work in _bigram(point).items()}
+    return seconds | {"megabytes": memory}
+
+
+def _jobs(point: Point) -> dict[str, Callable[[], object]]:
+    import mdmtheory as mt
+
+    language = mt.HMM.random(states=point.states, vocab_size=point.vocab_size, seed=0)
+    tokens = language.sample(point.count, point.length, seed=0)
+    model = mt.MaskedDiffusion(mt.Oracle(language), steps=point.steps)
+    return {
+        "tables": lambda: model.sample(1, point.length, seed=0),
+        "sample": lambda: language.sample(point.count, point.length, seed=0, threads=2),
+        "log_prob": lambda: language.log_prob(tokens, threads=2),
+        "oracle": lambda: model.sample(point.count, point.length, seed=0, threads=2),
+    }
+
+
+def _marginals(point: Point) -> dict[str, Callable[[], object]]:
+    import numpy as np
+
+    import mdmtheory as mt
+
+    language = mt.HMM.random(states=point.states, vocab_size=point.vocab_size, seed=0)
+    tokens = language.sample(point.marginals, point.length, seed=0)
+    tokens[np.random.default_rng(0).random(tokens.shape) < 0.5] = point.vocab_size
+    oracle = mt.Oracle(language)
+    return {"conditionals": lambda: oracle.conditionals(tokens, threads=2)}
+
+
+def _bigram(point: Point) -> dict[str, Callable[[], object]]:
+    import mdmtheory as mt
+
+    model = mt.MaskedDiffusion(mt.Oracle(mt.NGram.random(order=2, vocab_size=point.vocab_size)), steps=point.steps)
+    return {"bigram": lambda: model.sample(point.count, point.length, seed=0, threads=2)}
+
+
+def _once(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _each(work: Callable[[], object]) -> float:
+    work()
+    taken = [_once(work)]
+    while len(taken) < 3 or (sum(taken) < 0.2 and len(taken) < 100):
+        taken.append(_once(work))
+    return sorted(taken)[len(taken) // 2]
+
+
+def peak_megabytes() -> float:
+    """The most memory that this process has held so far."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def figure(results: dict[str, dict[int, dict[str, float]]]) -> None:
+    """Four panels, one an axis; log-log, a dashed line of slope 1 to compare with."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    drawing, panels = plt.subplots(2, 2, figsize=(9, 6.6), layout="constrained", sharey=True)
+    styles = dict(zip(JOBS, ["o-", "s-", "^-", "D-", "v--", "x:"], strict=True))
+    colours = dict(zip(JOBS, ["#0072B2", "#E69F00", "#009E73", "#000000", "#CC79A7", "#777777"], strict=True))
+    for panel, (axis, measured) in zip(panels.flat, results.items(), strict=True):
+        for job, label in JOBS.items():
+            here = {value: seconds[job] for value, seconds in measured.items() if job in seconds}
+            panel.plot(here.keys(), here.values(), styles[job], color=colours[job], label=label, markersize=4)
+        panel.set(
+            xscale="log", yscale="log", xlabel=f"{axis.replace('_', ' ')} {LETTERS[axis]}", ylabel="seconds a sequence"
+        )
+        low, high = min(measured), max(measured)
+        foot = min(seconds["oracle"] for seconds in measured.values()) / 3
+        panel.plot([low, high], [foot, foot * high / low], "--", color="#bbbbbb", linewidth=1, label="slope 1")
+        panel.grid(alpha=0.3)
+    handles, labels = panels.flat[0].get_legend_handles_labels()
+    drawing.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    drawing.savefig(FIGURE, dpi=150)
+
+
+def lines(results: dict[str, dict[int, dict[str, float]]]) -> Iterator[list[Any]]:
+    """The rows of the table: what varies, its value, seconds a sequence for each job, megabytes."""
+    for axis, measured in results.items():
+        for value, seconds in measured.items():
+            yield [f"{LETTERS[axis]} = {value}", *(seconds.get(job) for job in JOBS), seconds["megabytes"]]
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure_here(Point(**json.loads(sys.argv[1])))))

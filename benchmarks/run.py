@@ -1,0 +1,89 @@
+"""All of the benchmark: `python benchmarks/run.py`, or some of it: `python benchmarks/run.py ratios --quick`.
+
+Prints what it measures and writes it into benchmarks/README.md; `--quick` measures two rounds and writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from datetime import UTC, datetime
+
+# Two processors for everybody, before any library counts them.
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
+
+import growth
+import page
+import ratios
+import sweep
+
+SECTIONS = ("ratios", "sweep", "growth")
+PACKAGES = ("mdmtheory", "numpy", "numba", "hmmlearn", "dynamax", "jax")
+
+
+def main() -> None:
+    """Measure the sections that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", metavar="|".join(SECTIONS), default=SECTIONS)
+    parser.add_argument("--quick", action="store_true", help="two rounds, nothing written")
+    options = parser.parse_args()
+    if unknown := set(options.sections) - set(SECTIONS):
+        parser.error(f"unknown section {', '.join(unknown)}; known: {', '.join(SECTIONS)}")
+    for section in options.sections:
+        text = {"ratios": ratio_section, "sweep": sweep_section, "growth": growth_section}[section](options.quick)
+        if not options.quick:
+            page.write(section, text)
+
+
+def ratio_section(quick: bool) -> str:
+    """Ratios against the peers and against ourselves without the tricks."""
+    rows = []
+    for row in ratios.rows(rounds=2 if quick else 7):
+        rows.append(row)
+        print(page.ratio_table([row]).splitlines()[-1], flush=True)
+    return f"{stamp()}\n\n{page.ratio_table(rows)}"
+
+
+def sweep_section(quick: bool) -> str:
+    """The main job, compiled."""
+    run = sweep.measure()
+    required = [(run.seconds, sweep.REQUIRED_SECONDS, "s"), (run.megabytes, sweep.REQUIRED_MEGABYTES, "MB")]
+    lines = [
+        [name, f"{page.number(value)} {unit}", f"≤ {most:,} {unit}", "yes" if value <= most else "NO"]
+        for name, (value, most, unit) in zip(("wall time", "peak memory"), required, strict=True)
+    ]
+    text = page.table([f"`mdmtheory {' '.join(sweep.COMMAND)}`", "measured", "required", "met"], lines)
+    print(text, flush=True)
+    return text
+
+
+def growth_section(quick: bool) -> str:
+    """Seconds and memory against L, N, S and V."""
+    for vocab_size in (8, 512):  # compiles for both token types, whose memory is no part of any point
+        growth.measure(growth.Point(length=64, vocab_size=vocab_size))
+    results: dict[str, dict[int, dict[str, float]]] = {axis: {} for axis in growth.AXES}
+    for axis, point in growth.points():
+        value = getattr(point, axis)
+        if quick and value not in growth.AXES[axis][:: len(growth.AXES[axis]) - 1]:
+            continue
+        results[axis][value] = growth.measure(point)
+        print(axis, value, results[axis][value], flush=True)
+    if not quick:
+        growth.figure(results)
+    heads = ["", *growth.JOBS.values(), "memory, MB"]
+    lines = [
+        [str(name), *("" if cell is None else page.number(cell) for cell in cells)]
+        for name, *cells in growth.lines(results)
+    ]
+    picture = f"![Seconds a sequence against length, steps, states and vocabulary]({growth.FIGURE.name})"
+    return f"{page.table(heads, lines)}\n\n{picture}"
+
+
+def stamp() -> str:
+    """When, on what, with which versions."""
+    return f"{datetime.now(UTC):%Y-%m-%d}. {page.machine(PACKAGES)}"
+
+
+if __name__ == "__main__":
+    main()
