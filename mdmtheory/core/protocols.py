@@ -31,7 +31,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class LogProb:
-    """log p(x) in nats for each sequence; `kind` "exact", or what of it these are ("lower bound": of log p by Jensen)."""
+    """log p(x) in nats for each sequence; `kind` "exact", or "lower bound" (of log p, by Jensen)."""
 
     values: Float[np.ndarray, "count"]
     kind: Kind

@@ -112,7 +112,7 @@ class Registry:
             target = importlib.import_module(module)
             for part in attribute.split("."):
                 target = getattr(target, part)
-            return target  # type: ignore[return-value]  # a module attribute; checked when called
+            return target
         if name in self._installed():
             return self._installed()[name].load()  # type: ignore[no-any-return]  # entry points are untyped
         known = sorted(self)
@@ -127,10 +127,9 @@ class Registry:
         builder = self.builder(spec.name)
         options = dict(spec.options)
         known = self.options(spec.name)
-        for key in options:
-            if key not in known:
-                offered = f"known: {', '.join(known)}" if known else "it takes none"
-                raise ValueError(f"{self.kind} {spec.name!r} has no option {key!r}; {offered}")
+        for key in [key for key in options if key not in known]:
+            offered = f"known: {', '.join(known)}" if known else "it takes none"
+            raise ValueError(f"{self.kind} {spec.name!r} has no option {key!r}; {offered}")
             _check_type(f"{key} of {self.kind} {spec.name!r}", options[key], str(known[key].annotation))
         for key, parameter in known.items():
             if parameter.default is inspect.Parameter.empty and key not in options:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 
 def allowed_threads(threads: int | None = None) -> int:
@@ -29,5 +30,5 @@ def over_rows(work: Callable[[int, int], None], count: int, threads: int | None 
         return
     edges = [count * piece // pieces for piece in range(pieces + 1)]
     with ThreadPoolExecutor(pieces) as pool:
-        for done in [pool.submit(work, start, stop) for start, stop in zip(edges, edges[1:], strict=False)]:
+        for done in [pool.submit(work, start, stop) for start, stop in pairwise(edges)]:
             done.result()

@@ -16,7 +16,9 @@ TokensLike = np.ndarray | Sequence[Any]
 def token_dtype(vocab_size: int) -> type[np.uint8] | type[np.uint16]:
     """uint8 where the tokens and the mask fit, else uint16; ValueError beyond it."""
     if vocab_size > 65535:
-        raise ValueError(f"vocab_size {vocab_size} is too large; tokens and the mask must fit 16 bits, so at most 65535")
+        raise ValueError(
+            f"vocab_size {vocab_size} is too large; tokens and the mask must fit 16 bits, so at most 65535"
+        )
     return np.uint8 if vocab_size <= 255 else np.uint16
 
 
@@ -29,10 +31,14 @@ def as_tokens(tokens: object, vocab_size: int, *, masks: bool = False) -> Tokens
     if array.ndim == 1:
         array = array[None, :]
     if array.ndim != 2 or array.dtype.kind not in "iu":
-        raise ValueError(f"tokens have shape {array.shape} and dtype {array.dtype}; pass integers of shape (count, length)")
+        raise ValueError(
+            f"tokens have shape {array.shape} and dtype {array.dtype}; pass integers of shape (count, length)"
+        )
     last = vocab_size if masks else vocab_size - 1
     if array.size and (array.min() < 0 or array.max() > last):
         row, column = np.argwhere((array < 0) | (array > last))[0]
         allowed = f"0..{vocab_size - 1}" + (f" or the mask {vocab_size}" if masks else "")
-        raise ValueError(f"token {array[row, column]} at row {row}, position {column} is outside the vocabulary; use {allowed}")
+        raise ValueError(
+            f"token {array[row, column]} at row {row}, position {column} is outside the vocabulary; use {allowed}"
+        )
     return np.ascontiguousarray(array, dtype=token_dtype(vocab_size))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mdmtheory.core.protocols import Denoiser, Language
 
 
-def Oracle(language: Language, trust: float = 1.0) -> Denoiser:  # noqa: N802  # reads as the object that it returns
+def Oracle(language: Language, trust: float = 1.0) -> Denoiser:  # reads as the object that it returns
     """The exact posterior marginals of `language`; `trust` below 1 takes revealed tokens as soft evidence.
 
     The result has `conditionals(tokens)`, (count, length, V) float64, besides the Denoiser protocol, and `run_plan`.

@@ -16,8 +16,8 @@ from mdmtheory.languages.oracle_base import OracleBase
 class Perturbed:
     """A denoiser mixed with the uniform law so that at every context KL(denoiser || perturbed) = epsilon nats.
 
-    Where even the uniform law is nearer than that, it is the uniform law. With the oracle inside, epsilon is the learning
-    error of 2502.09622 at every context (the most attainable where that is less).
+    Where even the uniform law is nearer than that, it is the uniform law. With the oracle inside, epsilon is the
+    learning error of 2502.09622 at every context (the most attainable where that is less).
     """
 
     parallel: Parallel = "threads"
@@ -41,7 +41,9 @@ class Perturbed:
         """What its numbers depend on, as a JSON value."""
         return ["perturbed", self.epsilon, self.base.identity]
 
-    def conditionals(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count length vocab_size"]:
+    def conditionals(
+        self, tokens: TokensLike, *, threads: int | None = None
+    ) -> Float[np.ndarray, "count length vocab_size"]:
         """Perturbed marginals at masked positions; rows of revealed tokens stay one-hot."""
         from mdmtheory.kernels.marginals import perturb_rows
 

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from mdmtheory.core.protocols import Canvas, Language, Parallel
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.tokens import Tokens, as_tokens, TokensLike
+from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.languages.canvas import ConditionalsCanvas
 
 
@@ -41,7 +41,9 @@ class Window:
         """What its numbers depend on, as a JSON value."""
         return ["window", self.width, self.language.digest]
 
-    def conditionals(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count length vocab_size"]:
+    def conditionals(
+        self, tokens: TokensLike, *, threads: int | None = None
+    ) -> Float[np.ndarray, "count length vocab_size"]:
         """Marginals at every position; rows of revealed tokens are one-hot."""
         tokens = as_tokens(tokens, self.vocab_size, masks=True)
         marginals = np.zeros((*tokens.shape, self.vocab_size))
@@ -54,7 +56,7 @@ class Window:
     def seen_from(
         self, tokens: Tokens, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"]
     ) -> Float[np.ndarray, "n vocab_size"]:
-        """The marginal at each (row, position) pair given the tokens in its window; zeros where those are impossible."""
+        """The marginal at each (row, position) given the tokens in its window; zeros where those are impossible."""
         chain = getattr(self.language, "chain", None)
         if chain is not None:
             weights = chain.window_weights(tokens, rows, positions, self.width)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
 from mdmtheory.core.threads import over_rows
+from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
 from mdmtheory.models.masked import MaskedDiffusion
 
@@ -48,7 +49,7 @@ def context_marginals(denoiser: Denoiser, length: int, *, threads: int | None = 
 
 
 def context_numbers(
-    sequences: Int[np.ndarray, "count length"], revealed: Any, vocab_size: int
+    sequences: Tokens, revealed: Bool[np.ndarray, "length"], vocab_size: int
 ) -> Int[np.ndarray, "count"]:
     """The number of each sequence's context when only the positions where `revealed` holds are shown."""
     base = vocab_size + 1
@@ -82,7 +83,7 @@ def _masked_law(model: MaskedDiffusion, length: int, threads: int | None) -> Flo
 
 
 def _law_of_plan(
-    marginals: Marginals, plan: Int[np.ndarray, "length"], sequences: Int[np.ndarray, "count length"]
+    marginals: Marginals, plan: Int[np.ndarray, "length"], sequences: Tokens
 ) -> Float[np.ndarray, "count"]:
     """The product over steps of the marginals of what they reveal, given what was revealed before."""
     vocab_size = marginals.shape[2]

@@ -12,7 +12,7 @@ from mdmtheory.kernels.compiling import kernel, part
 
 
 @kernel
-def alias_table(weights, outcomes, table):  # type: ignore[no-untyped-def]
+def alias_table(weights, outcomes, table):
     """Fill `table` (columns, 2) uint64 for outcomes with the given weights, which sum to 1; columns a power of two.
 
     Word 0 of a column is its threshold, word 1 holds the outcome above it (high half) and below it (low half).
@@ -63,7 +63,7 @@ def alias_table(weights, outcomes, table):  # type: ignore[no-untyped-def]
 
 
 @part
-def alias_draw(bits, table, first, shift):  # type: ignore[no-untyped-def]
+def alias_draw(bits, table, first, shift):
     """The outcome that 64 random bits pick from the columns first..first+2^(64-shift)-1 of `table`."""
     column = first + np.int64(bits >> np.uint64(shift)) if shift < 64 else first
     fraction = bits << np.uint64(64 - shift) if shift < 64 else bits

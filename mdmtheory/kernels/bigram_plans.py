@@ -15,7 +15,7 @@ from mdmtheory.kernels.reveals import link_all, relink, sort_by_step, unlink_pla
 
 
 @kernel
-def run_bigram_plans(bigram, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible):  # type: ignore[no-untyped-def]
+def run_bigram_plans(bigram, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible):
     """As `run_chain_plans`, with `bigram` the named tuple BigramTables; there is nothing to recompute. O(V) a token."""
     length = plan.shape[1]
     order, buckets = np.empty(length, dtype=np.int64), np.empty(plan.max() + 1, dtype=np.int64)
@@ -41,7 +41,9 @@ def run_bigram_plans(bigram, plan, tokens, states, drawing, recompute, epsilon, 
 
 
 @part
-def _run_row(bigram, steps, token, state, drawing, epsilon, log_prob, calls, order, buckets, before, after, right, weights):  # type: ignore[no-untyped-def]
+def _run_row(
+    bigram, steps, token, state, drawing, epsilon, log_prob, calls, order, buckets, before, after, right, weights
+):
     """One row of `run_bigram_plans`; returns whether a context was impossible."""
     length = len(steps)
     vocab_size = len(weights)
@@ -116,7 +118,7 @@ def _run_row(bigram, steps, token, state, drawing, epsilon, log_prob, calls, ord
 
 
 @part
-def _joined(bigram, token, left, right):  # type: ignore[no-untyped-def]
+def _joined(bigram, token, left, right):
     """Whether the tokens at two neighbouring revealed places can stand at their distance."""
     if right > len(token):
         return True

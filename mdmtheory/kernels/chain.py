@@ -12,7 +12,7 @@ from mdmtheory.kernels.compiling import kernel, part
 
 
 @part
-def combine_rows(weights, matrix, first, last, out, start, stop):  # type: ignore[no-untyped-def]
+def combine_rows(weights, matrix, first, last, out, start, stop):
     """out[start:stop] = sum over s in first..last-1 of weights[s] * matrix[s, start:stop].
 
     Four rows at a time, so the result is loaded and stored once for four of them; rows that weigh nothing cost nothing.
@@ -41,7 +41,7 @@ def combine_rows(weights, matrix, first, last, out, start, stop):  # type: ignor
 
 
 @part
-def normalise(message):  # type: ignore[no-untyped-def]
+def normalise(message):
     """Scale `message` to sum 1 and return the sum it had; a message of zeros is left alone."""
     width = len(message)
     # Eight partial sums: one running sum would wait for every addition in turn.
@@ -70,7 +70,7 @@ def normalise(message):  # type: ignore[no-untyped-def]
 
 
 @part
-def weigh_tokens(forward, backward, emission, weights):  # type: ignore[no-untyped-def]
+def weigh_tokens(forward, backward, emission, weights):
     """weights[v] = sum over states s of forward[s] * backward[s] * emission[s, v]."""
     vocab_size = emission.shape[1]
     for v in range(vocab_size):
@@ -84,7 +84,7 @@ def weigh_tokens(forward, backward, emission, weights):  # type: ignore[no-untyp
 
 
 @kernel
-def window_weights(heads, transition, transposed, likelihood, emission, tokens, rows, positions, width, out):  # type: ignore[no-untyped-def]
+def window_weights(heads, transition, transposed, likelihood, emission, tokens, rows, positions, width, out):
     """Weights of every token at each (row, position), `out` (n, V), given the tokens within `width` of the position.
 
     `heads` (length, S) is the law of the state at each position when nothing is revealed.
@@ -93,12 +93,25 @@ def window_weights(heads, transition, transposed, likelihood, emission, tokens, 
     ahead, behind, message = np.empty(size), np.empty(size), np.empty(size)
     for k in range(len(rows)):
         _weigh_window(
-            heads, transition, transposed, likelihood, emission, tokens[rows[k]], positions[k], width, ahead, behind, message, out[k]
+            heads,
+            transition,
+            transposed,
+            likelihood,
+            emission,
+            tokens[rows[k]],
+            positions[k],
+            width,
+            ahead,
+            behind,
+            message,
+            out[k],
         )
 
 
 @part
-def _weigh_window(heads, transition, transposed, likelihood, emission, token, position, width, ahead, behind, message, out):  # type: ignore[no-untyped-def]
+def _weigh_window(
+    heads, transition, transposed, likelihood, emission, token, position, width, ahead, behind, message, out
+):
     size = len(ahead)
     first, last = max(0, position - width), min(len(token) - 1, position + width)
     for s in range(size):
@@ -118,7 +131,7 @@ def _weigh_window(heads, transition, transposed, likelihood, emission, token, po
 
 
 @kernel
-def possible_rows(start, successors, emitters, tokens, out):  # type: ignore[no-untyped-def]
+def possible_rows(start, successors, emitters, tokens, out):
     """Whether some path of states fits each row of `tokens`; sets of states as 64-bit words, no probabilities.
 
     `start` (W,), `successors` (S, W) and `emitters` (V + 1, W) are bit sets; the mask's emitters are all states.
@@ -151,7 +164,7 @@ def possible_rows(start, successors, emitters, tokens, out):  # type: ignore[no-
 
 
 @kernel
-def head_laws(initial, transition, out):  # type: ignore[no-untyped-def]
+def head_laws(initial, transition, out):
     """out[i] = initial * transition^i, the law of the state at position i when nothing is revealed."""
     out[0] = initial
     for i in range(1, out.shape[0]):
@@ -160,7 +173,7 @@ def head_laws(initial, transition, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def power_table(base, out):  # type: ignore[no-untyped-def]
+def power_table(base, out):
     """out[k] = base^(k+1) for a stochastic matrix; returns k + 1 at the first whose rows all agree, else 0.
 
     Rows that agree to 1e-14 relative are the stationary law to rounding, and further powers would not differ.
@@ -179,7 +192,7 @@ def power_table(base, out):  # type: ignore[no-untyped-def]
 
 
 @part
-def rows_agree(matrix):  # type: ignore[no-untyped-def]
+def rows_agree(matrix):
     """Whether all rows are equal within 1e-14 relative, zeros exactly."""
     for j in range(matrix.shape[1]):
         low = high = matrix[0, j]

@@ -1,9 +1,9 @@
 """Running reveal plans against the exact posterior of a chain, repairing only the messages that changed.
 
-Places are positions counted from 1; 0 and L + 1 are the ends. At every revealed place r the forward message is the law of
-the hidden state given the revealed tokens up to and including r, the backward message the likelihood of the revealed
-tokens from r on; both over the states that can emit r's token, scaled to sum 1. Between revealed places stand powers
-of the transition matrix. theory.md, section 4 (ours).
+Places are positions counted from 1; 0 and L + 1 are the ends. At every revealed place r the forward message is the law
+of the hidden state given the revealed tokens up to and including r, the backward message the likelihood of the revealed
+tokens from r on; both over the states that can emit r's token, scaled to sum 1. Between revealed places stand powers of
+the transition matrix. theory.md, section 4 (ours).
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ class ChainScratch(NamedTuple):
 
 
 @part
-def copy_into(source, out, start, stop):  # type: ignore[no-untyped-def]
+def copy_into(source, out, start, stop):
     """out[start:stop] = source[start:stop], without numba's temporary copy."""
     for s in range(start, stop):
         out[s] = source[s]
 
 
 @part
-def fill(out, value, start, stop):  # type: ignore[no-untyped-def]
+def fill(out, value, start, stop):
     """out[start:stop] = value."""
     for s in range(start, stop):
         out[s] = value
 
 
 @part
-def hop(message, first, last, distance, powers, giants, spare, out, start, stop):  # type: ignore[no-untyped-def]
+def hop(message, first, last, distance, powers, giants, spare, out, start, stop):
     """out[start:stop] = message[first:last] times the matrix to the power `distance`.
 
     powers[k] is its power k + 1; giants[k] its power small * (k + 1), small = len(powers), for distances beyond.
@@ -69,7 +69,7 @@ def hop(message, first, last, distance, powers, giants, spare, out, start, stop)
 
 
 @part
-def hop_forward(message, first, last, distance, chain, spare, out, start, stop):  # type: ignore[no-untyped-def]
+def hop_forward(message, first, last, distance, chain, spare, out, start, stop):
     """Predict out[start:stop] at `distance` from a forward message (sum 1) on states first..last-1."""
     if distance >= chain.settled:
         copy_into(chain.limit, out, start, stop)
@@ -78,7 +78,7 @@ def hop_forward(message, first, last, distance, chain, spare, out, start, stop):
 
 
 @part
-def hop_backward(message, first, last, distance, chain, spare, out, start, stop):  # type: ignore[no-untyped-def]
+def hop_backward(message, first, last, distance, chain, spare, out, start, stop):
     """The likelihood out[start:stop] at `distance` before a backward message on states first..last-1."""
     if distance >= chain.settled:
         total = 0.0
@@ -90,7 +90,7 @@ def hop_backward(message, first, last, distance, chain, spare, out, start, stop)
 
 
 @part
-def condition(message, evidence, start, stop):  # type: ignore[no-untyped-def]
+def condition(message, evidence, start, stop):
     """Multiply message[start:stop] by the evidence and scale it to sum 1; returns the sum it had."""
     for s in range(start, stop):
         message[s] *= evidence[s]
@@ -98,7 +98,7 @@ def condition(message, evidence, start, stop):  # type: ignore[no-untyped-def]
 
 
 @part
-def same_message(new, old, start, stop):  # type: ignore[no-untyped-def]
+def same_message(new, old, start, stop):
     """Equal within 1e-15 of every entry, so that no state's probability, however small, is taken for unchanged."""
     for s in range(start, stop):
         if abs(new[s] - old[s]) > 1e-15 * old[s]:
@@ -107,12 +107,13 @@ def same_message(new, old, start, stop):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def run_chain_plans(chain, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible):  # type: ignore[no-untyped-def]
+def run_chain_plans(chain, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible):
     """Run each row of `plan` (count, length): draw `tokens` from streams `states`, or score the given ones.
 
-    `chain` is the named tuple ChainTables. Fills `log_probs` (count, length) in nats, `calls` and `impossible` (count,).
-    `recompute` renews every message at every step that reveals, with the same result; `epsilon` > 0 mixes every
-    marginal with the uniform law (kernels/marginals.py). O(S^2) a message; a chain that forgets needs few a token.
+    `chain` is the named tuple ChainTables. Fills `log_probs` (count, length) in nats, `calls` and `impossible`
+    (count,). `recompute` renews every message at every step that reveals, with the same result; `epsilon` > 0 mixes
+    every marginal with the uniform law (kernels/marginals.py). O(S^2) a message; a chain that forgets needs few a
+    token.
     """
     length = plan.shape[1]
     size, vocab_size = chain.emission.shape
@@ -130,15 +131,30 @@ def run_chain_plans(chain, plan, tokens, states, drawing, recompute, epsilon, lo
     )
     for row in range(len(plan)):
         impossible[row] = _run_row(
-            chain, scratch, plan[row], tokens[row], states[row], drawing, recompute, epsilon, log_probs[row], calls[row : row + 1]
+            chain,
+            scratch,
+            plan[row],
+            tokens[row],
+            states[row],
+            drawing,
+            recompute,
+            epsilon,
+            log_probs[row],
+            calls[row : row + 1],
         )
 
 
 @part
-def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, log_prob, calls):  # type: ignore[no-untyped-def]
+def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, log_prob, calls):
     """One row of `run_chain_plans`; returns whether a context was impossible."""
     order, before, after, right = scratch.order, scratch.before, scratch.after, scratch.right
-    forward, backward, new, spare, weights = scratch.forward, scratch.backward, scratch.new, scratch.spare, scratch.weights
+    forward, backward, new, spare, weights = (
+        scratch.forward,
+        scratch.backward,
+        scratch.new,
+        scratch.spare,
+        scratch.weights,
+    )
     length = len(steps)
     size, vocab_size = chain.emission.shape
     heads = len(chain.heads)
@@ -173,7 +189,15 @@ def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, l
             else:
                 t = token[right[place] - 1]
                 hop_backward(
-                    backward[right[place]], low[t], high[t], right[place] - place, chain, spare, backward[place], 0, size
+                    backward[right[place]],
+                    low[t],
+                    high[t],
+                    right[place] - place,
+                    chain,
+                    spare,
+                    backward[place],
+                    0,
+                    size,
                 )
             weigh_tokens(forward[place], backward[place], chain.emission, weights)
             total = 0.0
@@ -196,7 +220,9 @@ def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, l
             relink(order[m] + 1, before, after)
         if stop == length:
             break
-        fits = _renew_forward(chain, token, steps, step, order, start, stop, before, after, forward, new, spare, recompute)
+        fits = _renew_forward(
+            chain, token, steps, step, order, start, stop, before, after, forward, new, spare, recompute
+        )
         _renew_backward(chain, token, steps, step, order, start, stop, before, after, backward, new, spare, recompute)
         if not fits:
             calls[0] += 1
@@ -211,7 +237,7 @@ def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, l
 
 
 @part
-def _renew_forward(chain, token, steps, step, order, start, stop, before, after, forward, new, spare, recompute):  # type: ignore[no-untyped-def]
+def _renew_forward(chain, token, steps, step, order, start, stop, before, after, forward, new, spare, recompute):
     """Bring the forward messages up to date after places order[start:stop] + 1 were revealed; False if impossible.
 
     A new place holds its predicted message. Sweeps rightwards from each new place and stops at an old message that
@@ -244,7 +270,9 @@ def _renew_forward(chain, token, steps, step, order, start, stop, before, after,
             else:
                 if not (fresh or recompute) and place - left >= chain.settled:
                     break
-                hop_forward(forward[left], chain.low[source], chain.high[source], place - left, chain, spare, new, low, high)
+                hop_forward(
+                    forward[left], chain.low[source], chain.high[source], place - left, chain, spare, new, low, high
+                )
             if condition(new, chain.likelihood[t], low, high) <= 0.0:
                 return False
             if not (fresh or recompute) and same_message(new, forward[place], low, high):
@@ -256,7 +284,7 @@ def _renew_forward(chain, token, steps, step, order, start, stop, before, after,
 
 
 @part
-def _renew_backward(chain, token, steps, step, order, start, stop, before, after, backward, new, spare, recompute):  # type: ignore[no-untyped-def]
+def _renew_backward(chain, token, steps, step, order, start, stop, before, after, backward, new, spare, recompute):
     """The mirror of `_renew_forward`, sweeping leftwards. An impossible context was already found going forward."""
     length = len(token)
     reached = length + 1
@@ -284,7 +312,9 @@ def _renew_backward(chain, token, steps, step, order, start, stop, before, after
                 if not (fresh or recompute) and right - place >= chain.settled:
                     break
                 source = token[right - 1]
-                hop_backward(backward[right], chain.low[source], chain.high[source], right - place, chain, spare, new, low, high)
+                hop_backward(
+                    backward[right], chain.low[source], chain.high[source], right - place, chain, spare, new, low, high
+                )
             condition(new, chain.likelihood[t], low, high)
             if not (fresh or recompute) and same_message(new, backward[place], low, high):
                 break

@@ -42,7 +42,7 @@ class PermanentScratch(NamedTuple):
 
 
 @kernel
-def weigh_closed(language, tokens, out):  # type: ignore[no-untyped-def]
+def weigh_closed(language, tokens, out):
     """Leave-one-out weights of every token at every position of partly masked rows: `out` (count, length, V).
 
     All zeros in impossible contexts; without noise, rows of revealed tokens are one-hot.
@@ -62,7 +62,7 @@ def weigh_closed(language, tokens, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def possible_closed(language, tokens, out):  # type: ignore[no-untyped-def]
+def possible_closed(language, tokens, out):
     """Whether each partly masked row agrees with some sequence of the support, whatever the noise."""
     length = tokens.shape[1]
     evidence = Evidence(
@@ -77,7 +77,7 @@ def possible_closed(language, tokens, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def run_closed_plans(language, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible):  # type: ignore[no-untyped-def]
+def run_closed_plans(language, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible):
     """Run each row of `plan` (count, length): draw `tokens` from streams `states`, or score the given ones.
 
     Fills `log_probs` (count, length) in nats, `calls` and `impossible` (count,). A reveal changes O(1) numbers, so
@@ -106,9 +106,7 @@ def run_closed_plans(language, plan, tokens, states, drawing, recompute, epsilon
 
 
 @part
-def _run_row(  # type: ignore[no-untyped-def]
-    language, steps, order, token, state, drawing, epsilon, evidence, scratch, weights, log_prob, calls
-):
+def _run_row(language, steps, order, token, state, drawing, epsilon, evidence, scratch, weights, log_prob, calls):
     """One row of `run_closed_plans`; returns whether a context was impossible."""
     length = len(steps)
     _forget(evidence)
@@ -141,7 +139,7 @@ def _run_row(  # type: ignore[no-untyped-def]
 
 
 @part
-def _weigh_row(language, token, evidence, scratch, out):  # type: ignore[no-untyped-def]
+def _weigh_row(language, token, evidence, scratch, out):
     """One row of `weigh_closed`. Positions that leave out equal evidence come together, so that it is weighed once."""
     length, vocab_size = len(token), language.vocab_size
     _reveal_all(language, token, evidence)
@@ -177,7 +175,7 @@ def _weigh_row(language, token, evidence, scratch, out):  # type: ignore[no-unty
 
 
 @part
-def _weigh(language, position, evidence, scratch, weights):  # type: ignore[no-untyped-def]
+def _weigh(language, position, evidence, scratch, weights):
     """Weights of the tokens at a masked position, and their sum; `_take_stock` has seen the same counts."""
     vocab_size, noise = language.vocab_size, language.noise
     if language.family == PERMUTATION and noise == 0.0:
@@ -216,7 +214,7 @@ def _weigh(language, position, evidence, scratch, weights):  # type: ignore[no-u
 
 
 @part
-def _sum(weights):  # type: ignore[no-untyped-def]
+def _sum(weights):
     total = 0.0
     for v in range(len(weights)):
         total += weights[v]
@@ -224,7 +222,7 @@ def _sum(weights):  # type: ignore[no-untyped-def]
 
 
 @part
-def _forget(evidence):  # type: ignore[no-untyped-def]
+def _forget(evidence):
     """Nothing is revealed."""
     sums, counts, values, shown = evidence
     sums[_FITS], sums[_REVEALED], sums[_ODD], sums[_LAST] = 1, 0, 0, -1
@@ -238,7 +236,7 @@ def _forget(evidence):  # type: ignore[no-untyped-def]
 
 
 @part
-def _reveal_all(language, token, evidence):  # type: ignore[no-untyped-def]
+def _reveal_all(language, token, evidence):
     """What the unmasked tokens of a row show."""
     _forget(evidence)
     for i in range(len(token)):
@@ -247,7 +245,7 @@ def _reveal_all(language, token, evidence):  # type: ignore[no-untyped-def]
 
 
 @part
-def _reveal(language, position, value, evidence):  # type: ignore[no-untyped-def]
+def _reveal(language, position, value, evidence):
     """Take one more token into account; sums[_FITS] becomes 0 if it contradicts those before."""
     sums, counts, values, shown = evidence
     length = len(shown)
@@ -273,7 +271,7 @@ def _reveal(language, position, value, evidence):  # type: ignore[no-untyped-def
 
 
 @part
-def _conceal(position, value, evidence):  # type: ignore[no-untyped-def]
+def _conceal(position, value, evidence):
     """Undo `_reveal`, but for sums[_FITS] and sums[_LAST], which matter only without noise."""
     sums, counts, values, shown = evidence
     values[counts[value]] -= 1
@@ -285,7 +283,7 @@ def _conceal(position, value, evidence):  # type: ignore[no-untyped-def]
 
 
 @part
-def _take_stock(language, evidence, scratch):  # type: ignore[no-untyped-def]
+def _take_stock(language, evidence, scratch):
     """For distrusted permutations: scratch.logs[c] becomes the weight of a token that is revealed c times.
 
     The largest weight is 1. With m positions revealed, the weight of v is the sum over k of e_k(counts without v's)
@@ -308,7 +306,7 @@ def _take_stock(language, evidence, scratch):  # type: ignore[no-untyped-def]
 
 
 @part
-def _log_permanent(values, revealed, items, noise, scratch):  # type: ignore[no-untyped-def]
+def _log_permanent(values, revealed, items, noise, scratch):
     """Logarithm of the sum that `_take_stock` describes, where values[c] of the items allowed are revealed c times.
 
     e_k comes from prod over v of (1 + c_v t), whose factor of h equal counts c has the coefficients C(h, j) c^j. All in
@@ -346,7 +344,7 @@ def _log_permanent(values, revealed, items, noise, scratch):  # type: ignore[no-
 
 
 @kernel
-def _log_factorials(most):  # type: ignore[no-untyped-def]
+def _log_factorials(most):
     """log k! for k = 0..most."""
     logs = np.zeros(most + 1)
     for k in range(1, most + 1):

@@ -10,14 +10,14 @@ from mdmtheory.kernels.random import next_bits
 
 
 @kernel
-def sample_pairs(partner, vocab_size, states, out):  # type: ignore[no-untyped-def]
+def sample_pairs(partner, vocab_size, states, out):
     """Rows of `out`: uniform tokens, copied where `partner` (length,) names an earlier position."""
     for row in range(len(out)):
         _sample_pairs_row(partner, vocab_size, states[row], out[row])
 
 
 @part
-def _sample_pairs_row(partner, vocab_size, state, out):  # type: ignore[no-untyped-def]
+def _sample_pairs_row(partner, vocab_size, state, out):
     for i in range(len(out)):
         if 0 <= partner[i] < i:
             out[i] = out[partner[i]]
@@ -26,7 +26,7 @@ def _sample_pairs_row(partner, vocab_size, state, out):  # type: ignore[no-untyp
 
 
 @kernel
-def sample_permutations(items, states, out):  # type: ignore[no-untyped-def]
+def sample_permutations(items, states, out):
     """Rows of `out`: the first of a uniformly random order of 0..items-1."""
     order = np.empty(items, dtype=np.int64)
     for row in range(len(out)):
@@ -34,7 +34,7 @@ def sample_permutations(items, states, out):  # type: ignore[no-untyped-def]
 
 
 @part
-def _sample_permutation_row(order, state, out):  # type: ignore[no-untyped-def]
+def _sample_permutation_row(order, state, out):
     items = len(order)
     for v in range(items):
         order[v] = v
@@ -45,14 +45,14 @@ def _sample_permutation_row(order, state, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def sample_parity(states, out):  # type: ignore[no-untyped-def]
+def sample_parity(states, out):
     """Rows of `out`: uniform bits, the last of which makes their sum even."""
     for row in range(len(out)):
         _sample_parity_row(states[row], out[row])
 
 
 @part
-def _sample_parity_row(state, out):  # type: ignore[no-untyped-def]
+def _sample_parity_row(state, out):
     one = np.uint64(1)
     odd = np.uint64(0)
     bits = np.uint64(0)
@@ -66,7 +66,7 @@ def _sample_parity_row(state, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def sample_repetitions(vocab_size, states, out):  # type: ignore[no-untyped-def]
+def sample_repetitions(vocab_size, states, out):
     """Rows of `out`: one uniform token, everywhere."""
     for row in range(len(out)):
         out[row] = draw_below(states[row], vocab_size)

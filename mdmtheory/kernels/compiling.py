@@ -1,4 +1,4 @@
-"""The one decorator that compiles kernels, where their machine code is kept, and who is told that compiling takes time."""
+"""How kernels are compiled, where their machine code is kept, and who is told that compiling takes time."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from mdmtheory.kernels.compiling import kernel, part
 
 
 @kernel
-def exchangeable_law(marginals, subset_law, sequences, out):  # type: ignore[no-untyped-def]
+def exchangeable_law(marginals, subset_law, sequences, out):
     """out[n] = p(sequences[n]) when step k reveals a random subset, by recursion over the subsets revealed so far.
 
     `marginals` (contexts, L, V) are the denoiser's in every context; `subset_law` (L + 1, L + 1, N) is at [m, s, k] the
@@ -34,7 +34,7 @@ def exchangeable_law(marginals, subset_law, sequences, out):  # type: ignore[no-
 
 
 @part
-def _probability(marginals, subset_law, token, filled, joint, context, sizes, lowest):  # type: ignore[no-untyped-def]
+def _probability(marginals, subset_law, token, filled, joint, context, sizes, lowest):
     """One sequence of `exchangeable_law`.
 
     Invariant: for every T after the current subset, filled[T, k] = P(steps k + 1..N reveal the rest just as in the

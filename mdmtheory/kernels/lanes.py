@@ -15,7 +15,7 @@ LANES = 32
 
 
 @part
-def combine_lanes(message, matrix, out):  # type: ignore[no-untyped-def]
+def combine_lanes(message, matrix, out):
     """out[j] (lanes,) = sum over s of matrix[s, j] * message[s] (lanes,).
 
     Four j and four s at a time: then the arithmetic takes longer than the loads. The number of lanes is taken from the
@@ -36,7 +36,7 @@ def combine_lanes(message, matrix, out):  # type: ignore[no-untyped-def]
 
 
 @part
-def _combine_four(message, columns, first, second, third, fourth):  # type: ignore[no-untyped-def]
+def _combine_four(message, columns, first, second, third, fourth):
     size = len(columns)
     for lane in range(len(first)):
         first[lane] = second[lane] = third[lane] = fourth[lane] = 0.0
@@ -64,7 +64,7 @@ def _combine_four(message, columns, first, second, third, fourth):  # type: igno
 
 
 @part
-def take_in(prior, likelihood, seen, message, totals, scales):  # type: ignore[no-untyped-def]
+def take_in(prior, likelihood, seen, message, totals, scales):
     """message = prior times the evidence of each lane's token, scaled to sum 1 in each lane; `totals` gets the sums.
 
     Where the evidence is impossible the sum is 0 and the lane's message becomes zeros.
@@ -88,14 +88,14 @@ def take_in(prior, likelihood, seen, message, totals, scales):  # type: ignore[n
 
 
 @part
-def _see(tokens, first, i, seen):  # type: ignore[no-untyped-def]
+def _see(tokens, first, i, seen):
     """The tokens at position i of the rows from `first`; the last row fills the lanes that are left over."""
     for lane in range(len(seen)):
         seen[lane] = tokens[min(first + lane, len(tokens) - 1), i]
 
 
 @kernel
-def filter_log_probs(initial, transition, likelihood, tokens, out):  # type: ignore[no-untyped-def]
+def filter_log_probs(initial, transition, likelihood, tokens, out):
     """log q(x) in nats of each row of `tokens` (count, length), by the scaled forward filter; -inf where impossible.
 
     `likelihood` (S, V + 1) is the evidence of each token for each state, its last column the mask's, all ones.
@@ -105,13 +105,15 @@ def filter_log_probs(initial, transition, likelihood, tokens, out):  # type: ign
     seen, totals, scales = np.empty(lanes, dtype=np.uint64), np.empty(lanes), np.empty(lanes)
     logs, products = np.empty(lanes), np.empty(lanes)
     for first in range(0, len(tokens), lanes):
-        _filter_rows(initial, transition, likelihood, tokens, first, message, moved, seen, totals, scales, logs, products)
+        _filter_rows(
+            initial, transition, likelihood, tokens, first, message, moved, seen, totals, scales, logs, products
+        )
         for lane in range(min(lanes, len(tokens) - first)):
             out[first + lane] = logs[lane]
 
 
 @part
-def _filter_rows(initial, transition, likelihood, tokens, first, message, moved, seen, totals, scales, logs, products):  # type: ignore[no-untyped-def]
+def _filter_rows(initial, transition, likelihood, tokens, first, message, moved, seen, totals, scales, logs, products):
     length = tokens.shape[1]
     for lane in range(len(seen)):
         logs[lane] = 0.0
@@ -134,11 +136,11 @@ def _filter_rows(initial, transition, likelihood, tokens, first, message, moved,
 
 
 @kernel
-def smooth(initial, transition, transposed, likelihood, emission, tokens, out):  # type: ignore[no-untyped-def]
-    """Weights of every token at every position given the other positions' tokens: `out` (count, length, V), unnormalised.
+def smooth(initial, transition, transposed, likelihood, emission, tokens, out):
+    """Weights of every token at every position given the others' tokens: `out` (count, length, V), unnormalised.
 
-    `tokens` (count, length) may hold the mask. `emission` (S, V) is the law of a token, `likelihood` the evidence that a
-    revealed token gives; they differ when tokens are distrusted. The evidence of position i is left out of row i.
+    `tokens` (count, length) may hold the mask. `emission` (S, V) is the law of a token, `likelihood` the evidence of a
+    revealed one; they differ when tokens are distrusted. The evidence of position i is left out of row i.
     """
     lanes = max(1, min(LANES, len(tokens)))
     size, vocab_size = emission.shape
@@ -168,8 +170,22 @@ def smooth(initial, transition, transposed, likelihood, emission, tokens, out): 
 
 @part
 def _smooth_rows(
-    initial, transition, transposed, likelihood, emission, tokens, first, predicted, message, behind, weights, seen, totals, scales, out
-):  # type: ignore[no-untyped-def]
+    initial,
+    transition,
+    transposed,
+    likelihood,
+    emission,
+    tokens,
+    first,
+    predicted,
+    message,
+    behind,
+    weights,
+    seen,
+    totals,
+    scales,
+    out,
+):
     length, size, _ = predicted.shape
     for s in range(size):
         for lane in range(len(seen)):

@@ -8,7 +8,7 @@ from mdmtheory.kernels.compiling import kernel, part
 
 
 @part
-def draw(weights, total, uniform):  # type: ignore[no-untyped-def]
+def draw(weights, total, uniform):
     """The first token whose cumulative weight exceeds uniform * total; never one of weight 0."""
     threshold = uniform * total
     cumulative = 0.0
@@ -23,11 +23,12 @@ def draw(weights, total, uniform):  # type: ignore[no-untyped-def]
 
 
 @part
-def perturb(weights, total, epsilon):  # type: ignore[no-untyped-def]
+def perturb(weights, total, epsilon):
     """Replace a marginal by (1 - s) marginal + s uniform, with s such that KL(marginal || mixture) = epsilon nats.
 
     s = 1 where even the uniform law is nearer than epsilon. `weights` sums to `total` on entry, to 1 on return.
-    The divergence is convex and increasing in s, so Newton's method from s = 1 descends to the root without overshooting.
+    The divergence is convex and increasing in s, so Newton's method from s = 1 descends to the root without
+    overshooting.
     """
     vocab_size = len(weights)
     uniform = 1.0 / vocab_size
@@ -53,7 +54,7 @@ def perturb(weights, total, epsilon):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def perturb_rows(marginals, epsilon):  # type: ignore[no-untyped-def]
+def perturb_rows(marginals, epsilon):
     """`perturb` on every row of `marginals` (n, V); a row of zeros, an impossible context, stays."""
     for row in range(len(marginals)):
         total = marginals[row].sum()
@@ -62,7 +63,7 @@ def perturb_rows(marginals, epsilon):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def draw_rows(marginals, uniforms, out):  # type: ignore[no-untyped-def]
+def draw_rows(marginals, uniforms, out):
     """out[k] = a token drawn from row k of `marginals` (n, V) with uniforms[k]."""
     for row in range(len(marginals)):
         out[row] = draw(marginals[row], marginals[row].sum(), uniforms[row])

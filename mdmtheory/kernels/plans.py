@@ -13,7 +13,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 
 
 @kernel
-def draw_steps(table, bits, states, out):  # type: ignore[no-untyped-def]
+def draw_steps(table, bits, states, out):
     """Rows of `out` (count, length): independent outcomes of an alias table of 2^bits columns, row i from stream i.
 
     O(1) a position for any schedule.
@@ -23,20 +23,20 @@ def draw_steps(table, bits, states, out):  # type: ignore[no-untyped-def]
 
 
 @part
-def _draw_row(table, shift, state, out):  # type: ignore[no-untyped-def]
+def _draw_row(table, shift, state, out):
     for i in range(len(out)):
         out[i] = alias_draw(next_bits(state), table, 0, shift)
 
 
 @kernel
-def shuffle_rows(steps, states, out):  # type: ignore[no-untyped-def]
+def shuffle_rows(steps, states, out):
     """Rows of `out` (count, length): `steps` (length,) in uniformly random orders, row i from stream i."""
     for row in range(len(out)):
         _shuffle_row(steps, states[row], out[row])
 
 
 @part
-def _shuffle_row(steps, state, out):  # type: ignore[no-untyped-def]
+def _shuffle_row(steps, state, out):
     """Durstenfeld's shuffle from the left: after position i, out[: i + 1] is a random order of steps[: i + 1]."""
     for i in range(len(out)):
         j = draw_below(state, i + 1)
@@ -45,7 +45,7 @@ def _shuffle_row(steps, state, out):  # type: ignore[no-untyped-def]
 
 
 @part
-def draw_below(state, bound):  # type: ignore[no-untyped-def]
+def draw_below(state, bound):
     """An integer uniform on 0..bound-1, bound at most 2^32, without bias.
 
     Source: Lemire, "Fast random integer generation in an interval" (2019): a multiplication, and a second draw with

@@ -17,7 +17,7 @@ _UNIT = 2.0**-53
 
 
 @part
-def next_bits(state):  # type: ignore[no-untyped-def]
+def next_bits(state):
     """64 random bits; `state` (4,) uint64 moves on."""
     s0, s1, s2, s3 = state[0], state[1], state[2], state[3]
     total = s0 + s3
@@ -34,13 +34,13 @@ def next_bits(state):  # type: ignore[no-untyped-def]
 
 
 @part
-def next_uniform(state):  # type: ignore[no-untyped-def]
+def next_uniform(state):
     """A float64 uniform on the multiples of 2^-53 in [0, 1)."""
     return np.float64(next_bits(state) >> _11) * _UNIT
 
 
 @kernel
-def fill_uniforms(states, out):  # type: ignore[no-untyped-def]
+def fill_uniforms(states, out):
     """Row i of `out` (count, n) becomes the next n uniforms of stream i; `states` (count, 4) moves on."""
     for row in range(out.shape[0]):
         state = states[row]

@@ -6,7 +6,7 @@ from mdmtheory.kernels.compiling import part
 
 
 @part
-def sort_by_step(steps, order, buckets):  # type: ignore[no-untyped-def]
+def sort_by_step(steps, order, buckets):
     """`order` becomes the positions sorted by step, then by position; `buckets` (most steps + 1,) is scratch."""
     for k in range(len(buckets)):
         buckets[k] = 0
@@ -24,7 +24,7 @@ def sort_by_step(steps, order, buckets):  # type: ignore[no-untyped-def]
 
 
 @part
-def link_all(before, after):  # type: ignore[no-untyped-def]
+def link_all(before, after):
     """Link places 0..L+1 (the ends included) in a row."""
     for place in range(len(before)):
         before[place] = place - 1
@@ -32,24 +32,25 @@ def link_all(before, after):  # type: ignore[no-untyped-def]
 
 
 @part
-def unlink(place, before, after):  # type: ignore[no-untyped-def]
+def unlink(place, before, after):
     """Take a place out of the list; it keeps its own links, so that `relink` in reverse order undoes it."""
     after[before[place]] = after[place]
     before[after[place]] = before[place]
 
 
 @part
-def relink(place, before, after):  # type: ignore[no-untyped-def]
+def relink(place, before, after):
     """Put back the place that was taken out last."""
     after[before[place]] = place
     before[after[place]] = place
 
 
 @part
-def unlink_plan(steps, order, before, after):  # type: ignore[no-untyped-def]
+def unlink_plan(steps, order, before, after):
     """Unlink all places, the last step's first and from left to right within a step.
 
-    A place then keeps its nearest neighbours among those revealed before it (to its right possibly one of its own step).
+    A place then keeps its nearest neighbours among those revealed before it (to its right possibly one of its own
+    step).
     """
     stop = len(order)
     while stop > 0:

@@ -10,7 +10,7 @@ from mdmtheory.kernels.random import next_bits
 
 
 @kernel
-def sample_automaton(table, column_bits, token_bits, start, states, out):  # type: ignore[no-untyped-def]
+def sample_automaton(table, column_bits, token_bits, start, states, out):
     """Rows of `out` (count, length): walks from row `start` of an automaton, one alias draw a token.
 
     Row r of the automaton owns columns r*2^column_bits onwards of `table`; an outcome is the next row shifted left by
@@ -45,8 +45,8 @@ def sample_automaton(table, column_bits, token_bits, start, states, out):  # typ
 
 
 @kernel
-def sample_hidden(moves, move_bits, emissions, emission_bits, start, states, out):  # type: ignore[no-untyped-def]
-    """Rows of `out`: a hidden chain from row `start` of `moves`, two alias draws a token (next state, then its token)."""
+def sample_hidden(moves, move_bits, emissions, emission_bits, start, states, out):
+    """Rows of `out`: a hidden chain from row `start` of `moves`, two alias draws a token (state, then token)."""
     count, length = out.shape
     for row in range(count):
         state = states[row]

@@ -1,10 +1,10 @@
 """Messages of an n-gram on its contexts: one token enters, the oldest leaves, and nothing else can happen.
 
-A context is the last n-1 tokens as a base-V number, newest digit last; near the start it is shorter. `laws` (rows, V) holds
-the law of the next token for every context: the empty one first, then those of one token, and so on; `offsets[m]` is the
-first row of contexts of m tokens. forward[i] is the law of the context before position i given the revealed tokens left
-of i; backward[i] the likelihood of the revealed tokens from i on, for each context before i. Only contexts that agree
-with the revealed tokens are ever touched. Orders from 2.
+A context is the last n-1 tokens as a base-V number, newest digit last; near the start it is shorter. `laws` (rows, V)
+holds the law of the next token for every context: the empty one first, then those of one token, and so on; `offsets[m]`
+is the first row of contexts of m tokens. forward[i] is the law of the context before position i given the revealed
+tokens left of i; backward[i] the likelihood of the revealed tokens from i on, for each context before i. Only contexts
+that agree with the revealed tokens are ever touched. Orders from 2.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ShiftScratch(NamedTuple):
 
 
 @part
-def live_contexts(shift, tokens, position, out):  # type: ignore[no-untyped-def]
+def live_contexts(shift, tokens, position, out):
     """The contexts before `position` that agree with the revealed tokens, split at their oldest token.
 
     `out` becomes what the newer tokens may be; returns how many those are, and the first and last + 1 oldest token. A
@@ -66,7 +66,7 @@ def live_contexts(shift, tokens, position, out):  # type: ignore[no-untyped-def]
 
 
 @part
-def add_scaled(out, mass, law):  # type: ignore[no-untyped-def]
+def add_scaled(out, mass, law):
     """out += mass * law, eight at a time: read before written, so that they can share a vector instruction."""
     v = 0
     while v + 8 <= len(out):
@@ -81,7 +81,7 @@ def add_scaled(out, mass, law):  # type: ignore[no-untyped-def]
 
 
 @part
-def dot(left, right):  # type: ignore[no-untyped-def]
+def dot(left, right):
     """Sum of products, in eight partial sums."""
     a = b = c = d = e = f = g = h = 0.0
     v = 0
@@ -103,7 +103,7 @@ def dot(left, right):  # type: ignore[no-untyped-def]
 
 
 @part
-def scale(message, keep, live, alive, first, last):  # type: ignore[no-untyped-def]
+def scale(message, keep, live, alive, first, last):
     """Scale the live entries to sum 1; returns the sum they had."""
     total = 0.0
     for oldest in range(first, last):
@@ -120,7 +120,7 @@ def scale(message, keep, live, alive, first, last):  # type: ignore[no-untyped-d
 
 
 @part
-def replace(new, old, keep, live, alive, first, last):  # type: ignore[no-untyped-def]
+def replace(new, old, keep, live, alive, first, last):
     """Copy the live entries of `new` to `old`; returns whether they were equal already, within 1e-15 of every entry."""
     same = True
     for oldest in range(first, last):
@@ -134,7 +134,7 @@ def replace(new, old, keep, live, alive, first, last):  # type: ignore[no-untype
 
 
 @part
-def weigh_newest(message, out, evidence):  # type: ignore[no-untyped-def]
+def weigh_newest(message, out, evidence):
     """out = message with every context weighted by the evidence for its newest token."""
     width = len(evidence)
     for start in range(0, len(message) - width + 1, width):
@@ -143,8 +143,8 @@ def weigh_newest(message, out, evidence):  # type: ignore[no-untyped-def]
 
 
 @part
-def step_forward(shift, tokens, i, source, old, new, live):  # type: ignore[no-untyped-def]
-    """`old` becomes the message before i + 1 from `source`, the one before i; returns (its sum unscaled, if unchanged)."""
+def step_forward(shift, tokens, i, source, old, new, live):
+    """`old` becomes the message before i + 1 from `source`, the one before i; returns (sum, whether unchanged)."""
     vocab_size = shift.laws.shape[1]
     keep = shift.size // vocab_size
     alive, first, last = live_contexts(shift, tokens, i + 1, live)
@@ -174,7 +174,7 @@ def step_forward(shift, tokens, i, source, old, new, live):  # type: ignore[no-u
 
 
 @part
-def step_backward(shift, tokens, i, source, old, new, weighted, live):  # type: ignore[no-untyped-def]
+def step_backward(shift, tokens, i, source, old, new, weighted, live):
     """`old` becomes the likelihood before i from `source`, the one before i + 1; returns whether it was unchanged."""
     vocab_size = shift.laws.shape[1]
     keep = shift.size // vocab_size
@@ -198,7 +198,7 @@ def step_backward(shift, tokens, i, source, old, new, weighted, live):  # type: 
 
 
 @part
-def weigh_position(shift, tokens, i, forward, backward, live, weights):  # type: ignore[no-untyped-def]
+def weigh_position(shift, tokens, i, forward, backward, live, weights):
     """weights[v] = probability of v at i and of all revealed tokens but i's own, up to scale."""
     vocab_size = shift.laws.shape[1]
     keep = shift.size // vocab_size
@@ -220,7 +220,7 @@ def weigh_position(shift, tokens, i, forward, backward, live, weights):  # type:
 
 
 @kernel
-def masked_messages(shift, forward):  # type: ignore[no-untyped-def]
+def masked_messages(shift, forward):
     """forward[i] (length + 1, contexts) when every token is masked: the prior law of the context before i."""
     length = forward.shape[0] - 1
     vocab_size = shift.laws.shape[1]
@@ -232,7 +232,7 @@ def masked_messages(shift, forward):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def smooth_shift(shift, tokens, out):  # type: ignore[no-untyped-def]
+def smooth_shift(shift, tokens, out):
     """Weights of every token at every position given the others, `out` (count, length, V); positions may be masked.
 
     The evidence of position i is left out of row i, but a revealed token (hard evidence) also fixes which contexts are
@@ -248,7 +248,7 @@ def smooth_shift(shift, tokens, out):  # type: ignore[no-untyped-def]
 
 
 @part
-def _smooth_row(shift, tokens, forward, backward, live, new, weighted, out):  # type: ignore[no-untyped-def]
+def _smooth_row(shift, tokens, forward, backward, live, new, weighted, out):
     length = len(tokens)
     for i in range(length):
         step_forward(shift, tokens, i, forward[i], forward[i + 1], new, live)
@@ -259,19 +259,19 @@ def _smooth_row(shift, tokens, forward, backward, live, new, weighted, out):  # 
 
 
 @kernel
-def possible_contexts(allowed, following, tokens, out):  # type: ignore[no-untyped-def]
+def possible_contexts(allowed, following, tokens, out):
     """Whether some sequence of the support agrees with each row of `tokens`, by sets of contexts (rows of `allowed`).
 
     `allowed` (rows, V) says which tokens may follow a context, `following` (rows, V) which context that leads to.
     """
-    rows, vocab_size = allowed.shape
+    rows = len(allowed)
     alive, reached = np.zeros(rows, dtype=np.bool_), np.zeros(rows, dtype=np.bool_)
     for row in range(len(tokens)):
         out[row] = _possible_row(allowed, following, tokens[row], alive, reached)
 
 
 @part
-def _possible_row(allowed, following, token, alive, reached):  # type: ignore[no-untyped-def]
+def _possible_row(allowed, following, token, alive, reached):
     rows, vocab_size = allowed.shape
     for c in range(rows):
         alive[c] = c == 0
@@ -293,7 +293,7 @@ def _possible_row(allowed, following, token, alive, reached):  # type: ignore[no
 
 
 @kernel
-def run_shift_plans(shift, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible):  # type: ignore[no-untyped-def]
+def run_shift_plans(shift, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible):
     """As `run_chain_plans`, for an n-gram, with messages at every position and `shift` the named tuple ShiftTables.
 
     `recompute` is the plain forward-backward pass over the whole sequence at every step that reveals.
@@ -314,12 +314,21 @@ def run_shift_plans(shift, plan, tokens, states, drawing, recompute, epsilon, lo
         scratch.forward[:] = shift.forward
         scratch.backward[:] = 1.0
         impossible[row] = _run_row(
-            shift, scratch, plan[row], tokens[row], states[row], drawing, recompute, epsilon, log_probs[row], calls[row : row + 1]
+            shift,
+            scratch,
+            plan[row],
+            tokens[row],
+            states[row],
+            drawing,
+            recompute,
+            epsilon,
+            log_probs[row],
+            calls[row : row + 1],
         )
 
 
 @part
-def _run_row(shift, scratch, steps, token, state, drawing, recompute, epsilon, log_prob, calls):  # type: ignore[no-untyped-def]
+def _run_row(shift, scratch, steps, token, state, drawing, recompute, epsilon, log_prob, calls):
     """One row of `run_shift_plans`; returns whether a context was impossible."""
     order, known, weights, live = scratch.order, scratch.known, scratch.weights, scratch.live
     forward, backward, new = scratch.forward, scratch.backward, scratch.new
@@ -375,8 +384,8 @@ def _run_row(shift, scratch, steps, token, state, drawing, recompute, epsilon, l
 
 
 @part
-def _renew_forward(shift, known, order, start, stop, forward, new, live, recompute):  # type: ignore[no-untyped-def]
-    """Sweep rightwards from each new position until a message comes out as it was; False if the context is impossible."""
+def _renew_forward(shift, known, order, start, stop, forward, new, live, recompute):
+    """Sweep rightwards from each new position until a message stays as it was; False if the context is impossible."""
     reached = -1
     for m in range(start, stop):
         i = 0 if recompute else order[m]
@@ -394,7 +403,7 @@ def _renew_forward(shift, known, order, start, stop, forward, new, live, recompu
 
 
 @part
-def _renew_backward(shift, known, order, start, stop, backward, new, weighted, live, recompute):  # type: ignore[no-untyped-def]
+def _renew_backward(shift, known, order, start, stop, backward, new, weighted, live, recompute):
     """The mirror of `_renew_forward`, sweeping leftwards."""
     reached = len(known)
     for m in range(stop - 1, start - 1, -1):

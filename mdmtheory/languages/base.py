@@ -53,7 +53,7 @@ class LanguageBase(ABC):
     @classmethod
     def from_parameters(cls, parameters: dict[str, Any], spec: Spec | None = None) -> Self:
         """The language that `parameters()` describes."""
-        return cls(**parameters, spec=spec)
+        return cls(**parameters, spec=spec)  # type: ignore[call-arg]  # what `parameters` returned fits the subclass
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write one .npz file that `load_language` reads; see languages/files.py."""

@@ -16,7 +16,9 @@ class GivesConditionals(Protocol):
 
     vocab_size: int
 
-    def conditionals(self, tokens: Tokens, *, threads: int | None = None) -> Float[np.ndarray, "count length vocab_size"]:
+    def conditionals(
+        self, tokens: Tokens, *, threads: int | None = None
+    ) -> Float[np.ndarray, "count length vocab_size"]:
         """Marginals at every position of partly masked rows; zeros at masked positions of impossible contexts."""
 
 
@@ -29,7 +31,9 @@ class ConditionalsCanvas:
         if prompt is not None:
             given = as_tokens(prompt, denoiser.vocab_size, masks=True)
             if given.shape != self.tokens.shape:
-                raise ValueError(f"the prompt has shape {given.shape}; pass {self.tokens.shape}, the mask where nothing is given")
+                raise ValueError(
+                    f"the prompt has shape {given.shape}; pass {self.tokens.shape}, the mask where nothing is given"
+                )
             self.tokens[:] = given
         self.calls: Int[np.ndarray, "count"] = np.zeros(count, dtype=np.int64)
         self.rounds: Int[np.ndarray, "count"] = np.zeros(count, dtype=np.int64)

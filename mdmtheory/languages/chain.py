@@ -65,7 +65,9 @@ class Chain:
         return np.ascontiguousarray(self.transition.T)
 
     @cached_property
-    def bit_sets(self) -> tuple[UInt64[np.ndarray, "words"], UInt64[np.ndarray, "states words"], UInt64[np.ndarray, "evidence words"]]:
+    def bit_sets(
+        self,
+    ) -> tuple[UInt64[np.ndarray, "words"], UInt64[np.ndarray, "states words"], UInt64[np.ndarray, "evidence words"]]:
         """Start states, successors of each state and emitters of each token (and of the mask) as bit sets."""
         emitters = np.vstack([self.emission.T > 0, np.ones(len(self.initial), dtype=bool)])
         return _bits(self.initial[None] > 0)[0], _bits(self.transition > 0), _bits(emitters)
@@ -126,7 +128,16 @@ class Chain:
 
         def work(a: int, b: int) -> None:
             window_weights(
-                heads, self.transition, self.transposed, evidence, self.emission, tokens, rows[a:b], positions[a:b], width, out[a:b]
+                heads,
+                self.transition,
+                self.transposed,
+                evidence,
+                self.emission,
+                tokens,
+                rows[a:b],
+                positions[a:b],
+                width,
+                out[a:b],
             )
 
         over_rows(work, len(rows))
@@ -173,7 +184,9 @@ class Chain:
         )
 
 
-def reachable(start: Bool[np.ndarray, "states"], allowed: Bool[np.ndarray, "states states"]) -> Bool[np.ndarray, "states"]:
+def reachable(
+    start: Bool[np.ndarray, "states"], allowed: Bool[np.ndarray, "states states"]
+) -> Bool[np.ndarray, "states"]:
     """The states that some path from a start state visits."""
     seen = start.copy()
     while True:

@@ -12,7 +12,7 @@ from mdmtheory.languages.oracle_base import OracleBase, run_kernel
 
 
 class ChainOracle(OracleBase):
-    """Forward and backward messages at revealed positions, powers of the transition matrix between (theory.md, section 4)."""
+    """Messages at revealed positions, powers of the transition matrix between them; docs/oracle.md (ours)."""
 
     def __init__(self, language: Language, chain: Chain, trust: float) -> None:
         super().__init__(language, trust)
@@ -20,7 +20,7 @@ class ChainOracle(OracleBase):
         self._tables: dict[int, ChainTables] = {}
 
     def tables(self, length: int) -> ChainTables:
-        """The tables for sequences of this length; the last one made is kept, and serves shorter lengths that settle."""
+        """The tables for sequences of this length; the last ones made are kept."""
         if length not in self._tables:
             self._tables = {length: self.chain.tables(length, self.trust)}
         return self._tables[length]

@@ -54,7 +54,9 @@ def load_language(path: str | PathLike[str]) -> Language:
         if header["format"] != FORMAT:
             raise KeyError
     except (KeyError, ValueError):
-        raise ValueError(f"{path} has no header of a language; pass a file that `save` or `language new` wrote") from None
+        raise ValueError(
+            f"{path} has no header of a language; pass a file that `save` or `language new` wrote"
+        ) from None
     if header["version"] != VERSION:
         raise ValueError(
             f"{path} has format version {header['version']}; this version of mdmtheory reads {VERSION}: "

@@ -11,10 +11,18 @@ from jaxtyping import Bool, Float
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
-from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype, TokensLike
+from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.languages.base import LanguageBase
 from mdmtheory.languages.chain import Chain
-from mdmtheory.languages.laws import ATTEMPTS, checked_law, closed_classes, dirichlet_rows, on_grain, pruned, stationary_law
+from mdmtheory.languages.laws import (
+    ATTEMPTS,
+    checked_law,
+    closed_classes,
+    dirichlet_rows,
+    on_grain,
+    pruned,
+    stationary_law,
+)
 
 if TYPE_CHECKING:
     from mdmtheory.languages.chain_oracle import ChainOracle
@@ -80,8 +88,7 @@ class HMM(LanguageBase):
                 break
         else:
             raise ValueError(
-                f"no chain with one closed class in {ATTEMPTS} draws (states={states}, prune_transition={prune_transition}); "
-                "prune less"
+                f"no chain with one closed class in {ATTEMPTS} draws ({states=}, {prune_transition=}); prune less"
             )
         emission = on_grain(pruned(dirichlet_rows(streams[states:], vocab_size), prune_emission))
         initial = on_grain(stationary_law(transition, classes[0])[None])[0]
@@ -94,9 +101,7 @@ class HMM(LanguageBase):
         """The chain that the kernels work on."""
         return Chain.of(self.initial, self.transition, self.emission)
 
-    def sample(
-        self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None
-    ) -> Tokens:
+    def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Tokens:
         from mdmtheory.core.threads import over_rows
         from mdmtheory.kernels.sampling import sample_automaton, sample_hidden
 
@@ -106,7 +111,9 @@ class HMM(LanguageBase):
         if self._joint_bits is not None:
             table, column_bits, token_bits = self._joint_table
             over_rows(
-                lambda a, b: sample_automaton(table, column_bits, token_bits, start, streams[a:b], out[a:b]), count, threads
+                lambda a, b: sample_automaton(table, column_bits, token_bits, start, streams[a:b], out[a:b]),
+                count,
+                threads,
             )
         else:
             (moves, move_bits), (emissions, emission_bits) = self._separate_tables
@@ -128,7 +135,7 @@ class HMM(LanguageBase):
         return self._sampled_entropy(length, count, seed)
 
     def entropy_rate(self, count: int = 2_000, seed: int = 0) -> Estimate:
-        """An estimated upper bound in nats a token: (H(1024) - H(512)) / 512, which a stationary chain approaches from above."""
+        """An estimated upper bound in nats a token, (H(1024) - H(512)) / 512: it falls to the rate with the length."""
         return self._sampled_entropy_rate(count, seed)
 
     def oracle(self, trust: float = 1.0) -> ChainOracle:
@@ -164,4 +171,7 @@ class HMM(LanguageBase):
         states, vocab_size = self.emission.shape
         move_bits, emission_bits = (max(n - 1, 1).bit_length() for n in (states, vocab_size))
         moves = alias_rows((*self.transition, self.initial), np.arange(states), states + 1, move_bits)
-        return (moves, move_bits), (alias_rows(self.emission, np.arange(vocab_size), states, emission_bits), emission_bits)
+        return (moves, move_bits), (
+            alias_rows(self.emission, np.arange(vocab_size), states, emission_bits),
+            emission_bits,
+        )

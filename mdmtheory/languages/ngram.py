@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +14,18 @@ from mdmtheory.core.protocols import Denoiser
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.threads import over_rows
-from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype, TokensLike
+from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.languages.base import LanguageBase
 from mdmtheory.languages.chain import Chain, reachable
-from mdmtheory.languages.laws import ATTEMPTS, checked_law, closed_classes, dirichlet_rows, on_grain, pruned, stationary_law
+from mdmtheory.languages.laws import (
+    ATTEMPTS,
+    checked_law,
+    closed_classes,
+    dirichlet_rows,
+    on_grain,
+    pruned,
+    stationary_law,
+)
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -33,8 +42,8 @@ HIGHEST_ORDER = 6
 class NGram(LanguageBase):
     """An n-gram of order 1 to 6: the first n-1 tokens ~ initial, then x_i ~ conditional[x_{i-n+1}, ..., x_{i-1}].
 
-    Shapes (V,)*(n-1) (a scalar 1 for n = 1) and (V,)*n, the last axis of `conditional` being the next token. `initial` sums
-    to 1 over all its axes; rows of `conditional` sum to 1 within 1e-9, else ValueError names the row.
+    Shapes (V,)*(n-1) (a scalar 1 for n = 1) and (V,)*n, the last axis of `conditional` being the next token. `initial`
+    sums to 1 over all its axes; rows of `conditional` sum to 1 within 1e-9, else ValueError names the row.
 
     >>> NGram([0.5, 0.5], [[0.6, 0.4], [1.0, 0.0]]).log_prob([[0, 0, 1]]).round(4).tolist()
     [-2.1203]
@@ -52,7 +61,9 @@ class NGram(LanguageBase):
         self.order, self.vocab_size = len(shape), shape[0]
         start = np.asarray(initial, dtype=np.float64)
         if start.shape != shape[:-1]:
-            raise ValueError(f"initial has shape {start.shape}; expected {shape[:-1]}, the law of the first {self.order - 1} tokens")
+            raise ValueError(
+                f"initial has shape {start.shape}; expected {shape[:-1]}, the law of the first {self.order - 1} tokens"
+            )
         self.initial = checked_law(start.reshape(-1), "initial").reshape(shape[:-1])
         self.initial.setflags(write=False)
         token_dtype(self.vocab_size)
@@ -62,9 +73,10 @@ class NGram(LanguageBase):
     def random(
         cls, *, order: int = 2, vocab_size: int = 8, seed: int = 0, prune: float = 0.0, spec: Spec | None = None
     ) -> NGram:
-        """Dirichlet(1) rows, entries below prune/vocab_size zeroed, stationary initial law on the one closed class of contexts.
+        """Dirichlet(1) rows, entries below prune/vocab_size zeroed, the stationary law as initial law.
 
-        Entries are multiples of 2^-30. Redrawn up to 1,000 times until there is exactly one closed class, then ValueError.
+        Entries are multiples of 2^-30. Redrawn up to 1,000 times until there is exactly one closed class, then
+        ValueError.
         """
         if not 1 <= order <= HIGHEST_ORDER:
             raise ValueError(f"order is {order}; pass 1 to {HIGHEST_ORDER}")
@@ -84,8 +96,7 @@ class NGram(LanguageBase):
                 break
         else:
             raise ValueError(
-                f"no n-gram with one closed class in {ATTEMPTS} draws (order={order}, vocab_size={vocab_size}, prune={prune}); "
-                "prune less"
+                f"no n-gram with one closed class in {ATTEMPTS} draws ({order=}, {vocab_size=}, {prune=}); prune less"
             )
         if contexts <= DENSE_CONTEXTS:
             law = stationary_law(moves.toarray(), classes[0])
@@ -101,7 +112,7 @@ class NGram(LanguageBase):
 
     @cached_property
     def laws(self) -> tuple[Float[np.ndarray, "rows vocab"], tuple[int, ...]]:
-        """The law of the next token after every context, shorter ones first, and where the contexts of m tokens start."""
+        """The law of the next token after every context, shorter ones first, and where those of m tokens start."""
         full = self.conditional.reshape(self.contexts, self.vocab_size)
         heads, offsets = [], [0]
         for known in range(self.order - 1):
@@ -114,8 +125,8 @@ class NGram(LanguageBase):
 
     @cached_property
     def chain(self) -> Chain | None:
-        """This n-gram as a chain whose states are contexts of 1 to n-1 tokens, where that is small enough; else None."""
-        laws, offsets = self.laws
+        """This n-gram as a chain whose states are contexts of 1 to n-1 tokens; None where those are too many."""
+        laws, _ = self.laws
         rows = len(laws)
         if self.order == 1:
             return Chain.of(np.ones(1), np.ones((1, 1)), laws)
@@ -134,7 +145,9 @@ class NGram(LanguageBase):
         streams = self._streams(count, length, seed, first)
         out = np.empty((count, length), dtype=token_dtype(self.vocab_size))
         table, column_bits, token_bits = self._table
-        over_rows(lambda a, b: sample_automaton(table, column_bits, token_bits, 0, streams[a:b], out[a:b]), count, threads)
+        over_rows(
+            lambda a, b: sample_automaton(table, column_bits, token_bits, 0, streams[a:b], out[a:b]), count, threads
+        )
         return out
 
     def log_prob(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
@@ -182,7 +195,11 @@ class NGram(LanguageBase):
             return Estimate.exact(float(_row_entropies(full)[0]))
         moves = context_moves(full)
         start = self.initial.reshape(-1) > 0
-        seen = reachable(start, moves.toarray() > 0) if self.contexts <= DENSE_CONTEXTS else np.ones(self.contexts, dtype=bool)
+        seen = (
+            reachable(start, moves.toarray() > 0)
+            if self.contexts <= DENSE_CONTEXTS
+            else np.ones(self.contexts, dtype=bool)
+        )
         classes = [each for each in closed_classes(moves) if (each & seen).any()]
         if len(classes) != 1:
             return None
@@ -205,7 +222,7 @@ class NGram(LanguageBase):
         """The last token of every context row (0 for the empty one)."""
         laws, offsets = self.laws
         edges = [*offsets, len(laws)]
-        return np.concatenate([np.arange(b - a) % self.vocab_size for a, b in zip(edges, edges[1:], strict=False)])
+        return np.concatenate([np.arange(b - a) % self.vocab_size for a, b in pairwise(edges)])
 
     @cached_property
     def _following(self) -> Any:
@@ -254,11 +271,13 @@ def _row_entropies(rows: Float[np.ndarray, "rows vocab"]) -> Float[np.ndarray, "
 
 
 def _iterated_stationary_law(moves: csr_array, among: Bool[np.ndarray, "contexts"]) -> Float[np.ndarray, "contexts"]:
-    """The stationary law by lazy steps, which converge for periodic classes too; ValueError when they do not in 100,000."""
+    """The stationary law by lazy steps, which converge for periodic classes too; ValueError beyond 100,000 steps."""
     law = among / among.sum()
     for _ in range(100_000):
         following = 0.5 * (law + law @ moves)
         if np.abs(following - law).sum() < 1e-15:
             return following / following.sum()
         law = following
-    raise ValueError("the contexts mix too slowly for a stationary law in 100,000 steps; prune less or use another seed")
+    raise ValueError(
+        "the contexts mix too slowly for a stationary law in 100,000 steps; prune less or use another seed"
+    )

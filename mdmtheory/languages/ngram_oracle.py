@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.protocols import PlanRun
-from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.chain import POWER_BYTES
 from mdmtheory.languages.chain_oracle import ChainOracle
 from mdmtheory.languages.oracle_base import OracleBase, run_kernel
@@ -125,7 +125,9 @@ class NGramOracle(OracleBase):
         if bigram is not None:
             from mdmtheory.kernels.bigram_plans import run_bigram_plans
 
-            return run_kernel(run_bigram_plans, bigram, plan, states, tokens, self.vocab_size, threads, recompute, epsilon)
+            return run_kernel(
+                run_bigram_plans, bigram, plan, states, tokens, self.vocab_size, threads, recompute, epsilon
+            )
         if self.chain_oracle is not None and (not recompute or self.language.order == 1):
             return self.chain_oracle._run(plan, states, tokens, threads, recompute, epsilon)
         tables = self.tables(plan.shape[1])

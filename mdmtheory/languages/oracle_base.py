@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.protocols import Canvas, Language, Parallel, PlanRun
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.tokens import Tokens, as_tokens, TokensLike
+from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 
 
 class OracleBase(ABC):
@@ -40,10 +40,13 @@ class OracleBase(ABC):
     def __repr__(self) -> str:
         return f"Oracle({self.language!r}, trust={self.trust})"
 
-    def conditionals(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count length vocab_size"]:
+    def conditionals(
+        self, tokens: TokensLike, *, threads: int | None = None
+    ) -> Float[np.ndarray, "count length vocab_size"]:
         """q(x_i = v | revealed tokens) at every position of partly masked rows; the mask is vocab_size.
 
-        Rows of revealed tokens are one-hot when trust is 1. In an impossible context the rows of masked positions are zeros.
+        Rows of revealed tokens are one-hot when trust is 1. In an impossible context the rows of masked positions are
+        zeros.
         """
         tokens = as_tokens(tokens, self.vocab_size, masks=True)
         self.language.validate_length(tokens.shape[1])
@@ -64,7 +67,9 @@ class OracleBase(ABC):
         from mdmtheory.languages.canvas import ConditionalsCanvas
 
         if noise not in self.noises:
-            raise ValueError(f"the oracle of {self.language.spec} takes no {noise!r} noise; known: {', '.join(self.noises)}")
+            raise ValueError(
+                f"the oracle of {self.language.spec} takes no {noise!r} noise; known: {', '.join(self.noises)}"
+            )
         return ConditionalsCanvas(self, count, length, prompt)
 
     def run_plan(
@@ -79,16 +84,18 @@ class OracleBase(ABC):
     ) -> PlanRun:
         """Run reveal plans: draw tokens from the streams `states` (which move on), or score the tokens given.
 
-        `recompute` renews everything at every step that reveals, with the same tokens. `epsilon` > 0 mixes each marginal
-        with the uniform law until it is that many nats away (Perturbed).
+        `recompute` renews everything at every step that reveals, with the same tokens. `epsilon` > 0 mixes each
+        marginal with the uniform law until it is that many nats away (Perturbed).
         """
         plan = np.ascontiguousarray(plan, dtype=np.int32)
-        if plan.ndim != 2 or plan.size and plan.min() < 1:
+        if plan.ndim != 2 or (plan.size and plan.min() < 1):
             raise ValueError(f"plan has shape {plan.shape}; pass (count, length) of step numbers from 1")
         self.language.validate_length(plan.shape[1])
         given = None if tokens is None else as_tokens(tokens, self.vocab_size)
         if given is not None and given.shape != plan.shape:
-            raise ValueError(f"tokens have shape {given.shape} and the plan {plan.shape}; pass one plan row for each sequence")
+            raise ValueError(
+                f"tokens have shape {given.shape} and the plan {plan.shape}; pass one plan row for each sequence"
+            )
         run = self._run(plan, states, given, threads, recompute, epsilon)
         self._check_underflow(run.tokens, run.impossible)
         return run

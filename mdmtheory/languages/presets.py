@@ -99,7 +99,7 @@ def dyck(*, kinds: int = 2, depth: int = 4) -> Language:
     for name, value in (("kinds", kinds), ("depth", depth)):
         if value < 1:
             raise ValueError(f"{name} is {value}; pass 1 or more")
-    levels = [[()]]
+    levels: list[list[tuple[int, ...]]] = [[()]]
     for _ in range(depth):
         levels.append([(*stack, kind) for stack in levels[-1] for kind in range(kinds)])
     stacks = [stack for level in levels for stack in level]

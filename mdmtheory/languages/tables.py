@@ -18,5 +18,7 @@ def alias_rows(
     for index, row in enumerate(rows):
         support = np.flatnonzero(row)
         weights = row[support]
-        alias_table(weights / weights.sum(), labels[support].astype(np.int64), table[index << bits : (index + 1) << bits])
+        alias_table(
+            weights / weights.sum(), labels[support].astype(np.int64), table[index << bits : (index + 1) << bits]
+        )
     return table

@@ -19,8 +19,8 @@ from mdmtheory.models.masked import MaskedDiffusion
 class Counts:
     """Additive over sequences: counts as integers, sums of nats as floats.
 
-    `nats` sums -log p(x) and `gap` sums log q(x) - log p(x) over x ~ q; `ratio` sums p_plan(x)/q(x) over x ~ q. `errors`,
-    `impossible`, `calls` and `rounds` are of drawn sequences.
+    `nats` sums -log p(x) and `gap` sums log q(x) - log p(x) over x ~ q; `ratio` sums p_plan(x)/q(x) over x ~ q.
+    `errors`, `impossible`, `calls` and `rounds` are of drawn sequences.
     """
 
     sequences: int = 0
@@ -73,8 +73,8 @@ def score_counts(
 ) -> list[Counts]:
     """Score sequences first..first+count-1 of the language under each model; one Counts a model.
 
-    Models with one denoiser that `curve_priced` holds for share one pass, in which every sequence is revealed one position
-    at a time in random order: the expectation over their own plans is a weighted sum of what each reveal cost.
+    Models with one denoiser that `curve_priced` holds for share one pass, in which every sequence is revealed one
+    position at a time in random order: the expectation over their own plans is a weighted sum of what each reveal cost.
     """
     tokens = language.sample(count, length, seed, first=first, threads=threads)
     log_q = language.log_prob(tokens, threads=threads)
@@ -105,7 +105,7 @@ def score_counts(
 def plan_score_counts(
     model: Any, language: Language, length: int, seed: int, first: int, count: int, threads: int | None = 1
 ) -> Counts:
-    """Score sequences under one drawn plan each and sum p_plan(x)/q(x), whose mean is 1 - SER (theory.md, section 7; ours)."""
+    """Score sequences under one drawn plan each and sum p_plan(x)/q(x), whose mean is 1 - SER (ours)."""
     tokens = language.sample(count, length, seed, first=first, threads=threads)
     log_q = language.log_prob(tokens, threads=threads)
     log_p = model.log_prob(tokens, seed, first=first, threads=threads).values
@@ -128,9 +128,9 @@ def plan_score_counts(
 def curve_priced(model: Any) -> bool:
     """Whether the plan average of -log p_plan(x) is taken from reveals in random order, one at a time.
 
-    That holds in expectation wherever a step reveals a uniformly random set of positions. Fixed sizes are scored plan by
-    plan all the same: their few weights fall on single reveals, so on the preset HMM (L = 512, N = 64) the curve's standard
-    deviation is 45 nats a sequence against 2.6.
+    That holds in expectation wherever a step reveals a uniformly random set of positions. Fixed sizes are scored plan
+    by plan all the same: their few weights fall on single reveals, so on the preset HMM (L = 512, N = 64) the curve's
+    standard deviation is 45 nats a sequence against 2.6.
     """
     return isinstance(model, MaskedDiffusion) and model.plan_law.spec.name == "ancestral"
 
@@ -165,7 +165,9 @@ def curve_weights(model: MaskedDiffusion, length: int) -> Float[np.ndarray, "len
     # A few million probabilities at a time.
     piece = max(1, (1 << 22) // length)
     for k in range(0, len(shares), piece):
-        weights += shares[k : k + piece] @ binom.pmf(revealed[None], length - 1, fractions[k : k + len(shares[k : k + piece]), None])
+        weights += shares[k : k + piece] @ binom.pmf(
+            revealed[None], length - 1, fractions[k : k + len(shares[k : k + piece]), None]
+        )
     return length * weights
 
 

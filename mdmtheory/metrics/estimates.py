@@ -9,11 +9,11 @@ from mdmtheory.core.intervals import anytime_binomial, clopper_pearson, normal_m
 from mdmtheory.metrics.counts import Counts
 
 LEAST_EFFECTIVE_SIZE = 100.0
-"""SER by scoring is withheld below this effective sample size: its weights are then too heavy-tailed for any interval."""
+"""SER by scoring is withheld below this effective sample size: its weights are too heavy-tailed for an interval."""
 
 
 def ser_estimate(counts: Counts, level: float = 0.95, max_errors: int | None = None) -> Estimate:
-    """SER from drawn sequences: Clopper-Pearson at a fixed count, the anytime-valid interval when errors stopped the drawing."""
+    """SER from drawn sequences: Clopper-Pearson at a fixed count, anytime-valid when errors stopped the drawing."""
     interval = clopper_pearson if max_errors is None else anytime_binomial
     low, high = interval(counts.errors, counts.sequences, level)
     return Estimate(counts.errors / counts.sequences, low, high, level, "estimate", counts.sequences)
@@ -30,7 +30,7 @@ def ter_ratio_estimate(counts: Counts, length: int, level: float = 0.95, kind: K
 
 
 def scored_ser_estimate(counts: Counts, level: float = 0.95) -> tuple[Estimate | None, float]:
-    """SER from the ratios p_plan(x)/q(x), and their effective sample size (sum r)^2 / sum r^2; None where that is below 100."""
+    """SER from the ratios r = p_plan(x)/q(x) and their effective size (sum r)^2 / sum r^2; None below 100."""
     if not (math.isfinite(counts.ratio_squared) and counts.ratio_squared > 0):
         return None, 0.0
     effective = counts.ratio**2 / counts.ratio_squared

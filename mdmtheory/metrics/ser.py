@@ -23,8 +23,8 @@ def ser(
 ) -> Estimate:
     """SER(p) = 1 - p(support of q) (2502.09622), from `count` drawn sequences.
 
-    With `max_errors`, drawing stops at the first batch that reaches so many errors, and the interval is the anytime-valid
-    one; without, it is Clopper-Pearson.
+    With `max_errors`, drawing stops at the first batch that reaches so many errors, and the interval is the
+    anytime-valid one; without, it is Clopper-Pearson.
     """
     if count < 1:
         raise ValueError(f"count is {count}; pass 1 or more")

@@ -26,8 +26,8 @@ def ter(
     """TER(p) = exp(E_q[-log p(x)]/L), perplexity per token (2502.09622).
 
     For a model with a law over plans this is the plan-averaged upper bound; `plans` = K averages K plans inside the
-    logarithm, which tightens it. For one fixed plan it is an estimate of TER itself. The autoregressive reference is exact
-    where the entropy of the language is.
+    logarithm, which tightens it. For one fixed plan it is an estimate of TER itself. The autoregressive reference is
+    exact where the entropy of the language is.
     """
     if isinstance(model, Autoregressive) and model.language.digest == language.digest:
         entropy = language.entropy(length, count, seed)

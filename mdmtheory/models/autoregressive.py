@@ -8,7 +8,7 @@ import numpy as np
 
 from mdmtheory.core.protocols import Language, LogProb, Parallel, Samples
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.tokens import Tokens
+from mdmtheory.core.tokens import TokensLike
 
 
 class Autoregressive:
@@ -29,16 +29,14 @@ class Autoregressive:
         """What its numbers depend on, as a JSON value."""
         return ["ar", self.language.digest]
 
-    def sample(
-        self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None
-    ) -> Samples:
+    def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
         """Sequences of the language's own stream for this seed, so they are those that `language.sample` draws."""
         tokens = self.language.sample(count, length, seed, first=first, threads=threads)
         cost = np.full(count, length, dtype=np.int64)
         return Samples(tokens, cost, cost.copy(), np.zeros(count, dtype=np.bool_))
 
     def log_prob(
-        self, tokens: Tokens, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
+        self, tokens: TokensLike, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
     ) -> LogProb:
         """log q(x) in nats, exact."""
         return LogProb(self.language.log_prob(tokens, threads=threads), "exact")

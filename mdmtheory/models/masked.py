@@ -11,7 +11,7 @@ from mdmtheory.core.estimate import Kind
 from mdmtheory.core.protocols import Denoiser, LogProb, Parallel, PlanRun, Samples
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
-from mdmtheory.core.tokens import Tokens
+from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.plans import PlanLaw, as_plan_law
 from mdmtheory.schedules import Schedule, as_schedule
@@ -38,7 +38,8 @@ class MaskedDiffusion:
             steps = self.schedule.steps or 64
         elif self.schedule.steps is not None and steps != self.schedule.steps:
             raise ValueError(
-                f"steps is {steps} but the schedule {self.schedule.spec} has {self.schedule.steps}; leave steps out or make them agree"
+                f"steps is {steps} but the schedule {self.schedule.spec} has {self.schedule.steps}; "
+                "leave steps out or make them agree"
             )
         if steps < 1:
             raise ValueError(f"steps is {steps}; pass 1 or more")
@@ -53,7 +54,8 @@ class MaskedDiffusion:
         self.spec = Spec("masked", tuple(options))
 
     def __repr__(self) -> str:
-        return f"MaskedDiffusion({self.denoiser!r}, sampler={str(self.plan_law.spec)!r}, steps={self.steps}, schedule={str(self.schedule.spec)!r})"
+        names = f"sampler={str(self.plan_law.spec)!r}, steps={self.steps}, schedule={str(self.schedule.spec)!r}"
+        return f"MaskedDiffusion({self.denoiser!r}, {names})"
 
     @property
     def identity(self) -> Any:
@@ -69,30 +71,32 @@ class MaskedDiffusion:
 
     def exact_by_order(self, length: int) -> bool:
         """Whether p = q for any plan: an exact denoiser that reveals one position at a time."""
-        return self.denoiser.spec.name == "oracle" and getattr(self.denoiser, "trust", 0) == 1 and self.plan_law.one_at_a_time
+        return (
+            self.denoiser.spec.name == "oracle"
+            and getattr(self.denoiser, "trust", 0) == 1
+            and self.plan_law.one_at_a_time
+        )
 
     def draw_plans(self, states: UInt64[np.ndarray, "count 4"], length: int) -> Int[np.ndarray, "count length"]:
         """Reveal plans, one from each stream; the streams move on."""
         return self.plan_law.draw(states, length, self.steps, self.schedule)
 
-    def sample(
-        self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None
-    ) -> Samples:
+    def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
         """Sequences first..first+count-1 of the stream that (model, length, seed) names."""
         states = stream_states(["draw", self.identity, length, seed], first, count)
         run = self.run(self.draw_plans(states, length), states, threads=threads)
         return Samples(run.tokens, run.calls, run.rounds, run.impossible)
 
     def log_prob(
-        self, tokens: Tokens, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
+        self, tokens: TokensLike, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
     ) -> LogProb:
-        """log p(x) in nats: exact for a fixed plan, else the log of the mean over `plans` drawn plans, in mean a lower bound.
+        """log p(x) in nats: exact for a fixed plan, else the log of the mean over `plans` drawn plans, a lower bound.
 
         Sequence number first + i draws its plans from its own stream, whatever else is scored.
         """
         if plans < 1:
             raise ValueError(f"plans is {plans}; pass 1 or more")
-        tokens = np.atleast_2d(tokens)
+        tokens = as_tokens(tokens, self.vocab_size)
         length = tokens.shape[1]
         states = stream_states(["plans", self.identity, length, seed], first, len(tokens))
         single = self.one_plan or self.exact_by_order(length)

@@ -18,7 +18,9 @@ MODELS = Registry(
 )
 
 
-def build_masked(language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any) -> SequenceModel:
+def build_masked(
+    language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any
+) -> SequenceModel:
     """Masked diffusion: tokens are revealed step by step, those of one step independently."""
     return MaskedDiffusion(denoiser, sampler, steps, schedule)
 

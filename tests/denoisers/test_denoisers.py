@@ -52,7 +52,9 @@ def test_a_window_over_a_language_without_a_chain_asks_its_oracle():
     np.testing.assert_allclose(blind[rows == 3], 1 / 3)
 
 
-@pytest.mark.parametrize("lang", ["hmm", "ngram:order=2", "ngram:order=3", "copy:distance=3", "permutation:items=8", "parity", "repetition"])
+@pytest.mark.parametrize(
+    "lang", ["hmm", "ngram:order=2", "ngram:order=3", "copy:distance=3", "permutation:items=8", "parity", "repetition"]
+)
 @pytest.mark.parametrize("epsilon", [0.0, 0.02])
 def test_a_fused_run_is_the_loop_over_a_canvas_on_the_same_uniforms(lang, epsilon):
     language = mt.as_language(lang)
@@ -104,8 +106,14 @@ def test_a_prompt_is_revealed_and_never_charged():
         (lambda q: mt.Oracle(q).open(1, 4, noise="gaussian"), "takes no 'gaussian' noise"),
         (lambda q: mt.Oracle(q).open(1, 4, prompt=np.zeros((2, 4), dtype=int)), "the prompt has shape (2, 4)"),
         (lambda q: mt.Oracle(q).run_plan(np.ones((1, 4), dtype=int)), "neither tokens nor streams"),
-        (lambda q: mt.Oracle(q).run_plan(np.zeros((1, 4), dtype=int), np.zeros((1, 4), dtype=np.uint64)), "step numbers from 1"),
-        (lambda q: mt.Oracle(q).run_plan(np.ones((1, 4), dtype=int), tokens=np.zeros((1, 3), dtype=int)), "one plan row for each"),
+        (
+            lambda q: mt.Oracle(q).run_plan(np.zeros((1, 4), dtype=int), np.zeros((1, 4), dtype=np.uint64)),
+            "step numbers from 1",
+        ),
+        (
+            lambda q: mt.Oracle(q).run_plan(np.ones((1, 4), dtype=int), tokens=np.zeros((1, 3), dtype=int)),
+            "one plan row for each",
+        ),
         (lambda q: mt.Oracle(q).conditionals([[9, 0]]), "outside the vocabulary; use 0..7 or the mask 8"),
     ],
 )

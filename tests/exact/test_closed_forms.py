@@ -9,6 +9,7 @@ import pytest
 
 import mdmtheory as mt
 from mdmtheory.core.intervals import clopper_pearson
+from mdmtheory.core.streams import stream_states
 from mdmtheory.schedules import Schedule, as_schedule
 
 SCHEDULES = [("linear", 3), ("cosine", 4), ("polynomial:power=2", 2), ("linear", 1)]
@@ -118,7 +119,7 @@ def orders_correct(items, sizes):
 @pytest.mark.parametrize("sampler", ["fixed", "stride", "blocks", "bisection", "bit_reversed", "left_to_right"])
 def test_no_order_helps_permutations(items, length, sampler):
     model = mt.MaskedDiffusion(mt.Oracle(mt.Permutation(items=items)), sampler, 2)
-    plan = model.draw_plans(np.zeros((1, 4), dtype=np.uint64), length)[0]
+    plan = model.draw_plans(stream_states("sizes", 0, 1), length)[0]
     p, q = laws(mt.Permutation(items=items), length, sampler, 2)
     correct = orders_correct(items, np.bincount(plan)[1:].tolist())
     assert 1 - mt.exact.error_rate(p, q) == pytest.approx(correct, rel=1e-12)
@@ -129,7 +130,7 @@ def test_permutations_at_length(sampler):
     items, steps, count = 32, 24, 20_000
     language = mt.Permutation(items=items)
     model = mt.MaskedDiffusion(mt.Oracle(language), sampler, steps)
-    sizes = np.bincount(model.draw_plans(np.zeros((1, 4), dtype=np.uint64) + 1, items)[0])[1:].tolist()
+    sizes = np.bincount(model.draw_plans(stream_states("sizes", 0, 1), items)[0])[1:].tolist()
     samples = model.sample(count, items, seed=1)
     wrong = int((~language.in_support(samples.tokens)).sum())
     low, high = clopper_pearson(wrong, count, 0.999)

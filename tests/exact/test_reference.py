@@ -6,6 +6,7 @@ that share nothing with it: laws by summing over all plans, joints by summing ov
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_plan_averaged_nll(entry, model, q):
     length, fractions = entry["length"], entry["revealed_fractions"]
     curve = mt.exact.enumerated_information_curve(q)
     total = 0.0
-    for before, after in zip(fractions, fractions[1:], strict=False):
+    for before, after in itertools.pairwise(fractions):
         for m in range(length):
             chance = math.comb(length - 1, m) * before**m * (1 - before) ** (length - 1 - m)
             total += length * (after - before) * chance * curve[m]

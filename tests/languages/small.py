@@ -11,7 +11,9 @@ from mdmtheory import HMM, NGram
 @st.composite
 def laws(draw, size):
     """A row of probabilities, often with zeros, sometimes nearly deterministic."""
-    weights = np.array(draw(st.lists(st.sampled_from([0, 0, 1e-6, 0.01, 0.3, 1, 2, 5]), min_size=size, max_size=size)), float)
+    weights = np.array(
+        draw(st.lists(st.sampled_from([0, 0, 1e-6, 0.01, 0.3, 1, 2, 5]), min_size=size, max_size=size)), float
+    )
     if weights.sum() == 0:
         weights[draw(st.integers(0, size - 1))] = 1
     return weights / weights.sum()

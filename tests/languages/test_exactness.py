@@ -55,7 +55,9 @@ def test_conditionals_are_bayes_rule_in_every_context(language, length, trust):
 def test_scoring_a_plan_is_the_product_of_conditionals(language, plan, trust, recompute):
     joint = joint_of(language, len(plan))
     vocab_size = language.vocab_size
-    law = brute_force.plan_law(cache(lambda row: brute_force.conditionals(joint, vocab_size, row, trust)), vocab_size, plan)
+    law = brute_force.plan_law(
+        cache(lambda row: brute_force.conditionals(joint, vocab_size, row, trust)), vocab_size, plan
+    )
     every = brute_force.sequences(vocab_size, len(plan))
     plans = np.tile(plan, (len(every), 1))
     run = language.oracle(trust).run_plan(plans, tokens=every, recompute=recompute)
@@ -134,7 +136,9 @@ def test_slow_chains_and_long_hops_use_two_powers_and_agree(monkeypatch):
 
 def test_an_impossible_context_stops_the_sequence_and_keeps_its_masks():
     language = mt.HMM(
-        [0.5, 0.5, 0, 0], [[0, 0, 1, 0], [0, 0, 0, 1], [0.5, 0.5, 0, 0], [0.5, 0.5, 0, 0]], [[1, 0], [0, 1], [1, 0], [0, 1]]
+        [0.5, 0.5, 0, 0],
+        [[0, 0, 1, 0], [0, 0, 0, 1], [0.5, 0.5, 0, 0], [0.5, 0.5, 0, 0]],
+        [[1, 0], [0, 1], [1, 0], [0, 1]],
     )
     run = language.oracle().run_plan(np.tile([1, 1, 2, 2], (400, 1)), stream_states("pairs", 0, 400))
     unequal = run.tokens[:, 0] != run.tokens[:, 1]

@@ -12,7 +12,17 @@ import mdmtheory as mt
 
 @pytest.mark.parametrize(
     "lang",
-    ["hmm:states=4", "ngram:order=3,vocab_size=3", "ngram:order=1", "dyck:depth=2", "copy:distance=3", "equal_pairs", "permutation", "parity", "repetition"],
+    [
+        "hmm:states=4",
+        "ngram:order=3,vocab_size=3",
+        "ngram:order=1",
+        "dyck:depth=2",
+        "copy:distance=3",
+        "equal_pairs",
+        "permutation",
+        "parity",
+        "repetition",
+    ],
 )
 def test_a_saved_language_is_read_back_equal(lang, tmp_path):
     q = mt.as_language(lang)

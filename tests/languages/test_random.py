@@ -30,7 +30,9 @@ def test_random_hmm_is_pruned_stationary_and_on_the_grain(states, vocab_size, se
     np.testing.assert_allclose(q.initial @ q.transition, q.initial, atol=states * GRAIN)
 
 
-@given(order=st.integers(1, 4), vocab_size=st.integers(2, 4), seed=st.integers(0, 99), prune=st.sampled_from([0, 0.5, 1.2]))
+@given(
+    order=st.integers(1, 4), vocab_size=st.integers(2, 4), seed=st.integers(0, 99), prune=st.sampled_from([0, 0.5, 1.2])
+)
 def test_random_ngram_is_stationary_on_its_one_closed_class(order, vocab_size, seed, prune):
     q = mt.NGram.random(order=order, vocab_size=vocab_size, seed=seed, prune=prune)
     assert q.order == order

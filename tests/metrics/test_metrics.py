@@ -61,7 +61,9 @@ def test_curve_weights_are_a_law_over_what_is_revealed(sampler):
 
 def test_pricing_many_models_at_once_changes_nothing():
     q = mt.as_language("hmm")
-    models = [mt.MaskedDiffusion(mt.Oracle(q), steps=n) for n in (2, 9)] + [mt.MaskedDiffusion(mt.Oracle(q), sampler="stride", steps=4)]
+    models = [mt.MaskedDiffusion(mt.Oracle(q), steps=n) for n in (2, 9)] + [
+        mt.MaskedDiffusion(mt.Oracle(q), sampler="stride", steps=4)
+    ]
     together = score_counts(models, q, 40, 7, 3, 20)
     alone = [score_counts([model], q, 40, 7, 3, 20)[0] for model in models]
     assert together == alone
