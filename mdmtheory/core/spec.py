@@ -109,12 +109,12 @@ class Registry:
         name = self._resolve(name)
         if name in self._builders:
             module, _, attribute = self._builders[name].partition(":")
-            target = importlib.import_module(module)
+            target: Any = importlib.import_module(module)
             for part in attribute.split("."):
                 target = getattr(target, part)
-            return target
+            return target  # type: ignore[no-any-return]  # found by name
         if name in self._installed():
-            return self._installed()[name].load()  # type: ignore[no-any-return]  # entry points are untyped
+            return self._installed()[name].load()
         known = sorted(self)
         near = get_close_matches(name, known, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
@@ -127,10 +127,11 @@ class Registry:
         builder = self.builder(spec.name)
         options = dict(spec.options)
         known = self.options(spec.name)
-        for key in [key for key in options if key not in known]:
-            offered = f"known: {', '.join(known)}" if known else "it takes none"
-            raise ValueError(f"{self.kind} {spec.name!r} has no option {key!r}; {offered}")
-            _check_type(f"{key} of {self.kind} {spec.name!r}", options[key], str(known[key].annotation))
+        for key, value in options.items():
+            if key not in known:
+                offered = f"known: {', '.join(known)}" if known else "it takes none"
+                raise ValueError(f"{self.kind} {spec.name!r} has no option {key!r}; {offered}")
+            _check_type(f"{key} of {self.kind} {spec.name!r}", value, str(known[key].annotation))
         for key, parameter in known.items():
             if parameter.default is inspect.Parameter.empty and key not in options:
                 raise ValueError(f"{self.kind} {spec.name!r} needs {key}=...; write {spec.name}:{key}=value")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mdmtheory.sweeps import Progress, cells, collect, read
-from mdmtheory.sweeps.chunks import Chunk
+from mdmtheory.sweeps.chunks import Chunk, total
 from mdmtheory.sweeps.executors import worker_count
 from mdmtheory.sweeps.passes import Pass
 from mdmtheory.sweeps.store import load
@@ -89,6 +89,19 @@ def test_chunks_that_arrive_out_of_order_are_written_in_order(collected, tmp_pat
     collect(small_cells(), out=tmp_path / "store.sqlite", executor=executor)
     assert executor.order != sorted(executor.order)
     assert rows_of(tmp_path / "store.sqlite") == rows_of(collected)
+
+
+def test_counts_are_those_of_the_metrics_on_the_same_sequences(collected):
+    from mdmtheory.metrics.counts import draw_counts, score_counts
+
+    built = {(cell.sampler, cell.steps): cell.build() for cell in small_cells()}
+    for stored in load(collected).tasks.values():
+        language, model = built[stored.task.names["sampler"], stored.task.description["steps"]]
+        if stored.task.measure == "draw":
+            assert total(stored.chunks) == draw_counts(model, language, 512, 0, 0, 256)
+        else:
+            [counts] = score_counts([model], language, 512, 0, 0, 256)
+            assert vars(total(stored.chunks)) == pytest.approx(vars(counts), rel=1e-12, abs=1e-9)
 
 
 def test_700_sequences_and_then_1500_are_1500(tmp_path):
@@ -179,6 +192,15 @@ def test_errors_stop_a_cell_at_the_first_prefix_that_reaches_them(workers, tmp_p
     again = len(computed)
     assert collect(stopping, out=tmp_path / "store.sqlite").equals(frame)
     assert len(computed) == again
+
+
+def test_a_chunk_that_is_late_does_not_let_the_others_run_on(tmp_path, unstopped):
+    executor = NewestFirst()
+    stopping = small_cells(steps=64, samples=3000, metrics="ser", sampler="ancestral", max_errors=40)
+    collect(stopping, out=tmp_path / "store.sqlite", executor=executor)
+    [stored] = load(tmp_path / "store.sqlite").tasks.values()
+    assert [chunk.errors for chunk in stored.chunks] == unstopped[: len(stored.chunks)]
+    assert len(executor.order) <= len(stored.chunks) + 2 * executor.workers
 
 
 def test_the_cap_holds_where_errors_do_not_come(tmp_path):
