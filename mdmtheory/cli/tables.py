@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -108,8 +109,8 @@ def _seconds(rows: pd.DataFrame) -> str:
     return f"{rows['seconds'].groupby(measurement).max().sum():.3g}"
 
 
-def _plain(value: object) -> str:
+def _plain(value: Any) -> str:
     """A cell's own value as text; empty where it does not apply."""
-    if value is None or value != value or str(value) == "<NA>":
+    if pd.isna(value):
         return ""
     return str(int(value)) if isinstance(value, float) else str(value)

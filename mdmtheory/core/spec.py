@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, cast
 
 Value = int | float | bool | str
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
@@ -109,10 +109,10 @@ class Registry:
         name = self._resolve(name)
         if name in self._builders:
             module, _, attribute = self._builders[name].partition(":")
-            target: Any = importlib.import_module(module)
+            target = importlib.import_module(module)
             for part in attribute.split("."):
                 target = getattr(target, part)
-            return target  # type: ignore[no-any-return]  # found by name
+            return cast("Callable[..., Any]", target)
         if name in self._installed():
             return self._installed()[name].load()
         known = sorted(self)

@@ -132,19 +132,16 @@ class Panel:
     def _curve(self, each: Series, bottom: float) -> None:
         look = each.look
         shown = each.value > 0 if self.log else np.ones(len(each.value), dtype=bool)
-        self.axes.fill_between(
-            each.x,
-            np.maximum(each.low, bottom),
-            np.maximum(each.high, bottom),
-            color=look.colour,
-            alpha=0.2,
-            linewidth=0,
-        )
-        if len(each.x) == 1 and shown.any():  # a band of one point has no width
-            self.axes.vlines(each.x, np.maximum(each.low, bottom), each.high, color=look.colour, linewidth=1.2)
-        if shown.any():  # an empty line would still claim room in the layout
-            line = {"color": look.colour, "linestyle": look.dashes, "marker": look.marker, **_MARK}
-            self.axes.plot(each.x[shown], each.value[shown], **line)
+        low, high = np.maximum(each.low, bottom), np.maximum(each.high, bottom)
+        # Bands join neighbours that are both on the axis; a point without such a neighbour gets a bar.
+        for run in np.split(np.flatnonzero(shown), np.flatnonzero(np.diff(np.flatnonzero(shown)) > 1) + 1):
+            if len(run) == 1:
+                self.axes.vlines(each.x[run], low[run], high[run], color=look.colour, linewidth=1.2)
+            elif len(run):
+                self.axes.fill_between(each.x[run], low[run], high[run], color=look.colour, alpha=0.2, linewidth=0)
+            if len(run):  # an empty line would still claim room in the layout
+                line = {"color": look.colour, "linestyle": look.dashes, "marker": look.marker, **_MARK}
+                self.axes.plot(each.x[run], each.value[run], **line)
         for place, limit in zip(each.x[~shown], each.high[~shown], strict=True):
             self._upper_limit(place, limit, look)
 

@@ -93,6 +93,13 @@ def test_what_does_not_apply_is_empty(run):
     assert all(row[name] == "" for row in rows for name in ("denoiser", "sampler", "schedule", "steps"))
 
 
+def test_the_table_leaves_empty_what_does_not_apply(run):
+    outcome = run("sweep", *SMALL, "--sampler", "ancestral,bisection", "--out", "store.sqlite", "--no-figure")
+    assert outcome.code == 0
+    [bisection] = [line for line in outcome.out.splitlines() if line.startswith("bisection")]
+    assert "[" in bisection.split()[2]  # the interval of SER stands where the others have it
+
+
 def test_what_has_no_steps_and_no_figure_says_so(run):
     outcome = run("sweep", *SMALL, "--model", "ar", "--out", "store.sqlite")
     assert outcome.code == 0

@@ -1,0 +1,103 @@
+"""Estimates, specs, tokens and threads: what they refuse and what they print."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.spec import Registry, Spec
+from mdmtheory.core.threads import allowed_threads, over_rows
+from mdmtheory.core.tokens import as_tokens, token_dtype
+
+
+def test_estimates_print_their_kind_and_evaluate():
+    estimate = Estimate(0.5, 0.4, 0.6, level=0.95, kind="upper bound", count=10)
+    assert eval(repr(estimate)) == estimate
+    assert "upper bound" in str(estimate)
+    assert "exact" in str(Estimate.exact(1.0))
+    assert float(estimate) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"low": 0.55}, "outside its interval"),
+        ({"value": float("nan")}, "outside its interval"),
+        ({"level": 0.0}, "level 0.0"),
+        ({"count": -1}, "count -1"),
+    ],
+)
+def test_estimates_check_themselves(changes, message):
+    with pytest.raises(ValueError, match=".") as error:
+        Estimate(**{"value": 0.5, "low": 0.4, "high": 0.6, "level": 0.95, "kind": "estimate", "count": 1, **changes})
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["hmm", "hmm:states=16,sticky=0.99", "plan:file=a/b.csv", "x:flag=true"])
+def test_specs_are_written_as_they_are_read(text):
+    spec = Spec.parse(text)
+    assert str(spec) == text
+    assert eval(repr(spec)) == spec
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "does not start with a name"),
+        ("hmm:", "is not key=value"),
+        ("hmm:a", "is not key=value"),
+        ("hmm:a=1,a=2", "twice"),
+    ],
+)
+def test_malformed_specs_are_named(text, message):
+    with pytest.raises(ValueError, match=".") as error:
+        Spec.parse(text)
+    assert message in str(error.value)
+
+
+def test_registries_name_what_they_know():
+    registry = Registry("schedule", {"linear": "mdmtheory.schedules:linear"}, aliases={"loglinear": "linear"})
+    assert list(registry) == ["linear"]
+    assert "loglinear" in registry
+    with pytest.raises(ValueError, match=r"unknown schedule 'lineal' \(did you mean 'linear'\?\); known: linear"):
+        registry.build("lineal")
+    with pytest.raises(ValueError, match="has no option 'power'; it takes none"):
+        registry.build("linear:power=2")
+
+
+def test_tokens_are_checked_and_small():
+    assert token_dtype(255) is np.uint8
+    assert token_dtype(256) is np.uint16
+    assert as_tokens([0, 1], 2).shape == (1, 2)
+    assert as_tokens([[0, 2]], 2, masks=True).dtype == np.uint8
+    for bad, message in (
+        ([[0, 2]], "token 2 at row 0, position 1"),
+        ([[0, -1]], "token -1"),
+        ([[0.5]], "pass integers"),
+        (3, "shape ()"),
+    ):
+        with pytest.raises(ValueError, match=".") as error:
+            as_tokens(bad, 2)
+        assert message in str(error.value)
+    with pytest.raises(ValueError, match="vocab_size 70000 is too large"):
+        token_dtype(70_000)
+
+
+def test_rows_are_split_without_gaps_and_failures_come_back():
+    seen = np.zeros(17, dtype=int)
+
+    def work(start, stop):
+        seen[start:stop] += 1
+
+    over_rows(work, 17, 3)
+    assert (seen == 1).all()
+
+    def fail(start, stop):
+        raise RuntimeError(f"rows {start}..{stop}")
+
+    with pytest.raises(RuntimeError, match="rows 0"):
+        over_rows(fail, 17, 3)
+    assert allowed_threads() >= 1
+    with pytest.raises(ValueError, match="threads is 0"):
+        allowed_threads(0)
