@@ -1,4 +1,4 @@
-"""Laws over reveal plans: the step, from 1, at which each position is revealed (theory.md, section 1)."""
+"""Laws over reveal plans: the step, from 1, at which each position is revealed (docs/theory.md, section 1)."""
 
 from __future__ import annotations
 

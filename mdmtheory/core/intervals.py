@@ -31,7 +31,7 @@ def anytime_binomial(errors: int, count: int, level: float) -> tuple[float, floa
 
     All p for which the Beta(1/2, 1/2) mixture of likelihoods is at most 1/(1 - level) times the likelihood of p: the
     ratio is a martingale under the true p, so by Ville's inequality it ever exceeds that bound with probability
-    at most 1 - level (theory.md, section 10). `count` 0 gives (0, 1).
+    at most 1 - level (docs/theory.md, section 10). `count` 0 gives (0, 1).
 
     >>> [round(end, 6) for end in anytime_binomial(0, 10, 0.95)]
     [0.0, 0.376987]

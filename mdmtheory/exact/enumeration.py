@@ -55,7 +55,7 @@ def error_rate(p: Law, q: Law) -> float:
 def enumerated_information_curve(q: Law) -> Float[np.ndarray, "length"]:
     """H(X_i | X_S) in nats averaged over all S with |S| = m and i outside S, for m = 0..L-1.
 
-    By the chain rule it is the mean entropy of m + 1 positions minus that of m (theory.md, section 2; ours).
+    By the chain rule it is the mean entropy of m + 1 positions minus that of m (docs/theory.md, section 2; ours).
     """
     length = q.ndim
     means = np.zeros(length + 1)

@@ -3,7 +3,7 @@
 Places are positions counted from 1; 0 and L + 1 are the ends. At every revealed place r the forward message is the law
 of the hidden state given the revealed tokens up to and including r, the backward message the likelihood of the revealed
 tokens from r on; both over the states that can emit r's token, scaled to sum 1. Between revealed places stand powers of
-the transition matrix. theory.md, section 4 (ours).
+the transition matrix. docs/theory.md, section 4 (ours).
 """
 
 from __future__ import annotations

@@ -288,7 +288,7 @@ def _take_stock(language, evidence, scratch):
 
     The largest weight is 1. With m positions revealed, the weight of v is the sum over k of e_k(counts without v's)
     (1 - noise)^k (noise/V)^(m - k) (V - 1 - k)!: k of them show their true, distinct tokens, the rest anything, and
-    none is v. It depends on v through its count alone. theory.md, section 6 (ours).
+    none is v. It depends on v through its count alone. docs/theory.md, section 6 (ours).
     """
     if language.family != PERMUTATION or language.noise == 0.0:
         return

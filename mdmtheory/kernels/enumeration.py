@@ -15,8 +15,8 @@ def exchangeable_law(marginals, subset_law, sequences, out):
     """out[n] = p(sequences[n]) when step k reveals a random subset, by recursion over the subsets revealed so far.
 
     `marginals` (contexts, L, V) are the denoiser's in every context; `subset_law` (L + 1, L + 1, N) is at [m, s, k] the
-    probability that step k + 1 reveals just a given set of s positions, m being revealed. theory.md, section 3, first
-    point (ours). O(N 3^L) a sequence.
+    probability that step k + 1 reveals just a given set of s positions, m being revealed. docs/theory.md,
+    section 3 (ours). O(N 3^L) a sequence.
     """
     length = marginals.shape[1]
     steps = subset_law.shape[2]

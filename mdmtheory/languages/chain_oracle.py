@@ -12,7 +12,7 @@ from mdmtheory.languages.oracle_base import OracleBase, run_kernel
 
 
 class ChainOracle(OracleBase):
-    """Messages at revealed positions, powers of the transition matrix between them; docs/oracle.md (ours)."""
+    """Messages at revealed positions, powers of the transition matrix between; docs/theory.md, section 4 (ours)."""
 
     def __init__(self, language: Language, chain: Chain, trust: float) -> None:
         super().__init__(language, trust)

@@ -42,7 +42,7 @@ class _Paired(ClosedLanguage):
 class EqualPairs(_Paired):
     """Positions (0, 1), (2, 3), ... carry the same uniform token; an odd length leaves the last one alone.
 
-    Its SER and TER under random order have closed forms (theory.md, section 7; ours).
+    Its SER and TER under random order have closed forms (docs/theory.md, section 7; ours).
 
     >>> EqualPairs(vocab_size=2).in_support(np.array([[0, 0, 1, 1, 0], [0, 1, 1, 1, 0]])).tolist()
     [True, False]

@@ -14,7 +14,7 @@ from mdmtheory.languages.closed import ClosedLanguage
 
 
 class Parity(ClosedLanguage):
-    """Uniform over bit strings with an even number of ones (theory.md, section 7; ours).
+    """Uniform over bit strings with an even number of ones (docs/theory.md, section 7; ours).
 
     >>> Parity().in_support(np.array([[1, 1, 0], [1, 1, 1]])).tolist()
     [True, False]

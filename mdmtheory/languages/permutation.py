@@ -16,7 +16,7 @@ from mdmtheory.languages.closed import ClosedLanguage, checked_size
 class Permutation(ClosedLanguage):
     """The first `length` of a uniformly random order of `items` tokens; no token twice, so length is at most items.
 
-    Exchangeable, so 1 - SER is the same product for every order and rule (theory.md, section 6; ours).
+    Exchangeable, so 1 - SER is the same product for every order and rule (docs/theory.md, section 6; ours).
 
     >>> float(Permutation(items=4).entropy(2)) == float(np.log(12))
     True

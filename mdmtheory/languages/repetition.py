@@ -14,7 +14,7 @@ from mdmtheory.languages.closed import ClosedLanguage, checked_size
 
 
 class Repetition(ClosedLanguage):
-    """All positions carry the same uniform token (theory.md, section 7; ours).
+    """All positions carry the same uniform token (docs/theory.md, section 7; ours).
 
     >>> Repetition(vocab_size=3).in_support(np.array([[2, 2, 2], [2, 2, 1]])).tolist()
     [True, False]

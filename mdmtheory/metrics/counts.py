@@ -150,7 +150,7 @@ def reveal_costs(
 def curve_weights(model: MaskedDiffusion, length: int) -> Float[np.ndarray, "length"]:
     """How many tokens the model's plans reveal, in expectation, with m others revealed before, m = 0..length-1.
 
-    theory.md, 2.1 (ours): s_k at M_k for fixed sizes, L * sum_k w_k * Binomial(L-1, a_{k-1}) for ancestral plans.
+    docs/theory.md, 2.1 (ours): s_k at M_k for fixed sizes, L * sum_k w_k * Binomial(L-1, a_{k-1}) for ancestral plans.
     """
     weights = np.zeros(length)
     if model.plan_law.spec.name == "fixed":

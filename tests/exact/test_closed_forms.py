@@ -1,4 +1,4 @@
-"""Closed forms of theory.md, sections 6 and 7 (ours): exactly where enumeration can, by interval where it cannot."""
+"""Closed forms of docs/theory.md, sections 6 and 7 (ours): exact where enumerable, by interval where not."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ TRIGRAM = mt.NGram([[0.25, 0.25], [0.5, 0]], [[[0.5, 0.5], [1, 0]], [[0.3, 0.7],
 
 
 def plans_of(model, length):
-    """All plans of a model with their probabilities, told from theory.md, section 1, alone."""
+    """All plans of a model with their probabilities, told from docs/theory.md, section 1, alone."""
     steps, name = model.steps, model.plan_law.spec.name
     if name == "ancestral":
         weights = np.diff(model.schedule.revealed_fractions(steps))

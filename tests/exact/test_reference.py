@@ -82,7 +82,7 @@ def test_expected_nll(entry, p, q):
 
 
 def test_plan_averaged_nll(entry, model, q):
-    """L * sum_k w_k E[curve(Bin(L - 1, a_{k-1}))]: theory.md 2.1, written out here and as the metrics weigh it."""
+    """L * sum_k w_k E[curve(Bin(L - 1, a_{k-1}))]: docs/theory.md 2.1, written out here and as the metrics weigh it."""
     length, fractions = entry["length"], entry["revealed_fractions"]
     curve = mt.exact.enumerated_information_curve(q)
     total = 0.0
