@@ -340,6 +340,10 @@ def _empty_plans(states: States, length: int, steps: int) -> Plans:
     for name, value in (("length", length), ("steps", steps)):
         if value < 1:
             raise ValueError(f"{name} is {value}; pass 1 or more")
+    if not states.any(axis=1).all():
+        raise ValueError(
+            "a stream state is all zeros, from which the generator never moves; make streams with stream_states"
+        )
     return np.empty((len(states), length), dtype=np.int32)
 
 

@@ -55,6 +55,11 @@ class Schedule:
         given = [each for each in (self.curve, self.fractions, self.reveal_sizes) if each is not None]
         if len(given) != 1:
             raise ValueError(f"schedule {self.spec} has {len(given)} of curve, fractions, reveal_sizes; pass one")
+        if self.fractions is not None:
+            _check_fractions(np.array(self.fractions), "revealed fractions")
+        for step, size in enumerate(self.reveal_sizes or (), start=1):
+            if size < 1:
+                raise ValueError(f"step {step} reveals {size} tokens; sizes must be integers, 1 or more")
 
     @classmethod
     def from_fractions(cls, fractions: Numbers, *, spec: Spec | None = None) -> Schedule:
@@ -63,13 +68,10 @@ class Schedule:
         if values.ndim != 1 or len(values) < 2:
             raise ValueError(f"revealed fractions have shape {values.shape}; pass a list of 2 or more, from 0 to 1")
         for place, end in ((0, 0.0), (-1, 1.0)):
-            if not abs(values[place] - end) <= 1e-9:
-                verb = "start" if place == 0 else "end"
-                raise ValueError(f"revealed fractions {verb} at {values[place]:g}; they must {verb} at {end:g}")
-            values[place] = end
-        _check_rising(values, "revealed fractions")
+            if abs(values[place] - end) <= 1e-9:
+                values[place] = end
         explicit = tuple(values.tolist())
-        return cls(spec or Spec.of("fractions", digest=digest(explicit)[:12]), fractions=explicit)
+        return cls(spec or Spec.of("fractions", digest=digest(values.tobytes().hex())[:12]), fractions=explicit)
 
     @classmethod
     def from_sizes(cls, sizes: Numbers, *, spec: Spec | None = None) -> Schedule:
@@ -78,7 +80,7 @@ class Schedule:
         if values.ndim != 1 or len(values) == 0:
             raise ValueError(f"reveal sizes have shape {values.shape}; pass a list with one size for each step")
         for step, size in enumerate(values.tolist(), start=1):
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            if isinstance(size, bool) or not isinstance(size, int):
                 raise ValueError(f"step {step} reveals {size} tokens; sizes must be integers, 1 or more")
         explicit = tuple(values.tolist())
         return cls(spec or Spec.of("sizes", digest=digest(explicit)[:12]), reveal_sizes=explicit)
@@ -129,7 +131,7 @@ class Schedule:
         assert self.curve is not None
         values = self.curve(np.arange(steps + 1) / steps)
         values[0], values[-1] = 0.0, 1.0
-        _check_rising(values, f"the revealed fractions of {self.spec} at {steps} steps (as float64)")
+        _check_fractions(values, f"the revealed fractions of {self.spec} at {steps} steps (as float64)")
         return values
 
     def sizes(self, length: int, steps: int | None = None) -> Int[np.ndarray, "n"]:
@@ -232,7 +234,10 @@ def _geometric(times: Grid, least: float | int, most: float | int) -> Grid:
     return np.exp(least - noise) * np.expm1(noise - most) / np.expm1(least - most)
 
 
-def _check_rising(values: Grid, what: str) -> None:
+def _check_fractions(values: Grid, what: str) -> None:
+    for place, end, verb in ((0, 0.0, "start"), (-1, 1.0, "end")):
+        if values[place] != end:
+            raise ValueError(f"{what} {verb} at {values[place]:g}; they must {verb} at {end:g}")
     falls = np.flatnonzero(~(np.diff(values) > 0))
     if len(falls):
         step = int(falls[0]) + 1

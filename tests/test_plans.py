@@ -14,6 +14,7 @@ from scipy.stats import power_divergence
 
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
+from mdmtheory.kernels.plans import draw_below
 from mdmtheory.plans import LAST_STEP, SAMPLERS, Ancestral, GivenPlan, as_plan_law
 from mdmtheory.schedules import Schedule, as_schedule
 
@@ -98,6 +99,13 @@ def test_the_check_above_refutes_a_biased_shuffle():
     # Swapping positions 1 and 2 whenever the first comes last is still a permutation, but no uniform one.
     plans = np.where(plans[:, :1] == 4, plans[:, [1, 0, 2, 3]], plans)
     assert fits(plans, uniform_law([1, 1, 1, 1])) < 1e-6
+
+
+def test_bounded_integers_are_unbiased_where_a_plain_multiplication_is_not():
+    """With bound 3 * 2^30, 32 bits times the bound hit every third integer twice unless the excess is rejected."""
+    state = stream_states("bounded", 0, 1)[0]
+    counts = np.bincount([draw_below(state, 3 << 30) % 3 for _ in range(3000)])
+    assert power_divergence(counts, lambda_="log-likelihood").pvalue > 1e-3
 
 
 @pytest.mark.parametrize("sampler", RANDOM)
@@ -312,3 +320,9 @@ def test_the_tables_of_different_schedules_are_kept_apart():
     second = draw(Ancestral(), 200, 100, 2, as_schedule([0, 0.1, 1]))
     assert (first == 1).mean() > 0.85
     assert (second == 1).mean() < 0.15
+
+
+@pytest.mark.parametrize("sampler", ["ancestral", "fixed", "first_hitting"])
+def test_streams_that_cannot_move_are_refused(sampler):
+    with pytest.raises(ValueError, match="make streams with stream_states"):
+        as_plan_law(sampler).draw(np.zeros((2, 4), dtype=np.uint64), 4, 2, as_schedule("linear"))

@@ -83,6 +83,13 @@ def test_linear_sizes_by_hand():
     assert as_schedule("linear").sizes(6, 3).tolist() == [2, 2, 2]
 
 
+@given(length=st.integers(1, 200), steps=st.integers(1, 200))
+def test_linear_remainders_tie_and_go_to_the_earlier_steps(length, steps):
+    share, extra = divmod(length, steps)
+    sizes = [share + 1] * extra + [share] * (steps - extra)
+    assert as_schedule("linear").sizes(length, steps).tolist() == [size for size in sizes if size]
+
+
 def test_sizes_of_a_full_grid_are_ones():
     for length in (1, 7, 49, 100, 513):
         assert as_schedule("linear").sizes(length, length).tolist() == [1] * length
