@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BASE := $(VENV)/.base-installed
 DEV := $(VENV)/.dev-installed
+SHARED := -n $(WORKERS) --dist worksteal
 PIP := -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
 BENCH_VENV := .venv-bench
@@ -23,13 +24,13 @@ demo: $(BASE)  ## the main job: TER and SER of the preset HMM against steps, as 
 	$(BIN)/mdmtheory sweep --lang hmm --steps 64..2048
 
 test: $(DEV)  ## all tests
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest $(SHARED)
 
 test-bounds: $(DEV)  ## the kernels once more, with every array index checked
-	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -n $(WORKERS) $(wildcard tests/kernels) tests/languages
+	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest $(SHARED) $(wildcard tests/kernels) tests/languages
 
 test-thorough: $(DEV)  ## all tests, with many more random examples
-	$(BIN)/pytest -n $(WORKERS) --hypothesis-profile=thorough
+	$(BIN)/pytest $(SHARED) --hypothesis-profile=thorough
 
 lint: $(DEV)  ## ruff, mypy and the layer rule
 	$(BIN)/ruff check

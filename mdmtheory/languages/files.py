@@ -47,8 +47,8 @@ def load_language(path: str | PathLike[str]) -> Language:
             contents = {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise ValueError(f"no language file {path}; make one with `mdmtheory language new SPEC -o FILE`") from None
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{path} is truncated or is no language file ({error}); save the language again") from None
+    except (zipfile.BadZipFile, ValueError, EOFError):
+        raise ValueError(f"{path} is truncated or is no language file; save the language again") from None
     try:
         header = json.loads(contents.pop("header").tobytes())
         if header["format"] != FORMAT:

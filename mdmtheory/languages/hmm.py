@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 JOINT_COLUMNS = 1 << 20
 """Largest table of joint draws (next state and token); larger models draw the two one after the other."""
 
+MOST_STATES = 16_384
+"""Largest random HMM: its transition matrix takes 2 GiB."""
+
 
 class HMM(LanguageBase):
     """A hidden Markov model: state s_0 ~ initial, s_{i+1} ~ transition[s_i], x_i ~ emission[s_i].
@@ -75,6 +78,8 @@ class HMM(LanguageBase):
         for name, value in (("states", states), ("vocab_size", vocab_size)):
             if value < 1:
                 raise ValueError(f"{name} is {value}; pass 1 or more")
+        if states > MOST_STATES:
+            raise ValueError(f"states is {states}; the dense transition matrix allows up to {MOST_STATES:,}")
         for name, prune in (("prune_transition", prune_transition), ("prune_emission", prune_emission)):
             if not prune >= 0:
                 raise ValueError(f"{name} is {prune}; pass 0 or more (entries below it/size become zero)")

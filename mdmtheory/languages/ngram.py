@@ -38,6 +38,9 @@ DENSE_CONTEXTS = 4096
 
 HIGHEST_ORDER = 6
 
+MOST_ENTRIES = 1 << 28
+"""Largest random n-gram: its table takes 2 GiB."""
+
 
 class NGram(LanguageBase):
     """An n-gram of order 1 to 6: the first n-1 tokens ~ initial, then x_i ~ conditional[x_{i-n+1}, ..., x_{i-1}].
@@ -85,6 +88,10 @@ class NGram(LanguageBase):
         if not prune >= 0:
             raise ValueError(f"prune is {prune}; pass 0 or more (entries below it/vocab_size become zero)")
         contexts = vocab_size ** (order - 1)
+        if contexts * vocab_size > MOST_ENTRIES:
+            raise ValueError(
+                f"{order=} and {vocab_size=} make {contexts * vocab_size:,} entries; keep them below {MOST_ENTRIES:,}"
+            )
         for attempt in range(ATTEMPTS):
             streams = stream_states(["random ngram", order, vocab_size, seed, attempt], 0, contexts)
             rows = on_grain(pruned(dirichlet_rows(streams, vocab_size), prune))

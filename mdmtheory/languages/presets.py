@@ -14,6 +14,9 @@ from mdmtheory.core.spec import Registry, Spec
 NGRAM_PRUNE = 1.0
 """Chosen so that at length 512 SER under ancestral sampling falls from above 0.9 at 64 steps to below 0.2 at 2048."""
 
+MOST_STACKS = 4_000
+"""Largest number of stacks of `dyck`: it has up to twice as many hidden states, and a dense transition matrix."""
+
 _HERE = "mdmtheory.languages.presets"
 
 LANGUAGES = Registry(
@@ -99,12 +102,17 @@ def dyck(*, kinds: int = 2, depth: int = 4) -> Language:
     for name, value in (("kinds", kinds), ("depth", depth)):
         if value < 1:
             raise ValueError(f"{name} is {value}; pass 1 or more")
+    stacks_so_far, level_size = 0, 1
+    for _ in range(depth + 1):
+        stacks_so_far, level_size = stacks_so_far + level_size, level_size * kinds
+        if stacks_so_far > MOST_STACKS:
+            raise ValueError(
+                f"kinds={kinds} and depth={depth} make more than {MOST_STACKS:,} stacks; use fewer of them"
+            )
     levels: list[list[tuple[int, ...]]] = [[()]]
     for _ in range(depth):
         levels.append([(*stack, kind) for stack in levels[-1] for kind in range(kinds)])
     stacks = [stack for level in levels for stack in level]
-    if len(stacks) > 20_000:
-        raise ValueError(f"kinds={kinds} and depth={depth} make {len(stacks)} stacks; keep them below 20,000")
     # A hidden state is the stack after a move and the token that the move wrote.
     states: dict[tuple[Any, int], int] = {}
     for stack in stacks:

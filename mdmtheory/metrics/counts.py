@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from mdmtheory.core.estimate import Kind
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.streams import canonical_json, stream_states
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def score_counts(
             key = canonical_json(model.denoiser.identity)
             if key not in profiles:
                 profiles[key] = reveal_costs(model.denoiser, tokens, seed, first, threads)
-            nats = profiles[key] @ curve_weights(model, length)
+            # Not a matrix product: BLAS may sum in another order for another number of rows.
+            nats = (profiles[key] * curve_weights(model, length)).sum(axis=1)
         else:
             nats = -model.log_prob(tokens, seed, first=first, plans=plans, threads=threads).values
         gap = nats + log_q
@@ -152,23 +155,29 @@ def curve_weights(model: MaskedDiffusion, length: int) -> Float[np.ndarray, "len
 
     docs/theory.md, 2.1 (ours): s_k at M_k for fixed sizes, L * sum_k w_k * Binomial(L-1, a_{k-1}) for ancestral plans.
     """
-    weights = np.zeros(length)
-    if model.plan_law.spec.name == "fixed":
-        sizes = model.schedule.sizes(length, model.steps)
-        weights[np.cumsum(sizes) - sizes] = sizes
-        return weights
-    from scipy.stats import binom
+    return _curve_weights(model.plan_law.spec.name == "fixed", model.schedule, model.steps, length)
 
-    fractions = model.schedule.revealed_fractions(model.steps)
-    shares = np.diff(fractions)
-    revealed = np.arange(length)
-    # A few million probabilities at a time.
-    piece = max(1, (1 << 22) // length)
-    for k in range(0, len(shares), piece):
-        weights += shares[k : k + piece] @ binom.pmf(
-            revealed[None], length - 1, fractions[k : k + len(shares[k : k + piece]), None]
-        )
-    return length * weights
+
+@lru_cache(maxsize=256)
+def _curve_weights(fixed: bool, schedule: Schedule, steps: int, length: int) -> Float[np.ndarray, "length"]:
+    """`curve_weights`, kept: every chunk of a sweep asks for the same ones."""
+    weights = np.zeros(length)
+    if fixed:
+        sizes = schedule.sizes(length, steps)
+        weights[np.cumsum(sizes) - sizes] = sizes
+    else:
+        from scipy.stats import binom
+
+        fractions = schedule.revealed_fractions(steps)
+        shares = np.diff(fractions)
+        # A few million probabilities at a time.
+        piece = max(1, (1 << 22) // length)
+        for k in range(0, steps, piece):
+            some = shares[k : k + piece]
+            weights += some @ binom.pmf(np.arange(length)[None], length - 1, fractions[k : k + len(some), None])
+        weights *= length
+    weights.setflags(write=False)
+    return weights
 
 
 def ter_kind(model: Any) -> Kind:

@@ -100,18 +100,19 @@ def _known(name: str, known: Iterable[str], what: str) -> str:
 
 
 def _share_rows(grid: np.ndarray) -> None:
-    """Panels of one row that show the same quantity have the same limits, and the name of the axis once."""
+    """Panels of one row that show the same quantity name it once, and have the same limits but for TER itself.
+
+    TER differs far more between languages than between samplers, so common limits would hide what is compared.
+    """
     for row in ([axes for axes in each if axes.figure is not None] for each in grid):
-        same = [axes for axes in row if axes.get_ylabel() == row[0].get_ylabel()]
-        if len(same) < 2:
-            continue
-        if len({axes.get_yscale() for axes in same}) > 1:
-            continue
-        low, high = min(a.get_ylim()[0] for a in same), max(a.get_ylim()[1] for a in same)
-        for axes in same:
-            axes.set_ylim(low, high)
+        label = row[0].get_ylabel()
+        same = [axes for axes in row if axes.get_ylabel() == label]
         for axes in same[1:]:
             axes.set_ylabel("")
+        if not label.startswith(Y_LABELS["ter"]) and len({axes.get_yscale() for axes in same}) == 1:
+            low, high = min(axes.get_ylim()[0] for axes in same), max(axes.get_ylim()[1] for axes in same)
+            for axes in same:
+                axes.set_ylim(low, high)
 
 
 def _legend(figure: Figure, curves: list[Series], frame: pd.DataFrame) -> None:

@@ -111,8 +111,9 @@ class Panel:
         if self.log:
             smallest = min(_told_apart(each).min() for each in self.series)
             self.axes.set_yscale("log")
-            bottom = 0.3 * smallest
-            top = 1.0 if self.metric.startswith("ser") and high > 0.5 else 1.6 * high
+            arrows = any((each.value <= 0).any() for each in self.series)
+            bottom = (0.3 if arrows else 0.7) * smallest
+            top = 1.08 if self.metric.startswith("ser") and high > 0.5 else 1.6 * high
             self.axes.set_ylim(bottom, max(top, 10 * bottom))
             return _BELOW_ANY_AXIS
         low = float(min(each.low.min() for each in self.series))
@@ -147,6 +148,7 @@ class Panel:
 
     def _flat(self, each: Series, bottom: float, place: float) -> None:
         """A curve whose cells have no choice of x: a level across the panel, its mark at `place` (0..1)."""
+        self.notes.append(f"Level lines: no choice of {self.x}.")
         look = each.look
         limit = self.log and each.value[0] <= 0
         level = each.high[0] if limit else each.value[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import struct
 import zlib
 from dataclasses import astuple, dataclass, fields
@@ -64,7 +65,7 @@ class Chunk:
     def crc(self, task: str) -> int:
         """CRC-32 over the task's name and all that the row says."""
         text = "\0".join([task, self.code, self.host]).encode()
-        return zlib.crc32(struct.pack(_LAYOUT, *astuple(self)[:-2]), zlib.crc32(text))
+        return zlib.crc32(struct.pack(_LAYOUT, *_numbers_of(self)), zlib.crc32(text))
 
     def conflict(self, other: Chunk) -> str | None:
         """Why two measurements of one chunk cannot both be right: the field that differs, with both values; else None.
@@ -92,6 +93,7 @@ COLUMNS = tuple(field.name for field in fields(Chunk))
 COUNTED = COLUMNS[1:13]
 TYPES = tuple({"int": int, "float": float, "str": str}[str(field.type)] for field in fields(Chunk))
 FLOATS = tuple(name for name, kind in zip(COLUMNS, TYPES, strict=True) if kind is float)
+_numbers_of = operator.attrgetter(*(name for name, kind in zip(COLUMNS, TYPES, strict=True) if kind is not str))
 _LAYOUT = "<" + "".join("d" if kind is float else "q" for kind in TYPES if kind is not str)
 
 

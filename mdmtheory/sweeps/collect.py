@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,8 +56,10 @@ def collect(
         if work.passes:
             warm([each.work for each in work.passes], lambda: report(meter.compiling, now=True))
             meter.start()
-            _Collection(work, store, executor, meter, report).run()
-        report(meter, now=True)
+            with _interrupts_held() as interrupted:
+                _Collection(work, store, executor, meter, report).run(interrupted)
+        else:
+            report(meter, now=True)
         return frame_of(store.contents, level, work.metrics)
 
 
@@ -67,6 +72,27 @@ def warm(passes: Sequence[Pass], announce: Callable[[], None]) -> None:
             each.count(0, 1, (0,))
 
 
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[Callable[[], bool]]:
+    """Inside the block Ctrl-C waits to be asked for, and comes at the latest at its end.
+
+    KeyboardInterrupt may otherwise be raised between any two operations, also in the midst of those that take finished
+    chunks over or wait for the workers. A program that handles SIGINT itself, or another thread, is left alone.
+    """
+    arrived: list[int] = []
+    ours = threading.current_thread() is threading.main_thread()
+    ours = ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        signal.signal(signal.SIGINT, lambda number, frame: arrived.append(number))
+    try:
+        yield lambda: bool(arrived)
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+    if arrived:
+        raise KeyboardInterrupt
+
+
 class _Collection:
     """The loop that hands out chunks, takes them back in any order, and writes them in index order."""
 
@@ -76,10 +102,10 @@ class _Collection:
         self._unfinished = list(enumerate(work.passes))
         self._committed = time.monotonic()
 
-    def run(self) -> None:
+    def run(self, interrupted: Callable[[], bool]) -> None:
         self._executor.open([each.work for each in self._work.passes])
         try:
-            while self._ask() or self._pending:
+            while not interrupted() and (self._ask() or self._pending):
                 finished, _ = wait(self._pending, timeout=0.1, return_when=FIRST_COMPLETED)
                 for future in finished:
                     self._take(future)
@@ -87,15 +113,13 @@ class _Collection:
                     self._commit()
                 self._report(self._meter)
         finally:
-            # Also on Ctrl-C, on a full disk and when a model fails: what is computed is kept. A second Ctrl-C cuts the
-            # waiting short, and the transaction that it may cut short leaves the store as it was.
-            try:
-                self._executor.close()
-            finally:
-                for future in list(self._pending):
-                    if future.done() and not future.cancelled() and future.exception() is None:
-                        self._take(future)
-                self._commit()
+            # Also on Ctrl-C, on a full disk and when a model fails: what is computed is kept.
+            self._executor.close()
+            for future in list(self._pending):
+                if future.done() and not future.cancelled() and future.exception() is None:
+                    self._take(future)
+            self._commit()
+        self._report(self._meter, now=True)
 
     def _ask(self) -> bool:
         """Keep every worker supplied; whether anything was asked for."""
@@ -114,8 +138,8 @@ class _Collection:
         return asked
 
     def _take(self, future: Future[list[Chunk]]) -> None:
-        """Accept what was computed; made so that an interruption loses nothing: the future leaves the list last."""
-        each, wanted = self._pending[future]
+        """Accept what was computed."""
+        each, wanted = self._pending.pop(future)
         chunks = future.result()
         for number, chunk in zip(wanted, chunks, strict=True):
             each.states[number].accept(chunk)
@@ -126,7 +150,6 @@ class _Collection:
             for other, (owner, _) in list(self._pending.items()):
                 if owner is each and other.cancel():
                     del self._pending[other]
-        self._pending.pop(future, None)
 
     def _commit(self) -> None:
         ready = dict(self._work.unwritten())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mdmtheory.sweeps.chunks import Chunk
+from mdmtheory.sweeps.chunks import Chunk, total
 from mdmtheory.sweeps.progress import Progress
 from mdmtheory.sweeps.results import estimates
 from mdmtheory.sweeps.work import PassState, TaskState, Work
@@ -59,20 +59,22 @@ class Meter:
 
     def _seconds_left(self) -> float | None:
         """From the mean seconds of a chunk in each pass; a pass not begun is taken to cost what others like it do."""
+        sums: dict[object, tuple[float, int]] = {}
+        for each in self._work.passes:
+            seconds, count = self._seconds.get(id(each), (0.0, 0))
+            for key in (each.work.tasks[0].measure, "any"):
+                before = sums.get(key, (0.0, 0))
+                sums[key] = (before[0] + seconds, before[1] + count)
         left = 0.0
         for each in self._work.passes:
             if each.left <= 0:
                 continue
-            alike = (other for other in self._work.passes if other.work.tasks[0].measure == each.work.tasks[0].measure)
-            mean = self._mean([each]) or self._mean(alike) or self._mean(self._work.passes)
-            if mean is None:
+            known = (self._seconds.get(id(each)), sums[each.work.tasks[0].measure], sums["any"])
+            seconds, count = next((pair for pair in known if pair is not None and pair[1]), (0.0, 0))
+            if not count:
                 return None
-            left += mean * each.left
+            left += each.left * seconds / count
         return left / self._workers
-
-    def _mean(self, passes: Iterable[PassState]) -> float | None:
-        known = [self._seconds[id(each)] for each in passes if id(each) in self._seconds]
-        return sum(seconds for seconds, _ in known) / sum(count for _, count in known) if known else None
 
     def _width(self, state: TaskState) -> float | None:
         """Widest interval of a task, absolute for SER and relative for TER; only chunks that are new are added."""
@@ -80,8 +82,7 @@ class Meter:
 
         seen, counts, width = self._widths.get(state.task.sha, (0, Counts.zero(), None))
         if len(state.chunks) > seen:
-            for chunk in state.chunks[seen:]:
-                counts += chunk.counts
+            counts += total(state.chunks[seen:])
             rows = [row for row in estimates(state.task, counts, self._level) if row["low"] is not None]
             widths = [(row["high"] - row["low"]) / (1 if "ser" in row["metric"] else row["value"]) for row in rows]
             # The width of an infinite TER is not a number.

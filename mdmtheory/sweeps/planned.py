@@ -118,16 +118,21 @@ def _cost(
 
 
 def _probe(work: Pass) -> float:
-    """Seconds of a chunk of a pass, from doubling numbers of sequences until that took long enough to believe."""
+    """Seconds of a chunk of a pass, from one sequence and from so many that they take long enough to believe."""
     warm([work], lambda: None)
-    wanted = range(len(work.tasks))
-    size, count, seconds = chunk_size(work.length), 0, 0.0
-    while seconds < _PROBE_SECONDS and count < size:
-        count = min(max(1, 2 * count), size)
-        start = time.perf_counter()
-        work.count(0, count, wanted)
-        seconds = time.perf_counter() - start
-    return seconds * size / count
+    size, count = chunk_size(work.length), 1
+    first = seconds = _seconds_of(work, 1)
+    while count < size and seconds < max(_PROBE_SECONDS, 3 * first):
+        count = min(2 * count, size)
+        seconds = _seconds_of(work, count)
+    # What one sequence takes is mostly what every chunk takes once; it must not be multiplied.
+    return first + max(seconds - first, 0.0) * (size - 1) / max(count - 1, 1)
+
+
+def _seconds_of(work: Pass, count: int) -> float:
+    start = time.perf_counter()
+    work.count(0, count, range(len(work.tasks)))
+    return time.perf_counter() - start
 
 
 def _likeness(task: Task) -> str:

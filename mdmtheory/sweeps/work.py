@@ -60,17 +60,12 @@ class TaskState:
         return min(self.needed, len(self.chunks) * self.task.max_errors / self.errors)
 
     def accept(self, chunk: Chunk) -> None:
-        """Take a chunk, in any order, once or again; those after the stop are dropped.
-
-        Interrupted anywhere, a second call finishes what the first began.
-        """
-        if chunk.index >= len(self.chunks):
-            self.early[chunk.index] = chunk
+        """Take a chunk, in any order; those after the stop are dropped."""
+        self.early[chunk.index] = chunk
         while not self.done and len(self.chunks) in self.early:
-            self.chunks.append(self.early[len(self.chunks)])
-        self.early = (
-            {} if self.done else {index: each for index, each in self.early.items() if index >= len(self.chunks)}
-        )
+            self.chunks.append(self.early.pop(len(self.chunks)))
+        if self.done:
+            self.early.clear()
 
 
 @dataclass

@@ -140,7 +140,7 @@ def test_a_reader_that_goes_away_is_met_with_silence(spawn):
     code = """
 import subprocess, sys
 writer = subprocess.Popen(
-    [sys.executable, "-m", "mdmtheory.cli.main", "language", "sample", "parity", "--count", "20000"],
+    [sys.executable, "-m", "mdmtheory.cli.main", "-q", "language", "sample", "parity", "--count", "20000"],
     stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 writer.stdout.readline()
 writer.stdout.close()

@@ -59,7 +59,7 @@ def test_damaged_files_are_named_in_one_line(tmp_path):
     path.write_bytes(whole[: len(whole) // 2])
     assert "truncated" in message()
     path.write_text("not a language")
-    assert "truncated or is no language" in message()
+    assert "truncated or is no language file; save" in message()
     np.savez(path, other=np.ones(3))
     assert "no header" in message()
     path.write_bytes(whole)

@@ -74,12 +74,28 @@ def test_cells_without_an_error_are_upper_limits_on_a_log_axis(orders):
     assert all(line.get_ydata()[0] == pytest.approx(limit) for line in hollow)
     assert hmm.get_ylim()[0] < limit
     assert "no error seen" in texts(figure).replace("\n", " ")
+    assert "Level lines: no choice of steps." in texts(figure).replace("\n", " ")
 
 
 def test_languages_get_panels_when_samplers_have_the_colours(orders):
     figure = sweep_figure(orders)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["hmm", "ngram:order=2"]
     assert len({axes.get_ylim() for axes in figure.axes}) == 1
+
+
+def test_panels_of_ter_have_limits_of_their_own(make_frame, make_cell):
+    ters = {"hmm": 3.0, "ngram:order=2": 4.0}
+    cells = [
+        make_cell(name, sampler, n, ter_of_language=ter, excess=1 / n)
+        for name, ter in ters.items()
+        for sampler in ("ancestral", "stride")
+        for n in (64, 128)
+    ]
+    figure = sweep_figure(make_frame(cells))
+    first, second, *ser = figure.axes
+    assert first.get_ylim()[1] < 4.0 - 0.1 < second.get_ylim()[0]
+    assert ser[0].get_ylim() == ser[1].get_ylim()
+    assert [bool(axes.get_ylabel()) for axes in figure.axes] == [True, False, True, False]
 
 
 def test_a_linear_axis_shows_zero_as_zero(make_frame, make_cell):

@@ -14,6 +14,7 @@ def test_the_same_figure_is_the_same_file(one_curve, tmp_path, ending):
     first = save_figure(sweep_figure(one_curve), tmp_path / f"a.{ending}").read_bytes()
     second = save_figure(sweep_figure(one_curve), tmp_path / f"b.{ending}").read_bytes()
     assert first == second
+    assert b"<dc:date>" not in first
     assert first.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[ending])
 
 

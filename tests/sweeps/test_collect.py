@@ -239,7 +239,7 @@ def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(
     assert [each.name for each in tmp_path.iterdir()] == ["store.sqlite"]
 
 
-@pytest.mark.parametrize("signals", [1, 2])
+@pytest.mark.parametrize("signals", [1, 2, 20])
 def test_ctrl_c_while_workers_compute(signals, tmp_path, collected, monkeypatch):
     genuine = Pass.compute
     count = 0
@@ -257,8 +257,24 @@ def test_ctrl_c_while_workers_compute(signals, tmp_path, collected, monkeypatch)
     found = rows_of(tmp_path / "store.sqlite")
     assert set(found) < set(rows_of(collected))
     assert len(found) >= 3
+    assert count <= 4 + 2, "nothing is begun after Ctrl-C but what was in hand"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    monkeypatch.undo()
     collect(small_cells(), out=tmp_path / "store.sqlite")
     assert rows_of(tmp_path / "store.sqlite") == rows_of(collected)
+
+
+def test_ctrl_c_in_the_last_chunk_is_not_lost(tmp_path, monkeypatch):
+    genuine = Pass.compute
+
+    def interrupting(self: Pass, index: int, wanted: Any) -> list[Chunk]:
+        signal.raise_signal(signal.SIGINT)
+        return genuine(self, index, wanted)
+
+    monkeypatch.setattr(Pass, "compute", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        collect(small_cells(steps=4, sampler="stride", metrics="ser", samples=1), out=tmp_path / "store.sqlite")
+    assert len(rows_of(tmp_path / "store.sqlite")) == 1
 
 
 def test_a_model_that_fails_is_not_hidden_and_what_else_is_finished_is_kept(tmp_path, monkeypatch, computed):

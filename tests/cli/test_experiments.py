@@ -1,0 +1,44 @@
+"""The sweeps and figures that come with the project, made small."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from mdmtheory.sweeps import cells, read_toml
+
+ROOT = Path(__file__).parents[2]
+EXPERIMENTS = sorted((ROOT / "experiments").glob("*.toml"))
+OF_THE_RUN = ("out", "workers", "level", "figure")
+
+
+def small(experiment: str) -> list[str]:
+    """Options that make a sweep small without changing what it shows."""
+    if experiment == "ser_vs_length":
+        return ["--length", "16,32"]
+    return ["--length", "32", "--steps", "4,16"]
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_experiment_is_a_sweep_with_a_store_of_its_own(path):
+    keys = read_toml(path)
+    assert cells(**{key: value for key, value in keys.items() if key not in OF_THE_RUN})
+    assert keys["out"] == f"results/{path.stem}.sqlite"
+
+
+def test_the_length_experiment_keeps_steps_in_proportion():
+    path = ROOT / "experiments" / "ser_vs_length.toml"
+    found = cells(**{key: value for key, value in read_toml(path).items() if key not in OF_THE_RUN})
+    assert {cell.length for cell in found} == {64, 128, 256, 512, 1024}
+    assert all(cell.steps == cell.length // 4 for cell in found)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "figures").glob("*.py")), ids=lambda path: path.stem)
+def test_every_figure_is_drawn_from_a_stored_sweep(run, path):
+    experiment = "ter_ser_vs_steps" if path.stem == "ter_law" else path.stem
+    words = [*small(experiment), "--samples", "20", "--no-figure"]
+    assert run("sweep", ROOT / "experiments" / f"{experiment}.toml", *words).code == 0
+    runpy.run_path(str(path))["main"]()
+    assert Path(f"results/{path.stem}.pdf").read_bytes().startswith(b"%PDF")
