@@ -109,6 +109,7 @@ class Ancestral(_NamedLaw):
         """One alias draw a position."""
         from mdmtheory.kernels.plans import draw_steps
 
+        _check_streams(states)
         out = _empty_plans(states, length, steps)
         table, bits = _step_table(schedule, steps)
         draw_steps(table, bits, states, out)
@@ -137,6 +138,7 @@ class _UniformSubsets(_NamedLaw):
         """Shuffle the list in which step k stands as often as it reveals positions."""
         from mdmtheory.kernels.plans import shuffle_rows
 
+        _check_streams(states)
         out = _empty_plans(states, length, steps)
         sizes = self._sizes(length, steps, schedule)
         shuffle_rows(np.repeat(np.arange(1, len(sizes) + 1, dtype=np.int32), sizes), states, out)
@@ -340,11 +342,12 @@ def _empty_plans(states: States, length: int, steps: int) -> Plans:
     for name, value in (("length", length), ("steps", steps)):
         if value < 1:
             raise ValueError(f"{name} is {value}; pass 1 or more")
-    if not states.any(axis=1).all():
-        raise ValueError(
-            "a stream state is all zeros, from which the generator never moves; make streams with stream_states"
-        )
     return np.empty((len(states), length), dtype=np.int32)
+
+
+def _check_streams(states: States) -> None:
+    if not states.any(axis=1).all():
+        raise ValueError("a stream state is all zeros, from which the generator never moves; use stream_states")
 
 
 @lru_cache(maxsize=64)

@@ -324,5 +324,5 @@ def test_the_tables_of_different_schedules_are_kept_apart():
 
 @pytest.mark.parametrize("sampler", ["ancestral", "fixed", "first_hitting"])
 def test_streams_that_cannot_move_are_refused(sampler):
-    with pytest.raises(ValueError, match="make streams with stream_states"):
+    with pytest.raises(ValueError, match="use stream_states"):
         as_plan_law(sampler).draw(np.zeros((2, 4), dtype=np.uint64), 4, 2, as_schedule("linear"))

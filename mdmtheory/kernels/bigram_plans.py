@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
-from mdmtheory.kernels.marginals import draw, perturb
-from mdmtheory.kernels.random import next_uniform
-from mdmtheory.kernels.reveals import link_all, relink, sort_by_step, unlink_plan
+from mdmtheory.kernels.marginals import settle
+from mdmtheory.kernels.reveals import end_of_step, find_right, give_up, link_all, relink, sort_by_step, unlink_plan
 
 
 @kernel
@@ -55,16 +54,9 @@ def _run_row(
     impossible = False
     start = 0
     while start < length:
-        step = steps[order[start]]
-        stop = start + 1
-        while stop < length and steps[order[stop]] == step:
-            stop += 1
+        stop = end_of_step(steps, order, start)
         calls[0] += 1
-        for m in range(stop - 1, start - 1, -1):
-            place = order[m] + 1
-            beside = after[place]
-            right[place] = right[beside] if beside <= length and steps[beside - 1] == step else beside
-        total = 0.0
+        find_right(steps, order, start, stop, after, right)
         for m in range(start, stop):
             position = order[m]
             place = position + 1
@@ -74,28 +66,17 @@ def _run_row(
             else:
                 # The last power stands for all that follow: its rows agree.
                 ahead = bigram.powers[min(place - left, settled) - 1, token[left - 1]]
-            total = 0.0
             if beside > length:
                 for v in range(vocab_size):
                     weights[v] = ahead[v]
-                    total += weights[v]
             else:
                 behind = bigram.back_powers[min(beside - place, settled) - 1, token[beside - 1]]
                 for v in range(vocab_size):
                     weights[v] = ahead[v] * behind[v]
-                    total += weights[v]
-            if total <= 0.0:
+            if not settle(weights, epsilon, drawing, token, position, state, log_prob):
+                impossible = True
                 break
-            if epsilon > 0.0:
-                perturb(weights, total, epsilon)
-                total = 0.0
-                for v in range(vocab_size):
-                    total += weights[v]
-            if drawing:
-                token[position] = draw(weights, total, next_uniform(state))
-            log_prob[position] = np.log(weights[token[position]] / total)
-        if total <= 0.0:
-            impossible = True
+        if impossible:
             break
         for m in range(stop - 1, start - 1, -1):
             relink(order[m] + 1, before, after)
@@ -111,9 +92,7 @@ def _run_row(
             break
         start = stop
     if impossible and not drawing:
-        for m in range(length):
-            if steps[order[m]] > steps[order[start]]:
-                log_prob[order[m]] = -np.inf
+        give_up(steps, order, start, log_prob)
     return impossible
 
 

@@ -14,9 +14,8 @@ import numpy as np
 
 from mdmtheory.kernels.chain import combine_rows, normalise, weigh_tokens
 from mdmtheory.kernels.compiling import kernel, part
-from mdmtheory.kernels.marginals import draw, perturb
-from mdmtheory.kernels.random import next_uniform
-from mdmtheory.kernels.reveals import link_all, relink, sort_by_step, unlink_plan
+from mdmtheory.kernels.marginals import settle
+from mdmtheory.kernels.reveals import end_of_step, find_right, give_up, link_all, relink, sort_by_step, unlink_plan
 
 
 class ChainScratch(NamedTuple):
@@ -156,7 +155,7 @@ def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, l
         scratch.weights,
     )
     length = len(steps)
-    size, vocab_size = chain.emission.shape
+    size = len(chain.emission)
     heads = len(chain.heads)
     low, high = chain.low, chain.high
     sort_by_step(steps, order, scratch.buckets)
@@ -166,15 +165,9 @@ def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, l
     start = 0
     while start < length:
         step = steps[order[start]]
-        stop = start + 1
-        while stop < length and steps[order[stop]] == step:
-            stop += 1
+        stop = end_of_step(steps, order, start)
         calls[0] += 1
-        for m in range(stop - 1, start - 1, -1):
-            place = order[m] + 1
-            beside = after[place]
-            right[place] = right[beside] if beside <= length and steps[beside - 1] == step else beside
-        total = 0.0
+        find_right(steps, order, start, stop, after, right)
         for m in range(start, stop):
             position = order[m]
             place = position + 1
@@ -200,21 +193,10 @@ def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, l
                     size,
                 )
             weigh_tokens(forward[place], backward[place], chain.emission, weights)
-            total = 0.0
-            for v in range(vocab_size):
-                total += weights[v]
-            if total <= 0.0:
+            if not settle(weights, epsilon, drawing, token, position, state, log_prob):
+                impossible = True
                 break
-            if epsilon > 0.0:
-                perturb(weights, total, epsilon)
-                total = 0.0
-                for v in range(vocab_size):
-                    total += weights[v]
-            if drawing:
-                token[position] = draw(weights, total, next_uniform(state))
-            log_prob[position] = np.log(weights[token[position]] / total)
-        if total <= 0.0:
-            impossible = True
+        if impossible:
             break
         for m in range(stop - 1, start - 1, -1):
             relink(order[m] + 1, before, after)
@@ -230,9 +212,7 @@ def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, l
             break
         start = stop
     if impossible and not drawing:
-        for m in range(length):
-            if steps[order[m]] > steps[order[start]]:
-                log_prob[order[m]] = -np.inf
+        give_up(steps, order, start, log_prob)
     return impossible
 
 

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
-from mdmtheory.kernels.marginals import draw, perturb
-from mdmtheory.kernels.random import next_uniform
-from mdmtheory.kernels.reveals import sort_by_step
+from mdmtheory.kernels.marginals import settle
+from mdmtheory.kernels.reveals import end_of_step, sort_by_step
 
 PAIRS, PERMUTATION, PARITY, REPETITION = 0, 1, 2, 3
 
@@ -112,10 +111,7 @@ def _run_row(language, steps, order, token, state, drawing, epsilon, evidence, s
     _forget(evidence)
     start = 0
     while start < length:
-        step = steps[order[start]]
-        stop = start + 1
-        while stop < length and steps[order[stop]] == step:
-            stop += 1
+        stop = end_of_step(steps, order, start)
         calls[0] += 1
         if evidence.sums[_FITS] == 0 and language.noise == 0.0:
             if not drawing:
@@ -125,13 +121,8 @@ def _run_row(language, steps, order, token, state, drawing, epsilon, evidence, s
         _take_stock(language, evidence, scratch)
         for m in range(start, stop):
             position = order[m]
-            total = _weigh(language, position, evidence, scratch, weights)
-            if epsilon > 0.0:
-                perturb(weights, total, epsilon)
-                total = _sum(weights)
-            if drawing:
-                token[position] = draw(weights, total, next_uniform(state))
-            log_prob[position] = np.log(weights[token[position]] / total)
+            _weigh(language, position, evidence, scratch, weights)
+            settle(weights, epsilon, drawing, token, position, state, log_prob)
         for m in range(start, stop):
             _reveal(language, order[m], np.int64(token[order[m]]), evidence)
         start = stop
@@ -176,16 +167,16 @@ def _weigh_row(language, token, evidence, scratch, out):
 
 @part
 def _weigh(language, position, evidence, scratch, weights):
-    """Weights of the tokens at a masked position, and their sum; `_take_stock` has seen the same counts."""
+    """Weights of the tokens at a masked position; `_take_stock` has seen the same counts."""
     vocab_size, noise = language.vocab_size, language.noise
     if language.family == PERMUTATION and noise == 0.0:
         for v in range(vocab_size):
             weights[v] = 1.0 if evidence.counts[v] == 0 else 0.0
-        return float(vocab_size - evidence.sums[_REVEALED])
+        return
     if language.family == PERMUTATION:
         for v in range(vocab_size):
             weights[v] = scratch.logs[evidence.counts[v]]
-        return _sum(weights)
+        return
     if language.family == REPETITION and noise > 0.0:
         most = 0
         for v in range(vocab_size):
@@ -194,7 +185,7 @@ def _weigh(language, position, evidence, scratch, weights):
         log_ratio = math.log1p((1.0 - noise) * vocab_size / noise)
         for v in range(vocab_size):
             weights[v] = math.exp((evidence.counts[v] - most) * log_ratio)
-        return _sum(weights)
+        return
     hint, trust = -1, 1.0 - noise
     if language.family == PAIRS:
         if language.partner[position] >= 0:
@@ -210,15 +201,6 @@ def _weigh(language, position, evidence, scratch, weights):
         weights[v] = (1.0 - trust) / vocab_size
     if hint >= 0:
         weights[hint] += trust
-    return _sum(weights)
-
-
-@part
-def _sum(weights):
-    total = 0.0
-    for v in range(len(weights)):
-        total += weights[v]
-    return total
 
 
 @part

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
+from mdmtheory.kernels.random import next_uniform
 
 
 @part
@@ -51,6 +52,28 @@ def perturb(weights, total, epsilon):
             break
     for v in range(vocab_size):
         weights[v] = (1.0 - share) * weights[v] + share * uniform
+
+
+@part
+def settle(weights, epsilon, drawing, token, position, state, log_prob):
+    """Decide one position by its marginal: draw token[position], or take it as given, and record its log probability.
+
+    Returns False, and decides nothing, where all weights are 0: the context is impossible.
+    """
+    total = 0.0
+    for v in range(len(weights)):
+        total += weights[v]
+    if total <= 0.0:
+        return False
+    if epsilon > 0.0:
+        perturb(weights, total, epsilon)
+        total = 0.0
+        for v in range(len(weights)):
+            total += weights[v]
+    if drawing:
+        token[position] = draw(weights, total, next_uniform(state))
+    log_prob[position] = np.log(weights[token[position]] / total)
+    return True
 
 
 @kernel

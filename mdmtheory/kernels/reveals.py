@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mdmtheory.kernels.compiling import part
 
 
@@ -21,6 +23,22 @@ def sort_by_step(steps, order, buckets):
         k = steps[i]
         order[buckets[k]] = i
         buckets[k] += 1
+
+
+@part
+def end_of_step(steps, order, start):
+    """Where the step that begins at order[start] ends in `order`."""
+    stop = start + 1
+    while stop < len(order) and steps[order[stop]] == steps[order[start]]:
+        stop += 1
+    return stop
+
+
+@part
+def give_up(steps, order, start, log_prob):
+    """What comes after the step at order[start] has probability 0: its context is impossible."""
+    for m in range(end_of_step(steps, order, start), len(order)):
+        log_prob[order[m]] = -np.inf
 
 
 @part
@@ -60,3 +78,13 @@ def unlink_plan(steps, order, before, after):
         for m in range(start, stop):
             unlink(order[m] + 1, before, after)
         stop = start
+
+
+@part
+def find_right(steps, order, start, stop, after, right):
+    """right[place] becomes the nearest place to its right revealed before, for the places of step order[start:stop]."""
+    for m in range(stop - 1, start - 1, -1):
+        place = order[m] + 1
+        beside = after[place]
+        own_step = beside <= len(order) and steps[beside - 1] == steps[order[m]]
+        right[place] = right[beside] if own_step else beside

@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
-from mdmtheory.kernels.marginals import draw, perturb
-from mdmtheory.kernels.random import next_uniform
-from mdmtheory.kernels.reveals import sort_by_step
+from mdmtheory.kernels.marginals import settle
+from mdmtheory.kernels.reveals import end_of_step, give_up, sort_by_step
 
 
 class ShiftScratch(NamedTuple):
@@ -340,30 +339,15 @@ def _run_row(shift, scratch, steps, token, state, drawing, recompute, epsilon, l
     impossible = False
     start = 0
     while start < length:
-        step = steps[order[start]]
-        stop = start + 1
-        while stop < length and steps[order[stop]] == step:
-            stop += 1
+        stop = end_of_step(steps, order, start)
         calls[0] += 1
-        total = 0.0
         for m in range(start, stop):
             i = order[m]
             weigh_position(shift, known, i, forward, backward, live, weights)
-            total = 0.0
-            for v in range(vocab_size):
-                total += weights[v]
-            if total <= 0.0:
+            if not settle(weights, epsilon, drawing, token, i, state, log_prob):
+                impossible = True
                 break
-            if epsilon > 0.0:
-                perturb(weights, total, epsilon)
-                total = 0.0
-                for v in range(vocab_size):
-                    total += weights[v]
-            if drawing:
-                token[i] = draw(weights, total, next_uniform(state))
-            log_prob[i] = np.log(weights[token[i]] / total)
-        if total <= 0.0:
-            impossible = True
+        if impossible:
             break
         for m in range(start, stop):
             known[order[m]] = token[order[m]]
@@ -377,9 +361,7 @@ def _run_row(shift, scratch, steps, token, state, drawing, recompute, epsilon, l
             break
         start = stop
     if impossible and not drawing:
-        for m in range(length):
-            if steps[order[m]] > steps[order[start]]:
-                log_prob[order[m]] = -np.inf
+        give_up(steps, order, start, log_prob)
     return impossible
 
 
