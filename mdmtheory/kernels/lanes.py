@@ -10,7 +10,7 @@ import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
 
-LANES = 32
+LANES = 64
 """Sequences side by side: enough for full vectors, few enough for a message to stay in the nearest cache."""
 
 

@@ -77,6 +77,38 @@ def settle(weights, epsilon, drawing, token, position, state, log_prob):
 
 
 @kernel
+def normalise_marginals(tokens, hard, marginals, impossible):
+    """Scale each marginal (count, length, V) to sum 1; with `hard` evidence those of revealed tokens become one-hot.
+
+    A row of `impossible` (count,) becomes True where a marginal is all zeros, which it stays.
+    """
+    for row in range(len(tokens)):
+        impossible[row] = _normalise_row(tokens[row], hard, marginals[row])
+
+
+@part
+def _normalise_row(token, hard, marginals):
+    impossible = False
+    vocab_size = marginals.shape[1]
+    for i in range(len(token)):
+        marginal = marginals[i]
+        if hard and token[i] < vocab_size:
+            for v in range(vocab_size):
+                marginal[v] = 0.0
+            marginal[token[i]] = 1.0
+            continue
+        total = 0.0
+        for v in range(vocab_size):
+            total += marginal[v]
+        if total > 0.0:
+            for v in range(vocab_size):
+                marginal[v] /= total
+        else:
+            impossible = True
+    return impossible
+
+
+@kernel
 def perturb_rows(marginals, epsilon):
     """`perturb` on every row of `marginals` (n, V); a row of zeros, an impossible context, stays."""
     for row in range(len(marginals)):

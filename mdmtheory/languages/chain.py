@@ -91,6 +91,9 @@ class Chain:
             filter_log_probs(self.initial, self.transition, likelihood, tokens[start:stop], out[start:stop])
 
         over_rows(work, len(tokens), threads)
+        unsure = np.flatnonzero(~np.isfinite(out))
+        if len(unsure) and (np.isnan(out[unsure]) | self.possible(tokens[unsure])).any():
+            raise FloatingPointError("a sequence is possible but its probability is below what float64 can tell from 0")
         return out
 
     def possible(self, tokens: Tokens, threads: int | None = None) -> Bool[np.ndarray, "count"]:

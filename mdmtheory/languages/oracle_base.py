@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.protocols import Canvas, Language, Parallel, PlanRun
 from mdmtheory.core.spec import Spec
+from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 
 
@@ -48,18 +49,19 @@ class OracleBase(ABC):
         Rows of revealed tokens are one-hot when trust is 1. In an impossible context the rows of masked positions are
         zeros.
         """
+        from mdmtheory.kernels.marginals import normalise_marginals
+
         tokens = as_tokens(tokens, self.vocab_size, masks=True)
         self.language.validate_length(tokens.shape[1])
-        weights = self._weights(tokens, threads)
-        totals = weights.sum(axis=2, keepdims=True)
-        self._check_underflow(tokens, (totals <= 0).any(axis=(1, 2)))
-        marginals: Float[np.ndarray, "count length vocab_size"] = np.divide(
-            weights, totals, out=np.zeros_like(weights), where=totals > 0
-        )
-        if self.trust == 1:
-            rows, positions = np.nonzero(tokens < self.vocab_size)
-            marginals[rows, positions] = 0.0
-            marginals[rows, positions, tokens[rows, positions]] = 1.0
+        marginals = self._weights(tokens, threads)
+        impossible = np.empty(len(tokens), dtype=np.bool_)
+        hard = self.trust == 1
+
+        def work(a: int, b: int) -> None:
+            normalise_marginals(tokens[a:b], hard, marginals[a:b], impossible[a:b])
+
+        over_rows(work, len(tokens), threads)
+        self._check_underflow(tokens, impossible)
         return marginals
 
     def open(self, count: int, length: int, *, noise: str = "masked", prompt: Tokens | None = None) -> Canvas:
@@ -142,7 +144,6 @@ def run_kernel(
     epsilon: float,
 ) -> PlanRun:
     """Run a plan kernel over all rows, in threads."""
-    from mdmtheory.core.threads import over_rows
     from mdmtheory.core.tokens import token_dtype
 
     count, length = plan.shape

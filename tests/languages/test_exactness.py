@@ -156,6 +156,8 @@ def test_underflow_is_an_error_and_not_an_impossible_context():
     language = mt.HMM([0.5, 0.5], np.eye(2), [[1 - faint, faint, 0.0], [faint, 0.5, 0.5]])
     with pytest.raises(FloatingPointError, match="possible but its probability"):
         language.oracle().run_plan(np.array([[1, 2, 3, 4]]), tokens=np.array([[0, 0, 2, 0]]))
+    with pytest.raises(FloatingPointError, match="possible but its probability"):
+        language.log_prob([[0, 0, 2, 0]])
 
 
 @pytest.mark.parametrize(
