@@ -170,8 +170,8 @@ def _curve_weights(fixed: bool, schedule: Schedule, steps: int, length: int) -> 
 
         fractions = schedule.revealed_fractions(steps)
         shares = np.diff(fractions)
-        # A few million probabilities at a time.
-        piece = max(1, (1 << 22) // length)
+        # A hundred thousand probabilities at a time: scipy makes many copies.
+        piece = max(1, (1 << 17) // length)
         for k in range(0, steps, piece):
             some = shares[k : k + piece]
             weights += some @ binom.pmf(np.arange(length)[None], length - 1, fractions[k : k + len(some), None])
