@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -30,12 +31,27 @@ def measure() -> Run:
 
 
 def _run(arguments: list[str]) -> Run:
-    command = Path(sys.executable).with_name("mdmtheory")
+    """Run mdmtheory under a process that holds nothing itself.
+
+    The system counts the memory of the process that starts another as the other's own, so a benchmark that has loaded
+    jax must not start it.
+    """
+    command = [str(Path(sys.executable).with_name("mdmtheory")), *arguments]
+    done = subprocess.run([sys.executable, "-S", __file__, *command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"mdmtheory {' '.join(arguments)} failed:\n{done.stderr}")
+    return Run(**json.loads(done.stdout))
+
+
+def _measure_child(command: list[str]) -> dict[str, float]:
     start = time.perf_counter()
-    process = subprocess.Popen([command, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     if status:
-        raise SystemExit(f"mdmtheory {' '.join(arguments)} failed with status {os.waitstatus_to_exitcode(status)}")
-    peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Run(seconds, peak_bytes / 1e6)
+        raise SystemExit(os.waitstatus_to_exitcode(status))
+    return {"seconds": seconds, "megabytes": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6}
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure_child(sys.argv[1:])))
