@@ -29,7 +29,7 @@ SAMPLERS = Registry(
 )
 
 LAST_STEP = 1 << 20
-"""Largest step number in a given plan: what runs plans keeps one counter a step."""
+"""Largest step number: what runs plans keeps one counter a step."""
 
 States = UInt64[np.ndarray, "count 4"]
 Plans = Int32[np.ndarray, "count length"]

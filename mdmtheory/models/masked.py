@@ -13,7 +13,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.models.canvas_loop import run_on_canvas
-from mdmtheory.plans import PlanLaw, as_plan_law
+from mdmtheory.plans import LAST_STEP, PlanLaw, as_plan_law
 from mdmtheory.schedules import Schedule, as_schedule
 
 
@@ -41,8 +41,8 @@ class MaskedDiffusion:
                 f"steps is {steps} but the schedule {self.schedule.spec} has {self.schedule.steps}; "
                 "leave steps out or make them agree"
             )
-        if steps < 1:
-            raise ValueError(f"steps is {steps}; pass 1 or more")
+        if not 1 <= steps <= LAST_STEP:
+            raise ValueError(f"steps is {steps}; pass 1 to {LAST_STEP:,}")
         self.steps = int(steps)
         self.vocab_size = denoiser.vocab_size
         self.parallel: Parallel = denoiser.parallel

@@ -91,8 +91,9 @@ def test_schedules_may_be_arrays_and_then_steps_are_theirs():
     assert p.steps == 3
     with pytest.raises(ValueError, match="leave steps out"):
         mt.MaskedDiffusion(mt.Oracle(q), steps=4, schedule=np.array([0.0, 0.5, 0.9, 1.0]))
-    with pytest.raises(ValueError, match="steps is 0"):
-        mt.MaskedDiffusion(mt.Oracle(q), steps=0)
+    for steps in (0, 10**20):
+        with pytest.raises(ValueError, match="pass 1 to 1,048,576"):
+            mt.MaskedDiffusion(mt.Oracle(q), steps=steps)
 
 
 def test_two_models_draw_from_different_streams_and_equal_ones_from_the_same():
