@@ -76,8 +76,6 @@ class Chain:
         """Evidence of each token (last row: the mask) for each state; `trust` below 1 mixes in the uniform token."""
         vocab_size = self.emission.shape[1]
         evidence = trust * self.emission.T + (1 - trust) / vocab_size
-        if trust == 1:
-            evidence = self.emission.T
         return np.ascontiguousarray(np.vstack([evidence, np.ones(len(self.initial))]))
 
     def log_prob(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count"]:

@@ -17,13 +17,10 @@ class ChainOracle(OracleBase):
     def __init__(self, language: Language, chain: Chain, trust: float) -> None:
         super().__init__(language, trust)
         self.chain = chain
-        self._tables: dict[int, ChainTables] = {}
 
     def tables(self, length: int) -> ChainTables:
         """The tables for sequences of this length; the last ones made are kept."""
-        if length not in self._tables:
-            self._tables = {length: self.chain.tables(length, self.trust)}
-        return self._tables[length]
+        return self._kept("chain", length, lambda: self.chain.tables(length, self.trust))
 
     def _weights(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length vocab_size"]:
         return self.chain.smooth(tokens, self.trust, threads)

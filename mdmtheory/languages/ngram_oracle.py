@@ -43,11 +43,6 @@ class NGramOracle(OracleBase):
 
     language: NGram
 
-    def __init__(self, language: NGram, trust: float) -> None:
-        super().__init__(language, trust)
-        self._shift: dict[int, ShiftTables] = {}
-        self._bigram: dict[int, BigramTables] = {}
-
     @cached_property
     def chain_oracle(self) -> ChainOracle | None:
         """The same oracle on the chain of contexts, where that is small."""
@@ -56,48 +51,49 @@ class NGramOracle(OracleBase):
 
     def tables(self, length: int) -> ShiftTables:
         """The tables for sequences of this length."""
-        if length not in self._shift:
-            from mdmtheory.kernels.shift import masked_messages
+        return self._kept("shift", length, lambda: self._shift_tables(length))
 
-            laws, offsets = self.language.laws
-            vocab_size = self.vocab_size
-            evidence = np.ones((vocab_size + 1, vocab_size))
-            evidence[:vocab_size] = self.trust * np.eye(vocab_size) + (1 - self.trust) / vocab_size
-            forward = np.zeros((length + 1, self.language.contexts))
-            tables = ShiftTables(
-                laws,
-                np.array(offsets, dtype=np.int64),
-                self.language.contexts,
-                self.language.order,
-                evidence,
-                self.trust == 1,
-                forward,
-            )
-            masked_messages(tables, forward)
-            self._shift = {length: tables}
-        return self._shift[length]
+    def _shift_tables(self, length: int) -> ShiftTables:
+        from mdmtheory.kernels.shift import masked_messages
+
+        laws, offsets = self.language.laws
+        vocab_size = self.vocab_size
+        evidence = np.ones((vocab_size + 1, vocab_size))
+        evidence[:vocab_size] = self.trust * np.eye(vocab_size) + (1 - self.trust) / vocab_size
+        forward = np.zeros((length + 1, self.language.contexts))
+        tables = ShiftTables(
+            laws,
+            np.array(offsets, dtype=np.int64),
+            self.language.contexts,
+            self.language.order,
+            evidence,
+            self.trust == 1,
+            forward,
+        )
+        masked_messages(tables, forward)
+        return tables
 
     def bigram_tables(self, length: int) -> BigramTables | None:
         """Powers of a bigram's transition matrix up to where they settle; None where another kernel must serve.
 
         That is for other orders, for soft evidence, and where the powers would take more than POWER_BYTES.
         """
+        most = max(1, length - 1)
+        if self.language.order != 2 or self.trust < 1 or 16 * most * self.vocab_size**2 > POWER_BYTES:
+            return None
+        return self._kept("bigram", length, lambda: self._bigram_tables(length, most))
+
+    def _bigram_tables(self, length: int, most: int) -> BigramTables:
         from mdmtheory.kernels.chain import head_laws, power_table
 
-        most = max(1, length - 1)
-        vocab_size = self.vocab_size
-        if self.language.order != 2 or self.trust < 1 or 16 * most * vocab_size**2 > POWER_BYTES:
-            return None
-        if length not in self._bigram:
-            transition = np.ascontiguousarray(self.language.conditional)
-            powers = np.empty((most, vocab_size, vocab_size))
-            settled = power_table(transition, powers)
-            if settled:
-                powers = powers[:settled].copy()
-            heads = np.empty((min(length, len(powers) + 1), vocab_size))
-            head_laws(np.ascontiguousarray(self.language.initial), transition, heads)
-            self._bigram = {length: BigramTables(heads, powers, np.ascontiguousarray(powers.transpose(0, 2, 1)))}
-        return self._bigram[length]
+        transition = np.ascontiguousarray(self.language.conditional)
+        powers = np.empty((most, self.vocab_size, self.vocab_size))
+        settled = power_table(transition, powers)
+        if settled:
+            powers = powers[:settled].copy()
+        heads = np.empty((min(length, len(powers) + 1), self.vocab_size))
+        head_laws(np.ascontiguousarray(self.language.initial), transition, heads)
+        return BigramTables(heads, powers, np.ascontiguousarray(powers.transpose(0, 2, 1)))
 
     def _weights(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length vocab_size"]:
         from mdmtheory.core.threads import over_rows

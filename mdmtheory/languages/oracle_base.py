@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
@@ -12,6 +13,8 @@ from mdmtheory.core.protocols import Canvas, Language, Parallel, PlanRun
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
+
+Table = TypeVar("Table")
 
 
 class OracleBase(ABC):
@@ -30,6 +33,7 @@ class OracleBase(ABC):
             raise ValueError(f"trust is {trust}; pass a number above 0 and at most 1")
         self.language = language
         self.trust = float(trust)
+        self._tables: dict[str, tuple[int, Any]] = {}
         self.vocab_size = language.vocab_size
         self.spec = Spec.of("oracle") if trust == 1 else Spec.of("oracle", trust=trust)
 
@@ -101,6 +105,18 @@ class OracleBase(ABC):
         run = self._run(plan, states, given, threads, recompute, epsilon)
         self._check_underflow(run.tokens, run.impossible)
         return run
+
+    def _kept(self, name: str, length: int, build: Callable[[], Table]) -> Table:
+        """The tables of a kernel for one length; the last ones made are kept.
+
+        Length and tables are stored and read together: threads may ask for different lengths at once.
+        """
+        kept = self._tables.get(name)
+        if kept is None or kept[0] != length:
+            kept = (length, build())
+            self._tables[name] = kept
+        tables: Table = kept[1]
+        return tables
 
     def _check_underflow(self, tokens: Tokens, impossible: Bool[np.ndarray, "count"]) -> None:
         """A probability of exactly 0 must mean an impossible context, not one too small for float64."""
