@@ -99,7 +99,15 @@ def _latex(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-_LATEX = {"\\": r"\textbackslash{}", "≤": r"$\leq$", "≥": r"$\geq$", "<": r"$<$", ">": r"$>$", "^": r"\^{}", "~": r"\~{}"}
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "<": r"$<$",
+    ">": r"$>$",
+    "^": r"\^{}",
+    "~": r"\~{}",
+}
 _LATEX |= {each: "\\" + each for each in "&%$#_{}"}
 
 
