@@ -42,6 +42,8 @@ def run_adaptive(
     """
     if (states is None) == (tokens is None):
         raise ValueError("an adaptive run needs streams to draw from or tokens to replay; pass one of them")
+    if length < 1:
+        raise ValueError(f"length is {length}; pass 1 or more")
     count = sum(len(each) for each in (states, tokens) if each is not None)
     vocab_size = denoiser.vocab_size
     run = AdaptiveRun(
