@@ -14,7 +14,7 @@ from mdmtheory.core.estimate import Kind
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.streams import canonical_json, stream_states
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.schedules import Schedule
+from mdmtheory.schedules import Schedule, ancestral_weights, fixed_weights
 
 
 @dataclass(frozen=True)
@@ -161,21 +161,10 @@ def curve_weights(model: MaskedDiffusion, length: int) -> Float[np.ndarray, "len
 @lru_cache(maxsize=256)
 def _curve_weights(fixed: bool, schedule: Schedule, steps: int, length: int) -> Float[np.ndarray, "length"]:
     """`curve_weights`, kept: every chunk of a sweep asks for the same ones."""
-    weights = np.zeros(length)
     if fixed:
-        sizes = schedule.sizes(length, steps)
-        weights[np.cumsum(sizes) - sizes] = sizes
+        weights = fixed_weights(schedule.sizes(length, steps))
     else:
-        from scipy.stats import binom
-
-        fractions = schedule.revealed_fractions(steps)
-        shares = np.diff(fractions)
-        # A hundred thousand probabilities at a time: scipy makes many copies.
-        piece = max(1, (1 << 17) // length)
-        for k in range(0, steps, piece):
-            some = shares[k : k + piece]
-            weights += some @ binom.pmf(np.arange(length)[None], length - 1, fractions[k : k + len(some), None])
-        weights *= length
+        weights = ancestral_weights(schedule.revealed_fractions(steps), length)
     weights.setflags(write=False)
     return weights
 
