@@ -1,4 +1,4 @@
-"""What random-order schedules are predicted to cost on one curve: sizes, perplexities and gaps, with their intervals."""
+"""What random-order schedules are predicted to cost on one curve: sizes, perplexities and gaps with intervals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.intervals import check_level
-from mdmtheory.schedules.averages import Values, ancestral_weights, fixed_weights
+from mdmtheory.schedules.averages import Values, ancestral_weights, continuum_gap, fixed_weights
 from mdmtheory.schedules.schedule import Schedule
 
 OPTIMAL = "optimal"
@@ -55,20 +55,24 @@ def prices(
 
     check_level(level)
     length = len(priced.values)
+    exact = priced.error(np.ones(length)) == 0
+    certain = 1.0 if exact else level
     sizes = {name: schedule.sizes(length, steps) for name, schedule in schedules.items()}
     fractions = {name: schedule.revealed_fractions(steps) for name, schedule in schedules.items()}
     sizes[OPTIMAL] = optimal(optimal_from, steps)
     fractions[OPTIMAL] = Schedule.from_sizes(sizes[OPTIMAL]).revealed_fractions()
-    for name in sizes:
-        for sampler, weights in (
-            ("fixed", fixed_weights(sizes[name])),
-            ("ancestral", ancestral_weights(fractions[name], length)),
-        ):
+    for name, revealed in sizes.items():
+        laws = {"fixed": fixed_weights(revealed), "ancestral": ancestral_weights(fractions[name], length)}
+        for sampler, weights in laws.items():
             ter = tuple(math.exp(nats / length) for nats in priced.nats(weights, level))
-            gap = priced.nats(weights - 1, level)
-            words = " ".join(map(str, sizes[name])) if sampler == "fixed" else ""
-            for metric, values in (("ter", ter), ("gap", gap)):
-                yield row(name, sampler, steps, metric, values, "upper bound", level, priced.count, sizes=words)
+            words = " ".join(map(str, revealed)) if sampler == "fixed" else ""
+            for metric, values in (("ter", ter), ("gap", priced.nats(weights - 1, level))):
+                yield row(name, sampler, steps, metric, values, "upper bound", certain, priced.count, sizes=words)
+    # Of the curve that the sizes were chosen by, so without an interval where that is estimated.
+    limit = continuum_gap(optimal_from, steps)
+    ends = limit if exact else math.nan
+    kind: Kind = "exact" if exact else "estimate"
+    yield row(OPTIMAL, "fixed", steps, "gap_continuum", (limit, ends, ends), kind, certain, priced.count)
 
 
 def row(
@@ -83,7 +87,7 @@ def row(
     *,
     sizes: str = "",
 ) -> dict[str, Any]:
-    """One number as a row; the level is 1 where there is no doubt about it."""
+    """One number as a row."""
     value, low, high = values
     return {
         "schedule": schedule,
@@ -93,7 +97,7 @@ def row(
         "value": value,
         "low": low,
         "high": high,
-        "level": 1.0 if low == high else level,
+        "level": level,
         "kind": kind,
         "count": count,
         "sizes": sizes,
