@@ -37,7 +37,7 @@ def print_comparison(frame: pd.DataFrame, about: dict[str, str], perplexity: str
         rows = []
         for n, found in stride.groupby("steps"):
             [gap] = found[found["metric"] == "gap"].itertuples()
-            ends = f"{gap.value:.2g} [{gap.low:.2g}, {gap.high:.2g}]"  # of any size, down to 0
+            ends = f"{gap.value:.3g} [{gap.low:.3g}, {gap.high:.3g}]"  # of any size, down to 0
             rows.append([str(n), "stride", _value(found, "stride", "ter"), ends, _value(found, "stride", "ser")])
         _print(["steps", "chosen order", "TER", "gap = KL(q||p)", "SER"], rows)
     print()

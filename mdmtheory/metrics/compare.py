@@ -27,6 +27,9 @@ FAMILIES = ("linear", "cosine", "geometric")
 SQRT_C = "sqrt_c"
 STRIDE = "stride"
 
+WINDOW = 64
+"""An estimated curve is priced by means over the L/64 points on either side: the points are independent and noisy."""
+
 CHOSEN_ORDER = "a chosen order, not random: every N-th position together"
 
 
@@ -106,11 +109,13 @@ def _compare_language(
     else:
         chosen_by = smoothed(curve, 1 / np.maximum(_errors(curve, level), 1e-9) ** 2)
         fresh = information_curve(language, length, count, seed + 1, level=level, threads=threads)
-        priced = PricedCurve(fresh.values, independent(_errors(fresh, level)), fresh.count)
+        window = length // WINDOW
+        priced = PricedCurve(fresh.values, independent(_errors(fresh, level)), fresh.count, window)
         about["curve"] = (
             f"estimated from {fresh.count:,} contexts, seed {seed + 1}; the optimal sizes are chosen by an independent "
-            f"estimate, seed {seed}, smoothed"
+            f"estimate, seed {seed}, smoothed; fixed sizes are priced by means over {window} points on either side"
         )
+        about["interval"] = f"{100 * level:g} %, from the errors of the points, which are independent"
     about["order"] = RANDOM_ORDER
     known = float(curve.values.sum()) if curve.kind == "exact" else None
     rows: list[dict[str, Any]] = []

@@ -40,7 +40,7 @@ def schedule_figure(frame: pd.DataFrame, about: dict[str, str]) -> Figure:
             _scale_steps(axes, sorted(set(frame["steps"])))
             seaborn.despine(ax=axes)
         panels["ter"].set_ylabel(f"{name}\nupper bound (mean over plans)")
-        panels["gap"].set_ylabel("gap: nats per sequence above one token\na step; upper bound (mean over plans)")
+        panels["gap"].set_ylabel("gap (nats per sequence)\nupper bound (mean over plans)")
         panels["gap"].set_yscale("log")
         if len(stride):
             look = palette["stride"]
@@ -69,9 +69,9 @@ def _curve(axes: Axes, rows: pd.DataFrame, look: Look, law: str, *, log: bool) -
     }
     filled: dict[str, Any] = {"markeredgecolor": "white"} if first else {"markerfacecolor": "white"}
     axes.plot(x, value, **line, **mark, **filled, zorder=3, clip_on=False)
-    if np.isfinite(low).any():
+    if first and np.isfinite(low).any():
         # A band down to 0 or below goes as far down as anybody looks.
-        axes.fill_between(x, np.maximum(low, 1e-3 * value) if log else low, high, color=look.colour, alpha=0.18, lw=0)
+        axes.fill_between(x, np.maximum(low, 1e-3 * value) if log else low, high, color=look.colour, alpha=0.15, lw=0)
 
 
 def _stride_gap(axes: Axes, rows: pd.DataFrame, look: Look) -> list[str]:
@@ -132,4 +132,5 @@ def _caption(frame: pd.DataFrame, about: dict[str, str], notes: list[str]) -> st
     rest = [f"{key}: {text}." for key, text in told.items()]
     beside = [] if len(frame[frame["sampler"] == "stride"]) else [f"stride: {about['stride']}."]
     order = about["order"]
-    return first + " ".join([f"{order[0].upper()}{order[1:]}.", *rest, *beside, *notes])
+    gap = "Gap: above one token a step."
+    return first + " ".join([f"{order[0].upper()}{order[1:]}.", gap, *rest, *beside, *notes])

@@ -173,7 +173,8 @@ class LossProfile:
             "order": RANDOM_ORDER,
             "stride": "cannot be known from a loss profile, nor can any other chosen or confidence-ordered sampler",
             "bound": "an upper bound in nats per token including learning error, for tokens drawn at temperature 1",
-            "text": f"the text and the length that the losses were measured on, {length} tokens",
+            "text": f"that of the losses, at their length, which is taken to be {length} tokens",
+            "sizes": "the optimal ones are chosen by the losses that price them, so their price is a little optimistic",
             "monotone": monotone,
             "interpolation": "; ".join(["linear in the number revealed, (1 - ratio)(L - 1)", *held]),
             "interval": "none: the file has no stderr"
