@@ -27,6 +27,9 @@ FAMILIES = ("linear", "cosine", "geometric")
 SQRT_C = "sqrt_c"
 STRIDE = "stride"
 
+WINDOW = 64
+"""An estimated curve is priced by means over the L/64 points on either side: the points are independent and noisy."""
+
 CHOSEN_ORDER = "a chosen order, not random: every N-th position together"
 
 
@@ -64,9 +67,8 @@ def compare_schedules(
     """
     wrong = [each for each in steps if not 1 <= each <= length]
     if wrong or not steps:
-        raise ValueError(
-            f"steps {wrong[0] if wrong else list(steps)} for length {length}; pass numbers from 1 to the length"
-        )
+        given = f"steps is {wrong[0]}" if wrong else "there are no steps"
+        raise ValueError(f"{given}; for length {length} pass numbers from 1 to {length}")
     families = {str(as_schedule(name).spec): as_schedule(name) for name in schedules}
     explicit = [name for name, schedule in families.items() if schedule.steps is not None]
     if explicit:
@@ -107,12 +109,15 @@ def _compare_language(
     else:
         chosen_by = smoothed(curve, 1 / np.maximum(_errors(curve, level), 1e-9) ** 2)
         fresh = information_curve(language, length, count, seed + 1, level=level, threads=threads)
-        priced = PricedCurve(fresh.values, independent(_errors(fresh, level)), fresh.count)
+        window = length // WINDOW
+        priced = PricedCurve(fresh.values, independent(_errors(fresh, level)), fresh.count, window)
         about["curve"] = (
-            f"estimated from {fresh.count:,} contexts, seed {seed + 1}; the optimal sizes are those of another estimate, "
-            f"seed {seed}, smoothed"
+            f"estimated from {fresh.count:,} contexts, seed {seed + 1}; the optimal sizes are chosen by an independent "
+            f"estimate, seed {seed}, smoothed; fixed sizes are priced by means over {window} points on either side"
         )
+        about["interval"] = f"{100 * level:g} %, from the errors of the points, which are independent"
     about["order"] = RANDOM_ORDER
+    known = float(curve.values.sum()) if curve.kind == "exact" else None
     rows: list[dict[str, Any]] = []
     sqrt_c: dict[int, Schedule] = {}
     try:
@@ -132,22 +137,35 @@ def _compare_language(
                 wrong = ser(model, language, length, count, seed, level=level, threads=threads)
                 ends = (wrong.value, wrong.low, wrong.high)
                 rows.append(row(name, "ancestral", n, "ser", ends, "estimate", level, count))
-        rows += _stride(language, length, n, count, seed, level, threads)
+        rows += _stride(language, length, n, count, seed, level, threads, known)
     about[STRIDE] = f"{CHOSEN_ORDER}; measured with the oracle on {count:,} sequences"
     return _comparison(str(language.spec), length, rows, about)
 
 
 def _stride(
-    language: Language, length: int, steps: int, count: int, seed: int, level: float, threads: int | None
+    language: Language,
+    length: int,
+    steps: int,
+    count: int,
+    seed: int,
+    level: float,
+    threads: int | None,
+    entropy: float | None,
 ) -> list[dict[str, Any]]:
-    """TER, KL(q || p) in nats a sequence and SER of stride with the oracle: estimates, not bounds."""
+    """TER, KL(q || p) in nats a sequence and SER of stride with the oracle: estimates, not bounds.
+
+    TER is TER(q) times the far better known ratio where the `entropy` H(q) in nats is known.
+    """
     model = MaskedDiffusion(Oracle(language), STRIDE, steps)
     [counts] = score_counts([model], language, length, seed, 0, count, threads=threads)
     ter, ratio = ter_estimate(counts, length, level), ter_ratio_estimate(counts, length, level)
     wrong = ser(model, language, length, count, seed, level=level, threads=threads)
+    ratios = (ratio.value, ratio.low, ratio.high)
+    floor = None if entropy is None else math.exp(entropy / length)
     found = {
-        "ter": (ter.value, ter.low, ter.high),
-        "gap": tuple(length * math.log(each) for each in (ratio.value, ratio.low, ratio.high)),
+        "ter": (ter.value, ter.low, ter.high) if floor is None else tuple(floor * each for each in ratios),
+        # Sums of logarithms round in the twelfth digit: without this, an exact sampler would seem to err.
+        "gap": tuple(round(length * math.log(each), 9) + 0.0 for each in ratios),
         "ser": (wrong.value, wrong.low, wrong.high),
     }
     return [row("", STRIDE, steps, metric, ends, "estimate", level, count) for metric, ends in found.items()]

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ ERRORS = "stderr"
 
 @dataclass(frozen=True)
 class Fall:
-    """Two rows whose losses fall where the mask ratio rises, by `nats` and so many standard errors of the difference."""
+    """Two rows whose losses fall as the mask ratio rises, by `nats` and so many standard errors of the difference."""
 
     low_ratio: float
     high_ratio: float
@@ -76,7 +77,7 @@ class LossProfile:
         from scipy.optimize import isotonic_regression
 
         blocks = isotonic_regression(self.losses, weights=self._weights).blocks
-        return [slice(int(first), int(last)) for first, last in zip(blocks[:-1], blocks[1:], strict=True)]
+        return [slice(int(first), int(last)) for first, last in pairwise(blocks)]
 
     @cached_property
     def _pooling(self) -> Float[np.ndarray, "rows rows"]:
@@ -166,12 +167,14 @@ class LossProfile:
         else:
             monotone = f"yes, within error; {moved}" if self.pooled else "yes"
         ignored = f"; columns ignored: {', '.join(self.ignored)}" if self.ignored else ""
+        span = f"{len(self.ratios)} mask ratios from {self.ratios[0]:g} to {self.ratios[-1]:g}"
         return {
-            "profile": f"{self.name}, {len(self.ratios)} mask ratios from {self.ratios[0]:g} to {self.ratios[-1]:g}{ignored}",
+            "profile": f"{self.name}, {span}{ignored}",
             "order": RANDOM_ORDER,
             "stride": "cannot be known from a loss profile, nor can any other chosen or confidence-ordered sampler",
             "bound": "an upper bound in nats per token including learning error, for tokens drawn at temperature 1",
-            "text": f"the text and the length that the losses were measured on, {length} tokens",
+            "text": f"that of the losses, at their length, which is taken to be {length} tokens",
+            "sizes": "the optimal ones are chosen by the losses that price them, so their price is a little optimistic",
             "monotone": monotone,
             "interpolation": "; ".join(["linear in the number revealed, (1 - ratio)(L - 1)", *held]),
             "interval": "none: the file has no stderr"
@@ -226,7 +229,7 @@ def from_losses(
 
 
 def read_losses(path: str | PathLike[str]) -> LossProfile:
-    """The loss profile of a CSV file whose header names mask_ratio, loss and perhaps stderr; lines after # are comments.
+    """The loss profile of a CSV file whose header names mask_ratio, loss and perhaps stderr; # starts a comment line.
 
     ValueError says what cannot be read.
     """

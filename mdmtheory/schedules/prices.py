@@ -1,4 +1,4 @@
-"""What random-order schedules are predicted to cost on one curve: sizes, perplexities and gaps, with their intervals."""
+"""What random-order schedules are predicted to cost on one curve: sizes, perplexities and gaps with intervals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.intervals import check_level
-from mdmtheory.schedules.averages import Values, ancestral_weights, fixed_weights
+from mdmtheory.schedules.averages import Values, ancestral_weights, continuum_gap, fixed_weights
 from mdmtheory.schedules.schedule import Schedule
 
 OPTIMAL = "optimal"
@@ -27,12 +27,14 @@ class PricedCurve:
     """A curve with what is known of its error.
 
     `values` are H̄(0..L-1) in nats; `error` gives the standard error of a weighted sum of them, None where it is not
-    known, 0 where the curve is exact. `count` is the number of draws behind it.
+    known, 0 where the curve is exact. `count` is the number of draws behind it. Where each point was estimated by
+    itself, points up to `window` away share what fixed sizes do to them, as far as the ends allow on both sides.
     """
 
     values: Values
     error: Callable[[Values], float | None]
     count: int
+    window: int = 0
 
     def nats(self, weights: Values, level: float) -> tuple[float, float, float]:
         """weights @ values with its normal interval: value, low, high; NaN ends where the error is not known."""
@@ -55,20 +57,47 @@ def prices(
 
     check_level(level)
     length = len(priced.values)
+    exact = priced.error(np.ones(length)) == 0
+    known = 1.0 if exact else level if priced.error(np.ones(length)) is not None else math.nan
     sizes = {name: schedule.sizes(length, steps) for name, schedule in schedules.items()}
     fractions = {name: schedule.revealed_fractions(steps) for name, schedule in schedules.items()}
     sizes[OPTIMAL] = optimal(optimal_from, steps)
     fractions[OPTIMAL] = Schedule.from_sizes(sizes[OPTIMAL]).revealed_fractions()
-    for name in sizes:
-        for sampler, weights in (
-            ("fixed", fixed_weights(sizes[name])),
-            ("ancestral", ancestral_weights(fractions[name], length)),
-        ):
+    for name, revealed in sizes.items():
+        fixed = fixed_weights(revealed)
+        if priced.window:
+            fixed = 1 + shared(fixed - 1, priced.window)
+        laws = {"fixed": fixed, "ancestral": ancestral_weights(fractions[name], length)}
+        for sampler, weights in laws.items():
             ter = tuple(math.exp(nats / length) for nats in priced.nats(weights, level))
-            gap = priced.nats(weights - 1, level)
-            words = " ".join(map(str, sizes[name])) if sampler == "fixed" else ""
+            words = " ".join(map(str, revealed)) if sampler == "fixed" else ""
+            # Sums of many nats round in the twelfth digit: what costs nothing is shown to cost nothing.
+            gap = tuple(round(nats, 10) + 0.0 for nats in priced.nats(weights - 1, level))
             for metric, values in (("ter", ter), ("gap", gap)):
-                yield row(name, sampler, steps, metric, values, "upper bound", level, priced.count, sizes=words)
+                yield row(name, sampler, steps, metric, values, "upper bound", known, priced.count, sizes=words)
+    # Of the curve that the sizes were chosen by, so without an interval where that is estimated.
+    limit = continuum_gap(optimal_from, steps)
+    ends = limit if exact else math.nan
+    kind: Kind = "exact" if exact else "estimate"
+    known = 1.0 if exact else math.nan
+    yield row(OPTIMAL, "fixed", steps, "gap_continuum", (limit, ends, ends), kind, known, priced.count)
+
+
+def shared(weights: Values, window: int) -> Values:
+    """Each weight spread evenly over the points up to `window` away on both sides, fewer near the ends.
+
+    A mean around a point is unchanged by a slope, so a smooth curve is priced with less noise and next to no bias.
+
+    >>> shared(np.array([0.0, 0.0, 3.0, 0.0, 1.0]), 1).tolist()
+    [0.0, 1.0, 1.0, 1.0, 1.0]
+    """
+    length = len(weights)
+    at = np.arange(length)
+    half = np.minimum(np.minimum(at, length - 1 - at), window)
+    edges = np.zeros(length + 1)
+    np.add.at(edges, at - half, weights / (2 * half + 1))
+    np.add.at(edges, at + half + 1, -weights / (2 * half + 1))
+    return np.cumsum(edges)[:-1]
 
 
 def row(
@@ -83,7 +112,7 @@ def row(
     *,
     sizes: str = "",
 ) -> dict[str, Any]:
-    """One number as a row; the level is 1 where there is no doubt about it."""
+    """One number as a row."""
     value, low, high = values
     return {
         "schedule": schedule,
@@ -93,7 +122,7 @@ def row(
         "value": value,
         "low": low,
         "high": high,
-        "level": 1.0 if low == high else level,
+        "level": level,
         "kind": kind,
         "count": count,
         "sizes": sizes,
