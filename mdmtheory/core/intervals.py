@@ -48,7 +48,7 @@ def normal_mean(count: int, total: float, squares: float, level: float) -> tuple
     """
     from scipy.special import ndtri
 
-    _check_level(level)
+    check_level(level)
     if count < 2:
         raise ValueError(f"an interval for a mean was asked of {count} value(s); draw 2 or more")
     if math.isnan(total) or not squares >= 0:
@@ -62,13 +62,14 @@ def normal_mean(count: int, total: float, squares: float, level: float) -> tuple
     return mean, mean - half, mean + half
 
 
-def _check_level(level: float) -> None:
+def check_level(level: float) -> None:
+    """ValueError unless the level lies strictly between 0 and 1."""
     if not 0 < level < 1:
         raise ValueError(f"level is {level}; pass a number above 0 and below 1, such as 0.95")
 
 
 def _check_counts(errors: int, count: int, level: float) -> None:
-    _check_level(level)
+    check_level(level)
     if not 0 <= errors <= count:
         raise ValueError(f"{errors} errors were given for {count} trials; pass 0 <= errors <= count")
 

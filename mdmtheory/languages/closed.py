@@ -43,6 +43,17 @@ class ClosedLanguage(LanguageBase):
     def log_support_size(self, length: int) -> float:
         """Logarithm of the number of sequences of this length."""
 
+    @abstractmethod
+    def information_curve(self, length: int) -> Float[np.ndarray, "length"]:
+        """The entropy of a token in nats given m others, m = 0..length-1, averaged over sets and positions."""
+
+    @abstractmethod
+    def pair_clashes(self, length: int) -> Float[np.ndarray, "known"]:
+        """How likely two masked tokens, drawn each by itself, cannot stand together: given m = 0..length-2 others.
+
+        Averaged over the sets of m revealed positions, the pairs outside them, and what is revealed.
+        """
+
     def partners(self, length: int) -> Int[np.ndarray, "length"]:
         """The position that carries the same token, -1 where there is none."""
         return np.full(length, -1, dtype=np.int64)

@@ -95,3 +95,15 @@ def stationary_law(
     law = np.zeros(len(transition))
     law[among] = np.maximum(np.linalg.solve(system, right), 0)
     return law / law.sum()
+
+
+def row_entropies(rows: Float[np.ndarray, "rows outcomes"]) -> Float[np.ndarray, "rows"]:
+    """The entropy of every row in nats."""
+    logs = np.log(rows, out=np.zeros_like(rows), where=rows > 0)
+    entropies: Float[np.ndarray, "rows"] = -(rows * logs).sum(axis=1)
+    return entropies
+
+
+def rows_agree(rows: Float[np.ndarray, "rows outcomes"]) -> bool:
+    """Whether all rows are equal within 1e-14 relative, zeros exactly: a power of a chain that has forgotten."""
+    return bool((np.ptp(rows, axis=0) <= 1e-14 * rows.min(axis=0)).all())

@@ -24,6 +24,7 @@ from mdmtheory.languages.laws import (
     dirichlet_rows,
     on_grain,
     pruned,
+    row_entropies,
     stationary_law,
 )
 
@@ -185,7 +186,7 @@ class NGram(LanguageBase):
         """H(q) in nats, exact: the sum of the expected entropies of the next token."""
         self.validate_length(length)
         laws, offsets = self.laws
-        entropies = _row_entropies(laws)
+        entropies = row_entropies(laws)
         total, mass = 0.0, np.ones(1)
         for position in range(length):
             row = offsets[min(position, self.order - 1)]
@@ -199,7 +200,7 @@ class NGram(LanguageBase):
         """Nats a token as the length grows, exact; None when more than one closed class of contexts can be reached."""
         full = self.conditional.reshape(self.contexts, self.vocab_size)
         if self.order == 1:
-            return Estimate.exact(float(_row_entropies(full)[0]))
+            return Estimate.exact(float(row_entropies(full)[0]))
         moves = context_moves(full)
         start = self.initial.reshape(-1) > 0
         seen = (
@@ -214,7 +215,7 @@ class NGram(LanguageBase):
             law = stationary_law(moves.toarray(), classes[0])
         else:
             law = _iterated_stationary_law(moves, classes[0])
-        return Estimate.exact(float(law @ _row_entropies(full)))
+        return Estimate.exact(float(law @ row_entropies(full)))
 
     def oracle(self, trust: float = 1.0) -> Denoiser:
         from mdmtheory.languages.ngram_oracle import NGramOracle
@@ -269,12 +270,6 @@ def context_moves(rows: Float[np.ndarray, "contexts vocab"]) -> csr_array:
     context, token = np.nonzero(rows)
     target = (context % max(contexts // vocab_size, 1)) * vocab_size + token
     return csr_array((rows[context, token], (context, target)), shape=(contexts, contexts))
-
-
-def _row_entropies(rows: Float[np.ndarray, "rows vocab"]) -> Float[np.ndarray, "rows"]:
-    logs = np.log(rows, out=np.zeros_like(rows), where=rows > 0)
-    entropies: Float[np.ndarray, "rows"] = -(rows * logs).sum(axis=1)
-    return entropies
 
 
 def _iterated_stationary_law(moves: csr_array, among: Bool[np.ndarray, "contexts"]) -> Float[np.ndarray, "contexts"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, UInt64
+from jaxtyping import Float, Int, UInt64
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.spec import Spec
@@ -28,6 +28,16 @@ class _Paired(ClosedLanguage):
         """log V for every position that has no partner before it."""
         free = int((~((self.partners(length) >= 0) & (self.partners(length) < np.arange(length)))).sum())
         return free * float(np.log(self.vocab_size))
+
+    def information_curve(self, length: int) -> Float[np.ndarray, "length"]:
+        """log V unless the partner is revealed, which has probability m / (length - 1) where there is one."""
+        paired = float((self.partners(length) >= 0).mean())
+        return np.log(self.vocab_size) * (1 - paired * np.arange(length) / max(length - 1, 1))
+
+    def pair_clashes(self, length: int) -> Float[np.ndarray, "known"]:
+        """1 - 1/V for partners, whatever else is revealed."""
+        pairs = int((self.partners(length) >= 0).sum()) / 2
+        return np.full(length - 1, pairs / (length * (length - 1) / 2) * (1 - 1 / self.vocab_size))
 
     def entropy_rate(self) -> Estimate:
         """Half of log V nats a token, exact."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt64
+from jaxtyping import Float, UInt64
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.spec import Spec
@@ -33,6 +33,14 @@ class Parity(ClosedLanguage):
     def log_support_size(self, length: int) -> float:
         """All positions but one are free."""
         return (length - 1) * float(np.log(2))
+
+    def information_curve(self, length: int) -> Float[np.ndarray, "length"]:
+        """log 2 until one position is left, which is 0."""
+        return np.where(np.arange(length) < length - 1, np.log(2), 0.0)
+
+    def pair_clashes(self, length: int) -> Float[np.ndarray, "known"]:
+        """1/2 for the last two positions, 0 before."""
+        return np.where(np.arange(length - 1) == length - 2, 0.5, 0.0)
 
     def entropy_rate(self) -> Estimate:
         """One bit a token, in nats, exact."""

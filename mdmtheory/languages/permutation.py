@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt64
+from jaxtyping import Float, UInt64
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.spec import Spec
@@ -42,6 +42,14 @@ class Permutation(ClosedLanguage):
     def log_support_size(self, length: int) -> float:
         """Logarithm of items! / (items - length)!."""
         return float(np.log(np.arange(self.items - length + 1, self.items + 1)).sum())
+
+    def information_curve(self, length: int) -> Float[np.ndarray, "length"]:
+        """log(items - m): uniform over what is left."""
+        return np.log(self.items - np.arange(length))
+
+    def pair_clashes(self, length: int) -> Float[np.ndarray, "known"]:
+        """1 / (items - m): both take the same item."""
+        return 1 / (self.items - np.arange(length - 1))
 
     def entropy_rate(self) -> Estimate | None:
         """None: there are no sequences longer than `items`."""

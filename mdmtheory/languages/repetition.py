@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt64
+from jaxtyping import Float, UInt64
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.spec import Spec
@@ -33,6 +33,14 @@ class Repetition(ClosedLanguage):
     def log_support_size(self, length: int) -> float:
         """As many sequences as tokens."""
         return float(np.log(self.vocab_size))
+
+    def information_curve(self, length: int) -> Float[np.ndarray, "length"]:
+        """log V once, then 0."""
+        return np.where(np.arange(length) == 0, np.log(self.vocab_size), 0.0)
+
+    def pair_clashes(self, length: int) -> Float[np.ndarray, "known"]:
+        """1 - 1/V before anything is revealed."""
+        return np.where(np.arange(length - 1) == 0, 1 - 1 / self.vocab_size, 0.0)
 
     def entropy_rate(self) -> Estimate:
         """Zero."""

@@ -1,0 +1,162 @@
+"""The information curve of any language: in closed form, by enumeration, or from drawn contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt64
+
+from mdmtheory.core.intervals import check_level
+from mdmtheory.core.protocols import Language
+from mdmtheory.core.streams import stream_states
+from mdmtheory.core.threads import allowed_threads
+from mdmtheory.exact.curve import Curve
+from mdmtheory.exact.enumeration import enumerated_information_curve, joint, power
+from mdmtheory.languages.closed import ClosedLanguage
+from mdmtheory.languages.laws import row_entropies, rows_agree
+from mdmtheory.languages.ngram import NGram
+
+ENUMERATED_COST = 1e8
+"""(2V)^L up to which a curve is enumerated: about a second."""
+
+LEAST_CONTEXTS = 64
+"""Every estimated point stands on at least so many drawn contexts: its interval needs their spread."""
+
+CHUNK_ENTRIES = 1 << 22
+"""Posterior probabilities held at a time."""
+
+
+def information_curve(
+    language: Language,
+    length: int,
+    count: int = 1000,
+    seed: int = 0,
+    *,
+    level: float = 0.95,
+    threads: int | None = None,
+) -> Curve:
+    """H̄(m), m = 0..L-1: the entropy of a token given m others, averaged over positions and sets (docs/theory.md, 2).
+
+    Exact for n-grams of order 1 and 2 with any initial law (closed form), for the uniform languages (closed form),
+    and where (2V)^L is at most 1e8 (enumeration). Else an estimate: every point averages the posterior entropies of
+    all masked positions in contexts drawn for it alone, so many contexts that `count` or more entropies stand behind
+    it, at least 64; m = 0 has one context and is exact. The interval is for each point by itself.
+    """
+    language.validate_length(length)
+    if isinstance(language, NGram) and language.order <= 2:
+        return Curve.exact(_bigram_curve(language, length))
+    if isinstance(language, ClosedLanguage):
+        return Curve.exact(language.information_curve(length))
+    if power(2 * language.vocab_size, length) <= ENUMERATED_COST:
+        return Curve.exact(enumerated_information_curve(joint(language, length)))
+    return _estimated_curve(language, length, count, seed, level, threads)
+
+
+def _bigram_curve(language: NGram, length: int) -> Float[np.ndarray, "length"]:
+    """Docs/theory.md, 2.8 (ours), for any initial law; O(L^2 V).
+
+    Given its revealed neighbours at distances a and b, a token at i has entropy
+    H(X_i | X_{i-a}) + H(X_{i+b} | X_i) - H(X_{i+b} | X_{i-a}), each a law of X at a position times a column of
+    entropies of powers. All gaps of one width have one weight, so sums of the laws over positions are all it takes.
+    """
+    if language.order == 1:
+        return np.full(length, float(row_entropies(language.conditional[None])[0]))
+    hop, laws = _hop_entropies(language, length)
+    alone = row_entropies(laws)
+    curve = np.empty(length)
+    curve[0] = alone.mean()
+    summed_laws = np.vstack([np.zeros(language.vocab_size), np.cumsum(laws, axis=0)])
+    summed_hops = np.cumsum(hop, axis=0)
+    shown = np.arange(1.0, length)
+    total = np.zeros(length - 1)
+    # C(L-1-width, m-2) / C(L-1, m) for all m at once, a product of factors that ends at exactly 0: no overflow.
+    weight = shown * (shown - 1) / ((length - 1) * max(length - 2, 1))
+    for width in range(2, length):
+        first = summed_laws[length - width]
+        inside = summed_laws[length - width + 1 : length] - summed_laws[1:width]
+        gaps = first @ (summed_hops[width - 1] - (width - 1) * hop[width]) + (inside * hop[width - 1 : 0 : -1]).sum()
+        total += weight * gaps
+        weight *= (length + 1 - width - shown) / (length - 1 - width) if width < length - 1 else 0.0
+    # C(beyond, m-1) / C(L-1, m), `beyond` being the number of positions on the far side of an outermost revealed one.
+    weight = shown / (length - 1)
+    for beyond in range(length - 2, -1, -1):
+        inner = length - 1 - beyond
+        before = (laws[:inner] * hop[inner:0:-1]).sum() + (alone[:inner] - alone[inner]).sum()
+        total += weight * (before + laws[beyond] @ summed_hops[inner])
+        weight *= (beyond + 1 - shown) / max(beyond, 1)
+    curve[1:] = total / length
+    return curve
+
+
+def _hop_entropies(
+    language: NGram, length: int
+) -> tuple[Float[np.ndarray, "length vocab"], Float[np.ndarray, "length vocab"]]:
+    """H(X_{i+d} | X_i = s) in nats at [d, s], and the law of X_i at [i]."""
+    transition, law = language.conditional, language.initial
+    hop, laws = np.zeros((length, len(law))), np.empty((length, len(law)))
+    moved, settled = np.eye(len(law)), False
+    for place in range(length):
+        laws[place] = law
+        law = law @ transition
+        law = law / law.sum()
+        if place and not settled:
+            moved = transition @ moved
+            moved /= moved.sum(axis=1, keepdims=True)
+            settled = rows_agree(moved)
+            hop[place] = row_entropies(moved)
+        elif place:
+            hop[place] = hop[place - 1]
+    return hop, laws
+
+
+def _estimated_curve(
+    language: Language, length: int, count: int, seed: int, level: float, threads: int | None
+) -> Curve:
+    """Every point from contexts of its own: x ~ q and a uniformly random set of m positions."""
+    from scipy.special import stdtrit
+
+    check_level(level)
+    if count < 1:
+        raise ValueError(f"count is {count}; pass how many posterior entropies each point averages, 1 or more")
+    allowed_threads(threads)
+    masked = length - np.arange(length)
+    contexts = np.maximum(-(-count // masked), LEAST_CONTEXTS)
+    contexts[0] = 1
+    means = np.concatenate(list(_context_means(language, length, np.repeat(length - masked, contexts), seed, threads)))
+    starts = np.cumsum(contexts) - contexts
+    values = np.add.reduceat(means, starts) / contexts
+    deviations = (means - np.repeat(values, contexts)) ** 2
+    degrees = np.maximum(contexts - 1, 1)
+    spread = np.sqrt(np.add.reduceat(deviations, starts) / degrees / contexts)
+    half = stdtrit(degrees, (1 + level) / 2) * spread
+    return Curve(values, values - half, values + half, level=level, kind="estimate", count=int(contexts.sum()))
+
+
+def _context_means(
+    language: Language, length: int, sizes: Int[np.ndarray, "contexts"], seed: int, threads: int | None
+) -> Iterator[Float[np.ndarray, "chunk"]]:
+    """The mean posterior entropy over the masked positions of one drawn context of each size, in chunks."""
+    oracle: Any = language.oracle()
+    key = ["information curve", language.digest, length, seed]
+    chunk = max(1, CHUNK_ENTRIES // (length * language.vocab_size))
+    for first in range(0, len(sizes), chunk):
+        some = sizes[first : first + chunk]
+        tokens = language.sample(len(some), length, seed, first=first, threads=threads)
+        hidden = ~random_subsets(stream_states(key, first, len(some)), length, some)
+        marginals = oracle.conditionals(np.where(hidden, language.vocab_size, tokens), threads=threads)
+        entropies = row_entropies(marginals.reshape(-1, language.vocab_size)).reshape(hidden.shape)
+        yield (entropies * hidden).sum(axis=1) / hidden.sum(axis=1)
+
+
+def random_subsets(
+    states: UInt64[np.ndarray, "count 4"], length: int, sizes: Int[np.ndarray, "count"]
+) -> Bool[np.ndarray, "count length"]:
+    """A uniformly random set of `sizes[i]` of the positions from each stream; the streams move on."""
+    from mdmtheory.kernels.random import fill_uniforms
+
+    uniforms = np.empty((len(states), length))
+    fill_uniforms(states, uniforms)
+    ranks = np.argsort(np.argsort(uniforms, axis=1, kind="stable"), axis=1)
+    return ranks < sizes[:, None]
