@@ -11,6 +11,7 @@ from mdmtheory.exact.enumeration import (
 )
 from mdmtheory.exact.information import information_curve
 from mdmtheory.exact.law import law
+from mdmtheory.exact.rates import first_order_density, kappa, limit_curve, optimal_kappa
 
 __all__ = [
     "Curve",
@@ -20,9 +21,13 @@ __all__ = [
     "enumerated_information_curve",
     "error_rate",
     "expected_nll",
+    "first_order_density",
     "information_curve",
     "information_with_rest",
     "joint",
+    "kappa",
     "law",
+    "limit_curve",
+    "optimal_kappa",
     "total_correlation",
 ]

@@ -1,0 +1,115 @@
+"""Bigrams whose chain forgets: the powers up to where they settle, and which of their entries are structurally 0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from mdmtheory.core.protocols import Language
+from mdmtheory.languages.chain import reachable
+from mdmtheory.languages.laws import closed_classes
+from mdmtheory.languages.ngram import NGram
+
+MOST_POWER_BYTES = 1 << 28
+"""What the powers of a chain may take before it counts as one that never forgets."""
+
+
+@dataclass(frozen=True, eq=False)
+class ForgettingChain:
+    """An irreducible aperiodic chain on the tokens that a bigram can reach.
+
+    `powers[k]` is the transition matrix to the power k + 1; in the last one all rows are `law`, the stationary law, to
+    rounding, and it stands for all higher ones. `gaps[d - 1]` marks the pairs (y, z) that cannot stand d apart; from
+    distance len(gaps) + 1 on any two tokens can.
+    """
+
+    law: Float[np.ndarray, "states"]
+    powers: Float[np.ndarray, "distances states states"]
+    gaps: tuple[Bool[np.ndarray, "states states"], ...]
+
+    @property
+    def settled(self) -> int:
+        """The distance at which the chain has forgotten: further powers are the same in float64."""
+        return len(self.powers)
+
+
+@lru_cache(maxsize=8)
+def forgetting_chain(language: Language) -> ForgettingChain:
+    """The chain of a bigram (an order-1 n-gram counts); ValueError where the language is none that forgets.
+
+    Refused are other languages, chains in which some token cannot be reached from another, periodic chains, and
+    chains so slow that their powers up to where they settle take more than 256 MiB.
+    """
+    if not isinstance(language, NGram) or language.order > 2:
+        raise ValueError(
+            f"{language.spec} is no bigram; this law per token is known for n-grams of order 1 and 2 only "
+            "(for others use first_order(language, length) / length)"
+        )
+    transition = language.conditional
+    if language.order == 1:
+        transition = np.tile(transition, (len(transition), 1))
+        transition = transition[np.ix_(transition[0] > 0, transition[0] > 0)]
+    else:
+        seen = reachable(language.initial > 0, transition > 0)
+        transition = transition[np.ix_(seen, seen)]
+    classes = closed_classes(transition > 0)
+    if len(classes) != 1 or not classes[0].all():
+        raise ValueError(
+            f"the chain of {language.spec} is reducible: some token cannot follow another at any distance; "
+            "pass a bigram that is irreducible on the tokens that it reaches"
+        )
+    period = _period(transition > 0)
+    if period > 1:
+        raise ValueError(
+            f"the chain of {language.spec} has period {period}: it never forgets where it is in its cycle, and far "
+            "tokens stay dependent; pass an aperiodic bigram"
+        )
+    powers = _settling_powers(np.ascontiguousarray(transition), str(language.spec))
+    return ForgettingChain(powers[-1, 0].copy(), powers, _gaps(transition > 0))
+
+
+def _settling_powers(
+    transition: Float[np.ndarray, "states states"], name: str
+) -> Float[np.ndarray, "distances states states"]:
+    from mdmtheory.kernels.chain import power_table
+
+    most = max(1, MOST_POWER_BYTES // transition.nbytes)
+    room = min(most, 256)
+    while True:
+        powers = np.empty((room, *transition.shape))
+        settled = power_table(transition, powers)
+        if settled:
+            return powers[:settled].copy()
+        if room == most:
+            raise ValueError(
+                f"the chain of {name} has not forgotten its start after {room:,} tokens; pass a faster mixing bigram"
+            )
+        room = min(most, 4 * room)
+
+
+def _gaps(allowed: Bool[np.ndarray, "states states"]) -> tuple[Bool[np.ndarray, "states states"], ...]:
+    """Which pairs no path of d moves joins, for d = 1, 2, ... until every pair is joined."""
+    moves = allowed.astype(np.float64)
+    joined = allowed
+    gaps = []
+    while not joined.all():
+        gaps.append(~joined)
+        joined = joined @ moves > 0
+    return tuple(gaps)
+
+
+def _period(allowed: Bool[np.ndarray, "states states"]) -> int:
+    """The greatest common divisor of the lengths of all cycles of an irreducible chain."""
+    level = np.full(len(allowed), -1)
+    level[0] = 0
+    frontier, distance = np.zeros(len(allowed), dtype=bool), 0
+    frontier[0] = True
+    while frontier.any():
+        distance += 1
+        frontier = allowed[frontier].any(axis=0) & (level < 0)
+        level[frontier] = distance
+    source, target = np.nonzero(allowed)
+    return int(np.gcd.reduce(np.abs(level[source] + 1 - level[target])))

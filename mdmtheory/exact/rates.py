@@ -1,0 +1,205 @@
+"""Laws per token of bigrams in closed form: the long information curve, the first-order density, kappa."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.protocols import Language
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.threads import over_rows
+from mdmtheory.exact.forgetting import ForgettingChain, forgetting_chain
+from mdmtheory.languages.laws import row_entropies
+from mdmtheory.schedules import Numbers, Schedule, as_schedule
+
+Points = Float[np.ndarray, "points"]
+
+MOST_COST = 3e10
+"""Multiplications beyond which the clashes of a chain are refused: about a minute's work on one core."""
+
+NODES = 24
+"""Gauss-Legendre nodes on every piece of an integral; pieces halve towards 0, where the densities bend."""
+
+
+def limit_curve(language: Language, revealed: Points) -> Points:
+    """g(α) = E[H(X_0 | every other token revealed with probability α)] in nats, for long sequences of a bigram.
+
+    docs/theory.md, 2.8 (ours): sum_d h1(d) [2α(1-α)^(d-1) - (d-1)α²(1-α)^(d-2)] with h1(d) = H(X_d | X_0), whose weights
+    sum to 1. g(0) = H(X_0), g(1) = 2h1(1) - h1(2), and its integral is the entropy rate h1(1). ValueError where
+    `forgetting_chain` refuses.
+    """
+    alpha = _fractions(revealed)
+    chain = forgetting_chain(language)
+    alone = row_entropies(chain.law[None])[0]
+    hops = np.arange(chain.settled)
+    short = np.array([chain.law @ row_entropies(power) for power in chain.powers]) - alone
+    out = np.empty(len(alpha))
+    for k, a in enumerate(alpha):
+        weights = 2 * a * (1 - a) ** hops
+        weights[1:] -= hops[1:] * a**2 * (1 - a) ** hops[:-1]
+        out[k] = alone + weights @ short
+    return out
+
+
+def first_order_density(language: Language, revealed: Points) -> Points:
+    """c(α): SER per token of one short step at revealed fraction α, over the square of the step; a bigram's.
+
+    c(α) = sum_d (1-α)^(d-1) E[τ(A, d, B)], A and B geometric with parameter α (docs/theory.md, section 5; ours). A
+    schedule of small steps w_k makes SER = 1 - exp(-L sum_k w_k² c(a_k)), so steps ∝ 1/√c are the best ones. ValueError
+    where `forgetting_chain` refuses, and where the chain mixes so slowly that it takes minutes.
+    """
+    alpha = _fractions(revealed)
+    return _density(_clashes(language), alpha)
+
+
+def kappa(language: Language, schedule: str | Spec | Schedule | Numbers = "linear") -> Estimate:
+    """κ = lim N(1 - λ(N)), so that SER ≈ 1 - exp(-κL/N) at N steps, for a bigram; exact (docs/theory.md, section 5; ours).
+
+    For a schedule family a(u) it is the limit of N sum_k w_k² c(a_k), the integral of c(a(u)) a'(u)² over u = 0..1: in
+    closed form for linear and polynomial (infinite at powers up to 1/2 unless neighbours are free), by quadrature to
+    about 1e-11 for others. For an explicit schedule of N steps, a is drawn straight between its fractions: N sum_k w_k
+    times the integral of c over the step. ValueError where `first_order_density` raises one.
+    """
+    chosen = as_schedule(schedule)
+    clashes = _clashes(language)
+    steps = chosen.steps
+    if steps is not None:
+        edges = chosen.revealed_fractions(steps)
+        pieces = [_integral(clashes, np.array(pair)) for pair in zip(edges[:-1], edges[1:], strict=True)]
+        return Estimate.exact(float(steps * np.diff(edges) @ pieces))
+    options = dict(chosen.spec.options)
+    if chosen.spec.name in ("linear", "polynomial"):
+        power = float(options.get("power", 1))
+        # a'(u) = power * (1 - a)^(1 - 1/power), which only shifts the exponents of 1 - α in c.
+        return Estimate.exact(power * _closed_integral(clashes, 1 - 1 / power))
+    assert chosen.curve is not None
+    return Estimate.exact(_integral_over_time(clashes, chosen.curve))
+
+
+def optimal_kappa(language: Language) -> Estimate:
+    """(∫√c)², the least κ that any schedule reaches: that of steps ∝ 1/√c (docs/theory.md, section 5; ours).
+
+    By quadrature, to about 1e-11; ValueError where `first_order_density` raises one.
+    """
+    clashes = _clashes(language)
+    halvings = 0.5 ** np.arange(1, 50)
+    edges = np.concatenate([[0.0], _bends(clashes), 1 - halvings[1:], [1.0]])
+    return Estimate.exact(_quadrature(lambda alpha: np.sqrt(_density(clashes, alpha)), edges) ** 2)
+
+
+Clashes = tuple[Float[np.ndarray, "settled settled"], ...]
+"""tau(a, d, b) at [d - 1][a - 1, b - 1]; the last row and column stand for all further ones."""
+
+
+@lru_cache(maxsize=8)
+def _clashes(language: Language) -> Clashes:
+    return pair_clashes(forgetting_chain(language), str(language.spec))
+
+
+def pair_clashes(chain: ForgettingChain, name: str) -> Clashes:
+    """τ(a, d, b) for every distance d at which some pair is forbidden; ValueError with the cost if it takes minutes."""
+    from mdmtheory.kernels.clashes import bigram_clashes
+
+    pairs = [np.nonzero(gap) for gap in chain.gaps]
+    settled, size = chain.settled, len(chain.law)
+    cost = float(settled) ** 2 * size**2 * sum(len(left) for left, _ in pairs)
+    if cost > MOST_COST:
+        raise ValueError(
+            f"the chain of {name} forgets in {settled:,} tokens and forbids pairs at {len(pairs)} distances, which takes "
+            f"{cost:.1e} operations, and at most {MOST_COST:.0e} are allowed; pass a faster mixing bigram or fewer tokens"
+        )
+    tables = []
+    for distance, (left, right) in enumerate(pairs, start=1):
+        out = np.empty((settled, settled))
+
+        def work(a: int, b: int, distance: int = distance, ends: tuple = (left, right), out: np.ndarray = out) -> None:
+            bigram_clashes(chain.law, chain.powers, distance, *ends, a + 1, out[a:b])
+
+        over_rows(work, settled)
+        tables.append(out)
+    return tuple(tables)
+
+
+def _fractions(revealed: Points) -> Points:
+    alpha = np.asarray(revealed, dtype=np.float64)
+    bad = np.flatnonzero(~((alpha >= 0) & (alpha <= 1)))
+    if len(bad):
+        raise ValueError(f"revealed[{bad[0]}] is {alpha[bad[0]]}; pass fractions from 0 to 1")
+    return alpha
+
+
+def _density(clashes: Clashes, alpha: Points) -> Points:
+    out = np.zeros(len(alpha))
+    for first in range(0, len(alpha), 256):
+        rest = 1 - alpha[first : first + 256, None]
+        for distance, table in enumerate(clashes, start=1):
+            # The law of a geometric distance, all that lies beyond the table in its last entry.
+            weights = rest ** np.arange(len(table))
+            weights[:, :-1] *= 1 - rest
+            out[first : first + 256] += rest[:, 0] ** (distance - 1) * ((weights @ table) * weights).sum(axis=1)
+    return out
+
+
+def _closed_integral(clashes: Clashes, shift: float) -> float:
+    """The integral of c(α) (1-α)^shift over 0..1: every τ is weighted by a Beta function, and the tails telescope."""
+    total = 0.0
+    for distance, table in enumerate(clashes, start=1):
+        at = np.arange(1, len(table) + 1)
+        n = at[:, None] + distance + at + shift
+        if (table[n <= 2] > 0).any():
+            return math.inf
+        n[n <= 2] = math.inf
+        weights = 2 / (n * (n - 1) * (n - 2))
+        beyond = 1 / ((n[-1] - 1) * (n[-1] - 2))
+        weights[-1, :], weights[:, -1] = beyond, beyond
+        weights[-1, -1] = 1 / (n[-1, -1] - 2)
+        total += float((weights * table).sum())
+    return total
+
+
+def _bends(clashes: Clashes) -> Points:
+    """Halvings of 1/2 down to where even the longest distances of c see nothing but 0."""
+    longest = max((len(table) for table in clashes), default=1)
+    return 0.5 ** np.arange(math.ceil(math.log2(longest)) + 2, 0, -1)
+
+
+def _integral(clashes: Clashes, ends: Points) -> float:
+    """The integral of c between two fractions."""
+    bends = _bends(clashes)
+    edges = np.concatenate([ends[:1], bends[(bends > ends[0]) & (bends < ends[1])], ends[1:]])
+    return _quadrature(lambda alpha: _density(clashes, alpha), edges)
+
+
+def _integral_over_time(clashes: Clashes, curve: Callable[[Points], Points]) -> float:
+    """The integral of c(a(u)) a'(u)^2 over u = 0..1; a' is that of the polynomial through a at the nodes."""
+    halvings = [0.5]
+    while curve(np.array(halvings[-1:]))[0] > _bends(clashes)[0] and len(halvings) < 60:
+        halvings.append(halvings[-1] / 2)
+    edges = np.array([0.0, *halvings[::-1], 0.75, 1.0])
+    times, weights = _nodes(edges)
+    fractions = curve(times.ravel()).reshape(times.shape)
+    speeds = np.array(
+        [
+            np.polynomial.Legendre.fit(time, fraction, NODES - 1).deriv()(time)
+            for time, fraction in zip(times, fractions, strict=True)
+        ]
+    )
+    density = _density(clashes, np.clip(fractions, 0, 1).ravel()).reshape(times.shape)
+    return float((weights * density * speeds**2).sum())
+
+
+def _nodes(edges: Points) -> tuple[Float[np.ndarray, "pieces nodes"], Float[np.ndarray, "pieces nodes"]]:
+    """Gauss-Legendre nodes and weights on every piece between two edges."""
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    half = np.diff(edges)[:, None] / 2
+    return edges[:-1, None] + half * (1 + nodes), half * weights
+
+
+def _quadrature(function: Callable[[Points], Points], edges: Points) -> float:
+    times, weights = _nodes(edges)
+    return float((weights.ravel() * function(times.ravel())).sum())
