@@ -93,7 +93,7 @@ def optimal_kappa(language: Language) -> Estimate:
 
 
 Clashes = tuple[Float[np.ndarray, "settled settled"], ...]
-"""tau(a, d, b) at [d - 1][a - 1, b - 1]; the last row and column stand for all further ones."""
+"""τ(a, d, b) at [d - 1][a - 1, b - 1]; the last row and column stand for all further ones."""
 
 
 @lru_cache(maxsize=8)
