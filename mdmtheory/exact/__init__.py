@@ -1,6 +1,6 @@
 """Exact numbers: by closed forms where they exist, by enumeration where languages are small enough for it."""
 
-from mdmtheory.exact.curve import Curve, dual_total_correlation, information_with_rest, total_correlation
+from mdmtheory.exact.curve import Curve, dual_total_correlation, s_information, total_correlation
 from mdmtheory.exact.enumeration import (
     all_sequences,
     entropy_nats,
@@ -9,7 +9,7 @@ from mdmtheory.exact.enumeration import (
     expected_nll,
     joint,
 )
-from mdmtheory.exact.first_order import first_order
+from mdmtheory.exact.first_order_constant import first_order
 from mdmtheory.exact.information import information_curve
 from mdmtheory.exact.law import law
 from mdmtheory.exact.rates import first_order_density, kappa, limit_curve, optimal_kappa
@@ -25,11 +25,11 @@ __all__ = [
     "first_order",
     "first_order_density",
     "information_curve",
-    "information_with_rest",
     "joint",
     "kappa",
     "law",
     "limit_curve",
     "optimal_kappa",
+    "s_information",
     "total_correlation",
 ]
