@@ -106,9 +106,7 @@ def _summed(clashes: Clashes, length: int) -> float:
     return total
 
 
-def _estimated(
-    language: Language, length: int, count: int, seed: int, level: float, threads: int | None
-) -> Estimate:
+def _estimated(language: Language, length: int, count: int, seed: int, level: float, threads: int | None) -> Estimate:
     """Contexts with 2 to L masked positions, each number equally likely in the sum; every masked pair of each is priced.
 
     Contexts with few masked positions vary most, the sum over their pairs being scaled up to all pairs of the sequence.
