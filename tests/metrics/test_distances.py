@@ -125,6 +125,17 @@ def test_the_interval_of_hellinger_holds_under_a_heavy_tail(heavy):
     assert covered >= 0.95 * 300
 
 
+def test_the_interval_of_hellinger_allows_for_what_a_sample_may_not_show():
+    count, tail = 10_000, math.log(4 / 0.05)
+    found = module._squared_hellinger(np.full(count, -2.0), 0.95, "estimate")
+    cut = math.sqrt(3 * count / (28 * tail))
+    half = 7 * cut * tail / (3 * (count - 1))
+    assert found.value == pytest.approx(1 - math.exp(-1), rel=1e-12)
+    # Unseen ratios of 4 cut^2, one in 4 cut^2, would add 1/(4 cut) to the mean of the root.
+    assert found.low == pytest.approx(found.value - half - 1 / (4 * cut), rel=1e-9)
+    assert found.high == pytest.approx(found.value + half, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -158,9 +158,7 @@ def test_samples_are_named_by_the_sampler_they_come_from():
         (lambda p: mt.MaskedDiffusion(p.denoiser, "stride", 2).replay([[0, 0]]), "stride does not look"),
         (lambda p: p.sample(1, 0, 0), "length is 0"),
         (
-            lambda p: mt.MaskedDiffusion(p.denoiser, "margin", schedule=mt.Schedule.from_sizes([3, 1])).sample(
-                1, 5, 0
-            ),
+            lambda p: mt.MaskedDiffusion(p.denoiser, "margin", schedule=mt.Schedule.from_sizes([3, 1])).sample(1, 5, 0),
             "sum to 4, not to 5",
         ),
         (
