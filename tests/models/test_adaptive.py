@@ -32,7 +32,7 @@ def test_a_sequence_depends_on_its_number_alone(rule, monkeypatch):
     q = mt.as_language("hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1")
     p = mt.MaskedDiffusion(mt.Oracle(q), rule, steps=9)
     whole = p.sample(9, 24, seed=2, threads=2)
-    monkeypatch.setattr(adaptive_loop, "BATCH_TOKENS", 50)
+    monkeypatch.setattr(adaptive_loop, "BATCH_ENTRIES", 200)
     pieces = [p.sample(n, 24, seed=2, first=first, threads=1) for first, n in ((0, 5), (5, 3), (8, 1))]
     for field in ("tokens", "calls", "rounds", "impossible"):
         assert (np.concatenate([getattr(piece, field) for piece in pieces]) == getattr(whole, field)).all()
