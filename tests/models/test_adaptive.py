@@ -1,4 +1,4 @@
-"""Samplers that look, run against denoisers: the same whatever runs beside them, replayed exactly, counted per sequence."""
+"""Samplers that look: the same whatever runs beside them, replayed exactly, counted for each sequence."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ BIGRAM = mt.NGram([0.5, 0.3, 0.2], [[0.7, 0.3, 0], [0, 0.6, 0.4], [0.5, 0, 0.5]]
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_sequence_depends_on_its_number_alone(rule, monkeypatch):
-    q = mt.as_language("hmm")
+    q = mt.as_language("hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1")
     p = mt.MaskedDiffusion(mt.Oracle(q), rule, steps=9)
     whole = p.sample(9, 24, seed=2, threads=2)
-    monkeypatch.setattr(adaptive_loop, "BATCH_TOKENS", 50)
+    monkeypatch.setattr(adaptive_loop, "BATCH_ENTRIES", 200)
     pieces = [p.sample(n, 24, seed=2, first=first, threads=1) for first, n in ((0, 5), (5, 3), (8, 1))]
     for field in ("tokens", "calls", "rounds", "impossible"):
         assert (np.concatenate([getattr(piece, field) for piece in pieces]) == getattr(whole, field)).all()
@@ -41,7 +41,7 @@ def test_a_sequence_depends_on_its_number_alone(rule, monkeypatch):
 
 @pytest.mark.parametrize("rule", REPLAYED)
 def test_scores_depend_on_the_sequence_alone(rule):
-    q = mt.as_language("hmm")
+    q = mt.as_language("hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1")
     p = mt.MaskedDiffusion(mt.Oracle(q), rule, steps=9)
     x = q.sample(9, 24, seed=0)
     whole = p.log_prob(x, threads=2)
@@ -158,7 +158,7 @@ def test_samples_are_named_by_the_sampler_they_come_from():
         (lambda p: mt.MaskedDiffusion(p.denoiser, "stride", 2).replay([[0, 0]]), "stride does not look"),
         (lambda p: p.sample(1, 0, 0), "length is 0"),
         (
-            lambda p: mt.MaskedDiffusion(p.denoiser, "entropy", schedule=mt.Schedule.from_sizes([3, 1])).sample(1, 5, 0),
+            lambda p: mt.MaskedDiffusion(p.denoiser, "margin", schedule=mt.Schedule.from_sizes([3, 1])).sample(1, 5, 0),
             "sum to 4, not to 5",
         ),
         (

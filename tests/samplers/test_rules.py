@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 
@@ -220,6 +221,15 @@ def test_bad_options_are_refused_in_one_line(text, message):
     with pytest.raises(ValueError, match=message) as caught:
         as_sampler(text)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_sampler_is_refused():
+    class Half:
+        spec, identity = "half", []
+
+    # Unchecked, as users call it: the checker of the tests would refuse it first.
+    with pytest.raises(ValueError, match=r"is no sampler; pass a name, or an object with the methods of"):
+        inspect.unwrap(as_sampler)(Half())
 
 
 def test_a_budget_for_another_length_is_refused():
