@@ -78,7 +78,7 @@ def _settings(statement: Statement) -> list[Setting]:
     return [statement.setting(language, 5) for language in languages]
 
 
-TOTAL_CORRELATION = Statement(
+TOTAL_CORRELATION: Statement = Statement(
     id="total_correlation",
     number=7,
     says="TC = sum_m (H(0) - H(m))",
@@ -89,7 +89,7 @@ TOTAL_CORRELATION = Statement(
     hypotheses="any language; small enough to enumerate",
 )
 
-DUAL_TOTAL_CORRELATION = Statement(
+DUAL_TOTAL_CORRELATION: Statement = Statement(
     id="dual_total_correlation",
     number=7,
     says="DTC = sum_m (H(m) - H(L-1))",
@@ -100,7 +100,7 @@ DUAL_TOTAL_CORRELATION = Statement(
     hypotheses="any language; small enough to enumerate",
 )
 
-INFORMATION_WITH_REST = Statement(
+INFORMATION_WITH_REST: Statement = Statement(
     id="information_with_rest",
     number=7,
     says="sum_i I(X_i; X_-i) = TC + DTC",

@@ -11,6 +11,7 @@ from mdmtheory.theory.statement import Statement
 _MODULES = (
     "correlations",
     "jensen",
+    "li_cai",
     "plan_average",
     "ser_lower_bound",
     "smoothing",
