@@ -4,9 +4,9 @@ Setting. Masked diffusion with the exact denoiser, whose steps reveal uniformly 
 s_max is the largest, or ancestral plans, whose s_max is random.
 Measured. E_plan KL(q || p_plan), from the information curve (statement plan_average).
 Guarantee. At most E[2^ceil(log2 s_max) - 1]/L sum_i I(X_i; X_-i) (Li and Cai), and at most E[s_max - 1]/L of the same
-sum (ours), never looser. The second is tight where all information comes with one token, right after the first of a largest
-step: Repetition with a largest step first, Parity with a largest step of two last; the first is too, where s_max is a
-power of two. For ancestral plans both are tight at one step.
+sum (ours), never looser. The second is tight where all information comes with one token, just after the first of a
+largest step: Repetition with a largest step first, Parity with a largest step of two last, Repetition in one step.
+The first is tight there too where s_max is a power of two.
 Constants. 2^ceil(log2 s_max) - 1 from notes on 2505.21400; s_max - 1 ours.
 Source. 2505.21400; ours, docs/theory.md 2.3.
 """
@@ -14,17 +14,17 @@ Source. 2505.21400; ours, docs/theory.md 2.3.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
 
-from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.curve import information_with_rest
-from mdmtheory.exact.information import information_curve
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.repetition import Repetition
+from mdmtheory.theory.curves import exact_curve, random_order_gap, require_random_subsets
 from mdmtheory.theory.instances import growth_chain, independent, small_languages
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
 
@@ -48,10 +48,10 @@ def largest_step_law(setting: Setting) -> Float[np.ndarray, "sizes"]:
         # P(steps so far have revealed m, none more than `most`), step by step.
         revealed = np.zeros(length + 1)
         revealed[0] = 1.0
-        for before, after in zip(fractions[:-1], fractions[1:], strict=True):
+        for before, after in pairwise(fractions):
             rate = (after - before) / (1 - before)
             moved = np.zeros(length + 1)
-            for m in np.flatnonzero(revealed):
+            for m in np.flatnonzero(revealed).tolist():
                 sizes = np.arange(min(most, length - m) + 1)
                 moved[m + sizes] += revealed[m] * binom.pmf(sizes, length - m, rate)
             revealed = moved
@@ -60,21 +60,14 @@ def largest_step_law(setting: Setting) -> Float[np.ndarray, "sizes"]:
 
 
 def _requires(setting: Setting) -> None:
-    sampler = setting.options["sampler"]
-    if sampler not in ("ancestral", "fixed"):
-        raise HypothesisError(f"the plans are {sampler!r}; it is about ancestral and fixed, which reveal random sets")
-    if sampler == "ancestral" and setting.length > 64:
+    require_random_subsets(setting)
+    if setting.options["sampler"] == "ancestral" and setting.length > 64:
         raise HypothesisError(f"length {setting.length} is above 64, up to which the law of s_max is computed")
 
 
 def _sides(setting: Setting, factor: Callable[[int], float]) -> Sides:
-    curve = information_curve(setting.language, setting.length)
-    if curve.kind != "exact":
-        raise HypothesisError(f"the information curve of {setting.language.spec} is known by sampling only")
-    if setting.options["sampler"] == "fixed":
-        gap = schedules.plan_averaged_gap(curve, setting.schedule.sizes(setting.length, setting.steps))
-    else:
-        gap = schedules.ancestral_gap(curve, setting.schedule.revealed_fractions(setting.steps))
+    curve = exact_curve(setting)
+    gap = random_order_gap(setting, curve)
     law = largest_step_law(setting)
     mean = sum(law[size] * factor(size) for size in range(1, setting.length + 1))
     return Sides(Estimate.exact(gap), Estimate.exact(float(mean * information_with_rest(curve) / setting.length)))
