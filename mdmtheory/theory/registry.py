@@ -16,6 +16,7 @@ _MODULES = (
     "plan_average",
     "ser_lower_bound",
     "smoothing",
+    "two_sided_gap",
 )
 """The modules with a STATEMENT, or several closely related STATEMENTS."""
 
