@@ -14,6 +14,7 @@ _MODULES = (
     "jensen",
     "li_cai",
     "plan_average",
+    "scoring",
     "ser_lower_bound",
     "smoothing",
     "two_sided_gap",
