@@ -9,6 +9,7 @@ from importlib import import_module
 from mdmtheory.theory.statement import Statement
 
 _MODULES = (
+    "accurate_hmm",
     "block_rules",
     "correlations",
     "jensen",
