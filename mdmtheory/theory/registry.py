@@ -11,6 +11,7 @@ from mdmtheory.theory.statement import Statement
 _MODULES = (
     "accurate_hmm",
     "block_rules",
+    "continuum",
     "correlations",
     "jensen",
     "li_cai",
