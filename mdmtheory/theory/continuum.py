@@ -36,7 +36,10 @@ def continued_drops(curve: Float[np.ndarray, "length"]) -> Drops:
 
 
 def root_profile(drops: Drops, steps: int) -> Int[np.ndarray, "n"]:
-    """At most `steps` sizes whose blocks hold equal parts of the sum of sqrt(drops), all positive, to the nearest token."""
+    """At most `steps` sizes whose blocks hold equal parts of the sum of sqrt(drops), to the nearest token.
+
+    The drops must be positive.
+    """
     roots = np.concatenate([[0.0], np.cumsum(np.sqrt(drops))])
     edges = np.interp(np.linspace(0, roots[-1], steps + 1), roots, np.arange(len(roots)))
     sizes: Int[np.ndarray, "n"] = np.diff(np.unique(np.append(np.rint(edges[:-1]), len(drops)))).astype(np.int64)
