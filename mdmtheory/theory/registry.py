@@ -19,6 +19,7 @@ _MODULES = (
     "scoring",
     "ser_lower_bound",
     "smoothing",
+    "ter_upper_bound",
     "two_sided_gap",
 )
 """The modules with a STATEMENT, or several closely related STATEMENTS."""
