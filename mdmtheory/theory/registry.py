@@ -8,7 +8,20 @@ from importlib import import_module
 
 from mdmtheory.theory.statement import Statement
 
-_MODULES = ("jensen",)
+_MODULES = (
+    "accurate_hmm",
+    "block_rules",
+    "continuum",
+    "correlations",
+    "jensen",
+    "li_cai",
+    "plan_average",
+    "scoring",
+    "ser_lower_bound",
+    "smoothing",
+    "ter_upper_bound",
+    "two_sided_gap",
+)
 """The modules with a STATEMENT, or several closely related STATEMENTS."""
 
 
