@@ -1,6 +1,6 @@
 """Exact numbers: by closed forms where they exist, by enumeration where languages are small enough for it."""
 
-from mdmtheory.exact.curve import Curve, dual_total_correlation, information_with_rest, s_information, total_correlation
+from mdmtheory.exact.curve import Curve, dual_total_correlation, s_information, total_correlation
 from mdmtheory.exact.enumeration import (
     all_sequences,
     entropy_nats,
@@ -27,7 +27,6 @@ __all__ = [
     "first_order",
     "first_order_density",
     "information_curve",
-    "information_with_rest",
     "joint",
     "kappa",
     "law",
