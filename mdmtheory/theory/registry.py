@@ -8,7 +8,10 @@ from importlib import import_module
 
 from mdmtheory.theory.statement import Statement
 
-_MODULES = ("jensen",)
+_MODULES = (
+    "jensen",
+    "plan_average",
+)
 """The modules with a STATEMENT, or several closely related STATEMENTS."""
 
 
