@@ -11,6 +11,7 @@ from mdmtheory.theory.statement import Statement
 _MODULES = (
     "jensen",
     "plan_average",
+    "ser_lower_bound",
     "smoothing",
 )
 """The modules with a STATEMENT, or several closely related STATEMENTS."""
