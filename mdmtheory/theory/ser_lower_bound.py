@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.protocols import Canvas, Denoiser, Parallel
+from mdmtheory.core.protocols import Canvas, Parallel
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.denoisers.perturbed import Perturbed
@@ -140,7 +140,7 @@ def _ser(setting: Setting, steps: int | None) -> float:
     """SER from the law of one pair."""
     language, name, epsilon = setting.language, setting.options["denoiser"], setting.options["epsilon"]
     assert isinstance(language, EqualPairs)
-    denoiser: Denoiser = language.oracle()
+    denoiser: Any = language.oracle()
     if name == "favouring":
         denoiser = Favouring(language, epsilon)
     elif name == "perturbed" and epsilon > 0:
