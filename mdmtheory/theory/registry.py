@@ -9,6 +9,7 @@ from importlib import import_module
 from mdmtheory.theory.statement import Statement
 
 _MODULES = (
+    "correlations",
     "jensen",
     "plan_average",
     "ser_lower_bound",
