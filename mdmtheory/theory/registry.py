@@ -9,6 +9,7 @@ from importlib import import_module
 from mdmtheory.theory.statement import Statement
 
 _MODULES = (
+    "error_budget",
     "correlations",
     "jensen",
     "plan_average",
