@@ -9,6 +9,7 @@ from mdmtheory.exact.enumeration import (
     expected_nll,
     joint,
 )
+from mdmtheory.exact.first_order import first_order
 from mdmtheory.exact.information import information_curve
 from mdmtheory.exact.law import law
 from mdmtheory.exact.rates import first_order_density, kappa, limit_curve, optimal_kappa
@@ -21,6 +22,7 @@ __all__ = [
     "enumerated_information_curve",
     "error_rate",
     "expected_nll",
+    "first_order",
     "first_order_density",
     "information_curve",
     "information_with_rest",

@@ -15,6 +15,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import over_rows
 from mdmtheory.exact.forgetting import ForgettingChain, forgetting_chain
 from mdmtheory.languages.laws import row_entropies
+from mdmtheory.languages.ngram import NGram
 from mdmtheory.schedules import Numbers, Schedule, as_schedule
 
 Points = Float[np.ndarray, "points"]
@@ -93,12 +94,24 @@ def optimal_kappa(language: Language) -> Estimate:
 
 
 Clashes = tuple[Float[np.ndarray, "settled settled"], ...]
-"""tau(a, d, b) at [d - 1][a - 1, b - 1]; the last row and column stand for all further ones."""
+"""τ(a, d, b) at [d - 1][a - 1, b - 1]; the last row and column stand for all further ones."""
 
 
 @lru_cache(maxsize=8)
 def _clashes(language: Language) -> Clashes:
     return pair_clashes(forgetting_chain(language), str(language.spec))
+
+
+def stationary_clashes(language: Language) -> Clashes | None:
+    """τ of a bigram that starts from its stationary law, within 1e-8, and forgets; None for other languages."""
+    if not isinstance(language, NGram) or language.order != 2:
+        return None
+    if np.abs(language.initial @ language.conditional - language.initial).max() > 1e-8:
+        return None
+    try:
+        return _clashes(language)
+    except ValueError:
+        return None
 
 
 def pair_clashes(chain: ForgettingChain, name: str) -> Clashes:

@@ -1,7 +1,17 @@
 """How much is revealed after each step: families of schedules, explicit ones, and the best for an information curve."""
 
+from mdmtheory.schedules.averages import (
+    ancestral_gap,
+    ancestral_weights,
+    continuum_gap,
+    fixed_weights,
+    monotone,
+    plan_averaged_gap,
+    plan_averaged_nll,
+)
 from mdmtheory.schedules.families import cosine, from_file, geometric, linear, polynomial
 from mdmtheory.schedules.numbers import read_numbers
+from mdmtheory.schedules.rules import dtc_rule, from_density, optimal, tc_rule
 from mdmtheory.schedules.schedule import SCHEDULES, Grid, Numbers, Schedule, as_schedule
 
 __all__ = [
@@ -9,11 +19,22 @@ __all__ = [
     "Grid",
     "Numbers",
     "Schedule",
+    "ancestral_gap",
+    "ancestral_weights",
     "as_schedule",
+    "continuum_gap",
     "cosine",
+    "dtc_rule",
+    "fixed_weights",
+    "from_density",
     "from_file",
     "geometric",
     "linear",
+    "monotone",
+    "optimal",
+    "plan_averaged_gap",
+    "plan_averaged_nll",
     "polynomial",
     "read_numbers",
+    "tc_rule",
 ]
