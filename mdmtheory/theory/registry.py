@@ -10,6 +10,7 @@ from mdmtheory.theory.statement import Statement
 
 _MODULES = (
     "error_budget",
+    "ser_from_kl",
     "correlations",
     "jensen",
     "plan_average",
