@@ -19,32 +19,15 @@ from jaxtyping import Int
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.enumeration import error_rate, joint
-from mdmtheory.exact.law import law
 from mdmtheory.exact.reveals import all_plans
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.permutation import Permutation
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.plans import Bisection, GivenPlan, PlanLaw
-from mdmtheory.samplers.protocol import Sampler
-from mdmtheory.samplers.registry import as_sampler
+from mdmtheory.plans import Bisection, PlanLaw
 from mdmtheory.theory.instances import bigram3, cycle3, golden_chain, growth_chain
+from mdmtheory.theory.orders import chosen_order, distance_from_language, drawn_law
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
-
-
-def distance_from_language(setting: Setting, sampler: str | PlanLaw | Sampler, steps: int | None = None) -> Estimate:
-    """The total variation distance of the oracle's law under a sampler from q; mass lost on the way counts in full."""
-    model = MaskedDiffusion(setting.language.oracle(), sampler, steps, setting.schedule)
-    p, q = law(model, setting.language, setting.length), joint(setting.language, setting.length)
-    return Estimate.exact(float(np.abs(p - q).sum() + abs(1 - p.sum())) / 2)
-
-
-def chosen_order(setting: Setting) -> PlanLaw | Sampler:
-    """The option `order`: the name of a sampler, or the step of each position from 1, written 1-2-1."""
-    order: str = setting.options["order"]
-    if order[0].isdigit():
-        return GivenPlan(tuple(int(step) for step in order.split("-")))
-    return as_sampler(order)
 
 
 def _requires_bigram(setting: Setting) -> None:
@@ -89,7 +72,7 @@ def _permutation(setting: Setting) -> Sides:
     assert isinstance(language, Permutation)
     sampler = chosen_order(setting)
     model = MaskedDiffusion(language.oracle(), sampler, setting.steps, setting.schedule)
-    correct = 1 - error_rate(law(model, language, length), joint(language, length))
+    correct = 1 - error_rate(drawn_law(setting, sampler), joint(language, length))
     if isinstance(sampler, PlanLaw):
         plans, chances = all_plans(model, length)
     elif sampler.context_only:

@@ -10,6 +10,7 @@ from mdmtheory.theory.statement import Statement
 
 _MODULES = (
     "error_budget",
+    "order_exactness",
     "exact_orders",
     "ser_from_kl",
     "correlations",

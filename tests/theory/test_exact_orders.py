@@ -18,9 +18,9 @@ from mdmtheory.theory.exact_orders import (
     ODD_EVEN,
     PERMUTATION,
     chance_of_no_repeat,
-    distance_from_language,
 )
 from mdmtheory.theory.instances import bigram3, hmm2x3, trigram2
+from mdmtheory.theory.orders import distance_from_language
 from mdmtheory.theory.statement import HypothesisError, Sides
 from tests.languages.small import ngrams
 from tests.theory.property import enumerable, refuted, stands, twin
