@@ -4,10 +4,10 @@ Setting. The exact denoiser. (a) Any law over plans and any rule that looks at t
 one position a step. (b), (c) `draw_confidence`, one position a step: a token is drawn at every masked position and the
 one that was most probable is kept; (b) independent tokens with one mode of probability p, (c) any two positions.
 Measured. (a) The total variation distance of p and q. (b) The expected fraction of modes, and the probability that all
-tokens are modes. (c) Total variation again. All from enumeration; rules that look, from all that they may draw.
+tokens are modes. (c) The distance of p from the law below. By enumeration; rules that look, from all that they may draw.
 Guarantee. (a) It is 0. (b) The fraction is 1 - (1/L) sum_{m=1..L} (1-p)^m, which tends to 1, and the probability
-prod_m (1 - (1-p)^m): with m masked positions the step writes the mode unless none was drawn. (c) What follows when the
-more probable of two draws is kept; [[.4,.1],[.2,.3]] becomes [[.56,.04],[.28,.12]], at a distance of .24.
+prod_m (1 - (1-p)^m): with m masked positions the step writes the mode unless none was drawn. (c) The more
+probable of two draws is kept, and the other drawn again; [[.4,.1],[.2,.3]] becomes [[.56,.04],[.28,.12]].
 Constants. None.
 Source. Ours, docs/theory.md 6.
 """
@@ -120,8 +120,9 @@ def _requires_two(setting: Setting) -> None:
 
 def _two(setting: Setting) -> Sides:
     q = joint(setting.language, 2)
-    expected = float(np.abs(two_draws(q) - q).sum()) / 2
-    return Sides(distance_from_language(setting, "draw_confidence", 2), Estimate.exact(expected))
+    p, expected = drawn_law(setting, "draw_confidence", 2), two_draws(q)
+    note = f"TV(p, q) = {np.abs(p - q).sum() / 2:.6g}"
+    return Sides(Estimate.exact(float(np.abs(p - expected).sum()) / 2), Estimate.exact(0.0), note)
 
 
 def biased_pair() -> NGram:
@@ -187,7 +188,7 @@ DRAWN_ALL_MODES = Statement(
 DRAWN_PAIR = Statement(
     id="drawn_pair",
     number=15,
-    says="TV(p, q) of two positions under drawn confidence is that of keeping the likelier draw",
+    says="TV(p, law of keeping the likelier of two draws) = 0 under drawn confidence",
     source="ours; docs/theory.md 6",
     direction="=",
     sides=_two,
