@@ -4,7 +4,7 @@ Setting. The exact denoiser. (a) Any law over plans and any rule that looks at t
 one position a step. (b), (c) `draw_confidence`, one position a step: a token is drawn at every masked position and the
 one that was most probable is kept; (b) independent tokens with one mode of probability p, (c) any two positions.
 Measured. (a) The total variation distance of p and q. (b) The expected fraction of modes, and the probability that all
-tokens are modes. (c) The distance of p from the law below. By enumeration; rules that look, from all that they may draw.
+tokens are modes. (c) The distance of p from the law below. By enumeration; of rules that look, of all their draws.
 Guarantee. (a) It is 0. (b) The fraction is 1 - (1/L) sum_{m=1..L} (1-p)^m, which tends to 1, and the probability
 prod_m (1 - (1-p)^m): with m masked positions the step writes the mode unless none was drawn. (c) The more
 probable of two draws is kept, and the other drawn again; [[.4,.1],[.2,.3]] becomes [[.56,.04],[.28,.12]].
