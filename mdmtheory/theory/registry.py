@@ -9,7 +9,9 @@ from importlib import import_module
 from mdmtheory.theory.statement import Statement
 
 _MODULES = (
+    "entropy_bound",
     "error_budget",
+    "replay",
     "order_exactness",
     "exact_orders",
     "ser_from_kl",
