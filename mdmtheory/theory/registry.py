@@ -11,6 +11,7 @@ from mdmtheory.theory.statement import Statement
 _MODULES = (
     "entropy_bound",
     "error_budget",
+    "parity_repetition",
     "replay",
     "order_exactness",
     "exact_orders",
