@@ -89,5 +89,5 @@ def _check_nats(name: str, value: float) -> None:
 
 
 def _at_most(sums: Ranked, bound: float) -> Int[np.ndarray, "rows"]:
-    """How many sums, rising along each row, are at most the bound."""
-    return (np.round(sums, DECIMALS) <= np.round(bound, DECIMALS)).sum(axis=1)
+    """How many sums, rising along each row, are at most the bound, but for what rounding each term has added."""
+    return (sums <= bound + sums.shape[1] * 10.0**-DECIMALS).sum(axis=1)

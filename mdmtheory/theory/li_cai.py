@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.exact.curve import information_with_rest
+from mdmtheory.exact.curve import s_information
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.repetition import Repetition
@@ -70,7 +70,7 @@ def _sides(setting: Setting, factor: Callable[[int], float]) -> Sides:
     gap = random_order_gap(setting, curve)
     law = largest_step_law(setting)
     mean = sum(law[size] * factor(size) for size in range(1, setting.length + 1))
-    return Sides(Estimate.exact(gap), Estimate.exact(float(mean * information_with_rest(curve) / setting.length)))
+    return Sides(Estimate.exact(gap), Estimate.exact(float(mean * s_information(curve) / setting.length)))
 
 
 def doubling(size: int) -> float:

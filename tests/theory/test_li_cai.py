@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mdmtheory import Parity, Repetition
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.exact import information_curve, information_with_rest
+from mdmtheory.exact import information_curve, s_information
 from mdmtheory.exact.reveals import all_plans
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.theory.instances import bigram3
@@ -37,7 +37,7 @@ def claiming(statement, factor):
 
     def broken(setting, sides):
         law = largest_step_law(setting)
-        shared = information_with_rest(information_curve(setting.language, setting.length)) / setting.length
+        shared = s_information(information_curve(setting.language, setting.length)) / setting.length
         mean = sum(law[size] * factor(size, setting) for size in range(1, setting.length + 1))
         return replace(sides, bound=Estimate.exact(float(mean * shared)))
 
