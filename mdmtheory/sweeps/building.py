@@ -15,6 +15,9 @@ _ALL = frozenset({"denoiser", "sampler", "schedule", "steps"})
 _CHOICES_OF_MODELS = {"ar": frozenset[str]()}
 """What has a say in a model, where that is not everything."""
 
+LESS_TRUST = 0.999
+"""How far `oracle` trusts revealed tokens for samplers that can change them (docs/theory.md, section 4)."""
+
 
 @cache
 def registries() -> dict[str, Registry]:
@@ -50,6 +53,14 @@ def choices_of(model: str, sampler: str) -> frozenset[str]:
     built = as_sampler(sampler)
     unused = {name for name, used in (("schedule", built.uses_schedule), ("steps", built.uses_steps)) if not used}
     return choices - unused
+
+
+def fitting_denoiser(sampler: str, denoiser: str) -> str:
+    """`oracle` as it serves a sampler: where tokens may change, one that trusts revealed ones less."""
+    from mdmtheory.samplers.registry import as_sampler
+
+    remasks = getattr(as_sampler(sampler), "remasks", False)
+    return f"oracle:trust={LESS_TRUST}" if remasks and denoiser == "oracle" else denoiser
 
 
 def own_steps(schedule: str) -> int | None:

@@ -53,10 +53,24 @@ CASES: dict[str, dict[str, Any]] = {
             "entropy",
             "entropy_bound:gamma=0.5",
             "entropy_sum:h=1",
+            "independent:mu=0.05",
             "margin:temperature=0.7",
             "threshold:tau=0.6",
+            "verify:k=3",
         )
     },
+    **{
+        f"sampler {name.partition(':')[0]}": {**_ANCESTRAL, "steps": 4, "sampler": name, "metrics": "ser"}
+        for name in (
+            "redraw",
+            "remdm-cap:eta=0.3",
+            "remdm-conf",
+            "remdm-loop:eta=0.3",
+            "remdm-rescale:eta=0.5",
+            "topk_remask:nucleus=0.9",
+        )
+    },
+    "sampler in float32": {**_ANCESTRAL, "sampler": "confidence:precision=float32", "metrics": "ser"},
     "sampler draw_confidence": {**_ANCESTRAL, "sampler": "draw_confidence", "metrics": "ser"},
     **{
         f"schedule {name.partition(':')[0]}": {**_ANCESTRAL, "schedule": name}
