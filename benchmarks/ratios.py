@@ -11,6 +11,7 @@ import numpy as np
 
 import mdmtheory as mt
 from mdmtheory.core.streams import stream_states
+from mdmtheory.languages.canvas import ConditionalsCanvas
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import as_schedule
 from peers import Dynamax, Hmmlearn, run_batches, run_batches_shared
@@ -49,6 +50,7 @@ def rows(rounds: int) -> Iterator[Row]:
         yield from _scoring(language, hmmlearn, dynamax, pool, rounds)
         yield from _smoothing(language, dynamax, pool, rounds)
     yield from _oracles(language, rounds)
+    yield from _samplers(language, rounds)
 
 
 def _sampling(language: Any, hmmlearn: Hmmlearn, dynamax: Dynamax, pool: Any, rounds: int) -> Iterator[Row]:
@@ -131,6 +133,46 @@ def _oracles(hmm: Any, rounds: int) -> Iterator[Row]:
         run = plan_runner(language)
         sides = _side("sampling", run(512)), _side("scoring", run(512, score=True))
         yield Row(f"sampling from the {name} oracle, N=512", "scoring", compare(*sides, rounds=rounds), at_most=1.3)
+
+
+def _samplers(hmm: Any, rounds: int) -> Iterator[Row]:
+    """Samplers that look, on canvases that keep what did not change and on others, with the same tokens."""
+    trigram = mt.NGram.random(order=3, vocab_size=VOCAB_SIZE, seed=0)
+    settings = [
+        ("HMM", hmm, 1.0, "confidence"),
+        ("HMM", hmm, 1.0, "verify:k=8"),
+        ("HMM", hmm, 0.999, "remdm-cap"),
+        ("3-gram", trigram, 1.0, "confidence"),
+    ]
+    for name, language, trust, sampler in settings:
+        oracle = mt.Oracle(language, trust)
+        keeps, afresh = (mt.MaskedDiffusion(each, sampler, 64) for each in (oracle, _Afresh(oracle)))
+        same = keeps.sample(2, LENGTH, seed=0).tokens == afresh.sample(2, LENGTH, seed=0).tokens
+        _agree("tokens drawn afresh", same, np.ones_like(same))
+        sides = (
+            Side(
+                side, lambda count, model=model: model.sample(count, LENGTH, seed=0, threads=THREADS), unit=2 * THREADS
+            )
+            for side, model in (("kept", keeps), ("afresh", afresh))
+        )
+        yield Row(
+            f"`{sampler}` with the {name} oracle, N=64",
+            "computing all marginals afresh at every call",
+            compare(*sides, rounds=rounds),
+        )
+
+
+class _Afresh:
+    """An oracle whose canvas keeps nothing."""
+
+    def __init__(self, oracle: Any) -> None:
+        self._oracle = oracle
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._oracle, name)
+
+    def open(self, count: int, length: int, *, threads: int | None = None, **options: Any) -> ConditionalsCanvas:
+        return ConditionalsCanvas(self._oracle, count, length, threads=threads)
 
 
 def _side(name: str, work: Callable[[int], object]) -> Side:

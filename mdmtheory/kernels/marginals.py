@@ -109,6 +109,24 @@ def _normalise_row(token, hard, marginals):
 
 
 @kernel
+def scale_rows(marginals):
+    """Scale each row of `marginals` (n, V) to sum 1, but for rows of zeros; False if one is no law, negative or NaN."""
+    fine = True
+    for row in range(len(marginals)):
+        total = 0.0
+        for v in range(marginals.shape[1]):
+            weight = marginals[row, v]
+            # Not NaN, which no comparison holds for.
+            fine &= weight >= 0.0
+            total += weight
+        fine &= total < np.inf
+        if total > 0.0:
+            for v in range(marginals.shape[1]):
+                marginals[row, v] /= total
+    return fine
+
+
+@kernel
 def perturb_rows(marginals, epsilon):
     """`perturb` on every row of `marginals` (n, V); a row of zeros, an impossible context, stays."""
     for row in range(len(marginals)):

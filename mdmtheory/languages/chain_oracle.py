@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
-from mdmtheory.core.protocols import Language, PlanRun
+from mdmtheory.core.protocols import Canvas, Language, PlanRun
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.chain import Chain, ChainTables
 from mdmtheory.languages.oracle_base import OracleBase, run_kernel
@@ -24,6 +24,11 @@ class ChainOracle(OracleBase):
 
     def _weights(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length vocab_size"]:
         return self.chain.smooth(tokens, self.trust, threads)
+
+    def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> Canvas:
+        from mdmtheory.languages.chain_canvas import chain_canvas
+
+        return chain_canvas(self, self.chain, count, length, prompt, threads)
 
     def _pairs(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length length"]:
         return self.chain.pairs(tokens, self.trust, threads)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
-from mdmtheory.core.protocols import PlanRun
+from mdmtheory.core.protocols import Canvas, PlanRun
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.chain import POWER_BYTES
 from mdmtheory.languages.chain_oracle import ChainOracle
@@ -16,6 +16,10 @@ from mdmtheory.languages.oracle_base import OracleBase, run_kernel
 
 if TYPE_CHECKING:
     from mdmtheory.languages.ngram import NGram
+
+
+KEPT_STATES = 128
+"""Contexts up to which a canvas keeps messages of the whole chain: they are dense, and cost the square of this."""
 
 
 class ShiftTables(NamedTuple):
@@ -105,6 +109,16 @@ class NGramOracle(OracleBase):
         tables = self.tables(tokens.shape[1])
         over_rows(lambda a, b: smooth_shift(tables, tokens[a:b], out[a:b]), len(tokens), threads)
         return out
+
+    def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> Canvas:
+        from mdmtheory.languages.chain_canvas import chain_canvas
+
+        chain = self.language.chain
+        if chain is None or len(chain.initial) > KEPT_STATES:
+            return super()._canvas(count, length, prompt, threads)
+        # Up to order 2 a chain's smoother is the faster one too.
+        denoiser = self.chain_oracle if self.chain_oracle is not None and self.language.order <= 2 else self
+        return chain_canvas(denoiser, chain, count, length, prompt, threads)
 
     def _pairs(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length length"]:
         if self.chain_oracle is None:

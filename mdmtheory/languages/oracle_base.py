@@ -87,12 +87,17 @@ class OracleBase(ABC):
         threads: int | None = None,
     ) -> Canvas:
         """A canvas of `count` masked sequences, with the prompt's tokens revealed."""
-        from mdmtheory.languages.canvas import ConditionalsCanvas
-
         if noise not in self.noises:
             raise ValueError(
                 f"the oracle of {self.language.spec} takes no {noise!r} noise; known: {', '.join(self.noises)}"
             )
+        self.language.validate_length(length)
+        return self._canvas(count, length, prompt, threads)
+
+    def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> Canvas:
+        """A canvas that computes everything afresh; a language that can keep what did not change does."""
+        from mdmtheory.languages.canvas import ConditionalsCanvas
+
         return ConditionalsCanvas(self, count, length, prompt, threads)
 
     def run_plan(

@@ -157,11 +157,12 @@ class _Batch:
         self, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"]
     ) -> Float[np.ndarray, "n vocab_size"]:
         """What the canvas gives, scaled to sum 1; rows of zeros (impossible contexts) stay."""
-        marginals = np.asarray(self.canvas.marginals(rows, positions), dtype=np.float64)
-        totals = marginals.sum(axis=1, keepdims=True)
-        if not (np.isfinite(totals).all() and (marginals >= 0).all()):
+        from mdmtheory.kernels.marginals import scale_rows
+
+        marginals = np.array(self.canvas.marginals(rows, positions), dtype=np.float64, order="C")
+        if not scale_rows(marginals):
             raise ValueError("the denoiser gave a marginal that is negative or not finite; return probabilities")
-        return np.divide(marginals, totals, out=np.zeros_like(marginals), where=totals > 0)
+        return marginals
 
     def _drawn(
         self,

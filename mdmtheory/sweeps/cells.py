@@ -96,7 +96,8 @@ def cells(
     """The cells of a sweep: every value takes one, a list, or the command line's text, and lists multiply out.
 
     A cell that has no choice of something (autoregression of a denoiser, left to right of a number of steps) appears
-    once, not once for each value. To samplers that may change tokens `oracle` is oracle:trust=0.999. ValueError, one line, for what is unknown, out of range or left out.
+    once, not once for each value. To samplers that may change tokens `oracle` is oracle:trust=0.999. ValueError, one
+    line, for what is unknown, out of range or left out.
 
     >>> [cell.steps for cell in cells("hmm", steps="64..256")]
     [64, 128, 256]

@@ -230,7 +230,7 @@ def test_a_sampler_that_makes_no_progress_or_remasks_is_told_so():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -0.1])
 def test_bad_marginals_are_refused(bad):
-    oracle = mt.Oracle(BIGRAM)
+    oracle = mt.Oracle(mt.EqualPairs(vocab_size=3))
     truth = oracle.conditionals
     oracle.conditionals = lambda tokens, threads=None: truth(tokens) + bad
     with pytest.raises(ValueError, match="negative or not finite; return probabilities"):
