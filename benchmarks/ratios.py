@@ -150,9 +150,7 @@ def _samplers(hmm: Any, rounds: int) -> Iterator[Row]:
         same = keeps.sample(2, LENGTH, seed=0).tokens == afresh.sample(2, LENGTH, seed=0).tokens
         _agree("tokens drawn afresh", same, np.ones_like(same))
         sides = (
-            Side(
-                side, lambda count, model=model: model.sample(count, LENGTH, seed=0, threads=THREADS), unit=2 * THREADS
-            )
+            Side(side, lambda count, model=model: model.sample(count, LENGTH, seed=0, threads=THREADS), count=128)
             for side, model in (("kept", keeps), ("afresh", afresh))
         )
         yield Row(

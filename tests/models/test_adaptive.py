@@ -8,6 +8,7 @@ import pytest
 import mdmtheory as mt
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
+from mdmtheory.languages.canvas import ConditionalsCanvas
 from mdmtheory.models import adaptive_loop
 from mdmtheory.models.adaptive_loop import run_adaptive
 from mdmtheory.samplers.protocol import Sampler, State
@@ -230,8 +231,9 @@ def test_a_sampler_that_makes_no_progress_or_remasks_is_told_so():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -0.1])
 def test_bad_marginals_are_refused(bad):
-    oracle = mt.Oracle(mt.EqualPairs(vocab_size=3))
+    oracle = mt.Oracle(BIGRAM)
     truth = oracle.conditionals
+    oracle._canvas = lambda *arguments: ConditionalsCanvas(oracle, *arguments)
     oracle.conditionals = lambda tokens, threads=None: truth(tokens) + bad
     with pytest.raises(ValueError, match="negative or not finite; return probabilities"):
         mt.MaskedDiffusion(oracle, "entropy", steps=2).sample(1, 4, 0)
