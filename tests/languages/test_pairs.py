@@ -77,6 +77,14 @@ def test_long_sequences_are_cut_where_the_chain_has_forgotten():
     assert found[0, 40, 58] == 0 < found[0, 40, 42]
 
 
+def test_enumeration_refutes_a_chain_that_forgets_too_soon(monkeypatch):
+    from mdmtheory.languages import chain
+
+    monkeypatch.setattr(chain, "ALIKE", 0.5)
+    with pytest.raises(AssertionError):
+        compare(mt.HMM([0.5, 0.5], [[0.6, 0.4], [0.5, 0.5]], [[0.9, 0.1], [0.2, 0.8]]), 4, 1.0, 0)
+
+
 def test_large_vocabularies_are_taken_piece_by_piece(monkeypatch):
     from mdmtheory.languages import pairs
 
