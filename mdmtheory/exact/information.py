@@ -120,8 +120,9 @@ def _estimated_curve(
     means = np.empty(len(sizes))
     for drawn in drawn_contexts(language, length, sizes, "information curve", seed, threads):
         hidden = drawn.tokens == language.vocab_size
-        entropies = row_entropies(drawn.marginals.reshape(-1, language.vocab_size)).reshape(hidden.shape)
-        means[drawn.first : drawn.first + len(hidden)] = (entropies * hidden).sum(axis=1) / hidden.sum(axis=1)
+        here = slice(drawn.first, drawn.first + len(hidden))
+        ends = np.cumsum(sizes[here])
+        means[here] = np.add.reduceat(row_entropies(drawn.marginals[hidden]), ends - sizes[here]) / sizes[here]
     starts = np.cumsum(contexts) - contexts
     values = np.add.reduceat(means, starts) / contexts
     deviations = (means - np.repeat(values, contexts)) ** 2
