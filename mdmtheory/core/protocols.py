@@ -97,8 +97,16 @@ class Denoiser(Protocol):
     noises: frozenset[str]
     parallel: Parallel
 
-    def open(self, count: int, length: int, *, noise: str = "masked", prompt: Tokens | None = None) -> Canvas:
-        """A canvas of `count` sequences, all masked but for the prompt's tokens."""
+    def open(
+        self,
+        count: int,
+        length: int,
+        *,
+        noise: str = "masked",
+        prompt: Tokens | None = None,
+        threads: int | None = None,
+    ) -> Canvas:
+        """A canvas of `count` sequences, all masked but for the prompt's tokens, that computes in so many threads."""
 
 
 @runtime_checkable

@@ -54,9 +54,18 @@ class Perturbed:
         marginals[masked] = rows
         return marginals
 
-    def open(self, count: int, length: int, *, noise: str = "masked", prompt: Tokens | None = None) -> Canvas:
+    def open(
+        self,
+        count: int,
+        length: int,
+        *,
+        noise: str = "masked",
+        prompt: Tokens | None = None,
+        threads: int | None = None,
+    ) -> Canvas:
         """A canvas of the denoiser inside, its marginals perturbed."""
-        return _PerturbedCanvas(self.base.open(count, length, noise=noise, prompt=prompt), self.epsilon)
+        inside = self.base.open(count, length, noise=noise, prompt=prompt, threads=threads)
+        return _PerturbedCanvas(inside, self.epsilon)
 
     @property
     def fused(self) -> bool:

@@ -25,8 +25,16 @@ class GivesConditionals(Protocol):
 class ConditionalsCanvas:
     """Partly revealed sequences; marginals are computed afresh for every row asked about (core.protocols.Canvas)."""
 
-    def __init__(self, denoiser: GivesConditionals, count: int, length: int, prompt: Tokens | None = None) -> None:
+    def __init__(
+        self,
+        denoiser: GivesConditionals,
+        count: int,
+        length: int,
+        prompt: Tokens | None = None,
+        threads: int | None = None,
+    ) -> None:
         self.denoiser = denoiser
+        self.threads = threads
         self.tokens = np.full((count, length), denoiser.vocab_size, dtype=token_dtype(denoiser.vocab_size))
         if prompt is not None:
             given = as_tokens(prompt, denoiser.vocab_size, masks=True)
@@ -50,6 +58,7 @@ class ConditionalsCanvas:
         asked, index = np.unique(rows, return_inverse=True)
         self.calls[asked] += 1
         self.rounds[asked] += 1
-        marginals: Float[np.ndarray, "n vocab_size"] = self.denoiser.conditionals(self.tokens[asked])[index, positions]
+        found = self.denoiser.conditionals(self.tokens[asked], threads=self.threads)
+        marginals: Float[np.ndarray, "n vocab_size"] = found[index, positions]
         self.impossible[rows[marginals.sum(axis=1) <= 0]] = True
         return marginals

@@ -68,7 +68,15 @@ class OracleBase(ABC):
         self._check_underflow(tokens, impossible)
         return marginals
 
-    def open(self, count: int, length: int, *, noise: str = "masked", prompt: Tokens | None = None) -> Canvas:
+    def open(
+        self,
+        count: int,
+        length: int,
+        *,
+        noise: str = "masked",
+        prompt: Tokens | None = None,
+        threads: int | None = None,
+    ) -> Canvas:
         """A canvas of `count` masked sequences, with the prompt's tokens revealed."""
         from mdmtheory.languages.canvas import ConditionalsCanvas
 
@@ -76,7 +84,7 @@ class OracleBase(ABC):
             raise ValueError(
                 f"the oracle of {self.language.spec} takes no {noise!r} noise; known: {', '.join(self.noises)}"
             )
-        return ConditionalsCanvas(self, count, length, prompt)
+        return ConditionalsCanvas(self, count, length, prompt, threads)
 
     def run_plan(
         self,

@@ -1,13 +1,10 @@
-"""How much is revealed after each step: families of schedules, explicit ones, and whole tokens from fractions."""
+"""The fraction of tokens revealed after each step, and whole tokens from fractions."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,15 +12,16 @@ from jaxtyping import Float, Int
 
 from mdmtheory.core.spec import Registry, Spec
 from mdmtheory.core.streams import digest
+from mdmtheory.schedules.numbers import read_numbers
 
 SCHEDULES = Registry(
     "schedule",
     {
-        "linear": "mdmtheory.schedules:linear",
-        "cosine": "mdmtheory.schedules:cosine",
-        "polynomial": "mdmtheory.schedules:polynomial",
-        "geometric": "mdmtheory.schedules:geometric",
-        "file": "mdmtheory.schedules:from_file",
+        "linear": "mdmtheory.schedules.families:linear",
+        "cosine": "mdmtheory.schedules.families:cosine",
+        "polynomial": "mdmtheory.schedules.families:polynomial",
+        "geometric": "mdmtheory.schedules.families:geometric",
+        "file": "mdmtheory.schedules.families:from_file",
     },
     # MDLM's name for the same masking law.
     aliases={"loglinear": "linear"},
@@ -183,57 +181,6 @@ def as_schedule(schedule: str | Spec | Schedule | Numbers) -> Schedule:
     return Schedule.from_fractions(schedule)
 
 
-def linear() -> Schedule:
-    """The same expected number at every step: a(u) = u."""
-    return Schedule(Spec.of("linear"), np.array)
-
-
-def cosine() -> Schedule:
-    """Few first, many last: a(u) = 1 - cos(pi u / 2)."""
-    return Schedule(Spec.of("cosine"), _cosine)
-
-
-def polynomial(*, power: float | int) -> Schedule:
-    """Many first for power above 1, few first below it: a(u) = 1 - (1 - u)^power."""
-    if not 0 < power < np.inf:
-        raise ValueError(f"power is {power}; pass a positive number")
-    return Schedule(Spec.of("polynomial", power=_plain(power)), partial(_polynomial, power=power))
-
-
-def geometric(*, min: float | int = 1e-3, max: float | int = 20) -> Schedule:
-    """Noise falling geometrically from max to min: a(u) ~ exp(-min^u max^(1-u)), rescaled to 0..1."""
-    if not 0 < min < max < np.inf:
-        raise ValueError(f"min is {min} and max is {max}; pass 0 < min < max")
-    return Schedule(Spec.of("geometric", min=_plain(min), max=_plain(max)), partial(_geometric, least=min, most=max))
-
-
-def from_file(*, path: str) -> Schedule:
-    """Sizes or revealed fractions from a file."""
-    return Schedule.from_file(path)
-
-
-def _plain(value: float | int) -> float | int:
-    """2.0 and 2 are one option and must have one name."""
-    return int(value) if value == int(value) else float(value)
-
-
-def _cosine(times: Grid) -> Grid:
-    # 1 - cos x = 2 sin^2(x / 2) keeps the first steps accurate.
-    return 2 * np.sin(np.pi * times / 4) ** 2
-
-
-def _polynomial(times: Grid, power: float | int) -> Grid:
-    # log1p and expm1 keep both ends accurate; log1p(-1) = -inf is the right limit.
-    with np.errstate(divide="ignore"):
-        return -np.expm1(power * np.log1p(-times))
-
-
-def _geometric(times: Grid, least: float | int, most: float | int) -> Grid:
-    # (e^-noise - e^-most) / (e^-least - e^-most), with both differences free of cancellation.
-    noise = least**times * most ** (1 - times)
-    return np.exp(least - noise) * np.expm1(noise - most) / np.expm1(least - most)
-
-
 def _check_fractions(values: Grid, what: str) -> None:
     for place, end, verb in ((0, 0.0, "start"), (-1, 1.0, "end")):
         if values[place] != end:
@@ -243,42 +190,3 @@ def _check_fractions(values: Grid, what: str) -> None:
         step = int(falls[0]) + 1
         before, after = values[step - 1 : step + 1].tolist()
         raise ValueError(f"{what} must rise at every step, but step {step} goes from {before:.17g} to {after:.17g}")
-
-
-def read_numbers(path: str | PathLike[str]) -> list[Any]:
-    """The numbers of a text, CSV or JSON file in a row, integers as int; ValueError says what cannot be read.
-
-    Outside JSON they stand between white space, commas or semicolons, and # starts a comment.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text file"
-        raise ValueError(f"cannot read {path}: {reason}; pass a text, CSV or JSON file of numbers") from error
-    if text.lstrip().startswith(("[", "{")):
-        try:
-            pieces = json.loads(text)
-        except ValueError as error:
-            raise ValueError(f"{path} is not valid JSON: {error}; write a list of numbers") from error
-        if not isinstance(pieces, list):
-            raise ValueError(f"{path} holds a JSON object; write a list of numbers")
-    else:
-        lines = (line.partition("#")[0] for line in text.splitlines())
-        pieces = [piece for line in lines for piece in line.replace(",", " ").replace(";", " ").split()]
-    if not pieces:
-        raise ValueError(f"{path} holds no numbers; write a list of numbers")
-    return [_number(piece, path) for piece in pieces]
-
-
-def _number(piece: Any, path: str | PathLike[str]) -> int | float:
-    if isinstance(piece, str):
-        for convert in (int, float):
-            try:
-                piece = convert(piece)
-                break
-            except ValueError:
-                continue
-    # The comparison refuses NaN too.
-    if isinstance(piece, bool) or not isinstance(piece, int | float) or not abs(piece) < 2**63:
-        raise ValueError(f"{path} holds {piece!r}, which is no number; write a list of numbers")
-    return piece

@@ -1,0 +1,115 @@
+"""`mdmtheory bounds`: every statement held against languages, as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mdmtheory.cli.terminal import Terminal, print_table, writable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mdmtheory.theory.statement import BoundCheck, Setting, Statement
+
+_A_THEOREM_FAILED = 1
+
+
+def bounds(
+    context: typer.Context,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Statements, by id or number.")] = None,
+    lang: Annotated[str | None, typer.Option(help="Hold them against this language instead of their own.")] = None,
+    length: Annotated[int, typer.Option(help="With --lang: tokens a sequence.", min=1)] = 5,
+    steps: Annotated[int, typer.Option(help="With --lang: steps.", min=1)] = 3,
+    schedule: Annotated[str, typer.Option(help="With --lang: the schedule.")] = "linear",
+    conjectures: Annotated[bool, typer.Option("--conjectures", help="Conjectures too.")] = False,
+    format: Annotated[
+        Literal["table", "csv", "json", "latex"], typer.Option("--format", "-f", help="How to print it.")
+    ] = "table",
+) -> int:
+    """Check every theorem: what is measured, the bound, how far apart they are, and whether it holds.
+
+    Exit status 1 if a theorem fails; conjectures may.
+    """
+    from mdmtheory.theory.registry import chosen_statements
+
+    terminal = Terminal.of(context)
+    chosen = chosen_statements(ids or (), conjectures=conjectures)
+    own = None if lang is None else _Own(lang, length, steps, schedule)
+    checks = []
+    with terminal.announcing_compilation():
+        for statement in chosen:
+            checks += _checks(statement, own, terminal)
+    if not checks:
+        raise ValueError(f"none of the statements says anything about {lang}; -v tells why")
+    _print(checks, format)
+    failed = sorted({each.statement.id for each in checks if not each.holds and not each.statement.conjecture})
+    if failed:
+        terminal.say(f"mdmtheory: these theorems fail: {', '.join(failed)}")
+    return _A_THEOREM_FAILED if failed else 0
+
+
+class _Own:
+    """The user's language, and what it is to be generated with."""
+
+    def __init__(self, lang: str, length: int, steps: int, schedule: str) -> None:
+        from mdmtheory.languages.presets import as_language
+        from mdmtheory.schedules import as_schedule
+
+        self.language, self.length, self.steps = as_language(lang), length, steps
+        self.schedule = as_schedule(schedule)
+
+    def setting(self, statement: Statement) -> Setting:
+        return statement.setting(self.language, self.length, self.steps, self.schedule)
+
+
+def _checks(statement: Statement, own: _Own | None, terminal: Terminal) -> list[BoundCheck]:
+    from mdmtheory.theory.statement import HypothesisError
+
+    if own is None:
+        return [statement.check_setting(setting) for setting in statement.settings()]
+    try:
+        return [statement.check_setting(own.setting(statement))]
+    except HypothesisError as reason:
+        terminal.say(f"{statement.id} says nothing here: {reason}")
+    except ValueError as reason:
+        terminal.say(f"{statement.id} cannot be measured here: {reason}")
+    return []
+
+
+def _print(checks: list[BoundCheck], format: str) -> None:
+    from mdmtheory.theory.table import frame
+
+    if format == "csv":
+        print(frame(checks, digits=None).to_csv(index=False, lineterminator="\n"), end="")
+    elif format == "json":
+        print(frame(checks, digits=None).to_json(orient="records", indent=1))
+    elif format == "latex":
+        print(_latex(frame(checks)))
+    else:
+        shown = frame(checks).drop(columns=["source", "statement"])
+        print_table(list(shown.columns), [[writable(each) for each in row] for row in shown.to_numpy().tolist()])
+
+
+def _latex(table: pd.DataFrame) -> str:
+    """A booktabs tabular, to be put into a document as it is."""
+    lines = [rf"\begin{{tabular}}{{{'l' * len(table.columns)}}}", r"\toprule", _latex_row(list(table.columns))]
+    lines += [r"\midrule", *(_latex_row(row) for row in table.to_numpy().tolist()), r"\bottomrule", r"\end{tabular}"]
+    return "\n".join(lines)
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "<": r"$<$",
+    ">": r"$>$",
+    "^": r"\^{}",
+    "~": r"\~{}",
+}
+_LATEX |= {each: "\\" + each for each in "&%$#_{}"}
+
+
+def _latex_row(cells: list[str]) -> str:
+    return " & ".join("".join(_LATEX.get(each, each) for each in cell) for cell in cells) + r" \\"

@@ -1,0 +1,61 @@
+"""The families of schedules that names stand for: the revealed fraction a(u) at time u = k/N."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from mdmtheory.core.spec import Spec
+from mdmtheory.schedules.schedule import Grid, Schedule
+
+
+def linear() -> Schedule:
+    """The same expected number at every step: a(u) = u."""
+    return Schedule(Spec.of("linear"), np.array)
+
+
+def cosine() -> Schedule:
+    """Few first, many last: a(u) = 1 - cos(pi u / 2)."""
+    return Schedule(Spec.of("cosine"), _cosine)
+
+
+def polynomial(*, power: float | int) -> Schedule:
+    """Many first for power above 1, few first below it: a(u) = 1 - (1 - u)^power."""
+    if not 0 < power < np.inf:
+        raise ValueError(f"power is {power}; pass a positive number")
+    return Schedule(Spec.of("polynomial", power=_plain(power)), partial(_polynomial, power=power))
+
+
+def geometric(*, min: float | int = 1e-3, max: float | int = 20) -> Schedule:
+    """Noise falling geometrically from max to min: a(u) ~ exp(-min^u max^(1-u)), rescaled to 0..1."""
+    if not 0 < min < max < np.inf:
+        raise ValueError(f"min is {min} and max is {max}; pass 0 < min < max")
+    return Schedule(Spec.of("geometric", min=_plain(min), max=_plain(max)), partial(_geometric, least=min, most=max))
+
+
+def from_file(*, path: str) -> Schedule:
+    """Sizes or revealed fractions from a file."""
+    return Schedule.from_file(path)
+
+
+def _plain(value: float | int) -> float | int:
+    """2.0 and 2 are one option and must have one name."""
+    return int(value) if value == int(value) else float(value)
+
+
+def _cosine(times: Grid) -> Grid:
+    # 1 - cos x = 2 sin^2(x / 2) keeps the first steps accurate.
+    return 2 * np.sin(np.pi * times / 4) ** 2
+
+
+def _polynomial(times: Grid, power: float | int) -> Grid:
+    # log1p and expm1 keep both ends accurate; log1p(-1) = -inf is the right limit.
+    with np.errstate(divide="ignore"):
+        return -np.expm1(power * np.log1p(-times))
+
+
+def _geometric(times: Grid, least: float | int, most: float | int) -> Grid:
+    # (e^-noise - e^-most) / (e^-least - e^-most), with both differences free of cancellation.
+    noise = least**times * most ** (1 - times)
+    return np.exp(least - noise) * np.expm1(noise - most) / np.expm1(least - most)

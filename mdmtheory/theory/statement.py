@@ -1,0 +1,174 @@
+"""What a statement is: two numbers, a direction between them, and the hypotheses under which it is claimed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.protocols import Language
+from mdmtheory.schedules import Schedule, as_schedule
+
+Direction = Literal["<=", ">=", "="]
+Verdict = Literal["yes", "no", "not refuted"]
+
+ROUNDING = 1e-9
+"""How far float64 may carry two sides apart that are equal, relative to their size and at least to 1."""
+
+
+class HypothesisError(ValueError):
+    """The statement says nothing about this setting; the message tells which of its hypotheses fails."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number in a statement that is not measured, and who vouches for it: the paper, notes on it, or us."""
+
+    name: str
+    value: float
+    origin: Literal["paper", "notes", "ours"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One instance of a statement: a language at a length, steps and a schedule, and the statement's own options.
+
+    `steps` is None where the statement knows no steps. `name` says what is special about the instance.
+    """
+
+    language: Language
+    length: int
+    steps: int | None = None
+    schedule: Schedule = field(default_factory=lambda: as_schedule("linear"))
+    options: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        self.language.validate_length(self.length)
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"steps is {self.steps}; pass 1 or more")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What was measured, what the statement holds it against, and a remark (the smallest constant that would do, …)."""
+
+    measured: Estimate
+    bound: Estimate
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class BoundCheck:
+    """A statement held against one setting.
+
+    `verdict` is "yes" where the numbers establish it, "no" where they refute it, and "not refuted" where sampling or a
+    one-sided number leaves it open; `holds` is that it is not refuted. `slack` is how far the values are from refuting
+    it: bound - measured for <=, measured - bound for >=, and minus their distance for =.
+    """
+
+    statement: Statement
+    setting: Setting
+    measured: Estimate
+    bound: Estimate
+    slack: float
+    verdict: Verdict
+    tight: bool
+    note: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the statement is not refuted here."""
+        return self.verdict != "no"
+
+
+def _anywhere(setting: Setting) -> None:
+    """No hypotheses beyond those of the setting."""
+
+
+def _nowhere(setting: Setting) -> bool:
+    """Not claimed to be an equality."""
+    return False
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A claim that can fail.
+
+    `sides` computes both numbers for a setting, `requires` raises HypothesisError where the claim is not made, and
+    `tight` says where it is an equality (asserted in the tests). `settings` are the instances of `mdmtheory bounds`;
+    `options` the statement's own parameters with their defaults. A conjecture may fail without anybody being wrong.
+    """
+
+    id: str
+    number: int
+    says: str
+    source: str
+    direction: Direction
+    sides: Callable[[Setting], Sides]
+    settings: Callable[[], Iterable[Setting]]
+    hypotheses: str
+    requires: Callable[[Setting], None] = _anywhere
+    tight: Callable[[Setting], bool] = _nowhere
+    constants: tuple[Constant, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    conjecture: bool = False
+    rounding: float = ROUNDING
+
+    def setting(
+        self, language: Language, length: int, steps: int | None = None, schedule: Any = "linear", **options: Any
+    ) -> Setting:
+        """A setting of this statement; ValueError for an option that it does not have."""
+        for name in options:
+            if name not in self.options:
+                known = ", ".join(self.options) or "none"
+                raise ValueError(f"statement {self.id} has no option {name!r}; known: {known}")
+        return Setting(language, length, steps, as_schedule(schedule), {**self.options, **options})
+
+    def check(
+        self, language: Language, length: int, steps: int | None = None, schedule: Any = "linear", **options: Any
+    ) -> BoundCheck:
+        """Hold the statement against a language; HypothesisError where it claims nothing about it."""
+        return self.check_setting(self.setting(language, length, steps, schedule, **options))
+
+    def check_setting(self, setting: Setting) -> BoundCheck:
+        """Hold the statement against a setting; HypothesisError where it claims nothing about it."""
+        self.requires(setting)
+        sides = self.sides(setting)
+        verdict = _verdict(sides.measured, sides.bound, self.direction, self.rounding)
+        slack = _slack(sides.measured.value, sides.bound.value, self.direction)
+        tight = self.direction == "=" or self.tight(setting)
+        return BoundCheck(self, setting, sides.measured, sides.bound, slack, verdict, tight, sides.note)
+
+
+def _slack(measured: float, bound: float, direction: Direction) -> float:
+    if measured == bound:
+        return 0.0
+    if direction == "=":
+        return -abs(measured - bound)
+    return bound - measured if direction == "<=" else measured - bound
+
+
+def _verdict(measured: Estimate, bound: Estimate, direction: Direction, rounding: float) -> Verdict:
+    """What the two numbers prove, their kinds taken at their word."""
+    if direction == ">=":
+        return _verdict(bound, measured, "<=", rounding)
+    sizes = [abs(each) for each in (measured.value, bound.value) if math.isfinite(each)]
+    room = rounding * max(1.0, *sizes, 0.0)
+    if _least(measured) > _most(bound) + room or (direction == "=" and _least(bound) > _most(measured) + room):
+        return "no"
+    if direction == "=":
+        return "yes" if measured.kind == bound.kind == "exact" else "not refuted"
+    return "yes" if _most(measured) <= _least(bound) + room else "not refuted"
+
+
+def _least(number: Estimate) -> float:
+    """What the quantity behind a number is at least."""
+    return -math.inf if number.kind == "upper bound" else number.low
+
+
+def _most(number: Estimate) -> float:
+    """What the quantity behind a number is at most."""
+    return math.inf if number.kind == "lower bound" else number.high

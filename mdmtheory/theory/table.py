@@ -1,0 +1,90 @@
+"""Checks as rows of a table, with numbers rounded so that no claim looks stronger than it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+from typing import Any
+
+import pandas as pd
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.theory.statement import BoundCheck, Direction
+
+COLUMNS = (
+    "id",
+    "statement",
+    "language",
+    "length",
+    "steps",
+    "schedule",
+    "measured",
+    "bound",
+    "direction",
+    "slack",
+    "tight",
+    "holds",
+    "source",
+)
+
+_OUTWARD = {"<=": ROUND_CEILING, ">=": ROUND_FLOOR, "=": ROUND_HALF_EVEN}
+
+
+def frame(checks: Sequence[BoundCheck], *, digits: int | None = 6) -> pd.DataFrame:
+    """One row a check, all columns text; with `digits` None numbers in full.
+
+    Measured numbers and bounds are rounded up below <= and down below >=, slack always down; those that were sampled
+    carry their interval, and one-sided ones their sign.
+    """
+    return pd.DataFrame([_row(check, digits) for check in checks], columns=list(COLUMNS), dtype=str)
+
+
+def rounded(value: float, direction: Direction, digits: int | None) -> str:
+    """The value to so many significant digits, rounded up for <=, down for >=, to nearest for =.
+
+    >>> rounded(0.12341, "<=", 3), rounded(0.12349, ">=", 3)
+    ('0.124', '0.123')
+    """
+    if digits is None or not math.isfinite(value):
+        return repr(float(value))
+    exact = Decimal(value)
+    # What differs from a shorter number by rounding of float64 only is that number.
+    near = Context(prec=12, rounding=ROUND_HALF_EVEN).plus(exact)
+    if abs(near - exact) <= abs(exact) * Decimal("1e-13"):
+        exact = near
+    return f"{float(Context(prec=digits, rounding=_OUTWARD[direction]).plus(exact)):.{digits}g}"
+
+
+def _row(check: BoundCheck, digits: int | None) -> list[str]:
+    statement, setting = check.statement, check.setting
+    options = ", ".join(f"{name}={_plain(value)}" for name, value in setting.options.items())
+    extra = "; ".join(part for part in (options, setting.name, check.note) if part)
+    direction = statement.direction
+    return [
+        statement.id,
+        f"{statement.says} ({extra})" if extra else statement.says,
+        str(setting.language.spec),
+        str(setting.length),
+        "" if setting.steps is None else str(setting.steps),
+        "" if setting.steps is None else str(setting.schedule.spec),
+        _number(check.measured, direction, digits),
+        _number(check.bound, direction, digits),
+        direction,
+        rounded(check.slack, ">=", 3 if digits else None),
+        "yes" if check.tight else "no",
+        check.verdict,
+        statement.source,
+    ]
+
+
+def _number(number: Estimate, direction: Direction, digits: int | None) -> str:
+    sign = {"upper bound": "≤ ", "lower bound": "≥ "}.get(number.kind, "")
+    value = rounded(number.value, direction, digits)
+    if number.low == number.high:
+        return sign + value
+    return f"{sign}{value} [{rounded(number.low, '>=', digits)}, {rounded(number.high, '<=', digits)}]"
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
