@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mdmtheory.core.protocols import Language
-from mdmtheory.languages.chain import reachable
+from mdmtheory.exact.bigrams import initial_and_transition, is_bigram
 from mdmtheory.languages.laws import closed_classes, stationary_law
 from mdmtheory.languages.ngram import NGram
 
@@ -51,7 +51,7 @@ def forgetting_chain(language: Language) -> ForgettingChain:
     Refused are other languages, chains in which some token cannot be reached from another, periodic chains, and
     chains that take more than 32,768 tokens to forget, or 512 MiB for the powers up to there.
     """
-    if not isinstance(language, NGram) or language.order > 2:
+    if not is_bigram(language):
         raise ValueError(
             f"{language.spec} is no bigram; this law per token is known for n-grams of order 1 and 2 only "
             "(for others use first_order(language, length) / length)"
@@ -61,20 +61,14 @@ def forgetting_chain(language: Language) -> ForgettingChain:
 
 @lru_cache(maxsize=8)
 def _forgetting_chain(language: NGram) -> ForgettingChain:
-    transition = language.conditional
-    if language.order == 1:
-        transition = np.tile(transition, (len(transition), 1))
-        transition = transition[np.ix_(transition[0] > 0, transition[0] > 0)]
-    else:
-        seen = reachable(language.initial > 0, transition > 0)
-        transition = transition[np.ix_(seen, seen)]
+    _, transition, _ = initial_and_transition(language)
     classes = closed_classes(transition > 0)
     if len(classes) != 1 or not classes[0].all():
         raise ValueError(
             f"the chain of {language.spec} is reducible: some token cannot follow another at any distance; "
             "pass a bigram that is irreducible on the tokens that it reaches"
         )
-    period = _period(transition > 0)
+    period = period_of(transition > 0)
     if period > 1:
         raise ValueError(
             f"the chain of {language.spec} has period {period}: it never forgets where it is in its cycle, and far "
@@ -135,7 +129,7 @@ def _gaps(allowed: Bool[np.ndarray, "states states"]) -> tuple[Bool[np.ndarray, 
     return tuple(gaps)
 
 
-def _period(allowed: Bool[np.ndarray, "states states"]) -> int:
+def period_of(allowed: Bool[np.ndarray, "states states"]) -> int:
     """The greatest common divisor of the lengths of all cycles of an irreducible chain."""
     level = np.full(len(allowed), -1)
     level[0] = 0
