@@ -10,9 +10,11 @@ from mdmtheory.exact.enumeration import (
     joint,
 )
 from mdmtheory.exact.first_order import first_order
+from mdmtheory.exact.gaps import ser, ser_curve
 from mdmtheory.exact.information import information_curve
 from mdmtheory.exact.law import law
 from mdmtheory.exact.rates import first_order_density, kappa, limit_curve, optimal_kappa
+from mdmtheory.exact.scores import log_prob
 
 __all__ = [
     "Curve",
@@ -30,6 +32,9 @@ __all__ = [
     "kappa",
     "law",
     "limit_curve",
+    "log_prob",
     "optimal_kappa",
+    "ser",
+    "ser_curve",
     "total_correlation",
 ]
