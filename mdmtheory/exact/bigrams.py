@@ -80,7 +80,9 @@ def initial_and_transition(
     return language.initial[reached], language.conditional[np.ix_(reached, reached)], numbers
 
 
-def _powers(transition: Float[np.ndarray, "states states"], most: int) -> Float[np.ndarray, "distances states states"]:
+def _powers(
+    transition: Float[np.ndarray, "states states"], most: int
+) -> Float[np.ndarray, "distances states states"]:
     from mdmtheory.kernels.chain import power_table
 
     size = len(transition)

@@ -67,9 +67,7 @@ def ser_curve(
     if not is_bigram(language):
         # The longest first: where it is refused, nothing was computed in vain.
         lengths = range(length, 0, -1)
-        rates = [
-            error_rate(ancestral_law(language, each, fractions, threads), joint(language, each)) for each in lengths
-        ]
+        rates = [error_rate(ancestral_law(language, each, fractions, threads), joint(language, each)) for each in lengths]
         return np.array(rates[::-1])
     initial, transition, _ = initial_and_transition(language)
     gaps, doubtful = gap_tables(initial, transition, length, len(fractions) - 1)
@@ -86,7 +84,9 @@ def ser_curve(
     return rates
 
 
-def ancestral_law(language: Language, length: int, fractions: Float[np.ndarray, "edges"], threads: int | None) -> Law:
+def ancestral_law(
+    language: Language, length: int, fractions: Float[np.ndarray, "edges"], threads: int | None
+) -> Law:
     """The law of ancestral sampling with the perfect denoiser, by enumeration; ValueError where that is not feasible."""
     model = MaskedDiffusion(Oracle(language), "ancestral", schedule=fractions)
     try:
@@ -166,12 +166,7 @@ def open_values(
         spread = np.ascontiguousarray(kept.transpose(0, 2, 1))
 
         def open_ends(
-            a: int,
-            b: int,
-            spread: np.ndarray = spread,
-            kept: np.ndarray = kept_open,
-            r: float = reveal,
-            u: float = stay,
+            a: int, b: int, spread: np.ndarray = spread, kept: np.ndarray = kept_open, r: float = reveal, u: float = stay
         ) -> None:
             fill_open(gaps, spread, kept, r, u, errors, a, b, weights, lost, value_open)
 

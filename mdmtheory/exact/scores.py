@@ -9,7 +9,7 @@ from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import TokensLike, as_tokens
 from mdmtheory.exact.bigrams import SIGHT, BigramHops, initial_and_transition, is_bigram
-from mdmtheory.exact.gaps import ScheduleLike, ancestral_law
+from mdmtheory.exact.gaps import MOST_OPERATIONS, ScheduleLike, ancestral_law
 from mdmtheory.schedules import as_schedule
 
 

@@ -137,7 +137,9 @@ def fill_closed(gaps, kept, spread, reveal, stay, errors, weights, wrong, first,
             )
         if narrow + 1 < edges:
             tail, law = gaps.tails[b], gaps.laws[b]
-            _fill_wide(spread, reveal, stay, errors, weights, wrong, b, tail, narrow, law, back, push, row, value[b])
+            _fill_wide(
+                spread, reveal, stay, errors, weights, wrong, b, tail, narrow, law, back, push, row, value[b]
+            )
         _bury(inverse[b], dead[b], flat_value[b])
 
 
