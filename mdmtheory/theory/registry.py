@@ -16,6 +16,7 @@ _MODULES = (
     "entropy_bound",
     "error_budget",
     "exact_orders",
+    "fixed_sizes",
     "jensen",
     "li_cai",
     "order_exactness",
