@@ -10,6 +10,7 @@ from mdmtheory.theory.statement import Statement
 
 _MODULES = (
     "entropy_bound",
+    "blocks",
     "error_budget",
     "parity_repetition",
     "replay",
