@@ -37,15 +37,18 @@ def clashes_in(
         pieces = zip(contexts.tokens, contexts.marginals, starts, strict=True)
         return np.array([_from_few_positions(language, *each) for each in pieces])
     raise ValueError(
-        f"which pairs {language.spec} allows is known for HMMs, n-grams and the uniform languages only; for others use a "
-        "length at which the constant is enumerated"
+        f"which pairs {language.spec} allows is known for HMMs, n-grams and the uniform languages only; "
+        "for others use a length at which the constant is enumerated"
     )
 
 
 def _from_few_positions(
-    language: NGram, token: Integer[np.ndarray, "length"], marginals: Float[np.ndarray, "length vocab_size"], start: float
+    language: NGram,
+    token: Integer[np.ndarray, "length"],
+    marginals: Float[np.ndarray, "length vocab_size"],
+    start: float,
 ) -> float:
-    """The sum over pairs from a systematic sample of FEW_POSITIONS of the masked positions, scaled up to all of them."""
+    """The sum over pairs from a systematic sample of the masked positions, scaled up to all of them."""
     masked = np.flatnonzero(token == language.vocab_size)
     few = min(FEW_POSITIONS, len(masked))
     chosen = masked[((start + np.arange(few)) * len(masked) / few).astype(np.int64)]

@@ -38,9 +38,8 @@ def law_by_draws(model: MaskedDiffusion, length: int, *, threads: int | None = N
     if isinstance(sampler, PlanLaw) or conditionals is None:
         raise ValueError(f"the draws of {model.spec} cannot be enumerated; pass an adaptive sampler and an oracle")
     vocab_size = model.vocab_size
-    outcomes = power(2 * vocab_size, length)
     what = f"what {sampler.spec} may draw in {vocab_size}^{length} sequences"
-    check_feasible(length * outcomes, 8 * 4 * length * outcomes, what)
+    check_feasible(draws_cost(model, length), 8 * 4 * draws_cost(model, length), what)
     places = vocab_size ** np.arange(length)[::-1]
     out = np.zeros(vocab_size**length)
     start = np.full((1, length), vocab_size, dtype=token_dtype(vocab_size))
@@ -50,6 +49,11 @@ def law_by_draws(model: MaskedDiffusion, length: int, *, threads: int | None = N
         np.add.at(out, now.tokens[done].astype(np.int64) @ places, now.mass[done])
         now = _next(sampler, now.take(~done), conditionals, threads)
     return out.reshape((vocab_size,) * length)
+
+
+def draws_cost(model: MaskedDiffusion, length: int) -> float:
+    """Operations of `law_by_draws`, about: every subset of positions set, with all tokens there and all draws."""
+    return length * power(2 * model.vocab_size, length)
 
 
 def _next(sampler: Sampler, now: _Mass, conditionals: Any, threads: int | None) -> _Mass:

@@ -13,8 +13,11 @@ from mdmtheory.languages.chain import reachable
 from mdmtheory.languages.laws import closed_classes, stationary_law
 from mdmtheory.languages.ngram import NGram
 
-MOST_POWER_BYTES = 1 << 28
-"""What the powers of a chain may take before it counts as one that never forgets."""
+MOST_TOKENS = 1 << 15
+"""A chain that has not forgotten its start after so many tokens is refused."""
+
+MOST_POWER_BYTES = 1 << 29
+"""So is one whose powers up to there take more memory."""
 
 FORGOTTEN = 1e-12
 """How near every row of a power comes to the stationary law, relative to it, before it is taken for it.
@@ -28,8 +31,8 @@ class ForgettingChain:
     """An irreducible aperiodic chain on the tokens that a bigram can reach.
 
     `powers[k]` is the transition matrix to the power k + 1; in the last one all rows are `law`, the stationary law, and
-    it stands for all higher ones, which are the same within 1e-12 relative. `gaps[d - 1]` marks the pairs (y, z) that cannot stand d apart; from
-    distance len(gaps) + 1 on any two tokens can.
+    it stands for all higher ones, which are the same within 1e-12 relative. `gaps[d - 1]` marks the pairs (y, z) that
+    cannot stand d apart; from distance len(gaps) + 1 on any two tokens can.
     """
 
     law: Float[np.ndarray, "states"]
@@ -42,18 +45,22 @@ class ForgettingChain:
         return len(self.powers)
 
 
-@lru_cache(maxsize=8)
 def forgetting_chain(language: Language) -> ForgettingChain:
     """The chain of a bigram (an order-1 n-gram counts); ValueError where the language is none that forgets.
 
     Refused are other languages, chains in which some token cannot be reached from another, periodic chains, and
-    chains so slow that their powers up to where they settle take more than 256 MiB.
+    chains that take more than 32,768 tokens to forget, or 512 MiB for the powers up to there.
     """
     if not isinstance(language, NGram) or language.order > 2:
         raise ValueError(
             f"{language.spec} is no bigram; this law per token is known for n-grams of order 1 and 2 only "
             "(for others use first_order(language, length) / length)"
         )
+    return _forgetting_chain(language)
+
+
+@lru_cache(maxsize=8)
+def _forgetting_chain(language: NGram) -> ForgettingChain:
     transition = language.conditional
     if language.order == 1:
         transition = np.tile(transition, (len(transition), 1))
@@ -77,22 +84,27 @@ def forgetting_chain(language: Language) -> ForgettingChain:
     powers = _powers(transition, law)
     if powers is None:
         raise ValueError(
-            f"the powers of the chain of {language.spec} take more than {MOST_POWER_BYTES >> 20} MiB before it has "
-            "forgotten its start; pass a bigram that mixes faster"
+            f"the chain of {language.spec} has not forgotten its start after {_most_powers(transition):,} tokens; "
+            "pass a bigram that mixes faster"
         )
     return ForgettingChain(law, powers, _gaps(transition > 0))
+
+
+def _most_powers(transition: Float[np.ndarray, "states states"]) -> int:
+    return min(MOST_TOKENS, MOST_POWER_BYTES // transition.nbytes)
 
 
 def _powers(
     transition: Float[np.ndarray, "states states"], law: Float[np.ndarray, "states"]
 ) -> Float[np.ndarray, "distances states states"] | None:
-    """The powers up to the first that is stationary, None where they take too much memory."""
-    most = MOST_POWER_BYTES // transition.nbytes
+    """The powers up to the first that is stationary, None where those are too many."""
+    most = _most_powers(transition)
     reached, power = 1, transition
+    # By squaring first: a slow chain is refused at once.
     while not _forgotten(power, law):
-        reached, power = 2 * reached, _stochastic(power @ power)
-        if reached > 2 * most:
+        if reached >= most:
             return None
+        reached, power = 2 * reached, _stochastic(power @ power)
     powers = np.empty((min(reached, most), *transition.shape))
     powers[0] = transition
     for k in range(len(powers)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.exact.draws import law_by_draws
+from mdmtheory.exact.draws import draws_cost, law_by_draws
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
 from mdmtheory.models.masked import MaskedDiffusion
 
@@ -38,6 +39,22 @@ def law(model: SequenceModel, language: Language, length: int, *, threads: int |
     if scored.kind != "exact":
         raise ValueError(f"log_prob of the model {model.spec} is a {scored.kind}; its law cannot be enumerated")
     return np.exp(scored.values).reshape(shape)
+
+
+def law_cost(model: SequenceModel, length: int) -> float:
+    """Operations that `law` takes, about, to decide whether to call it; infinite where it refuses whatever the size."""
+    vocab_size = model.vocab_size
+    every = power(vocab_size, length)
+    if not isinstance(model, MaskedDiffusion):
+        return length * every
+    contexts = length * vocab_size * power(vocab_size + 1, length)
+    plan_law: Any = model.plan_law
+    if plan_law is None:
+        return length * contexts if model.replayable else draws_cost(model, length)
+    if plan_law.fixed:
+        return contexts
+    steps = plan_law.steps_taken(length, model.steps)
+    return contexts + steps * power(3 * vocab_size, length) if hasattr(plan_law, "subset_law") else math.inf
 
 
 def context_marginals(denoiser: Denoiser, length: int, *, threads: int | None = None) -> Marginals:

@@ -8,12 +8,12 @@ from mdmtheory.kernels.compiling import kernel, part
 
 
 @kernel
-def bigram_clashes(law, powers, distance, left, right, first, out):
+def bigram_clashes(law, powers, distance, pairs, first, out):
     """out[k, b - 1] = tau(first + k, distance, b), b = 1..K; docs/theory.md, section 5 (ours).
 
     Two ends a left and b right of a pair are revealed, the left one drawn from the stationary `law`; both tokens of
-    the pair are drawn by themselves given the ends, and tau is the probability that they are one of the pairs
-    (left[k], right[k]), which cannot stand `distance` apart. powers[k] is the transition matrix to the power k + 1, the
+    the pair are drawn by themselves given the ends, and tau is the probability that they are one of `pairs`
+    (n, 2), which cannot stand `distance` apart. powers[k] is the transition matrix to the power k + 1, the
     last of the K powers standing for all higher ones. O(K V^2) for each row and forbidden pair.
     """
     count = len(powers)
@@ -22,11 +22,11 @@ def bigram_clashes(law, powers, distance, left, right, first, out):
     for k in range(len(out)):
         a = first + k
         for b in range(1, count + 1):
-            out[k, b - 1] = _clash(law, powers, a, distance, b, left, right, joint)
+            out[k, b - 1] = _clash(law, powers, a, distance, b, pairs, joint)
 
 
 @part
-def _clash(law, powers, a, distance, b, left, right, joint):
+def _clash(law, powers, a, distance, b, pairs, joint):
     last = len(powers)
     near_left, far_left = powers[min(a, last) - 1], powers[min(a + distance, last) - 1]
     near_right, far_right = powers[min(b, last) - 1], powers[min(b + distance, last) - 1]
@@ -36,8 +36,8 @@ def _clash(law, powers, a, distance, b, left, right, joint):
     for s in range(size):
         for t in range(size):
             joint[t] = 0.0
-        for k in range(len(left)):
-            y, z = left[k], right[k]
+        for k in range(len(pairs)):
+            y, z = pairs[k, 0], pairs[k, 1]
             mass = near_left[s, y] * far_left[s, z]
             if mass > 0.0:
                 from_y, from_z = far_right[y], near_right[z]
@@ -53,7 +53,7 @@ def _clash(law, powers, a, distance, b, left, right, joint):
 
 @kernel
 def context_clashes(start, successors, emitters, tokens, marginals, out):
-    """out[row]: the probability, summed over all masked pairs, that two tokens drawn by themselves cannot stand together.
+    """out[row] = the probability, summed over masked pairs, that two tokens drawn by themselves cannot stand together.
 
     `marginals` (count, L, V) are those of each partly masked row of `tokens`. Which pairs can stand together is decided
     by sets of states, as in `possible_rows`: from each token that a position can take, the states that can follow are

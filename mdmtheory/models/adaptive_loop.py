@@ -13,8 +13,8 @@ from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.samplers.protocol import Sampler, State
 from mdmtheory.schedules import Schedule
 
-BATCH_TOKENS = 1 << 16
-"""Tokens that are worked on together: marginals of a batch stay within a few megabytes."""
+BATCH_ENTRIES = 1 << 19
+"""Probabilities that are worked on together: the marginals of a batch take a few megabytes."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ def run_adaptive(
     """
     if (states is None) == (tokens is None):
         raise ValueError("an adaptive run needs streams to draw from or tokens to replay; pass one of them")
+    if length < 1:
+        raise ValueError(f"length is {length}; pass 1 or more")
     count = sum(len(each) for each in (states, tokens) if each is not None)
     vocab_size = denoiser.vocab_size
     run = AdaptiveRun(
@@ -54,7 +56,7 @@ def run_adaptive(
     )
 
     def work(first: int, last: int, own_threads: int | None = 1) -> None:
-        size = max(1, BATCH_TOKENS // length)
+        size = max(1, BATCH_ENTRIES // (length * vocab_size))
         for a in range(first, last, size):
             here = slice(a, min(a + size, last))
             canvas = denoiser.open(here.stop - a, length, threads=own_threads)

@@ -22,7 +22,7 @@ SAMPLERS = Registry(
 
 
 def as_sampler(sampler: str | Spec | PlanLaw | Sampler) -> PlanLaw | Sampler:
-    """The law over plans, or the adaptive sampler, that a name or spec stands for.
+    """The law over plans, or the adaptive sampler, that a name or spec stands for; ValueError for anything else.
 
     >>> as_sampler("entropy_bound:gamma=0.5").context_only
     True
@@ -32,4 +32,9 @@ def as_sampler(sampler: str | Spec | PlanLaw | Sampler) -> PlanLaw | Sampler:
     if isinstance(sampler, str | Spec):
         built: PlanLaw | Sampler = SAMPLERS.build(sampler)
         return built
+    if not isinstance(sampler, PlanLaw | Sampler):
+        raise ValueError(
+            f"{sampler!r} is no sampler; pass a name, or an object with the methods of mdmtheory.plans.PlanLaw or of "
+            "mdmtheory.samplers.protocol.Sampler"
+        )
     return sampler

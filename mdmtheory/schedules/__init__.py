@@ -10,14 +10,20 @@ from mdmtheory.schedules.averages import (
     plan_averaged_nll,
 )
 from mdmtheory.schedules.families import cosine, from_file, geometric, linear, polynomial
+from mdmtheory.schedules.losses import Fall, LossProfile, from_losses, read_losses
 from mdmtheory.schedules.numbers import read_numbers
+from mdmtheory.schedules.prices import PricedCurve
 from mdmtheory.schedules.rules import dtc_rule, from_density, optimal, tc_rule
 from mdmtheory.schedules.schedule import SCHEDULES, Grid, Numbers, Schedule, as_schedule
+from mdmtheory.schedules.smoothing import smoothed
 
 __all__ = [
     "SCHEDULES",
+    "Fall",
     "Grid",
+    "LossProfile",
     "Numbers",
+    "PricedCurve",
     "Schedule",
     "ancestral_gap",
     "ancestral_weights",
@@ -28,6 +34,7 @@ __all__ = [
     "fixed_weights",
     "from_density",
     "from_file",
+    "from_losses",
     "geometric",
     "linear",
     "monotone",
@@ -35,6 +42,8 @@ __all__ = [
     "plan_averaged_gap",
     "plan_averaged_nll",
     "polynomial",
+    "read_losses",
     "read_numbers",
+    "smoothed",
     "tc_rule",
 ]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.exact.curve import dual_total_correlation, information_with_rest, total_correlation
+from mdmtheory.exact.curve import dual_total_correlation, s_information, total_correlation
 from mdmtheory.exact.enumeration import Law, enumerated_information_curve, joint
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
@@ -50,7 +50,7 @@ def dual_total_correlation_of(q: Law) -> float:
     return -divergence(q, conditionals)
 
 
-def information_with_rest_of(q: Law) -> float:
+def s_information_of(q: Law) -> float:
     """sum_i I(X_i; X_-i) in nats, each KL(q || marginal of i times law of the rest)."""
     return sum(divergence(q, _alone(q, i) * q.sum(axis=i, keepdims=True)) for i in range(q.ndim))
 
@@ -70,7 +70,7 @@ def _dual(setting: Setting) -> Sides:
 def _rest(setting: Setting) -> Sides:
     q = joint(setting.language, setting.length)
     curve = enumerated_information_curve(q)
-    return Sides(Estimate.exact(information_with_rest_of(q)), Estimate.exact(information_with_rest(curve)))
+    return Sides(Estimate.exact(s_information_of(q)), Estimate.exact(s_information(curve)))
 
 
 def _settings(statement: Statement) -> list[Setting]:
@@ -78,7 +78,7 @@ def _settings(statement: Statement) -> list[Setting]:
     return [statement.setting(language, 5) for language in languages]
 
 
-TOTAL_CORRELATION = Statement(
+TOTAL_CORRELATION: Statement = Statement(
     id="total_correlation",
     number=7,
     says="TC = sum_m (H(0) - H(m))",
@@ -89,7 +89,7 @@ TOTAL_CORRELATION = Statement(
     hypotheses="any language; small enough to enumerate",
 )
 
-DUAL_TOTAL_CORRELATION = Statement(
+DUAL_TOTAL_CORRELATION: Statement = Statement(
     id="dual_total_correlation",
     number=7,
     says="DTC = sum_m (H(m) - H(L-1))",
@@ -100,7 +100,7 @@ DUAL_TOTAL_CORRELATION = Statement(
     hypotheses="any language; small enough to enumerate",
 )
 
-INFORMATION_WITH_REST = Statement(
+INFORMATION_WITH_REST: Statement = Statement(
     id="information_with_rest",
     number=7,
     says="sum_i I(X_i; X_-i) = TC + DTC",

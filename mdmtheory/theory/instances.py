@@ -16,8 +16,11 @@ from mdmtheory.languages.ngram import NGram
 def bigram(name: str, conditional: ArrayLike, initial: ArrayLike | None = None) -> NGram:
     """A named bigram, stationary unless an initial law is given."""
     rows = np.asarray(conditional, dtype=np.float64)
-    everywhere = np.ones(len(rows), dtype=np.bool_)
-    start = stationary_law(rows, everywhere) if initial is None else np.asarray(initial, dtype=np.float64)
+    start = (
+        stationary_law(rows, np.ones(len(rows), dtype=bool))
+        if initial is None
+        else np.asarray(initial, dtype=np.float64)
+    )
     return NGram(start, rows, spec=Spec.of(name))
 
 

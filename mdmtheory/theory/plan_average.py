@@ -18,14 +18,9 @@ from mdmtheory.exact.reveals import all_plans, plan_costs, reveal_costs
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.metrics.counts import curve_weights
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.theory.curves import require_random_subsets
 from mdmtheory.theory.instances import small_languages
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
-
-
-def _requires(setting: Setting) -> None:
-    sampler = setting.options["sampler"]
-    if sampler not in ("ancestral", "fixed"):
-        raise HypothesisError(f"the plans are {sampler!r}; it is about ancestral and fixed, which reveal random sets")
+from mdmtheory.theory.statement import Setting, Sides, Statement
 
 
 def _sides(setting: Setting) -> Sides:
@@ -55,6 +50,6 @@ STATEMENT = Statement(
     sides=_sides,
     settings=_settings,
     hypotheses="any language, exact denoiser, ancestral plans or fixed sizes; small enough to enumerate",
-    requires=_requires,
+    requires=require_random_subsets,
     options={"sampler": "ancestral"},
 )

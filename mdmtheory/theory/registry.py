@@ -9,19 +9,26 @@ from importlib import import_module
 from mdmtheory.theory.statement import Statement
 
 _MODULES = (
+    "accurate_hmm",
+    "block_rules",
+    "continuum",
+    "correlations",
     "entropy_bound",
     "blocks",
     "error_budget",
-    "parity_repetition",
-    "replay",
-    "order_exactness",
     "exact_orders",
-    "ser_from_kl",
-    "correlations",
     "jensen",
+    "li_cai",
+    "order_exactness",
+    "parity_repetition",
     "plan_average",
+    "replay",
+    "scoring",
+    "ser_from_kl",
     "ser_lower_bound",
     "smoothing",
+    "ter_upper_bound",
+    "two_sided_gap",
 )
 """The modules with a STATEMENT, or several closely related STATEMENTS."""
 

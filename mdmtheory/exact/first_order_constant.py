@@ -69,7 +69,7 @@ def _enumerated(language: Language, length: int) -> float:
         weight = math.exp(math.lgamma(size - 1) + math.lgamma(length - size + 1) - math.lgamma(length))
         for shown in itertools.combinations(range(length), size):
             hidden = tuple(set(range(length)) - set(shown))
-            law, possible = q.sum(axis=hidden), support.any(axis=hidden)
+            law, possible = np.asarray(q.sum(axis=hidden)), np.asarray(support.any(axis=hidden))
             total += weight * sum(
                 _clash(np.moveaxis(law, pair, (-2, -1)), np.moveaxis(possible, pair, (-2, -1)))
                 for pair in itertools.combinations(range(size), 2)
@@ -106,10 +106,8 @@ def _summed(clashes: Clashes, length: int) -> float:
     return total
 
 
-def _estimated(
-    language: Language, length: int, count: int, seed: int, level: float, threads: int | None
-) -> Estimate:
-    """Contexts with 2 to L masked positions, each number equally likely in the sum; every masked pair of each is priced.
+def _estimated(language: Language, length: int, count: int, seed: int, level: float, threads: int | None) -> Estimate:
+    """Contexts with 2 to L masked positions, each number equally likely in the sum, and all masked pairs of each.
 
     Contexts with few masked positions vary most, the sum over their pairs being scaled up to all pairs of the sequence.
     """
