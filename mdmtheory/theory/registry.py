@@ -16,6 +16,7 @@ _MODULES = (
     "entropy_bound",
     "blocks",
     "error_budget",
+    "stride",
     "first_order_law",
     "exact_orders",
     "jensen",
