@@ -14,39 +14,17 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.denoisers.registry import DENOISERS
-from mdmtheory.exact.enumeration import Law, all_sequences, entropy_nats, joint
+from mdmtheory.exact.enumeration import all_sequences, entropy_nats, factorisation_gap, joint
 from mdmtheory.exact.law import context_marginals, context_numbers
 from mdmtheory.exact.reveals import Costs, all_plans, plan_costs
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.theory.instances import bigram3, golden_chain, hmm2x3, small_languages, trigram2
 from mdmtheory.theory.statement import Setting, Sides, Statement
-
-
-def subset_entropies(q: Law) -> Float[np.ndarray, "sets"]:
-    """H(X_S) in nats of every set of positions, bit j of the number telling whether j is among them."""
-    entropies = np.zeros(1 << q.ndim)
-    for chosen in range(1, 1 << q.ndim):
-        rest = tuple(j for j in range(q.ndim) if not chosen >> j & 1)
-        entropies[chosen] = entropy_nats(q.sum(axis=rest))
-    return entropies
-
-
-def factorisation_gap(q: Law, plan: list[int]) -> float:
-    """sum_k TC(X_U | X of earlier steps) in nats, U being the positions of step k: KL(q || p_plan) of the oracle."""
-    entropies = subset_entropies(q)
-    known, gap = 0, 0.0
-    for step in sorted(set(plan)):
-        opened = [1 << j for j, its in enumerate(plan) if its == step]
-        gap += sum(entropies[known | each] - entropies[known] for each in opened)
-        gap -= entropies[known | sum(opened)] - entropies[known]
-        known |= sum(opened)
-    return float(gap)
 
 
 def learning_costs(denoiser: Denoiser, language: Language, length: int) -> Costs:
