@@ -67,7 +67,7 @@ def forgetting_chain(language: Language) -> ForgettingChain:
             f"the chain of {language.spec} is reducible: some token cannot follow another at any distance; "
             "pass a bigram that is irreducible on the tokens that it reaches"
         )
-    period = _period(transition > 0)
+    period = period_of(transition > 0)
     if period > 1:
         raise ValueError(
             f"the chain of {language.spec} has period {period}: it never forgets where it is in its cycle, and far "
@@ -123,7 +123,7 @@ def _gaps(allowed: Bool[np.ndarray, "states states"]) -> tuple[Bool[np.ndarray, 
     return tuple(gaps)
 
 
-def _period(allowed: Bool[np.ndarray, "states states"]) -> int:
+def period_of(allowed: Bool[np.ndarray, "states states"]) -> int:
     """The greatest common divisor of the lengths of all cycles of an irreducible chain."""
     level = np.full(len(allowed), -1)
     level[0] = 0
