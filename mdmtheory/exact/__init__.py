@@ -11,6 +11,7 @@ from mdmtheory.exact.enumeration import (
 )
 from mdmtheory.exact.first_order_constant import first_order
 from mdmtheory.exact.gaps import ser, ser_curve
+from mdmtheory.exact.growth import growth_rate
 from mdmtheory.exact.information import information_curve
 from mdmtheory.exact.law import law
 from mdmtheory.exact.rates import first_order_density, kappa, limit_curve, optimal_kappa
@@ -26,6 +27,7 @@ __all__ = [
     "expected_nll",
     "first_order",
     "first_order_density",
+    "growth_rate",
     "information_curve",
     "joint",
     "kappa",
