@@ -5,8 +5,8 @@ KL(q(x_i | context) || p(x_i | context)) at most epsilon in every context; here 
 Measured. SER of the mixture over plans, by enumeration, or by drawing where the language is too large.
 Guarantee. With d = -log(1 - delta): learning error epsilon <= d/(2L) and N >= 2 L log(V)/d steps give SER <= delta. For
 any N and epsilon, SER <= 1 - exp(-(E_plan KL + L epsilon)), E_plan KL being that of the exact denoiser; tight for
-EqualPairs in one step without error, and reached by one sequence alone with errors only. The second gives the first: E_plan KL is at most L (H(0) - H(L-1))/N, and H(0) at
-most log V.
+EqualPairs in one step without error, and reached by a certain sequence with errors only. The second gives the first:
+E_plan KL is at most L (H(0) - H(L-1))/N, and H(0) at most log V.
 Constants. The paper has epsilon < O(delta/L) and N large enough; 1/2 and 2 are ours. The note tells the fewest steps
 that would do.
 Source. 2502.09622; the constants and the proof ours, docs/theory.md 2.4, 2.6 and 7.
