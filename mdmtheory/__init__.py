@@ -30,6 +30,7 @@ _HOMES = {
     "ser": "mdmtheory.metrics.ser",
     "distances": "mdmtheory.metrics.distances",
     "Distances": "mdmtheory.metrics.distances",
+    "compare_schedules": "mdmtheory.metrics.compare",
     "cells": "mdmtheory.sweeps.cells",
     "collect": "mdmtheory.sweeps.collect",
     "read": "mdmtheory.sweeps.results",
