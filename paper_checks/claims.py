@@ -60,7 +60,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class PaperCheck:
-    """Everything that one paper's file found; `settings` are those that the paper does not give, so that they are ours."""
+    """Everything that one paper's file found; `settings` are those that the paper does not give and we chose."""
 
     paper: str
     title: str

@@ -9,13 +9,14 @@ from paper_checks.claims import LEVEL, Claim, PaperCheck, Table
 _OPENING = f"""\
 # What the papers say, and what we find
 
-Written by `make checks`, nothing of it by hand. The denoiser is the exact posterior of the language (the *oracle*), so what
-is measured is the error of sampling alone, without learning error. `≤` and `≥` mark bounds, brackets a {100 * LEVEL:g} %
-interval: of the number itself, or of the bound where that was sampled; numbers without either say that they are exact.
-Published values are those that we had at hand, with their precision; a setting that a paper does not give is ours, and is named.
+Written by `make checks`, nothing of it by hand. The denoiser is the exact posterior of the language (the *oracle*), so
+what is measured is the error of sampling alone, without learning error. `≤` and `≥` mark bounds, brackets a
+{100 * LEVEL:g} % interval: of the number itself, or of the bound where that was sampled; other numbers say that they are
+exact. Published values are those that we had at hand, with their precision; a setting that a paper does not give is
+ours, and is named.
 
-A claim **agrees** when our numbers meet what it says, **fails** when they contradict it, and **cannot be compared** when the
-paper gives no value or leaves open what decides it."""
+A claim **agrees** when our numbers meet what it says, **fails** when they contradict it, and **cannot be compared**
+when the paper gives no value or leaves open what decides it."""
 
 
 def page(checks: Sequence[PaperCheck]) -> str:
@@ -24,7 +25,7 @@ def page(checks: Sequence[PaperCheck]) -> str:
 
 
 def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; numbers to the right where the head ends in a colon, which is not shown.
+    r"""A Markdown table; numbers to the right where the head ends in a colon, which is not shown.
 
     >>> print(markdown(["a", "b:"], [["x|y", "1"]]))
     | a | b |

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 
 import numpy as np
 from jaxtyping import Float
@@ -10,16 +10,18 @@ from jaxtyping import Float
 Pair = Float[np.ndarray, "vocab vocab"]
 
 
-def pair_law(transition: Pair, stationary: Float[np.ndarray, "vocab"], fractions: Float[np.ndarray, "edges"], reach: int) -> Pair:
-    """P(x_i = y, x_{i+1} = z) at [y, z] of the two middle tokens of 2 * reach + 2, drawn by ancestral sampling with the oracle.
+def pair_law(
+    transition: Pair, stationary: Float[np.ndarray, "vocab"], fractions: Float[np.ndarray, "edges"], reach: int
+) -> Pair:
+    """P(x_i = y, x_{i+1} = z) at [y, z] of the two middle tokens of 2 * reach + 2: ancestral sampling, oracle.
 
-    `fractions` are the revealed fractions a_0..a_N. What is missing from 1 went to impossible contexts. The law inside a
-    long sequence is approached as the chain forgets within `reach` tokens. O(N V^4 reach^4 / 4).
+    `fractions` are the revealed fractions a_0..a_N. What is missing from 1 went to impossible contexts. The law inside
+    a long sequence is approached as the chain forgets within `reach` tokens. O(N V^4 reach^4 / 4).
 
-    Ours. What the oracle says about both positions depends on the nearest revealed tokens (a, s) to the left of i + 1 and
-    (b, t) to the right of i, a and b counted from i and i + 1, and 0 once these are revealed themselves. Given both,
-    the next nearest ones are independent: a' < a with probability r (1-r)^a', its token from the oracle, and likewise b'.
-    So the law of (a, s, b, t) after each step follows from the one before.
+    Ours. What the oracle says about both positions depends on the nearest revealed tokens (a, s) to the left of i + 1
+    and (b, t) to the right of i, a and b counted from i and i + 1, and 0 once these are revealed themselves. Given
+    both, the next nearest ones are independent: a' < a with probability r (1-r)^a', its token from the oracle, and
+    likewise b'. So the law of (a, s, b, t) after each step follows from the one before.
     """
     vocab = len(stationary)
     size = (reach + 1) * vocab + 1  # the last state is that nothing is revealed on this side
@@ -47,7 +49,7 @@ def pair_law(transition: Pair, stationary: Float[np.ndarray, "vocab"], fractions
 
     law = np.zeros((size, size))
     law[-1, -1] = 1.0
-    for before, after in zip(fractions[:-1], fractions[1:], strict=True):
+    for before, after in itertools.pairwise(fractions):
         rate = (after - before) / (1 - before)
         stay = (1 - rate) ** outside
         move = rate * (1 - rate) ** np.arange(reach + 1)
