@@ -42,9 +42,8 @@ def run(name: str, folder: Path) -> PaperCheck:
     print(f"{name} ...", file=sys.stderr, flush=True)
     begun = time.monotonic()
     check: PaperCheck = import_module(f"paper_checks.{name}").check(folder)
-    counts = ", ".join(
-        f"{sum(c.verdict == v for c in check.claims)} {v}" for v in ("agrees", "fails", "cannot be compared")
-    )
+    verdicts = ("agrees", "fails", "cannot be compared")
+    counts = ", ".join(f"{sum(claim.verdict == each for claim in check.claims)} {each}" for each in verdicts)
     print(f"{name}: {time.monotonic() - begun:.0f} s; {counts}", file=sys.stderr, flush=True)
     return check
 
