@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import tempfile
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +39,16 @@ OTHERS = {
 }
 """Others of the same entropy (TER(q) within 0.015), chosen likewise, to see how much hangs on that choice."""
 
-SAMPLES = {2: 4000, 3: 2000, 4: 256}
-"""Sequences for each cell: so many that all cells of an order take about a minute together."""
+SAMPLES = {3: 2000, 4: 256}
+"""Sequences for each sampled cell: so many that all cells of an order take about a minute together."""
+
+RECURSION_STEPS = 256
+CONTINUED_FROM = 128
+
+MIXTURES = ((256, 64), (256, 128), (256, 256), (512, 64))
+"""Lengths and steps of bigrams at which TER of the mixture itself is computed: half a minute."""
+
+MIXTURE_SAMPLES = 16
 
 OTHERS_SAMPLES = 500
 OTHERS_LENGTH = 512
@@ -48,8 +58,8 @@ OTHERS_LENGTH = 512
 class Bracket:
     """TER(p)/TER(q) - 1 of ancestral sampling with the oracle, linear schedule (docs/theory.md, 2 and 3).
 
-    `low`: -log(1 - SER)/L, at the lower end of SER's interval where SER was sampled. `high`: the plan average. `true`:
-    the mixture's own TER where it was computed.
+    `low`: from -log(1 - SER)/L, at the lower end of SER's interval where SER was sampled. `high`: the plan average.
+    `true`: the mixture's own TER where it was computed.
     """
 
     ser: Estimate
@@ -78,24 +88,57 @@ def excess(ratio: Estimate) -> Estimate:
 
 
 def brackets(order: int) -> dict[tuple[int, int], Bracket]:
-    """A bracket for each length and number of steps; the upper end in closed form for bigrams, else sampled."""
-    rows = measured([LANGUAGES[order]], LENGTHS, SAMPLES[order], "ser" if order == 2 else "ser,ter_ratio")
-    language: Any = mt.as_language(LANGUAGES[order])
+    """A bracket for each length and number of steps: of bigrams computed, of longer n-grams sampled."""
+    if order == 2:
+        return bigram_brackets(mt.as_language(LANGUAGES[2]))
+    rows = measured((LANGUAGES[order],), LENGTHS, SAMPLES[order], "ser,ter_ratio")
+    found = {}
+    for length, steps in itertools.product(LENGTHS, STEPS):
+        ser, ratio = (estimate_of(rows, length, steps, metric) for metric in ("ser", "ter_ratio"))
+        found[length, steps] = Bracket(ser, least_excess(ser, length), excess(ratio))
+    return found
+
+
+def bigram_brackets(language: Any) -> dict[tuple[int, int], Bracket]:
+    """SER by recursion, and beyond RECURSION_STEPS continued by the growth rate; the plan average in closed form."""
+    sers = {steps: recursive_ser(language, steps) for steps in STEPS}
     found = {}
     for length in LENGTHS:
-        curve = mt.exact.information_curve(language, length) if order == 2 else None
+        curve = mt.exact.information_curve(language, length)
         for steps in STEPS:
-            ser = estimate_of(rows, length, steps, "ser")
-            ratio = plan_average(curve, steps) if curve is not None else estimate_of(rows, length, steps, "ter_ratio")
-            found[length, steps] = Bracket(ser, least_excess(ser, length), excess(ratio))
+            ser = Estimate.exact(sers[steps][length])
+            true = None
+            if (length, steps) in MIXTURES:
+                model = mt.MaskedDiffusion(mt.Oracle(language), "ancestral", steps)
+                true = excess(mt.ter_ratio(model, language, length, MIXTURE_SAMPLES, method="mixture", level=LEVEL))
+            found[length, steps] = Bracket(ser, least_excess(ser, length), excess(plan_average(curve, steps)), true)
     return found
+
+
+def recursive_ser(language: Any, steps: int) -> dict[int, float]:
+    """SER of a bigram at each of LENGTHS.
+
+    With many steps the recursion runs to CONTINUED_FROM only, and 1 - SER(L) = lambda(N) (1 - SER(L - 1)) from there,
+    which a chain that forgets obeys to rounding at that length (docs/theory.md, 3).
+    """
+    if steps <= RECURSION_STEPS:
+        curve = mt.exact.ser_curve(language, max(LENGTHS), steps)
+        return {length: float(curve[length - 1]) for length in LENGTHS}
+    return continued_ser(language, steps)
+
+
+def continued_ser(language: Any, steps: int) -> dict[int, float]:
+    """1 - SER at CONTINUED_FROM times a power of the growth rate, as SER."""
+    right = math.log1p(-mt.exact.ser(language, CONTINUED_FROM, steps).value)
+    rate = math.log(mt.exact.growth_rate(language, steps).value)
+    return {length: -math.expm1(right + (length - CONTINUED_FROM) * rate) for length in LENGTHS}
 
 
 def others(order: int) -> dict[str, dict[int, Estimate]]:
     """The upper end at one length for the other languages, by their specs and steps."""
     found: dict[str, dict[int, Estimate]] = {}
     if order > 2:
-        rows = measured(OTHERS[order], [OTHERS_LENGTH], OTHERS_SAMPLES, "ter_ratio")
+        rows = measured(OTHERS[order], (OTHERS_LENGTH,), OTHERS_SAMPLES, "ter_ratio")
     for spec in OTHERS[order]:
         if order == 2:
             curve = mt.exact.information_curve(mt.as_language(spec), OTHERS_LENGTH)
@@ -113,7 +156,8 @@ def plan_average(curve: Any, steps: int) -> Estimate:
     return Estimate(ratio, ratio, ratio, 1.0, "upper bound", 0)
 
 
-def measured(specs: Any, lengths: Any, samples: int, metrics: str) -> pd.DataFrame:
+@cache
+def measured(specs: tuple[str, ...], lengths: tuple[int, ...], samples: int, metrics: str) -> pd.DataFrame:
     """The project's own sweep over these cells, into a store that is thrown away."""
     steps = ",".join(map(str, STEPS))
     cells = mt.cells(list(specs), length=list(lengths), steps=steps, metrics=metrics, samples=samples)

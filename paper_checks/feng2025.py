@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-import mdmtheory as mt
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.plots import figure_style, looks, metric_figure, save_figure
-from paper_checks.brackets import LANGUAGES, OTHERS_LENGTH, SAMPLES, Bracket, brackets, others
-from paper_checks.claims import LEVEL, Claim, Number, PaperCheck, Picture, Table, shown
+from mdmtheory.plots import save_figure
+from paper_checks.brackets import LANGUAGES, OTHERS_LENGTH, brackets, others
+from paper_checks.claims import Claim, Number, PaperCheck, Picture, Table, shown
+from paper_checks.feng2025_figures import Brackets, Elsewhere, ser_figure, ter_figure
 from paper_checks.published import (
     AR_SECONDS,
     HALF_STEP,
@@ -32,12 +28,6 @@ from paper_checks.published import (
 )
 from paper_checks.theorems import theorem
 
-HMM = "hmm"
-SER_SAMPLES = {"hmm": 2000, **{LANGUAGES[order]: SAMPLES[order] for order in ORDERS}}
-SER_LENGTH = 512
-
-Brackets = Mapping[tuple[int, int], Bracket]
-
 
 def check(folder: Path) -> PaperCheck:
     """Everything; figures go into `folder`."""
@@ -45,8 +35,8 @@ def check(folder: Path) -> PaperCheck:
     elsewhere = {order: others(order) for order in ORDERS}
     cells = list(ter_cells())
     theorems = [theorem(number, says, published) for number, says, published in _THEOREMS]
-    ser_figure(folder / "feng2025_ser.png")
-    save_figure(ter_figure(found, cells), folder / "feng2025_ter.png")
+    save_figure(ser_figure(found), folder / "feng2025_ser.png")
+    save_figure(ter_figure(found, elsewhere, cells), folder / "feng2025_ter.png")
     return PaperCheck(
         "2502.09622",
         "Theoretical Benefit and Limitation of Diffusion Language Model",
@@ -57,16 +47,17 @@ def check(folder: Path) -> PaperCheck:
             beyond_any_sampler(cells),
             steps_follow_length(found),
             generation_time(),
-            *(claim for claim, _ in theorems),
+            *theorems,
         ],
         _SETTINGS,
-        [ter_table(found, cells), others_table(elsewhere), time_table(), *(table for _, table in theorems)],
+        [ter_table(found, cells), others_table(elsewhere), time_table()],
         [
             Picture(
                 "feng2025_ter.png",
                 "What sampling alone costs a token, against the published table. Bands: between the lower and the "
                 "upper bound for the oracle on our language of the same entropy, intervals included. Marks: "
-                "published, with the width of their rounding; hollow and with an arrow where that includes 0.",
+                "published, with the width of their rounding, hollow where that includes 0. Grey: the average over "
+                "plans on other languages of the same entropy, with their number of tokens.",
             ),
             Picture(
                 "feng2025_ser.png", "SER against steps at length 512, oracle, ancestral sampling, linear schedule."
@@ -282,7 +273,7 @@ def ter_table(found: Mapping[int, Brackets], cells: Sequence[Cell]) -> Table:
     return Table("TER, cell by cell", heads, rows, note)
 
 
-def others_table(elsewhere: Mapping[int, Mapping[str, Mapping[int, Estimate]]]) -> Table:
+def others_table(elsewhere: Elsewhere) -> Table:
     """The upper bound on other languages of the same entropies."""
     rows = [
         [str(order), f"`{spec}`", *(shown(found[steps], percent=True) for steps in STEPS)]
@@ -317,64 +308,3 @@ def time_table() -> Table:
         "published time by these:",
     )
     return Table("Generation time", heads, rows)
-
-
-def ser_figure(file: Path) -> None:
-    """SER against steps for the three n-grams and the preset HMM."""
-    steps = ",".join(map(str, STEPS))
-    cells = [
-        cell
-        for spec, samples in SER_SAMPLES.items()
-        for cell in mt.cells([spec], length=SER_LENGTH, steps=steps, metrics="ser", samples=samples)
-    ]
-    with tempfile.TemporaryDirectory() as store:
-        rows = mt.collect(cells, out=Path(store) / "cells.sqlite", level=LEVEL)
-    names = {spec: f"{order}-gram" for order, spec in LANGUAGES.items()} | {HMM: "HMM"}
-    rows["language"] = [names[each] for each in rows["language"]]
-    save_figure(metric_figure(rows, "steps", "ser", "language"), file)
-
-
-def ter_figure(found: Mapping[int, Brackets], cells: Sequence[Cell], length: int = 512) -> Figure:
-    """One panel for each order: our bracket as a band, the published values with their rounding."""
-    with figure_style():
-        figure = Figure(figsize=(7.0, 2.9))
-        panels = figure.subplots(1, len(ORDERS), sharey=True)
-        for axes, order in zip(panels, ORDERS, strict=True):
-            _ter_panel(axes, order, found[order], [each for each in cells if each.order == order], length)
-        panels[0].set_ylabel("TER($p$)/TER($q$) − 1, percent")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
-    return figure
-
-
-def _ter_panel(axes: Axes, order: int, found: Brackets, cells: Sequence[Cell], length: int) -> None:
-    look = looks("sampler", ["ancestral"])["ancestral"]
-    ends = [found[length, steps].ends for steps in STEPS]
-    low, high = ([100 * each[k] for each in ends] for k in (0, 1))
-    axes.fill_between(STEPS, low, high, color=look.colour, alpha=0.3, linewidth=0, label="oracle: between the bounds")
-    axes.plot(STEPS, high, color=look.colour, linewidth=1.0, label="oracle: average over plans (upper bound)")
-    known = [(steps, found[length, steps].true) for steps in STEPS]
-    for steps, true in known:
-        if true is not None:
-            axes.plot([steps], [100 * true.value], color=look.colour, marker=look.marker, linestyle="none")
-    for each in cells:
-        if each.length == length:
-            _published_mark(axes, each)
-    axes.plot([], [], color="0.2", marker="D", linestyle="none", label="published (networks)")
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
-    axes.set_xticks(STEPS, [str(each) for each in STEPS])
-    axes.minorticks_off()
-    axes.set_ylim(0.01, 10)
-    axes.set_xlabel("sampling steps $N$")
-    axes.set_title(f"{order}-gram, $L$ = {length}", loc="left")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-
-
-def _published_mark(axes: Axes, cell: Cell) -> None:
-    low, high = 100 * cell.low, 100 * cell.high
-    open_below = low == 0
-    axes.vlines(cell.steps, 0.01 if open_below else low, high, color="0.2", linewidth=1.0)
-    face = "white" if open_below else "0.2"
-    axes.plot([cell.steps], [cell.percent], marker="D", markersize=4, color="0.2", markerfacecolor=face)

@@ -311,8 +311,8 @@ def figure(
 ) -> Figure:
     """Transition KL against steps, and against length at a fixed number of steps."""
     families: dict[str, list[Sampled]] = {"ancestral": list(ancestral.values())}
-    for each in adaptive:
-        families.setdefault(each.sampler, []).append(each)
+    for name in ("draw_confidence", GREEDY, "confidence", "entropy"):
+        families[name] = [each for each in adaptive if each.sampler == name]
     style = looks("sampler", list(families))
     with figure_style():
         drawing = Figure(figsize=(7.0, 3.4))
@@ -332,9 +332,9 @@ def figure(
             _say(left, f"noise floor of {count:,} sequences", (STEPS[0 if side == "left" else -1], value), -9, side)
         _marks(right, [(n, each.kl) for n, each in lengths.items()], style["ancestral"], "", joined=False)
         levels = {exact[FIXED_STEPS]: "exact", exact[FIXED_STEPS] + truth.kl.value: "exact + noise floor"}
-        for (value, text), dashes in zip(levels.items(), ("-", (0, (4, 2))), strict=True):
+        for (value, text), dashes, up in zip(levels.items(), ("-", (0, (4, 2))), (-9, -24), strict=True):
             right.axhline(value, color=colour, linestyle=dashes, linewidth=1.0)
-            _say(right, text, (LENGTHS[-1], value), -9, "right")
+            _say(right, text, (LENGTHS[-1], value), up, "right")
         right.set_title(f"ancestral, $N$ = {FIXED_STEPS}", loc="left")
         right.set_ylim(0, 1.6 * max(levels))
         left.set_title(f"$L$ = {LENGTH}", loc="left")
@@ -347,7 +347,11 @@ def figure(
     return drawing
 
 
-_NAMES = {"ancestral": "ancestral, sampled", "draw_confidence": "drawn confidence", GREEDY: "the same, temperature 0"}
+_NAMES = {
+    "ancestral": "ancestral, sampled",
+    "draw_confidence": "drawn confidence",
+    GREEDY: "drawn confidence, temperature 0",
+}
 
 
 def _say(axes: Axes, text: str, place: tuple[float, float], up: float, side: str) -> None:
