@@ -15,7 +15,7 @@ def pair_law(
 ) -> Pair:
     """P(x_i = y, x_{i+1} = z) at [y, z] of the two middle tokens of 2 * reach + 2: ancestral sampling, oracle.
 
-    `fractions` are the revealed fractions a_0..a_N. What is missing from 1 went to impossible contexts. The law inside
+    `fractions` are the revealed fractions a_0..a_N. ValueError where the chain forbids anything. The law inside
     a long sequence is approached as the chain forgets within `reach` tokens. O(N V^4 reach^4 / 4).
 
     Ours. What the oracle says about both positions depends on the nearest revealed tokens (a, s) to the left of i + 1
@@ -23,6 +23,8 @@ def pair_law(
     both, the next nearest ones are independent: a' < a with probability r (1-r)^a', its token from the oracle, and
     likewise b'. So the law of (a, s, b, t) after each step follows from the one before.
     """
+    if not (transition > 0).all():
+        raise ValueError("the chain forbids a pair of tokens, so that a sequence may stop elsewhere; smooth it first")
     vocab = len(stationary)
     size = (reach + 1) * vocab + 1  # the last state is that nothing is revealed on this side
     powers = [np.eye(vocab)]
@@ -53,21 +55,19 @@ def pair_law(
         rate = (after - before) / (1 - before)
         stay = (1 - rate) ** outside
         move = rate * (1 - rate) ** np.arange(reach + 1)
-        scaled = np.divide(law, between, out=np.zeros_like(law), where=between > 0)
-        twice = np.divide(scaled, between, out=np.zeros_like(law), where=between > 0)
+        scaled = law / between
+        twice = scaled / between
         following = law * stay[:, None] * stay[None, :]
         for a in range(reach + 1):
-            rows, left = slice(a * vocab, (a + 1) * vocab), slice((a + 1) * vocab, None)
-            into = move[a] * from_left[a, left].T
-            following[rows] += (into @ (scaled[left] * stay)) * to_right[a].T
-            columns = rows
-            out = move[a] * from_right[a, left]
-            following[:, columns] += to_left[a] * ((scaled[:, left] * stay[:, None]) @ out)
+            here, farther = slice(a * vocab, (a + 1) * vocab), slice((a + 1) * vocab, None)
+            drawn_left = move[a] * from_left[a, farther]
+            drawn_right = move[a] * from_right[a, farther]
+            following[here] += (drawn_left.T @ (scaled[farther] * stay)) * to_right[a].T
+            following[:, here] += to_left[a] * ((scaled[:, farther] * stay[:, None]) @ drawn_right)
             for b in range(reach + 1):
-                right = slice((b + 1) * vocab, None)
-                both = to_right[a, right, :, None] * from_right[b, right, None, :]
-                inner = (twice[left, right] @ both.reshape(len(both), -1)).reshape(-1, vocab, vocab)
-                drawn = np.einsum("ks,kt,kst->st", into.T, to_left[b, left], inner, optimize=False)
-                following[rows, b * vocab : (b + 1) * vocab] += move[b] * drawn
+                there, beyond = slice(b * vocab, (b + 1) * vocab), slice((b + 1) * vocab, None)
+                both = to_right[a, beyond, :, None] * from_right[b, beyond, None, :]
+                inner = (twice[farther, beyond] @ both.reshape(len(both), -1)).reshape(-1, vocab, vocab)
+                following[here, there] += move[b] * np.einsum("ks,kt,kst->st", drawn_left, to_left[b, farther], inner)
         law = following
     return law[:vocab, :vocab].copy()
