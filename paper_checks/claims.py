@@ -74,7 +74,7 @@ def shown(estimate: Estimate, *, percent: bool = False) -> str:
     """A number with its kind: "exact", a sign for a bound, and an interval where it was sampled.
 
     >>> shown(Estimate.exact(0.25)), shown(Estimate(0.5, 0.46, 0.54, level=0.95, kind="upper bound", count=9))
-    ('0.25 (exact)', '≤ 0.50 [0.46, 0.54]')
+    ('0.25 (exact)', '≤ 0.500 [0.460, 0.540]')
     """
     scale, unit = (100.0, " %") if percent else (1.0, "")
     value, low, high = scale * estimate.value, scale * estimate.low, scale * estimate.high

@@ -30,7 +30,7 @@ def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     >>> print(markdown(["a", "b:"], [["x|y", "1"]]))
     | a | b |
     | --- | --: |
-    | x\\\\|y | 1 |
+    | x\|y | 1 |
     """
     rule = ["--:" if head.endswith(":") else "---" for head in heads]
     lines = [[head.removesuffix(":") for head in heads], rule, *rows]
