@@ -19,6 +19,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -124,6 +125,7 @@ def _remainder_settings() -> list[Setting]:
         *(REMAINDER.setting(full_support(), 4, steps, "cosine") for steps in (16, 32)),
         *(REMAINDER.setting(EqualPairs(vocab_size=16), 2, steps) for steps in (2, 16, 128)),
         REMAINDER.setting(independent(), 4, 8),
+        replace(REMAINDER.setting(EqualPairs(vocab_size=3), 2, 300), name="hardest found"),
     ]
 
 
