@@ -42,8 +42,8 @@ def log_prob(
     operations = len(tokens) * (len(fractions) - 1) * length**3 / 3
     if operations > MOST_OPERATIONS:
         raise ValueError(
-            f"{len(tokens)} sequences of length {length} in {len(fractions) - 1} steps take {operations:.1e} operations or "
-            f"more, and at most {MOST_OPERATIONS:.0e} are allowed; pass fewer or shorter sequences, or fewer steps"
+            f"{len(tokens)} sequences of length {length} in {len(fractions) - 1} steps take {operations:.1e} operations"
+            f" or more, and at most {MOST_OPERATIONS:.0e} are allowed; pass fewer or shorter sequences, or fewer steps"
         )
     initial, transition, numbers = initial_and_transition(language)
     laws = BigramHops.of(initial, transition, length)
