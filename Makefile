@@ -34,6 +34,7 @@ test-thorough: $(DEV)  ## all tests, with many more random examples
 
 checks: $(DEV)  ## every theorem against many random instances, then the papers' numbers; writes paper_checks/README.md
 	$(BIN)/pytest $(SHARED) --hypothesis-profile=checks tests/theory
+	$(BIN)/python docs/statements.py
 	$(BIN)/python -m paper_checks
 
 lint: $(DEV)  ## ruff, mypy and the layer rule
