@@ -93,7 +93,7 @@ def _masked_law(model: MaskedDiffusion, length: int, threads: int | None) -> Flo
     marginals = context_marginals(model.denoiser, length, threads=threads)
     if plan_law.fixed:
         plan = plan_law.draw(np.zeros((1, 4), dtype=np.uint64), length, model.steps, model.schedule)[0]
-        return _law_of_plan(marginals, plan, sequences)
+        return law_of_plan(marginals, plan, sequences)
     from mdmtheory.kernels.enumeration import exchangeable_law
 
     subsets = np.ascontiguousarray(plan_law.subset_law(length, model.steps, model.schedule).transpose(1, 2, 0))
@@ -103,10 +103,13 @@ def _masked_law(model: MaskedDiffusion, length: int, threads: int | None) -> Flo
     return out
 
 
-def _law_of_plan(
+def law_of_plan(
     marginals: Marginals, plan: Int[np.ndarray, "length"], sequences: Tokens
 ) -> Float[np.ndarray, "count"]:
-    """The product over steps of the marginals of what they reveal, given what was revealed before."""
+    """p_plan(x) of some sequences: the product over steps of the marginals of what they reveal, given what was before.
+
+    `marginals` as by `context_marginals`.
+    """
     vocab_size = marginals.shape[2]
     out = np.ones(len(sequences))
     for step in np.unique(plan):
