@@ -103,9 +103,7 @@ def _masked_law(model: MaskedDiffusion, length: int, threads: int | None) -> Flo
     return out
 
 
-def law_of_plan(
-    marginals: Marginals, plan: Int[np.ndarray, "length"], sequences: Tokens
-) -> Float[np.ndarray, "count"]:
+def law_of_plan(marginals: Marginals, plan: Int[np.ndarray, "length"], sequences: Tokens) -> Float[np.ndarray, "count"]:
     """p_plan(x) of some sequences: the product over steps of the marginals of what they reveal, given what was before.
 
     `marginals` as by `context_marginals`.
