@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import mdmtheory as mt
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.plots import save_figure
 from paper_checks.brackets import LANGUAGES, OTHERS_LENGTH, brackets, others
@@ -214,8 +215,8 @@ def steps_follow_length(found: Mapping[int, Brackets], tolerance: float = 0.15) 
     ours.append(Number("2-gram, κ", kappa))
     limit = -math.expm1(-kappa.value)
     why = (
-        "along N = L and N = 2L it stays the same, within its intervals, as 1 − exp(−κL/N) says; for the 2-gram that is "
-        f"{limit:.3f} at N = L."
+        "along N = L and N = 2L it stays the same, within its intervals, as 1 − exp(−κL/N) says; for the 2-gram "
+        f"that is {limit:.3f} at N = L."
     )
     return Claim(
         "SER, unlike TER, needs steps in proportion to the length.",
