@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import mdmtheory as mt
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.plots import save_figure
 from paper_checks.brackets import LANGUAGES, OTHERS_LENGTH, brackets, others
@@ -209,7 +211,13 @@ def steps_follow_length(found: Mapping[int, Brackets], tolerance: float = 0.15) 
         for ratio in (1, 2):
             sers = [found[order][length, ratio * length].ser for length in LENGTHS]
             same &= max(each.low for each in sers) <= (1 + tolerance) * min(each.high for each in sers)
-    why = "along N = L and N = 2L it stays the same, within its intervals: 1 − exp(−κL/N), κ of the language."
+    kappa = mt.exact.kappa(mt.as_language(LANGUAGES[2]))
+    ours.append(Number("2-gram, κ", kappa))
+    limit = -math.expm1(-kappa.value)
+    why = (
+        "along N = L and N = 2L it stays the same, within its intervals, as 1 − exp(−κL/N) says; for the 2-gram "
+        f"that is {limit:.3f} at N = L."
+    )
     return Claim(
         "SER, unlike TER, needs steps in proportion to the length.",
         "figures at L = 512 only, no numbers that we had",
