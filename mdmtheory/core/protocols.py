@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.estimate import Estimate, Kind
+from mdmtheory.core.evidence import Evidence
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 
@@ -97,8 +98,19 @@ class Denoiser(Protocol):
     noises: frozenset[str]
     parallel: Parallel
 
-    def open(self, count: int, length: int, *, noise: str = "masked", prompt: Tokens | None = None) -> Canvas:
-        """A canvas of `count` sequences, all masked but for the prompt's tokens."""
+    def open(
+        self,
+        count: int,
+        length: int,
+        *,
+        noise: str = "masked",
+        prompt: Tokens | None = None,
+        threads: int | None = None,
+    ) -> Canvas | NoisyCanvas:
+        """A canvas of `count` sequences, all masked but for the prompt's tokens, that computes in so many threads.
+
+        A Canvas for noise "masked", else a NoisyCanvas.
+        """
 
 
 @runtime_checkable
@@ -119,6 +131,18 @@ class Canvas(Protocol):
 
         A row of zeros says that the context is impossible; the sequence is then marked in `impossible`.
         """
+
+
+@runtime_checkable
+class NoisyCanvas(Protocol):
+    """Sequences seen through a noise other than masking, all positions at once."""
+
+    calls: Int[np.ndarray, "count"]
+    rounds: Int[np.ndarray, "count"]
+    impossible: Bool[np.ndarray, "count"]
+
+    def posterior(self, evidence: Evidence) -> Float[np.ndarray, "count length vocab_size"]:
+        """The law of the token at every position given the evidence at all; each row is charged a call and a round."""
 
 
 @runtime_checkable

@@ -74,7 +74,15 @@ class Window:
             out[start : start + piece] = self._oracle.conditionals(seen)[np.arange(len(some)), at]
         return out
 
-    def open(self, count: int, length: int, *, noise: str = "masked", prompt: Tokens | None = None) -> Canvas:
+    def open(
+        self,
+        count: int,
+        length: int,
+        *,
+        noise: str = "masked",
+        prompt: Tokens | None = None,
+        threads: int | None = None,
+    ) -> Canvas:
         """A canvas of masked sequences."""
         if noise not in self.noises:
             raise ValueError(f"the window denoiser takes no {noise!r} noise; known: masked")
