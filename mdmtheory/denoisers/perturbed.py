@@ -30,6 +30,7 @@ class Perturbed:
         self.epsilon = float(epsilon)
         self.vocab_size = denoiser.vocab_size
         self.noises = denoiser.noises
+        self.refusals: dict[str, str] = getattr(denoiser, "refusals", {})
         self.parallel = denoiser.parallel
         inside = () if denoiser.spec.name == "oracle" and not denoiser.spec.options else (("of", str(denoiser.spec)),)
         self.spec = Spec("perturbed", (("epsilon", self.epsilon), *inside))

@@ -11,7 +11,9 @@ from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
+from mdmtheory.exact.noised import uniform_law
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.models.uniform import UniformDiffusion
 
 Marginals = Float[np.ndarray, "contexts length vocab_size"]
 
@@ -20,8 +22,8 @@ def law(model: SequenceModel, language: Language, length: int, *, threads: int |
     """p(x) of every sequence, shape (V,)*length; what it lacks to 1 went to impossible contexts.
 
     Masked diffusion over any law over plans: a fixed plan by its product of marginals, random subsets (ancestral,
-    fixed, first_hitting) by recursion over subsets in O(N (3V)^L). Other models by their log_prob where that is exact.
-    ValueError with the cost where it is not feasible.
+    fixed, first_hitting) by recursion over subsets in O(N (3V)^L). Uniform diffusion by its transitions, O(N V^2L).
+    Other models by their log_prob where that is exact. ValueError with the cost where it is not feasible.
     """
     language.validate_length(length)
     vocab_size = language.vocab_size
@@ -30,6 +32,8 @@ def law(model: SequenceModel, language: Language, length: int, *, threads: int |
     shape = (vocab_size,) * length
     if isinstance(model, MaskedDiffusion):
         return _masked_law(model, length, threads).reshape(shape)
+    if isinstance(model, UniformDiffusion):
+        return uniform_law(model, length, threads=threads)
     scored = model.log_prob(all_sequences(vocab_size, length), 0)
     if scored.kind != "exact":
         raise ValueError(f"log_prob of the model {model.spec} is a {scored.kind}; its law cannot be enumerated")

@@ -15,6 +15,7 @@ import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.lanes import LANES, combine_lanes
+from mdmtheory.kernels.shift import add_scaled, dot
 
 MOST_LOST = 1e-200
 
@@ -202,23 +203,24 @@ def from_logs(row):
 
 
 @kernel
-def smooth_automaton(laws, following, logs, leave_out, out, sure):
-    """As `smooth_evidence`, for an n-gram: `laws` (rows, V) of the next token, `following` (rows, V) leads on.
+def smooth_contexts(laws, following, logs, leave_out, out, sure):
+    """As `smooth_evidence`, for an n-gram of order 2 or more.
 
-    Row 0 is the empty context, where a sequence starts. O(rows * V) a position.
+    `laws` (rows, V) of the next token for every context, the empty one, where a sequence starts, in row 0; token v
+    leads from context c to context following[c] + v. O(rows * V) a position.
     """
     length, vocab_size = logs.shape[1:]
     rows = len(laws)
     ahead = np.empty((length + 1, rows))
     behind, moved, seen, weights = np.empty(rows), np.empty(rows), np.empty((vocab_size, 1)), np.empty((vocab_size, 1))
     for row in range(len(logs)):
-        sure[row] = _automaton_row(
+        sure[row] = _contexts_row(
             laws, following, logs, row, leave_out, ahead, behind, moved, seen, weights, out[row]
         )  # fmt: skip
 
 
 @part
-def _automaton_row(laws, following, logs, row, leave_out, ahead, behind, moved, seen, weights, out):
+def _contexts_row(laws, following, logs, row, leave_out, ahead, behind, moved, seen, weights, out):
     length, vocab_size = logs.shape[1:]
     sure = True
     for c in range(len(laws)):
@@ -229,54 +231,61 @@ def _automaton_row(laws, following, logs, row, leave_out, ahead, behind, moved, 
         _see(logs, row, i, seen)
         for c in range(len(laws)):
             ahead[i + 1, c] = 0.0
-        total = 0.0
         for c in range(len(laws)):
-            mass = ahead[i, c]
-            if mass > 0.0:
-                for v in range(vocab_size):
-                    move = mass * laws[c, v] * seen[v, 0]
-                    ahead[i + 1, following[c, v]] += move
-                    total += move
-        _scale(ahead[i + 1], total)
+            if ahead[i, c] > 0.0:
+                add_scaled(ahead[i + 1, following[c] : following[c] + vocab_size], ahead[i, c], laws[c])
+        _weigh_newest(ahead[i + 1], seen)
+        _scale(ahead[i + 1])
     for i in range(length - 1, -1, -1):
         _see(logs, row, i, seen)
         for v in range(vocab_size):
             weights[v, 0] = 0.0
-        total = 0.0
         for c in range(len(laws)):
             mass = ahead[i, c]
-            moved[c] = 0.0
-            for v in range(vocab_size):
-                move = laws[c, v] * behind[following[c, v]]
-                weights[v, 0] += mass * move
-                moved[c] += move * seen[v, 0]
-            total += moved[c]
+            if mass > 0.0:
+                after = behind[following[c] : following[c] + vocab_size]
+                for v in range(vocab_size):
+                    weights[v, 0] += mass * laws[c, v] * after[v]
         sure &= _normalise(weights, seen, 0, leave_out, out[i])
-        _scale(moved, total)
+        _weigh_newest(behind, seen)
+        for c in range(len(laws)):
+            moved[c] = dot(laws[c], behind[following[c] : following[c] + vocab_size])
+        _scale(moved)
         for c in range(len(laws)):
             behind[c] = moved[c]
     return sure
 
 
 @part
-def _scale(message, total):
+def _weigh_newest(message, seen):
+    """Weigh every context by the evidence for its newest token; nothing leads to the empty one in row 0."""
+    for start in range(1, len(message) - len(seen) + 1, len(seen)):
+        for v in range(len(seen)):
+            message[start + v] *= seen[v, 0]
+
+
+@part
+def _scale(message):
+    total = 0.0
+    for c in range(len(message)):
+        total += message[c]
     if total > 0.0:
         for c in range(len(message)):
             message[c] /= total
 
 
 @kernel
-def smooth_automaton_in_logs(laws, following, logs, leave_out, out):
-    """As `smooth_automaton` where its rows cannot be believed; `laws` are logarithms. Slow."""
+def smooth_contexts_in_logs(laws, following, logs, leave_out, out):
+    """As `smooth_contexts` where its rows cannot be believed; `laws` are logarithms. Slow."""
     length = logs.shape[1]
     rows = len(laws)
     ahead, behind, moved = np.empty((length + 1, rows)), np.empty(rows), np.empty(rows)
     for row in range(len(logs)):
-        _automaton_row_in_logs(laws, following, logs[row], leave_out, ahead, behind, moved, out[row])
+        _contexts_row_in_logs(laws, following, logs[row], leave_out, ahead, behind, moved, out[row])
 
 
 @part
-def _automaton_row_in_logs(laws, following, logs, leave_out, ahead, behind, moved, out):
+def _contexts_row_in_logs(laws, following, logs, leave_out, ahead, behind, moved, out):
     length, vocab_size = logs.shape
     for c in range(len(laws)):
         ahead[0, c] = -np.inf
@@ -288,7 +297,7 @@ def _automaton_row_in_logs(laws, following, logs, leave_out, ahead, behind, move
         for c in range(len(laws)):
             if ahead[i, c] > -np.inf:
                 for v in range(vocab_size):
-                    target = following[c, v]
+                    target = following[c] + v
                     ahead[i + 1, target] = add_logs(ahead[i + 1, target], ahead[i, c] + laws[c, v] + logs[i, v])
     for i in range(length - 1, -1, -1):
         for v in range(vocab_size):
@@ -296,7 +305,7 @@ def _automaton_row_in_logs(laws, following, logs, leave_out, ahead, behind, move
         for c in range(len(laws)):
             moved[c] = -np.inf
             for v in range(vocab_size):
-                move = laws[c, v] + behind[following[c, v]]
+                move = laws[c, v] + behind[following[c] + v]
                 out[i, v] = add_logs(out[i, v], ahead[i, c] + move)
                 moved[c] = add_logs(moved[c], move + logs[i, v])
         if not leave_out:

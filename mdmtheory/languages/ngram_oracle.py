@@ -119,14 +119,17 @@ class NGramOracle(OracleBase):
         out: Float[np.ndarray, "count length vocab_size"],
         threads: int | None,
     ) -> None:
-        from mdmtheory.kernels.evidence import smooth_automaton, smooth_automaton_in_logs
+        from mdmtheory.kernels.evidence import smooth_contexts, smooth_contexts_in_logs
 
-        laws, following = self.language.laws[0], np.ascontiguousarray(self.language._following)
+        if self.language.order == 1 and self.chain_oracle is not None:
+            self.chain_oracle._posterior(logs, leave_out, out, threads)
+            return
+        laws, following = self.language.laws[0], np.ascontiguousarray(self.language._following[:, 0])
         with np.errstate(divide="ignore"):
             in_logs = np.log(laws)
         believed_or_in_logs(
-            lambda a, b, sure: smooth_automaton(laws, following, logs[a:b], leave_out, out[a:b], sure),
-            lambda some, found: smooth_automaton_in_logs(in_logs, following, some, leave_out, found),
+            lambda a, b, sure: smooth_contexts(laws, following, logs[a:b], leave_out, out[a:b], sure),
+            lambda some, found: smooth_contexts_in_logs(in_logs, following, some, leave_out, found),
             logs,
             out,
             threads,

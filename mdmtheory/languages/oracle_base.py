@@ -34,8 +34,8 @@ class OracleBase(ABC):
         self.language = language
         self.trust = float(trust)
         self._tables: dict[str, tuple[int, Any]] = {}
-        self._refusals = self._refused_noises()
-        self.noises = frozenset({"masked", "uniform", "gaussian"} - self._refusals.keys())
+        self.refusals = self._refused_noises()
+        self.noises = frozenset({"masked", "uniform", "gaussian"} - self.refusals.keys())
         self.vocab_size = language.vocab_size
         self.spec = Spec.of("oracle") if trust == 1 else Spec.of("oracle", trust=trust)
 
@@ -151,7 +151,7 @@ class OracleBase(ABC):
 
     def _check_noise(self, noise: str) -> None:
         if noise not in self.noises:
-            reason = f": {self._refusals[noise]}" if noise in self._refusals else ""
+            reason = f": {self.refusals[noise]}" if noise in self.refusals else ""
             raise ValueError(
                 f"the oracle of {self.language.spec} takes no {noise!r} noise{reason}; "
                 f"known: {', '.join(sorted(self.noises))}"

@@ -181,7 +181,10 @@ def _curve_weights(fixed: bool, schedule: Schedule, steps: int, length: int) -> 
 
 
 def ter_kind(model: Any) -> Kind:
-    """What the mean of -log p_plan(x) is to TER: an estimate where p_plan is p, else (Jensen) of an upper bound."""
-    if not isinstance(model, MaskedDiffusion) or model.one_plan or model.exact_by_order(0):
-        return "estimate"
-    return "upper bound"
+    """What the mean of -log p_plan(x) is to TER: an estimate where p_plan is p, else (Jensen) of an upper bound.
+
+    ValueError with the reason where a model has no bound of log p.
+    """
+    if isinstance(model, MaskedDiffusion):
+        return "estimate" if model.one_plan or model.exact_by_order(0) else "upper bound"
+    return "estimate" if getattr(model, "log_prob_kind", "exact") == "exact" else "upper bound"
