@@ -21,7 +21,10 @@ class Evidence(Protocol):
     """What is seen of `count` sequences under a noise, by its name."""
 
     noise: ClassVar[str]
-    kept: float
+
+    @property
+    def kept(self) -> float:
+        """The share of the signal that is left, below 1."""
 
     def log_likelihood(self) -> Float[np.ndarray, "count length vocab"]:
         """Log likelihood in nats of each token at each position, up to a constant for each position."""

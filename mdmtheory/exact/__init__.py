@@ -11,12 +11,14 @@ from mdmtheory.exact.enumeration import (
 )
 from mdmtheory.exact.information import information_curve
 from mdmtheory.exact.law import law
+from mdmtheory.exact.noised import elbo
 from mdmtheory.exact.rates import first_order_density, kappa, limit_curve, optimal_kappa
 
 __all__ = [
     "Curve",
     "all_sequences",
     "dual_total_correlation",
+    "elbo",
     "entropy_nats",
     "enumerated_information_curve",
     "error_rate",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
+from mdmtheory.core.protocols import Language, SequenceModel
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
@@ -37,12 +38,15 @@ def uniform_law(model: UniformDiffusion, length: int, *, threads: int | None = N
     return law.reshape((model.vocab_size,) * length)
 
 
-def uniform_elbo(model: UniformDiffusion, length: int, *, threads: int | None = None) -> Law:
-    """The evidence lower bound of log p(x) in nats of every sequence, exactly, shape (V,)*length; O(N V^2L).
+def elbo(model: SequenceModel, language: Language, length: int, *, threads: int | None = None) -> Law:
+    """The evidence lower bound of log p(x) in nats of every sequence, exactly, shape (V,)*length: uniform diffusion.
 
-    -inf where the model cannot draw x. Its mean over x ~ q is minus H(q) less the total correlations that the steps
-    ignore (docs/theory.md, section 8; ours). ValueError with the cost where it is not feasible.
+    -inf where the model cannot draw x. With the oracle its mean over x ~ q is -H(q) less the total correlations that
+    the steps ignore (docs/theory.md, section 8; ours). O(N V^2L); ValueError with the cost where it is not feasible.
     """
+    language.validate_length(length)
+    if not isinstance(model, UniformDiffusion):
+        raise ValueError(f"the bound of {model.spec} is not enumerated; pass a UniformDiffusion, or use its `elbo`")
     sequences, vocab_size = _all(model, length), model.vocab_size
     total = np.full(len(sequences), -length * np.log(vocab_size))
     for level in range(1, model.steps + 1):
@@ -65,10 +69,10 @@ def uniform_elbo(model: UniformDiffusion, length: int, *, threads: int | None = 
 def _level_terms(
     model: UniformDiffusion,
     noisy: Tokens,
-    sequences: Tokens,
+    sequences: Integer[np.ndarray, "all length"],
     level: int,
-    forth: Float[np.ndarray, "vocab_size vocab_size"],
-) -> Float[np.ndarray, "sequences"]:
+    forth: Float[np.ndarray, "vocab vocab"],
+) -> Float[np.ndarray, "all"]:
     """Sum over noisy sequences of q(noisy | x) times the mean gain of the step from `level`, for every x."""
     gains = model.step_gains(_reverse_laws(model, noisy, level), noisy, level)
     # q(noisy | x) position by position, laid out as the sequences are.

@@ -18,8 +18,9 @@ from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.plans import LAST_STEP
 from mdmtheory.schedules import Schedule, as_schedule
 
-PIECE = 64
-"""Sequences that go through all steps together: enough for the oracle's vectors, few enough to stay small."""
+LEAST_PIECE = 64
+PIECE_TOKENS = 1 << 14
+"""Sequences go through all steps together, so many tokens at a time, but as many as the oracle's vectors are wide."""
 
 
 class NoisedDiffusion(ABC):
@@ -121,9 +122,11 @@ class NoisedDiffusion(ABC):
             work(slice(0, count), self.denoiser.open(count, length, noise=self.noise))
             return
 
+        size = max(LEAST_PIECE, PIECE_TOKENS // length)
+
         def pieces(start: int, stop: int) -> None:
-            for a in range(start, stop, PIECE):
-                b = min(a + PIECE, stop)
+            for a in range(start, stop, size):
+                b = min(a + size, stop)
                 work(slice(a, b), self.denoiser.open(b - a, length, noise=self.noise, threads=1))
 
         over_rows(pieces, count, threads)
