@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.estimate import Estimate, Kind
-from mdmtheory.core.evidence import Evidence
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 
@@ -131,6 +130,20 @@ class Canvas(Protocol):
 
         A row of zeros says that the context is impossible; the sequence is then marked in `impossible`.
         """
+
+
+@runtime_checkable
+class Evidence(Protocol):
+    """What is seen of `count` sequences under a noise other than masking; see languages/evidence.py."""
+
+    noise: ClassVar[str]
+
+    @property
+    def kept(self) -> float:
+        """The share of the signal that is left, below 1."""
+
+    def log_likelihood(self) -> Float[np.ndarray, "count length vocab"]:
+        """Log likelihood in nats of each token at each position, up to a constant for each position."""
 
 
 @runtime_checkable

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mdmtheory.core.evidence import Evidence
-from mdmtheory.core.protocols import Canvas, Denoiser, NoisyCanvas, Parallel, PlanRun
+from mdmtheory.core.protocols import Canvas, Denoiser, Evidence, NoisyCanvas, Parallel, PlanRun
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 from mdmtheory.languages.oracle_base import OracleBase

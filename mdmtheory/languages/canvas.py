@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mdmtheory.core.evidence import Evidence
+from mdmtheory.core.protocols import Evidence
 from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype
 
 

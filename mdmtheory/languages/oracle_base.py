@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
-from mdmtheory.core.evidence import Evidence, UniformEvidence
-from mdmtheory.core.protocols import Canvas, Language, NoisyCanvas, Parallel, PlanRun
+from mdmtheory.core.protocols import Canvas, Evidence, Language, NoisyCanvas, Parallel, PlanRun
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
+from mdmtheory.languages.evidence import UniformEvidence
 
 Table = TypeVar("Table")
 

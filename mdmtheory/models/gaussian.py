@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float, UInt64
 
 from mdmtheory.core.estimate import Kind
-from mdmtheory.core.evidence import GaussianEvidence
 from mdmtheory.core.protocols import Denoiser, NoisyCanvas
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.languages.evidence import GaussianEvidence
 from mdmtheory.models.embedding import as_embedding
 from mdmtheory.models.noised import NoisedDiffusion, per_sequence
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt64
 
-from mdmtheory.core.evidence import UniformEvidence
 from mdmtheory.core.protocols import Denoiser, NoisyCanvas
 from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.languages.evidence import UniformEvidence
 from mdmtheory.models.noised import NoisedDiffusion, per_sequence
 
 UPDATES = ("ancestral", "tweedie")

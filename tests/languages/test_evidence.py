@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mdmtheory as mt
-from mdmtheory.core.evidence import GaussianEvidence, UniformEvidence
+from mdmtheory.languages.evidence import GaussianEvidence, UniformEvidence
 from tests import brute_force
 from tests.languages.small import hmms, ngrams
 

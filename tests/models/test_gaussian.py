@@ -107,10 +107,18 @@ def test_drawn_sequences_follow_the_law(update, decode, points, steps):
     assert (samples.rounds == steps).all()
 
 
-def test_the_check_above_refutes_steps_of_another_kind():
-    model = GaussianDiffusion(mt.Oracle(bigram3()), LINE, 8, update="ddim")
+def test_the_check_above_refutes_steps_of_another_schedule():
+    model, other = (GaussianDiffusion(mt.Oracle(bigram3()), LINE, 4, schedule) for schedule in ("linear", "cosine"))
     counts = np.bincount(model.sample(20_000, 2, seed=0).tokens.astype(int) @ [3, 1], minlength=9)
-    assert brute_force.g_test(counts, law_by_quadrature(model.kept, "ddpm", "draw", 161)) < 1e-4
+    assert brute_force.g_test(counts, law_by_quadrature(other.kept, "ddpm", "draw", 161)) < 1e-4
+
+
+def test_ddim_and_ddpm_are_one_law_for_two_steps_and_two_from_three_on():
+    laws = [law_by_quadrature([1.0, 0.5, 0.0], update, "draw", 161) for update in ("ddpm", "ddim")]
+    np.testing.assert_allclose(laws[0], laws[1], atol=1e-9)
+    kept = [1.0, 0.7, 0.3, 0.0]
+    laws = [law_by_quadrature(kept, update, "draw", 161) for update in ("ddpm", "ddim")]
+    assert np.abs(laws[0] - laws[1]).sum() > 1e-3
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5])

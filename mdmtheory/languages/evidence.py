@@ -8,26 +8,12 @@ how much of the signal is kept.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.tokens import Tokens
-
-
-@runtime_checkable
-class Evidence(Protocol):
-    """What is seen of `count` sequences under a noise, by its name."""
-
-    noise: ClassVar[str]
-
-    @property
-    def kept(self) -> float:
-        """The share of the signal that is left, below 1."""
-
-    def log_likelihood(self) -> Float[np.ndarray, "count length vocab"]:
-        """Log likelihood in nats of each token at each position, up to a constant for each position."""
 
 
 @dataclass(frozen=True, eq=False)
