@@ -47,6 +47,7 @@ bench: $(BENCH)  ## speed against hmmlearn and dynamax, and the growth of cost; 
 
 readme: $(BASE)  ## the main job once more; writes its table and figure into README.md
 	$(BIN)/python docs/readme.py
+	$(BIN)/python docs/loss_profile.py
 
 clean:  ## remove what was installed and built; results stay
 	rm -rf $(VENV) $(BENCH_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

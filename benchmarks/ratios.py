@@ -11,7 +11,7 @@ import numpy as np
 
 import mdmtheory as mt
 from mdmtheory.core.streams import stream_states
-from mdmtheory.plans import as_plan_law
+from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import as_schedule
 from peers import Dynamax, Hmmlearn, run_batches, run_batches_shared
 from timing import Ratio, Side, compare
@@ -142,7 +142,7 @@ def plan_runner(language: Any, length: int = LENGTH) -> Callable[..., Callable[[
 
     To score is to fill in log p of every token at its step, from which log p_plan and its profile are sums.
     """
-    oracle, law = mt.Oracle(language), as_plan_law("ancestral")
+    oracle, law = mt.Oracle(language), as_sampler("ancestral")
 
     def runner(steps: int, *, recompute: bool = False, score: bool = False) -> Callable[[int], object]:
         streams = stream_states(["benchmark", steps], 0, PLANS)

@@ -28,12 +28,15 @@ _HOMES = {
     "ter": "mdmtheory.metrics.ter",
     "ter_ratio": "mdmtheory.metrics.ter",
     "ser": "mdmtheory.metrics.ser",
+    "distances": "mdmtheory.metrics.distances",
+    "Distances": "mdmtheory.metrics.distances",
+    "compare_schedules": "mdmtheory.metrics.compare",
     "cells": "mdmtheory.sweeps.cells",
     "collect": "mdmtheory.sweeps.collect",
     "read": "mdmtheory.sweeps.results",
     "merge": "mdmtheory.sweeps.store",
 }
-_MODULES = ("exact", "plans", "schedules")
+_MODULES = ("exact", "plans", "samplers", "schedules", "theory")
 
 __all__ = [*_HOMES, *_MODULES, "__version__"]  # noqa: PLE0604  # names, all of them strings
 

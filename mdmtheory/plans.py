@@ -9,24 +9,22 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int32, UInt64
 
-from mdmtheory.core.spec import Registry, Spec
+from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import digest
 from mdmtheory.schedules import Schedule, read_numbers
 
-SAMPLERS = Registry(
-    "sampler",
-    {
-        "ancestral": "mdmtheory.plans:Ancestral",
-        "fixed": "mdmtheory.plans:FixedSizes",
-        "first_hitting": "mdmtheory.plans:FirstHitting",
-        "left_to_right": "mdmtheory.plans:LeftToRight",
-        "blocks": "mdmtheory.plans:Blocks",
-        "stride": "mdmtheory.plans:Stride",
-        "bisection": "mdmtheory.plans:Bisection",
-        "bit_reversed": "mdmtheory.plans:BitReversed",
-        "plan": "mdmtheory.plans:plan_from_file",
-    },
-)
+PLAN_LAWS = {
+    "ancestral": "mdmtheory.plans:Ancestral",
+    "fixed": "mdmtheory.plans:FixedSizes",
+    "first_hitting": "mdmtheory.plans:FirstHitting",
+    "left_to_right": "mdmtheory.plans:LeftToRight",
+    "blocks": "mdmtheory.plans:Blocks",
+    "stride": "mdmtheory.plans:Stride",
+    "bisection": "mdmtheory.plans:Bisection",
+    "bit_reversed": "mdmtheory.plans:BitReversed",
+    "plan": "mdmtheory.plans:plan_from_file",
+}
+"""Names that stand for a law over plans; `samplers.registry` has these and the samplers that look."""
 
 LAST_STEP = 1 << 20
 """Largest step number: what runs plans keeps one counter a step."""
@@ -66,18 +64,6 @@ class PlanLaw(Protocol):
 
     def steps_taken(self, length: int, steps: int) -> int:
         """The largest step number that a plan can have."""
-
-
-def as_plan_law(sampler: str | Spec | PlanLaw) -> PlanLaw:
-    """The law that a name or spec stands for.
-
-    >>> as_plan_law("stride").draw(np.zeros((1, 4), dtype=np.uint64), 5, 2, None).tolist()
-    [[1, 2, 1, 2, 1]]
-    """
-    if isinstance(sampler, str | Spec):
-        law: PlanLaw = SAMPLERS.build(sampler)
-        return law
-    return sampler
 
 
 class _NamedLaw:

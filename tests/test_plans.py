@@ -15,7 +15,8 @@ from scipy.stats import power_divergence
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.kernels.plans import draw_below
-from mdmtheory.plans import LAST_STEP, SAMPLERS, Ancestral, GivenPlan, as_plan_law
+from mdmtheory.plans import LAST_STEP, PLAN_LAWS, Ancestral, GivenPlan
+from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import Schedule, as_schedule
 
 LINEAR = as_schedule("linear")
@@ -24,7 +25,7 @@ DETERMINISTIC = ["left_to_right", "blocks", "stride", "bisection", "bit_reversed
 
 
 def draw(sampler, count, length, steps, schedule=LINEAR, key="plans"):
-    return as_plan_law(sampler).draw(stream_states(key, 0, count), length, steps, schedule)
+    return as_sampler(sampler).draw(stream_states(key, 0, count), length, steps, schedule)
 
 
 def one(sampler, length, steps):
@@ -112,7 +113,7 @@ def test_bounded_integers_are_unbiased_where_a_plain_multiplication_is_not():
 def test_subset_laws_are_laws(sampler):
     """Over all subsets of what is masked, the probabilities of a reachable state sum to 1; the end reveals all."""
     length, steps = 5, 4
-    law = as_plan_law(sampler).subset_law(length, steps, as_schedule("cosine"))
+    law = as_sampler(sampler).subset_law(length, steps, as_schedule("cosine"))
     reached = np.eye(length + 1)[0]
     for step in law:
         number = np.array([[math.comb(length - m, s) for s in range(length + 1)] for m in range(length + 1)])
@@ -129,7 +130,7 @@ def test_subset_laws_are_laws(sampler):
 @pytest.mark.parametrize("sampler", RANDOM)
 def test_subset_law_is_the_drawn_law(sampler):
     schedule = as_schedule("cosine")
-    law = as_plan_law(sampler)
+    law = as_sampler(sampler)
     subsets = law.subset_law(3, 3, schedule)
     exact = {}
     for plan in itertools.product(range(1, len(subsets) + 1), repeat=3):
@@ -194,7 +195,7 @@ def test_bit_reversed_is_stride_in_another_order(length, steps):
 @pytest.mark.parametrize("sampler", RANDOM + DETERMINISTIC)
 @given(length=st.integers(1, 40), steps=st.integers(1, 40))
 def test_plans_stay_within_the_steps_taken(sampler, length, steps):
-    law = as_plan_law(sampler)
+    law = as_sampler(sampler)
     plans = draw(sampler, 3, length, steps)
     assert plans.dtype == np.int32
     assert plans.shape == (3, length)
@@ -208,7 +209,7 @@ def test_plans_stay_within_the_steps_taken(sampler, length, steps):
 
 @pytest.mark.parametrize("sampler", RANDOM)
 def test_a_row_depends_on_its_stream_alone(sampler):
-    law, schedule = as_plan_law(sampler), as_schedule("cosine")
+    law, schedule = as_sampler(sampler), as_schedule("cosine")
     states = stream_states("rows", 0, 9)
     plans = law.draw(states, 50, 7, schedule)
     alone = stream_states("rows", 0, 9)[[6, 2]].copy()
@@ -220,7 +221,7 @@ def test_a_row_depends_on_its_stream_alone(sampler):
 @pytest.mark.parametrize("sampler", DETERMINISTIC)
 def test_fixed_plans_leave_the_streams_alone(sampler):
     states = stream_states("rows", 0, 3)
-    plans = as_plan_law(sampler).draw(states, 10, 4, LINEAR)
+    plans = as_sampler(sampler).draw(states, 10, 4, LINEAR)
     np.testing.assert_array_equal(states, stream_states("rows", 0, 3))
     assert (plans == plans[0]).all()
 
@@ -228,7 +229,7 @@ def test_fixed_plans_leave_the_streams_alone(sampler):
 def test_flags():
     flags = {
         name: tuple(
-            getattr(as_plan_law(name), flag) for flag in ("uses_steps", "uses_schedule", "fixed", "one_at_a_time")
+            getattr(as_sampler(name), flag) for flag in ("uses_steps", "uses_schedule", "fixed", "one_at_a_time")
         )
         for name in RANDOM + DETERMINISTIC
     }
@@ -242,14 +243,14 @@ def test_flags():
         "bisection": (False, False, True, False),
         "bit_reversed": (True, False, True, False),
     }
-    assert set(SAMPLERS) >= {*flags, "plan"}
+    assert set(PLAN_LAWS) == {*flags, "plan"}
 
 
 @pytest.mark.parametrize("sampler", RANDOM + DETERMINISTIC)
 def test_laws_are_values(sampler):
-    law = as_plan_law(sampler)
-    assert law == as_plan_law(str(law.spec)) == as_plan_law(Spec.of(sampler))
-    assert as_plan_law(law) is law
+    law = as_sampler(sampler)
+    assert law == as_sampler(str(law.spec)) == as_sampler(Spec.of(sampler))
+    assert as_sampler(law) is law
     json.dumps(law.identity)
 
 
@@ -257,7 +258,7 @@ def test_laws_are_values(sampler):
 def test_a_plan_from_a_file(tmp_path, text):
     path = tmp_path / "plan.txt"
     path.write_text(text)
-    law = as_plan_law(f"plan:file={path}")
+    law = as_sampler(f"plan:file={path}")
     assert draw(law, 2, 4, 64).tolist() == [[2, 1, 2, 3]] * 2
     assert law.steps_taken(4, 64) == 3
     assert (law.uses_steps, law.uses_schedule, law.fixed, law.one_at_a_time) == (False, False, True, False)
@@ -288,9 +289,9 @@ def one_line(call, message):
         (lambda: GivenPlan((1, 0)), "step 0 at position 1"),
         (lambda: GivenPlan((1, LAST_STEP + 1)), "number steps from 1 to"),
         (lambda: GivenPlan(()), "the plan is empty"),
-        (lambda: as_plan_law("strides"), "unknown sampler 'strides' .did you mean 'stride'"),
-        (lambda: as_plan_law("stride:by=2"), "sampler 'stride' has no option 'by'"),
-        (lambda: as_plan_law("plan"), "needs file"),
+        (lambda: as_sampler("strides"), "unknown sampler 'strides' .did you mean 'stride'"),
+        (lambda: as_sampler("stride:by=2"), "sampler 'stride' has no option 'by'"),
+        (lambda: as_sampler("plan"), "needs file"),
     ],
 )
 def test_bad_calls(call, message):
@@ -308,11 +309,11 @@ def test_bad_calls(call, message):
 def test_bad_plan_files(tmp_path, text, message):
     path = tmp_path / "plan.txt"
     path.write_text(text)
-    one_line(lambda: as_plan_law(f"plan:file={path}"), f"plan.txt.*{message}")
+    one_line(lambda: as_sampler(f"plan:file={path}"), f"plan.txt.*{message}")
 
 
 def test_a_missing_plan_file(tmp_path):
-    one_line(lambda: as_plan_law(f"plan:file={tmp_path / 'none'}"), "cannot read .*none: No such file")
+    one_line(lambda: as_sampler(f"plan:file={tmp_path / 'none'}"), "cannot read .*none: No such file")
 
 
 def test_the_tables_of_different_schedules_are_kept_apart():
@@ -325,4 +326,4 @@ def test_the_tables_of_different_schedules_are_kept_apart():
 @pytest.mark.parametrize("sampler", ["ancestral", "fixed", "first_hitting"])
 def test_streams_that_cannot_move_are_refused(sampler):
     with pytest.raises(ValueError, match="use stream_states"):
-        as_plan_law(sampler).draw(np.zeros((2, 4), dtype=np.uint64), 4, 2, as_schedule("linear"))
+        as_sampler(sampler).draw(np.zeros((2, 4), dtype=np.uint64), 4, 2, as_schedule("linear"))

@@ -15,7 +15,7 @@ Kind = Literal["languages", "samplers", "models", "schedules", "denoisers"]
 
 _REGISTRIES: dict[str, tuple[str, str]] = {
     "languages": ("mdmtheory.languages.presets", "LANGUAGES"),
-    "samplers": ("mdmtheory.plans", "SAMPLERS"),
+    "samplers": ("mdmtheory.samplers.registry", "SAMPLERS"),
     "models": ("mdmtheory.models.registry", "MODELS"),
     "schedules": ("mdmtheory.schedules", "SCHEDULES"),
     "denoisers": ("mdmtheory.denoisers.registry", "DENOISERS"),

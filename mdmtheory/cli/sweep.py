@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mdmtheory.cli.outputs import check_figure
 from mdmtheory.cli.progress import SweepProgress, clock
 from mdmtheory.cli.terminal import Interrupted, Terminal, print_table
 
@@ -65,7 +65,7 @@ def sweep(
         return
     picture = None if no_figure else Path(settings["figure"] or store.parent / f"{store.stem}.png")
     if settings["figure"] and picture is not None:
-        _check_figure(picture)
+        check_figure(picture)
     terminal.detail(f"{len(chosen)} cells into {store}")
     with SweepProgress(terminal) as progress:
         try:
@@ -109,18 +109,6 @@ def _print_plan(chosen: list[Cell], store: Path, workers: int | str, terminal: T
     seconds = plan.seconds(count)
     expected = "unknown" if seconds is None else clock(seconds)
     print(f"{len(rows)} cells into {store}; expected time with {count} workers: {expected}")
-
-
-def _check_figure(path: Path) -> None:
-    """Find out before measuring that the figure could not be written."""
-    from mdmtheory.plots.style import figure_format
-
-    figure_format(path)
-    if path.is_dir():
-        raise ValueError(f"figure {path} is a folder; name a file in it")
-    folder = next(each for each in path.absolute().parents if each.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ValueError(f"figure {path} cannot be written: {folder} takes no files; choose another --figure")
 
 
 def _draw(frame: pd.DataFrame, path: Path, terminal: Terminal, *, wanted: bool) -> None:

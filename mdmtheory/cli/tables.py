@@ -59,7 +59,7 @@ def print_cells(frame: pd.DataFrame) -> None:
         rows.append(
             [
                 *(_plain(first[column]) for column in varying),
-                *(_value(found[metric], len(kinds[metric]) > 1) for metric in metrics),
+                *(interval_text(found[metric], say_kind=len(kinds[metric]) > 1) for metric in metrics),
                 _largest(rows_of_cell["count"], 12),
                 _largest(rows_of_cell["calls"], 4),
                 _seconds(rows_of_cell),
@@ -81,8 +81,8 @@ def _header(metric: str, kinds: list[str]) -> str:
     return f"{_NAMES.get(metric, metric)}\n{kinds[0] if len(kinds) == 1 else ''}"
 
 
-def _value(rows: pd.DataFrame, say_kind: bool) -> str:
-    """`≤ 3.068 [3.067, 3.069]`: a bound has its sign, every estimate its interval."""
+def interval_text(rows: pd.DataFrame, *, say_kind: bool) -> str:
+    """`≤ 3.068 [3.067, 3.069]` for the first row: a bound has its sign, every estimate its interval."""
     if rows.empty:
         return ""
     row = rows.iloc[0]
@@ -95,7 +95,8 @@ def _value(rows: pd.DataFrame, say_kind: bool) -> str:
     if not 0 < half < math.inf:
         return f"{sign}{value:.6g}{kind}"
     digits = min(max(1 - math.floor(math.log10(half)), 0), 8)
-    return f"{sign}{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{kind}"
+    shown, least, most = (f"{each:.{digits}f}" for each in (value, low, high))
+    return f"{sign}{shown}{kind}" if least == most else f"{sign}{shown} [{least}, {most}]{kind}"
 
 
 def _largest(column: Iterable[float], digits: int) -> str:

@@ -50,11 +50,15 @@ class Window:
         rows, positions = np.nonzero(tokens < self.vocab_size)
         marginals[rows, positions, tokens[rows, positions]] = 1.0
         rows, positions = np.nonzero(tokens == self.vocab_size)
-        marginals[rows, positions] = self.seen_from(tokens, rows, positions)
+        marginals[rows, positions] = self.seen_from(tokens, rows, positions, threads)
         return marginals
 
     def seen_from(
-        self, tokens: Tokens, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"]
+        self,
+        tokens: Tokens,
+        rows: Int[np.ndarray, "n"],
+        positions: Int[np.ndarray, "n"],
+        threads: int | None = None,
     ) -> Float[np.ndarray, "n vocab_size"]:
         """The marginal at each (row, position) given the tokens in its window; zeros where those are impossible."""
         chain = getattr(self.language, "chain", None)
@@ -71,7 +75,7 @@ class Window:
             some, at = rows[start : start + piece], positions[start : start + piece]
             hidden = np.abs(near[None] - at[:, None]) > self.width
             seen = np.where(hidden, self.vocab_size, tokens[some]).astype(tokens.dtype)
-            out[start : start + piece] = self._oracle.conditionals(seen)[np.arange(len(some)), at]
+            out[start : start + piece] = self._oracle.conditionals(seen, threads=threads)[np.arange(len(some)), at]
         return out
 
     def open(
@@ -86,7 +90,7 @@ class Window:
         """A canvas of masked sequences."""
         if noise not in self.noises:
             raise ValueError(f"the window denoiser takes no {noise!r} noise; known: masked")
-        return _WindowCanvas(self, count, length, prompt)
+        return _WindowCanvas(self, count, length, prompt, threads)
 
 
 class _WindowCanvas(ConditionalsCanvas):
@@ -98,6 +102,6 @@ class _WindowCanvas(ConditionalsCanvas):
         asked = np.unique(rows)
         self.calls[asked] += 1
         self.rounds[asked] += 1
-        marginals = self.denoiser.seen_from(self.tokens, rows, positions)
+        marginals = self.denoiser.seen_from(self.tokens, rows, positions, self.threads)
         self.impossible[rows[marginals.sum(axis=1) <= 0]] = True
         return marginals

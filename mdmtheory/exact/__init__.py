@@ -1,6 +1,6 @@
 """Exact numbers: by closed forms where they exist, by enumeration where languages are small enough for it."""
 
-from mdmtheory.exact.curve import Curve, dual_total_correlation, information_with_rest, total_correlation
+from mdmtheory.exact.curve import Curve, dual_total_correlation, s_information, total_correlation
 from mdmtheory.exact.enumeration import (
     all_sequences,
     entropy_nats,
@@ -9,10 +9,14 @@ from mdmtheory.exact.enumeration import (
     expected_nll,
     joint,
 )
+from mdmtheory.exact.first_order_constant import first_order
+from mdmtheory.exact.gaps import ser, ser_curve
+from mdmtheory.exact.growth import growth_rate
 from mdmtheory.exact.information import information_curve
 from mdmtheory.exact.law import law
 from mdmtheory.exact.noised import elbo
 from mdmtheory.exact.rates import first_order_density, kappa, limit_curve, optimal_kappa
+from mdmtheory.exact.scores import log_prob
 
 __all__ = [
     "Curve",
@@ -23,13 +27,18 @@ __all__ = [
     "enumerated_information_curve",
     "error_rate",
     "expected_nll",
+    "first_order",
     "first_order_density",
+    "growth_rate",
     "information_curve",
-    "information_with_rest",
     "joint",
     "kappa",
     "law",
     "limit_curve",
+    "log_prob",
     "optimal_kappa",
+    "s_information",
+    "ser",
+    "ser_curve",
     "total_correlation",
 ]

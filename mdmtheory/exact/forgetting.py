@@ -9,21 +9,30 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mdmtheory.core.protocols import Language
-from mdmtheory.languages.chain import reachable
-from mdmtheory.languages.laws import closed_classes
+from mdmtheory.exact.bigrams import initial_and_transition, is_bigram
+from mdmtheory.languages.laws import closed_classes, stationary_law
 from mdmtheory.languages.ngram import NGram
 
-MOST_POWER_BYTES = 1 << 28
-"""What the powers of a chain may take before it counts as one that never forgets."""
+MOST_TOKENS = 1 << 15
+"""A chain that has not forgotten its start after so many tokens is refused."""
+
+MOST_POWER_BYTES = 1 << 29
+"""So is one whose powers up to there take more memory."""
+
+FORGOTTEN = 1e-12
+"""How near every row of a power comes to the stationary law, relative to it, before it is taken for it.
+
+A chain that needs n tokens to forget leaves rounding errors of about n * 1e-16 in its powers.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class ForgettingChain:
     """An irreducible aperiodic chain on the tokens that a bigram can reach.
 
-    `powers[k]` is the transition matrix to the power k + 1; in the last one all rows are `law`, the stationary law, to
-    rounding, and it stands for all higher ones. `gaps[d - 1]` marks the pairs (y, z) that cannot stand d apart; from
-    distance len(gaps) + 1 on any two tokens can.
+    `powers[k]` is the transition matrix to the power k + 1; in the last one all rows are `law`, the stationary law, and
+    it stands for all higher ones, which are the same within 1e-12 relative. `gaps[d - 1]` marks the pairs (y, z) that
+    cannot stand d apart; from distance len(gaps) + 1 on any two tokens can.
     """
 
     law: Float[np.ndarray, "states"]
@@ -32,62 +41,81 @@ class ForgettingChain:
 
     @property
     def settled(self) -> int:
-        """The distance at which the chain has forgotten: further powers are the same in float64."""
+        """The distance at which the chain has forgotten: further powers are the same."""
         return len(self.powers)
 
 
-@lru_cache(maxsize=8)
 def forgetting_chain(language: Language) -> ForgettingChain:
     """The chain of a bigram (an order-1 n-gram counts); ValueError where the language is none that forgets.
 
     Refused are other languages, chains in which some token cannot be reached from another, periodic chains, and
-    chains so slow that their powers up to where they settle take more than 256 MiB.
+    chains that take more than 32,768 tokens to forget, or 512 MiB for the powers up to there.
     """
-    if not isinstance(language, NGram) or language.order > 2:
+    if not is_bigram(language):
         raise ValueError(
             f"{language.spec} is no bigram; this law per token is known for n-grams of order 1 and 2 only "
             "(for others use first_order(language, length) / length)"
         )
-    transition = language.conditional
-    if language.order == 1:
-        transition = np.tile(transition, (len(transition), 1))
-        transition = transition[np.ix_(transition[0] > 0, transition[0] > 0)]
-    else:
-        seen = reachable(language.initial > 0, transition > 0)
-        transition = transition[np.ix_(seen, seen)]
+    return _forgetting_chain(language)
+
+
+@lru_cache(maxsize=8)
+def _forgetting_chain(language: NGram) -> ForgettingChain:
+    _, transition, _ = initial_and_transition(language)
     classes = closed_classes(transition > 0)
     if len(classes) != 1 or not classes[0].all():
         raise ValueError(
             f"the chain of {language.spec} is reducible: some token cannot follow another at any distance; "
             "pass a bigram that is irreducible on the tokens that it reaches"
         )
-    period = _period(transition > 0)
+    period = period_of(transition > 0)
     if period > 1:
         raise ValueError(
             f"the chain of {language.spec} has period {period}: it never forgets where it is in its cycle, and far "
             "tokens stay dependent; pass an aperiodic bigram"
         )
-    powers = _settling_powers(np.ascontiguousarray(transition), str(language.spec))
-    return ForgettingChain(powers[-1, 0].copy(), powers, _gaps(transition > 0))
+    law = stationary_law(transition, classes[0])
+    powers = _powers(transition, law)
+    if powers is None:
+        raise ValueError(
+            f"the chain of {language.spec} has not forgotten its start after {_most_powers(transition):,} tokens; "
+            "pass a bigram that mixes faster"
+        )
+    return ForgettingChain(law, powers, _gaps(transition > 0))
 
 
-def _settling_powers(
-    transition: Float[np.ndarray, "states states"], name: str
-) -> Float[np.ndarray, "distances states states"]:
-    from mdmtheory.kernels.chain import power_table
+def _most_powers(transition: Float[np.ndarray, "states states"]) -> int:
+    return min(MOST_TOKENS, MOST_POWER_BYTES // transition.nbytes)
 
-    most = max(1, MOST_POWER_BYTES // transition.nbytes)
-    room = min(most, 256)
-    while True:
-        powers = np.empty((room, *transition.shape))
-        settled = power_table(transition, powers)
-        if settled:
-            return powers[:settled].copy()
-        if room == most:
-            raise ValueError(
-                f"the chain of {name} has not forgotten its start after {room:,} tokens; pass a faster mixing bigram"
-            )
-        room = min(most, 4 * room)
+
+def _powers(
+    transition: Float[np.ndarray, "states states"], law: Float[np.ndarray, "states"]
+) -> Float[np.ndarray, "distances states states"] | None:
+    """The powers up to the first that is stationary, None where those are too many."""
+    most = _most_powers(transition)
+    reached, power = 1, transition
+    # By squaring first: a slow chain is refused at once.
+    while not _forgotten(power, law):
+        if reached >= most:
+            return None
+        reached, power = 2 * reached, _stochastic(power @ power)
+    powers = np.empty((min(reached, most), *transition.shape))
+    powers[0] = transition
+    for k in range(len(powers)):
+        if k:
+            powers[k] = _stochastic(transition @ powers[k - 1])
+        if _forgotten(powers[k], law):
+            powers[k] = law
+            return powers[: k + 1].copy()
+    return None
+
+
+def _stochastic(matrix: Float[np.ndarray, "states states"]) -> Float[np.ndarray, "states states"]:
+    return matrix / matrix.sum(axis=1, keepdims=True)
+
+
+def _forgotten(power: Float[np.ndarray, "states states"], law: Float[np.ndarray, "states"]) -> bool:
+    return bool((np.abs(power - law) <= FORGOTTEN * law).all())
 
 
 def _gaps(allowed: Bool[np.ndarray, "states states"]) -> tuple[Bool[np.ndarray, "states states"], ...]:
@@ -101,7 +129,7 @@ def _gaps(allowed: Bool[np.ndarray, "states states"]) -> tuple[Bool[np.ndarray, 
     return tuple(gaps)
 
 
-def _period(allowed: Bool[np.ndarray, "states states"]) -> int:
+def period_of(allowed: Bool[np.ndarray, "states states"]) -> int:
     """The greatest common divisor of the lengths of all cycles of an irreducible chain."""
     level = np.full(len(allowed), -1)
     level[0] = 0

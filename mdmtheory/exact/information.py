@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt64
+from jaxtyping import Float
 
 from mdmtheory.core.intervals import check_level
 from mdmtheory.core.protocols import Language
-from mdmtheory.core.streams import stream_states
-from mdmtheory.core.threads import allowed_threads
+from mdmtheory.exact.bigrams import is_bigram
+from mdmtheory.exact.contexts import drawn_contexts
 from mdmtheory.exact.curve import Curve
 from mdmtheory.exact.enumeration import enumerated_information_curve, joint, power
 from mdmtheory.languages.closed import ClosedLanguage
@@ -24,9 +21,6 @@ ENUMERATED_COST = 1e8
 LEAST_CONTEXTS = 64
 """Every estimated point stands on at least so many drawn contexts: its interval needs their spread."""
 
-CHUNK_ENTRIES = 1 << 22
-"""Posterior probabilities held at a time."""
-
 
 def information_curve(
     language: Language,
@@ -37,15 +31,16 @@ def information_curve(
     level: float = 0.95,
     threads: int | None = None,
 ) -> Curve:
-    """H̄(m), m = 0..L-1: the entropy of a token given m others, averaged over positions and sets (docs/theory.md, 2).
+    """H̄(m), m = 0..L-1: the entropy of a token given m others, averaged over positions and sets of others, in nats.
 
     Exact for n-grams of order 1 and 2 with any initial law (closed form), for the uniform languages (closed form),
     and where (2V)^L is at most 1e8 (enumeration). Else an estimate: every point averages the posterior entropies of
     all masked positions in contexts drawn for it alone, so many contexts that `count` or more entropies stand behind
-    it, at least 64; m = 0 has one context and is exact. The interval is for each point by itself.
+    it, at least 64; m = 0 has one context and is exact. The interval is for each point by itself. docs/theory.md,
+    section 2 (ours).
     """
     language.validate_length(length)
-    if isinstance(language, NGram) and language.order <= 2:
+    if is_bigram(language):
         return Curve.exact(_bigram_curve(language, length))
     if isinstance(language, ClosedLanguage):
         return Curve.exact(language.information_curve(length))
@@ -55,7 +50,7 @@ def information_curve(
 
 
 def _bigram_curve(language: NGram, length: int) -> Float[np.ndarray, "length"]:
-    """Docs/theory.md, 2.8 (ours), for any initial law; O(L^2 V).
+    """Docs/theory.md, section 2 (ours), for any initial law; O(L^2 V).
 
     Given its revealed neighbours at distances a and b, a token at i has entropy
     H(X_i | X_{i-a}) + H(X_{i+b} | X_i) - H(X_{i+b} | X_{i-a}), each a law of X at a position times a column of
@@ -120,11 +115,16 @@ def _estimated_curve(
     check_level(level)
     if count < 1:
         raise ValueError(f"count is {count}; pass how many posterior entropies each point averages, 1 or more")
-    allowed_threads(threads)
     masked = length - np.arange(length)
     contexts = np.maximum(-(-count // masked), LEAST_CONTEXTS)
     contexts[0] = 1
-    means = np.concatenate(list(_context_means(language, length, np.repeat(length - masked, contexts), seed, threads)))
+    sizes = np.repeat(masked, contexts)
+    means = np.empty(len(sizes))
+    for drawn in drawn_contexts(language, length, sizes, "information curve", seed, threads):
+        hidden = drawn.tokens == language.vocab_size
+        here = slice(drawn.first, drawn.first + len(hidden))
+        ends = np.cumsum(sizes[here])
+        means[here] = np.add.reduceat(row_entropies(drawn.marginals[hidden]), ends - sizes[here]) / sizes[here]
     starts = np.cumsum(contexts) - contexts
     values = np.add.reduceat(means, starts) / contexts
     deviations = (means - np.repeat(values, contexts)) ** 2
@@ -132,31 +132,3 @@ def _estimated_curve(
     spread = np.sqrt(np.add.reduceat(deviations, starts) / degrees / contexts)
     half = stdtrit(degrees, (1 + level) / 2) * spread
     return Curve(values, values - half, values + half, level=level, kind="estimate", count=int(contexts.sum()))
-
-
-def _context_means(
-    language: Language, length: int, sizes: Int[np.ndarray, "contexts"], seed: int, threads: int | None
-) -> Iterator[Float[np.ndarray, "chunk"]]:
-    """The mean posterior entropy over the masked positions of one drawn context of each size, in chunks."""
-    oracle: Any = language.oracle()
-    key = ["information curve", language.digest, length, seed]
-    chunk = max(1, CHUNK_ENTRIES // (length * language.vocab_size))
-    for first in range(0, len(sizes), chunk):
-        some = sizes[first : first + chunk]
-        tokens = language.sample(len(some), length, seed, first=first, threads=threads)
-        hidden = ~random_subsets(stream_states(key, first, len(some)), length, some)
-        marginals = oracle.conditionals(np.where(hidden, language.vocab_size, tokens), threads=threads)
-        entropies = row_entropies(marginals.reshape(-1, language.vocab_size)).reshape(hidden.shape)
-        yield (entropies * hidden).sum(axis=1) / hidden.sum(axis=1)
-
-
-def random_subsets(
-    states: UInt64[np.ndarray, "count 4"], length: int, sizes: Int[np.ndarray, "count"]
-) -> Bool[np.ndarray, "count length"]:
-    """A uniformly random set of `sizes[i]` of the positions from each stream; the streams move on."""
-    from mdmtheory.kernels.random import fill_uniforms
-
-    uniforms = np.empty((len(states), length))
-    fill_uniforms(states, uniforms)
-    ranks = np.argsort(np.argsort(uniforms, axis=1, kind="stable"), axis=1)
-    return ranks < sizes[:, None]

@@ -103,10 +103,15 @@ def _mean_gains(
     return found
 
 
+def uniform_cost(model: UniformDiffusion, length: int) -> float:
+    """Operations that `uniform_law` takes, about."""
+    return 2 * length * model.steps * power(model.vocab_size, length) ** 2
+
+
 def _all(model: UniformDiffusion, length: int) -> Tokens:
     number = power(model.vocab_size, length)
     what = f"{model.steps} transitions between {model.vocab_size}^{length} sequences"
-    check_feasible(2 * length * model.steps * number**2, 8 * _MOST_BLOCKS * number, what)
+    check_feasible(uniform_cost(model, length), 8 * _MOST_BLOCKS * number, what)
     return all_sequences(model.vocab_size, length)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Language
@@ -15,6 +15,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import over_rows
 from mdmtheory.exact.forgetting import ForgettingChain, forgetting_chain
 from mdmtheory.languages.laws import row_entropies
+from mdmtheory.languages.ngram import NGram
 from mdmtheory.schedules import Numbers, Schedule, as_schedule
 
 Points = Float[np.ndarray, "points"]
@@ -22,16 +23,19 @@ Points = Float[np.ndarray, "points"]
 MOST_COST = 3e10
 """Multiplications beyond which the clashes of a chain are refused: about a minute's work on one core."""
 
+MOST_BYTES = 1 << 30
+"""Memory for the clashes of a chain beyond which they are refused."""
+
 NODES = 24
 """Gauss-Legendre nodes on every piece of an integral; pieces halve towards 0, where the densities bend."""
 
 
 def limit_curve(language: Language, revealed: Points) -> Points:
-    """g(α) = E[H(X_0 | every other token revealed with probability α)] in nats, for long sequences of a bigram.
+    """g(α) = E[H(X_0 | each other token revealed with probability α)] in nats, for long sequences of a bigram.
 
-    docs/theory.md, 2.8 (ours): sum_d h1(d) [2α(1-α)^(d-1) - (d-1)α²(1-α)^(d-2)] with h1(d) = H(X_d | X_0), whose weights
-    sum to 1. g(0) = H(X_0), g(1) = 2h1(1) - h1(2), and its integral is the entropy rate h1(1). ValueError where
-    `forgetting_chain` refuses.
+    sum_d h1(d) [2α(1-α)^(d-1) - (d-1)α²(1-α)^(d-2)] with h1(d) = H(X_d | X_0), whose weights sum to 1 (docs/theory.md,
+    2.8; ours). g(0) = H(X_0), g(1) = 2h1(1) - h1(2), and its integral is the entropy rate h1(1). ValueError for
+    languages other than n-grams of order 1 and 2, and for reducible, periodic and very slowly mixing chains.
     """
     alpha = _fractions(revealed)
     chain = forgetting_chain(language)
@@ -51,27 +55,26 @@ def first_order_density(language: Language, revealed: Points) -> Points:
 
     c(α) = sum_d (1-α)^(d-1) E[τ(A, d, B)], A and B geometric with parameter α (docs/theory.md, section 5; ours). A
     schedule of small steps w_k makes SER = 1 - exp(-L sum_k w_k² c(a_k)), so steps ∝ 1/√c are the best ones. ValueError
-    where `forgetting_chain` refuses, and where the chain mixes so slowly that it takes minutes.
+    as for `limit_curve`, and where the chain mixes so slowly that it would take minutes.
     """
     alpha = _fractions(revealed)
     return _density(_clashes(language), alpha)
 
 
 def kappa(language: Language, schedule: str | Spec | Schedule | Numbers = "linear") -> Estimate:
-    """κ = lim N(1 - λ(N)), so that SER ≈ 1 - exp(-κL/N) at N steps, for a bigram; exact (docs/theory.md, section 5; ours).
+    """κ = lim N(1 - λ(N)) of a bigram, so that SER ≈ 1 - exp(-κL/N) at N steps (docs/theory.md, section 5; ours).
 
-    For a schedule family a(u) it is the limit of N sum_k w_k² c(a_k), the integral of c(a(u)) a'(u)² over u = 0..1: in
-    closed form for linear and polynomial (infinite at powers up to 1/2 unless neighbours are free), by quadrature to
-    about 1e-11 for others. For an explicit schedule of N steps, a is drawn straight between its fractions: N sum_k w_k
-    times the integral of c over the step. ValueError where `first_order_density` raises one.
+    Exact. For a schedule family a(u) it is the limit of N sum_k w_k² c(a_k), the integral of c(a(u)) a'(u)² over
+    u = 0..1: in closed form for linear and polynomial (infinite at powers up to 1/2 unless neighbours are free), by
+    quadrature to about 1e-11 for others. For an explicit schedule of N steps, a runs straight between its fractions:
+    N sum_k w_k times the integral of c over step k. ValueError where `first_order_density` raises one.
     """
     chosen = as_schedule(schedule)
     clashes = _clashes(language)
     steps = chosen.steps
     if steps is not None:
         edges = chosen.revealed_fractions(steps)
-        pieces = [_integral(clashes, np.array(pair)) for pair in zip(edges[:-1], edges[1:], strict=True)]
-        return Estimate.exact(float(steps * np.diff(edges) @ pieces))
+        return Estimate.exact(float(steps * np.diff(edges) @ np.diff(_integral_up_to(clashes, edges))))
     options = dict(chosen.spec.options)
     if chosen.spec.name in ("linear", "polynomial"):
         power = float(options.get("power", 1))
@@ -93,36 +96,58 @@ def optimal_kappa(language: Language) -> Estimate:
 
 
 Clashes = tuple[Float[np.ndarray, "settled settled"], ...]
-"""tau(a, d, b) at [d - 1][a - 1, b - 1]; the last row and column stand for all further ones."""
+"""τ(a, d, b) at [d - 1][a - 1, b - 1]; the last row and column stand for all further ones."""
+
+
+def _clashes(language: Language) -> Clashes:
+    chain = forgetting_chain(language)
+    return pair_clashes(chain, str(language.spec))
+
+
+def stationary_clashes(language: Language) -> Clashes | None:
+    """τ of a bigram that starts from its stationary law, within 1e-8, and forgets; None for other languages."""
+    if not isinstance(language, NGram) or language.order != 2:
+        return None
+    if np.abs(language.initial @ language.conditional - language.initial).max() > 1e-8:
+        return None
+    try:
+        return _clashes(language)
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=8)
-def _clashes(language: Language) -> Clashes:
-    return pair_clashes(forgetting_chain(language), str(language.spec))
-
-
 def pair_clashes(chain: ForgettingChain, name: str) -> Clashes:
     """τ(a, d, b) for every distance d at which some pair is forbidden; ValueError with the cost if it takes minutes."""
-    from mdmtheory.kernels.clashes import bigram_clashes
-
-    pairs = [np.nonzero(gap) for gap in chain.gaps]
+    pairs = [np.argwhere(gap) for gap in chain.gaps]
     settled, size = chain.settled, len(chain.law)
-    cost = float(settled) ** 2 * size**2 * sum(len(left) for left, _ in pairs)
-    if cost > MOST_COST:
+    cost = float(settled) ** 2 * size**2 * sum(map(len, pairs))
+    memory = 8.0 * settled**2 * len(pairs)
+    if cost > MOST_COST or memory > MOST_BYTES:
         raise ValueError(
-            f"the chain of {name} forgets in {settled:,} tokens and forbids pairs at {len(pairs)} distances, which takes "
-            f"{cost:.1e} operations, and at most {MOST_COST:.0e} are allowed; pass a faster mixing bigram or fewer tokens"
+            f"the chain of {name} forgets in {settled:,} tokens and forbids pairs at {len(pairs)} distance(s), which "
+            f"takes {cost:.1e} operations and {memory:.1e} bytes, and at most {MOST_COST:.0e} and {MOST_BYTES:.0e} are "
+            "allowed; pass a bigram that mixes faster or has fewer tokens"
         )
     tables = []
-    for distance, (left, right) in enumerate(pairs, start=1):
+    for distance, forbidden in enumerate(pairs, start=1):
         out = np.empty((settled, settled))
-
-        def work(a: int, b: int, distance: int = distance, ends: tuple = (left, right), out: np.ndarray = out) -> None:
-            bigram_clashes(chain.law, chain.powers, distance, *ends, a + 1, out[a:b])
-
-        over_rows(work, settled)
+        over_rows(partial(_fill_clashes, chain, distance, forbidden, out), settled)
         tables.append(out)
     return tuple(tables)
+
+
+def _fill_clashes(
+    chain: ForgettingChain,
+    distance: int,
+    pairs: Int[np.ndarray, "pairs 2"],
+    out: Float[np.ndarray, "settled settled"],
+    first: int,
+    stop: int,
+) -> None:
+    from mdmtheory.kernels.clashes import bigram_clashes
+
+    bigram_clashes(chain.law, chain.powers, distance, pairs, first + 1, out[first:stop])
 
 
 def _fractions(revealed: Points) -> Points:
@@ -168,11 +193,18 @@ def _bends(clashes: Clashes) -> Points:
     return 0.5 ** np.arange(math.ceil(math.log2(longest)) + 2, 0, -1)
 
 
-def _integral(clashes: Clashes, ends: Points) -> float:
-    """The integral of c between two fractions."""
-    bends = _bends(clashes)
-    edges = np.concatenate([ends[:1], bends[(bends > ends[0]) & (bends < ends[1])], ends[1:]])
-    return _quadrature(lambda alpha: _density(clashes, alpha), edges)
+def _integral_up_to(clashes: Clashes, ends: Points) -> Points:
+    """The integral of c from 0 to each of the rising `ends`, by the polynomial through the nodes of every piece."""
+    edges = np.concatenate([[0.0], _bends(clashes), [1.0]])
+    points, _ = _nodes(edges)
+    values = _density(clashes, points.ravel()).reshape(points.shape)
+    out, before = np.zeros(len(ends)), 0.0
+    for low, high, point, value in zip(edges[:-1], edges[1:], points, values, strict=True):
+        fitted = np.polynomial.Legendre.fit(point, value, NODES - 1, domain=[low, high]).integ(lbnd=low)
+        here = (ends > low) & (ends <= high)
+        out[here] = before + fitted(ends[here])
+        before += fitted(high)
+    return out
 
 
 def _integral_over_time(clashes: Clashes, curve: Callable[[Points], Points]) -> float:

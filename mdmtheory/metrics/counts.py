@@ -14,7 +14,7 @@ from mdmtheory.core.estimate import Kind
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.streams import canonical_json, stream_states
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.schedules import Schedule
+from mdmtheory.schedules import Schedule, ancestral_weights, fixed_weights
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def curve_priced(model: Any) -> bool:
     by plan all the same: their few weights fall on single reveals, so on the preset HMM (L = 512, N = 64) the curve's
     standard deviation is 45 nats a sequence against 2.6.
     """
-    return isinstance(model, MaskedDiffusion) and model.plan_law.spec.name == "ancestral"
+    return isinstance(model, MaskedDiffusion) and model.sampler.spec.name == "ancestral"
 
 
 def reveal_costs(
@@ -155,36 +155,24 @@ def curve_weights(model: MaskedDiffusion, length: int) -> Float[np.ndarray, "len
 
     docs/theory.md, 2.1 (ours): s_k at M_k for fixed sizes, L * sum_k w_k * Binomial(L-1, a_{k-1}) for ancestral plans.
     """
-    return _curve_weights(model.plan_law.spec.name == "fixed", model.schedule, model.steps, length)
+    return _curve_weights(model.sampler.spec.name == "fixed", model.schedule, model.steps, length)
 
 
 @lru_cache(maxsize=256)
 def _curve_weights(fixed: bool, schedule: Schedule, steps: int, length: int) -> Float[np.ndarray, "length"]:
     """`curve_weights`, kept: every chunk of a sweep asks for the same ones."""
-    weights = np.zeros(length)
     if fixed:
-        sizes = schedule.sizes(length, steps)
-        weights[np.cumsum(sizes) - sizes] = sizes
+        weights = fixed_weights(schedule.sizes(length, steps))
     else:
-        from scipy.stats import binom
-
-        fractions = schedule.revealed_fractions(steps)
-        shares = np.diff(fractions)
-        # A hundred thousand probabilities at a time: scipy makes many copies.
-        piece = max(1, (1 << 17) // length)
-        for k in range(0, steps, piece):
-            some = shares[k : k + piece]
-            weights += some @ binom.pmf(np.arange(length)[None], length - 1, fractions[k : k + len(some), None])
-        weights *= length
+        weights = ancestral_weights(schedule.revealed_fractions(steps), length)
     weights.setflags(write=False)
     return weights
 
 
 def ter_kind(model: Any) -> Kind:
-    """What the mean of -log p_plan(x) is to TER: an estimate where p_plan is p, else (Jensen) of an upper bound.
+    """What the mean of -log p(x) is to TER: an estimate where log p is exact, else (Jensen) of an upper bound.
 
-    ValueError with the reason where a model has no bound of log p.
+    ValueError with the reason where the model has no log p.
     """
-    if isinstance(model, MaskedDiffusion):
-        return "estimate" if model.one_plan or model.exact_by_order(0) else "upper bound"
-    return "estimate" if getattr(model, "log_prob_kind", "exact") == "exact" else "upper bound"
+    exact = getattr(model, "log_prob_kind", "exact") == "exact"
+    return "estimate" if exact else "upper bound"

@@ -9,6 +9,7 @@ from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Language
 from mdmtheory.metrics.counts import score_counts, ter_kind
 from mdmtheory.metrics.estimates import ter_estimate, ter_ratio_estimate
+from mdmtheory.metrics.mixture import check_method, mixture_counts
 from mdmtheory.models.autoregressive import Autoregressive
 
 
@@ -19,6 +20,7 @@ def ter(
     count: int = 1000,
     seed: int = 0,
     *,
+    method: str = "plans",
     plans: int = 1,
     level: float = 0.95,
     threads: int | None = None,
@@ -26,15 +28,27 @@ def ter(
     """TER(p) = exp(E_q[-log p(x)]/L), perplexity per token (2502.09622).
 
     For a model with a law over plans this is the plan-averaged upper bound; `plans` = K averages K plans inside the
-    logarithm, which tightens it. For one fixed plan it is an estimate of TER itself. The autoregressive reference is
-    exact where the entropy of the language is.
+    logarithm, which tightens it. For one fixed plan, and for samplers that look at the context only, it is an estimate
+    of TER itself. The autoregressive reference is exact where the entropy of the language is.
+
+    `method` "mixture" estimates TER itself also for ancestral plans with the exact oracle, wherever `exact.log_prob`
+    and `exact.ser` are feasible (bigrams of any length, what can be enumerated); ValueError elsewhere. It is TER(q)
+    times `ter_ratio` where the entropy is exact, which leaves little noise.
     """
+    check_method(method)
     if isinstance(model, Autoregressive) and model.language.digest == language.digest:
         entropy = language.entropy(length, count, seed)
         if entropy.kind == "exact":
             return Estimate.exact(math.exp(entropy.value / length))
-    [counts] = score_counts([model], language, length, seed, 0, count, plans=plans, threads=threads)
-    return ter_estimate(counts, length, level, ter_kind(model))
+    if method == "plans":
+        [counts] = score_counts([model], language, length, seed, 0, count, plans=plans, threads=threads)
+        return ter_estimate(counts, length, level, ter_kind(model))
+    counts = mixture_counts(model, language, length, seed, 0, count, threads)
+    entropy = language.entropy(length, 2, seed)
+    if entropy.kind != "exact":
+        return ter_estimate(counts, length, level)
+    ratio, floor = ter_ratio_estimate(counts, length, level), math.exp(entropy.value / length)
+    return Estimate(floor * ratio.value, floor * ratio.low, floor * ratio.high, level, "estimate", count)
 
 
 def ter_ratio(
@@ -44,10 +58,14 @@ def ter_ratio(
     count: int = 1000,
     seed: int = 0,
     *,
+    method: str = "plans",
     plans: int = 1,
     level: float = 0.95,
     threads: int | None = None,
 ) -> Estimate:
-    """TER(p)/TER(q) = exp(KL(q||p)/L), which needs no entropy; kinds as for `ter`."""
+    """TER(p)/TER(q) = exp(KL(q||p)/L), which needs no entropy; methods and kinds as for `ter`."""
+    check_method(method)
+    if method == "mixture":
+        return ter_ratio_estimate(mixture_counts(model, language, length, seed, 0, count, threads), length, level)
     [counts] = score_counts([model], language, length, seed, 0, count, plans=plans, threads=threads)
     return ter_ratio_estimate(counts, length, level, ter_kind(model))

@@ -14,13 +14,14 @@ def run_on_canvas(
     plan: Int[np.ndarray, "count length"],
     states: UInt64[np.ndarray, "count 4"] | None = None,
     tokens: Tokens | None = None,
+    threads: int | None = None,
 ) -> PlanRun:
     """Draw tokens from the streams (one uniform a token, in order of step then position), or score the tokens given."""
     from mdmtheory.kernels.marginals import draw_rows
     from mdmtheory.kernels.random import fill_uniforms
 
     count, length = plan.shape
-    canvas = denoiser.open(count, length)
+    canvas = denoiser.open(count, length, threads=threads)
     assert isinstance(canvas, Canvas)
     out = np.full((count, length), denoiser.vocab_size, dtype=token_dtype(denoiser.vocab_size))
     log_probs = np.full((count, length), np.nan)

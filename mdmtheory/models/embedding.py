@@ -41,7 +41,7 @@ def onehot(vocab_size: int) -> Float[np.ndarray, "vocab vocab"]:
 
 
 def random(vocab_size: int, *, dim: int = 16, seed: int = 0) -> Float[np.ndarray, "vocab dim"]:
-    """Normal vectors of expected squared length 1, rounded to multiples of 2^-30 so that they are the same everywhere."""
+    """Normal vectors of mean squared length 1, rounded to multiples of 2^-30 so that they are the same everywhere."""
     from mdmtheory.kernels.random import fill_normals
 
     if dim < 1:

@@ -1,4 +1,4 @@
-"""Masked diffusion: a denoiser, a law over reveal plans, a number of steps."""
+"""Masked diffusion: a denoiser, a sampler (a law over reveal plans, or one that looks), a number of steps."""
 
 from __future__ import annotations
 
@@ -12,27 +12,32 @@ from mdmtheory.core.protocols import Denoiser, LogProb, Parallel, PlanRun, Sampl
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
+from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.canvas_loop import run_on_canvas
-from mdmtheory.plans import LAST_STEP, PlanLaw, as_plan_law
+from mdmtheory.plans import LAST_STEP, PlanLaw
+from mdmtheory.samplers.protocol import Sampler
+from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import Schedule, as_schedule
 
 
 class MaskedDiffusion:
     """Reveals masked tokens step by step; tokens of one step are drawn independently from the denoiser's marginals.
 
-    `sampler` is the law over reveal plans (a name such as "ancestral", or a PlanLaw), `schedule` a name, a Schedule or
-    revealed fractions (then `steps` may be left out). Definitions: theory of 2502.09622, section 2.
+    `sampler` is a name such as "ancestral" or "entropy", a PlanLaw, or a Sampler that looks at the sequence; `schedule`
+    a name, a Schedule or revealed fractions (then `steps` may be left out). `plan_law` is the sampler where it does not
+    look, else None. Definitions: theory of 2502.09622, section 2.
     """
 
     def __init__(
         self,
         denoiser: Denoiser,
-        sampler: str | Spec | PlanLaw = "ancestral",
+        sampler: str | Spec | PlanLaw | Sampler = "ancestral",
         steps: int | None = None,
         schedule: Any = "linear",
     ) -> None:
         self.denoiser: Any = denoiser
-        self.plan_law = as_plan_law(sampler)
+        self.sampler = as_sampler(sampler)
+        self.plan_law = self.sampler if isinstance(self.sampler, PlanLaw) else None
         self.schedule: Schedule = as_schedule(schedule)
         if steps is None:
             steps = self.schedule.steps or 64
@@ -46,68 +51,89 @@ class MaskedDiffusion:
         self.steps = int(steps)
         self.vocab_size = denoiser.vocab_size
         self.parallel: Parallel = denoiser.parallel
-        options: list[tuple[str, Any]] = [("denoiser", str(denoiser.spec)), ("sampler", str(self.plan_law.spec))]
-        if self.plan_law.uses_steps:
+        options: list[tuple[str, Any]] = [("denoiser", str(denoiser.spec)), ("sampler", str(self.sampler.spec))]
+        if self.sampler.uses_steps:
             options.append(("steps", self.steps))
-        if self.plan_law.uses_schedule:
+        if self.sampler.uses_schedule:
             options.append(("schedule", str(self.schedule.spec)))
         self.spec = Spec("masked", tuple(options))
 
     def __repr__(self) -> str:
-        names = f"sampler={str(self.plan_law.spec)!r}, steps={self.steps}, schedule={str(self.schedule.spec)!r}"
+        names = f"sampler={str(self.sampler.spec)!r}, steps={self.steps}, schedule={str(self.schedule.spec)!r}"
         return f"MaskedDiffusion({self.denoiser!r}, {names})"
 
     @property
     def identity(self) -> Any:
         """What its numbers depend on, as a JSON value."""
-        steps = self.steps if self.plan_law.uses_steps else None
-        schedule = self.schedule.identity if self.plan_law.uses_schedule else None
-        return ["masked", self.denoiser.identity, self.plan_law.identity, steps, schedule]
+        steps = self.steps if self.sampler.uses_steps else None
+        schedule = self.schedule.identity if self.sampler.uses_schedule else None
+        return ["masked", self.denoiser.identity, self.sampler.identity, steps, schedule]
 
     @property
     def one_plan(self) -> bool:
         """Whether every sequence follows the same plan, so that p_plan is p."""
-        return self.plan_law.fixed
+        return self.plan_law is not None and self.plan_law.fixed
 
     def exact_by_order(self, length: int) -> bool:
         """Whether p = q for any plan: an exact denoiser that reveals one position at a time."""
         return (
             self.denoiser.spec.name == "oracle"
             and getattr(self.denoiser, "trust", 0) == 1
+            and self.plan_law is not None
             and self.plan_law.one_at_a_time
         )
 
+    @property
+    def replayable(self) -> bool:
+        """Whether p(x) is what replaying a sampler that looks gives: it looks at the context only, and sets once."""
+        return not isinstance(self.sampler, PlanLaw) and self.sampler.context_only and not self.sampler.remasks
+
+    @property
+    def log_prob_kind(self) -> Kind:
+        """The kind of `log_prob`; ValueError with the reason where there is none."""
+        if self.plan_law is not None:
+            return "exact" if self.one_plan or self.exact_by_order(0) else "lower bound"
+        self._check_replayable()
+        return "exact"
+
     def draw_plans(self, states: UInt64[np.ndarray, "count 4"], length: int) -> Int[np.ndarray, "count length"]:
-        """Reveal plans, one from each stream; the streams move on."""
+        """Reveal plans, one from each stream; the streams move on. ValueError for a sampler that looks."""
+        if self.plan_law is None:
+            raise ValueError(f"the plans of sampler {self.sampler.spec} depend on tokens; see `replay`")
         return self.plan_law.draw(states, length, self.steps, self.schedule)
 
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
         """Sequences first..first+count-1 of the stream that (model, length, seed) names."""
         states = stream_states(["draw", self.identity, length, seed], first, count)
-        run = self.run(self.draw_plans(states, length), states, threads=threads)
+        if self.plan_law is None:
+            run: PlanRun = self._run_adaptive(length, states=states, threads=threads)
+        else:
+            run = self.run(self.draw_plans(states, length), states, threads=threads)
         return Samples(run.tokens, run.calls, run.rounds, run.impossible)
 
     def log_prob(
         self, tokens: TokensLike, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
     ) -> LogProb:
-        """log p(x) in nats: exact for a fixed plan, else the log of the mean over `plans` drawn plans, a lower bound.
+        """log p(x) in nats: exact for a fixed plan and by replay for a sampler that looks at the context only.
 
-        Sequence number first + i draws its plans from its own stream, whatever else is scored.
+        For a law over plans, the log of the mean over `plans` drawn plans, a lower bound; sequence number first + i
+        draws its plans from its own stream, whatever else is scored. ValueError where there is no such number.
         """
         if plans < 1:
             raise ValueError(f"plans is {plans}; pass 1 or more")
         tokens = as_tokens(tokens, self.vocab_size)
+        kind = self.log_prob_kind
+        if self.plan_law is None:
+            return LogProb(self.replay(tokens, threads=threads).log_probs.sum(axis=1), kind)
         length = tokens.shape[1]
         states = stream_states(["plans", self.identity, length, seed], first, len(tokens))
-        single = self.one_plan or self.exact_by_order(length)
-        scores = np.empty((1 if single else plans, len(tokens)))
+        scores = np.empty((1 if kind == "exact" else plans, len(tokens)))
         for k in range(len(scores)):
             scores[k] = self.run(self.draw_plans(states, length), tokens=tokens, threads=threads).log_probs.sum(axis=1)
         best = scores.max(axis=0)
         finite = np.where(np.isfinite(best), best, 0.0)
         with np.errstate(divide="ignore"):
             values: Float[np.ndarray, "count"] = finite + np.log(np.exp(scores - finite).mean(axis=0))
-        kind: Kind = "exact" if single else "lower bound"
         return LogProb(values, kind)
 
     def run(
@@ -122,4 +148,30 @@ class MaskedDiffusion:
         if self.denoiser.fused:
             run: PlanRun = self.denoiser.run_plan(plan, states, tokens, threads=threads)
             return run
-        return run_on_canvas(self.denoiser, plan, states, tokens)
+        return run_on_canvas(self.denoiser, plan, states, tokens, threads)
+
+    def replay(self, tokens: TokensLike, *, threads: int | None = None) -> AdaptiveRun:
+        """What a sampler that looks at the context only does where its draws turn out to be `tokens`.
+
+        The run has the plan that it would follow, log p(x_i | context) in nats at each position, and the calls.
+        ValueError with the reason for any other sampler.
+        """
+        tokens = as_tokens(tokens, self.vocab_size)
+        self._check_replayable()
+        return self._run_adaptive(tokens.shape[1], tokens=tokens, threads=threads)
+
+    def _run_adaptive(self, length: int, **options: Any) -> AdaptiveRun:
+        assert not isinstance(self.sampler, PlanLaw)
+        return run_adaptive(self.denoiser, self.sampler, length, self.steps, self.schedule, **options)
+
+    def _check_replayable(self) -> None:
+        """ValueError with the reason where replaying the sampler on x does not give p(x)."""
+        sampler = self.sampler
+        if isinstance(sampler, PlanLaw):
+            raise ValueError(f"sampler {sampler.spec} does not look at the sequence; see `draw_plans` and `run`")
+        if not self.replayable:
+            reason = "may change tokens" if sampler.remasks else "chooses by tokens that it draws and drops"
+            raise ValueError(
+                f"sampler {sampler.spec} {reason}, so one sequence has many histories and no replay gives log p(x); "
+                "measure ser, or use a sampler that looks at the context only"
+            )

@@ -1,4 +1,4 @@
-"""What uniform and Gaussian diffusion share: levels of noise, every position at every step, bounds of the likelihood."""
+"""What uniform and Gaussian diffusion share: levels of noise, all positions at every step, bounds of the likelihood."""
 
 from __future__ import annotations
 

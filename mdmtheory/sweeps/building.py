@@ -22,7 +22,7 @@ def registries() -> dict[str, Registry]:
     from mdmtheory.denoisers.registry import DENOISERS
     from mdmtheory.languages.presets import LANGUAGES
     from mdmtheory.models.registry import MODELS
-    from mdmtheory.plans import SAMPLERS
+    from mdmtheory.samplers.registry import SAMPLERS
     from mdmtheory.schedules import SCHEDULES
 
     return {"lang": LANGUAGES, "model": MODELS, "denoiser": DENOISERS, "sampler": SAMPLERS, "schedule": SCHEDULES}
@@ -42,13 +42,13 @@ def known_spec(kind: str, text: str) -> str:
 
 def choices_of(model: str, sampler: str) -> frozenset[str]:
     """Which of denoiser, sampler, schedule and steps change what a model with this sampler does."""
-    from mdmtheory.plans import as_plan_law
+    from mdmtheory.samplers.registry import as_sampler
 
     choices = _CHOICES_OF_MODELS.get(Spec.parse(model).name, _ALL)
     if "sampler" not in choices:
         return choices
-    law = as_plan_law(sampler)
-    unused = {name for name, used in (("schedule", law.uses_schedule), ("steps", law.uses_steps)) if not used}
+    built = as_sampler(sampler)
+    unused = {name for name, used in (("schedule", built.uses_schedule), ("steps", built.uses_steps)) if not used}
     return choices - unused
 
 
@@ -81,7 +81,7 @@ class Builder:
         )
         model: SequenceModel = registries()["model"].build(cell.model, *arguments)
         if cell.sampler is not None:
-            _check_plans(model, cell.length)
+            _check_sampler(model, cell.length)
         return language, model
 
     def language(self, text: str) -> Language:
@@ -99,9 +99,12 @@ class Builder:
         return self._denoisers[key]
 
 
-def _check_plans(model: Any, length: int) -> None:
+def _check_sampler(model: Any, length: int) -> None:
     """ValueError where a plan or a schedule is for another length or number of steps."""
     law, schedule = model.plan_law, model.schedule
+    if law is None:
+        model.sampler.init(1, length, model.vocab_size, model.steps, schedule)
+        return
     if law.fixed:
         law.steps_taken(length, model.steps)
     if law.uses_schedule:

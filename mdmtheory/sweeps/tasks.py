@@ -49,11 +49,18 @@ COMPONENT_VERSIONS: dict[str, int] = {
     "sampler bisection": 1,
     "sampler bit_reversed": 1,
     "sampler blocks": 1,
+    "sampler confidence": 1,
+    "sampler draw_confidence": 1,
+    "sampler entropy": 1,
+    "sampler entropy_bound": 1,
+    "sampler entropy_sum": 1,
     "sampler first_hitting": 1,
     "sampler fixed": 1,
     "sampler left_to_right": 1,
+    "sampler margin": 1,
     "sampler plan": 1,
     "sampler stride": 1,
+    "sampler threshold": 1,
     "schedule cosine": 1,
     "schedule file": 1,
     "schedule geometric": 1,
@@ -148,8 +155,9 @@ def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel
         "identity": digest(cast(Any, model).identity),
         "versions": _versions(measure, cast(Any, language).kind, specs),
     }
-    if measure == "score":
-        description["kind"] = ter_kind(model)
+    if measure != "draw":
+        kind = ter_kind(model)
+        description.update({"kind": kind} if measure == "score" else {})
     if measure == "draw" and cell.max_errors is not None:
         description["stop"] = {"max_errors": cell.max_errors}
     return Task(canonical_json(description), canonical_json(label))
@@ -160,7 +168,7 @@ def _canonical_specs(cell: Cell, model: Any) -> dict[str, str | None]:
     return {
         "model": str(getattr(model, "own_spec", Spec.parse(cell.model))),
         "denoiser": None if cell.denoiser is None else str(model.denoiser.spec),
-        "sampler": None if cell.sampler is None else _without_file(model.plan_law.spec),
+        "sampler": None if cell.sampler is None else _without_file(model.sampler.spec),
         "schedule": None if cell.schedule is None else _without_file(model.schedule.spec),
     }
 

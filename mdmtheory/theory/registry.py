@@ -8,7 +8,31 @@ from importlib import import_module
 
 from mdmtheory.theory.statement import Statement
 
-_MODULES = ("jensen",)
+_MODULES = (
+    "accurate_hmm",
+    "block_rules",
+    "continuum",
+    "correlations",
+    "entropy_bound",
+    "blocks",
+    "error_budget",
+    "stride",
+    "first_order_law",
+    "exact_orders",
+    "fixed_sizes",
+    "jensen",
+    "li_cai",
+    "order_exactness",
+    "parity_repetition",
+    "plan_average",
+    "replay",
+    "scoring",
+    "ser_from_kl",
+    "ser_lower_bound",
+    "smoothing",
+    "ter_upper_bound",
+    "two_sided_gap",
+)
 """The modules with a STATEMENT, or several closely related STATEMENTS."""
 
 

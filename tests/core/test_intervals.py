@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.special import betaln
 
-from mdmtheory.core.intervals import anytime_binomial, clopper_pearson, normal_mean
+from mdmtheory.core.intervals import anytime_binomial, bounded_mean, clopper_pearson, normal_mean
 
 RUNS = 4000
 LEVEL = 0.95
@@ -180,3 +180,52 @@ def test_bad_input_is_one_line(call, message):
 def test_importing_the_module_loads_no_scipy():
     code = "import sys, mdmtheory.core.intervals; sys.exit(any(name.startswith('scipy') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+LAWS_ON_AN_INTERVAL = {
+    "rare": lambda generator, size: (generator.random(size) < 0.01).astype(float),
+    "often": lambda generator, size: (generator.random(size) < 0.6).astype(float),
+    "spread": lambda generator, size: generator.beta(0.1, 3.0, size),
+    "narrow": lambda generator, size: 0.5 + 0.01 * generator.random(size),
+}
+MEANS = {"rare": 0.01, "often": 0.6, "spread": 0.1 / 3.1, "narrow": 0.505}
+
+
+def coverage_of_means(interval, law, count):
+    values = LAWS_ON_AN_INTERVAL[law](np.random.default_rng(3), (1000, count))
+    found = [interval(count, float(row.sum()), float((row**2).sum()), LEVEL) for row in values]
+    return np.mean([low <= MEANS[law] <= high for _, low, high in found])
+
+
+@pytest.mark.parametrize("count", [10, 100])
+@pytest.mark.parametrize("law", LAWS_ON_AN_INTERVAL)
+def test_bounded_means_are_covered_whatever_the_law(law, count):
+    assert coverage_of_means(bounded_mean, law, count) >= LEVEL
+
+
+def test_the_normal_interval_misses_rare_values():
+    assert coverage_of_means(normal_mean, "rare", 100) < 0.7
+
+
+def test_bounded_mean_narrows_with_the_variance_and_scales():
+    mean, low, high = bounded_mean(1000, 500.0, 250.0, 0.95)
+    tail = math.log(4 / 0.05)
+    assert (mean, high - mean) == pytest.approx((0.5, 7 * tail / (3 * 999)), rel=1e-12)
+    wide = bounded_mean(1000, 500.0, 500.0, 0.95)
+    assert wide[2] - wide[1] > 3 * (high - low)
+    assert bounded_mean(1000, 1500.0, 4500.0, 0.95, 3.0) == pytest.approx([3 * end for end in wide], rel=1e-12)
+    assert bounded_mean(2, 2.0, 2.0, 0.95)[1:] == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "bound", "message"),
+    [
+        (1, 0.5, 1.0, "draw 2 or more"),
+        (2, 2.5, 1.0, "from 0 to 1"),
+        (3, -0.1, 2.0, "from 0 to 2"),
+        (2, math.nan, 1.0, "nan"),
+    ],
+)
+def test_bounded_mean_refuses_what_is_not_bounded(count, total, bound, message):
+    with pytest.raises(ValueError, match=message):
+        bounded_mean(count, total, 1.0, 0.95, bound)

@@ -164,6 +164,21 @@ def test_more_paths_inside_the_logarithm_tighten_the_bound():
     assert mt.ter(model, language, 16, count=100).kind == "upper bound"
 
 
+def test_distances_are_bounded_by_path_weights():
+    language = bigram3()
+    model = GaussianDiffusion(mt.Oracle(language), LINE, 5)
+    q, p = (
+        law.reshape(-1) for law in (mt.exact.joint(language, 2), law_by_quadrature(model.kept, "ddpm", "draw", 161))
+    )
+    found = mt.distances(model, language, 2, count=20_000, level=0.9999)
+    assert found.kl.kind == found.total_variation.kind == "upper bound"
+    assert found.total_variation.high > np.maximum(q - p, 0).sum()
+    assert found.squared_hellinger.high > 1 - np.sqrt(p * q).sum()
+    assert found.ser.low <= 1 - p[q > 0].sum() <= found.ser.high
+    with pytest.raises(ValueError, match="no likelihood bound"):
+        mt.distances(GaussianDiffusion(mt.Oracle(language), update="ddim"), language, 2)
+
+
 def test_many_steps_draw_the_language_whatever_the_embedding():
     language = bigram3()
     law = mt.exact.joint(language, 3).reshape(-1)
@@ -233,7 +248,7 @@ def test_random_embeddings_are_the_same_everywhere_and_known_by_their_options():
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(build, reason):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=".") as caught:
         build(mt.Oracle(bigram3()))
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)

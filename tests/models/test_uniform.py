@@ -176,6 +176,18 @@ def test_more_paths_inside_the_logarithm_tighten_the_bound():
         model.log_prob(x, plans=0)
 
 
+def test_distances_are_exact_where_the_law_is_and_bounded_elsewhere():
+    language = bigram3()
+    model = UniformDiffusion(mt.Oracle(language), 4)
+    small = mt.distances(model, language, 3)
+    assert small.kl.kind == "exact"
+    p, q = mt.exact.law(model, language, 3), mt.exact.joint(language, 3)
+    assert small.ser.value == pytest.approx(mt.exact.error_rate(p, q))
+    large = mt.distances(model, language, 12, count=300)
+    assert large.kl.kind == "upper bound"
+    assert large.kl.value > small.kl.value
+
+
 @pytest.mark.parametrize("language", [mt.as_language("hmm"), mt.as_language("ngram:order=3"), mt.Permutation(items=20)])
 def test_sequences_and_bounds_depend_on_their_number_alone(language):
     model = UniformDiffusion(mt.Oracle(language), 5)

@@ -51,6 +51,18 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "sampler plan": {**_ANCESTRAL, "sampler": "plan:file=plan.txt"},
     **{
+        f"sampler {name.partition(':')[0]}": {**_ANCESTRAL, "sampler": name}
+        for name in (
+            "confidence",
+            "entropy",
+            "entropy_bound:gamma=0.5",
+            "entropy_sum:h=1",
+            "margin:temperature=0.7",
+            "threshold:tau=0.6",
+        )
+    },
+    "sampler draw_confidence": {**_ANCESTRAL, "sampler": "draw_confidence", "metrics": "ser"},
+    **{
         f"schedule {name.partition(':')[0]}": {**_ANCESTRAL, "schedule": name}
         for name in ("cosine", "polynomial:power=2", "geometric", "file:path=sizes.txt")
     },

@@ -27,7 +27,9 @@ def test_steps_follow_each_length():
     assert [(cell.length, cell.steps) for cell in found] == [(64, 16), (128, 32), (256, 64), (512, 128), (1024, 256)]
 
 
-@pytest.mark.parametrize("sampler", ["first_hitting", "left_to_right", "bisection"])
+@pytest.mark.parametrize(
+    "sampler", ["first_hitting", "left_to_right", "bisection", "entropy_bound:gamma=0.5", "threshold:tau=0.9"]
+)
 def test_what_has_no_choice_of_steps_is_one_cell(sampler):
     [cell] = cells("hmm", steps="64..2048", schedule="linear,cosine", sampler=sampler)
     assert (cell.steps, cell.schedule, cell.sampler) == (None, None, sampler)
@@ -51,6 +53,20 @@ def test_uniform_and_gaussian_noise_have_no_choice_of_a_sampler():
 
 def test_a_sampler_that_looks_at_no_schedule_is_not_repeated_for_each():
     assert [cell.steps for cell in cells("hmm", steps="4,8", sampler="stride", schedule="linear,cosine")] == [4, 8]
+
+
+def test_a_sampler_with_a_budget_has_a_cell_for_each_and_one_without_sweeps_its_own_parameter():
+    assert len(cells("hmm", steps="4,8", sampler="entropy", schedule="linear,cosine")) == 4
+    assert len(cells("hmm", sampler=["entropy_sum:h=1", "entropy_sum:h=2"])) == 2
+
+
+def test_a_sampler_without_log_p_is_measured_by_ser_alone(tmp_path):
+    given = {"length": 8, "steps": 2, "sampler": "draw_confidence", "samples": 10}
+    for refused in ({}, {"metrics": "ser", "check": True}):
+        with pytest.raises(ValueError, match="draw_confidence chooses by tokens .*; measure ser, or") as caught:
+            collect(cells("parity", **given, **refused), out=tmp_path / "no.sqlite")
+        one_line(caught.value)
+    collect(cells("parity", **given, metrics="ser"), out=tmp_path / "yes.sqlite")
 
 
 def test_an_explicit_schedule_has_its_own_number_of_steps(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings, target
 from hypothesis import strategies as st
 
+from mdmtheory import EqualPairs, Parity, Repetition
 from mdmtheory.exact.enumeration import joint
 from mdmtheory.schedules import as_schedule
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides
@@ -85,6 +86,12 @@ def reversed_twin(statement):
     return replace(statement, direction=">=" if statement.direction == "<=" else "<=", tight=lambda setting: False)
 
 
+def any_language():
+    """n-grams and HMMs with zeros, nearly deterministic, periodic; languages with structure that no window sees."""
+    structured = [Parity(), Repetition(vocab_size=2), EqualPairs(vocab_size=2), EqualPairs(vocab_size=3)]
+    return st.one_of(ngrams(), hmms(), st.sampled_from(structured))
+
+
 @st.composite
 def schedules(draw):
     """Families, and uneven revealed fractions; with the steps of the explicit ones."""
@@ -113,6 +120,7 @@ def enumerable(draw, statement, *, languages=None, most_length=5, most_sequences
 
 
 __all__ = [
+    "any_language",
     "assert_stands",
     "enumerable",
     "refuted",

@@ -1,0 +1,130 @@
+"""`mdmtheory schedule`: the best reveal sizes for a language or a real model, and what every schedule costs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from mdmtheory.cli.outputs import check_figure, check_file
+from mdmtheory.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from mdmtheory.metrics.compare import Comparison
+
+
+def schedule(
+    context: typer.Context,
+    lang: Annotated[str | None, typer.Option(help="NAME[:key=value,...] or a saved file.")] = None,
+    curve: Annotated[
+        Path | None, typer.Option(help="A real model's losses: CSV with mask_ratio,loss[,stderr], nats a masked token.")
+    ] = None,
+    steps: Annotated[str | None, typer.Option(help="16,64,256; 8..256 (doubling); 8..256:9 (points); L/4.")] = None,
+    length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = 512,
+    schedules: Annotated[
+        str, typer.Option("--schedule", help="The families to compare with the optimal sizes.")
+    ] = "linear,cosine,geometric",
+    count: Annotated[int, typer.Option(help="With --lang: entropies a point of the curve, and sequences.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Names the random streams.", min=0)] = 0,
+    level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
+    sizes_out: Annotated[
+        Path | None,
+        typer.Option("--sizes-out", "--out", help="The optimal sizes, for --schedule file:path=FILE; one file per N."),
+    ] = None,
+    figure: Annotated[Path, typer.Option("--figure", "-o", help="FILE.png, .svg or .pdf.")] = Path(
+        "results/schedule.png"
+    ),
+    no_figure: Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")] = False,
+    format: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", "-f", help="How to print it.")
+    ] = "table",
+) -> None:
+    """Price schedules and find the optimal reveal sizes, for positions revealed in random order.
+
+    What is optimal here is the mean over plans, an upper bound; a chosen order such as stride can do far better, and
+    with --lang is measured beside it. With --curve, a real model's losses at a few mask ratios price its sampling.
+    """
+    from mdmtheory.core.intervals import check_level
+    from mdmtheory.metrics.compare import compare_schedules
+    from mdmtheory.sweeps.ranges import texts
+
+    terminal = Terminal.of(context)
+    if (lang is None) == (curve is None):
+        both = "both --lang and --curve are given; give one of them" if lang else "no language; give --lang or --curve"
+        raise ValueError(both)
+    check_level(level)
+    chosen = _steps(steps, length)
+    files = {} if sizes_out is None else {n: _numbered(sizes_out, n, len(chosen) > 1) for n in chosen}
+    for path in files.values():
+        check_file(path, "file of sizes", "--sizes-out")
+    if not no_figure:
+        check_figure(figure)
+    with terminal.announcing_compilation():
+        compared = compare_schedules(
+            _source(lang, curve), length, chosen, count, seed, level=level, schedules=texts(schedules, "schedule")
+        )
+    _print(compared, format, terminal)
+    for n, path in files.items():
+        _write_sizes(path, compared, length, n)
+        terminal.say(f"optimal sizes for {n} steps: {path}")
+    if not no_figure:
+        from mdmtheory.plots import save_figure, schedule_figure
+
+        terminal.say(f"figure: {save_figure(schedule_figure(compared.frame, compared.about), figure)}")
+
+
+def _source(lang: str | None, curve: Path | None) -> Any:
+    if curve is not None:
+        from mdmtheory.schedules import read_losses
+
+        return read_losses(curve)
+    from mdmtheory.languages.presets import as_language
+
+    return as_language(str(lang))
+
+
+def _steps(steps: str | None, length: int) -> list[int]:
+    from mdmtheory.sweeps.ranges import PartOfLength, steps_of
+
+    if steps is None:
+        raise ValueError("steps is missing; give --steps 16,64,256 or 8..256")
+    if length < 2:
+        raise ValueError(f"length is {length}; it must be 2 or more")
+    chosen = [each.at(length) if isinstance(each, PartOfLength) else each for each in steps_of(steps)]
+    over = [each for each in chosen if each > length]
+    if over:
+        raise ValueError(f"steps is {over[0]}, more than the length {length}; one token a step takes {length}")
+    return sorted(set(chosen))
+
+
+def _numbered(path: Path, steps: int, several: bool) -> Path:
+    return path.with_name(f"{path.stem}-{steps}{path.suffix}") if several else path
+
+
+def _write_sizes(path: Path, compared: Comparison, length: int, steps: int) -> None:
+    """A file that `--schedule file:path=...` loads; what it is for stands in comments."""
+    from mdmtheory.schedules.prices import RANDOM_ORDER
+
+    source = str(compared.frame["source"].iloc[0])
+    heading = f"# reveal sizes for {steps} steps, length {length}, {source}\n# {RANDOM_ORDER}\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(heading + " ".join(map(str, compared.best[steps])) + "\n", encoding="utf-8")
+
+
+def _print(compared: Comparison, format: str, terminal: Terminal) -> None:
+    from mdmtheory.cli.comparison import print_comparison
+
+    frame = compared.frame
+    if format == "csv":
+        frame.to_csv(sys.stdout, index=False, lineterminator="\n")
+        for name, words in compared.about.items():
+            terminal.say(f"{name}: {words}")
+    elif format == "json":
+        rows = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
+        json.dump({"about": compared.about, "rows": rows}, sys.stdout, indent=1, allow_nan=False, ensure_ascii=False)
+        print()
+    else:
+        print_comparison(frame, compared.about, "TER" if "language" in compared.about else "perplexity")

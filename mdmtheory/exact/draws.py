@@ -1,0 +1,108 @@
+"""The law of an adaptive sampler by enumerating what it may draw, whether or not it looks at its draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
+from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.plans import PlanLaw
+from mdmtheory.samplers.protocol import Sampler, State
+
+
+@dataclass(frozen=True)
+class _Mass:
+    """Where sequences may stand after some steps, no two alike, and with what probability."""
+
+    tokens: Tokens
+    state: State
+    mass: Float[np.ndarray, "rows"]
+
+    def take(self, rows: np.ndarray) -> _Mass:
+        return _Mass(self.tokens[rows], self.state.take(rows), self.mass[rows])
+
+
+def law_by_draws(model: MaskedDiffusion, length: int, *, threads: int | None = None) -> Law:
+    """p(x) of every sequence, shape (V,)*length, of masked diffusion with any adaptive sampler.
+
+    Step by step, every place where a sequence may stand (tokens set and what the sampler remembers) is given all
+    tokens that may be drawn there, and equal outcomes are added up: some (2V)^L outcomes for one position a step.
+    ValueError with the cost where it is not feasible.
+    """
+    sampler, conditionals = model.sampler, getattr(model.denoiser, "conditionals", None)
+    if isinstance(sampler, PlanLaw) or conditionals is None:
+        raise ValueError(f"the draws of {model.spec} cannot be enumerated; pass an adaptive sampler and an oracle")
+    vocab_size = model.vocab_size
+    what = f"what {sampler.spec} may draw in {vocab_size}^{length} sequences"
+    check_feasible(draws_cost(model, length), 8 * 4 * draws_cost(model, length), what)
+    places = vocab_size ** np.arange(length)[::-1]
+    out = np.zeros(vocab_size**length)
+    start = np.full((1, length), vocab_size, dtype=token_dtype(vocab_size))
+    now = _Mass(start, sampler.init(1, length, vocab_size, model.steps, model.schedule), np.ones(1))
+    while len(now.mass):
+        done = sampler.finished(now.state, now.tokens)
+        np.add.at(out, now.tokens[done].astype(np.int64) @ places, now.mass[done])
+        now = _next(sampler, now.take(~done), conditionals, threads)
+    return out.reshape((vocab_size,) * length)
+
+
+def draws_cost(model: MaskedDiffusion, length: int) -> float:
+    """Operations of `law_by_draws`, about: every subset of positions set, with all tokens there and all draws."""
+    return length * power(2 * model.vocab_size, length)
+
+
+def _next(sampler: Sampler, now: _Mass, conditionals: Any, threads: int | None) -> _Mass:
+    """One step from everywhere; mass in impossible contexts is dropped."""
+    wanted = sampler.wants(now.state, now.tokens)
+    every = conditionals(now.tokens, threads=threads)
+    possible = (every.sum(axis=2) > 0).all(axis=1, where=wanted)
+    now, wanted, every = now.take(possible), wanted[possible], every[possible]
+    found = []
+    # Rows that want equally many positions have equally many outcomes.
+    for size in np.unique(wanted.sum(axis=1)):
+        here = wanted.sum(axis=1) == size
+        some, asked = now.take(here), wanted[here]
+        marginals = every[here][asked]
+        drawn, chance, rows = _all_draws(sampler.law(marginals).reshape(len(asked), size, every.shape[2]))
+        repeated = np.repeat(marginals.reshape(len(asked), size, -1), chance.shape[1], axis=0)
+        likely = chance.reshape(-1) > 0
+        state, tokens = sampler.step(
+            some.state.take(rows[likely]),
+            some.tokens[rows[likely]],
+            asked[rows[likely]],
+            repeated[likely].reshape(-1, every.shape[2]),
+            drawn[likely].reshape(-1),
+        )
+        found.append(_merged(_Mass(tokens, state, (some.mass[:, None] * chance).reshape(-1)[likely])))
+    if not found:
+        return now
+    states = State(np.concatenate([each.state.memory for each in found]), found[0].state.shared)
+    return _merged(
+        _Mass(np.concatenate([each.tokens for each in found]), states, np.concatenate([each.mass for each in found]))
+    )
+
+
+def _all_draws(
+    law: Float[np.ndarray, "rows size vocab_size"],
+) -> tuple[Int[np.ndarray, "outcomes size"], Float[np.ndarray, "rows draws"], Int[np.ndarray, "outcomes"]]:
+    """All tokens that the positions of a row may draw, their probabilities, and the row of each outcome."""
+    rows, size, vocab_size = law.shape
+    grid = all_sequences(vocab_size, size).astype(np.int64) if size else np.zeros((1, 0), dtype=np.int64)
+    chance = np.ones((rows, len(grid)))
+    for position in range(size):
+        chance *= law[:, position, grid[:, position]]
+    return np.tile(grid, (rows, 1)), chance, np.repeat(np.arange(rows), len(grid))
+
+
+def _merged(mass: _Mass) -> _Mass:
+    """The same with equal places added up."""
+    memory = mass.state.memory.reshape(len(mass.mass), -1)
+    keys = np.concatenate([mass.tokens.astype(np.float64), memory.astype(np.float64)], axis=1)
+    _, first, index = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    total = np.bincount(index.reshape(-1), weights=mass.mass, minlength=len(first))
+    return _Mass(mass.tokens[first], mass.state.take(first), total)

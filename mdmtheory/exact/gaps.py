@@ -1,0 +1,199 @@
+"""SER of ancestral sampling with the perfect denoiser, without sampling: what becomes of the gaps of a bigram."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.protocols import Language
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.threads import over_rows
+from mdmtheory.denoisers.oracle import Oracle
+from mdmtheory.exact.bigrams import SIGHT, BigramHops, initial_and_transition, is_bigram
+from mdmtheory.exact.enumeration import Law, error_rate, joint
+from mdmtheory.exact.law import law
+from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.schedules import Numbers, Schedule, as_schedule
+
+ScheduleLike = str | Spec | Schedule | Numbers
+
+MOST_OPERATIONS = 2e12
+"""Multiplications beyond which a recursion is refused: five to ten minutes' work on two cores."""
+
+THREADED_OPERATIONS = 1e6
+"""A step with fewer runs in one thread: starting others takes as long."""
+
+TINY_SHARE = 1e-12
+"""Gaps too improbable for float64 may move an error rate by so much; if more, it is refused."""
+
+
+def ser(
+    language: Language,
+    length: int,
+    steps: int | None = None,
+    schedule: ScheduleLike = "linear",
+    *,
+    threads: int | None = None,
+) -> Estimate:
+    """SER of ancestral sampling with the perfect denoiser, exact: `ser_curve` at one length."""
+    language.validate_length(length)
+    if is_bigram(language):
+        return Estimate.exact(float(ser_curve(language, length, steps, schedule, threads=threads)[-1]))
+    fractions = as_schedule(schedule).revealed_fractions(steps)
+    return Estimate.exact(error_rate(ancestral_law(language, length, fractions, threads), joint(language, length)))
+
+
+def ser_curve(
+    language: Language,
+    length: int,
+    steps: int | None = None,
+    schedule: ScheduleLike = "linear",
+    *,
+    threads: int | None = None,
+) -> Float[np.ndarray, "length"]:
+    """SER of ancestral sampling with the perfect denoiser at every length 1..`length`, exact.
+
+    Bigrams (order 1 counts) with any initial law by recursion over gaps (docs/theory.md, section 3; ours), in
+    O(N (L^2 V^3 + n^3 V^4)) for chains that forget in n tokens and O(N L^3 V^4) for others, with relative
+    precision, so that small error rates keep their digits. Other languages by enumeration. An explicit schedule
+    counts by its revealed fractions, whatever the length. ValueError with the cost where that is not feasible;
+    FloatingPointError where a possible stretch is too improbable for float64 and would matter.
+    """
+    language.validate_length(length)
+    fractions = as_schedule(schedule).revealed_fractions(steps)
+    if not is_bigram(language):
+        # The longest first: where it is refused, nothing was computed in vain.
+        laws = (ancestral_law(language, each, fractions, threads) for each in range(length, 0, -1))
+        return np.array([error_rate(each, joint(language, each.ndim)) for each in laws])[::-1]
+    initial, transition, _ = initial_and_transition(language)
+    gaps, doubtful = gap_tables(initial, transition, length, len(fractions) - 1, errors=True)
+    rates = open_values(gaps, fractions, threads=threads)[1:]
+    if doubtful.any():
+        # Gaps too improbable for float64 count as wrong above; see whether it matters.
+        gaps.dead[doubtful] = 0.0
+        shift = float(np.abs(rates - open_values(gaps, fractions, threads=threads)[1:]).max())
+        if not shift <= TINY_SHARE:
+            raise FloatingPointError(
+                f"stretches of {language.spec} that are possible, but less probable than float64 can tell from 0, are "
+                f"worth {shift:.1e} of the error rate up to length {length}; raise its smallest positive probabilities"
+            )
+    return rates
+
+
+def ancestral_law(language: Language, length: int, fractions: Float[np.ndarray, "edges"], threads: int | None) -> Law:
+    """The law of ancestral sampling with the perfect denoiser, by enumeration; ValueError where not feasible."""
+    model = MaskedDiffusion(Oracle(language), "ancestral", schedule=fractions)
+    try:
+        return law(model, language, length, threads=threads)
+    except ValueError as error:
+        raise ValueError(f"{language.spec} is no bigram, so that its law is enumerated: {error}") from error
+
+
+class GapTables(NamedTuple):
+    """What kernels/gaps.py runs on; shapes and meanings there."""
+
+    powers: Float[np.ndarray, "states edges starts"]
+    inverse: Float[np.ndarray, "states edges starts"]
+    dead: Float[np.ndarray, "states edges starts"]
+    tails: Int[np.ndarray, "states"]
+    narrow: Int[np.ndarray, "states"]
+    laws: Float[np.ndarray, "states edges states"]
+    errors: bool
+
+
+def gap_tables(
+    initial: Float[np.ndarray, "states"],
+    transition: Float[np.ndarray, "states states"],
+    length: int,
+    steps: int,
+    *,
+    errors: bool,
+) -> tuple[GapTables, Bool[np.ndarray, "states edges starts"]]:
+    """The tables of a chain, for the probability of `errors` or of none, and which gaps are possible but below float64.
+
+    The latter count as wrong. ValueError with the cost where `steps` steps would take too long.
+    """
+    from mdmtheory.kernels.gaps import find_sight
+
+    size = len(initial)
+    _check_operations((steps + 1) * _open_operations(size, length), size, length, steps)
+    laws = BigramHops.of(initial, transition, length + 1)
+    powers = np.zeros((size, length + 1, size + 1))
+    distances = np.minimum(np.arange(length), len(laws.hops) - 1)
+    powers[:, 1:, :size] = laws.hops[distances].transpose(2, 0, 1)
+    powers[:, 1:, size] = laws.heads[np.minimum(np.arange(length), len(laws.heads) - 1)].T
+    doubtful = np.isnan(powers)
+    powers[doubtful] = 0.0
+    inverse = np.divide(1.0, powers, out=np.zeros_like(powers), where=powers > 0)
+    tails, narrow = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
+    near = np.zeros((size, length + 1, size))
+    find_sight(powers, inverse, SIGHT, tails, narrow, near)
+    dead = np.full(powers.shape, 1.0 if errors else 0.0)
+    gaps = GapTables(powers, inverse, dead, tails, narrow, near, errors)
+    _check_operations(steps * _operations(gaps), size, length, steps)
+    return gaps, doubtful
+
+
+def open_values(
+    gaps: GapTables,
+    fractions: Float[np.ndarray, "edges"],
+    *,
+    weight: float = 1.0,
+    threads: int | None = None,
+) -> Float[np.ndarray, "lengths"]:
+    """The probability that all steps together fill 0, 1, ..., L positions wrongly (`gaps.errors`), or rightly.
+
+    `weight` multiplies the law of every token that is revealed while nothing is known: the chain is then the part of a
+    language that begins with that probability, and the answer is for no errors only.
+    """
+    from mdmtheory.kernels.gaps import fill_closed, fill_open
+
+    states, edges, starts = gaps.powers.shape
+    wrong = 1.0 if gaps.errors else 0.0
+    # After the last step only gaps of width 1 can be met: nothing is left in them.
+    value, value_open = np.full(gaps.powers.shape, wrong), np.full((starts, edges + 1), wrong)
+    value[:, 1] = np.where(gaps.inverse[:, 1] > 0, 1 - wrong, gaps.dead[:, 1])
+    value_open[:, 1] = 1 - wrong
+    tokens, lost = np.empty((starts, edges, states)), np.empty((starts, edges))
+    if _operations(gaps) < THREADED_OPERATIONS:
+        threads = 1
+    for step in range(len(fractions) - 1, 0, -1):
+        before, after = fractions[step - 1 : step + 1]
+        chances = (after - before) / (1 - before), (1 - after) / (1 - before)
+        # Nothing is masked at width 0 and 1.
+        nothing = chances[1] ** np.maximum(np.arange(edges + 1) - 1.0, 0.0)
+        kept, kept_open = value * nothing[:edges, None], value_open * nothing
+        spread = np.ascontiguousarray(kept.transpose(0, 2, 1))
+        filled = tokens, lost, value_open
+        over_rows(partial(fill_open, gaps, spread, kept_open, *chances, *filled), starts, threads)
+        if step > 1:
+            over_rows(partial(fill_closed, gaps, kept, spread, *chances, tokens, lost, value), states, threads)
+        if weight != 1.0:
+            fill_open(gaps, spread, kept_open, weight * chances[0], chances[1], *filled, states, starts)
+    return value_open[-1, 1:]
+
+
+def _open_operations(size: int, length: int) -> float:
+    return 0.5 * length**2 * size**2 * (size + 1)
+
+
+def _operations(gaps: GapTables) -> float:
+    """Multiplications of one step."""
+    states, edges, starts = gaps.powers.shape
+    length = edges - 1
+    closed = gaps.narrow.astype(np.float64) ** 3 / 6 * states**2 * starts
+    wide = np.where(gaps.narrow < length, (gaps.tails + length / 2.0) * length * states * starts, 0.0)
+    return _open_operations(states, length) + float((closed + wide).sum())
+
+
+def _check_operations(operations: float, size: int, length: int, steps: int) -> None:
+    if operations > MOST_OPERATIONS:
+        raise ValueError(
+            f"the recursion for {size} tokens, length {length} and {steps} steps takes {operations:.1e} operations, "
+            f"and at most {MOST_OPERATIONS:.0e} are allowed; use fewer steps, fewer tokens, a faster mixing chain or a "
+            "shorter length"
+        )

@@ -1,0 +1,197 @@
+"""What every schedule is predicted to cost, for a language or for the loss profile of a real model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Int
+
+from mdmtheory.core.protocols import Language
+from mdmtheory.denoisers.oracle import Oracle
+from mdmtheory.metrics.counts import score_counts
+from mdmtheory.metrics.estimates import ter_estimate, ter_ratio_estimate
+from mdmtheory.metrics.ser import ser
+from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.schedules import LossProfile, Schedule, as_schedule, from_density, smoothed
+from mdmtheory.schedules.averages import Values
+from mdmtheory.schedules.prices import OPTIMAL, RANDOM_ORDER, priced_curve, prices, row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FAMILIES = ("linear", "cosine", "geometric")
+SQRT_C = "sqrt_c"
+STRIDE = "stride"
+
+WINDOW = 64
+"""An estimated curve is priced by means over the L/64 points on either side: the points are independent and noisy."""
+
+CHOSEN_ORDER = "a chosen order, not random: every N-th position together"
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Predictions as rows of `frame`, what they hold for in `about`, and the optimal sizes by number of steps.
+
+    Columns of `frame`: source, length, schedule, sampler (fixed, ancestral or stride), steps, metric (ter; gap in nats
+    a sequence above one token a step; ser), value, low, high, level, kind, count, sizes, note. Ends are empty where
+    the error is not known.
+    """
+
+    frame: pd.DataFrame
+    about: dict[str, str]
+    best: dict[int, Int[np.ndarray, "n"]]
+
+
+def compare_schedules(
+    source: Language | LossProfile,
+    length: int,
+    steps: Sequence[int],
+    count: int = 1000,
+    seed: int = 0,
+    *,
+    level: float = 0.95,
+    schedules: Iterable[str] = FAMILIES,
+    threads: int | None = None,
+) -> Comparison:
+    """Plan-averaged TER and gap of schedule families and of the optimal sizes, at each number of steps.
+
+    For a language the curve is exact where `exact.information_curve` is; else sizes are chosen by one estimate of it
+    and priced by an independent one (`count`, `seed`). `stride` with the oracle stands beside it, measured on `count`
+    sequences, and for bigrams the schedule that is best for SER (sqrt_c) with everybody's SER. For a loss profile
+    (`schedules.read_losses`) nothing but random order can be known.
+    """
+    wrong = [each for each in steps if not 1 <= each <= length]
+    if wrong or not steps:
+        given = f"steps is {wrong[0]}" if wrong else "there are no steps"
+        raise ValueError(f"{given}; for length {length} pass numbers from 1 to {length}")
+    families = {str(as_schedule(name).spec): as_schedule(name) for name in schedules}
+    explicit = [name for name, schedule in families.items() if schedule.steps is not None]
+    if explicit:
+        raise ValueError(f"schedule {explicit[0]} has a number of steps of its own; compare families, such as cosine")
+    if isinstance(source, LossProfile):
+        return _compare_losses(source, length, steps, level, families)
+    return _compare_language(source, length, steps, count, seed, level, families, threads)
+
+
+def _compare_losses(
+    profile: LossProfile, length: int, steps: Sequence[int], level: float, families: dict[str, Schedule]
+) -> Comparison:
+    curve = profile.curve(length)
+    priced = profile.priced(length)
+    rows = [each for n in steps for each in prices(priced, families, curve, n, level)]
+    return _comparison(profile.name, length, rows, profile.card(length, level))
+
+
+def _compare_language(
+    language: Language,
+    length: int,
+    steps: Sequence[int],
+    count: int,
+    seed: int,
+    level: float,
+    families: dict[str, Schedule],
+    threads: int | None,
+) -> Comparison:
+    from mdmtheory.exact import first_order_density, information_curve
+
+    if count < 2:
+        raise ValueError(f"count is {count}; pass 2 or more")
+    about = {"language": str(language.spec)}
+    curve = information_curve(language, length, count, seed, level=level, threads=threads)
+    if curve.kind == "exact":
+        priced, chosen_by = priced_curve(curve.values), curve.values
+        about["curve"] = "exact"
+    else:
+        chosen_by = smoothed(curve, 1 / np.maximum(_errors(curve, level), 1e-9) ** 2)
+        fresh = information_curve(language, length, count, seed + 1, level=level, threads=threads)
+        window = length // WINDOW
+        priced = priced_curve(fresh.values, _errors(fresh, level), fresh.count, window)
+        about["curve"] = (
+            f"estimated from {fresh.count:,} contexts, seed {seed + 1}; the optimal sizes are chosen by an independent "
+            f"estimate, seed {seed}, smoothed; fixed sizes are priced by means over {window} points on either side"
+        )
+        about["interval"] = f"{100 * level:g} %, from the errors of the points, which are independent"
+    about["order"] = RANDOM_ORDER
+    known = float(curve.values.sum()) if curve.kind == "exact" else None
+    rows: list[dict[str, Any]] = []
+    sqrt_c: dict[int, Schedule] = {}
+    try:
+        sqrt_c = {n: from_density(lambda a: first_order_density(language, a), n) for n in steps}
+        about[SQRT_C] = "steps ∝ 1/√c: best for SER as steps grow, for ancestral plans"
+    except ValueError as reason:
+        about[SQRT_C] = f"no {SQRT_C} schedule: {reason}"
+    for n in steps:
+        compared = {**families, **({SQRT_C: sqrt_c[n]} if n in sqrt_c else {})}
+        found = list(prices(priced, compared, chosen_by, n, level))
+        rows += found
+        if n in sqrt_c:
+            # Drawing from a bigram is fast, and SER is what this schedule is about.
+            compared[OPTIMAL] = Schedule.from_sizes(best_sizes(found)[n])
+            for name, schedule in compared.items():
+                model = MaskedDiffusion(Oracle(language), "ancestral", n, schedule.revealed_fractions(n))
+                wrong = ser(model, language, length, count, seed, level=level, threads=threads)
+                ends = (wrong.value, wrong.low, wrong.high)
+                rows.append(row(name, "ancestral", n, "ser", ends, "estimate", level, count))
+        rows += _stride(language, length, n, count, seed, level, threads, known)
+    about[STRIDE] = f"{CHOSEN_ORDER}; measured with the oracle on {count:,} sequences"
+    return _comparison(str(language.spec), length, rows, about)
+
+
+def _stride(
+    language: Language,
+    length: int,
+    steps: int,
+    count: int,
+    seed: int,
+    level: float,
+    threads: int | None,
+    entropy: float | None,
+) -> list[dict[str, Any]]:
+    """TER, KL(q || p) in nats a sequence and SER of stride with the oracle: estimates, not bounds.
+
+    TER is TER(q) times the far better known ratio where the `entropy` H(q) in nats is known.
+    """
+    model = MaskedDiffusion(Oracle(language), STRIDE, steps)
+    [counts] = score_counts([model], language, length, seed, 0, count, threads=threads)
+    ter, ratio = ter_estimate(counts, length, level), ter_ratio_estimate(counts, length, level)
+    wrong = ser(model, language, length, count, seed, level=level, threads=threads)
+    ratios = (ratio.value, ratio.low, ratio.high)
+    floor = None if entropy is None else math.exp(entropy / length)
+    found = {
+        "ter": (ter.value, ter.low, ter.high) if floor is None else tuple(floor * each for each in ratios),
+        # Sums of logarithms round in the twelfth digit: without this, an exact sampler would seem to err.
+        "gap": tuple(round(length * math.log(each), 9) + 0.0 for each in ratios),
+        "ser": (wrong.value, wrong.low, wrong.high),
+    }
+    return [row("", STRIDE, steps, metric, ends, "estimate", level, count) for metric, ends in found.items()]
+
+
+def best_sizes(rows: Iterable[dict[str, Any]]) -> dict[int, Int[np.ndarray, "n"]]:
+    """The optimal sizes among rows, by number of steps."""
+    return {
+        each["steps"]: np.array(each["sizes"].split(), dtype=np.int64)
+        for each in rows
+        if each["schedule"] == OPTIMAL and each["sizes"]
+    }
+
+
+def _comparison(source: str, length: int, rows: list[dict[str, Any]], about: dict[str, str]) -> Comparison:
+    import pandas as pd
+
+    frame = pd.DataFrame(rows)
+    frame.insert(0, "source", source)
+    frame.insert(1, "length", length)
+    frame["note"] = np.where(frame["sampler"] == STRIDE, CHOSEN_ORDER, RANDOM_ORDER)
+    return Comparison(frame, about, best_sizes(rows))
+
+
+def _errors(curve: Any, level: float) -> Values:
+    """The standard error of each point, from its interval."""
+    from scipy.special import ndtri
+
+    return np.asarray((curve.high - curve.low) / (2 * ndtri((1 + level) / 2)))

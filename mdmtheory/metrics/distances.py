@@ -1,0 +1,152 @@
+"""How far the whole law of a model is from the language, in several measures, each with its kind."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from mdmtheory.core.estimate import Estimate, Kind
+from mdmtheory.core.intervals import bounded_mean, clopper_pearson, normal_mean
+from mdmtheory.core.protocols import Language
+from mdmtheory.exact.enumeration import entropy_nats, error_rate, expected_nll, joint
+from mdmtheory.exact.law import law, law_cost
+from mdmtheory.metrics.counts import ter_kind
+from mdmtheory.metrics.mixture import check_method, known_support, low_noise, mixture_log_prob
+
+CHEAP = 1e7
+"""Operations of an enumeration that is preferred to sampling."""
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Between a model p and a language q; KL in nats, the others from 0 to 1. Sequences that p gave up count as p's.
+
+    `total_variation` is half of sum |p - q|, `squared_hellinger` 1 - sum sqrt(p q), `kl` is KL(q || p). Reversed, KL is
+    infinite as soon as p errs, so `kl_on_support` is KL(p given the support || q), to be read beside `ser`; None where
+    p(x) is not known.
+    """
+
+    total_variation: Estimate
+    squared_hellinger: Estimate
+    kl: Estimate
+    kl_on_support: Estimate | None
+    ser: Estimate
+
+
+def distances(
+    model: Any,
+    language: Language,
+    length: int,
+    count: int = 1000,
+    seed: int = 0,
+    *,
+    method: str = "plans",
+    level: float = 0.95,
+    threads: int | None = None,
+) -> Distances:
+    """Distances of a model from the language: by enumeration where that is cheap, else from `count` sequences of each.
+
+    Sampled ones come from r = p(x)/q(x) over x ~ q (docs/theory.md, section 7): TV = E(1 - r)+ and Hellinger² =
+    1 - E√r with intervals that hold for every law of r and every count (empirical Bernstein), KL = E[-log r] with a
+    normal one. With `method` "plans" a law over plans is scored by one plan a sequence, which makes them estimates of
+    upper bounds, by convexity; "mixture" as for `ter`. ValueError where the model has no log p.
+    """
+    check_method(method)
+    if law_cost(model, length) <= CHEAP:
+        return _enumerated(law(model, language, length, threads=threads), joint(language, length))
+    tokens = language.sample(count, length, seed, threads=threads)
+    log_q = language.log_prob(tokens, threads=threads)
+    if method == "mixture":
+        kind: Kind = "estimate"
+        support = known_support(model, language, length, threads)
+        log_ratio = mixture_log_prob(model, language, tokens, threads) - log_q
+    else:
+        kind, support = ter_kind(model), None
+        log_ratio = model.log_prob(tokens, seed, threads=threads).values - log_q
+    drawn = model.sample(count, length, seed, threads=threads).tokens
+    valid = language.in_support(drawn)
+    errors, on_support = int(count - valid.sum()), None
+    if kind == "estimate":
+        inside = drawn[valid]
+        drawn_ratio = mixture_log_prob(model, language, inside, threads) - language.log_prob(inside, threads=threads)
+        on_support = _on_support(drawn_ratio, count, support, level)
+    ser = Estimate(errors / count, *clopper_pearson(errors, count, level), level, "estimate", count)
+    return Distances(
+        _total_variation(log_ratio, level, kind),
+        _squared_hellinger(log_ratio, level, kind),
+        _kl(log_ratio, support, level, kind),
+        on_support,
+        ser if support is None else Estimate.exact(1 - support),
+    )
+
+
+def _enumerated(p: Float[np.ndarray, "..."], q: Float[np.ndarray, "..."]) -> Distances:
+    inside = q > 0
+    support = float(p[inside].sum())
+    given = p[inside] / support if support > 0 else p[inside]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reverse = float(np.where(given > 0, given * np.log(given / q[inside]), 0.0).sum())
+    values = [
+        float(np.maximum(q - p, 0).sum()),
+        1 - float(np.sqrt(p * q).sum()),
+        expected_nll(p, q) - entropy_nats(q),
+        error_rate(p, q),
+    ]
+    variation, hellinger, kl, ser = (Estimate.exact(value) for value in values)
+    return Distances(variation, hellinger, kl, Estimate.exact(reverse) if support > 0 else None, ser)
+
+
+def _total_variation(log_ratio: Float[np.ndarray, "count"], level: float, kind: Kind) -> Estimate:
+    """E(1 - r)+: all of q's mass that p lacks, so what p put elsewhere needs no look."""
+    short = np.maximum(-np.expm1(np.minimum(log_ratio, 0.0)), 0.0)
+    mean, low, high = bounded_mean(len(short), float(short.sum()), float((short**2).sum()), level)
+    return Estimate(mean, low, high, level, kind, len(short))
+
+
+def _squared_hellinger(log_ratio: Float[np.ndarray, "count"], level: float, kind: Kind) -> Estimate:
+    """1 - E√r, unbiased, so that it may fall below 0 by noise; the interval holds whatever the tail of r.
+
+    √r has no bound, but (√r - c)+ <= r/(4c) and E r <= 1: cut at c it lacks at most 1/(4c). The c that makes the
+    interval shortest depends on count and level alone.
+    """
+    count = len(log_ratio)
+    root = np.exp(log_ratio / 2)
+    value = 1 - float(root.mean())
+    bound = max(1.0, math.sqrt(3 * count / (28 * math.log(4 / (1 - level)))))
+    cut = np.minimum(root, bound)
+    _, low, high = bounded_mean(count, float(cut.sum()), float((cut**2).sum()), level, bound)
+    least, most = max(1 - high - 1 / (4 * bound), 0.0), min(1 - low, 1.0)
+    return Estimate(value, min(value, least), max(value, most), level, kind, count)
+
+
+def _kl(log_ratio: Float[np.ndarray, "count"], support: float | None, level: float, kind: Kind) -> Estimate:
+    """E[-log r], with little noise where `support` = E[r] is known."""
+    gap = -log_ratio
+    if support is not None:
+        gap = low_noise(log_ratio - math.log(support)) - math.log(support)
+    mean, low, high = normal_mean(len(gap), float(gap.sum()), float((gap**2).sum()), level)
+    return Estimate(mean, low, high, level, kind, len(gap))
+
+
+def _on_support(
+    log_ratio: Float[np.ndarray, "valid"], count: int, support: float | None, level: float
+) -> Estimate | None:
+    """KL(p given the support || q) = E[log p/q over valid draws] - log Z; None for fewer than 2 of them.
+
+    Z is `support`, with which E[qZ/p over valid draws] = 1 and the noise is little, or else the share of valid draws:
+    then half of 1 - level is given to it, and half to the mean.
+    """
+    valid = len(log_ratio)
+    if valid < 2:
+        return None
+    if support is not None:
+        return _kl(math.log(support) - log_ratio, 1.0, level, "estimate")
+    own_level = (1 + level) / 2
+    mean, low, high = normal_mean(valid, float(log_ratio.sum()), float((log_ratio**2).sum()), own_level)
+    share_low, share_high = clopper_pearson(valid, count, own_level)
+    value = mean - math.log(valid / count)
+    return Estimate(value, low - math.log(share_high), high - math.log(share_low), level, "estimate", count)

@@ -1,0 +1,100 @@
+"""log p(x) of the mixture over plans itself, where it can be had, and what follows from it with little noise."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from mdmtheory.core.protocols import Language
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.metrics.counts import Counts
+from mdmtheory.models.masked import MaskedDiffusion
+
+METHODS = ("plans", "mixture")
+"""One drawn plan a sequence, or the mixture over all plans."""
+
+LEAST_EVENNESS = 0.5
+"""Effective size of weights over their number from which they are even enough for the low-noise form."""
+
+
+def check_method(method: str) -> None:
+    """ValueError unless the method is known."""
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}; pass one of {', '.join(METHODS)}")
+
+
+def mixture_log_prob(
+    model: Any, language: Language, tokens: Tokens, threads: int | None = None
+) -> Float[np.ndarray, "count"]:
+    """log p(x) in nats of the model itself, never a bound; ValueError with what is possible where there is none."""
+    from mdmtheory import exact
+
+    if not isinstance(model, MaskedDiffusion) or model.log_prob_kind == "exact":
+        values: Float[np.ndarray, "count"] = model.log_prob(tokens, threads=threads).values
+        return values
+    if not _ancestral_oracle(model, language):
+        raise ValueError(
+            f"{model.spec} has no exact log p(x); the mixture is known for ancestral plans with the language's exact "
+            "oracle, for fixed plans and for samplers that look at the context only: use those, or method='plans'"
+        )
+    return exact.log_prob(language, tokens, model.steps, model.schedule, threads=threads)
+
+
+def mixture_counts(
+    model: Any, language: Language, length: int, seed: int, first: int, count: int, threads: int | None = None
+) -> Counts:
+    """Score sequences first..first+count-1 of the language under the mixture; `gap` sums log q(x) - log p(x).
+
+    For ancestral plans Z = 1 - SER is exact, and so KL = -log Z + E[-log u] with u = p/(qZ), E_q[u] = 1, is taken with
+    little noise (`low_noise`).
+    """
+    tokens = language.sample(count, length, seed, first=first, threads=threads)
+    log_q = language.log_prob(tokens, threads=threads)
+    gap = log_q - mixture_log_prob(model, language, tokens, threads)
+    support = known_support(model, language, length, threads)
+    if support is not None:
+        gap = low_noise(-gap - math.log(support)) - math.log(support)
+    nats = gap - log_q
+    return Counts(
+        sequences=count,
+        tokens=count * length,
+        nats=float(nats.sum()),
+        nats_squared=float((nats**2).sum()),
+        gap=float(gap.sum()),
+        gap_squared=float((gap**2).sum()),
+    )
+
+
+def low_noise(log_weights: Float[np.ndarray, "count"]) -> Float[np.ndarray, "count"]:
+    """Values with the mean of -log w and less noise, given that E[w] = 1: w - 1 - log w, of second order.
+
+    docs/theory.md, section 3 (ours). Where the weights are too uneven for that to help (LEAST_EVENNESS), -log w itself.
+    """
+    weights = np.exp(log_weights - log_weights.max())
+    evenness = weights.sum() ** 2 / (weights**2).sum() / len(weights)
+    return -log_weights if evenness < LEAST_EVENNESS else np.expm1(log_weights) - log_weights
+
+
+def known_support(model: Any, language: Language, length: int, threads: int | None = None) -> float | None:
+    """1 - SER of the mixture over ancestral plans, exact; None for other models."""
+    from mdmtheory import exact
+
+    if not _ancestral_oracle(model, language):
+        return None
+    support = 1 - exact.ser(language, length, model.steps, model.schedule, threads=threads).value
+    if support <= 0:
+        raise ValueError(f"SER of {model.spec} at length {length} rounds to 1 in float64; use more steps")
+    return support
+
+
+def _ancestral_oracle(model: Any, language: Language) -> bool:
+    """Whether the model is the one that has an exact mixture: ancestral plans and the exact oracle."""
+    oracle: Any = language.oracle()
+    return (
+        isinstance(model, MaskedDiffusion)
+        and model.sampler.spec.name == "ancestral"
+        and model.denoiser.identity == oracle.identity
+    )

@@ -1,0 +1,78 @@
+"""Rules that reveal as many positions as the schedule says, by largest remainder (`Schedule.sizes`)."""
+
+from __future__ import annotations
+
+from abc import ABC
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from mdmtheory.samplers.protocol import State
+from mdmtheory.samplers.rule import Marginals, Ranked, Rule, Scores, Sizes, confidence, margin, negative_entropy
+from mdmtheory.schedules import Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budgeted(Rule, ABC):
+    """The k best positions, k from the schedule."""
+
+    uses_steps = True
+    uses_schedule = True
+
+    def sizes(self, length: int, steps: int, schedule: Schedule) -> Sizes:
+        """The schedule's, which sum to the length."""
+        return schedule.sizes(length, steps)
+
+    def cut(self, ranked: Ranked, state: State) -> Int[np.ndarray, "rows"]:
+        """The size of each row's next step."""
+        sizes: Sizes = state.shared.sizes
+        return sizes[state.memory]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confidence(Budgeted):
+    """The k positions whose most probable token is most probable, then a draw at each: no look at the draw."""
+
+    name = "confidence"
+
+    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+        """The largest probability."""
+        return confidence(seen)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawConfidence(Budgeted):
+    """A draw at every masked position, then the k whose drawn token is most probable (MaskGIT, LLaDA): biased.
+
+    Tokens that are not kept are drawn afresh at the next step. At temperature 0 it is `confidence` at temperature 0.
+    """
+
+    name = "draw_confidence"
+    context_only = False
+
+    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+        """The probability of what was drawn."""
+        return seen[np.arange(len(drawn)), drawn]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Margin(Budgeted):
+    """The k positions of largest p(1st) - p(2nd) (2502.06768)."""
+
+    name = "margin"
+
+    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+        """The largest probability less the second."""
+        return margin(seen)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entropy(Budgeted):
+    """The k positions of lowest entropy (Dream)."""
+
+    name = "entropy"
+
+    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+        """Minus the entropy."""
+        return negative_entropy(seen)

@@ -1,0 +1,85 @@
+"""What an adaptive sampler is: it looks at partly masked sequences and decides which tokens to set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.schedules import Schedule
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a batch of sequences stands: what a sampler remembers of each, and what it worked out once for all.
+
+    `memory` (rows, ...) has one row a sequence. With the sequence's tokens it decides all that may follow: sequences
+    that agree in both have one future. `shared` depends on length, vocabulary, steps and schedule alone.
+    """
+
+    memory: np.ndarray
+    shared: Any = None
+
+    def take(self, rows: np.ndarray) -> State:
+        """The state of some of the sequences, by number or by a mask."""
+        return replace(self, memory=self.memory[rows])
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """What decides, step by step and for each sequence by itself, which tokens are set.
+
+    A step: `wants` names positions, the denoiser gives their marginals, a token is drawn from the `law` made of each,
+    and `step` says which of the drawn tokens are kept. Rows never look at one another. No method draws anything:
+    chance is in the drawn tokens alone, so one loop draws sequences, replays given ones, and enumerates.
+
+    `context_only`: what is kept depends on tokens set before and on marginals, never on the tokens just drawn (then
+    replaying x gives log p(x) exactly). `remasks`: tokens once set may change. `uses_steps` and `uses_schedule`:
+    whether they change anything.
+    """
+
+    @property
+    def spec(self) -> Spec:
+        """The name it goes by."""
+
+    @property
+    def identity(self) -> Any:
+        """What its choices depend on besides what it is shown, as a JSON value."""
+
+    @property
+    def uses_steps(self) -> bool: ...  # described above
+    @property
+    def uses_schedule(self) -> bool: ...
+    @property
+    def context_only(self) -> bool: ...
+    @property
+    def remasks(self) -> bool: ...
+
+    def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
+        """The state of `count` sequences of which nothing is set; ValueError where the schedule does not fit."""
+
+    def finished(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows"]:
+        """Whether nothing more is to be done for each sequence."""
+
+    def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
+        """The positions whose marginals this step needs; a row without any costs no call."""
+
+    def law(self, marginals: Float[np.ndarray, "n vocab_size"]) -> Float[np.ndarray, "n vocab_size"]:
+        """The laws, each of sum 1, from which tokens are drawn where the marginals are these (temperature)."""
+
+    def step(
+        self,
+        state: State,
+        tokens: Tokens,
+        wanted: Bool[np.ndarray, "rows length"],
+        marginals: Float[np.ndarray, "n vocab_size"],
+        drawn: Int[np.ndarray, "n"],
+    ) -> tuple[State, Tokens]:
+        """The next state and tokens, as new arrays, given marginals and drawn tokens of the n positions `wanted`.
+
+        Those positions come row by row, from left to right. A sampler that never remasks sets a token in every row.
+        """

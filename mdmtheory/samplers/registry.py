@@ -1,0 +1,40 @@
+"""The samplers that can be named: laws over reveal plans, and rules that look at the sequence."""
+
+from __future__ import annotations
+
+from mdmtheory.core.spec import Registry, Spec
+from mdmtheory.plans import PLAN_LAWS, PlanLaw
+from mdmtheory.samplers.protocol import Sampler
+
+SAMPLERS = Registry(
+    "sampler",
+    {
+        **PLAN_LAWS,
+        "confidence": "mdmtheory.samplers.budgeted:Confidence",
+        "draw_confidence": "mdmtheory.samplers.budgeted:DrawConfidence",
+        "margin": "mdmtheory.samplers.budgeted:Margin",
+        "entropy": "mdmtheory.samplers.budgeted:Entropy",
+        "entropy_bound": "mdmtheory.samplers.unbudgeted:EntropyBound",
+        "entropy_sum": "mdmtheory.samplers.unbudgeted:EntropySum",
+        "threshold": "mdmtheory.samplers.unbudgeted:Threshold",
+    },
+)
+
+
+def as_sampler(sampler: str | Spec | PlanLaw | Sampler) -> PlanLaw | Sampler:
+    """The law over plans, or the adaptive sampler, that a name or spec stands for; ValueError for anything else.
+
+    >>> as_sampler("entropy_bound:gamma=0.5").context_only
+    True
+    >>> as_sampler("stride").plan(5, 2).tolist()
+    [1, 2, 1, 2, 1]
+    """
+    if isinstance(sampler, str | Spec):
+        built: PlanLaw | Sampler = SAMPLERS.build(sampler)
+        return built
+    if not isinstance(sampler, PlanLaw | Sampler):
+        raise ValueError(
+            f"{sampler!r} is no sampler; pass a name, or an object with the methods of mdmtheory.plans.PlanLaw or of "
+            "mdmtheory.samplers.protocol.Sampler"
+        )
+    return sampler

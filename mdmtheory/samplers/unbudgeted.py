@@ -1,0 +1,93 @@
+"""Rules that reveal what they are sure enough of, however many positions that is, and always the best one."""
+
+from __future__ import annotations
+
+from abc import ABC
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from mdmtheory.samplers.protocol import State
+from mdmtheory.samplers.rule import DECIMALS, Marginals, Ranked, Rule, Scores, confidence, negative_entropy
+
+
+@dataclass(frozen=True, kw_only=True)
+class _LowestEntropies(Rule, ABC):
+    """Positions from the lowest entropy up."""
+
+    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+        """Minus the entropy."""
+        return negative_entropy(seen)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntropyBound(_LowestEntropies):
+    """Lowest entropies first, while their sum less the largest is at most gamma nats (2505.24857).
+
+    That sum bounds the total correlation of the step, so KL(q || p) <= gamma E_q[calls] with the exact denoiser
+    (docs/theory.md, section 6). gamma = 0 reveals what is certain, and one position more.
+    """
+
+    gamma: float
+
+    name = "entropy_bound"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_nats("gamma", self.gamma)
+
+    def cut(self, ranked: Ranked, state: State) -> Int[np.ndarray, "rows"]:
+        """How many have entropies before them that sum to at most gamma."""
+        before = np.zeros_like(ranked)
+        before[:, 1:] = np.cumsum(-ranked[:, :-1], axis=1)
+        return _at_most(before, self.gamma)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntropySum(_LowestEntropies):
+    """Lowest entropies first, while their sum is at most h nats (2603.22248)."""
+
+    h: float
+
+    name = "entropy_sum"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_nats("h", self.h)
+
+    def cut(self, ranked: Ranked, state: State) -> Int[np.ndarray, "rows"]:
+        """How many have entropies that sum to at most h."""
+        return _at_most(np.cumsum(-ranked, axis=1), self.h)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold(Rule):
+    """Every position whose most probable token has probability tau or more (Fast-dLLM)."""
+
+    tau: float
+
+    name = "threshold"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.tau <= 1:
+            raise ValueError(f"tau is {self.tau}; pass a probability above 0 and at most 1")
+
+    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+        """The largest probability."""
+        return confidence(seen)
+
+    def cut(self, ranked: Ranked, state: State) -> Int[np.ndarray, "rows"]:
+        """How many reach tau."""
+        return (ranked >= np.round(self.tau, DECIMALS)).sum(axis=1)
+
+
+def _check_nats(name: str, value: float) -> None:
+    if not 0 <= value < np.inf:
+        raise ValueError(f"{name} is {value}; pass 0 or a positive number of nats")
+
+
+def _at_most(sums: Ranked, bound: float) -> Int[np.ndarray, "rows"]:
+    """How many sums, rising along each row, are at most the bound, but for what rounding each term has added."""
+    return (sums <= bound + sums.shape[1] * 10.0**-DECIMALS).sum(axis=1)

@@ -1,0 +1,121 @@
+"""The best reveal sizes follow the square root of the curve's slope, and their error its integral.
+
+Setting. The exact denoiser, uniformly random sets of N chosen sizes, a convex information curve H. Its drops
+d(m) = H(m) - H(m+1), continued by d(L-1) = d(L-2), sum to D and their square roots to S.
+Measured. E_plan KL(q || p_plan) of the optimal sizes, by the exact dynamic program.
+Guarantee. At least 1/2 (S^2/N - D), which is never below the continuum value
+1/2 [(integral of sqrt(-H'))^2/N - (H(0) - H(L-1))]; tight where the curve is a straight line and N divides L, as at two
+tokens. And at most sum_k rho_k/2 (A_k^2 - D_k) over the N blocks of the root profile, which share S as evenly as whole
+tokens allow: A_k and D_k are the block's parts of S and D, rho_k = sqrt(first drop/last drop) in it. As N and L/N grow,
+rho_k tends to 1 and A_k to S/N where the slope is continuous and positive, so that the two bounds meet.
+Proof. A block from M of size s errs by sum_{i<j<s} d(M+i), and d(M+i) lies between sqrt(d(M+i) d(M+j)) and rho times
+it; sum_{i<j} sqrt(d(M+i) d(M+j)) = (A^2 - D)/2; sum_k A_k^2 >= S^2/N.
+Constants. 1/2, ours.
+Source. Ours, docs/theory.md 2.5.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mdmtheory import schedules
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.languages.ngram import NGram
+from mdmtheory.theory.curves import convex_curve
+from mdmtheory.theory.instances import golden_chain, growth_chain, hardest, rare_break, small_languages
+from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
+
+Drops = Float[np.ndarray, "length"]
+
+
+def continued_drops(curve: Float[np.ndarray, "length"]) -> Drops:
+    """H(m) - H(m+1) for m = 0..L-1, the last one that of m = L-2 again; 0 at one token."""
+    drops = -np.diff(curve)
+    return np.append(drops, drops[-1] if len(drops) else 0.0)
+
+
+def root_profile(drops: Drops, steps: int) -> Int[np.ndarray, "n"]:
+    """At most `steps` sizes whose blocks hold equal parts of the sum of sqrt(drops), to the nearest token.
+
+    The drops must be positive.
+    """
+    roots = np.concatenate([[0.0], np.cumsum(np.sqrt(drops))])
+    edges = np.interp(np.linspace(0, roots[-1], steps + 1), roots, np.arange(len(roots)))
+    sizes: Int[np.ndarray, "n"] = np.diff(np.unique(np.append(np.rint(edges[:-1]), len(drops)))).astype(np.int64)
+    return sizes
+
+
+def profile_error(drops: Drops, sizes: Int[np.ndarray, "n"]) -> float:
+    """sum_k rho_k/2 (A_k^2 - D_k) in nats, no less than the error of these sizes; drops positive and non-increasing."""
+    first = np.cumsum(sizes) - sizes
+    ratios = np.sqrt(drops[first] / drops[first + sizes - 1])
+    shares = np.add.reduceat(np.sqrt(drops), first) ** 2 - np.add.reduceat(drops, first)
+    return float(ratios @ shares / 2)
+
+
+def _steps(setting: Setting) -> int:
+    """N of the setting; more than one step a token reveals no more."""
+    return min(len(setting.schedule.revealed_fractions(setting.steps)) - 1, setting.length)
+
+
+def _optimal_gap(setting: Setting, curve: Float[np.ndarray, "length"]) -> float:
+    return schedules.plan_averaged_gap(curve, schedules.optimal(curve, _steps(setting)))
+
+
+def _below(setting: Setting) -> Sides:
+    curve, steps = convex_curve(setting), _steps(setting)
+    drops = continued_drops(curve)
+    bound = (float(np.sqrt(drops).sum()) ** 2 / steps - float(drops.sum())) / 2
+    note = f"continuum {schedules.continuum_gap(curve, steps):.6g}"
+    return Sides(Estimate.exact(_optimal_gap(setting, curve)), Estimate.exact(bound), note)
+
+
+def _above(setting: Setting) -> Sides:
+    curve, steps = convex_curve(setting), _steps(setting)
+    drops = continued_drops(curve)
+    if not drops[-1] > 0:
+        raise HypothesisError(f"the information curve of {setting.language.spec} does not fall at its end")
+    bound = profile_error(drops, root_profile(drops, steps))
+    note = f"continuum {schedules.continuum_gap(curve, steps):.6g}"
+    return Sides(Estimate.exact(_optimal_gap(setting, curve)), Estimate.exact(bound), note)
+
+
+def _straight(setting: Setting) -> bool:
+    return setting.length <= 2 or (isinstance(setting.language, NGram) and setting.language.order == 1)
+
+
+def _settings(statement: Statement) -> list[Setting]:
+    rows = [statement.setting(language, 2, 1) for language in small_languages()]
+    rows += [statement.setting(golden_chain(), length, 16) for length in (32, 256, 2048)]
+    rows += [statement.setting(growth_chain(), 4096, steps) for steps in (4, 16, 64, 256)]
+    return [*rows, hardest(statement.setting(rare_break(), 91, 7))]
+
+
+CONTINUUM_BELOW: Statement = Statement(
+    id="continuum_below",
+    number=8,
+    says="optimal E_plan KL >= (S^2/N - D)/2, S the sum of the roots of the curve's drops and D their sum",
+    source="ours; docs/theory.md 2.5",
+    direction=">=",
+    sides=_below,
+    settings=lambda: _settings(CONTINUUM_BELOW),
+    hypotheses="a convex information curve that is known exactly, exact denoiser, random subsets of N sizes",
+    tight=_straight,
+    constants=(Constant("factor", 0.5, "ours"),),
+)
+
+CONTINUUM_ABOVE: Statement = Statement(
+    id="continuum_above",
+    number=8,
+    says="optimal E_plan KL <= sum_k rho_k (A_k^2 - D_k)/2 over the blocks of the root profile",
+    source="ours; docs/theory.md 2.5",
+    direction="<=",
+    sides=_above,
+    settings=lambda: _settings(CONTINUUM_ABOVE),
+    hypotheses="a convex information curve that falls to its end and is known exactly, random subsets of N sizes",
+    tight=_straight,
+    constants=(Constant("factor", 0.5, "ours"),),
+)
+
+STATEMENTS = (CONTINUUM_BELOW, CONTINUUM_ABOVE)

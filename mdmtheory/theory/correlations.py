@@ -1,0 +1,114 @@
+"""Total and dual total correlation are sums over the information curve.
+
+Setting. Any language.
+Measured. Each from its definition, as a divergence between laws of whole sequences: TC = KL(q || product of the
+marginals), DTC = E_q[log(prod_i q(x_i | x_-i) / q(x))], and sum_i I(X_i; X_-i) with I = KL(q || q_i q_-i).
+Guarantee. With the information curve H(m): TC = sum_m (H(0) - H(m)), DTC = sum_m (H(m) - H(L-1)), and
+sum_i I(X_i; X_-i) = TC + DTC = L (H(0) - H(L-1)), all equalities.
+Constants. None.
+Source. Ours, docs/theory.md 2.2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.exact.curve import dual_total_correlation, s_information, total_correlation
+from mdmtheory.exact.enumeration import Law, enumerated_information_curve, joint
+from mdmtheory.languages.paired import EqualPairs
+from mdmtheory.languages.parity import Parity
+from mdmtheory.theory.instances import small_languages
+from mdmtheory.theory.statement import Setting, Sides, Statement
+
+
+def divergence(q: Law, p: Law) -> float:
+    """sum q log(q/p) in nats, over the support of q; p need not sum to 1."""
+    inside = q > 0
+    return float((q[inside] * np.log(q[inside] / p[inside])).sum())
+
+
+def _alone(q: Law, position: int) -> Law:
+    """The marginal of one position, its shape ready to be multiplied with q."""
+    return q.sum(axis=tuple(j for j in range(q.ndim) if j != position), keepdims=True)
+
+
+def total_correlation_of(q: Law) -> float:
+    """TC = KL(q || product of the marginals) in nats."""
+    product = np.ones_like(q)
+    for position in range(q.ndim):
+        product = product * _alone(q, position)
+    return divergence(q, product)
+
+
+def dual_total_correlation_of(q: Law) -> float:
+    """DTC = H(q) - sum_i H(X_i | X_-i) = E_q[log of the product of all q(x_i | x_-i), over q(x)] in nats."""
+    conditionals = np.ones_like(q)
+    for position in range(q.ndim):
+        others = q.sum(axis=position, keepdims=True)
+        conditionals = conditionals * np.divide(q, others, out=np.zeros_like(q), where=others > 0)
+    return -divergence(q, conditionals)
+
+
+def s_information_of(q: Law) -> float:
+    """sum_i I(X_i; X_-i) in nats, each KL(q || marginal of i times law of the rest)."""
+    return sum(divergence(q, _alone(q, i) * q.sum(axis=i, keepdims=True)) for i in range(q.ndim))
+
+
+def _total(setting: Setting) -> Sides:
+    q = joint(setting.language, setting.length)
+    curve = enumerated_information_curve(q)
+    return Sides(Estimate.exact(total_correlation_of(q)), Estimate.exact(total_correlation(curve)))
+
+
+def _dual(setting: Setting) -> Sides:
+    q = joint(setting.language, setting.length)
+    curve = enumerated_information_curve(q)
+    return Sides(Estimate.exact(dual_total_correlation_of(q)), Estimate.exact(dual_total_correlation(curve)))
+
+
+def _rest(setting: Setting) -> Sides:
+    q = joint(setting.language, setting.length)
+    curve = enumerated_information_curve(q)
+    return Sides(Estimate.exact(s_information_of(q)), Estimate.exact(s_information(curve)))
+
+
+def _settings(statement: Statement) -> list[Setting]:
+    languages = (*small_languages(), EqualPairs(vocab_size=2), Parity())
+    return [statement.setting(language, 5) for language in languages]
+
+
+TOTAL_CORRELATION: Statement = Statement(
+    id="total_correlation",
+    number=7,
+    says="TC = sum_m (H(0) - H(m))",
+    source="ours; docs/theory.md 2.2",
+    direction="=",
+    sides=_total,
+    settings=lambda: _settings(TOTAL_CORRELATION),
+    hypotheses="any language; small enough to enumerate",
+)
+
+DUAL_TOTAL_CORRELATION: Statement = Statement(
+    id="dual_total_correlation",
+    number=7,
+    says="DTC = sum_m (H(m) - H(L-1))",
+    source="ours; docs/theory.md 2.2",
+    direction="=",
+    sides=_dual,
+    settings=lambda: _settings(DUAL_TOTAL_CORRELATION),
+    hypotheses="any language; small enough to enumerate",
+)
+
+INFORMATION_WITH_REST: Statement = Statement(
+    id="information_with_rest",
+    number=7,
+    says="sum_i I(X_i; X_-i) = TC + DTC",
+    source="ours; docs/theory.md 2.2",
+    direction="=",
+    sides=_rest,
+    settings=lambda: _settings(INFORMATION_WITH_REST),
+    hypotheses="any language; small enough to enumerate",
+)
+
+STATEMENTS = (TOTAL_CORRELATION, DUAL_TOTAL_CORRELATION, INFORMATION_WITH_REST)

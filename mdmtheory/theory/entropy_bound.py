@@ -1,0 +1,80 @@
+"""The entropy bound keeps the divergence below its parameter times the calls.
+
+Setting. The exact denoiser with the sampler `entropy_bound:gamma`: each step opens positions of lowest entropy while
+the sum of their entropies less the largest is at most gamma nats.
+Measured. KL(q || p), by enumeration of all that the sampler may draw.
+Guarantee. At most gamma E_q[calls], the calls made along sequences of the *language*: replaying x ~ q opens U_k(x) in
+the context x_<k, KL(q || p) = E_q sum_k TC(X_U | x_<k), and each term is at most the entropies less their largest,
+because the joint entropy of U is at least the largest of them. Tight for EqualPairs(m) at gamma = log m, for
+Repetition(m) at gamma = (L-1) log m, and at gamma = 0. With calls along sequences of the *model* it is false: on
+EqualPairs(2) at L = 6 and gamma = log 2 half of them die after the first step, and KL = 3 gamma against 2.5 gamma.
+Constants. None; the note says which gamma would do.
+Source. 2505.24857 for the sampler; the bound ours, docs/theory.md 6.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.exact.draws import law_by_draws
+from mdmtheory.exact.enumeration import all_sequences, entropy_nats, expected_nll, joint
+from mdmtheory.languages.paired import EqualPairs
+from mdmtheory.languages.repetition import Repetition
+from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.samplers.unbudgeted import EntropyBound
+from mdmtheory.theory.instances import small_languages
+from mdmtheory.theory.statement import Setting, Sides, Statement
+
+
+def entropy_bound_model(setting: Setting) -> MaskedDiffusion:
+    """The exact denoiser with the sampler at the setting's gamma."""
+    return MaskedDiffusion(setting.language.oracle(), EntropyBound(gamma=setting.options["gamma"]))
+
+
+def _sides(setting: Setting) -> Sides:
+    model, gamma = entropy_bound_model(setting), setting.options["gamma"]
+    q = joint(setting.language, setting.length)
+    divergence = expected_nll(law_by_draws(model, setting.length), q) - entropy_nats(q)
+    inside = q.reshape(-1) > 0
+    sequences = all_sequences(setting.language.vocab_size, setting.length)[inside]
+    calls = float(q.reshape(-1)[inside] @ model.replay(sequences).calls)
+    note = f"{calls:.6g} calls; gamma {max(divergence, 0.0) / calls:.6g} would do"
+    return Sides(Estimate.exact(divergence), Estimate.exact(gamma * calls), note)
+
+
+def _tight(setting: Setting) -> bool:
+    language, length, gamma = setting.language, setting.length, setting.options["gamma"]
+    log_size = math.log(language.vocab_size)
+    if isinstance(language, EqualPairs) and length % 2 == 0:
+        return gamma == 0 or bool(np.isclose(gamma, log_size, rtol=0, atol=1e-12))
+    if isinstance(language, Repetition):
+        return gamma == 0 or bool(np.isclose(gamma, (length - 1) * log_size, rtol=0, atol=1e-12))
+    return bool(gamma == 0)
+
+
+def _settings() -> list[Setting]:
+    languages = small_languages()
+    return [
+        *(STATEMENT.setting(language, 5, gamma=gamma) for language in languages for gamma in (0.0, 0.1, 1.0)),
+        *(STATEMENT.setting(EqualPairs(vocab_size=m), 6, gamma=math.log(m)) for m in (2, 3)),
+        STATEMENT.setting(EqualPairs(vocab_size=2), 5, gamma=math.log(2)),
+        STATEMENT.setting(Repetition(vocab_size=3), 5, gamma=4 * math.log(3)),
+        STATEMENT.setting(Repetition(vocab_size=3), 5, gamma=2 * math.log(3)),
+    ]
+
+
+STATEMENT = Statement(
+    id="entropy_bound",
+    number=18,
+    says="KL(q||p) <= gamma E_q[calls]",
+    source="2505.24857 for the sampler, the bound ours; docs/theory.md 6",
+    direction="<=",
+    sides=_sides,
+    settings=_settings,
+    hypotheses="any language, exact denoiser, temperature 1; small enough to enumerate",
+    tight=_tight,
+    options={"gamma": 0.1},
+)

@@ -1,0 +1,159 @@
+"""Orders that are exact with few steps, and the language in which none helps.
+
+Setting. The exact denoiser. (a) Bigrams opened by bisection, ceil(log2(L+1)) rounds; (b) EqualPairs opened in two
+rounds, even positions and then odd ones (`stride` with 2 steps); (c) Permutation(n) opened in any order at all: given
+plans, random ones, samplers that look at the sequence, even those that look at their own draws.
+Measured. (a), (b) The total variation distance of p and q, by enumeration. (c) The probability of a correct sequence.
+Guarantee. (a), (b) It is 0: what is revealed together is independent given what is revealed. (c) Equal to the average
+over plans of prod_k m_k! / ((m_k - s_k)! m_k^s_k), m_k items being left before step k reveals s_k: the sizes decide.
+Constants. None.
+Source. Ours, docs/theory.md 6.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Int
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.exact.enumeration import error_rate, joint
+from mdmtheory.exact.reveals import all_plans
+from mdmtheory.languages.ngram import NGram
+from mdmtheory.languages.paired import EqualPairs
+from mdmtheory.languages.permutation import Permutation
+from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.plans import Bisection, PlanLaw
+from mdmtheory.theory.instances import bigram3, cycle3, golden_chain, growth_chain
+from mdmtheory.theory.orders import chosen_order, distance_from_language, drawn_law
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+
+
+def _requires_bigram(setting: Setting) -> None:
+    if not isinstance(setting.language, NGram) or setting.language.order > 2:
+        raise HypothesisError(f"it is about n-grams with n at most 2, not {setting.language.spec}")
+
+
+def _bisection(setting: Setting) -> Sides:
+    return Sides(distance_from_language(setting, "bisection"), Estimate.exact(0.0))
+
+
+def _rounds(setting: Setting) -> Sides:
+    rounds = int(Bisection().plan(setting.length).max())
+    return Sides(Estimate.exact(float(rounds)), Estimate.exact(float(math.ceil(math.log2(setting.length + 1)))))
+
+
+def _requires_pairs(setting: Setting) -> None:
+    if not isinstance(setting.language, EqualPairs):
+        raise HypothesisError(f"it is about equal_pairs, not {setting.language.spec}")
+
+
+def _odd_even(setting: Setting) -> Sides:
+    return Sides(distance_from_language(setting, "stride", 2), Estimate.exact(0.0))
+
+
+def _requires_permutation(setting: Setting) -> None:
+    if not isinstance(setting.language, Permutation):
+        raise HypothesisError(f"it is about permutation, not {setting.language.spec}")
+
+
+def chance_of_no_repeat(items: int, sizes: Int[np.ndarray, "steps"]) -> float:
+    """prod_k m_k! / ((m_k - s_k)! m_k^s_k): step k draws s_k of the m_k items left, each by itself."""
+    chance, left = 1.0, items
+    for size in sizes.tolist():
+        chance *= math.perm(left, size) / left**size
+        left -= size
+    return chance
+
+
+def _permutation(setting: Setting) -> Sides:
+    language, length = setting.language, setting.length
+    assert isinstance(language, Permutation)
+    sampler = chosen_order(setting)
+    model = MaskedDiffusion(language.oracle(), sampler, setting.steps, setting.schedule)
+    correct = 1 - error_rate(drawn_law(setting, sampler), joint(language, length))
+    if isinstance(sampler, PlanLaw):
+        plans, chances = all_plans(model, length)
+    elif sampler.context_only:
+        # All sequences look alike to a rule, up to the names of the items.
+        plans, chances = model.replay(np.arange(length)[None]).plan, np.ones(1)
+    else:
+        sizes = setting.schedule.sizes(length, setting.steps)
+        plans, chances = np.repeat(np.arange(len(sizes)), sizes)[None], np.ones(1)
+    expected = [chance_of_no_repeat(language.items, np.bincount(plan)) for plan in plans]
+    return Sides(Estimate.exact(correct), Estimate.exact(float(chances @ np.array(expected))))
+
+
+def _bisection_settings() -> list[Setting]:
+    languages = ((bigram3(), 6), (cycle3(), 6), (golden_chain(), 9), (growth_chain(), 5))
+    return [BISECTION.setting(language, length) for language, length in languages]
+
+
+def _rounds_settings() -> list[Setting]:
+    return [BISECTION_ROUNDS.setting(golden_chain(), length) for length in (1, 7, 8, 512, 4096)]
+
+
+def _odd_even_settings() -> list[Setting]:
+    sizes = ((2, 8), (2, 7), (3, 6), (8, 3))
+    return [ODD_EVEN.setting(EqualPairs(vocab_size=size), length) for size, length in sizes]
+
+
+def _permutation_settings() -> list[Setting]:
+    orders = ["ancestral", "fixed", "stride", "blocks", "bisection", "confidence", "margin", "entropy"]
+    orders += ["draw_confidence", "entropy_bound:gamma=2.0", "threshold:tau=0.3", "2-1-2-1-3"]
+    return [
+        *(PERMUTATION.setting(Permutation(items=5), 5, 3, order=order) for order in orders),
+        *(PERMUTATION.setting(Permutation(items=6), 4, 2, "cosine", order=order) for order in orders[:8]),
+    ]
+
+
+BISECTION = Statement(
+    id="bisection",
+    number=16,
+    says="TV(p, q) = 0 for bigrams opened by bisection",
+    source="ours; docs/theory.md 6",
+    direction="=",
+    sides=_bisection,
+    settings=_bisection_settings,
+    hypotheses="n-grams with n at most 2, exact denoiser; small enough to enumerate",
+    requires=_requires_bigram,
+)
+
+BISECTION_ROUNDS = Statement(
+    id="bisection_rounds",
+    number=16,
+    says="bisection takes ceil(log2(L+1)) rounds",
+    source="ours; docs/theory.md 6",
+    direction="=",
+    sides=_rounds,
+    settings=_rounds_settings,
+    hypotheses="any language",
+)
+
+ODD_EVEN = Statement(
+    id="odd_even",
+    number=16,
+    says="TV(p, q) = 0 for equal pairs opened in 2 rounds",
+    source="ours; docs/theory.md 6",
+    direction="=",
+    sides=_odd_even,
+    settings=_odd_even_settings,
+    hypotheses="equal_pairs, exact denoiser; small enough to enumerate",
+    requires=_requires_pairs,
+)
+
+PERMUTATION = Statement(
+    id="no_order_helps",
+    number=16,
+    says="1 - SER = E prod_k m_k!/((m_k-s_k)! m_k^s_k) for permutations in every order",
+    source="ours; docs/theory.md 6",
+    direction="=",
+    sides=_permutation,
+    settings=_permutation_settings,
+    hypotheses="permutation, exact denoiser, any sampler that sets each token once; small enough to enumerate",
+    requires=_requires_permutation,
+    options={"order": "ancestral"},
+)
+
+STATEMENTS = (BISECTION, BISECTION_ROUNDS, ODD_EVEN, PERMUTATION)

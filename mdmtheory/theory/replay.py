@@ -1,0 +1,143 @@
+"""A sampler that looks at the context only has an exact likelihood: replay it.
+
+Setting. Masked diffusion with any denoiser and a sampler whose choices depend on the context alone.
+Measured. (a) The total variation distance of two laws: exp of the replayed log-likelihood of every sequence, and the
+law from everything that the sampler may draw, step by step. (b) KL(q || p) from the second, with the exact denoiser.
+Guarantee. (a) It is 0: log p(x) = sum_k sum_{i in U_k(x)} log p(x_i | context_k), U_k(x) being what step k opens when
+the draws turn out to be x. No other history writes x. (b) Equal to E_q sum_k TC(X_{U_k} | x_<k), each term from the
+conditional law of q in the context that the replay visits.
+Constants. None.
+Source. Ours, docs/theory.md 6.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.protocols import Denoiser
+from mdmtheory.denoisers.registry import DENOISERS
+from mdmtheory.exact.draws import law_by_draws
+from mdmtheory.exact.enumeration import Law, all_sequences, entropy_nats, expected_nll, joint
+from mdmtheory.languages.parity import Parity
+from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.plans import PlanLaw
+from mdmtheory.samplers.registry import as_sampler
+from mdmtheory.theory.instances import bigram3, small_languages
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+
+SAMPLERS = (
+    "confidence",
+    "margin",
+    "entropy",
+    "entropy_bound:gamma=0.3",
+    "entropy_sum:h=1.0",
+    "threshold:tau=0.7",
+)
+
+
+def _requires_context_only(setting: Setting) -> None:
+    sampler = as_sampler(setting.options["sampler"])
+    if isinstance(sampler, PlanLaw):
+        raise HypothesisError(
+            f"{sampler.spec} draws its plan beforehand; it is about samplers that look at the sequence"
+        )
+    if not sampler.context_only or sampler.remasks:
+        raise HypothesisError(f"{sampler.spec} looks at what it draws, or changes tokens: it has no replay")
+
+
+def _model(setting: Setting) -> MaskedDiffusion:
+    denoiser: Denoiser = DENOISERS.build(setting.options.get("denoiser", "oracle"), setting.language)
+    return MaskedDiffusion(denoiser, setting.options["sampler"], setting.steps, setting.schedule)
+
+
+def _likelihood(setting: Setting) -> Sides:
+    model, length = _model(setting), setting.length
+    replayed = np.exp(model.log_prob(all_sequences(setting.language.vocab_size, length)).values)
+    drawn = law_by_draws(model, length)
+    distance = float(np.abs(replayed - drawn.reshape(-1)).sum()) / 2
+    return Sides(Estimate.exact(distance), Estimate.exact(0.0))
+
+
+def total_correlation_at(q: Law, tokens: list[int], known: list[int], opened: list[int]) -> float:
+    """TC(X_opened | X_known = tokens there) in nats."""
+    at = tuple(tokens[i] if i in known else slice(None) for i in range(q.ndim))
+    rest = q[at] / q[at].sum()
+    free = [i for i in range(q.ndim) if i not in known]
+    axes = [free.index(i) for i in opened]
+
+    def entropy(kept: list[int]) -> float:
+        return entropy_nats(rest.sum(axis=tuple(k for k in range(rest.ndim) if k not in kept)))
+
+    return math.fsum([*(entropy([axis]) for axis in axes), -entropy(axes)])
+
+
+def _requires_exact(setting: Setting) -> None:
+    _requires_context_only(setting)
+    if "temperature" in setting.options["sampler"]:
+        raise HypothesisError("it is about temperature 1")
+
+
+def _divergence(setting: Setting) -> Sides:
+    model, length = _model(setting), setting.length
+    q = joint(setting.language, length)
+    measured = expected_nll(law_by_draws(model, length), q) - entropy_nats(q)
+    inside = q.reshape(-1) > 0
+    sequences = all_sequences(setting.language.vocab_size, length)[inside]
+    plans = model.replay(sequences).plan
+    terms: dict[tuple[tuple[int, ...], ...], float] = {}
+    total = 0.0
+    for tokens, plan, weight in zip(sequences.tolist(), plans, q.reshape(-1)[inside], strict=True):
+        for step in range(1, int(plan.max()) + 1):
+            known, opened = np.flatnonzero(plan < step).tolist(), np.flatnonzero(plan == step).tolist()
+            key = (tuple(known), tuple(tokens[i] for i in known), tuple(opened))
+            if key not in terms:
+                terms[key] = total_correlation_at(q, tokens, known, opened)
+            total += weight * terms[key]
+    return Sides(Estimate.exact(measured), Estimate.exact(float(total)))
+
+
+def _likelihood_settings() -> list[Setting]:
+    rows = [LIKELIHOOD.setting(language, 4, 2, sampler=each) for language in small_languages() for each in SAMPLERS]
+    rows += [
+        LIKELIHOOD.setting(bigram3(), 5, 3, "cosine", sampler=sampler, denoiser=denoiser)
+        for sampler in ("entropy", "margin:temperature=0.5")
+        for denoiser in ("perturbed:epsilon=0.1", "window:width=1")
+    ]
+    return rows
+
+
+def _divergence_settings() -> list[Setting]:
+    languages = (*small_languages(), Parity())
+    return [DIVERGENCE.setting(language, 4, 2, sampler=each) for language in languages for each in SAMPLERS[2:5]]
+
+
+LIKELIHOOD = Statement(
+    id="replay",
+    number=19,
+    says="TV(replayed law, law of the draws) = 0",
+    source="ours; docs/theory.md 6",
+    direction="=",
+    sides=_likelihood,
+    settings=_likelihood_settings,
+    hypotheses="any language and denoiser, samplers that look at the context only; small enough to enumerate",
+    requires=_requires_context_only,
+    options={"sampler": "entropy", "denoiser": "oracle"},
+)
+
+DIVERGENCE = Statement(
+    id="replay_divergence",
+    number=19,
+    says="KL(q||p) = E_q sum_k TC(X_U_k | context)",
+    source="ours; docs/theory.md 6",
+    direction="=",
+    sides=_divergence,
+    settings=_divergence_settings,
+    hypotheses="any language, exact denoiser, samplers that look at the context only; small enough to enumerate",
+    requires=_requires_exact,
+    options={"sampler": "entropy"},
+)
+
+STATEMENTS = (LIKELIHOOD, DIVERGENCE)

@@ -1,0 +1,104 @@
+"""The plan-averaged gap per token, from above and from below, with no length in it.
+
+Setting. The exact denoiser and ancestral plans of N steps; g(alpha) = E[H(Bin(L-1, alpha))] is what a token costs when
+each other one is revealed with probability alpha, H the information curve (g(0) = H(0), g(1) = H(L-1)).
+Measured. E_plan KL(q || p_plan)/L = sum_k w_k g(a_{k-1}) - (integral of g).
+Guarantee. At most max_k w_k (g(0) - g(1)) for every language and schedule, that is (g(0) - g(1))/N for linear; and at
+least (g(0) - g(1))/(2N) for linear where the curve is convex, which makes g convex. The lower bound is tight where g is
+a straight line, as at two tokens; the upper one is reached in the limit of long Repetition in one step, at L - 1 of L
+of its value.
+Constants. 1 and 1/2, ours.
+Source. Ours, docs/theory.md 2.4.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mdmtheory import schedules
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.languages.ngram import NGram
+from mdmtheory.languages.paired import EqualPairs
+from mdmtheory.languages.repetition import Repetition
+from mdmtheory.theory.curves import convex_curve, exact_curve
+from mdmtheory.theory.instances import (
+    early_choice,
+    golden_chain,
+    growth_chain,
+    hardest,
+    independent,
+    rare_break,
+    small_languages,
+)
+from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
+
+
+def _above(setting: Setting) -> Sides:
+    curve = np.asarray(exact_curve(setting))
+    fractions = setting.schedule.revealed_fractions(setting.steps)
+    gap = schedules.ancestral_gap(curve, fractions) / setting.length
+    return Sides(Estimate.exact(gap), Estimate.exact(float(np.diff(fractions).max() * (curve[0] - curve[-1]))))
+
+
+def _independent(setting: Setting) -> bool:
+    return setting.length == 1 or (isinstance(setting.language, NGram) and setting.language.order == 1)
+
+
+def _requires_line(setting: Setting) -> None:
+    if np.ptp(np.diff(setting.schedule.revealed_fractions(setting.steps))) > 1e-12:
+        raise HypothesisError(f"the steps of {setting.schedule.spec} are not equal; it is about the linear schedule")
+
+
+def _below(setting: Setting) -> Sides:
+    curve = convex_curve(setting)
+    fractions = setting.schedule.revealed_fractions(setting.steps)
+    gap = schedules.ancestral_gap(curve, fractions) / setting.length
+    return Sides(Estimate.exact(gap), Estimate.exact(float((curve[0] - curve[-1]) / (2 * (len(fractions) - 1)))))
+
+
+def _straight(setting: Setting) -> bool:
+    return setting.length <= 2 or _independent(setting)
+
+
+def _above_settings() -> list[Setting]:
+    rows = [GAP_ABOVE.setting(language, 5, 3) for language in (*small_languages(), EqualPairs(vocab_size=2))]
+    rows += [GAP_ABOVE.setting(growth_chain(), 512, steps, "cosine") for steps in (1, 16, 256)]
+    rows += [GAP_ABOVE.setting(Repetition(vocab_size=3), 1024, steps) for steps in (1, 4)]
+    return [*rows, GAP_ABOVE.setting(independent(), 6, 3), hardest(GAP_ABOVE.setting(early_choice(), 300, 1))]
+
+
+def _below_settings() -> list[Setting]:
+    rows = [GAP_BELOW.setting(language, 2, 3) for language in small_languages()]
+    rows += [GAP_BELOW.setting(golden_chain(), length, 16) for length in (16, 64, 256)]
+    rows += [GAP_BELOW.setting(growth_chain(), 512, steps) for steps in (1, 16, 256)]
+    return [*rows, hardest(GAP_BELOW.setting(rare_break(), 30, 6))]
+
+
+GAP_ABOVE = Statement(
+    id="gap_above",
+    number=13,
+    says="E_plan KL/L <= max_k w_k (g(0) - g(1))",
+    source="ours; docs/theory.md 2.4",
+    direction="<=",
+    sides=_above,
+    settings=_above_settings,
+    hypotheses="any language whose curve is known exactly, exact denoiser, ancestral plans",
+    tight=_independent,
+    constants=(Constant("factor", 1.0, "ours"),),
+)
+
+GAP_BELOW = Statement(
+    id="gap_below",
+    number=13,
+    says="E_plan KL/L >= (g(0) - g(1))/(2N)",
+    source="ours; docs/theory.md 2.4",
+    direction=">=",
+    sides=_below,
+    settings=_below_settings,
+    hypotheses="a convex information curve that is known exactly, exact denoiser, ancestral plans, linear schedule",
+    requires=_requires_line,
+    tight=_straight,
+    constants=(Constant("factor", 0.5, "ours"),),
+)
+
+STATEMENTS = (GAP_ABOVE, GAP_BELOW)
