@@ -122,7 +122,7 @@ class NoisedDiffusion(ABC):
             work(slice(0, count), self.denoiser.open(count, length, noise=self.noise))
             return
 
-        size = max(LEAST_PIECE, PIECE_TOKENS // length)
+        size = max(LEAST_PIECE, PIECE_TOKENS // max(length, 1))
 
         def pieces(start: int, stop: int) -> None:
             for a in range(start, stop, size):

@@ -242,6 +242,8 @@ def test_a_denoiser_on_a_device_gets_all_rows_at_once():
         (lambda q: UniformDiffusion(mt.Oracle(q), 0), "steps is 0; pass 1 to"),
         (lambda q: UniformDiffusion(mt.Oracle(q), 10**9), "pass 1 to 1,048,576"),
         (lambda q: UniformDiffusion(mt.Oracle(q), 4, [0, 0.5, 1]), "has 2 steps, not 4"),
+        (lambda q: UniformDiffusion(mt.Oracle(q), 4).sample(3, 0, 0), "length is 0; pass 1 or more"),
+        (lambda q: UniformDiffusion(mt.Oracle(mt.Permutation(items=3)), 4).sample(3, 4, 0), "there are 3 items"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(build, reason):
