@@ -22,7 +22,7 @@ from mdmtheory.schedules import Numbers, Schedule, as_schedule
 ScheduleLike = str | Spec | Schedule | Numbers
 
 MOST_OPERATIONS = 2e12
-"""Multiplications beyond which a recursion is refused: five to ten minutes' work on two cores."""
+"""Multiplications beyond which a recursion is refused: some minutes' work on two cores."""
 
 THREADED_OPERATIONS = 1e6
 """A step with fewer runs in one thread: starting others takes as long."""

@@ -121,6 +121,8 @@ def test_refusals():
         mt.exact.log_prob(GROWTH_CHAIN, [[0, 1]])
     with pytest.raises(ValueError, match="token 4 at row 0, position 1 is outside the vocabulary"):
         mt.exact.log_prob(GROWTH_CHAIN, [[0, 4]], 2)
+    with pytest.raises(ValueError, match=r"2 sequences of length 4096 in 4096 steps take 1.9e\+14 operations or more"):
+        mt.exact.log_prob(GROWTH_CHAIN, np.zeros((2, 4096), dtype=int), 4096)
     hopeless = mt.NGram([0.5, 0.0, 0.5], [[1.0, 1e-150, 0.0], [0.0, 1.0, 1e-150], [0.0, 0.0, 1.0]])
     with pytest.raises(FloatingPointError, match="sequence 1 needs probabilities of .* below the smallest float64"):
         mt.exact.log_prob(hopeless, [[0, 0, 0], [0, 1, 2]], 2)
