@@ -14,6 +14,7 @@ from mdmtheory.exact.gaps import ser, ser_curve
 from mdmtheory.exact.growth import growth_rate
 from mdmtheory.exact.information import information_curve
 from mdmtheory.exact.law import law
+from mdmtheory.exact.noised import elbo
 from mdmtheory.exact.rates import first_order_density, kappa, limit_curve, optimal_kappa
 from mdmtheory.exact.scores import log_prob
 
@@ -21,6 +22,7 @@ __all__ = [
     "Curve",
     "all_sequences",
     "dual_total_correlation",
+    "elbo",
     "entropy_nats",
     "enumerated_information_curve",
     "error_rate",
