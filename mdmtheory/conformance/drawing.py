@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,9 @@ class Replaced:
         self._base, self._change = base, change
         self.vocab_size, self.spec, self.identity = base.vocab_size, base.spec, base.identity
         self.noises, self.parallel = base.noises, base.parallel
-        self.trust = getattr(base, "trust", 1.0)
+        for name in ("trust", "pairs"):
+            if hasattr(base, name):
+                setattr(self, name, getattr(base, name))
 
     def open(self, *arguments: Any, **options: Any) -> Any:
         """A canvas of the denoiser inside, its answers changed."""
@@ -112,5 +115,5 @@ FAULTS: dict[str, Callable[[Laws], Laws]] = {
 def check_refusals(draw: Callable[[Callable[[np.ndarray], np.ndarray]], object]) -> str:
     """RefutedError unless drawing with each fault in the marginals is refused in one line; `draw` takes the change."""
     for what, fault in FAULTS.items():
-        refuses(f"a denoiser that gives {what}", lambda fault=fault: draw(fault))
+        refuses(f"a denoiser that gives {what}", partial(draw, fault))
     return f"{len(FAULTS)} faults refused: {', '.join(FAULTS)}"

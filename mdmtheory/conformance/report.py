@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Subject = TypeVar("Subject")
+Tried_contra = TypeVar("Tried_contra", contravariant=True)
 
 
 class RefutedError(Exception):
@@ -77,7 +78,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Trial(Generic[Subject]):
+class Trial(Generic[Tried_contra]):
     """A check before it is made. `look` returns what it saw where the check holds.
 
     It raises RefutedError or DoesNotApplyError with what it saw otherwise; any other exception refutes it too. What
@@ -87,10 +88,10 @@ class Trial(Generic[Subject]):
     name: str
     expected: str
     mend: str
-    look: Callable[[Subject], str]
+    look: Callable[[Tried_contra], str]
     gate: bool = False
 
-    def made(self, subject: Subject) -> Check:
+    def made(self, subject: Tried_contra) -> Check:
         """The check made."""
         passed: bool | None
         try:

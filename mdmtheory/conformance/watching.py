@@ -13,6 +13,9 @@ from mdmtheory.conformance.report import RefutedError
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.samplers.protocol import Sampler, State
 
+_OPTIONAL = ("chances", "sees_pairs", "charges", "precision", "temperature", "fractions", "scored_as")
+"""What some samplers have besides the members of the protocol."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -61,10 +64,20 @@ class Watched:
         self.uses_steps, self.uses_schedule = base.uses_steps, base.uses_schedule
         self.context_only, self.remasks = base.context_only, base.remasks
         self.init, self.finished, self.wants = base.init, base.finished, base.wants
+        for name in _OPTIONAL:
+            if hasattr(base, name):
+                setattr(self, name, getattr(base, name))
+        if hasattr(base, "law_in"):
+            self.law_in = self._law_in
 
     def law(self, marginals: Float[np.ndarray, "n vocab_size"]) -> Float[np.ndarray, "n vocab_size"]:
         """The laws of the sampler inside."""
         self._law = self._base.law(marginals)
+        return self._law
+
+    def _law_in(self, *arguments: Any) -> Any:
+        base: Any = self._base
+        self._law = base.law_in(*arguments)
         return self._law
 
     def step(
