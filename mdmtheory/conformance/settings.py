@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
+import numpy as np
+from jaxtyping import Float
+
 from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.core.spec import Spec
+from mdmtheory.core.streams import stream_states
 from mdmtheory.denoisers.oracle import Oracle
 from mdmtheory.languages.hmm import HMM
 from mdmtheory.languages.ngram import NGram
@@ -81,3 +85,12 @@ def allowed_by(language: Language) -> Callable[[int], bool]:
         return True
 
     return allowed
+
+
+def uniforms(key: str, rows: int, columns: int) -> Float[np.ndarray, "rows columns"]:
+    """Numbers in [0, 1) that are always the same for a key."""
+    from mdmtheory.kernels.random import fill_uniforms
+
+    out = np.empty((rows, columns))
+    fill_uniforms(stream_states(["conformance", key], 0, rows), out)
+    return out
