@@ -15,6 +15,7 @@ from mdmtheory.conformance.settings import LENGTH, tied, untied
 from mdmtheory.conformance.watching import Step, Watched, some_marginals
 from mdmtheory.core.protocols import Language, Samples
 from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.samplers.protocol import Sampler, State
 from mdmtheory.schedules import as_schedule
@@ -67,11 +68,7 @@ def check_members(case: SamplerCase) -> str:
     state: Any = sampler.init(3, LENGTH, 2, 2, as_schedule("linear"))
     if not isinstance(state, State) or len(state.memory) != 3:
         raise RefutedError("init gave no State with one row of memory for each of 3 sequences")
-    chances: Any = getattr(sampler, "chances", None)
-    if chances is not None:
-        state = replace(state, coins=np.asarray(chances(state, tokens)) > 0)
-    if getattr(sampler, "sees_pairs", False):
-        state = replace(state, pairs=np.zeros((3, LENGTH, LENGTH)))
+    state = _ready(sampler, state, tokens)
     wanted = np.asarray(sampler.wants(state, tokens))
     for name, found, shape in (
         ("finished", np.asarray(sampler.finished(state, tokens)), (3,)),
@@ -90,6 +87,15 @@ def check_members(case: SamplerCase) -> str:
         if not np.array_equal(before, now):
             raise RefutedError(f"step changed the {name} that it was given")
     return f"spec {sampler.spec}, shapes as described"
+
+
+def _ready(sampler: Any, state: Any, tokens: Tokens) -> Any:
+    """The state with what some samplers are shown for one step: all coins that may fall, no information in pairs."""
+    if hasattr(sampler, "chances"):
+        state = replace(state, coins=np.asarray(sampler.chances(state, tokens)) > 0)
+    if getattr(sampler, "sees_pairs", False):
+        state = replace(state, pairs=np.zeros((*tokens.shape, tokens.shape[1])))
+    return state
 
 
 def check_token_laws(case: SamplerCase) -> str:
@@ -125,7 +131,7 @@ def check_progress(case: SamplerCase) -> str:
     for where, steps, _ in found:
         most = max(most, len(steps))
         for number, step in enumerate(steps):
-            idle = ~step.changed.any(axis=1)
+            idle = np.asarray(~step.changed.any(axis=1))
             if idle.any() and not case.sampler.remasks:
                 raise RefutedError(f"step {number + 1} set no token in {idle.sum()} of {len(idle)} sequences ({where})")
     return f"at most {most} steps in {len(found)} settings"

@@ -42,16 +42,24 @@ def load_entry_point(point: Any, what: str) -> Any:
 
 def conforming(value: Any, what: str, *protocols: type) -> Any:
     """The value, if it has the members of one of the protocols; ValueError names what it lacks of the nearest."""
-    if isinstance(value, type):
-        raise ValueError(f"{what} is the class {value.__name__}; pass an object of it")
-    lacking = {each: [name for name in _members(each) if not hasattr(value, name)] for each in protocols}
-    nearest = min(lacking, key=lambda each: len(lacking[each]))
-    if lacking[nearest]:
-        raise ValueError(
-            f"{what} is no {nearest.__name__}: {type(value).__name__} has no {', '.join(lacking[nearest])}; "
-            f"add what {nearest.__module__}.{nearest.__name__} describes"
-        )
+    if isinstance(value, type) or not any(_lacking(value, each) == [] for each in protocols):
+        raise nonconforming(value, what, *protocols)
     return value
+
+
+def nonconforming(value: Any, what: str, *protocols: type) -> ValueError:
+    """The error that says which members of the nearest protocol a value lacks."""
+    if isinstance(value, type):
+        return ValueError(f"{what} is a class, {value.__name__}; pass an object of it")
+    nearest = min(protocols, key=lambda each: len(_lacking(value, each)) / len(_members(each)))
+    return ValueError(
+        f"{what} is no {' or '.join(each.__name__ for each in protocols)}: {type(value).__name__} has no "
+        f"{', '.join(_lacking(value, nearest))}; add what {nearest.__module__}.{nearest.__name__} describes"
+    )
+
+
+def _lacking(value: Any, protocol: type) -> list[str]:
+    return [name for name in _members(protocol) if not hasattr(value, name)]
 
 
 def _members(protocol: type) -> list[str]:
