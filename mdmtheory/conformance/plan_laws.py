@@ -11,6 +11,7 @@ from mdmtheory.conformance.goodness import follows, g_test
 from mdmtheory.conformance.masked import DRAWS, MARGINALS, STREAMS, MaskedCase, check_names
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make
 from mdmtheory.conformance.settings import LENGTH, small_languages, untied
+from mdmtheory.core.protocols import Samples
 from mdmtheory.core.streams import stream_states
 from mdmtheory.exact.enumeration import all_sequences
 from mdmtheory.exact.law import context_marginals, context_numbers, law
@@ -24,13 +25,14 @@ _SETTINGS = ((1, 1), (LENGTH, 1), (LENGTH, 3), (9, 4), (9, 20))
 
 def check_plan_law(plan_law: PlanLaw, name: str) -> Report:
     """Try everything that a law over reveal plans promises."""
-    return make("sampler", name, TRIALS, _Case(plan_law))
+    return make("sampler", name, TRIALS, PlanLawCase(plan_law))
 
 
-class _Case(MaskedCase[PlanLaw]):
+class PlanLawCase(MaskedCase[PlanLaw]):
     """A law over plans."""
 
     def plans(self, length: int, steps: int, schedule: str = "linear", count: int = _PLANS, first: int = 0) -> Plans:
+        """Plans first..first+count-1 of one key."""
         states = stream_states("conformance", first, count)
         return self.sampler.draw(states, length, steps, as_schedule(schedule))
 
@@ -49,15 +51,16 @@ class _Case(MaskedCase[PlanLaw]):
 
     @property
     def length(self) -> int:
+        """The longest that it takes."""
         return max(length for length, _ in self.settings())
 
 
-def _protocol(case: _Case) -> str:
+def _protocol(case: PlanLawCase) -> str:
     check_names(case.sampler, ("uses_steps", "uses_schedule", "fixed", "one_at_a_time"))
     return f"spec {case.sampler.spec}"
 
 
-def _plans(case: _Case) -> str:
+def _plans(case: PlanLawCase) -> str:
     for length, steps in case.settings():
         plans = case.plans(length, steps)
         if plans.shape != (_PLANS, length) or plans.dtype != np.int32:
@@ -68,7 +71,7 @@ def _plans(case: _Case) -> str:
     return f"{_PLANS} plans in each of {len(case.settings())} settings"
 
 
-def _claims(case: _Case) -> str:
+def _claims(case: PlanLawCase) -> str:
     plan_law, said = case.sampler, []
     for length, steps in case.settings():
         plans = case.plans(length, steps)
@@ -86,7 +89,7 @@ def _claims(case: _Case) -> str:
     return ", ".join(said) or "it claims nothing more"
 
 
-def _plans_alone(case: _Case) -> str:
+def _plans_alone(case: PlanLawCase) -> str:
     together = case.plans(case.length, 3, count=12)
     for first, count in ((0, 1), (1, 6), (7, 5)):
         if not np.array_equal(case.plans(case.length, 3, count=count, first=first), together[first : first + count]):
@@ -94,7 +97,7 @@ def _plans_alone(case: _Case) -> str:
     return "12 plans are the same alone and together"
 
 
-def _subset_law(case: _Case) -> str:
+def _subset_law(case: PlanLawCase) -> str:
     """Drawn plans against the probabilities of `subset_law`, which the enumerated law is made of."""
     subset_law: Any = getattr(case.sampler, "subset_law", None)
     if subset_law is None:
@@ -122,7 +125,7 @@ def _plan_probabilities(subset_law: np.ndarray, plans: np.ndarray) -> np.ndarray
     return chance
 
 
-def _draws_follow_law(case: _Case) -> str:
+def _draws_follow_law(case: PlanLawCase) -> str:
     """Against the law over all plans where it is known, else against that of each plan drawn."""
     seen = []
     for language in small_languages():
@@ -161,7 +164,7 @@ def _law_of(model: MaskedDiffusion, plan: np.ndarray) -> np.ndarray:
     return chance.reshape((vocab_size,) * LENGTH)
 
 
-def _replay(case: _Case) -> str:
+def _replay(case: PlanLawCase) -> str:
     worst = 0.0
     for language in small_languages():
         model = case.model(language)
@@ -175,12 +178,13 @@ def _replay(case: _Case) -> str:
     return f"within {worst:.0e} of the product of marginals on {len(small_languages())} languages"
 
 
-def _calls(case: _Case) -> str:
+def _calls(case: PlanLawCase) -> str:
     model = case.model(untied()[0], 3)
     states = stream_states("conformance", 0, _PLANS)
     plans = model.draw_plans(states, case.length)
     run = model.run(plans, states)
-    check_samples(run, _PLANS, case.length, model.vocab_size)  # type: ignore[arg-type]  # it has what is checked
+    samples = Samples(run.tokens, run.calls, run.rounds, run.impossible)
+    check_samples(samples, _PLANS, case.length, model.vocab_size)
     steps = np.array([len(set(plan)) for plan in plans.tolist()])
     # An impossible context ends a sequence early.
     wrong = np.where(run.impossible, run.calls > steps, run.calls != steps) | (run.rounds != run.calls)
@@ -190,7 +194,7 @@ def _calls(case: _Case) -> str:
     return f"{_PLANS} sequences were charged a call for each step of their plans"
 
 
-TRIALS: tuple[Trial[_Case], ...] = (
+TRIALS: tuple[Trial[PlanLawCase], ...] = (
     Trial(
         "protocol",
         "the members of mdmtheory.plans.PlanLaw",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ class SamplerCase(MaskedCase[Sampler]):
         samples = SamplerCase(watched).model(language, steps).sample(count, length, 0, threads=1)
         return watched.seen, samples
 
+    @cached_property
     def watched_everywhere(self) -> list[tuple[str, list[Step], Samples]]:
         """`watched` on a language without ties and one with, at all lengths and steps that the sampler takes."""
         found = []
@@ -50,7 +52,7 @@ class SamplerCase(MaskedCase[Sampler]):
                     found.append((f"{language.spec}, length {length}, {steps} steps", steps_seen, samples))
         return found
 
-    @property
+    @cached_property
     def length(self) -> int:
         """A length that is not too short, if the sampler takes it."""
         try:
@@ -114,7 +116,7 @@ def check_token_laws(case: SamplerCase) -> str:
         row = marginals[invented.any(axis=1)][0]
         raise RefutedError(f"a token of probability 0 may be drawn where the marginal is {row.tolist()}")
     looked = len(law)
-    for where, steps, _ in case.watched_everywhere():
+    for where, steps, _ in case.watched_everywhere:
         for step in steps:
             looked += len(step.law)
             off = np.abs(step.law.sum(axis=1) - 1)
@@ -126,7 +128,7 @@ def check_token_laws(case: SamplerCase) -> str:
 
 def check_progress(case: SamplerCase) -> str:
     """Whether each step sets a token, and it ends."""
-    found = case.watched_everywhere()
+    found = case.watched_everywhere
     most = 0
     for where, steps, _ in found:
         most = max(most, len(steps))
@@ -139,7 +141,7 @@ def check_progress(case: SamplerCase) -> str:
 
 def check_nothing_left(case: SamplerCase) -> str:
     """Whether masks are left."""
-    found = case.watched_everywhere()
+    found = case.watched_everywhere
     for where, steps, samples in found:
         mask = int(steps[0].mask) if steps else int(samples.tokens.max())
         try:
@@ -152,7 +154,7 @@ def check_nothing_left(case: SamplerCase) -> str:
 
 def check_tokens_set(case: SamplerCase) -> str:
     """Whether tokens are those drawn, and stay."""
-    found = case.watched_everywhere()
+    found = case.watched_everywhere
     for where, steps, _ in found:
         for step in steps:
             again = step.changed & (step.before != step.mask)
@@ -190,7 +192,7 @@ def check_context_only(case: SamplerCase) -> str:
     if case.sampler.remasks:
         raise DoesNotApplyError("tokens may change")
     looked = 0
-    for where, steps, _ in case.watched_everywhere():
+    for where, steps, _ in case.watched_everywhere:
         for step in steps:
             looked += len(step.before)
             changed = step.changed_if_drawn_otherwise(case.sampler)
