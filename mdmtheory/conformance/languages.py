@@ -39,11 +39,11 @@ def check_language(language: str | PathLike[str] | Spec | Language) -> Report:
     True
     """
     built: Language = conforming(as_language(language), "the language", Language)
-    return make("language", str(built.spec), TRIALS, _Case(built))
+    return make("language", str(built.spec), TRIALS, LanguageCase(built))
 
 
 @dataclass(frozen=True)
-class _Case:
+class LanguageCase:
     """A language, and what is known of its short sequences."""
 
     language: Language
@@ -58,6 +58,7 @@ class _Case:
 
     @cached_property
     def sequences(self) -> Tokens:
+        """All sequences of that length."""
         return all_sequences(self.language.vocab_size, self.length)
 
     @cached_property
@@ -74,7 +75,7 @@ class _Case:
         return next(length for length in range(wanted, 0, -1) if allowed(length))
 
 
-def _protocol(case: _Case) -> str:
+def _protocol(case: LanguageCase) -> str:
     language = case.language
     if not language.vocab_size >= 1:
         raise RefutedError(f"vocab_size is {language.vocab_size!r}")
@@ -86,7 +87,7 @@ def _protocol(case: _Case) -> str:
     return f"{language.vocab_size} tokens"
 
 
-def _lengths(case: _Case) -> str:
+def _lengths(case: LanguageCase) -> str:
     language = case.language
     for length in (0, -1):
         refuses(f"length {length}", partial(language.validate_length, length))
@@ -105,7 +106,7 @@ def _lengths(case: _Case) -> str:
     return f"0, -1 and {refused} are refused"
 
 
-def _tokens(case: _Case) -> str:
+def _tokens(case: LanguageCase) -> str:
     language, length = case.language, case.longest(5)
     tokens = language.sample(50, length, 0)
     if tokens.shape != (50, length) or tokens.dtype != token_dtype(language.vocab_size):
@@ -122,7 +123,7 @@ def _tokens(case: _Case) -> str:
     return f"dtype {tokens.dtype}; masks and tokens outside the vocabulary are refused"
 
 
-def _sums(case: _Case) -> str:
+def _sums(case: LanguageCase) -> str:
     total = float(case.law.sum())
     if not abs(total - 1) <= 1e-9:
         raise RefutedError(f"the probabilities of all {case.law.size:,} sequences of {case.length} sum to {total:.9g}")
@@ -135,11 +136,11 @@ def _sums(case: _Case) -> str:
     return f"1 within {abs(total - 1):.0e} over {case.law.size:,} sequences of {case.length}, and at shorter lengths"
 
 
-def _samples(case: _Case) -> str:
+def _samples(case: LanguageCase) -> str:
     return follows(case.language.sample(_DRAWS, case.length, 3), case.law)
 
 
-def _support(case: _Case) -> str:
+def _support(case: LanguageCase) -> str:
     inside = np.asarray(case.language.in_support(case.sequences))
     wrong = np.flatnonzero(inside != (case.law.reshape(-1) > 0))
     if len(wrong):
@@ -148,7 +149,7 @@ def _support(case: _Case) -> str:
     return f"{inside.sum():,} of {len(inside):,} sequences"
 
 
-def _long(case: _Case) -> str:
+def _long(case: LanguageCase) -> str:
     length = case.longest(_VERY_LONG)
     tokens = case.language.sample(4, length, 0)
     values, inside = np.asarray(case.language.log_prob(tokens)), np.asarray(case.language.in_support(tokens))
@@ -161,7 +162,7 @@ def _long(case: _Case) -> str:
     return f"log q of 4 sequences of {length}: {values.min():.1f} to {values.max():.1f} nats"
 
 
-def _chain_rule(case: _Case) -> str:
+def _chain_rule(case: LanguageCase) -> str:
     """log q(x) as the sum of the oracle's log q(x_i | x_<i), for drawn sequences and for some with a token changed."""
     language, length = case.language, case.longest(_LONG)
     drawn = language.sample(6, length, 1)
@@ -187,7 +188,7 @@ def _chain_rule(case: _Case) -> str:
     return f"12 sequences of {length}, {np.isinf(values).sum()} of them impossible"
 
 
-def _conditionals(case: _Case) -> str:
+def _conditionals(case: LanguageCase) -> str:
     oracle, contexts = case.language.oracle(), all_contexts(case.language.vocab_size, case.length)
     expected, can_be = bayes(case.law, contexts), possible(case.law, contexts)
     found, marked = masked_marginals(oracle, contexts)
@@ -206,7 +207,7 @@ def _conditionals(case: _Case) -> str:
     )
 
 
-def _trust(case: _Case) -> str:
+def _trust(case: LanguageCase) -> str:
     worst = 0.0
     for trust in (1 - DELTA, 0.5):
         oracle: Any = case.language.oracle(trust)
@@ -227,7 +228,7 @@ def _trust(case: _Case) -> str:
     return f"within {worst:.0e} of Bayes' rule with soft evidence, leave-one-out at revealed positions"
 
 
-def _entropy(case: _Case) -> str:
+def _entropy(case: LanguageCase) -> str:
     found, truth = case.language.entropy(case.length), entropy_nats(case.law)
     if not isinstance(found, Estimate):
         raise RefutedError(f"entropy gave a {type(found).__name__}, no Estimate")
@@ -243,7 +244,7 @@ def _entropy(case: _Case) -> str:
     return f"{found.value:.6g} nats, {found.kind}; {truth:.6g} by enumeration"
 
 
-def _digest(case: _Case) -> str:
+def _digest(case: LanguageCase) -> str:
     language: Any = case.language
     before = language.digest
     language.log_prob(language.sample(2, case.longest(3), 0))
@@ -262,7 +263,7 @@ def _digest(case: _Case) -> str:
     return f"{before[:12]}, also when saved and loaded"
 
 
-def _alone(case: _Case) -> str:
+def _alone(case: LanguageCase) -> str:
     length = case.longest(_LONG)
     together = case.language.sample(12, length, 5, threads=2)
     values = np.asarray(case.language.log_prob(together, threads=2))
@@ -275,12 +276,12 @@ def _alone(case: _Case) -> str:
     return "12 sequences and their log_prob are the same alone and together"
 
 
-def _seeds(case: _Case) -> str:
+def _seeds(case: LanguageCase) -> str:
     length = case.longest(_LONG)
     return check_seeds(lambda seed: case.language.sample(64, length, seed))
 
 
-TRIALS: tuple[Trial[_Case], ...] = (
+TRIALS: tuple[Trial[LanguageCase], ...] = (
     Trial(
         "protocol",
         "vocab_size, a spec that can be typed, parameters",

@@ -42,7 +42,7 @@ def untied() -> tuple[Language, ...]:
     hmm = HMM(
         [0.6, 0.4],
         [[0.7, 0.3], [0, 1]],
-        [[0.55, 0.45, 0], [0.1, 0.2, 0.7]],
+        [[0.55, 0.45, 0], [0, 0.2, 0.8]],
         spec=Spec.of("small_hmm"),
     )
     return bigram, hmm, trigram
