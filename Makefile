@@ -15,7 +15,7 @@ BENCH_VENV := .venv-bench
 BENCH := $(BENCH_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-bounds test-thorough lint format bench readme clean
+.PHONY: help demo test test-bounds test-thorough checks lint format bench readme clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,11 @@ test-bounds: $(DEV)  ## the kernels once more, with every array index checked
 
 test-thorough: $(DEV)  ## all tests, with many more random examples
 	$(BIN)/pytest $(SHARED) --hypothesis-profile=thorough
+
+checks: $(DEV)  ## every theorem against many random instances, then the papers' numbers; writes paper_checks/README.md
+	$(BIN)/pytest $(SHARED) --hypothesis-profile=checks tests/theory
+	$(BIN)/python docs/statements.py
+	$(BIN)/python -m paper_checks
 
 lint: $(DEV)  ## ruff, mypy and the layer rule
 	$(BIN)/ruff check

@@ -61,6 +61,7 @@ def run_adaptive(
         for a in range(first, last, size):
             here = slice(a, min(a + size, last))
             canvas = denoiser.open(here.stop - a, length, threads=own_threads)
+            assert isinstance(canvas, Canvas)
             streams = None if states is None else states[here]
             given = None if tokens is None else tokens[here]
             written = run.tokens[here], run.log_probs[here], run.plan[here]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Int, UInt64
 
-from mdmtheory.core.protocols import Denoiser, PlanRun
+from mdmtheory.core.protocols import Canvas, Denoiser, PlanRun
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.models.asking import marginals_of
 
@@ -23,6 +23,7 @@ def run_on_canvas(
 
     count, length = plan.shape
     canvas = denoiser.open(count, length, threads=threads)
+    assert isinstance(canvas, Canvas)
     out = np.full((count, length), denoiser.vocab_size, dtype=token_dtype(denoiser.vocab_size))
     log_probs = np.full((count, length), np.nan)
     uniforms = np.empty((count, length))

@@ -151,7 +151,7 @@ class LossProfile:
         return None if self.errors is None else float(np.abs(weights @ self._pooling) @ self.errors)
 
     def _cubics_away(self) -> float:
-        """How far below the straight lines monotone cubics through the same rows run on average."""
+        """How far below the straight lines monotone cubics through the same rows run, in the mean over mask ratios."""
         from scipy.interpolate import PchipInterpolator
 
         known = 1 - self.ratios[::-1]
@@ -167,7 +167,7 @@ class LossProfile:
         ]
         beyond = [words for words, is_held in zip(held, (self.ratios[-1] < 1, True), strict=True) if is_held]
         falls = self.falls(level)
-        cubic = f"monotone cubics are {self._cubics_away():.2g} nats lower in the mean"
+        cubic = f"monotone cubics would be {abs(self._cubics_away()):.1g} nats away in the mean"
         moved = f"{self.pooled} of {len(self.ratios)} rows were made level"
         if falls:
             surely = "" if self.errors is None else " beyond their error"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mdmtheory.sweeps.cells import Cell
 
 _ALL = frozenset({"denoiser", "sampler", "schedule", "steps"})
-_CHOICES_OF_MODELS = {"ar": frozenset[str]()}
+_CHOICES_OF_MODELS = {"ar": frozenset[str](), "uniform": _ALL - {"sampler"}, "gaussian": _ALL - {"sampler"}}
 """What has a say in a model, where that is not everything."""
 
 

@@ -33,7 +33,16 @@ from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.schedules import Schedule
 from mdmtheory.theory.curves import convex_curve
-from mdmtheory.theory.instances import bigram3, cycle3, full_support, golden_chain, growth_chain, small_languages
+from mdmtheory.theory.instances import (
+    bigram3,
+    cycle3,
+    full_support,
+    golden_chain,
+    growth_chain,
+    hardest,
+    rare_break,
+    small_languages,
+)
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
 
 
@@ -168,7 +177,8 @@ def _doubled(setting: Setting) -> Sides:
 def _gap_settings(statement: Statement) -> list[Setting]:
     chains = (golden_chain(), growth_chain())
     rows = [statement.setting(language, 6, 3) for language in (bigram3(), golden_chain(), full_support(), cycle3())]
-    return rows + [statement.setting(chain, 1024, steps) for chain in chains for steps in (512, 256, 64, 16)]
+    rows += [statement.setting(chain, 1024, steps) for chain in chains for steps in (512, 256, 64, 16)]
+    return [*rows, hardest(statement.setting(rare_break(), 320, 40))]
 
 
 def _pairs_settings() -> list[Setting]:

@@ -308,3 +308,11 @@ def test_what_takes_minutes_is_refused():
 def test_fractions_lie_between_0_and_1(law, bad):
     with pytest.raises(ValueError, match=r"revealed\[1\] is .*; pass fractions from 0 to 1"):
         law(GOLDEN, np.array([0.5, bad]))
+
+
+def test_a_chain_with_a_rare_token_is_not_taken_for_a_slow_one():
+    rare, common = (
+        mt.NGram([0.3, 0.3, 0.4], [[0.5, 0.5, 0.0], [p, 0.5 - p, 0.5], [p, 0.5, 0.5 - p]]) for p in (1e-6, 1e-3)
+    )
+    # What is forbidden involves the rare token, so kappa is in proportion to its share.
+    assert float(mt.exact.kappa(rare)) == pytest.approx(1e-3 * float(mt.exact.kappa(common)), rel=0.02)

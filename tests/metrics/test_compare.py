@@ -11,7 +11,7 @@ import mdmtheory as mt
 from mdmtheory.core.streams import stream_states
 from mdmtheory.exact import information_curve, kappa
 from mdmtheory.metrics.compare import RANDOM_ORDER, compare_schedules
-from mdmtheory.schedules import Schedule, from_losses, optimal, plan_averaged_gap
+from mdmtheory.schedules import Schedule, ancestral_gap, as_schedule, from_losses, optimal, plan_averaged_gap, smoothed
 
 HMM = "hmm:states=6,vocab_size=4,prune_emission=1"
 
@@ -93,6 +93,17 @@ def test_an_estimated_curve_gives_intervals_that_agree_with_scoring(hmm):
             assert row.low <= high
             assert low <= row.high
             assert row.low < row.value < row.high
+
+
+def test_the_draws_that_choose_the_sizes_do_not_price_them(hmm):
+    language, compared = hmm
+    first, second = (information_curve(language, 40, 300, seed) for seed in (0, 1))
+    row = number(compared.frame, 10, "linear", "ancestral", "gap")
+    fractions = as_schedule("linear").revealed_fractions(10)
+    assert row.value == pytest.approx(ancestral_gap(second, fractions), abs=1e-9)
+    assert row.value != pytest.approx(ancestral_gap(first, fractions), abs=1e-6)
+    weights = 1 / np.maximum(first.high - first.low, 1e-9) ** 2
+    assert compared.best[10].tolist() == optimal(smoothed(first, weights), 10).tolist()
 
 
 def test_stride_stands_beside_it_and_is_an_estimate(hmm):
