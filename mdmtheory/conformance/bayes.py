@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -39,6 +41,20 @@ def bayes(joint: Law, contexts: Tokens, trust: float = 1.0) -> Conditionals:
     return np.divide(out, totals, out=np.zeros_like(out), where=totals > 0)
 
 
+def bayes_by_likelihood(joint: Law, likelihood: Conditionals) -> Conditionals:
+    """P(x_i = v | evidence at every position), the evidence being a likelihood of each token at each position."""
+    vocab_size, length = joint.shape[0], joint.ndim
+    sequences = all_sequences(vocab_size, length)
+    weight = np.tile(joint.reshape(-1), (len(likelihood), 1))
+    for i in range(length):
+        weight *= likelihood[:, i, sequences[:, i]]
+    out = np.stack(
+        [np.stack([weight[:, sequences[:, i] == v].sum(axis=1) for v in range(vocab_size)], 1) for i in range(length)],
+        1,
+    )
+    return out / out.sum(axis=2, keepdims=True)
+
+
 def possible(joint: Law, contexts: Tokens) -> Bool[np.ndarray, "contexts"]:
     """Whether each context agrees with a sequence of the support."""
     vocab_size = joint.shape[0]
@@ -57,7 +73,7 @@ def all_contexts(vocab_size: int, length: int) -> Tokens:
 
 def opened_at(denoiser: Denoiser, contexts: Tokens, threads: int | None = None) -> Canvas:
     """A masked canvas onto which the contexts were written."""
-    canvas = denoiser.open(len(contexts), contexts.shape[1], threads=threads)
+    canvas: Any = denoiser.open(len(contexts), contexts.shape[1], threads=threads)
     rows, positions = np.nonzero(contexts < denoiser.vocab_size)
     canvas.write(rows, positions, contexts[rows, positions].astype(np.int64))
     return canvas

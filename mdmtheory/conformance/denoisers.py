@@ -12,6 +12,7 @@ from mdmtheory.conformance.bayes import (
     Conditionals,
     all_contexts,
     bayes,
+    bayes_by_likelihood,
     masked_marginals,
     opened_at,
     possible,
@@ -26,8 +27,9 @@ from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.denoisers.perturbed import Perturbed
 from mdmtheory.denoisers.window import Window
 from mdmtheory.exact.enumeration import joint
+from mdmtheory.languages.evidence import GaussianEvidence, UniformEvidence
 from mdmtheory.languages.oracle_base import OracleBase
-from mdmtheory.models.asking import MOST_OFF
+from mdmtheory.models.asking import MOST_OFF, posteriors_of
 from mdmtheory.models.canvas_loop import run_on_canvas
 
 _MOST_CONTEXTS = 800
@@ -45,11 +47,11 @@ def check_denoiser(denoiser: Denoiser, language: Language | None = None) -> Repo
     True
     """
     conforming(denoiser, "the denoiser", Denoiser)
-    return make("denoiser", str(denoiser.spec), TRIALS, _Case(denoiser, language))
+    return make("denoiser", str(denoiser.spec), TRIALS, DenoiserCase(denoiser, language))
 
 
 @dataclass(frozen=True)
-class _Case:
+class DenoiserCase:
     """A denoiser, and contexts to show it."""
 
     denoiser: Any
@@ -99,7 +101,7 @@ class _Case:
         return 1e-9 if self.denoiser.parallel == "threads" else 1e-4
 
 
-def _protocol(case: _Case) -> str:
+def _protocol(case: DenoiserCase) -> str:
     denoiser = case.denoiser
     if not isinstance(denoiser.spec, Spec):
         raise RefutedError(f"spec is {denoiser.spec!r}")
@@ -116,7 +118,7 @@ def _protocol(case: _Case) -> str:
     return f"noises {', '.join(sorted(denoiser.noises))}"
 
 
-def _normalised(case: _Case) -> str:
+def _normalised(case: DenoiserCase) -> str:
     found, marked = case.marginals
     asked = case.contexts == case.denoiser.vocab_size
     laws, of_marked = found[asked], np.repeat(marked, asked.sum(axis=1))
@@ -136,7 +138,7 @@ def _normalised(case: _Case) -> str:
     return f"{len(laws):,} marginals in {len(asked):,} contexts"
 
 
-def _impossible(case: _Case) -> str:
+def _impossible(case: DenoiserCase) -> str:
     found, marked = case.marginals
     zeros = (found.sum(axis=2) == 0) & (case.contexts == case.denoiser.vocab_size)
     if (marked & ~zeros.any(axis=1)).any():
@@ -151,7 +153,7 @@ def _impossible(case: _Case) -> str:
     return f"{marked.sum()} of {len(marked)} contexts are marked, {(~can_be).sum()} are impossible"
 
 
-def _claim(case: _Case) -> str:
+def _claim(case: DenoiserCase) -> str:
     denoiser, language = case.denoiser, case.language
     if isinstance(denoiser, Perturbed):
         return _perturbed_by(case, denoiser)
@@ -180,7 +182,7 @@ def _seen_through_window(law: np.ndarray, contexts: Tokens, width: int) -> Condi
     return expected
 
 
-def _perturbed_by(case: _Case, denoiser: Perturbed) -> str:
+def _perturbed_by(case: DenoiserCase, denoiser: Perturbed) -> str:
     base, _ = masked_marginals(denoiser.base, case.contexts)
     mine, _ = case.marginals
     asked = base.sum(axis=2) > 0
@@ -194,7 +196,7 @@ def _perturbed_by(case: _Case, denoiser: Perturbed) -> str:
     return f"KL = {denoiser.epsilon:g} nats, or uniform, within {off.max():.0e} in {len(off):,} marginals"
 
 
-def _history(case: _Case) -> str:
+def _history(case: DenoiserCase) -> str:
     """Writing and erasing at random, and asking now and then, against canvases that see the result at once."""
     denoiser, vocab_size = case.denoiser, case.denoiser.vocab_size
     count = 8
@@ -230,7 +232,7 @@ def _history(case: _Case) -> str:
     return f"{compared:,} marginals on the way, and those after a prompt"
 
 
-def _conditionals(case: _Case) -> str:
+def _conditionals(case: DenoiserCase) -> str:
     if not hasattr(case.denoiser, "conditionals"):
         raise DoesNotApplyError("it has no `conditionals`")
     found = np.asarray(case.denoiser.conditionals(case.contexts), dtype=np.float64)
@@ -246,7 +248,7 @@ def _conditionals(case: _Case) -> str:
     return f"{len(off):,} marginals, and one-hot rows at revealed tokens"
 
 
-def _alone(case: _Case) -> str:
+def _alone(case: DenoiserCase) -> str:
     vocab_size = case.denoiser.vocab_size
     some = case.contexts[:: max(1, len(case.contexts) // 60)]
     together, _ = masked_marginals(case.denoiser, some)
@@ -262,7 +264,7 @@ def _alone(case: _Case) -> str:
     return f"{len(range(0, len(some), 7))} contexts alone and among {len(some)}"
 
 
-def _calls(case: _Case) -> str:
+def _calls(case: DenoiserCase) -> str:
     canvas = case.denoiser.open(3, case.length)
     canvas.write(np.array([0, 2]), np.array([0, 0]), np.array([0, 0]))
     expected = np.zeros(3, dtype=np.int64)
@@ -276,7 +278,39 @@ def _calls(case: _Case) -> str:
     return "one for each row asked about, none for writing or for others"
 
 
-def _fused(case: _Case) -> str:
+def _noises(case: DenoiserCase) -> str:
+    """Posteriors under the noises that models here know: laws, of each sequence by itself, exact if it says so."""
+    denoiser, count = case.denoiser, 12
+    shape = (count, case.length)
+    tokens = (uniforms("noisy", *shape) * denoiser.vocab_size).astype(token_dtype(denoiser.vocab_size))
+    values = 3 * uniforms("values", count, case.length * denoiser.vocab_size).reshape(*shape, -1) - 1
+    onehot = np.eye(denoiser.vocab_size)
+    evidence: dict[str, Any] = {
+        "uniform": lambda rows: UniformEvidence(tokens[rows], 0.4, denoiser.vocab_size),
+        "gaussian": lambda rows: GaussianEvidence(values[rows], 0.4, onehot),
+    }
+    known = sorted(evidence.keys() & denoiser.noises)
+    if not known:
+        raise DoesNotApplyError("it takes no noise but masking")
+    everyone = np.arange(count)
+    for noise in known:
+        canvas = denoiser.open(count, case.length, noise=noise)
+        together = posteriors_of(canvas, evidence[noise](everyone), (*shape, denoiser.vocab_size))
+        if (canvas.calls != 1).any() or (canvas.rounds != 1).any():
+            raise RefutedError(f"a posterior under {noise} noise was charged {canvas.calls.tolist()} calls")
+        alone = denoiser.open(1, case.length, noise=noise).posterior(evidence[noise](everyone[5:6]))
+        if not np.abs(np.asarray(alone) - together[5:6]).max() <= case.tolerance:
+            raise RefutedError(f"the posterior of a sequence under {noise} noise differs when it is alone")
+        if case.language is not None and (case.exact_for or isinstance(denoiser, OracleBase)):
+            likelihood = np.exp(evidence[noise](everyone).log_likelihood())
+            expected = bayes_by_likelihood(joint(case.language, case.length), likelihood)
+            off = float(np.abs(together - expected).max())
+            if not off <= case.tolerance:
+                raise RefutedError(f"posteriors under {noise} noise are off by {off:.2g}")
+    return f"{' and '.join(known)}: {count} sequences, a call each"
+
+
+def _fused(case: DenoiserCase) -> str:
     """`run_plan` against the loop over a canvas, on shared uniforms and on given tokens."""
     denoiser = case.denoiser
     if not getattr(denoiser, "fused", False):
@@ -295,7 +329,7 @@ def _fused(case: _Case) -> str:
     return "200 plans drawn and scored, equal to the loop over a canvas"
 
 
-TRIALS: tuple[Trial[_Case], ...] = (
+TRIALS: tuple[Trial[DenoiserCase], ...] = (
     Trial(
         "protocol",
         "the members of mdmtheory.core.protocols.Denoiser and Canvas; an unknown noise is refused in one line",
@@ -344,6 +378,12 @@ TRIALS: tuple[Trial[_Case], ...] = (
         "each row asked about is charged one call and one round, however many of its positions",
         "charge np.unique(rows) in `marginals`, and nothing in `write`",
         _calls,
+    ),
+    Trial(
+        "noises",
+        "posteriors under uniform and Gaussian noise are laws, exact if it says so, a call and a round each",
+        "take noises that are not supported out of `noises`",
+        _noises,
     ),
     Trial(
         "fused",

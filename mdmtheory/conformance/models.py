@@ -44,11 +44,11 @@ def check_model(model: SequenceModel, language: Language | None = None) -> Repor
     True
     """
     conforming(model, "the model", SequenceModel)
-    return make("model", str(model.spec), TRIALS, _Case(model, language))
+    return make("model", str(model.spec), TRIALS, ModelCase(model, language))
 
 
 @dataclass(frozen=True)
-class _Case:
+class ModelCase:
     """A model, and what is known of its short sequences."""
 
     model: Any
@@ -56,12 +56,14 @@ class _Case:
 
     @property
     def language(self) -> Language | None:
+        """What it is a model of, if that is known."""
         denoiser = getattr(self.model, "denoiser", self.model)
         inside = getattr(denoiser, "base", denoiser)
         found: Language | None = self.given or getattr(inside, "language", None)
         return found
 
     def allowed(self, length: int) -> bool:
+        """Whether it has sequences of a length."""
         try:
             if self.language is not None:
                 self.language.validate_length(length)
@@ -78,6 +80,7 @@ class _Case:
 
     @cached_property
     def longer(self) -> int:
+        """A length that is not too short, if the model takes it."""
         return next(length for length in (9, self.length) if self.allowed(length))
 
     @cached_property
@@ -106,11 +109,12 @@ class _Case:
 
     @cached_property
     def samples(self) -> Samples:
+        """The sequences that are held against laws."""
         drawn: Samples = self.model.sample(_DRAWS, self.length, 7)
         return drawn
 
 
-def _protocol(case: _Case) -> str:
+def _protocol(case: ModelCase) -> str:
     model = case.model
     if not isinstance(model.spec, Spec):
         raise RefutedError(f"spec is {model.spec!r}")
@@ -125,7 +129,7 @@ def _protocol(case: _Case) -> str:
     return f"{model.vocab_size} tokens"
 
 
-def _samples(case: _Case) -> str:
+def _samples(case: ModelCase) -> str:
     for length in {1, case.length, case.longer}:
         if case.allowed(length):
             check_samples(case.model.sample(40, length, 2), 40, length, case.model.vocab_size)
@@ -134,23 +138,23 @@ def _samples(case: _Case) -> str:
     return f"whole but for {cut:,} of {_DRAWS:,} that met an impossible context"
 
 
-def _tokens_alone(case: _Case) -> str:
+def _tokens_alone(case: ModelCase) -> str:
     return check_alone_or_together(case.model, case.longer, ("tokens", "impossible"))
 
 
-def _calls_alone(case: _Case) -> str:
+def _calls_alone(case: ModelCase) -> str:
     return check_alone_or_together(case.model, case.longer, ("calls", "rounds"))
 
 
-def _seeds(case: _Case) -> str:
+def _seeds(case: ModelCase) -> str:
     return check_seeds(lambda seed: case.model.sample(64, case.longer, seed).tokens)
 
 
-def _law(case: _Case) -> str:
+def _law(case: ModelCase) -> str:
     return follows(case.samples.tokens, case.law, case.samples.impossible)
 
 
-def _log_prob(case: _Case) -> str:
+def _log_prob(case: ModelCase) -> str:
     tokens = case.model.sample(12, case.length, 4).tokens
     tokens = np.where(tokens == case.model.vocab_size, 0, tokens).astype(tokens.dtype)
     together = case.scores(tokens, 3, threads=2)
@@ -171,7 +175,7 @@ def _log_prob(case: _Case) -> str:
     return f"{together.kind}, of each sequence by itself"
 
 
-def _exact(case: _Case) -> str:
+def _exact(case: ModelCase) -> str:
     scored = case.scores(all_sequences(case.model.vocab_size, case.length))
     if scored.kind != "exact":
         raise DoesNotApplyError(f"log_prob is a {scored.kind}")
@@ -182,7 +186,7 @@ def _exact(case: _Case) -> str:
     return f"sums to {p.sum():.6g}; {follows(case.samples.tokens, p.reshape(shape), case.samples.impossible)}"
 
 
-def _bound(case: _Case) -> str:
+def _bound(case: ModelCase) -> str:
     """The mean of the bound over seeds, for every sequence, against its probability or how often it was drawn."""
     sequences = all_sequences(case.model.vocab_size, case.length)
     if case.scores(sequences[:1]).kind != "lower bound":
@@ -202,7 +206,7 @@ def _bound(case: _Case) -> str:
     return f"below log p for {always.sum():,} sequences, averaged over {_SEEDS} seeds"
 
 
-def _most_probable(case: _Case, sequences: np.ndarray) -> np.ndarray:
+def _most_probable(case: ModelCase, sequences: np.ndarray) -> np.ndarray:
     try:
         return case.law.reshape(-1)
     except DoesNotApplyError:
@@ -212,7 +216,7 @@ def _most_probable(case: _Case, sequences: np.ndarray) -> np.ndarray:
         return np.array([clopper_pearson(int(each), _DRAWS, 1 - LEAST_P)[1] for each in counts])
 
 
-def _bad_marginals(case: _Case) -> str:
+def _bad_marginals(case: ModelCase) -> str:
     denoiser = getattr(case.model, "denoiser", None)
     if denoiser is None:
         raise DoesNotApplyError("it has no `denoiser`")
@@ -225,7 +229,7 @@ def _bad_marginals(case: _Case) -> str:
     return check_refusals(draw)
 
 
-TRIALS: tuple[Trial[_Case], ...] = (
+TRIALS: tuple[Trial[ModelCase], ...] = (
     Trial(
         "protocol",
         "the members of mdmtheory.core.protocols.SequenceModel; length 0 is refused in one line",

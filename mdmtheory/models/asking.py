@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mdmtheory.core.protocols import Canvas
+from mdmtheory.core.protocols import Canvas, Evidence, NoisyCanvas
 
 MOST_OFF = 1e-4
 """How far a marginal's sum may be from 1: more than float32 leaves of a softmax, less than any mistake."""
@@ -26,6 +26,19 @@ def marginals_of(
         )
     check_laws(marginals, canvas.impossible[rows])
     return marginals
+
+
+def posteriors_of(
+    canvas: NoisyCanvas, evidence: Evidence, shape: tuple[int, ...]
+) -> Float[np.ndarray, "count length vocab_size"]:
+    """What a noisy canvas says of every token, in float64, of this shape; ValueError unless they are probabilities."""
+    posteriors = np.ascontiguousarray(canvas.posterior(evidence), dtype=np.float64)
+    if posteriors.shape != shape:
+        raise ValueError(
+            f"the denoiser gave posteriors of shape {posteriors.shape}; return {shape}, a law for each token"
+        )
+    check_laws(posteriors.reshape(-1, shape[2]), np.repeat(canvas.impossible, shape[1]))
+    return posteriors
 
 
 def check_laws(laws: Float[np.ndarray, "n vocab_size"], impossible: Bool[np.ndarray, "n"]) -> None:
