@@ -19,8 +19,8 @@ from mdmtheory.samplers.protocol import State
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.samplers.rule import tempered
 
-RULES = ["confidence:temperature=0.7", "draw_confidence", "entropy_bound:gamma=0.5", "threshold:tau=0.6"]
-PLANS = ["ancestral", "fixed", "first_hitting", "stride"]
+RULES = ["confidence:temperature=0.7", "draw_confidence"]
+PLANS = ["fixed", "stride"]
 
 
 @pytest.mark.parametrize("name", RULES)
