@@ -15,7 +15,7 @@ BENCH_VENV := .venv-bench
 BENCH := $(BENCH_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-bounds test-thorough checks lint format bench readme clean
+.PHONY: help demo test test-bounds test-thorough checks lint format certify bench readme clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ checks: $(DEV)  ## every theorem against many random instances, then the papers'
 	$(BIN)/pytest $(SHARED) --hypothesis-profile=checks tests/theory
 	$(BIN)/python docs/statements.py
 	$(BIN)/python -m paper_checks
+
+certify: $(BASE)  ## everything built in against what it promises; a minute
+	$(BIN)/mdmtheory certify --all
 
 lint: $(DEV)  ## ruff, mypy and the layer rule
 	$(BIN)/ruff check

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int, Int32, UInt64
 from mdmtheory.core.protocols import Canvas, Denoiser, PlanRun
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.models.asking import marginals_of
 from mdmtheory.samplers.protocol import Sampler, State
 from mdmtheory.schedules import Schedule
 
@@ -63,7 +64,8 @@ def run_adaptive(
             assert isinstance(canvas, Canvas)
             streams = None if states is None else states[here]
             given = None if tokens is None else tokens[here]
-            batch = _Batch(sampler, canvas, streams, given, run.tokens[here], run.log_probs[here], run.plan[here])
+            written = run.tokens[here], run.log_probs[here], run.plan[here]
+            batch = _Batch(sampler, canvas, vocab_size, streams, given, *written)
             batch.run(sampler.init(here.stop - a, length, vocab_size, steps, schedule))
             run.calls[here], run.rounds[here] = canvas.calls, canvas.rounds
             run.impossible[here] = canvas.impossible
@@ -84,6 +86,7 @@ class _Batch:
 
     sampler: Sampler
     canvas: Canvas
+    vocab_size: int
     states: UInt64[np.ndarray, "count 4"] | None
     given: Tokens | None
     shown: Tokens
@@ -131,10 +134,8 @@ class _Batch:
         self, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"]
     ) -> Float[np.ndarray, "n vocab_size"]:
         """What the canvas gives, scaled to sum 1; rows of zeros (impossible contexts) stay."""
-        marginals = np.asarray(self.canvas.marginals(rows, positions), dtype=np.float64)
+        marginals = marginals_of(self.canvas, rows, positions, self.vocab_size)
         totals = marginals.sum(axis=1, keepdims=True)
-        if not (np.isfinite(totals).all() and (marginals >= 0).all()):
-            raise ValueError("the denoiser gave a marginal that is negative or not finite; return probabilities")
         return np.divide(marginals, totals, out=np.zeros_like(marginals), where=totals > 0)
 
     def _drawn(

@@ -7,6 +7,7 @@ from jaxtyping import Int, UInt64
 
 from mdmtheory.core.protocols import Canvas, Denoiser, PlanRun
 from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.models.asking import marginals_of
 
 
 def run_on_canvas(
@@ -38,7 +39,7 @@ def run_on_canvas(
         rows, positions = np.nonzero((plan == step) & ~canvas.impossible[:, None])
         if len(rows) == 0:
             continue
-        marginals = np.asarray(canvas.marginals(rows, positions), dtype=np.float64)
+        marginals = marginals_of(canvas, rows, positions, denoiser.vocab_size)
         fits = ~canvas.impossible[rows]
         rows, positions, marginals = rows[fits], positions[fits], np.ascontiguousarray(marginals[fits])
         if tokens is None:

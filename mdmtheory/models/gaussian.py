@@ -12,6 +12,7 @@ from mdmtheory.core.protocols import Denoiser, NoisyCanvas
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.languages.evidence import GaussianEvidence
+from mdmtheory.models.asking import posteriors_of
 from mdmtheory.models.embedding import as_embedding
 from mdmtheory.models.noised import NoisedDiffusion, per_sequence
 
@@ -120,7 +121,7 @@ class GaussianDiffusion(NoisedDiffusion):
         self, canvas: NoisyCanvas, values: Values, level: int
     ) -> Float[np.ndarray, "count length vocab_size"]:
         evidence = GaussianEvidence(values, float(self.kept[level]), self.embedding)
-        return np.ascontiguousarray(canvas.posterior(evidence), dtype=np.float64)
+        return posteriors_of(canvas, evidence, (*values.shape[:2], self.vocab_size))
 
     def _mean(self, posterior: Float[np.ndarray, "count length vocab_size"]) -> Values:
         """The posterior mean of the embedding at each position."""

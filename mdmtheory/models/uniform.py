@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt64
 from mdmtheory.core.protocols import Denoiser, NoisyCanvas
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.languages.evidence import UniformEvidence
+from mdmtheory.models.asking import posteriors_of
 from mdmtheory.models.noised import NoisedDiffusion, per_sequence
 
 UPDATES = ("ancestral", "tweedie")
@@ -46,9 +47,10 @@ class UniformDiffusion(NoisedDiffusion):
             noised.uniform_reverse if self.update == "ancestral" else noised.uniform_reverse_by_scores
         )
         kept, kept_after = self.kept[level], self.kept[level - 1]
-        posterior = np.asarray(canvas.posterior(UniformEvidence(tokens, float(kept), self.vocab_size)), np.float64)
+        evidence = UniformEvidence(tokens, float(kept), self.vocab_size)
+        posterior = posteriors_of(canvas, evidence, (*tokens.shape, self.vocab_size))
         out = np.empty(posterior.shape)
-        kernel(tokens, np.ascontiguousarray(posterior), kept, kept_after, out)
+        kernel(tokens, posterior, kept, kept_after, out)
         return out
 
     def _draw(self, canvas: NoisyCanvas, states: UInt64[np.ndarray, "count 4"], length: int) -> Tokens:
