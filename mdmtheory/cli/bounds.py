@@ -36,7 +36,7 @@ def bounds(
 
     terminal = Terminal.of(context)
     chosen = chosen_statements(ids or (), conjectures=conjectures)
-    if lang is None and not length is steps is schedule is None:
+    if lang is None and (length, steps, schedule) != (None, None, None):
         raise ValueError(
             "--length, --steps and --schedule go with --lang; without it each statement has settings of its own"
         )
