@@ -105,7 +105,7 @@ def riemann_sum_at_scale() -> Claim:
         ours += [Number("scored plan by plan", scored, unit="nats")]
     why = f"on `{spec}` it lies in every interval of the error measured by scoring {COUNT:,} sequences, one plan each."
     return Claim(
-        "The same at length 512, where nothing can be enumerated.",
+        "The Riemann sum at length 512, where nothing can be enumerated.",
         "",
         ours,
         "agrees" if same else "fails",

@@ -11,6 +11,7 @@ import mdmtheory as mt
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.plots import figure_style, looks
 from paper_checks.brackets import Bracket, estimate_of, measured
+from paper_checks.claims import LEVEL
 from paper_checks.published import ORDERS, STEPS, Cell
 
 HMM = "hmm"
@@ -40,6 +41,8 @@ def ser_figure(found: Mapping[int, Brackets]) -> Figure:
         steps_axis(axes)
         axes.set_ylim(0, 1)
         axes.set_ylabel("SER (probability that\na sequence is wrong)")
+        band = f"{100 * LEVEL:g} % interval (2-gram exact)"
+        axes.fill_between([], [], [], color="0.5", alpha=0.3, linewidth=0, label=band)
         drawing.legend(loc="outside upper center", ncols=2)
     return drawing
 

@@ -111,7 +111,7 @@ def holds_at_scale(runs: Sequence[SizeRun]) -> Claim:
         "bigram."
     )
     return Claim(
-        "The same at length 512.",
+        "Both bounds at length 512.",
         "no numbers",
         ours,
         "agrees" if held else "fails",

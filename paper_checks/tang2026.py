@@ -209,7 +209,7 @@ def confident_order_needs_the_length(ancestral: Mapping[int, Sampled], adaptive:
     if never:
         why += " Ranking drawn tokens, as LLaDA does, stays wrong even then: it is biased at one token a call."
     return Claim(
-        "The same: samplers that follow confidence.",
+        "Transition mismatch vanishes only as steps approach the length: samplers that follow confidence.",
         _VANISHES,
         ours,
         "agrees" if late else "fails",

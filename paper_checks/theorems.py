@@ -28,7 +28,7 @@ def theorem_claim(number: int, says: str, published: str, checks: Sequence[Bound
         Number(f"bound, {_SIGNS[hardest.statement.direction]}", hardest.bound),
     )
     ids = ", ".join(f"`{each}`" for each in dict.fromkeys(check.statement.id for check in checks))
-    printed = f"`mdmtheory bounds {number}` prints each."
+    printed = f"`mdmtheory bounds {number}` prints each; the least slack, of the hardest, is {hardest.slack:.2g}."
     failed = sum(not each.holds for each in checks)
     if failed:
         return Claim(
