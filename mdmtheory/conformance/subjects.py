@@ -48,7 +48,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "entropy_sum": ("h=1.0",),
     "threshold": ("tau=0.6",),
     "independent": ("mu=0.1",),
-    "verify": ("k=2",),
+    "redraw": ("sweeps=2,tau=0.2",),
+    "verify": ("k=2", "k=3,order=bit_reversed"),
     "block": ("size=2",),
 }
 """With which options a name is certified among everything built in, where not with its defaults alone."""

@@ -17,7 +17,6 @@ from mdmtheory.plans import Ancestral, FixedSizes, GivenPlan, LeftToRight, PlanL
 from mdmtheory.samplers.budgeted import Confidence, DrawConfidence
 from mdmtheory.samplers.protocol import State
 from mdmtheory.samplers.registry import as_sampler
-from mdmtheory.samplers.rule import tempered
 
 RULES = ["confidence:temperature=0.7", "draw_confidence"]
 PLANS = ["fixed", "stride"]
@@ -244,7 +243,7 @@ class Lukewarm(Confidence):
     """At temperature 0 draws as at 0.1."""
 
     def law(self, marginals):
-        return tempered(marginals, max(self.temperature, 0.1))
+        return Confidence(temperature=max(self.temperature, 0.1)).law(marginals)
 
 
 class ByLastBits(OfTheBatch):
