@@ -15,7 +15,7 @@ BENCH_VENV := .venv-bench
 BENCH := $(BENCH_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-bounds test-thorough lint format bench readme clean
+.PHONY: help demo test test-bounds test-thorough checks lint format certify bench readme clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,14 @@ test-bounds: $(DEV)  ## the kernels once more, with every array index checked
 test-thorough: $(DEV)  ## all tests, with many more random examples
 	$(BIN)/pytest $(SHARED) --hypothesis-profile=thorough
 
+checks: $(DEV)  ## every theorem against many random instances, then the papers' numbers; writes paper_checks/README.md
+	$(BIN)/pytest $(SHARED) --hypothesis-profile=checks tests/theory
+	$(BIN)/python docs/statements.py
+	$(BIN)/python -m paper_checks
+
+certify: $(BASE)  ## everything built in against what it promises; a minute
+	$(BIN)/mdmtheory certify --all
+
 lint: $(DEV)  ## ruff, mypy and the layer rule
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -47,6 +55,7 @@ bench: $(BENCH)  ## speed against hmmlearn and dynamax, and the growth of cost; 
 
 readme: $(BASE)  ## the main job once more; writes its table and figure into README.md
 	$(BIN)/python docs/readme.py
+	$(BIN)/python docs/loss_profile.py
 
 clean:  ## remove what was installed and built; results stay
 	rm -rf $(VENV) $(BENCH_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -23,17 +23,28 @@ _HOMES = {
     "Window": "mdmtheory.denoisers.window",
     "MaskedDiffusion": "mdmtheory.models.masked",
     "Autoregressive": "mdmtheory.models.autoregressive",
+    "UniformDiffusion": "mdmtheory.models.uniform",
+    "GaussianDiffusion": "mdmtheory.models.gaussian",
+    "UniformEvidence": "mdmtheory.languages.evidence",
+    "GaussianEvidence": "mdmtheory.languages.evidence",
     "Estimate": "mdmtheory.core.estimate",
     "Spec": "mdmtheory.core.spec",
     "ter": "mdmtheory.metrics.ter",
     "ter_ratio": "mdmtheory.metrics.ter",
     "ser": "mdmtheory.metrics.ser",
+    "distances": "mdmtheory.metrics.distances",
+    "Distances": "mdmtheory.metrics.distances",
+    "compare_schedules": "mdmtheory.metrics.compare",
+    "check_language": "mdmtheory.conformance.languages",
+    "check_denoiser": "mdmtheory.conformance.denoisers",
+    "check_sampler": "mdmtheory.conformance.samplers",
+    "check_model": "mdmtheory.conformance.models",
     "cells": "mdmtheory.sweeps.cells",
     "collect": "mdmtheory.sweeps.collect",
     "read": "mdmtheory.sweeps.results",
     "merge": "mdmtheory.sweeps.store",
 }
-_MODULES = ("exact", "plans", "schedules")
+_MODULES = ("exact", "plans", "samplers", "schedules", "theory")
 
 __all__ = [*_HOMES, *_MODULES, "__version__"]  # noqa: PLE0604  # names, all of them strings
 

@@ -31,4 +31,6 @@ settings.register_profile(
     "ci", derandomize=True, max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("thorough", parent=settings.get_profile("ci"), derandomize=False, max_examples=1000)
+# Other examples each time, so many that all statements together take about six minutes of two processors.
+settings.register_profile("checks", parent=settings.get_profile("thorough"), max_examples=800)
 settings.load_profile("ci")

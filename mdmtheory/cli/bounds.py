@@ -20,9 +20,9 @@ def bounds(
     context: typer.Context,
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Statements, by id or number.")] = None,
     lang: Annotated[str | None, typer.Option(help="Hold them against this language instead of their own.")] = None,
-    length: Annotated[int, typer.Option(help="With --lang: tokens a sequence.", min=1)] = 5,
-    steps: Annotated[int, typer.Option(help="With --lang: steps.", min=1)] = 3,
-    schedule: Annotated[str, typer.Option(help="With --lang: the schedule.")] = "linear",
+    length: Annotated[int | None, typer.Option(help="With --lang: tokens a sequence (5).", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="With --lang: steps (3).", min=1)] = None,
+    schedule: Annotated[str | None, typer.Option(help="With --lang: the schedule (linear).")] = None,
     conjectures: Annotated[bool, typer.Option("--conjectures", help="Conjectures too.")] = False,
     format: Annotated[
         Literal["table", "csv", "json", "latex"], typer.Option("--format", "-f", help="How to print it.")
@@ -36,13 +36,17 @@ def bounds(
 
     terminal = Terminal.of(context)
     chosen = chosen_statements(ids or (), conjectures=conjectures)
-    own = None if lang is None else _Own(lang, length, steps, schedule)
+    if lang is None and (length, steps, schedule) != (None, None, None):
+        raise ValueError(
+            "--length, --steps and --schedule go with --lang; without it each statement has settings of its own"
+        )
+    own = None if lang is None else _Own(lang, length or 5, steps or 3, schedule or "linear")
     checks = []
     with terminal.announcing_compilation():
         for statement in chosen:
             checks += _checks(statement, own, terminal)
     if not checks:
-        raise ValueError(f"none of the statements says anything about {lang}; -v tells why")
+        raise ValueError(f"none of the statements says anything about {lang}; the lines above tell why")
     _print(checks, format)
     failed = sorted({each.statement.id for each in checks if not each.holds and not each.statement.conjecture})
     if failed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -105,8 +105,11 @@ class Denoiser(Protocol):
         noise: str = "masked",
         prompt: Tokens | None = None,
         threads: int | None = None,
-    ) -> Canvas:
-        """A canvas of `count` sequences, all masked but for the prompt's tokens, that computes in so many threads."""
+    ) -> Canvas | NoisyCanvas:
+        """A canvas of `count` sequences, all masked but for the prompt's tokens, that computes in so many threads.
+
+        A Canvas for noise "masked", else a NoisyCanvas.
+        """
 
 
 @runtime_checkable
@@ -127,6 +130,32 @@ class Canvas(Protocol):
 
         A row of zeros says that the context is impossible; the sequence is then marked in `impossible`.
         """
+
+
+@runtime_checkable
+class Evidence(Protocol):
+    """What is seen of `count` sequences under a noise other than masking; see languages/evidence.py."""
+
+    noise: ClassVar[str]
+
+    @property
+    def kept(self) -> float:
+        """The share of the signal that is left, below 1."""
+
+    def log_likelihood(self) -> Float[np.ndarray, "count length vocab"]:
+        """Log likelihood in nats of each token at each position, up to a constant for each position."""
+
+
+@runtime_checkable
+class NoisyCanvas(Protocol):
+    """Sequences seen through a noise other than masking, all positions at once."""
+
+    calls: Int[np.ndarray, "count"]
+    rounds: Int[np.ndarray, "count"]
+    impossible: Bool[np.ndarray, "count"]
+
+    def posterior(self, evidence: Evidence) -> Float[np.ndarray, "count length vocab_size"]:
+        """The law of the token at every position given the evidence at all; each row is charged a call and a round."""
 
 
 @runtime_checkable

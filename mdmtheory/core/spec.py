@@ -11,6 +11,8 @@ from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Any, cast
 
+from mdmtheory.core.plugins import load_entry_point
+
 Value = int | float | bool | str
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
 
@@ -104,6 +106,11 @@ class Registry:
     def __iter__(self) -> Iterator[str]:
         return iter([*self._builders, *self._installed()])
 
+    @property
+    def built_in(self) -> tuple[str, ...]:
+        """The names that do not come from installed packages."""
+        return tuple(self._builders)
+
     def builder(self, name: str) -> Callable[..., Any]:
         """The function behind a name; ValueError lists the known names."""
         name = self._resolve(name)
@@ -114,7 +121,7 @@ class Registry:
                 target = getattr(target, part)
             return cast("Callable[..., Any]", target)
         if name in self._installed():
-            return self._installed()[name].load()
+            return cast("Callable[..., Any]", load_entry_point(self._installed()[name], f"{self.kind} {name!r}"))
         known = sorted(self)
         near = get_close_matches(name, known, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""

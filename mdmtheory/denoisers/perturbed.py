@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mdmtheory.core.protocols import Canvas, Denoiser, Parallel, PlanRun
+from mdmtheory.core.protocols import Canvas, Denoiser, Evidence, NoisyCanvas, Parallel, PlanRun
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 from mdmtheory.languages.oracle_base import OracleBase
@@ -29,6 +29,7 @@ class Perturbed:
         self.epsilon = float(epsilon)
         self.vocab_size = denoiser.vocab_size
         self.noises = denoiser.noises
+        self.refusals: dict[str, str] = getattr(denoiser, "refusals", {})
         self.parallel = denoiser.parallel
         inside = () if denoiser.spec.name == "oracle" and not denoiser.spec.options else (("of", str(denoiser.spec)),)
         self.spec = Spec("perturbed", (("epsilon", self.epsilon), *inside))
@@ -62,9 +63,11 @@ class Perturbed:
         noise: str = "masked",
         prompt: Tokens | None = None,
         threads: int | None = None,
-    ) -> Canvas:
+    ) -> Canvas | NoisyCanvas:
         """A canvas of the denoiser inside, its marginals perturbed."""
         inside = self.base.open(count, length, noise=noise, prompt=prompt, threads=threads)
+        if noise != "masked":
+            return _PerturbedNoisyCanvas(inside, self.epsilon)
         return _PerturbedCanvas(inside, self.epsilon)
 
     @property
@@ -95,3 +98,16 @@ class _PerturbedCanvas:
         marginals = np.ascontiguousarray(self._base.marginals(rows, positions))
         perturb_rows(marginals, self._epsilon)
         return marginals
+
+
+class _PerturbedNoisyCanvas:
+    def __init__(self, base: Any, epsilon: float) -> None:
+        self._base, self._epsilon = base, epsilon
+        self.calls, self.rounds, self.impossible = base.calls, base.rounds, base.impossible
+
+    def posterior(self, evidence: Evidence) -> Float[np.ndarray, "count length vocab_size"]:
+        from mdmtheory.kernels.marginals import perturb_rows
+
+        posterior: Float[np.ndarray, "count length vocab_size"] = self._base.posterior(evidence)
+        perturb_rows(posterior.reshape(-1, posterior.shape[2]), self._epsilon)
+        return posterior

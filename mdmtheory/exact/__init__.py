@@ -11,8 +11,10 @@ from mdmtheory.exact.enumeration import (
 )
 from mdmtheory.exact.first_order_constant import first_order
 from mdmtheory.exact.gaps import ser, ser_curve
+from mdmtheory.exact.growth import growth_rate
 from mdmtheory.exact.information import information_curve
 from mdmtheory.exact.law import law
+from mdmtheory.exact.noised import elbo
 from mdmtheory.exact.rates import first_order_density, kappa, limit_curve, optimal_kappa
 from mdmtheory.exact.scores import log_prob
 
@@ -20,12 +22,14 @@ __all__ = [
     "Curve",
     "all_sequences",
     "dual_total_correlation",
+    "elbo",
     "entropy_nats",
     "enumerated_information_curve",
     "error_rate",
     "expected_nll",
     "first_order",
     "first_order_density",
+    "growth_rate",
     "information_curve",
     "joint",
     "kappa",

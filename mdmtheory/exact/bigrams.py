@@ -24,7 +24,7 @@ FIRST_POWERS = 64
 
 
 def is_bigram(language: Language) -> TypeGuard[NGram]:
-    """Whether the recursions over gaps know the language: an n-gram of order 2, or of order 1, whose rows are all one."""
+    """Whether the recursions over gaps know the language: an n-gram of order 2, or 1, which has one row for all."""
     return isinstance(language, NGram) and language.order <= 2
 
 
@@ -84,11 +84,11 @@ def _powers(transition: Float[np.ndarray, "states states"], most: int) -> Float[
     from mdmtheory.kernels.chain import power_table
 
     size = len(transition)
-    for count in (min(FIRST_POWERS, most), most):
-        entries = float(count) * size**2
-        check_feasible(entries * size, 8 * entries, f"{count} powers of a {size} × {size} matrix")
-        powers = np.empty((count, size, size))
+    powers = np.empty((min(FIRST_POWERS, most), size, size))
+    settled = power_table(transition, powers)
+    if not settled and len(powers) < most:
+        entries = float(most) * size**2
+        check_feasible(entries * size, 8 * entries, f"{most} powers of a {size} × {size} matrix")
+        powers = np.empty((most, size, size))
         settled = power_table(transition, powers)
-        if settled or count == most:
-            break
-    return powers[: settled or most].copy()
+    return powers[:settled].copy() if settled else powers

@@ -41,6 +41,8 @@ def drawn_contexts(
         tokens = language.sample(len(some), length, seed, first=first, threads=threads)
         uniforms = np.empty((len(some), length))
         fill_uniforms(stream_states(key, first, len(some)), uniforms)
-        ranks = np.argsort(np.argsort(uniforms, axis=1, kind="stable"), axis=1)
-        tokens[ranks < some[:, None]] = language.vocab_size
+        # The first places of a random order are hidden.
+        hide = np.zeros(tokens.shape, dtype=np.bool_)
+        np.put_along_axis(hide, np.argsort(uniforms, axis=1), np.arange(length) < some[:, None], axis=1)
+        tokens[hide] = language.vocab_size
         yield Contexts(first, tokens, oracle.conditionals(tokens, threads=threads))

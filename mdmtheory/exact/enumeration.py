@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -38,6 +39,30 @@ def joint(language: Language, length: int) -> Law:
 def entropy_nats(q: Law) -> float:
     """H(q) = -sum q log q in nats."""
     return expected_nll(q, q)
+
+
+def subset_entropies(q: Law) -> Float[np.ndarray, "sets"]:
+    """H(X_S) in nats of every set of positions, bit j of the number telling whether position j is in it."""
+    entropies = np.zeros(1 << q.ndim)
+    for chosen in range(1, 1 << q.ndim):
+        rest = tuple(j for j in range(q.ndim) if not chosen >> j & 1)
+        entropies[chosen] = entropy_nats(q.sum(axis=rest))
+    return entropies
+
+
+def factorisation_gap(q: Law, plan: Sequence[int]) -> float:
+    """sum_k TC(X_U | X of earlier steps) in nats, U being the positions of step k in a plan.
+
+    It is KL(q || p_plan) of the exact denoiser (docs/theory.md, section 2; ours).
+    """
+    entropies = subset_entropies(q)
+    known, gap = 0, 0.0
+    for step in sorted(set(plan)):
+        opened = [1 << j for j, its in enumerate(plan) if its == step]
+        gap += sum(entropies[known | each] - entropies[known] for each in opened)
+        gap -= entropies[known | sum(opened)] - entropies[known]
+        known |= sum(opened)
+    return float(gap)
 
 
 def expected_nll(p: Law, q: Law) -> float:

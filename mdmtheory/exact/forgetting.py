@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mdmtheory.core.protocols import Language
-from mdmtheory.languages.chain import reachable
-from mdmtheory.languages.laws import closed_classes, stationary_law
+from mdmtheory.exact.bigrams import initial_and_transition, is_bigram
+from mdmtheory.languages.laws import closed_classes
 from mdmtheory.languages.ngram import NGram
 
 MOST_TOKENS = 1 << 15
@@ -20,7 +20,7 @@ MOST_POWER_BYTES = 1 << 29
 """So is one whose powers up to there take more memory."""
 
 FORGOTTEN = 1e-12
-"""How near every row of a power comes to the stationary law, relative to it, before it is taken for it.
+"""How near the rows of a power come to each other, relative, before all are taken for the stationary law.
 
 A chain that needs n tokens to forget leaves rounding errors of about n * 1e-16 in its powers.
 """
@@ -51,7 +51,7 @@ def forgetting_chain(language: Language) -> ForgettingChain:
     Refused are other languages, chains in which some token cannot be reached from another, periodic chains, and
     chains that take more than 32,768 tokens to forget, or 512 MiB for the powers up to there.
     """
-    if not isinstance(language, NGram) or language.order > 2:
+    if not is_bigram(language):
         raise ValueError(
             f"{language.spec} is no bigram; this law per token is known for n-grams of order 1 and 2 only "
             "(for others use first_order(language, length) / length)"
@@ -61,47 +61,42 @@ def forgetting_chain(language: Language) -> ForgettingChain:
 
 @lru_cache(maxsize=8)
 def _forgetting_chain(language: NGram) -> ForgettingChain:
-    transition = language.conditional
-    if language.order == 1:
-        transition = np.tile(transition, (len(transition), 1))
-        transition = transition[np.ix_(transition[0] > 0, transition[0] > 0)]
-    else:
-        seen = reachable(language.initial > 0, transition > 0)
-        transition = transition[np.ix_(seen, seen)]
+    _, transition, _ = initial_and_transition(language)
     classes = closed_classes(transition > 0)
     if len(classes) != 1 or not classes[0].all():
         raise ValueError(
             f"the chain of {language.spec} is reducible: some token cannot follow another at any distance; "
             "pass a bigram that is irreducible on the tokens that it reaches"
         )
-    period = _period(transition > 0)
+    period = period_of(transition > 0)
     if period > 1:
         raise ValueError(
             f"the chain of {language.spec} has period {period}: it never forgets where it is in its cycle, and far "
             "tokens stay dependent; pass an aperiodic bigram"
         )
-    law = stationary_law(transition, classes[0])
-    powers = _powers(transition, law)
+    powers = _powers(transition)
     if powers is None:
         raise ValueError(
             f"the chain of {language.spec} has not forgotten its start after {_most_powers(transition):,} tokens; "
             "pass a bigram that mixes faster"
         )
-    return ForgettingChain(law, powers, _gaps(transition > 0))
+    return ForgettingChain(powers[-1, 0].copy(), powers, _gaps(transition > 0))
 
 
 def _most_powers(transition: Float[np.ndarray, "states states"]) -> int:
     return min(MOST_TOKENS, MOST_POWER_BYTES // transition.nbytes)
 
 
-def _powers(
-    transition: Float[np.ndarray, "states states"], law: Float[np.ndarray, "states"]
-) -> Float[np.ndarray, "distances states states"] | None:
-    """The powers up to the first that is stationary, None where those are too many."""
+def _powers(transition: Float[np.ndarray, "states states"]) -> Float[np.ndarray, "distances states states"] | None:
+    """The powers up to the first whose rows agree, None where those are too many.
+
+    The stationary law is read from that power: sums of positive terms keep the relative precision of rare tokens, which
+    a linear system would lose.
+    """
     most = _most_powers(transition)
     reached, power = 1, transition
     # By squaring first: a slow chain is refused at once.
-    while not _forgotten(power, law):
+    while not _forgotten(power):
         if reached >= most:
             return None
         reached, power = 2 * reached, _stochastic(power @ power)
@@ -110,8 +105,8 @@ def _powers(
     for k in range(len(powers)):
         if k:
             powers[k] = _stochastic(transition @ powers[k - 1])
-        if _forgotten(powers[k], law):
-            powers[k] = law
+        if _forgotten(powers[k]):
+            powers[k] = powers[k].mean(axis=0)
             return powers[: k + 1].copy()
     return None
 
@@ -120,8 +115,9 @@ def _stochastic(matrix: Float[np.ndarray, "states states"]) -> Float[np.ndarray,
     return matrix / matrix.sum(axis=1, keepdims=True)
 
 
-def _forgotten(power: Float[np.ndarray, "states states"], law: Float[np.ndarray, "states"]) -> bool:
-    return bool((np.abs(power - law) <= FORGOTTEN * law).all())
+def _forgotten(power: Float[np.ndarray, "states states"]) -> bool:
+    least = power.min(axis=0)
+    return bool((power.max(axis=0) - least <= FORGOTTEN * least).all())
 
 
 def _gaps(allowed: Bool[np.ndarray, "states states"]) -> tuple[Bool[np.ndarray, "states states"], ...]:
@@ -135,7 +131,7 @@ def _gaps(allowed: Bool[np.ndarray, "states states"]) -> tuple[Bool[np.ndarray, 
     return tuple(gaps)
 
 
-def _period(allowed: Bool[np.ndarray, "states states"]) -> int:
+def period_of(allowed: Bool[np.ndarray, "states states"]) -> int:
     """The greatest common divisor of the lengths of all cycles of an irreducible chain."""
     level = np.full(len(allowed), -1)
     level[0] = 0

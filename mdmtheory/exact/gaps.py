@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from mdmtheory.schedules import Numbers, Schedule, as_schedule
 ScheduleLike = str | Spec | Schedule | Numbers
 
 MOST_OPERATIONS = 2e12
-"""Multiplications beyond which a recursion is refused: five to ten minutes' work on two cores."""
+"""Multiplications beyond which a recursion is refused: some minutes' work on two cores."""
 
 THREADED_OPERATIONS = 1e6
 """A step with fewer runs in one thread: starting others takes as long."""
@@ -66,28 +67,25 @@ def ser_curve(
     fractions = as_schedule(schedule).revealed_fractions(steps)
     if not is_bigram(language):
         # The longest first: where it is refused, nothing was computed in vain.
-        lengths = range(length, 0, -1)
-        rates = [
-            error_rate(ancestral_law(language, each, fractions, threads), joint(language, each)) for each in lengths
-        ]
-        return np.array(rates[::-1])
+        laws = (ancestral_law(language, each, fractions, threads) for each in range(length, 0, -1))
+        return np.array([error_rate(each, joint(language, each.ndim)) for each in laws])[::-1]
     initial, transition, _ = initial_and_transition(language)
-    gaps, doubtful = gap_tables(initial, transition, length, len(fractions) - 1)
-    rates = open_values(gaps, fractions, errors=True, threads=threads)[1:]
+    gaps, doubtful = gap_tables(initial, transition, length, len(fractions) - 1, errors=True)
+    rates = open_values(gaps, fractions, threads=threads)[1:]
     if doubtful.any():
         # Gaps too improbable for float64 count as wrong above; see whether it matters.
         gaps.dead[doubtful] = 0.0
-        shift = float(np.abs(rates - open_values(gaps, fractions, errors=True, threads=threads)[1:]).max())
+        shift = float(np.abs(rates - open_values(gaps, fractions, threads=threads)[1:]).max())
         if not shift <= TINY_SHARE:
             raise FloatingPointError(
-                f"stretches of {language.spec} that are possible, but less probable than float64 can tell from 0, are worth "
-                f"{shift:.1e} of the error rate at length {length}; raise its smallest positive probabilities"
+                f"stretches of {language.spec} that are possible, but less probable than float64 can tell from 0, are "
+                f"worth {shift:.1e} of the error rate up to length {length}; raise its smallest positive probabilities"
             )
     return rates
 
 
 def ancestral_law(language: Language, length: int, fractions: Float[np.ndarray, "edges"], threads: int | None) -> Law:
-    """The law of ancestral sampling with the perfect denoiser, by enumeration; ValueError where that is not feasible."""
+    """The law of ancestral sampling with the perfect denoiser, by enumeration; ValueError where not feasible."""
     model = MaskedDiffusion(Oracle(language), "ancestral", schedule=fractions)
     try:
         return law(model, language, length, threads=threads)
@@ -104,19 +102,25 @@ class GapTables(NamedTuple):
     tails: Int[np.ndarray, "states"]
     narrow: Int[np.ndarray, "states"]
     laws: Float[np.ndarray, "states edges states"]
+    errors: bool
 
 
 def gap_tables(
-    initial: Float[np.ndarray, "states"], transition: Float[np.ndarray, "states states"], length: int, steps: int
+    initial: Float[np.ndarray, "states"],
+    transition: Float[np.ndarray, "states states"],
+    length: int,
+    steps: int,
+    *,
+    errors: bool,
 ) -> tuple[GapTables, Bool[np.ndarray, "states edges starts"]]:
-    """The tables of a chain, with impossible gaps counted as errors, and which gaps are possible but below float64.
+    """The tables of a chain, for the probability of `errors` or of none, and which gaps are possible but below float64.
 
-    ValueError with the cost where `steps` steps would take too long.
+    The latter count as wrong. ValueError with the cost where `steps` steps would take too long.
     """
     from mdmtheory.kernels.gaps import find_sight
 
     size = len(initial)
-    _check_operations(steps * _open_operations(size, length), size, length, steps)
+    _check_operations((steps + 1) * _open_operations(size, length), size, length, steps)
     laws = BigramHops.of(initial, transition, length + 1)
     powers = np.zeros((size, length + 1, size + 1))
     distances = np.minimum(np.arange(length), len(laws.hops) - 1)
@@ -128,7 +132,8 @@ def gap_tables(
     tails, narrow = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
     near = np.zeros((size, length + 1, size))
     find_sight(powers, inverse, SIGHT, tails, narrow, near)
-    gaps = GapTables(powers, inverse, np.ones_like(powers), tails, narrow, near)
+    dead = np.full(powers.shape, 1.0 if errors else 0.0)
+    gaps = GapTables(powers, inverse, dead, tails, narrow, near, errors)
     _check_operations(steps * _operations(gaps), size, length, steps)
     return gaps, doubtful
 
@@ -137,60 +142,38 @@ def open_values(
     gaps: GapTables,
     fractions: Float[np.ndarray, "edges"],
     *,
-    errors: bool,
-    threads: int | None = None,
     weight: float = 1.0,
+    threads: int | None = None,
 ) -> Float[np.ndarray, "lengths"]:
-    """The probability that all steps together fill 0, 1, ..., L positions wrongly (`errors`), or rightly.
+    """The probability that all steps together fill 0, 1, ..., L positions wrongly (`gaps.errors`), or rightly.
 
-    The first token that a sequence's open end reveals is weighed by `weight`, for the part of a language that
-    begins with that probability.
+    `weight` multiplies the law of every token that is revealed while nothing is known: the chain is then the part of a
+    language that begins with that probability, and the answer is for no errors only.
     """
     from mdmtheory.kernels.gaps import fill_closed, fill_open
 
     states, edges, starts = gaps.powers.shape
-    widths = np.arange(edges + 1) - 1.0
-    wrong = 1.0 if errors else 0.0
+    wrong = 1.0 if gaps.errors else 0.0
     # After the last step only gaps of width 1 can be met: nothing is left in them.
     value, value_open = np.full(gaps.powers.shape, wrong), np.full((starts, edges + 1), wrong)
     value[:, 1] = np.where(gaps.inverse[:, 1] > 0, 1 - wrong, gaps.dead[:, 1])
     value_open[:, 1] = 1 - wrong
-    weights, lost = np.empty((starts, edges, states)), np.empty((starts, edges))
+    tokens, lost = np.empty((starts, edges, states)), np.empty((starts, edges))
     if _operations(gaps) < THREADED_OPERATIONS:
         threads = 1
     for step in range(len(fractions) - 1, 0, -1):
         before, after = fractions[step - 1 : step + 1]
-        reveal, stay = (after - before) / (1 - before), (1 - after) / (1 - before)
-        nothing = np.concatenate([[0.0], stay ** widths[1:]])
+        chances = (after - before) / (1 - before), (1 - after) / (1 - before)
+        # Nothing is masked at width 0 and 1.
+        nothing = chances[1] ** np.maximum(np.arange(edges + 1) - 1.0, 0.0)
         kept, kept_open = value * nothing[:edges, None], value_open * nothing
         spread = np.ascontiguousarray(kept.transpose(0, 2, 1))
-
-        def open_ends(
-            a: int,
-            b: int,
-            spread: np.ndarray = spread,
-            kept: np.ndarray = kept_open,
-            r: float = reveal,
-            u: float = stay,
-        ) -> None:
-            fill_open(gaps, spread, kept, r, u, errors, a, b, weights, lost, value_open)
-
-        def closed_ends(
-            a: int,
-            b: int,
-            kept: np.ndarray = kept,
-            spread: np.ndarray = spread,
-            r: float = reveal,
-            u: float = stay,
-        ) -> None:
-            fill_closed(gaps, kept, spread, r, u, errors, weights, lost, a, b, value)
-
-        over_rows(open_ends, starts, threads)
+        filled = tokens, lost, value_open
+        over_rows(partial(fill_open, gaps, spread, kept_open, *chances, *filled), starts, threads)
         if step > 1:
-            over_rows(closed_ends, states, threads)
+            over_rows(partial(fill_closed, gaps, kept, spread, *chances, tokens, lost, value), states, threads)
         if weight != 1.0:
-            scratch = weights.copy(), lost.copy()
-            fill_open(gaps, spread, kept_open, weight * reveal, stay, errors, states, starts, *scratch, value_open)
+            fill_open(gaps, spread, kept_open, weight * chances[0], chances[1], *filled, states, starts)
     return value_open[-1, 1:]
 
 
@@ -210,6 +193,7 @@ def _operations(gaps: GapTables) -> float:
 def _check_operations(operations: float, size: int, length: int, steps: int) -> None:
     if operations > MOST_OPERATIONS:
         raise ValueError(
-            f"the recursion for {size} tokens, length {length} and {steps} steps takes {operations:.1e} operations, and at "
-            f"most {MOST_OPERATIONS:.0e} are allowed; use a shorter length, fewer steps, fewer tokens or a faster mixing chain"
+            f"the recursion for {size} tokens, length {length} and {steps} steps takes {operations:.1e} operations, "
+            f"and at most {MOST_OPERATIONS:.0e} are allowed; use fewer steps, fewer tokens, a faster mixing chain or a "
+            "shorter length"
         )

@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from mdmtheory.core.intervals import check_level
 from mdmtheory.core.protocols import Language
+from mdmtheory.exact.bigrams import is_bigram
 from mdmtheory.exact.contexts import drawn_contexts
 from mdmtheory.exact.curve import Curve
 from mdmtheory.exact.enumeration import enumerated_information_curve, joint, power
@@ -30,15 +31,16 @@ def information_curve(
     level: float = 0.95,
     threads: int | None = None,
 ) -> Curve:
-    """H̄(m), m = 0..L-1: the entropy of a token given m others, averaged over positions and sets (docs/theory.md, 2).
+    """H̄(m), m = 0..L-1: the entropy of a token given m others, averaged over positions and sets of others, in nats.
 
     Exact for n-grams of order 1 and 2 with any initial law (closed form), for the uniform languages (closed form),
     and where (2V)^L is at most 1e8 (enumeration). Else an estimate: every point averages the posterior entropies of
     all masked positions in contexts drawn for it alone, so many contexts that `count` or more entropies stand behind
-    it, at least 64; m = 0 has one context and is exact. The interval is for each point by itself.
+    it, at least 64; m = 0 has one context and is exact. The interval is for each point by itself. docs/theory.md,
+    section 2 (ours).
     """
     language.validate_length(length)
-    if isinstance(language, NGram) and language.order <= 2:
+    if is_bigram(language):
         return Curve.exact(_bigram_curve(language, length))
     if isinstance(language, ClosedLanguage):
         return Curve.exact(language.information_curve(length))
@@ -48,7 +50,7 @@ def information_curve(
 
 
 def _bigram_curve(language: NGram, length: int) -> Float[np.ndarray, "length"]:
-    """Docs/theory.md, 2.8 (ours), for any initial law; O(L^2 V).
+    """Docs/theory.md, section 2 (ours), for any initial law; O(L^2 V).
 
     Given its revealed neighbours at distances a and b, a token at i has entropy
     H(X_i | X_{i-a}) + H(X_{i+b} | X_i) - H(X_{i+b} | X_{i-a}), each a law of X at a position times a column of
@@ -120,8 +122,9 @@ def _estimated_curve(
     means = np.empty(len(sizes))
     for drawn in drawn_contexts(language, length, sizes, "information curve", seed, threads):
         hidden = drawn.tokens == language.vocab_size
-        entropies = row_entropies(drawn.marginals.reshape(-1, language.vocab_size)).reshape(hidden.shape)
-        means[drawn.first : drawn.first + len(hidden)] = (entropies * hidden).sum(axis=1) / hidden.sum(axis=1)
+        here = slice(drawn.first, drawn.first + len(hidden))
+        ends = np.cumsum(sizes[here])
+        means[here] = np.add.reduceat(row_entropies(drawn.marginals[hidden]), ends - sizes[here]) / sizes[here]
     starts = np.cumsum(contexts) - contexts
     values = np.add.reduceat(means, starts) / contexts
     deviations = (means - np.repeat(values, contexts)) ** 2

@@ -13,7 +13,9 @@ from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.draws import draws_cost, law_by_draws
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
+from mdmtheory.exact.noised import uniform_cost, uniform_law
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.models.uniform import UniformDiffusion
 
 Marginals = Float[np.ndarray, "contexts length vocab_size"]
 
@@ -23,8 +25,8 @@ def law(model: SequenceModel, language: Language, length: int, *, threads: int |
 
     Masked diffusion over any law over plans: a fixed plan by its product of marginals, random subsets (ancestral,
     fixed, first_hitting) by recursion over subsets in O(N (3V)^L). With a sampler that looks at its draws: by all of
-    them (`law_by_draws`). Other models by their log_prob where that is exact: samplers that look at the context only,
-    by replay. ValueError with the cost where it is not feasible.
+    them (`law_by_draws`). Uniform diffusion by its transitions, O(N V^2L). Other models by their log_prob where that is
+    exact: samplers that look at the context only, by replay. ValueError with the cost where it is not feasible.
     """
     language.validate_length(length)
     vocab_size = language.vocab_size
@@ -35,6 +37,8 @@ def law(model: SequenceModel, language: Language, length: int, *, threads: int |
         return _masked_law(model, length, threads).reshape(shape)
     if isinstance(model, MaskedDiffusion) and not model.replayable:
         return law_by_draws(model, length, threads=threads)
+    if isinstance(model, UniformDiffusion):
+        return uniform_law(model, length, threads=threads)
     scored = model.log_prob(all_sequences(vocab_size, length), 0, threads=threads)
     if scored.kind != "exact":
         raise ValueError(f"log_prob of the model {model.spec} is a {scored.kind}; its law cannot be enumerated")
@@ -45,8 +49,10 @@ def law_cost(model: SequenceModel, length: int) -> float:
     """Operations that `law` takes, about, to decide whether to call it; infinite where it refuses whatever the size."""
     vocab_size = model.vocab_size
     every = power(vocab_size, length)
+    if isinstance(model, UniformDiffusion):
+        return uniform_cost(model, length)
     if not isinstance(model, MaskedDiffusion):
-        return length * every
+        return length * every if getattr(model, "log_prob_kind", "exact") == "exact" else math.inf
     contexts = length * vocab_size * power(vocab_size + 1, length)
     plan_law: Any = model.plan_law
     if plan_law is None:
@@ -93,7 +99,7 @@ def _masked_law(model: MaskedDiffusion, length: int, threads: int | None) -> Flo
     marginals = context_marginals(model.denoiser, length, threads=threads)
     if plan_law.fixed:
         plan = plan_law.draw(np.zeros((1, 4), dtype=np.uint64), length, model.steps, model.schedule)[0]
-        return _law_of_plan(marginals, plan, sequences)
+        return law_of_plan(marginals, plan, sequences)
     from mdmtheory.kernels.enumeration import exchangeable_law
 
     subsets = np.ascontiguousarray(plan_law.subset_law(length, model.steps, model.schedule).transpose(1, 2, 0))
@@ -103,10 +109,11 @@ def _masked_law(model: MaskedDiffusion, length: int, threads: int | None) -> Flo
     return out
 
 
-def _law_of_plan(
-    marginals: Marginals, plan: Int[np.ndarray, "length"], sequences: Tokens
-) -> Float[np.ndarray, "count"]:
-    """The product over steps of the marginals of what they reveal, given what was revealed before."""
+def law_of_plan(marginals: Marginals, plan: Int[np.ndarray, "length"], sequences: Tokens) -> Float[np.ndarray, "count"]:
+    """p_plan(x) of some sequences: the product over steps of the marginals of what they reveal, given what was before.
+
+    `marginals` as by `context_marginals`.
+    """
     vocab_size = marginals.shape[2]
     out = np.ones(len(sequences))
     for step in np.unique(plan):

@@ -66,9 +66,8 @@ def kappa(language: Language, schedule: str | Spec | Schedule | Numbers = "linea
 
     Exact. For a schedule family a(u) it is the limit of N sum_k w_k² c(a_k), the integral of c(a(u)) a'(u)² over
     u = 0..1: in closed form for linear and polynomial (infinite at powers up to 1/2 unless neighbours are free), by
-    quadrature to about 1e-11 for others. For an explicit schedule of N steps, a runs straight between its fractions: N
-    sum_k w_k
-    times the integral of c over the step. ValueError where `first_order_density` raises one.
+    quadrature to about 1e-11 for others. For an explicit schedule of N steps, a runs straight between its fractions:
+    N sum_k w_k times the integral of c over step k. ValueError where `first_order_density` raises one.
     """
     chosen = as_schedule(schedule)
     clashes = _clashes(language)

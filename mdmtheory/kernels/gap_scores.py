@@ -1,8 +1,8 @@
 """The probability of a given sequence under masked sampling on a bigram, as a mixture over all ancestral plans.
 
 Places 1..L hold the tokens of the sequence, 0 stands before them and L + 1 after them. For i < j, value[j, i] is the
-probability that the steps still to come fill the places between two revealed ones i and j just as in the sequence, divided
-by a product of one factor a token, which keeps it within float64. docs/theory.md, section 3 (ours).
+probability that the steps still to come fill the places between two revealed ones i and j just as in the sequence,
+divided by a product of one factor a token, which keeps it within float64. docs/theory.md, section 3 (ours).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from mdmtheory.kernels.compiling import kernel, part
 def score_ancestral(heads, hops, tokens, reveal, stay, collision, tolerance, out):
     """out[row] = log p(x) in nats; NaN where float64 cannot hold what it takes.
 
-    `heads` (places, V) is the law of the token at a place when nothing is revealed, `hops` (distances, V, V) the powers of
-    the transition matrix; the last of each stands for all further ones, and NaN for a positive number too small for
+    `heads` (places, V) is the law of the token at a place when nothing is revealed, `hops` (distances, V, V) the powers
+    of the transition matrix; the last of each stands for all further ones, and NaN for a positive number too small for
     float64. Step k reveals a masked position with probability reveal[k], or lets it stay[k]; `collision` is the
     probability that two positions are revealed together. Places whose presence changes a law by less than
     `tolerance`, relative, count as out of sight.
@@ -64,7 +64,7 @@ def score_ancestral(heads, hops, tokens, reveal, stay, collision, tolerance, out
 
 @part
 def _prepare(heads, hops, token, collision, hop, inverse, scale):
-    """Transition probabilities between places; returns the log of the product of scales and whether x is in the support.
+    """Transition probabilities between places; returns the log of the product of scales and if x is in the support.
 
     hop[j, i] = P(x_j | x_i). A token's scale is about the probability of drawing it after its left neighbour.
     """
@@ -92,7 +92,7 @@ def _prepare(heads, hops, token, collision, hop, inverse, scale):
 
 @part
 def _find_sight(hop, tolerance, flat, far):
-    """flat[j]: places 0..flat[j]-1 are all the same to j. far[j]: nor does any place between flat[j] and j tell 0..far[j]-1 apart."""
+    """Places 0..flat[j]-1 are all the same to j; to places from flat[j] to j, all of 0..far[j]-1 are as well."""
     flat[0] = far[0] = 0
     for j in range(1, len(hop) - 1):
         i = 1
@@ -124,8 +124,8 @@ def _forbid(hop, value):
 def _step(hop, inverse, flat, far, reveal, stay, kept, open_weights, weights, back, pending, value):
     """From the values after a step to those before it.
 
-    open_weights[m, i] and weights[m, i] are A(m) of docs/theory.md for the gap that begins with i: closed by nothing, and by
-    the current j. Both are 0 for m <= i.
+    open_weights[m, i] and weights[m, i] are A(m) of docs/theory.md for the gap that begins with i: closed by nothing,
+    and by the current j. Both are 0 for m <= i.
     """
     last = len(hop) - 1
     for j in range(1, last + 1):
@@ -180,7 +180,10 @@ def _sum_before(row, matrix, first, last, begin, result):
 
 @part
 def _add_before(row, matrix, first, last, begin, result):
-    """result[i - begin] += sum over m in first..last-1 of row[m] * matrix[m, i], which is 0 for i >= m; four m at a time."""
+    """result[i - begin] += sum over m in first..last-1 of row[m] * matrix[m, i], which is 0 for i >= m.
+
+    Four m at a time, so the result is loaded and stored once for four of them.
+    """
     m = first
     while m + 4 <= last:
         a, b, c, d = row[m], row[m + 1], row[m + 2], row[m + 3]

@@ -1,23 +1,23 @@
-"""One step of masked sampling on a bigram, seen from its gaps: stretches of masked positions between two revealed tokens.
+"""One step of masked sampling on a bigram, seen from its gaps: the masked positions between two revealed tokens.
 
 Tokens are 0..V-1, and V stands for what lies before the first position. A gap of width n between a and b holds n - 1
 masked positions. Each gap has a value: the probability that the steps still to come fill it with a stretch that is not
-in the support (`errors`), or with one that is. docs/theory.md, section 3 (ours).
+in the support (if `gaps.errors`), or with one that is. docs/theory.md, section 3 (ours).
 
-A step reveals each masked position with probability `reveal`, or lets it `stay`; what it draws in a gap is conditioned on
-the two ends of that gap alone. Sums over what it reveals run from the left: A(m, c) is the weight of token c at m, all
-gaps before it being in order.
+A step reveals each masked position with probability `reveal`, or lets it `stay`; what it draws in a gap is conditioned
+on the two ends of that gap alone. Sums over what it reveals run from the left: A(m, c) is the weight of token c at m,
+all gaps before it being in order.
 
 The named tuple `gaps` (`exact.gaps.GapTables`) holds what does not change from step to step:
 
 - `powers` (V, L + 1, V + 1), at [c, n, a]: the probability of c at distance n after a; 0 at n = 0.
-- `inverse` (V, L + 1, V + 1), at [b, n, a]: 1 / powers, and 0 where b cannot stand n after a; such gaps have the value `dead`,
-  of the same shape.
+- `inverse`, of the same shape, at [b, n, a]: 1 / powers, and 0 where b cannot stand n after a.
+- `dead`, of the same shape: the value of the gaps whose inverse is 0.
 - `tails`, `narrow` (V,) and `laws` (V, L + 1, V): how far the ends of a gap that ends with b see; see `find_sight`.
 
-The values after the step come as `kept`, times stay^(n - 1), the probability that it reveals nothing in the gap: by rows
-(V, L + 1, V + 1) at [b, n, a], `spread` (V, V + 1, L + 1) at [b, a, n], and `kept_open` (V + 1, L + 2) at [a, n] for gaps that
-nothing closes.
+The values after the step come as `kept`, times stay^(n - 1), the probability that it reveals nothing in the gap:
+(V, L + 1, V + 1) at [b, n, a], `spread` (V, V + 1, L + 1) at [b, a, n], and `kept_open` (V + 1, L + 2) at [a, n] for
+gaps that nothing closes.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
 
+NEGLIGIBLE = 1e-25
+"""Laws may differ by so much, absolute: tokens that are left for good die out, but never settle."""
+
 LANES = 128
 """So many gaps run side by side: their masses stay in the cache."""
 
 
 @kernel
-def fill_open(gaps, spread, kept_open, reveal, stay, errors, first, last, weights, wrong, value):
+def fill_open(gaps, spread, kept_open, reveal, stay, weights, wrong, value, first, last):
     """Values before the step of the gaps that begin with first..last-1 and that nothing closes; O(L^2 V^2) each.
 
     weights[a, m, c] becomes A(m, c), which holds as well for gaps whose right end is too far to matter; wrong[a, m] the
@@ -46,7 +49,7 @@ def fill_open(gaps, spread, kept_open, reveal, stay, errors, first, last, weight
             kept_open,
             reveal,
             stay,
-            errors,
+            gaps.errors,
             a,
             weights[a],
             wrong[a],
@@ -60,8 +63,8 @@ def fill_open(gaps, spread, kept_open, reveal, stay, errors, first, last, weight
 def _fill_open(powers, spread, kept_open, reveal, stay, errors, a, weights, wrong, value, pending, pending_open):
     """One left end of `fill_open`.
 
-    Invariant: pending[c, m] sums A(m', c') times what the gap from there to (m, c) keeps, over all m' before the current
-    position and a itself; `reached` is the same sum for gaps that keep all.
+    Invariant: pending[c, m] sums A(m', c') times what the gap from there to (m, c) keeps, over all m' before the
+    current position and a itself; `reached` is the same sum for gaps that keep all.
     """
     vocab_size, _, edges = spread.shape
     for c in range(vocab_size):
@@ -93,7 +96,7 @@ def _fill_open(powers, spread, kept_open, reveal, stay, errors, a, weights, wron
 
 
 @kernel
-def fill_closed(gaps, kept, spread, reveal, stay, errors, weights, wrong, first, last, value):
+def fill_closed(gaps, kept, spread, reveal, stay, weights, wrong, value, first, last):
     """Values before the step of the gaps that end with first..last-1; value (V, L + 1, V + 1) is at [b, n, a].
 
     Up to width narrow[b] by the full recursion, O(narrow^3 V^3) for each b; beyond it from `weights` and `wrong` of
@@ -125,7 +128,7 @@ def fill_closed(gaps, kept, spread, reveal, stay, errors, weights, wrong, first,
                 joined,
                 reveal,
                 stay,
-                errors,
+                gaps.errors,
                 b,
                 n,
                 until,
@@ -136,8 +139,22 @@ def fill_closed(gaps, kept, spread, reveal, stay, errors, weights, wrong, first,
                 flat_value[b],
             )
         if narrow + 1 < edges:
-            tail, law = gaps.tails[b], gaps.laws[b]
-            _fill_wide(spread, reveal, stay, errors, weights, wrong, b, tail, narrow, law, back, push, row, value[b])
+            _fill_wide(
+                spread,
+                reveal,
+                stay,
+                gaps.errors,
+                weights,
+                wrong,
+                b,
+                gaps.tails[b],
+                narrow,
+                gaps.laws[b],
+                back,
+                push,
+                row,
+                value[b],
+            )
         _bury(inverse[b], dead[b], flat_value[b])
 
 
@@ -147,8 +164,8 @@ def _fill_narrow(
 ):
     """Gaps of widths first..last-1 that end with b, all left ends side by side.
 
-    Invariant: masses[d * V + c] is A(n - d, c), the weight of c at distance d from b, for every d beyond the current one,
-    and 0 in gaps not wider than d. reached, total and lost are as in `_fill_open`.
+    Invariant: masses[d * V + c] is A(n - d, c), the weight of c at distance d from b, for every d beyond the current
+    one, and 0 in gaps not wider than d. reached, total and lost are as in `_fill_open`.
     """
     vocab_size = len(rows)
     low, high = first * starts, last * starts
@@ -224,10 +241,11 @@ def _weigh(ahead, before, inverse, pending, errors, reached, mass, total, lost):
 
 @part
 def _fill_wide(spread, reveal, stay, errors, weights, wrong, b, tail, narrow, law, back, push, row, value):
-    """Gaps wider than `narrow` that end with b: sums over the last token before the tail, times what the tail makes of it.
+    """Gaps wider than `narrow` that end with b: sums over the last token before the tail, times what the tail adds.
 
-    Invariant: back[c, d] is the value of a gap from c at distance d, if all that the step reveals in it lies in the tail and
-    nearer to b than the current distance; `certain` is what part of it is wrong whatever the gap that begins with c.
+    Invariant: back[c, d] is the value of a gap from c at distance d, if all that the step reveals in it lies in the
+    tail and nearer to b than the current distance; `certain` is the part that is wrong whatever the gap that begins
+    with c.
     """
     vocab_size, starts, edges = spread.shape
     for c in range(starts):
@@ -297,9 +315,9 @@ def find_sight(powers, inverse, tolerance, tails, narrow, laws):
     """How far the ends of a gap see, for each right end b; nothing is assumed of the chain. O(L^2 V^3).
 
     At distance tails[b] or more from b its presence changes no law by more than `tolerance`, relative: P(b | c, d) =
-    P(b | a, n) for all gaps (a, n) and tokens c possible at distance d. In gaps wider than narrow[b] the law of a token nearer
-    to b, laws[b, d, c] = P(c | a, n - d) P(b | c, d) / P(b | a, n), is the same for all of them. Where the ends of all gaps see
-    each other, narrow[b] is L.
+    P(b | a, n) for all gaps (a, n) and tokens c possible at distance d. In gaps wider than narrow[b] the law of a token
+    nearer to b, laws[b, d, c] = P(c | a, n - d) P(b | c, d) / P(b | a, n), is the same for all of them. Where the ends
+    of all gaps see each other, narrow[b] is L.
     """
     for b in range(len(powers)):
         tails[b] = _tail(powers, inverse[b], tolerance, b)
@@ -333,7 +351,7 @@ def _narrow(powers, inverse, tolerance, b, tail, laws):
                     law = powers[b, d, c] * (powers[c, n - d, a] * inverse[n, a])
                     if not known:
                         laws[d, c] = law
-                    elif abs(law - laws[d, c]) > tolerance * laws[d, c]:
+                    elif abs(law - laws[d, c]) > tolerance * laws[d, c] + NEGLIGIBLE:
                         return n
             known = True
     return tail

@@ -109,20 +109,17 @@ def _normalise_row(token, hard, marginals):
 
 
 @kernel
-def scale_rows(marginals):
-    """Scale each row of `marginals` (n, V) to sum 1, but for rows of zeros; False if one is no law, negative or NaN."""
+def row_totals(laws, totals):
+    """totals[k] = the sum of row k of `laws` (n, V); returns whether all entries are finite and none is negative."""
     fine = True
-    for row in range(len(marginals)):
+    for row in range(len(laws)):
         total = 0.0
-        for v in range(marginals.shape[1]):
-            weight = marginals[row, v]
+        for v in range(laws.shape[1]):
             # Not NaN, which no comparison holds for.
-            fine &= weight >= 0.0
-            total += weight
+            fine &= laws[row, v] >= 0.0
+            total += laws[row, v]
         fine &= total < np.inf
-        if total > 0.0:
-            for v in range(marginals.shape[1]):
-                marginals[row, v] /= total
+        totals[row] = total
     return fine
 
 

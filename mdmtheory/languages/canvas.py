@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.protocols import Evidence
 from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype
 
 
@@ -62,3 +63,30 @@ class ConditionalsCanvas:
         marginals: Float[np.ndarray, "n vocab_size"] = found[index, positions]
         self.impossible[rows[marginals.sum(axis=1) <= 0]] = True
         return marginals
+
+
+@runtime_checkable
+class GivesPosteriors(Protocol):
+    """What the canvas of noisy sequences asks of a denoiser."""
+
+    def posterior(
+        self, evidence: Evidence, *, threads: int | None = None
+    ) -> Float[np.ndarray, "count length vocab_size"]:
+        """The law of the token at every position given the evidence at all of them."""
+
+
+class EvidenceCanvas:
+    """Sequences seen through a noise, computed afresh at every call (core.protocols.NoisyCanvas)."""
+
+    def __init__(self, denoiser: GivesPosteriors, count: int, threads: int | None = None) -> None:
+        self.denoiser = denoiser
+        self.threads = threads
+        self.calls: Int[np.ndarray, "count"] = np.zeros(count, dtype=np.int64)
+        self.rounds: Int[np.ndarray, "count"] = np.zeros(count, dtype=np.int64)
+        self.impossible: Bool[np.ndarray, "count"] = np.zeros(count, dtype=np.bool_)
+
+    def posterior(self, evidence: Evidence) -> Float[np.ndarray, "count length vocab_size"]:
+        """The law of the token at every position; each row is charged one call and one round."""
+        self.calls += 1
+        self.rounds += 1
+        return self.denoiser.posterior(evidence, threads=self.threads)

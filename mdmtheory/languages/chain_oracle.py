@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int, UInt64
 from mdmtheory.core.protocols import Canvas, Language, PlanRun
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.chain import Chain, ChainTables
-from mdmtheory.languages.oracle_base import OracleBase, run_kernel
+from mdmtheory.languages.oracle_base import OracleBase, believed_or_in_logs, run_kernel
 
 
 class ChainOracle(OracleBase):
@@ -22,8 +22,33 @@ class ChainOracle(OracleBase):
         """The tables for sequences of this length; the last ones made are kept."""
         return self._kept("chain", length, lambda: self.chain.tables(length, self.trust))
 
-    def _weights(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length vocab_size"]:
-        return self.chain.smooth(tokens, self.trust, threads)
+    def _weights(
+        self, tokens: Tokens, trust: float, threads: int | None
+    ) -> Float[np.ndarray, "count length vocab_size"]:
+        return self.chain.smooth(tokens, trust, threads)
+
+    def _posterior(
+        self,
+        logs: Float[np.ndarray, "count length vocab_size"],
+        leave_out: bool,
+        out: Float[np.ndarray, "count length vocab_size"],
+        threads: int | None,
+    ) -> None:
+        from mdmtheory.kernels.evidence import smooth_evidence, smooth_evidence_in_logs
+
+        chain = self.chain
+        by_token = np.ascontiguousarray(chain.emission.T)
+        with np.errstate(divide="ignore"):
+            initial, transition, emission = (np.log(each) for each in (chain.initial, chain.transition, chain.emission))
+
+        def quick(a: int, b: int, sure: Bool[np.ndarray, "rows"]) -> None:
+            laws = (chain.initial, chain.transition, chain.transposed, chain.emission, by_token)
+            smooth_evidence(*laws, logs[a:b], leave_out, out[a:b], sure)
+
+        def slow(some: Float[np.ndarray, "..."], found: Float[np.ndarray, "..."]) -> None:
+            smooth_evidence_in_logs(initial, transition, emission, some, leave_out, found)
+
+        believed_or_in_logs(quick, slow, logs, out, threads)
 
     def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> Canvas:
         from mdmtheory.languages.chain_canvas import chain_canvas

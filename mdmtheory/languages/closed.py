@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -15,6 +16,9 @@ from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.languages.base import LanguageBase
 from mdmtheory.languages.oracle_base import OracleBase, run_kernel
+
+MOST_ITEMS = 12
+"""Items up to which permanents are summed: 4,096 sets, 100,000 sums a sequence."""
 
 
 class ClosedTables(NamedTuple):
@@ -110,13 +114,36 @@ class ClosedOracle(OracleBase):
 
     language: ClosedLanguage
 
-    def _weights(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length vocab_size"]:
+    def _refused_noises(self) -> dict[str, str]:
+        if self.language.family == "PERMUTATION" and self.language.vocab_size > MOST_ITEMS:
+            reason = f"its posterior is a permanent, a sum over sets of items, done for up to {MOST_ITEMS} of them"
+            return {"gaussian": reason, **super()._refused_noises()}
+        return super()._refused_noises()
+
+    def _weights(
+        self, tokens: Tokens, trust: float, threads: int | None
+    ) -> Float[np.ndarray, "count length vocab_size"]:
         from mdmtheory.kernels.closed import weigh_closed
 
-        tables = self.language.tables(tokens.shape[1], self.trust)
+        tables = self.language.tables(tokens.shape[1], trust)
         out = np.empty((*tokens.shape, self.vocab_size))
         over_rows(lambda a, b: weigh_closed(tables, tokens[a:b], out[a:b]), len(tokens), threads)
         return out
+
+    def _posterior(
+        self,
+        logs: Float[np.ndarray, "count length vocab_size"],
+        leave_out: bool,
+        out: Float[np.ndarray, "count length vocab_size"],
+        threads: int | None,
+    ) -> None:
+        from mdmtheory.kernels import closed_evidence
+
+        if self.language.family == "PAIRS":
+            weigh = partial(closed_evidence.weigh_pairs, self.language.partners(logs.shape[1]))
+        else:
+            weigh = getattr(closed_evidence, f"weigh_{self.language.family.lower()}")
+        over_rows(lambda a, b: weigh(logs[a:b], leave_out, out[a:b]), len(logs), threads)
 
     def _run(
         self,

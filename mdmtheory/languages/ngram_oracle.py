@@ -12,7 +12,7 @@ from mdmtheory.core.protocols import Canvas, PlanRun
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.chain import POWER_BYTES
 from mdmtheory.languages.chain_oracle import ChainOracle
-from mdmtheory.languages.oracle_base import OracleBase, run_kernel
+from mdmtheory.languages.oracle_base import OracleBase, believed_or_in_logs, run_kernel
 
 if TYPE_CHECKING:
     from mdmtheory.languages.ngram import NGram
@@ -61,21 +61,23 @@ class NGramOracle(OracleBase):
         from mdmtheory.kernels.shift import masked_messages
 
         laws, offsets = self.language.laws
-        vocab_size = self.vocab_size
-        evidence = np.ones((vocab_size + 1, vocab_size))
-        evidence[:vocab_size] = self.trust * np.eye(vocab_size) + (1 - self.trust) / vocab_size
         forward = np.zeros((length + 1, self.language.contexts))
         tables = ShiftTables(
             laws,
             np.array(offsets, dtype=np.int64),
             self.language.contexts,
             self.language.order,
-            evidence,
+            self._token_evidence(self.trust),
             self.trust == 1,
             forward,
         )
         masked_messages(tables, forward)
         return tables
+
+    def _token_evidence(self, trust: float) -> Float[np.ndarray, "evidence vocab"]:
+        """What each token says about each, and the mask, in the last row, about none."""
+        soft = trust * np.eye(self.vocab_size) + (1 - trust) / self.vocab_size
+        return np.vstack([soft, np.ones(self.vocab_size)])
 
     def bigram_tables(self, length: int) -> BigramTables | None:
         """Powers of a bigram's transition matrix up to where they settle; None where another kernel must serve.
@@ -99,14 +101,18 @@ class NGramOracle(OracleBase):
         head_laws(np.ascontiguousarray(self.language.initial), transition, heads)
         return BigramTables(heads, powers, np.ascontiguousarray(powers.transpose(0, 2, 1)))
 
-    def _weights(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length vocab_size"]:
+    def _weights(
+        self, tokens: Tokens, trust: float, threads: int | None
+    ) -> Float[np.ndarray, "count length vocab_size"]:
         from mdmtheory.core.threads import over_rows
         from mdmtheory.kernels.shift import smooth_shift
 
         if self.language.order == 1 and self.chain_oracle is not None:
-            return self.chain_oracle._weights(tokens, threads)
+            return self.chain_oracle._weights(tokens, trust, threads)
         out = np.empty((*tokens.shape, self.vocab_size))
         tables = self.tables(tokens.shape[1])
+        if trust != self.trust:
+            tables = tables._replace(evidence=self._token_evidence(trust), hard=trust == 1)
         over_rows(lambda a, b: smooth_shift(tables, tokens[a:b], out[a:b]), len(tokens), threads)
         return out
 
@@ -124,6 +130,29 @@ class NGramOracle(OracleBase):
         if self.chain_oracle is None:
             return super()._pairs(tokens, threads)
         return self.chain_oracle._pairs(tokens, threads)
+
+    def _posterior(
+        self,
+        logs: Float[np.ndarray, "count length vocab_size"],
+        leave_out: bool,
+        out: Float[np.ndarray, "count length vocab_size"],
+        threads: int | None,
+    ) -> None:
+        from mdmtheory.kernels.evidence import smooth_contexts, smooth_contexts_in_logs
+
+        if self.language.order == 1 and self.chain_oracle is not None:
+            self.chain_oracle._posterior(logs, leave_out, out, threads)
+            return
+        laws, following = self.language.laws[0], np.ascontiguousarray(self.language._following[:, 0])
+        with np.errstate(divide="ignore"):
+            in_logs = np.log(laws)
+        believed_or_in_logs(
+            lambda a, b, sure: smooth_contexts(laws, following, logs[a:b], leave_out, out[a:b], sure),
+            lambda some, found: smooth_contexts_in_logs(in_logs, following, some, leave_out, found),
+            logs,
+            out,
+            threads,
+        )
 
     def _run(
         self,

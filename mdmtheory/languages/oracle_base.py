@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
-from mdmtheory.core.protocols import Canvas, Language, Parallel, PlanRun
+from mdmtheory.core.protocols import Canvas, Evidence, Language, NoisyCanvas, Parallel, PlanRun
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
+from mdmtheory.languages.evidence import UniformEvidence
 
 Table = TypeVar("Table")
 
@@ -24,7 +25,6 @@ class OracleBase(ABC):
     then, and the rows of revealed positions are leave-one-out laws.
     """
 
-    noises = frozenset({"masked"})
     parallel: Parallel = "threads"
     fused = True
 
@@ -34,6 +34,8 @@ class OracleBase(ABC):
         self.language = language
         self.trust = float(trust)
         self._tables: dict[str, tuple[int, Any]] = {}
+        self.refusals = self._refused_noises()
+        self.noises = frozenset({"masked", "uniform", "gaussian"} - self.refusals.keys())
         self.vocab_size = language.vocab_size
         self.spec = Spec.of("oracle") if trust == 1 else Spec.of("oracle", trust=trust)
 
@@ -57,7 +59,7 @@ class OracleBase(ABC):
 
         tokens = as_tokens(tokens, self.vocab_size, masks=True)
         self.language.validate_length(tokens.shape[1])
-        marginals = self._weights(tokens, threads)
+        marginals = self._weights(tokens, self.trust, threads)
         impossible = np.empty(len(tokens), dtype=np.bool_)
         hard = self.trust == 1
 
@@ -77,6 +79,58 @@ class OracleBase(ABC):
         self.language.validate_length(tokens.shape[1])
         return self._pairs(tokens, threads)
 
+    def posterior(
+        self,
+        evidence: Evidence | Float[np.ndarray, "count length vocab_size"],
+        *,
+        leave_one_out: bool = False,
+        threads: int | None = None,
+    ) -> Float[np.ndarray, "count length vocab_size"]:
+        """q(x_i = v | evidence at every position), exactly, whatever the evidence.
+
+        Evidence is what a noise left, or an array of log likelihoods in nats, each position's up to a constant; -inf
+        excludes a token. With `leave_one_out` a row leaves out the evidence of its own position. Rows of sequences
+        that the evidence excludes are zeros. ValueError with the reason where the language has no such posterior.
+        docs/theory.md, section 8 (ours).
+        """
+        if isinstance(evidence, UniformEvidence):
+            self._check_noise("uniform")
+            return self._uniform_posterior(evidence, leave_one_out, threads)
+        self._check_noise("gaussian")
+        logs = evidence if isinstance(evidence, np.ndarray) else evidence.log_likelihood()
+        logs = np.ascontiguousarray(logs, dtype=np.float64)
+        if logs.ndim != 3 or logs.shape[2] != self.vocab_size:
+            raise ValueError(f"evidence has shape {logs.shape}; pass (count, length, {self.vocab_size})")
+        self.language.validate_length(logs.shape[1])
+        if not (logs < np.inf).all():
+            raise ValueError("evidence holds NaN or +inf; pass log likelihoods, -inf where a token is excluded")
+        out = np.empty_like(logs)
+        self._posterior(logs, leave_one_out, out, threads)
+        return out
+
+    def _uniform_posterior(
+        self, evidence: UniformEvidence, leave_one_out: bool, threads: int | None
+    ) -> Float[np.ndarray, "count length vocab_size"]:
+        """Tokens kept with a probability are tokens trusted with it, so the conditionals' kernels serve."""
+        from mdmtheory.kernels.evidence import MOST_LOST
+
+        tokens = as_tokens(evidence.tokens, self.vocab_size)
+        self.language.validate_length(tokens.shape[1])
+        if evidence.kept == 0:
+            seen, trust = np.full_like(tokens, self.vocab_size), 1.0
+        else:
+            seen, trust = tokens, evidence.kept
+        without_own = self._weights(seen, trust, threads)
+        likelihood = evidence.likelihood()
+        weights = without_own * likelihood
+        unsure = np.flatnonzero((weights.sum(axis=2) < MOST_LOST * likelihood.max()).any(axis=1))
+        found = without_own if leave_one_out else weights
+        if len(unsure):
+            in_logs = np.empty((len(unsure), *found.shape[1:]))
+            self._posterior(np.log(likelihood[unsure]), leave_one_out, in_logs, threads)
+            found[unsure] = in_logs
+        return found / found.sum(axis=2, keepdims=True)
+
     def open(
         self,
         count: int,
@@ -85,14 +139,32 @@ class OracleBase(ABC):
         noise: str = "masked",
         prompt: Tokens | None = None,
         threads: int | None = None,
-    ) -> Canvas:
-        """A canvas of `count` masked sequences, with the prompt's tokens revealed."""
-        if noise not in self.noises:
-            raise ValueError(
-                f"the oracle of {self.language.spec} takes no {noise!r} noise; known: {', '.join(self.noises)}"
-            )
+    ) -> Canvas | NoisyCanvas:
+        """A canvas of `count` masked sequences, with the prompt's tokens revealed; under other noises a NoisyCanvas."""
+        from mdmtheory.languages.canvas import EvidenceCanvas
+
+        self._check_noise(noise)
         self.language.validate_length(length)
-        return self._canvas(count, length, prompt, threads)
+        if noise == "masked":
+            return self._canvas(count, length, prompt, threads)
+        if prompt is not None:
+            raise ValueError(f"a prompt is known, and {noise} noise leaves no token known; use masked noise")
+        return EvidenceCanvas(self, count, threads)
+
+    def _refused_noises(self) -> dict[str, str]:
+        """Why there is no posterior under a noise, for each of which that is so."""
+        if self.trust == 1:
+            return {}
+        reason = f"trust {self.trust} is about revealed tokens, and under this noise none is; use trust 1"
+        return {"uniform": reason, "gaussian": reason}
+
+    def _check_noise(self, noise: str) -> None:
+        if noise not in self.noises:
+            reason = f": {self.refusals[noise]}" if noise in self.refusals else ""
+            raise ValueError(
+                f"the oracle of {self.language.spec} takes no {noise!r} noise{reason}; "
+                f"known: {', '.join(sorted(self.noises))}"
+            )
 
     def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> Canvas:
         """A canvas that computes everything afresh; a language that can keep what did not change does."""
@@ -159,8 +231,20 @@ class OracleBase(ABC):
         return pairs_by_conditionals(conditionals, tokens, self.vocab_size, self.trust)
 
     @abstractmethod
-    def _weights(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length vocab_size"]:
-        """The conditionals, unnormalised; each row leaves out the evidence of its own position."""
+    def _weights(
+        self, tokens: Tokens, trust: float, threads: int | None
+    ) -> Float[np.ndarray, "count length vocab_size"]:
+        """The conditionals at any trust, unnormalised; each row leaves out the evidence of its own position."""
+
+    @abstractmethod
+    def _posterior(
+        self,
+        logs: Float[np.ndarray, "count length vocab_size"],
+        leave_out: bool,
+        out: Float[np.ndarray, "count length vocab_size"],
+        threads: int | None,
+    ) -> None:
+        """Fill `out` with the posteriors under any evidence; rows that are impossible with zeros."""
 
     @abstractmethod
     def _run(
@@ -211,3 +295,20 @@ def run_kernel(
 
     over_rows(work, count, threads)
     return PlanRun(tokens, log_probs, calls, calls.copy(), impossible)
+
+
+def believed_or_in_logs(
+    quick: Callable[[int, int, Any], None],
+    slow: Callable[[Any, Any], None],
+    logs: Float[np.ndarray, "count length vocab_size"],
+    out: Float[np.ndarray, "count length vocab_size"],
+    threads: int | None,
+) -> None:
+    """Fill `out` by quick(start, stop, sure), then by slow(logs, out) the rows that it is not sure of."""
+    sure = np.empty(len(logs), dtype=np.bool_)
+    over_rows(lambda a, b: quick(a, b, sure[a:b]), len(logs), threads)
+    rows = np.flatnonzero(~sure)
+    if len(rows):
+        some, found = logs[rows], np.empty((len(rows), *logs.shape[1:]))
+        over_rows(lambda a, b: slow(some[a:b], found[a:b]), len(rows), threads)
+        out[rows] = found

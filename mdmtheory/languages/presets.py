@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mdmtheory.core.plugins import conforming
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Registry, Spec
 
@@ -57,11 +58,11 @@ def as_language(language: str | PathLike[str] | Spec | Language) -> Language:
 
             return load_language(Path(language))
         return _built(Spec.parse(str(language)))
-    return language
+    return conforming(language, f"the language {language!r}", Language)
 
 
 def _built(spec: Spec) -> Language:
-    language: Language = LANGUAGES.build(spec)
+    language: Language = conforming(LANGUAGES.build(spec), f"language {spec}", Language)
     object.__setattr__(language, "spec", spec)
     return language
 

@@ -18,7 +18,7 @@ from mdmtheory.metrics.ser import ser
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.schedules import LossProfile, Schedule, as_schedule, from_density, smoothed
 from mdmtheory.schedules.averages import Values
-from mdmtheory.schedules.prices import OPTIMAL, RANDOM_ORDER, PricedCurve, independent, prices, row, without_error
+from mdmtheory.schedules.prices import OPTIMAL, RANDOM_ORDER, priced_curve, prices, row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ def _compare_losses(
     profile: LossProfile, length: int, steps: Sequence[int], level: float, families: dict[str, Schedule]
 ) -> Comparison:
     curve = profile.curve(length)
-    priced = PricedCurve(curve, profile.error, 0)
+    priced = profile.priced(length)
     rows = [each for n in steps for each in prices(priced, families, curve, n, level)]
     return _comparison(profile.name, length, rows, profile.card(length, level))
 
@@ -104,13 +104,13 @@ def _compare_language(
     about = {"language": str(language.spec)}
     curve = information_curve(language, length, count, seed, level=level, threads=threads)
     if curve.kind == "exact":
-        priced, chosen_by = PricedCurve(curve.values, without_error, 0), curve.values
+        priced, chosen_by = priced_curve(curve.values), curve.values
         about["curve"] = "exact"
     else:
         chosen_by = smoothed(curve, 1 / np.maximum(_errors(curve, level), 1e-9) ** 2)
         fresh = information_curve(language, length, count, seed + 1, level=level, threads=threads)
         window = length // WINDOW
-        priced = PricedCurve(fresh.values, independent(_errors(fresh, level)), fresh.count, window)
+        priced = priced_curve(fresh.values, _errors(fresh, level), fresh.count, window)
         about["curve"] = (
             f"estimated from {fresh.count:,} contexts, seed {seed + 1}; the optimal sizes are chosen by an independent "
             f"estimate, seed {seed}, smoothed; fixed sizes are priced by means over {window} points on either side"

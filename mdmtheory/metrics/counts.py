@@ -174,5 +174,5 @@ def ter_kind(model: Any) -> Kind:
 
     ValueError with the reason where the model has no log p.
     """
-    exact = not isinstance(model, MaskedDiffusion) or model.log_prob_kind == "exact"
+    exact = getattr(model, "log_prob_kind", "exact") == "exact"
     return "estimate" if exact else "upper bound"

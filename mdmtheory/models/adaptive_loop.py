@@ -12,6 +12,7 @@ from jaxtyping import Float, Int, Int32, UInt64
 from mdmtheory.core.protocols import Canvas, Denoiser, PlanRun
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.models.asking import marginals_of
 from mdmtheory.samplers.gumbel import float32_draws
 from mdmtheory.samplers.protocol import CountsItself, Sampler, SeesPairs, State, TossesCoins, has_closed_law, law_of
 from mdmtheory.schedules import Schedule
@@ -73,10 +74,11 @@ def run_adaptive(
         for a in range(first, last, size):
             here = slice(a, min(a + size, last))
             canvas = denoiser.open(here.stop - a, length, threads=own_threads)
+            assert isinstance(canvas, Canvas)
             streams = None if states is None else states[here]
             given = None if tokens is None else tokens[here]
             arrays = [getattr(run, name)[here] for name in ("tokens", "log_probs", "plan", "calls", "rounds")]
-            batch = _Batch(sampler, canvas, pairs, streams, given, *arrays)
+            batch = _Batch(sampler, canvas, vocab_size, pairs, streams, given, *arrays)
             batch.run(sampler.init(here.stop - a, length, vocab_size, steps, schedule))
             run.impossible[here] = canvas.impossible
 
@@ -96,6 +98,7 @@ class _Batch:
 
     sampler: Sampler
     canvas: Canvas
+    vocab_size: int
     pairs: Pairs | None
     states: UInt64[np.ndarray, "count 4"] | None
     given: Tokens | None
@@ -157,12 +160,12 @@ class _Batch:
         self, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"]
     ) -> Float[np.ndarray, "n vocab_size"]:
         """What the canvas gives, scaled to sum 1; rows of zeros (impossible contexts) stay."""
-        from mdmtheory.kernels.marginals import scale_rows
+        from mdmtheory.kernels.marginals import row_totals
 
-        marginals = np.array(self.canvas.marginals(rows, positions), dtype=np.float64, order="C")
-        if not scale_rows(marginals):
-            raise ValueError("the denoiser gave a marginal that is negative or not finite; return probabilities")
-        return marginals
+        marginals = marginals_of(self.canvas, rows, positions, self.vocab_size)
+        totals = np.empty((len(marginals), 1))
+        row_totals(marginals, totals[:, 0])
+        return np.divide(marginals, totals, out=np.zeros_like(marginals), where=totals > 0)
 
     def _drawn(
         self,
@@ -177,7 +180,7 @@ class _Batch:
         if self.given is not None:
             return self.given[active[rows], positions].astype(np.int64)
         if not has_closed_law(self.sampler):
-            noise = self._uniforms(active, law.shape[1]).reshape(len(active), -1, law.shape[1])
+            noise = self._uniforms(active, law.shape[1]).reshape(*self.shown[active].shape, law.shape[1])
             return float32_draws(law, noise[rows, positions])
         drawn = np.empty(len(rows), dtype=np.int64)
         draw_rows(law, self._uniforms(active)[rows, positions], drawn)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Int, UInt64
 
-from mdmtheory.core.protocols import Denoiser, PlanRun
+from mdmtheory.core.protocols import Canvas, Denoiser, PlanRun
 from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.models.asking import marginals_of
 
 
 def run_on_canvas(
@@ -22,6 +23,7 @@ def run_on_canvas(
 
     count, length = plan.shape
     canvas = denoiser.open(count, length, threads=threads)
+    assert isinstance(canvas, Canvas)
     out = np.full((count, length), denoiser.vocab_size, dtype=token_dtype(denoiser.vocab_size))
     log_probs = np.full((count, length), np.nan)
     uniforms = np.empty((count, length))
@@ -37,7 +39,7 @@ def run_on_canvas(
         rows, positions = np.nonzero((plan == step) & ~canvas.impossible[:, None])
         if len(rows) == 0:
             continue
-        marginals = np.asarray(canvas.marginals(rows, positions), dtype=np.float64)
+        marginals = marginals_of(canvas, rows, positions, denoiser.vocab_size)
         fits = ~canvas.impossible[rows]
         rows, positions, marginals = rows[fits], positions[fits], np.ascontiguousarray(marginals[fits])
         if tokens is None:

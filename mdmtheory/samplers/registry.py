@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mdmtheory.core.plugins import conforming
 from mdmtheory.core.spec import Registry, Spec
 from mdmtheory.plans import PLAN_LAWS, PlanLaw
 from mdmtheory.samplers.protocol import Sampler
@@ -37,12 +38,6 @@ def as_sampler(sampler: str | Spec | PlanLaw | Sampler) -> PlanLaw | Sampler:
     >>> as_sampler("stride").plan(5, 2).tolist()
     [1, 2, 1, 2, 1]
     """
-    if isinstance(sampler, str | Spec):
-        built: PlanLaw | Sampler = SAMPLERS.build(sampler)
-        return built
-    if not isinstance(sampler, PlanLaw | Sampler):
-        raise ValueError(
-            f"{sampler!r} is no sampler; pass a name, or an object with the methods of mdmtheory.plans.PlanLaw or of "
-            "mdmtheory.samplers.protocol.Sampler"
-        )
-    return sampler
+    named = isinstance(sampler, str | Spec)
+    built: PlanLaw | Sampler = SAMPLERS.build(sampler) if isinstance(sampler, str | Spec) else sampler
+    return conforming(built, f"sampler {sampler}" if named else f"the sampler {sampler!r}", PlanLaw, Sampler)

@@ -40,10 +40,10 @@ class ReMDM(Drawing, ABC):
 
     def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
         """Memory is the number of steps taken."""
-        return State(np.zeros((count, 1)), _Shared(vocab_size, self.fractions(steps, schedule)))
+        return State(np.zeros((count, 1)), _Shared(vocab_size, self.grid(steps, schedule)))
 
-    def fractions(self, steps: int, schedule: Schedule) -> Fractions:
-        """The schedule's, from 0 to 1."""
+    def grid(self, steps: int, schedule: Schedule) -> Fractions:
+        """The fractions between which each step goes: the schedule's, from 0 to 1."""
         return schedule.revealed_fractions(steps)
 
     def finished(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows"]:
@@ -95,7 +95,16 @@ class ReMDM(Drawing, ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReMDMCap(ReMDM):
+class _KeepsFractions(ReMDM, ABC):
+    """sigma is the same for all tokens of a sequence, so that each is set with the probability that the grid says."""
+
+    def fractions(self, steps: int, schedule: Schedule) -> Fractions:
+        """The probability that a position is set before the first step and after each."""
+        return self.grid(steps, schedule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReMDMCap(_KeepsFractions):
     """ReMDM (2503.00307): set tokens are masked again with probability eta, or the largest the schedule allows."""
 
     eta: float = 0.05
@@ -114,7 +123,7 @@ class ReMDMCap(ReMDM):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReMDMRescale(ReMDM):
+class ReMDMRescale(_KeepsFractions):
     """ReMDM (2503.00307): set tokens are masked again with eta times the largest probability allowed."""
 
     eta: float = 0.05
@@ -133,7 +142,7 @@ class ReMDMRescale(ReMDM):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReMDMConf(ReMDMRescale):
+class ReMDMConf(ReMDM):
     """ReMDM (2503.00307): as remdm-rescale, but set tokens share sigma by softmax(-p), p their probability when drawn.
 
     So about sigma tokens are masked again a step, however long the sequence. As published, masked tokens are set as
@@ -143,6 +152,10 @@ class ReMDMConf(ReMDMRescale):
     eta: float = 1.0
 
     name = "remdm-conf"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_probability("eta", self.eta)
 
     def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
         """Memory is the number of steps taken, and at each position the probability of its token when drawn."""
@@ -155,7 +168,7 @@ class ReMDMConf(ReMDMRescale):
         """Its share of sigma at a set token, none at a masked one."""
         weights = np.where(tokens == state.shared.mask, 0.0, np.exp(-state.memory[:, 1:]))
         total = weights.sum(axis=1, keepdims=True)
-        return super().masked_again(before, after, state, tokens) * weights / np.where(total > 0, total, 1.0)
+        return self.eta * largest_again(before, after) * weights / np.where(total > 0, total, 1.0)
 
     def remembered(
         self, state: State, wanted: Bool[np.ndarray, "rows length"], seen: Marginals, drawn: Int[np.ndarray, "n"]
@@ -191,7 +204,7 @@ class ReMDMLoop(ReMDMCap):
         if self.t_on < self.t_off:
             raise ValueError(f"t_on is {self.t_on} and t_off {self.t_off}; time falls, so pass t_on >= t_off")
 
-    def fractions(self, steps: int, schedule: Schedule) -> Fractions:
+    def grid(self, steps: int, schedule: Schedule) -> Fractions:
         """From 0 to alpha, there, and from alpha to 1; ValueError below 2 steps or for a schedule of given steps."""
         if steps < 2:
             raise ValueError(f"steps is {steps}; {self.name} needs 2 or more, to reach alpha and to leave it")
@@ -214,9 +227,9 @@ class ReMDMLoop(ReMDMCap):
 
 
 def largest_again(before: Float[np.ndarray, "..."], after: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """The largest sigma that leaves the schedule its fractions: min(1, (1 - after) / before)."""
-    with np.errstate(divide="ignore"):
-        return np.minimum(1.0, (1 - after) / before)
+    """The largest sigma that leaves the schedule its fractions: min(1, (1 - after) / before), 1 where nothing is set."""
+    some = before > 0
+    return np.minimum(1.0, np.where(some, 1 - after, 1.0) / np.where(some, before, 1.0))
 
 
 def _check_probability(name: str, value: float) -> None:

@@ -12,7 +12,7 @@ from mdmtheory.schedules.averages import (
 from mdmtheory.schedules.families import cosine, from_file, geometric, linear, polynomial
 from mdmtheory.schedules.losses import Fall, LossProfile, from_losses, read_losses
 from mdmtheory.schedules.numbers import read_numbers
-from mdmtheory.schedules.prices import PricedCurve
+from mdmtheory.schedules.prices import Priced, priced_curve, prices
 from mdmtheory.schedules.rules import dtc_rule, from_density, optimal, tc_rule
 from mdmtheory.schedules.schedule import SCHEDULES, Grid, Numbers, Schedule, as_schedule
 from mdmtheory.schedules.smoothing import smoothed
@@ -23,7 +23,7 @@ __all__ = [
     "Grid",
     "LossProfile",
     "Numbers",
-    "PricedCurve",
+    "Priced",
     "Schedule",
     "ancestral_gap",
     "ancestral_weights",
@@ -42,6 +42,8 @@ __all__ = [
     "plan_averaged_gap",
     "plan_averaged_nll",
     "polynomial",
+    "priced_curve",
+    "prices",
     "read_losses",
     "read_numbers",
     "smoothed",

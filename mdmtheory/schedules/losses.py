@@ -1,15 +1,15 @@
 """The information curve of a real model: its validation loss at several mask ratios, made monotone and interpolated.
 
-For a masked diffusion model the loss of a masked token at mask ratio t, in nats, is H̄ at (1 - t)(L - 1) revealed
-tokens plus the learning error there (docs/theory.md, 2.6 and 2.7; ours). So it prices every schedule, for positions
-revealed in random order at temperature 1 on the same text, and says nothing of any other order.
+For a masked diffusion model the loss of a masked token at mask ratio t, in nats, is the mean of H̄ over the number of
+others that are revealed, plus the learning error there (docs/theory.md, 2.6 and 2.7; ours). So it prices every
+schedule, for positions revealed in random order at temperature 1 on the same text, and says nothing of other orders.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from io import StringIO
 from itertools import pairwise
 from os import PathLike
@@ -20,8 +20,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.intervals import check_level
-from mdmtheory.schedules.averages import Values
-from mdmtheory.schedules.prices import RANDOM_ORDER
+from mdmtheory.schedules.averages import Values, fixed_weights, monotone
+from mdmtheory.schedules.prices import RANDOM_ORDER, Fractions, Priced, Sizes
 
 Rows = Float[np.ndarray, "rows"]
 
@@ -120,50 +120,58 @@ class LossProfile:
         """How many rows the fit moved."""
         return sum(pool.stop - pool.start for pool in self._pools if pool.stop - pool.start > 1)
 
-    def revealed(self, length: int) -> Rows:
-        """How many other tokens are revealed at each mask ratio, in expectation: (1 - ratio)(L - 1)."""
-        return (1 - self.ratios) * (length - 1)
-
-    def _interpolation(self, length: int) -> Float[np.ndarray, "length rows"]:
-        """The curve as a linear map of the fitted losses: linear between rows, constant beyond the outermost."""
-        if length < 2:
-            raise ValueError(f"length is {length}; pass 2 or more")
-        known = self.revealed(length)[::-1]
-        unit = np.eye(len(known))[::-1]
-        at = np.arange(length)
-        return np.stack([np.interp(at, known, row) for row in unit.T], axis=1)
-
     def curve(self, length: int) -> Values:
-        """H̄(0..L-1) with the learning error, in nats, non-increasing: the fit, linear between the rows.
+        """H̄(0..L-1) with the learning error, in nats, made non-increasing: what `optimal` takes.
 
-        Between two rows a straight line is above any convex curve through them. Beyond the outermost ratios it is
-        constant (`beyond`).
+        The loss g at revealed fraction α is the mean of H̄(Bin(L-1, α)), since every token is masked by itself: a
+        Bernstein polynomial B of the curve. One step of correction, 2g - Bg at m/(L-1), undoes that up to its square
+        and nothing at the ends (docs/theory.md, section 2; ours). g is the fit, linear between rows, which is above any
+        convex g through them, and constant beyond the outermost ratios.
         """
-        return np.minimum.accumulate(self._interpolation(length) @ self.fitted)
+        return monotone(_unsmeared(tuple(self.ratios), length) @ self.fitted)
 
-    def beyond(self, length: int) -> tuple[int, int]:
-        """How many points of `curve` lie above the largest ratio (held too low) and below the smallest (too high)."""
-        known = self.revealed(length)
-        at = np.arange(length)
-        # A point that rounding moved past the row that it is belongs to it.
-        return int((at < known[-1] - 1e-9).sum()), int((at > known[0] + 1e-9).sum())
+    def priced(self, length: int) -> Priced:
+        """The profile for `prices`. I.i.d. steps cost L sum_k w_k g(a_{k-1}), whatever the curve behind g is."""
+        curve = _unsmeared(tuple(self.ratios), length)
+
+        def fixed(sizes: Sizes) -> Rows:
+            return fixed_weights(sizes) @ curve
+
+        def ancestral(fractions: Fractions) -> Rows:
+            return length * np.diff(fractions) @ _interpolation(self.ratios, fractions[:-1])
+
+        return Priced(length, self.fitted, curve.sum(axis=0), fixed, ancestral, self.error, 0)
+
+    def error(self, weights: Rows) -> float | None:
+        """The standard error of weights @ fitted at worst, whatever the rows' correlation; None where it is not known.
+
+        Rows are often measured on the same text, so their errors may rise and fall together. The sum of the absolute
+        contributions is what any correlation stays below (delta method: the fit's pools as they are).
+        """
+        return None if self.errors is None else float(np.abs(weights @ self._pooling) @ self.errors)
+
+    def _cubics_away(self) -> float:
+        """How far below the straight lines monotone cubics through the same rows run, in the mean over mask ratios."""
+        from scipy.interpolate import PchipInterpolator
+
+        known = 1 - self.ratios[::-1]
+        inside = np.linspace(known[0], known[-1], 4097)
+        cubics = PchipInterpolator(known, self.fitted[::-1])(inside)
+        return float((_interpolation(self.ratios, inside) @ self.fitted - cubics).mean() * (known[-1] - known[0]))
 
     def card(self, length: int, level: float = 0.95) -> dict[str, str]:
         """What the prices of this profile hold for, in words."""
-        large, small = self.beyond(length)
         held = [
-            f"{points} points {where} mask ratio {ratio:g} are held at its loss, which is {bias}"
-            for points, where, ratio, bias in (
-                (large, "above", self.ratios[-1], "too low: measure at ratio 1"),
-                (small, "below", self.ratios[0], "too high"),
-            )
-            if points
+            f"above mask ratio {self.ratios[-1]:g} held at its loss, which is too low: measure at ratio 1",
+            f"below mask ratio {self.ratios[0]:g} held at its loss, which is too high",
         ]
+        beyond = [words for words, is_held in zip(held, (self.ratios[-1] < 1, True), strict=True) if is_held]
         falls = self.falls(level)
+        cubic = f"monotone cubics would be {abs(self._cubics_away()):.1g} nats away in the mean"
         moved = f"{self.pooled} of {len(self.ratios)} rows were made level"
         if falls:
-            beyond = "" if self.errors is None else " beyond their error"
-            monotone = f"NO: losses fall{beyond} as the mask ratio rises, {'; '.join(map(str, falls))}; {moved}"
+            surely = "" if self.errors is None else " beyond their error"
+            monotone = f"NO: losses fall{surely} as the mask ratio rises, {'; '.join(map(str, falls))}; {moved}"
         else:
             monotone = f"yes, within error; {moved}" if self.pooled else "yes"
         ignored = f"; columns ignored: {', '.join(self.ignored)}" if self.ignored else ""
@@ -173,25 +181,39 @@ class LossProfile:
             "order": RANDOM_ORDER,
             "stride": "cannot be known from a loss profile, nor can any other chosen or confidence-ordered sampler",
             "bound": "an upper bound in nats per token including learning error, for tokens drawn at temperature 1",
+            "masks": "each token masked by itself with probability mask_ratio, and -log p averaged over masked tokens",
             "text": f"that of the losses, at their length, which is taken to be {length} tokens",
             "sizes": "the optimal ones are chosen by the losses that price them, so their price is a little optimistic",
             "monotone": monotone,
-            "interpolation": "; ".join(["linear in the number revealed, (1 - ratio)(L - 1)", *held]),
+            "interpolation": "; ".join([f"linear in the mask ratio; {cubic}", *beyond]),
             "interval": "none: the file has no stderr"
             if self.errors is None
             else f"{100 * level:g} %, from stderr by the delta method, wide enough for any correlation between rows",
         }
 
-    def error(self, weights: Values) -> float | None:
-        """The standard error of weights @ curve(len(weights)) at worst, whatever the rows' correlation; None: unknown.
 
-        Rows are often measured on the same text, so their errors may rise and fall together. The sum of the absolute
-        contributions is what any correlation stays below (delta method: the fit's pools as they are).
-        """
-        if self.errors is None:
-            return None
-        slopes = weights @ self._interpolation(len(weights)) @ self._pooling
-        return float(np.abs(slopes) @ self.errors)
+def _interpolation(ratios: Rows, revealed: Fractions) -> Float[np.ndarray, "points rows"]:
+    """The loss at revealed fractions as a linear map of the rows: linear between them, constant beyond."""
+    known = 1 - ratios[::-1]
+    return np.stack([np.interp(revealed, known, row[::-1]) for row in np.eye(len(known))], axis=1)
+
+
+@lru_cache(maxsize=8)
+def _unsmeared(ratios: tuple[float, ...], length: int) -> Float[np.ndarray, "length rows"]:
+    """The curve of `LossProfile.curve` as a linear map of the rows, before it is made monotone."""
+    from scipy.stats import binom
+
+    if length < 2:
+        raise ValueError(f"length is {length}; pass 2 or more")
+    at = np.arange(length)
+    points = _interpolation(np.array(ratios), at / (length - 1))
+    out = 2 * points
+    piece = max(1, (1 << 17) // length)
+    for m in range(0, length, piece):
+        some = at[m : m + piece]
+        out[some] -= binom.pmf(at[None], length - 1, some[:, None] / (length - 1)) @ points
+    out.setflags(write=False)
+    return out
 
 
 def from_losses(
@@ -201,8 +223,8 @@ def from_losses(
 
     In any order. ValueError for fewer than two ratios, equal ones, and what is not a number or out of range.
 
-    >>> from_losses([1.0, 0.5, 0.01], [2.0, 1.0, 0.5]).curve(3).tolist()
-    [2.0, 1.0, 0.5]
+    >>> from_losses([1.0, 0.5, 0.01], [2.0, 1.0, 0.5]).losses.tolist()
+    [0.5, 1.0, 2.0]
     """
     columns = {COLUMNS[0]: ratios, COLUMNS[1]: losses, **({} if errors is None else {ERRORS: errors})}
     arrays = {column: np.asarray(values, dtype=np.float64) for column, values in columns.items()}

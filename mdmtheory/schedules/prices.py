@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.intervals import check_level
@@ -22,21 +24,29 @@ RANDOM_ORDER = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class PricedCurve:
-    """A curve with what is known of its error.
+Weights = Float[np.ndarray, "numbers"]
+Fractions = Float[np.ndarray, "points"]
+Sizes = Int[np.ndarray, "steps"]
 
-    `values` are H̄(0..L-1) in nats; `error` gives the standard error of a weighted sum of them, None where it is not
-    known, 0 where the curve is exact. `count` is the number of draws behind it. Where each point was estimated by
-    itself, points up to `window` away share what fixed sizes do to them, as far as the ends allow on both sides.
+
+@dataclass(frozen=True, eq=False)
+class Priced:
+    """What is known of a curve, as numbers in nats with which any plan's cost is a weighted sum.
+
+    `singly` are the weights of one token a step; `fixed` and `ancestral` give those of reveal sizes and of i.i.d. steps
+    with revealed fractions. `error` gives the standard error of a weighted sum, None where it is not known, 0 where it
+    is exact. `count` is the number of draws behind it.
     """
 
-    values: Values
-    error: Callable[[Values], float | None]
+    length: int
+    values: Weights
+    singly: Weights
+    fixed: Callable[[Sizes], Weights]
+    ancestral: Callable[[Fractions], Weights]
+    error: Callable[[Weights], float | None]
     count: int
-    window: int = 0
 
-    def nats(self, weights: Values, level: float) -> tuple[float, float, float]:
+    def nats(self, weights: Weights, level: float) -> tuple[float, float, float]:
         """weights @ values with its normal interval: value, low, high; NaN ends where the error is not known."""
         from scipy.special import ndtri
 
@@ -45,8 +55,25 @@ class PricedCurve:
         return value, value - half, value + half
 
 
+def priced_curve(values: Values, errors: Values | None = None, count: int = 0, window: int = 0) -> Priced:
+    """An exact curve, or an estimated one whose points have independent standard errors.
+
+    There the points up to `window` away share what fixed sizes do to them, as far as the ends allow on both sides.
+    """
+
+    def fixed(sizes: Sizes) -> Values:
+        weights = fixed_weights(sizes)
+        return 1 + shared(weights - 1, window) if window else weights
+
+    def error(weights: Values) -> float:
+        return 0.0 if errors is None else float(np.sqrt(((weights * errors) ** 2).sum()))
+
+    length = len(values)
+    return Priced(length, values, np.ones(length), fixed, partial(ancestral_weights, length=length), error, count)
+
+
 def prices(
-    priced: PricedCurve, schedules: dict[str, Schedule], optimal_from: Values, steps: int, level: float
+    priced: Priced, schedules: dict[str, Schedule], optimal_from: Values, steps: int, level: float
 ) -> Iterator[dict[str, Any]]:
     """The rows of one number of steps: for each schedule TER and gap of its fixed sizes and of its i.i.d. steps.
 
@@ -56,23 +83,20 @@ def prices(
     from mdmtheory.schedules.rules import optimal
 
     check_level(level)
-    length = len(priced.values)
-    exact = priced.error(np.ones(length)) == 0
-    known = 1.0 if exact else level if priced.error(np.ones(length)) is not None else math.nan
+    length, error = priced.length, priced.error(priced.singly)
+    exact = error == 0
+    known = 1.0 if exact else math.nan if error is None else level
     sizes = {name: schedule.sizes(length, steps) for name, schedule in schedules.items()}
     fractions = {name: schedule.revealed_fractions(steps) for name, schedule in schedules.items()}
     sizes[OPTIMAL] = optimal(optimal_from, steps)
     fractions[OPTIMAL] = Schedule.from_sizes(sizes[OPTIMAL]).revealed_fractions()
     for name, revealed in sizes.items():
-        fixed = fixed_weights(revealed)
-        if priced.window:
-            fixed = 1 + shared(fixed - 1, priced.window)
-        laws = {"fixed": fixed, "ancestral": ancestral_weights(fractions[name], length)}
+        laws = {"fixed": priced.fixed(revealed), "ancestral": priced.ancestral(fractions[name])}
         for sampler, weights in laws.items():
             ter = tuple(math.exp(nats / length) for nats in priced.nats(weights, level))
             words = " ".join(map(str, revealed)) if sampler == "fixed" else ""
             # Sums of many nats round in the twelfth digit: what costs nothing is shown to cost nothing.
-            gap = tuple(round(nats, 10) + 0.0 for nats in priced.nats(weights - 1, level))
+            gap = tuple(round(nats, 10) + 0.0 for nats in priced.nats(weights - priced.singly, level))
             for metric, values in (("ter", ter), ("gap", gap)):
                 yield row(name, sampler, steps, metric, values, "upper bound", known, priced.count, sizes=words)
     # Of the curve that the sizes were chosen by, so without an interval where that is estimated.
@@ -127,13 +151,3 @@ def row(
         "count": count,
         "sizes": sizes,
     }
-
-
-def without_error(_: Values) -> float:
-    """The standard error of any sum over an exact curve."""
-    return 0.0
-
-
-def independent(errors: Values) -> Callable[[Values], float]:
-    """The standard error of a weighted sum of points whose errors, given each, are independent."""
-    return lambda weights: float(np.sqrt(((weights * errors) ** 2).sum()))

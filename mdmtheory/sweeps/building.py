@@ -5,14 +5,16 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from mdmtheory.core.plugins import conforming
+from mdmtheory.core.protocols import Denoiser, SequenceModel
 from mdmtheory.core.spec import Registry, Spec
 
 if TYPE_CHECKING:
-    from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
+    from mdmtheory.core.protocols import Language
     from mdmtheory.sweeps.cells import Cell
 
 _ALL = frozenset({"denoiser", "sampler", "schedule", "steps"})
-_CHOICES_OF_MODELS = {"ar": frozenset[str]()}
+_CHOICES_OF_MODELS = {"ar": frozenset[str](), "uniform": _ALL - {"sampler"}, "gaussian": _ALL - {"sampler"}}
 """What has a say in a model, where that is not everything."""
 
 LESS_TRUST = 0.999
@@ -90,7 +92,8 @@ class Builder:
             cell.steps,
             cell.schedule or "linear",
         )
-        model: SequenceModel = registries()["model"].build(cell.model, *arguments)
+        built = registries()["model"].build(cell.model, *arguments)
+        model: SequenceModel = conforming(built, f"model {cell.model}", SequenceModel)
         if cell.sampler is not None:
             _check_sampler(model, cell.length)
         return language, model
@@ -106,7 +109,8 @@ class Builder:
     def _denoiser(self, language: str, text: str) -> Denoiser:
         key = (language, text)
         if key not in self._denoisers:
-            self._denoisers[key] = registries()["denoiser"].build(text, self.language(language))
+            built = registries()["denoiser"].build(text, self.language(language))
+            self._denoisers[key] = conforming(built, f"denoiser {text}", Denoiser)
         return self._denoisers[key]
 
 

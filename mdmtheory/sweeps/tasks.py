@@ -42,7 +42,9 @@ COMPONENT_VERSIONS: dict[str, int] = {
     "denoiser perturbed": 1,
     "denoiser window": 1,
     "model ar": 1,
+    "model gaussian": 1,
     "model masked": 1,
+    "model uniform": 1,
     "sampler ancestral": 1,
     "sampler bisection": 1,
     "sampler bit_reversed": 1,
@@ -172,7 +174,7 @@ def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel
 def _canonical_specs(cell: Cell, model: Any) -> dict[str, str | None]:
     """Names as the objects themselves write them, so that two spellings of one thing are one task."""
     return {
-        "model": str(Spec.parse(cell.model)),
+        "model": str(getattr(model, "own_spec", Spec.parse(cell.model))),
         "denoiser": None if cell.denoiser is None else str(model.denoiser.spec),
         "sampler": None if cell.sampler is None else _without_file(model.sampler.spec),
         "schedule": None if cell.schedule is None else _without_file(model.schedule.spec),

@@ -5,8 +5,8 @@ KL(q(x_i | context) || p(x_i | context)) at most epsilon in every context; here 
 Measured. SER of the mixture over plans, by enumeration, or by drawing where the language is too large.
 Guarantee. With d = -log(1 - delta): learning error epsilon <= d/(2L) and N >= 2 L log(V)/d steps give SER <= delta. For
 any N and epsilon, SER <= 1 - exp(-(E_plan KL + L epsilon)), E_plan KL being that of the exact denoiser; tight for
-EqualPairs in one step without error. The second gives the first: E_plan KL is at most L (H(0) - H(L-1))/N, and H(0) at
-most log V.
+EqualPairs in one step without error, and reached by a certain sequence with errors only. The second gives the first:
+E_plan KL is at most L (H(0) - H(L-1))/N, and H(0) at most log V.
 Constants. The paper has epsilon < O(delta/L) and N large enough; 1/2 and 2 are ours. The note tells the fewest steps
 that would do.
 Source. 2502.09622; the constants and the proof ours, docs/theory.md 2.4, 2.6 and 7.
@@ -26,10 +26,11 @@ from mdmtheory.exact.law import law
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.presets import as_language
+from mdmtheory.languages.repetition import Repetition
 from mdmtheory.metrics.ser import ser
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.theory.curves import exact_curve
-from mdmtheory.theory.instances import bigram3, golden_chain, hmm2x3, small_languages
+from mdmtheory.theory.instances import bigram3, certain, golden_chain, hardest, hmm2x3, small_languages
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
 
 SHARE_OF_LEARNING, STEPS_FACTOR = 0.5, 2.0
@@ -99,6 +100,7 @@ def _budget_tight(setting: Setting) -> bool:
 def _settings() -> list[Setting]:
     rows = [ACCURATE.setting(language, 4, delta=delta) for language in small_languages() for delta in (0.5, 0.1)]
     rows += [ACCURATE.setting(EqualPairs(vocab_size=2), 6, delta=delta) for delta in (0.5, 0.1)]
+    rows.append(hardest(ACCURATE.setting(Repetition(vocab_size=2), 4, delta=0.9)))
     large = as_language("hmm")
     return rows + [ACCURATE.setting(large, 64, delta=delta, count=4000) for delta in (0.5, 0.1)]
 
@@ -106,7 +108,8 @@ def _settings() -> list[Setting]:
 def _budget_settings() -> list[Setting]:
     rows = [BUDGET.setting(language, 4, 8, epsilon=0.01) for language in small_languages()]
     rows += [BUDGET.setting(EqualPairs(vocab_size=3), 4, 1), BUDGET.setting(golden_chain(), 8, 16, epsilon=0.001)]
-    return [*rows, BUDGET.setting(bigram3(), 5, 4, "cosine"), BUDGET.setting(hmm2x3(), 4, 4, "geometric")]
+    rows += [BUDGET.setting(bigram3(), 5, 4, "cosine"), BUDGET.setting(hmm2x3(), 4, 4, "geometric")]
+    return [*rows, hardest(BUDGET.setting(certain(), 4, 4, epsilon=0.05))]
 
 
 ACCURATE = Statement(

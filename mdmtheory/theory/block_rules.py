@@ -22,7 +22,7 @@ from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.repetition import Repetition
 from mdmtheory.schedules.rules import Sizes
 from mdmtheory.theory.curves import exact_curve
-from mdmtheory.theory.instances import growth_chain, small_languages
+from mdmtheory.theory.instances import early_choice, growth_chain, hardest, small_languages
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
 
 Rule = Callable[[float, int], Sizes]
@@ -56,7 +56,8 @@ def _tc_tight(setting: Setting) -> bool:
 def _settings(statement: Statement, deltas: tuple[float, ...]) -> list[Setting]:
     rows = [statement.setting(language, 6, delta=0.5) for language in (*small_languages(), EqualPairs(vocab_size=2))]
     rows += [statement.setting(growth_chain(), 512, delta=delta) for delta in (0.05, 0.2)]
-    return rows + [statement.setting(Repetition(vocab_size=3), 9, delta=delta) for delta in deltas]
+    rows += [statement.setting(Repetition(vocab_size=3), 9, delta=delta) for delta in deltas]
+    return [*rows, hardest(statement.setting(early_choice(), 9, delta=2.0 if statement is DTC_RULE else 0.5))]
 
 
 DTC_RULE: Statement = Statement(

@@ -23,7 +23,7 @@ from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.theory.curves import convex_curve
-from mdmtheory.theory.instances import golden_chain, growth_chain, small_languages
+from mdmtheory.theory.instances import golden_chain, growth_chain, hardest, rare_break, small_languages
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
 
 Drops = Float[np.ndarray, "length"]
@@ -88,7 +88,8 @@ def _straight(setting: Setting) -> bool:
 def _settings(statement: Statement) -> list[Setting]:
     rows = [statement.setting(language, 2, 1) for language in small_languages()]
     rows += [statement.setting(golden_chain(), length, 16) for length in (32, 256, 2048)]
-    return rows + [statement.setting(growth_chain(), 4096, steps) for steps in (4, 16, 64, 256)]
+    rows += [statement.setting(growth_chain(), 4096, steps) for steps in (4, 16, 64, 256)]
+    return [*rows, hardest(statement.setting(rare_break(), 91, 7))]
 
 
 CONTINUUM_BELOW: Statement = Statement(

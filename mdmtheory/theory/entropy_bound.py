@@ -15,12 +15,15 @@ Source. 2505.24857 for the sampler; the bound ours, docs/theory.md 6.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.spec import Spec
 from mdmtheory.exact.draws import law_by_draws
 from mdmtheory.exact.enumeration import all_sequences, entropy_nats, expected_nll, joint
+from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.repetition import Repetition
 from mdmtheory.models.masked import MaskedDiffusion
@@ -55,6 +58,13 @@ def _tight(setting: Setting) -> bool:
     return bool(gamma == 0)
 
 
+def hardest() -> Setting:
+    """The nearest to equality that the search found among n-grams and HMMs."""
+    conditional = [[[0.5, 0.5], [0, 1]], [[0, 1], [1, 0]]]
+    language = NGram([[0, 1 / 7], [5 / 7, 1 / 7]], conditional, spec=Spec.of("nearly_periodic_trigram"))
+    return replace(STATEMENT.setting(language, 4, gamma=1.2346979), name="hardest found")
+
+
 def _settings() -> list[Setting]:
     languages = small_languages()
     return [
@@ -63,6 +73,7 @@ def _settings() -> list[Setting]:
         STATEMENT.setting(EqualPairs(vocab_size=2), 5, gamma=math.log(2)),
         STATEMENT.setting(Repetition(vocab_size=3), 5, gamma=4 * math.log(3)),
         STATEMENT.setting(Repetition(vocab_size=3), 5, gamma=2 * math.log(3)),
+        hardest(),
     ]
 
 

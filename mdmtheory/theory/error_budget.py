@@ -11,15 +11,12 @@ Source. Ours, docs/theory.md 2.6.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.denoisers.registry import DENOISERS
-from mdmtheory.exact.enumeration import Law, all_sequences, entropy_nats, joint
+from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, entropy_nats, joint, subset_entropies
 from mdmtheory.exact.law import context_marginals, context_numbers
 from mdmtheory.exact.reveals import Costs, all_plans, plan_costs
 from mdmtheory.languages.paired import EqualPairs
@@ -28,25 +25,14 @@ from mdmtheory.theory.instances import bigram3, golden_chain, hmm2x3, small_lang
 from mdmtheory.theory.statement import Setting, Sides, Statement
 
 
-def subset_entropies(q: Law) -> Float[np.ndarray, "sets"]:
-    """H(X_S) in nats of every set of positions, bit j of the number telling whether j is among them."""
-    entropies = np.zeros(1 << q.ndim)
-    for chosen in range(1, 1 << q.ndim):
-        rest = tuple(j for j in range(q.ndim) if not chosen >> j & 1)
-        entropies[chosen] = entropy_nats(q.sum(axis=rest))
-    return entropies
+def conditional_entropies(q: Law) -> Costs:
+    """H(X_i | X_S) in nats at [S, i], from the entropies of sets; 0 for i in S.
 
-
-def factorisation_gap(q: Law, plan: list[int]) -> float:
-    """sum_k TC(X_U | X of earlier steps) in nats, U being the positions of step k: KL(q || p_plan) of the oracle."""
+    Summed over a plan they are H(q) and the total correlations of its steps, by the chain rule.
+    """
     entropies = subset_entropies(q)
-    known, gap = 0, 0.0
-    for step in sorted(set(plan)):
-        opened = [1 << j for j, its in enumerate(plan) if its == step]
-        gap += sum(entropies[known | each] - entropies[known] for each in opened)
-        gap -= entropies[known | sum(opened)] - entropies[known]
-        known |= sum(opened)
-    return float(gap)
+    sets = np.arange(1 << q.ndim)[:, None]
+    return entropies[sets | 1 << np.arange(q.ndim)] - entropies[sets]
 
 
 def learning_costs(denoiser: Denoiser, language: Language, length: int) -> Costs:
@@ -82,12 +68,14 @@ def _sides(setting: Setting) -> Sides:
     q = joint(language, length)
     inside = q.reshape(-1) > 0
     sequences, weights = all_sequences(language.vocab_size, length)[inside], q.reshape(-1)[inside]
+    rows = len(plans) * len(sequences)
+    check_feasible(100 * rows * length, 32 * rows * length, f"{len(sequences)} sequences under {len(plans)} plans")
     every = model.run(
         np.repeat(plans, len(sequences), axis=0).astype(np.int32), tokens=np.tile(sequences, (len(plans), 1))
     )
     nats = -every.log_probs.sum(axis=1).reshape(len(plans), len(sequences))
     entropy = entropy_nats(q)
-    gap = math.fsum(chance * factorisation_gap(q, plan) for chance, plan in zip(chances, plans.tolist(), strict=True))
+    gap = float(chances @ plan_costs(plans, conditional_entropies(q))) - entropy
     learning = float(chances @ plan_costs(plans, learning_costs(model.denoiser, language, length)))
     note = f"entropy {entropy:.6g} + factorisation {gap:.6g} + learning {learning:.6g}"
     return Sides(Estimate.exact(float(chances @ nats @ weights)), Estimate.exact(entropy + gap + learning), note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -11,6 +12,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.languages.hmm import HMM
 from mdmtheory.languages.laws import stationary_law
 from mdmtheory.languages.ngram import NGram
+from mdmtheory.theory.statement import Setting
 
 
 def bigram(name: str, conditional: ArrayLike, initial: ArrayLike | None = None) -> NGram:
@@ -74,6 +76,44 @@ def cycle3(stay: float = 0.1) -> NGram:
     """A three-cycle that stays with the given probability: nearly periodic when that is small."""
     rows = stay * np.eye(3) + (1 - stay) * np.roll(np.eye(3), 1, axis=1)
     return NGram(np.full(3, 1 / 3), rows, spec=Spec.of("cycle3", stay=stay))
+
+
+@cache
+def early_choice() -> NGram:
+    """Two tokens that are kept for ever, one of them rare: nearly all that a token tells, any token tells."""
+    return bigram("early_choice", [[0.005, 0.0, 0.995], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [0.002, 0.998, 0.0])
+
+
+@cache
+def rare_break() -> NGram:
+    """Nearly independent fair tokens, but for a rare one: it shows that the next is no fair one."""
+    rows = [[0.499, 0.499, 0.002], [0.499, 0.499, 0.002], [0.9999, 0.0, 0.0001]]
+    return bigram("rare_break", rows, [0.05, 0.05, 0.9])
+
+
+@cache
+def rare_first() -> NGram:
+    """Tells with a first token of one in a million that the second is another one."""
+    rows = [[0.0, 0.5, 0.5], [2 / 7, 5 / 7, 0.0], [0.5, 0.0, 0.5]]
+    return bigram("rare_first", rows, [0.999999, 0.000001, 0.0])
+
+
+@cache
+def sink() -> NGram:
+    """Runs into its last token within two or three steps and hardly ever leaves it."""
+    rows = [[0.01, 0.99, 0.0], [0.0, 0.0, 1.0], [5e-7, 0.0, 1 - 5e-7]]
+    return bigram("sink", rows, [1 / 11, 5 / 11, 5 / 11])
+
+
+@cache
+def certain() -> NGram:
+    """One sequence only."""
+    return bigram("certain", [[1.0, 0.0], [0.7, 0.3]], [1.0, 0.0])
+
+
+def hardest(setting: Setting) -> Setting:
+    """The setting, named as the one of smallest slack that the search found where no equality is claimed."""
+    return replace(setting, name="hardest found")
 
 
 def small_languages() -> tuple[NGram | HMM, ...]:

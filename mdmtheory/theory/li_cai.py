@@ -25,7 +25,7 @@ from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.repetition import Repetition
 from mdmtheory.theory.curves import exact_curve, random_order_gap, require_random_subsets
-from mdmtheory.theory.instances import growth_chain, independent, small_languages
+from mdmtheory.theory.instances import early_choice, growth_chain, hardest, independent, small_languages
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
 
 
@@ -119,6 +119,7 @@ def _settings(statement: Statement) -> list[Setting]:
         statement.setting(Repetition(vocab_size=3), 15, 3, "linear", sampler="fixed"),
         statement.setting(Parity(), 16, 8, "linear", sampler="fixed"),
         statement.setting(independent(), 16, 4, "linear", sampler="ancestral"),
+        hardest(statement.setting(early_choice(), 6, 2 if statement is LARGEST_STEP else 3, "linear", sampler="fixed")),
     ]
 
 

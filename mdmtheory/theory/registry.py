@@ -11,11 +11,15 @@ from mdmtheory.theory.statement import Statement
 _MODULES = (
     "accurate_hmm",
     "block_rules",
+    "blocks",
     "continuum",
     "correlations",
     "entropy_bound",
     "error_budget",
     "exact_orders",
+    "first_order_law",
+    "fixed_sizes",
+    "growth",
     "jensen",
     "li_cai",
     "order_exactness",
@@ -26,6 +30,7 @@ _MODULES = (
     "ser_from_kl",
     "ser_lower_bound",
     "smoothing",
+    "stride",
     "ter_upper_bound",
     "two_sided_gap",
 )

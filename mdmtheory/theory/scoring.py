@@ -30,7 +30,16 @@ from mdmtheory.metrics.estimates import scored_ser_estimate
 from mdmtheory.metrics.ser import ser
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.theory.curves import require_random_subsets
-from mdmtheory.theory.instances import bigram3, growth_chain, hmm2x3, independent, small_languages
+from mdmtheory.theory.instances import (
+    bigram3,
+    certain,
+    growth_chain,
+    hardest,
+    hmm2x3,
+    independent,
+    sink,
+    small_languages,
+)
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
 
 LEVEL = 0.999999
@@ -118,13 +127,16 @@ def _constant_share(setting: Setting) -> bool:
 
 
 def _settings(statement: Statement) -> list[Setting]:
-    return [
+    rows = [
         *(statement.setting(language, 4, 3) for language in small_languages()),
         statement.setting(hmm2x3(), 4, 4, "cosine", sampler="fixed"),
         statement.setting(EqualPairs(vocab_size=3), 4, 2),
         statement.setting(bigram3(), 4, 3, epsilon=0.05),
         statement.setting(independent(), 5, 3),
     ]
+    if statement is not SCORING:
+        rows += [hardest(statement.setting(sink(), 4, 1)), hardest(statement.setting(certain(), 4, 3, epsilon=1.0))]
+    return rows
 
 
 def _sampled_settings() -> list[Setting]:

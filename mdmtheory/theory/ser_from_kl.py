@@ -12,13 +12,16 @@ Source. Ours, docs/theory.md 7.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Denoiser
+from mdmtheory.core.spec import Spec
 from mdmtheory.denoisers.registry import DENOISERS
 from mdmtheory.exact.enumeration import entropy_nats, error_rate, expected_nll, joint
 from mdmtheory.exact.law import law
 from mdmtheory.languages.closed import ClosedLanguage
+from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.permutation import Permutation
@@ -43,6 +46,13 @@ def _tight(setting: Setting) -> bool:
     return isinstance(setting.language, ClosedLanguage) and not setting.options["denoiser"].startswith("window")
 
 
+def hardest() -> Setting:
+    """The nearest to equality that the search found among n-grams and HMMs."""
+    conditional = [[[1, 0], [1, 0]], [[1, 0], [2 / 7, 5 / 7]]]
+    language = NGram([[1 / 3, 0], [1 / 3, 1 / 3]], conditional, spec=Spec.of("nearly_uniform_trigram"))
+    return replace(STATEMENT.setting(language, 4, 2, "cosine", sampler="fixed"), name="hardest found")
+
+
 def _settings() -> list[Setting]:
     uniform = [
         EqualPairs(vocab_size=2),
@@ -57,6 +67,7 @@ def _settings() -> list[Setting]:
         STATEMENT.setting(bigram3(), 5, 3, denoiser="perturbed:epsilon=0.1"),
         *(STATEMENT.setting(language, 4, 2, "cosine") for language in uniform),
         *(STATEMENT.setting(language, 4, 2, denoiser="perturbed:epsilon=0.1") for language in uniform),
+        hardest(),
     ]
 
 

@@ -18,7 +18,7 @@ from mdmtheory.exact.enumeration import entropy_nats, joint
 from mdmtheory.exact.reveals import Costs, reveal_costs
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.parity import Parity
-from mdmtheory.theory.instances import independent, small_languages
+from mdmtheory.theory.instances import hardest, independent, rare_first, small_languages
 from mdmtheory.theory.statement import Setting, Sides, Statement
 
 
@@ -51,6 +51,7 @@ def _smoothing_settings() -> list[Setting]:
     return [
         *(SMOOTHING.setting(language, 5) for language in (*small_languages(), Parity())),
         SMOOTHING.setting(independent(), 6),
+        hardest(SMOOTHING.setting(rare_first(), 2)),
     ]
 
 

@@ -29,7 +29,7 @@ from mdmtheory.languages.presets import as_language
 from mdmtheory.languages.repetition import Repetition
 from mdmtheory.schedules import as_schedule
 from mdmtheory.theory.curves import exact_curve
-from mdmtheory.theory.instances import golden_chain, growth_chain, independent, small_languages
+from mdmtheory.theory.instances import cycle3, golden_chain, growth_chain, hardest, independent, small_languages
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
 from mdmtheory.theory.table import rounded
 
@@ -165,7 +165,8 @@ def _settings() -> list[Setting]:
 def _linear_settings() -> list[Setting]:
     rows = [STEPS_FOR_TER.setting(language, 5, epsilon=0.01) for language in (*small_languages(), independent())]
     rows += [STEPS_FOR_TER.setting(growth_chain(), length, epsilon=0.01) for length in (16, 128, 1024)]
-    return rows + [STEPS_FOR_TER.setting(Repetition(vocab_size=4), 4096, epsilon=e) for e in (0.1, 0.03, 0.01)]
+    rows += [STEPS_FOR_TER.setting(Repetition(vocab_size=4), 4096, epsilon=e) for e in (0.1, 0.03, 0.01)]
+    return [*rows, hardest(STEPS_FOR_TER.setting(cycle3(0.001), 254, epsilon=0.03))]
 
 
 def _length_free_settings() -> list[Setting]:

@@ -21,7 +21,15 @@ from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.repetition import Repetition
 from mdmtheory.theory.curves import convex_curve, exact_curve
-from mdmtheory.theory.instances import golden_chain, growth_chain, independent, small_languages
+from mdmtheory.theory.instances import (
+    early_choice,
+    golden_chain,
+    growth_chain,
+    hardest,
+    independent,
+    rare_break,
+    small_languages,
+)
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
 
 
@@ -56,13 +64,14 @@ def _above_settings() -> list[Setting]:
     rows = [GAP_ABOVE.setting(language, 5, 3) for language in (*small_languages(), EqualPairs(vocab_size=2))]
     rows += [GAP_ABOVE.setting(growth_chain(), 512, steps, "cosine") for steps in (1, 16, 256)]
     rows += [GAP_ABOVE.setting(Repetition(vocab_size=3), 1024, steps) for steps in (1, 4)]
-    return [*rows, GAP_ABOVE.setting(independent(), 6, 3)]
+    return [*rows, GAP_ABOVE.setting(independent(), 6, 3), hardest(GAP_ABOVE.setting(early_choice(), 300, 1))]
 
 
 def _below_settings() -> list[Setting]:
     rows = [GAP_BELOW.setting(language, 2, 3) for language in small_languages()]
     rows += [GAP_BELOW.setting(golden_chain(), length, 16) for length in (16, 64, 256)]
-    return rows + [GAP_BELOW.setting(growth_chain(), 512, steps) for steps in (1, 16, 256)]
+    rows += [GAP_BELOW.setting(growth_chain(), 512, steps) for steps in (1, 16, 256)]
+    return [*rows, hardest(GAP_BELOW.setting(rare_break(), 30, 6))]
 
 
 GAP_ABOVE = Statement(

@@ -45,6 +45,10 @@ def store(run) -> Path:
         (["--length", "0"], "length is 0; it must be 1 or more"),
         (["--length", "9..3"], "runs backwards"),
         (["--model", "unmasked"], "unknown model 'unmasked'"),
+        (["--model", "uniform:update=euler"], "unknown update 'euler' of uniform diffusion; known: ancestral, tweedie"),
+        (["--model", "gaussian:dim=4"], "embedding 'onehot' has no option 'dim'"),
+        (["--model", "gaussian:update=ddim"], "update=ddim has no likelihood bound; measure ser"),
+        (["--model", "uniform", "--denoiser", "window:width=2"], "takes no uniform noise; it takes masked"),
         (["--denoiser", "oracles"], "unknown denoiser 'oracles' (did you mean 'oracle'?)"),
         (["--denoiser", "perturbed"], "denoiser 'perturbed' needs epsilon="),
         (["--denoiser", "perturbed:epsilon=-1"], "epsilon is -1"),
@@ -286,6 +290,80 @@ def test_a_disk_that_fills_is_one_line_and_loses_nothing(run, store):
 def test_a_figure_that_cannot_be_drawn_is_refused(refused, store, words, reason):
     Path("folder.png").mkdir()
     assert reason in refused("plot", str(store), "-o", "a.png", *words)
+
+
+SCHEDULE = ["schedule", "--length", "16", "--steps", "4", "--no-figure"]
+HEADER = "mask_ratio,loss,stderr\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ([], "no language; give --lang or --curve"),
+        (["--lang", "hmm", "--curve", "losses.csv"], "both --lang and --curve are given"),
+        (["--lang", "hm"], "unknown language 'hm'"),
+        (["--lang", "permutation:items=4"], "length is 16, and there are 4 items"),
+        (["--curve", "nothere.csv"], "cannot read nothere.csv: No such file"),
+        (["--curve", "."], "cannot read .: Is a directory"),
+        (["--curve", "losses.csv", "--steps", "17"], "steps is 17, more than the length 16"),
+        (["--curve", "losses.csv", "--steps", "0"], "steps is 0"),
+        (["--curve", "losses.csv", "--steps", "8..4"], "runs backwards"),
+        (["--curve", "losses.csv", "--length", "1"], "length is 1; it must be 2 or more"),
+        (["--curve", "losses.csv", "--level", "1"], "level is 1.0"),
+        (["--curve", "losses.csv", "--seed", "-1"], "greater than or equal to 0"),
+        (["--lang", "hmm", "--count", "1"], "count is 1; pass 2 or more"),
+        (["--curve", "losses.csv", "--schedule", "sine"], "unknown schedule 'sine'"),
+        (["--curve", "losses.csv", "--schedule", "file:path=sizes.txt"], "has a number of steps of its own"),
+        (["--curve", "losses.csv", "--format", "yaml"], "yaml"),
+    ],
+)
+def test_a_wrong_schedule_is_refused(refused, words, reason):
+    Path("losses.csv").write_text(HEADER + "0.5,1,0.1\n1,2,0.1\n")
+    Path("sizes.txt").write_text("8 8")
+    assert reason in refused(*SCHEDULE, *words)
+
+
+def test_a_schedule_needs_steps(refused):
+    assert "steps is missing; give --steps" in refused("schedule", "--lang", "hmm")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "holds no table"),
+        (bytes(range(128, 256)), "it is not a text file"),
+        (b"ratio,loss\n0.5,1\n1,2\n", "has no column mask_ratio, but ratio, loss"),
+        (b"mask_ratio,loss\n0.5,1\n1,nan\n", "has loss nan in row 2"),
+        (b"mask_ratio,loss\n0.5,-1\n1,2\n", "has loss -1 in row 1"),
+        (b"mask_ratio,loss\n0,1\n1,2\n", "has mask_ratio 0 in row 1; it must be above 0 and at most 1"),
+        (b"mask_ratio,loss\n0.5,1\n1.1,2\n", "has mask_ratio 1.1 in row 2"),
+        (b"mask_ratio,loss\n0.5,1\n0.5,2\n", "has mask ratio 0.5 in rows 1 and 2"),
+        (b"mask_ratio,loss\n0.5,1\n", "has 1 rows"),
+        (b"mask_ratio,loss\n0.5,much\n1,2\n", "has loss 'much', which is no number"),
+    ],
+)
+def test_losses_that_are_none_are_refused(refused, content, reason):
+    Path("losses.csv").write_bytes(content)
+    assert reason in refused(*SCHEDULE, "--curve", "losses.csv")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--figure", "a.jpg"], "end it in .png, .svg or .pdf"),
+        (["--figure", "folder.png"], "is a folder"),
+        (["--figure", "file/a.png"], "takes no files; choose another --figure"),
+        (["--figure", "/proc/a.png"], "takes no files; choose another --figure"),
+        (["--sizes-out", "file/a.txt"], "takes no files; choose another --sizes-out"),
+        (["--sizes-out", "/proc/a.txt"], "takes no files; choose another --sizes-out"),
+        (["--sizes-out", "folder.png"], "is a folder"),
+    ],
+)
+def test_a_schedule_that_could_not_be_written_is_refused_before_the_work(refused, words, reason):
+    """The language would be refused too, but only when the work begins."""
+    Path("file").write_text("")
+    Path("folder.png").mkdir()
+    assert reason in refused("schedule", "--lang", "hm", "--length", "16", "--steps", "4", *words)
 
 
 def test_merging_never_overwrites(refused, store, run):

@@ -103,7 +103,7 @@ def test_a_prompt_is_revealed_and_never_charged():
         (lambda q: mt.Oracle(q, trust=1.5), "trust is 1.5"),
         (lambda q: mt.Perturbed(mt.Oracle(q), epsilon=0.0), "epsilon is 0.0"),
         (lambda q: mt.Window(q, width=-1), "width is -1"),
-        (lambda q: mt.Oracle(q).open(1, 4, noise="gaussian"), "takes no 'gaussian' noise"),
+        (lambda q: mt.Oracle(q).open(1, 4, noise="pink"), "takes no 'pink' noise"),
         (lambda q: mt.Oracle(q).open(1, 4, prompt=np.zeros((2, 4), dtype=int)), "the prompt has shape (2, 4)"),
         (lambda q: mt.Oracle(q).run_plan(np.ones((1, 4), dtype=int)), "neither tokens nor streams"),
         (

@@ -14,7 +14,7 @@ from tests.languages.small import ngrams
 
 exact = mt.exact
 
-# docs/theory.md, 2.8.
+# docs/theory.md, section 2.
 GOLDEN_AT_6 = [0.598269588585, 0.555327949721, 0.515592668532, 0.478494026754, 0.443605797820, 0.410592653635]
 
 
@@ -114,7 +114,7 @@ def test_drawn_contexts_cover_the_enumeration(language, length, monkeypatch):
 
 def test_intervals_cover_as_often_as_they_say(monkeypatch):
     truth = enumerated(HMM2X3, 5)
-    runs = 500
+    runs = 300
     covered = np.zeros(5)
     for seed in range(runs):
         curve = estimated(HMM2X3, 5, monkeypatch, count=1, seed=seed, level=0.9, threads=1)

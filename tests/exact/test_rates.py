@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import mdmtheory as mt
+from mdmtheory import schedules
 from mdmtheory.exact import forgetting, rates
 from mdmtheory.schedules import as_schedule
 from tests.exact.known import BIGRAM3, GOLDEN, GROWTH, HMM2X3, TRIGRAM2, cycle
@@ -215,6 +217,16 @@ def test_what_the_best_schedule_gains(language, gain, within):
     assert exact.kappa(language, fractions**1.3).value > best * 1.01
 
 
+def test_the_best_schedule_gains_it_in_exact_error_rates():
+    """log(1 - SER) of the sticky cycle, linear over best, at 48 tokens in 128 steps."""
+    best = schedules.from_density(partial(exact.first_order_density, STICKY), 128)
+    assert exact.kappa(STICKY, best).value == pytest.approx(exact.optimal_kappa(STICKY).value, rel=1e-4)
+    logs = [math.log1p(-exact.ser(STICKY, 48, 128, schedule).value) for schedule in ("linear", best)]
+    gain = exact.kappa(STICKY).value / exact.optimal_kappa(STICKY).value
+    assert logs[0] / logs[1] == pytest.approx(gain, rel=0.01)
+    assert gain > 1.12
+
+
 def test_order_one_has_nothing_to_lose():
     language = mt.NGram(1.0, [0.5, 0.5, 0.0])
     assert exact.kappa(language).value == 0
@@ -232,7 +244,7 @@ def test_tokens_that_are_never_reached_do_not_count():
 
 
 def test_the_golden_chain_has_this_limit_curve():
-    # docs/theory.md, 2.8.
+    # docs/theory.md, section 2.
     found = exact.limit_curve(GOLDEN, np.array([0.0, 0.5, 1.0]))
     np.testing.assert_allclose(found, [0.598269588585, 0.477658671045, 0.375527670806], rtol=0, atol=6e-13)
     nodes, weights = np.polynomial.legendre.leggauss(60)
@@ -296,3 +308,11 @@ def test_what_takes_minutes_is_refused():
 def test_fractions_lie_between_0_and_1(law, bad):
     with pytest.raises(ValueError, match=r"revealed\[1\] is .*; pass fractions from 0 to 1"):
         law(GOLDEN, np.array([0.5, bad]))
+
+
+def test_a_chain_with_a_rare_token_is_not_taken_for_a_slow_one():
+    rare, common = (
+        mt.NGram([0.3, 0.3, 0.4], [[0.5, 0.5, 0.0], [p, 0.5 - p, 0.5], [p, 0.5, 0.5 - p]]) for p in (1e-6, 1e-3)
+    )
+    # What is forbidden involves the rare token, so kappa is in proportion to its share.
+    assert float(mt.exact.kappa(rare)) == pytest.approx(1e-3 * float(mt.exact.kappa(common)), rel=0.02)

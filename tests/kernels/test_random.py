@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mdmtheory.core.streams import stream_states
 from mdmtheory.kernels.alias import alias_table
-from mdmtheory.kernels.random import fill_uniforms
+from mdmtheory.kernels.random import fill_normals, fill_uniforms
 
 WORD = (1 << 64) - 1
 
@@ -39,6 +39,33 @@ def test_uniforms_are_those_of_the_published_generator():
     for row, state in zip(out, plain, strict=True):
         assert row.tolist() == [(xoshiro256plusplus(state) >> 11) * 2.0**-53 for _ in range(50)]
     assert [[int(word) for word in row] for row in states] == plain
+
+
+def test_normals_are_box_and_mullers_of_the_uniforms():
+    for count in (4, 5):
+        uniforms, out = np.empty((3, 6)), np.empty((3, count))
+        fill_uniforms(stream_states("normals", 0, 3), uniforms)
+        fill_normals(stream_states("normals", 0, 3), out)
+        radius, angle = np.sqrt(-2 * np.log1p(-uniforms[:, ::2])), 2 * np.pi * uniforms[:, 1::2]
+        expected = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=2).reshape(3, 6)
+        np.testing.assert_allclose(out, expected[:, :count], rtol=1e-12)
+
+
+def test_normals_follow_their_law_and_pairs_are_independent():
+    from scipy import stats
+
+    out = np.empty((2_000, 51))
+    fill_normals(stream_states("normal law", 0, 2_000), out)
+    assert stats.kstest(out.ravel(), "norm").pvalue > 1e-3
+    # The tails by their counts: 2.7 in a thousand lie beyond 3.
+    beyond = (np.abs(out) > 3).sum()
+    assert stats.binomtest(int(beyond), out.size, 2 * stats.norm.sf(3)).pvalue > 1e-3
+    quadrant = (out[:, :50:2] > 0) * 2 + (out[:, 1:51:2] > 0)
+    assert stats.chisquare(np.bincount(quadrant.ravel())).pvalue > 1e-3
+    size = np.abs(out)
+    assert abs(np.corrcoef(size[:, :50:2].ravel(), size[:, 1:51:2].ravel())[0, 1]) < 4 / np.sqrt(50_000)
+    # The check refutes a law whose variance is 6 % off.
+    assert stats.kstest(1.03 * out.ravel(), "norm").pvalue < 1e-3
 
 
 def test_streams_are_keyed_by_everything_and_by_nothing_else():

@@ -235,5 +235,5 @@ def test_bad_marginals_are_refused(bad):
     truth = oracle.conditionals
     oracle._canvas = lambda *arguments: ConditionalsCanvas(oracle, *arguments)
     oracle.conditionals = lambda tokens, threads=None: truth(tokens) + bad
-    with pytest.raises(ValueError, match="negative or not finite; return probabilities"):
+    with pytest.raises(ValueError, match="; return probabilities"):
         mt.MaskedDiffusion(oracle, "entropy", steps=2).sample(1, 4, 0)

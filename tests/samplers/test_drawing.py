@@ -79,6 +79,7 @@ def test_float32_draws_have_the_law_of_an_ordinary_language():
     np.add.at(counts, tuple(samples.tokens[~samples.impossible].T.astype(int)), 1)
     cells = [*counts.reshape(-1), samples.impossible.sum()]
     assert brute_force.g_test(cells, [*law.reshape(-1), 1 - law.sum()]) > 1e-4
+    assert len(model.sample(0, 3, seed=0).tokens) == 0
     assert (model.sample(20, 3, seed=0, first=10).tokens == samples.tokens[10:30]).all()
     assert model.identity != mt.MaskedDiffusion(mt.Oracle(BIGRAM), "confidence", 2).identity
 

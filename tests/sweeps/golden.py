@@ -39,6 +39,10 @@ _ANCESTRAL = {"lang": _LANGUAGES["hmm"], "length": 12, "steps": 3}
 CASES: dict[str, dict[str, Any]] = {
     **{f"language {name}": {**_ANCESTRAL, "lang": spec, "check": True} for name, spec in _LANGUAGES.items()},
     "model ar": {**_ANCESTRAL, "model": "ar"},
+    "model uniform": {**_ANCESTRAL, "model": "uniform"},
+    "model uniform tweedie": {**_ANCESTRAL, "model": "uniform:update=tweedie", "schedule": "cosine"},
+    "model gaussian": {**_ANCESTRAL, "model": "gaussian"},
+    "model gaussian ddim": {**_ANCESTRAL, "model": "gaussian:update=ddim,embedding=random,dim=3", "metrics": "ser"},
     "denoiser perturbed": {**_ANCESTRAL, "denoiser": "perturbed:epsilon=0.05"},
     "denoiser window": {**_ANCESTRAL, "denoiser": "window:width=2"},
     **{

@@ -43,6 +43,14 @@ def test_autoregression_has_no_choice_of_anything_and_steps_may_then_be_left_out
     assert (cell.denoiser, cell.sampler, cell.schedule, cell.steps, cell.check) == (None, None, None, None, False)
 
 
+def test_uniform_and_gaussian_noise_have_no_choice_of_a_sampler():
+    found = cells(
+        "hmm", model="uniform,gaussian:update=ddim", steps="4,8", sampler="ancestral,stride", schedule="linear,cosine"
+    )
+    assert len(found) == 2 * 2 * 2
+    assert {(cell.sampler, cell.denoiser) for cell in found} == {(None, "oracle")}
+
+
 def test_a_sampler_that_looks_at_no_schedule_is_not_repeated_for_each():
     assert [cell.steps for cell in cells("hmm", steps="4,8", sampler="stride", schedule="linear,cosine")] == [4, 8]
 
@@ -93,7 +101,10 @@ def test_an_explicit_schedule_has_its_own_number_of_steps(tmp_path):
     ("given", "reason"),
     [
         ({"lang": "hmn"}, "unknown language 'hmn' .*did you mean 'hmm'.*known: .*ngram"),
-        ({"model": "gaussian"}, "unknown model 'gaussian'; known: ar, masked"),
+        (
+            {"model": "gausian"},
+            "unknown model 'gausian' .did you mean 'gaussian'.*known: ar, gaussian, masked, uniform",
+        ),
         ({"denoiser": "orakle"}, "unknown denoiser 'orakle'.*known: oracle"),
         ({"sampler": "ancestrel"}, "unknown sampler 'ancestrel'.*known: ancestral"),
         ({"schedule": "cosin"}, "unknown schedule 'cosin'.*known: cosine"),
@@ -127,6 +138,12 @@ def test_bad_cells_are_refused_in_one_line(given, reason):
         ({"denoiser": "window:size=3"}, "denoiser 'window' has no option 'size'"),
         ({"denoiser": "window"}, "needs width="),
         ({"denoiser": "perturbed:epsilon=0"}, "epsilon"),
+        ({"model": "uniform:update=euler"}, "unknown update 'euler'.*known: ancestral, tweedie"),
+        ({"model": "uniform", "denoiser": "window:width=4"}, "takes no uniform noise; it takes masked"),
+        ({"model": "gaussian:dim=4"}, "embedding 'onehot' has no option 'dim'"),
+        ({"model": "gaussian:embedding=glove"}, "unknown embedding 'glove'; known: onehot, random"),
+        ({"model": "gaussian:update=ddim"}, "update=ddim has no likelihood bound; measure ser"),
+        ({"model": "gaussian", "lang": "permutation:items=512"}, "takes no gaussian noise: its posterior is a perman"),
     ],
 )
 def test_what_does_not_fit_together_is_found_before_a_store_is_made(given, reason, tmp_path):

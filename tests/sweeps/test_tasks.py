@@ -48,6 +48,9 @@ def test_the_name_of_a_task_is_fixed():
         {"steps": 5},
         {"seed": 1},
         {"model": "ar"},
+        {"model": "uniform"},
+        {"model": "gaussian"},
+        {"model": "gaussian:update=ddim", "metrics": "ser"},
         {"denoiser": "oracle:trust=0.999"},
         {"denoiser": "perturbed:epsilon=0.01"},
         {"sampler": "fixed"},
@@ -70,6 +73,8 @@ def test_whatever_changes_numbers_or_their_interval_changes_the_name(changed):
         ({"lang": "hmm"}, {"lang": "hmm:seed=0,states=32"}),
         ({"denoiser": "perturbed:epsilon=1"}, {"denoiser": "perturbed:epsilon=1.0"}),
         ({"sampler": "stride", "schedule": "linear"}, {"sampler": "stride", "schedule": "cosine"}),
+        ({"model": "uniform"}, {"model": "uniform:update=ancestral", "sampler": "stride"}),
+        ({"model": "gaussian:embedding=random"}, {"model": "gaussian:seed=0,dim=16,embedding=random,decode=draw"}),
     ],
 )
 def test_two_spellings_of_one_thing_are_one_task(one, other):
@@ -110,6 +115,8 @@ def test_a_scoring_task_knows_what_its_mean_is():
     }
     assert found["ancestral"].description["kind"] == "upper bound"
     assert found["stride"].description["kind"] == "estimate"
+    for cell in cells(LANGUAGE, length=8, steps=4, model="uniform,gaussian"):
+        assert tasks(cell)["score"].description["kind"] == "upper bound"
 
 
 def test_a_chunk_is_whole_sequences_of_about_32768_tokens():

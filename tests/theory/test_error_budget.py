@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.denoisers.registry import DENOISERS
-from mdmtheory.exact.enumeration import entropy_nats, expected_nll, joint
+from mdmtheory.exact.enumeration import entropy_nats, expected_nll, factorisation_gap, joint
 from mdmtheory.exact.law import law
 from mdmtheory.exact.reveals import all_plans, plan_costs
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import GivenPlan
-from mdmtheory.theory.error_budget import STATEMENT, factorisation_gap, learning_costs
+from mdmtheory.theory.error_budget import STATEMENT, learning_costs
 from mdmtheory.theory.instances import bigram3, golden_chain, trigram2
 from tests.theory.property import any_language, assert_stands, enumerable, refuted, stands, twin
 

@@ -1,0 +1,394 @@
+"""What a denoiser promises: laws at masked positions that depend on what is revealed, and on nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from mdmtheory.conformance.bayes import (
+    Conditionals,
+    all_contexts,
+    bayes,
+    bayes_by_likelihood,
+    masked_marginals,
+    opened_at,
+    possible,
+)
+from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
+from mdmtheory.conformance.settings import enumerable_length, uniforms
+from mdmtheory.core.plugins import conforming
+from mdmtheory.core.protocols import Denoiser, Language
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.streams import canonical_json, stream_states
+from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.denoisers.perturbed import Perturbed
+from mdmtheory.denoisers.window import Window
+from mdmtheory.exact.enumeration import joint
+from mdmtheory.languages.evidence import GaussianEvidence, UniformEvidence
+from mdmtheory.languages.oracle_base import OracleBase
+from mdmtheory.models.asking import MOST_OFF, posteriors_of
+from mdmtheory.models.canvas_loop import run_on_canvas
+
+_MOST_CONTEXTS = 800
+_WALK = 40
+
+
+def check_denoiser(denoiser: Denoiser, language: Language | None = None) -> Report:
+    """Try everything that a denoiser promises; ValueError for what is no denoiser.
+
+    `language`: what it is to be the exact denoiser of, for denoisers that claim to be one. That of the built-in
+    denoisers, and how far theirs is from exact, is known.
+
+    >>> from mdmtheory import Oracle, Parity
+    >>> check_denoiser(Oracle(Parity())).passed
+    True
+    """
+    conforming(denoiser, "the denoiser", Denoiser)
+    return make("denoiser", str(denoiser.spec), TRIALS, DenoiserCase(denoiser, language))
+
+
+@dataclass(frozen=True)
+class DenoiserCase:
+    """A denoiser, and contexts to show it."""
+
+    denoiser: Any
+    exact_for: Language | None
+
+    @property
+    def language(self) -> Language | None:
+        """The language that it speaks of, if any is known."""
+        inside = getattr(self.denoiser, "base", self.denoiser)
+        found: Language | None = self.exact_for or getattr(inside, "language", None)
+        return found
+
+    @cached_property
+    def length(self) -> int:
+        """A length at which all contexts can be shown, if there is one."""
+        return enumerable_length(self.denoiser.vocab_size, self._allowed) or 4
+
+    def _allowed(self, length: int) -> bool:
+        try:
+            if self.language is not None:
+                self.language.validate_length(length)
+            self.denoiser.open(1, length)
+        except ValueError:
+            return False
+        return True
+
+    @cached_property
+    def contexts(self) -> Tokens:
+        """All partly masked rows with a mask, or some of them where they are too many."""
+        vocab_size, length = self.denoiser.vocab_size, self.length
+        if (vocab_size + 1) ** length <= _MOST_CONTEXTS:
+            every = all_contexts(vocab_size, length)
+        else:
+            every = np.full((_MOST_CONTEXTS, length), vocab_size, dtype=token_dtype(vocab_size))
+            shown = uniforms("shown", *every.shape) < 0.5
+            every[shown] = (uniforms("tokens", *every.shape) * vocab_size).astype(every.dtype)[shown]
+        return every[(every == vocab_size).any(axis=1)]
+
+    @cached_property
+    def marginals(self) -> tuple[Conditionals, np.ndarray]:
+        """What it says at their masks, and which of them it marks impossible."""
+        return masked_marginals(self.denoiser, self.contexts)
+
+    @property
+    def tolerance(self) -> float:
+        """What two ways of computing one marginal may differ by."""
+        return 1e-9 if self.denoiser.parallel == "threads" else 1e-4
+
+
+def _protocol(case: DenoiserCase) -> str:
+    denoiser = case.denoiser
+    if not isinstance(denoiser.spec, Spec):
+        raise RefutedError(f"spec is {denoiser.spec!r}")
+    if denoiser.parallel not in ("threads", "device"):
+        raise RefutedError(f"parallel is {denoiser.parallel!r}; known: threads, device")
+    if "masked" not in denoiser.noises:
+        raise RefutedError(f"noises are {sorted(denoiser.noises)}, without masked")
+    canonical_json(denoiser.identity)
+    refuses("an unknown noise", lambda: denoiser.open(1, case.length, noise="fog"))
+    canvas = denoiser.open(3, case.length)
+    for name in ("calls", "rounds", "impossible"):
+        if np.asarray(getattr(canvas, name)).shape != (3,):
+            raise RefutedError(f"{name} of a canvas of 3 sequences has shape {np.asarray(getattr(canvas, name)).shape}")
+    return f"noises {', '.join(sorted(denoiser.noises))}"
+
+
+def _normalised(case: DenoiserCase) -> str:
+    found, marked = case.marginals
+    asked = case.contexts == case.denoiser.vocab_size
+    laws, of_marked = found[asked], np.repeat(marked, asked.sum(axis=1))
+    if not (np.isfinite(laws).all() and (laws >= 0).all()):
+        raise RefutedError("a marginal is negative or not finite")
+    totals = laws.sum(axis=1)
+    off = np.where(totals == 0, 0.0, np.abs(totals - 1))
+    room = 1e-9 if case.denoiser.parallel == "threads" else MOST_OFF
+    if not off.max() <= room:
+        raise RefutedError(f"a marginal sums to {totals[off.argmax()]:.9g}")
+    unmarked = (totals == 0) & ~of_marked
+    if unmarked.any():
+        row = np.repeat(np.arange(len(asked)), asked.sum(axis=1))[unmarked][0]
+        raise RefutedError(
+            f"the marginal of {case.contexts[row].tolist()} is all zeros, and it is not marked impossible"
+        )
+    return f"{len(laws):,} marginals in {len(asked):,} contexts"
+
+
+def _impossible(case: DenoiserCase) -> str:
+    found, marked = case.marginals
+    zeros = (found.sum(axis=2) == 0) & (case.contexts == case.denoiser.vocab_size)
+    if (marked & ~zeros.any(axis=1)).any():
+        x = case.contexts[(marked & ~zeros.any(axis=1)).argmax()].tolist()
+        raise RefutedError(f"{x} is marked impossible though no marginal is all zeros")
+    if case.language is None:
+        return f"{marked.sum()} of {len(marked)} contexts are marked"
+    can_be = possible(joint(case.language, case.length), case.contexts)
+    if (marked & can_be).any():
+        x = case.contexts[(marked & can_be).argmax()].tolist()
+        raise RefutedError(f"{x} is marked impossible, and the language has a sequence that agrees with it")
+    return f"{marked.sum()} of {len(marked)} contexts are marked, {(~can_be).sum()} are impossible"
+
+
+def _claim(case: DenoiserCase) -> str:
+    denoiser, language = case.denoiser, case.language
+    if isinstance(denoiser, Perturbed):
+        return _perturbed_by(case, denoiser)
+    if language is None or not (case.exact_for or isinstance(denoiser, OracleBase | Window)):
+        raise DoesNotApplyError("it does not say of which language it is the exact denoiser")
+    law = joint(language, case.length)
+    if isinstance(denoiser, Window):
+        expected = _seen_through_window(law, case.contexts, denoiser.width)
+    else:
+        expected = bayes(law, case.contexts, getattr(denoiser, "trust", 1.0))
+        if getattr(denoiser, "trust", 1.0) == 1.0:
+            expected[~possible(law, case.contexts)] = 0.0
+    expected[case.contexts != denoiser.vocab_size] = 0.0
+    off = np.abs(case.marginals[0] - expected).max(axis=(1, 2))
+    if not off.max() <= case.tolerance:
+        raise RefutedError(f"the marginals of {case.contexts[off.argmax()].tolist()} are off by {off.max():.2g}")
+    return f"within {off.max():.0e} of Bayes' rule in {len(off):,} contexts"
+
+
+def _seen_through_window(law: np.ndarray, contexts: Tokens, width: int) -> Conditionals:
+    expected = np.zeros((*contexts.shape, law.shape[0]))
+    near = np.arange(contexts.shape[1])
+    for i in near:
+        seen = np.where(np.abs(near - i) <= width, contexts, law.shape[0]).astype(contexts.dtype)
+        expected[:, i] = bayes(law, seen)[:, i] * possible(law, seen)[:, None]
+    return expected
+
+
+def _perturbed_by(case: DenoiserCase, denoiser: Perturbed) -> str:
+    base, _ = masked_marginals(denoiser.base, case.contexts)
+    mine, _ = case.marginals
+    asked = base.sum(axis=2) > 0
+    base, mine = base[asked], mine[asked]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        nats = np.where(base > 0, base * np.log(base / mine), 0.0).sum(axis=1)
+    uniform = np.abs(mine - 1 / mine.shape[1]).max(axis=1) <= 1e-9
+    off = np.where(uniform & (nats <= denoiser.epsilon), 0.0, np.abs(nats - denoiser.epsilon))
+    if not off.max() <= 1e-9:
+        raise RefutedError(f"KL(exact || perturbed) is {nats[off.argmax()]:.9g} nats for epsilon {denoiser.epsilon:g}")
+    return f"KL = {denoiser.epsilon:g} nats, or uniform, within {off.max():.0e} in {len(off):,} marginals"
+
+
+def _history(case: DenoiserCase) -> str:
+    """Writing and erasing at random, and asking now and then, against canvases that see the result at once."""
+    denoiser, vocab_size = case.denoiser, case.denoiser.vocab_size
+    count = 8
+    canvas = denoiser.open(count, case.length)
+    shown = np.full((count, case.length), vocab_size, dtype=token_dtype(vocab_size))
+    compared = 0
+    for turn in range(_WALK):
+        where, which, erase, token = uniforms(f"walk {turn}", 4, count)
+        rows = np.flatnonzero(where < 0.5)
+        positions = (which[rows] * case.length).astype(np.int64)
+        tokens = np.where(erase < 0.4, vocab_size, (token * vocab_size).astype(np.int64))[rows]
+        canvas.write(rows, positions, tokens)
+        shown[rows, positions] = tokens
+        rows, positions = np.nonzero((shown == vocab_size) & (uniforms(f"ask {turn}", *shown.shape) < 0.6))
+        if not len(rows):
+            continue
+        ours = np.asarray(canvas.marginals(rows, positions), dtype=np.float64)
+        theirs = np.asarray(opened_at(denoiser, shown).marginals(rows, positions), dtype=np.float64)
+        off = np.abs(ours - theirs).max(axis=1)
+        compared += len(off)
+        if not off.max() <= case.tolerance:
+            raise RefutedError(
+                f"after writes and erasures {shown[rows[off.argmax()]].tolist()} is off by {off.max():.2g}"
+            )
+    prompted = denoiser.open(count, case.length, prompt=shown)
+    rows, positions = np.nonzero(shown == vocab_size)
+    off = np.abs(
+        np.asarray(prompted.marginals(rows, positions))
+        - np.asarray(opened_at(denoiser, shown).marginals(rows, positions))
+    )
+    if off.size and not off.max() <= case.tolerance:
+        raise RefutedError(f"a prompt gives other marginals than writing it, by {off.max():.2g}")
+    return f"{compared:,} marginals on the way, and those after a prompt"
+
+
+def _conditionals(case: DenoiserCase) -> str:
+    if not hasattr(case.denoiser, "conditionals"):
+        raise DoesNotApplyError("it has no `conditionals`")
+    found = np.asarray(case.denoiser.conditionals(case.contexts), dtype=np.float64)
+    masked = case.contexts == case.denoiser.vocab_size
+    off = np.abs(found - case.marginals[0])[masked]
+    if not off.max() <= case.tolerance:
+        raise RefutedError(f"`conditionals` and canvas differ by {off.max():.2g}")
+    shown = case.contexts[~masked].astype(np.int64)
+    if getattr(getattr(case.denoiser, "base", case.denoiser), "trust", 1.0) == 1.0:
+        one_hot = np.eye(case.denoiser.vocab_size)[shown]
+        if not np.array_equal(found[~masked], one_hot):
+            raise RefutedError("the row of a revealed token is not one-hot")
+    return f"{len(off):,} marginals, and one-hot rows at revealed tokens"
+
+
+def _alone(case: DenoiserCase) -> str:
+    vocab_size = case.denoiser.vocab_size
+    some = case.contexts[:: max(1, len(case.contexts) // 60)]
+    together, _ = masked_marginals(case.denoiser, some)
+    room = 0.0 if case.denoiser.parallel == "threads" else case.tolerance
+    for number in range(0, len(some), 7):
+        rows, positions = np.nonzero(some[number : number + 1] == vocab_size)
+        for threads in (1, 2):
+            canvas = opened_at(case.denoiser, some[number : number + 1], threads)
+            alone = np.asarray(canvas.marginals(rows, positions), dtype=np.float64)
+            off = float(np.abs(alone - together[number, positions]).max())
+            if not off <= room:
+                raise RefutedError(f"the marginals of {some[number].tolist()} differ by {off:.2g} when it is alone")
+    return f"{len(range(0, len(some), 7))} contexts alone and among {len(some)}"
+
+
+def _calls(case: DenoiserCase) -> str:
+    canvas = case.denoiser.open(3, case.length)
+    canvas.write(np.array([0, 2]), np.array([0, 0]), np.array([0, 0]))
+    expected = np.zeros(3, dtype=np.int64)
+    last = case.length - 1
+    for rows in ([0, 0, 2], [1], [2, 2], []):
+        canvas.marginals(np.array(rows, dtype=np.int64), np.full(len(rows), last))
+        expected[np.unique(np.array(rows, dtype=np.int64))] += 1
+        calls, rounds = np.asarray(canvas.calls).tolist(), np.asarray(canvas.rounds).tolist()
+        if calls != expected.tolist() or rounds != expected.tolist():
+            raise RefutedError(f"3 sequences were charged {calls} calls and {rounds} rounds for {expected.tolist()}")
+    return "one for each row asked about, none for writing or for others"
+
+
+def _noises(case: DenoiserCase) -> str:
+    """Posteriors under the noises that models here know: laws, of each sequence by itself, exact if it says so."""
+    denoiser, count = case.denoiser, 12
+    shape = (count, case.length)
+    tokens = (uniforms("noisy", *shape) * denoiser.vocab_size).astype(token_dtype(denoiser.vocab_size))
+    values = 3 * uniforms("values", count, case.length * denoiser.vocab_size).reshape(*shape, -1) - 1
+    onehot = np.eye(denoiser.vocab_size)
+    evidence: dict[str, Any] = {
+        "uniform": lambda rows: UniformEvidence(tokens[rows], 0.4, denoiser.vocab_size),
+        "gaussian": lambda rows: GaussianEvidence(values[rows], 0.4, onehot),
+    }
+    known = sorted(evidence.keys() & denoiser.noises)
+    if not known:
+        raise DoesNotApplyError("it takes no noise but masking")
+    everyone = np.arange(count)
+    for noise in known:
+        canvas = denoiser.open(count, case.length, noise=noise)
+        together = posteriors_of(canvas, evidence[noise](everyone), (*shape, denoiser.vocab_size))
+        if (canvas.calls != 1).any() or (canvas.rounds != 1).any():
+            raise RefutedError(f"a posterior under {noise} noise was charged {canvas.calls.tolist()} calls")
+        alone = denoiser.open(1, case.length, noise=noise).posterior(evidence[noise](everyone[5:6]))
+        if not np.abs(np.asarray(alone) - together[5:6]).max() <= case.tolerance:
+            raise RefutedError(f"the posterior of a sequence under {noise} noise differs when it is alone")
+        if case.language is not None and (case.exact_for or isinstance(denoiser, OracleBase)):
+            likelihood = np.exp(evidence[noise](everyone).log_likelihood())
+            expected = bayes_by_likelihood(joint(case.language, case.length), likelihood)
+            off = float(np.abs(together - expected).max())
+            if not off <= case.tolerance:
+                raise RefutedError(f"posteriors under {noise} noise are off by {off:.2g}")
+    return f"{' and '.join(known)}: {count} sequences, a call each"
+
+
+def _fused(case: DenoiserCase) -> str:
+    """`run_plan` against the loop over a canvas, on shared uniforms and on given tokens."""
+    denoiser = case.denoiser
+    if not getattr(denoiser, "fused", False):
+        raise DoesNotApplyError("it has no kernel of its own")
+    plan = (1 + 3 * uniforms("plan", 200, case.length)).astype(np.int32)
+    given = (uniforms("given", *plan.shape) * denoiser.vocab_size).astype(token_dtype(denoiser.vocab_size))
+    for what, tokens in (("draws", None), ("scores", given)):
+        one, other = (None if tokens is not None else stream_states("conformance", 0, len(plan)) for _ in range(2))
+        ours, theirs = denoiser.run_plan(plan, one, tokens), run_on_canvas(denoiser, plan, other, tokens)
+        for name in ("tokens", "calls", "rounds", "impossible"):
+            if not np.array_equal(getattr(ours, name), getattr(theirs, name)):
+                raise RefutedError(f"run_plan {what} other {name} than the loop over a canvas")
+        same = np.isclose(ours.log_probs, theirs.log_probs, rtol=1e-12, atol=1e-12, equal_nan=True)
+        if not same.all():
+            raise RefutedError(f"run_plan {what} with other log_probs than the loop over a canvas")
+    return "200 plans drawn and scored, equal to the loop over a canvas"
+
+
+TRIALS: tuple[Trial[DenoiserCase], ...] = (
+    Trial(
+        "protocol",
+        "the members of mdmtheory.core.protocols.Denoiser and Canvas; an unknown noise is refused in one line",
+        "compare with those protocols",
+        _protocol,
+        gate=True,
+    ),
+    Trial(
+        "normalised",
+        "marginals are laws; a row of zeros says that the context is impossible, and the canvas marks it",
+        "divide by the sum, and mark sequences whose sum is 0 in `impossible`",
+        _normalised,
+    ),
+    Trial(
+        "impossible",
+        "what is marked impossible has a row of zeros, and the language no sequence that agrees with it",
+        "mark nothing else",
+        _impossible,
+    ),
+    Trial(
+        "claim",
+        "the marginals are those that it says: exact, seen through its window, or epsilon nats away",
+        "compare with Bayes' rule on the enumerated law, as conformance.bayes does",
+        _claim,
+    ),
+    Trial(
+        "history",
+        "marginals depend on what is revealed now, not on how it came: the mask erases, a prompt is written",
+        "renew all that a write or an erasure changes",
+        _history,
+    ),
+    Trial(
+        "conditionals",
+        "`conditionals` of whole rows agree with the canvas, and are one-hot at revealed tokens",
+        "let both take one way",
+        _conditionals,
+    ),
+    Trial(
+        "alone",
+        "the marginals of a sequence are the same alone and among others",
+        "let no row see another; pad nothing by what the batch happens to hold",
+        _alone,
+    ),
+    Trial(
+        "calls",
+        "each row asked about is charged one call and one round, however many of its positions",
+        "charge np.unique(rows) in `marginals`, and nothing in `write`",
+        _calls,
+    ),
+    Trial(
+        "noises",
+        "posteriors under uniform and Gaussian noise are laws, exact if it says so, a call and a round each",
+        "take noises that are not supported out of `noises`",
+        _noises,
+    ),
+    Trial(
+        "fused",
+        "`run_plan` equals the loop over a canvas on the same uniforms",
+        "draw with one uniform a token, in order of step and position",
+        _fused,
+    ),
+)

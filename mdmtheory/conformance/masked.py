@@ -1,0 +1,134 @@
+"""What is tried of every sampler inside masked diffusion, whether or not it looks at the sequence."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from mdmtheory.conformance.drawing import Replaced, check_alone_or_together, check_refusals, check_seeds
+from mdmtheory.conformance.report import RefutedError, Trial
+from mdmtheory.conformance.settings import LENGTH, oracle_for, untied
+from mdmtheory.core.protocols import Denoiser, Language
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.streams import canonical_json
+from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.plans import PlanLaw
+from mdmtheory.samplers.protocol import Sampler
+
+DRAWS = 6_000
+"""Sequences that are held against an enumerated law."""
+
+Kind = TypeVar("Kind", PlanLaw, Sampler)
+
+
+@dataclass(frozen=True)
+class MaskedCase(ABC, Generic[Kind]):
+    """A sampler to be tried, and the models that it makes."""
+
+    sampler: Kind
+
+    def model(
+        self, language: Language, steps: int = 2, schedule: str = "cosine", denoiser: Denoiser | None = None
+    ) -> MaskedDiffusion:
+        """Masked diffusion with this sampler and the exact denoiser of a language, or another."""
+        return MaskedDiffusion(denoiser or oracle_for(language, self.sampler), self.sampler, steps, schedule)
+
+    @property
+    @abstractmethod
+    def length(self) -> int:
+        """A length that is not too short, if the sampler takes it."""
+
+
+def check_names(sampler: Any, flags: tuple[str, ...]) -> None:
+    """RefutedError unless the spec can be typed, the identity is JSON, and the flags are True or False."""
+    if not isinstance(sampler.spec, Spec) or Spec.parse(str(sampler.spec)).name != sampler.spec.name:
+        raise RefutedError(f"spec is {sampler.spec!r}, which cannot be typed")
+    try:
+        canonical_json(sampler.identity)
+    except (TypeError, ValueError) as error:
+        raise RefutedError(f"identity is {sampler.identity!r}, no JSON value: {error}") from None
+    for name in flags:
+        if not isinstance(getattr(sampler, name), bool | np.bool_):
+            raise RefutedError(f"{name} is {getattr(sampler, name)!r}")
+
+
+def _tokens_alone(case: MaskedCase[Any]) -> str:
+    return _everywhere(case, ("tokens", "impossible"))
+
+
+def _calls_alone(case: MaskedCase[Any]) -> str:
+    return _everywhere(case, ("calls", "rounds"))
+
+
+def _everywhere(case: MaskedCase[Any], fields: tuple[str, ...]) -> str:
+    length = case.length
+    return [check_alone_or_together(case.model(language, 3), length, fields) for language in untied()][-1]
+
+
+def _seeds(case: MaskedCase[Any]) -> str:
+    model = case.model(untied()[1], 3)
+    return check_seeds(lambda seed: model.sample(64, LENGTH, seed).tokens)
+
+
+def _float32(case: MaskedCase[Any]) -> str:
+    different, drawn = 0, 0
+    for language in untied():
+        double = case.model(language)
+        rounded = Replaced(double.denoiser, lambda marginals: marginals.astype(np.float32))
+        single = case.model(language, denoiser=rounded)
+        ours, theirs = (model.sample(1_000, LENGTH, 0).tokens for model in (single, double))
+        different += int((ours != theirs).any(axis=1).sum())
+        drawn += len(ours)
+    seen = f"{different} of {drawn:,} sequences change when marginals are rounded to float32"
+    if different > drawn // 500:
+        raise RefutedError(seen)
+    return seen
+
+
+def _bad_marginals(case: MaskedCase[Any]) -> str:
+    oracle = case.model(untied()[0]).denoiser
+    return check_refusals(
+        lambda change: case.model(untied()[0], 3, denoiser=Replaced(oracle, change)).sample(4, LENGTH, 0)
+    )
+
+
+STREAMS: tuple[Trial[MaskedCase[Any]], ...] = (
+    Trial(
+        "tokens alone",
+        "a sequence is the same drawn alone or among others, whatever the threads",
+        "let no row depend on another row, on what was called before, or on the batch's size",
+        _tokens_alone,
+    ),
+    Trial(
+        "calls alone",
+        "calls and rounds of a sequence are the same drawn alone or among others",
+        "let no row ask because another does",
+        _calls_alone,
+    ),
+    Trial(
+        "seeds",
+        "one seed gives the same tokens again, another seed others",
+        "take chance from the drawn tokens, or from the streams given, and from nowhere else",
+        _seeds,
+    ),
+)
+"""What keeps results the same, whatever runs beside them."""
+
+MARGINALS: tuple[Trial[MaskedCase[Any]], ...] = (
+    Trial(
+        "float32",
+        "marginals rounded to float32 change at most one sequence in 500, where nothing ties",
+        "compare and rank probabilities, never their last bits or exact values",
+        _float32,
+    ),
+    Trial(
+        "bad marginals",
+        "marginals that are NaN, negative, not normalised or of the wrong shape are refused in one line",
+        "ask canvases through mdmtheory.models.asking.marginals_of",
+        _bad_marginals,
+    ),
+)
+"""What a denoiser may and may not give."""

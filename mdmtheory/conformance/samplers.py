@@ -1,0 +1,230 @@
+"""What a sampler promises: one suite for those that look at the sequence, one for laws over reveal plans."""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mdmtheory.conformance import plan_laws
+from mdmtheory.conformance.goodness import follows
+from mdmtheory.conformance.masked import DRAWS, MARGINALS, STREAMS
+from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
+from mdmtheory.conformance.settings import LENGTH, small_languages, untied
+from mdmtheory.conformance.steps import (
+    WATCHED,
+    SamplerCase,
+    check_calls,
+    check_context_only,
+    check_fractions,
+    check_members,
+    check_nothing_left,
+    check_progress,
+    check_token_laws,
+    check_tokens_set,
+)
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.streams import stream_states
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.exact.draws import law_by_draws
+from mdmtheory.exact.enumeration import all_sequences
+from mdmtheory.models.adaptive_loop import run_adaptive
+from mdmtheory.plans import PlanLaw
+from mdmtheory.samplers.protocol import Sampler
+from mdmtheory.samplers.registry import as_sampler
+from mdmtheory.schedules import as_schedule
+
+
+def check_sampler(sampler: str | Spec | PlanLaw | Sampler) -> Report:
+    """Try everything that a sampler promises on small languages with zeros; ValueError for what is no sampler.
+
+    With an exact denoiser: its draws follow the law that enumerating its choices gives, and each sequence goes its way
+    by itself. What each check expects is in its `expected`.
+
+    >>> check_sampler("stride").passed
+    True
+    """
+    built = as_sampler(sampler)
+    name = str(getattr(built, "spec", type(built).__name__))
+    if isinstance(built, PlanLaw):
+        return plan_laws.check_plan_law(built, name)
+    return make("sampler", name, TRIALS, SamplerCase(built))
+
+
+def _uses(case: SamplerCase) -> str:
+    said = []
+    for name, (steps, schedule) in (("steps", (4, "linear")), ("schedule", (2, "cosine"))):
+        if getattr(case.sampler, f"uses_{name}"):
+            continue
+        one = _drawn_from_given_streams(case, 2, "linear")
+        if not np.array_equal(one, _drawn_from_given_streams(case, steps, schedule)):
+            raise RefutedError(f"uses_{name} is False, and tokens change with it")
+        said.append(f"indifferent to {name}")
+    if not said:
+        raise DoesNotApplyError("it uses both")
+    return ", ".join(said)
+
+
+def _drawn_from_given_streams(case: SamplerCase, steps: int, schedule: str) -> Tokens:
+    """Tokens from streams that, unlike a model's own, do not depend on steps and schedule."""
+    states = stream_states("conformance", 0, WATCHED)
+    denoiser = case.model(untied()[0]).denoiser
+    return run_adaptive(denoiser, case.sampler, LENGTH, steps, as_schedule(schedule), states=states).tokens
+
+
+def _draws_follow_law(case: SamplerCase) -> str:
+    _require_closed_law(case)
+    least = []
+    for language in small_languages():
+        model = case.model(language)
+        # Where tokens may change, a step leads from everywhere to everywhere.
+        length = LENGTH if not case.sampler.remasks or language.vocab_size < 4 else LENGTH - 1
+        samples = model.sample(DRAWS, length, 7)
+        try:
+            least.append(follows(samples.tokens, law_by_draws(model, length), samples.impossible))
+        except RefutedError as refuted:
+            raise RefutedError(f"{language.spec}: {refuted}") from None
+    return f"{least[0]} on {untied()[0].spec}, and so on {len(least) - 1} other languages"
+
+
+def _require_closed_law(case: SamplerCase) -> None:
+    precision = getattr(case.sampler, "precision", "float64")
+    if precision != "float64":
+        raise DoesNotApplyError(f"the law of {precision} noise has no closed form")
+
+
+def _replay(case: SamplerCase) -> str:
+    scored = hasattr(case.sampler, "scored_as") or (case.sampler.context_only and not case.sampler.remasks)
+    if not scored:
+        model = case.model(untied()[0])
+        refuses("log_prob of a sampler without one", lambda: model.log_prob(np.zeros((1, LENGTH), dtype=np.uint8)))
+        return "refused with a reason: no replay gives log p(x)"
+    _require_closed_law(case)
+    worst = 0.0
+    for language in small_languages():
+        model = case.model(language)
+        sequences = all_sequences(model.vocab_size, LENGTH)
+        replayed = np.exp(model.log_prob(sequences).values)
+        law = law_by_draws(model, LENGTH).reshape(-1)
+        off = np.abs(replayed - law)
+        worst = max(worst, float(off.max()))
+        if not off.max() <= 1e-9:
+            x = sequences[off.argmax()].tolist()
+            raise RefutedError(
+                f"{language.spec}: p({x}) is {replayed[off.argmax()]:.9g} by replay, {law[off.argmax()]:.9g} by law"
+            )
+    return f"within {worst:.0e} of the law on {len(small_languages())} languages"
+
+
+def _greedy(case: SamplerCase) -> str:
+    sampler: Any = case.sampler
+    if not hasattr(sampler, "temperature") or not is_dataclass(sampler):
+        raise DoesNotApplyError("it is no dataclass with a temperature")
+    cold: Any = replace(sampler, temperature=0.0)  # type: ignore[type-var]
+    refuses("temperature -1", lambda: replace(sampler, temperature=-1.0))  # type: ignore[type-var]
+    law = np.asarray(cold.law(np.array([[0.2, 0.5, 0.3], [0.0, 0.1, 0.9]])))
+    if not np.array_equal(law, [[0, 1, 0], [0, 0, 1]]):
+        raise RefutedError(f"at temperature 0 the marginal 0.2, 0.5, 0.3 becomes {law[0].tolist()}")
+    if case.sampler.remasks:
+        return "one-hot laws at temperature 0"
+    for language in untied():
+        tokens = SamplerCase(cold).model(language, 3).sample(WATCHED, LENGTH, 0).tokens
+        if (tokens != tokens[0]).any():
+            raise RefutedError(
+                f"temperature 0 drew {len(np.unique(tokens, axis=0))} different sequences ({language.spec})"
+            )
+    return "temperature 0 takes the most probable token, and always gives one sequence"
+
+
+def _noise(case: SamplerCase) -> str:
+    precision = getattr(case.sampler, "precision", "float64")
+    if precision != "float64":
+        raise RefutedError(f"precision is {precision}")
+    return "inverse cumulative probabilities of float64 uniforms"
+
+
+TRIALS: tuple[Trial[SamplerCase], ...] = (
+    Trial(
+        "protocol",
+        "the members of mdmtheory.samplers.protocol.Sampler, with these shapes, that leave their arguments alone",
+        "compare with that protocol; return new arrays from `step`",
+        check_members,
+        gate=True,
+    ),
+    Trial(
+        "progress",
+        "every step sets a token in every sequence, or the sequence is finished; with remasking it ends all the same",
+        "set at least one wanted position in each row, or let `finished` say so",
+        check_progress,
+        gate=True,
+    ),
+    Trial(
+        "token laws",
+        "`law` gives probabilities that sum to 1, none to a token whose marginal is 0",
+        "normalise the rows of `law`, and add nothing to zeros",
+        check_token_laws,
+    ),
+    Trial(
+        "nothing left",
+        "no mask remains in a sequence that is not impossible",
+        "let `finished` be true of rows without a mask only",
+        check_nothing_left,
+    ),
+    Trial(
+        "tokens set",
+        "a token that is set is the one drawn there, and stays unless `remasks`",
+        "write `drawn` at wanted positions; declare `remasks = True` where set tokens may change",
+        check_tokens_set,
+    ),
+    Trial(
+        "calls",
+        "a call and a round for each step in which a sequence asks, and no other",
+        "count nothing yourself: the canvas does; want nothing in a step that needs nothing",
+        check_calls,
+    ),
+    *STREAMS,
+    Trial(
+        "uses",
+        "what it says not to use changes nothing",
+        "set `uses_steps` or `uses_schedule` to True",
+        _uses,
+    ),
+    Trial(
+        "law",
+        "draws follow the law found by enumerating the choices, at p > 1e-6 (G-test)",
+        "keep what a choice depends on in `State.memory`, and no chance or count in the object",
+        _draws_follow_law,
+    ),
+    Trial(
+        "context only",
+        "what is set where does not depend on the tokens just drawn, if `context_only`",
+        "set `context_only = False`, or choose by marginals and earlier tokens alone",
+        check_context_only,
+    ),
+    Trial(
+        "replay",
+        "log_prob by replay is the law by enumeration, within 1e-9; refused where no replay gives it",
+        "set `context_only` and `remasks` to what holds",
+        _replay,
+    ),
+    Trial(
+        "greedy",
+        "temperature 0 takes the most probable token; below 0 is refused",
+        "at temperature 0 let `law` put all on the most probable token",
+        _greedy,
+    ),
+    Trial(
+        "fractions",
+        "if it has `fractions` a: with independent tokens a position holds v with probability a_k q(v) after step k",
+        "with sigma the chance of masking again, set masked tokens with (a_k - (1 - sigma) a_{k-1}) / (1 - a_{k-1})",
+        check_fractions,
+    ),
+    Trial(
+        "noise",
+        "tokens are drawn with float64 uniforms: float32 noise loses what is rarer than 2^-24 (2409.02908)",
+        "use precision=float64",
+        _noise,
+    ),
+    *MARGINALS,
+)

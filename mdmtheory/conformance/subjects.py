@@ -1,0 +1,197 @@
+"""What can be certified by name: everything registered, saved languages, and objects of one's own modules."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
+from typing import Any, Literal
+
+from mdmtheory.conformance.denoisers import check_denoiser
+from mdmtheory.conformance.languages import check_language
+from mdmtheory.conformance.models import check_model
+from mdmtheory.conformance.report import Report, merged, one_line
+from mdmtheory.conformance.samplers import check_sampler
+from mdmtheory.conformance.settings import small_languages
+from mdmtheory.core.plugins import conforming, load_object, nonconforming
+from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
+from mdmtheory.core.spec import Registry, Spec
+from mdmtheory.denoisers.oracle import Oracle
+from mdmtheory.denoisers.registry import DENOISERS
+from mdmtheory.languages.presets import LANGUAGES
+from mdmtheory.models.registry import MODELS
+from mdmtheory.plans import GivenPlan, PlanLaw
+from mdmtheory.samplers.protocol import Sampler
+from mdmtheory.samplers.registry import SAMPLERS
+
+Kind = Literal["language", "denoiser", "sampler", "model"]
+
+REGISTRIES: dict[Kind, Registry] = {
+    "language": LANGUAGES,
+    "denoiser": DENOISERS,
+    "sampler": SAMPLERS,
+    "model": MODELS,
+}
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "hmm": ("", "states=4,vocab_size=3,sticky=0.9"),
+    "ngram": ("", "order=1", "order=3,vocab_size=4"),
+    "copy": ("", "distance=2,vocab_size=3"),
+    "permutation": ("", "items=4"),
+    "oracle": ("", "trust=0.9"),
+    "perturbed": ("epsilon=0.05", "epsilon=2.0"),
+    "window": ("width=1",),
+    "confidence": ("", "temperature=0.7"),
+    "entropy_bound": ("gamma=0.5",),
+    "entropy_sum": ("h=1.0",),
+    "threshold": ("tau=0.6",),
+    "independent": ("mu=0.1",),
+    "redraw": ("sweeps=2,tau=0.2",),
+    "verify": ("k=2", "k=3,order=bit_reversed"),
+    "block": ("size=2",),
+}
+"""With which options a name is certified among everything built in, where not with its defaults alone."""
+
+_PLAN = (2, 1, 3, 1)
+_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Certified:
+    """Something that has a suite, under the name it was asked for; `report` runs the suite."""
+
+    kind: Kind
+    name: str
+    report: Callable[[], Report]
+
+
+def everything_built_in() -> Iterator[Certified]:
+    """All registered names that do not come from installed packages, with their EXAMPLES."""
+    for kind, registry in REGISTRIES.items():
+        for name in registry.built_in:
+            if name == "plan":
+                yield Certified("sampler", "plan", partial(check_sampler, GivenPlan(_PLAN, Spec.of("plan"))))
+                continue
+            for options in EXAMPLES.get(name, ("",)):
+                yield _registered(kind, Spec.parse(f"{name}:{options}" if options else name))
+
+
+def certified(text: str, kind: Kind | None = None) -> Certified:
+    """What a name, a spec, a saved language or `module:name` stands for.
+
+    `module:name` may be an object, or a class or function that makes one from nothing or from a language. ValueError in
+    one line for what is not known, does not import, or is neither language, denoiser, sampler nor model.
+    """
+    if text.endswith(".npz"):
+        return Certified("language", text, partial(check_language, text))
+    name, _, rest = text.partition(":")
+    kinds = [each for each in REGISTRIES if name in REGISTRIES[each] and kind in (None, each)]
+    if len(kinds) > 1:
+        raise ValueError(f"{name!r} is a {' and a '.join(kinds)}; say which with --kind {kinds[0]}")
+    if kinds:
+        return _registered(kinds[0], Spec.parse(text))
+    if rest and "=" not in rest:
+        return _of_object(text, load_object(text))
+    known = sorted({each for own in REGISTRIES for each in REGISTRIES[own] if kind in (None, own)})
+    near = get_close_matches(name, known, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise ValueError(f"nothing named {name!r}{hint}; pass module:name for your own, or one of: {', '.join(known)}")
+
+
+def _registered(kind: Kind, spec: Spec) -> Certified:
+    """ValueError for unknown or missing options, before any suite runs."""
+    build = partial(REGISTRIES[kind].build, spec)
+    if kind == "sampler":
+        return Certified(kind, str(spec), partial(check_sampler, _sampler(build(), str(spec))))
+    if kind == "language":
+        return Certified(kind, str(spec), partial(check_language, spec))
+    if kind == "denoiser":
+        return _from_languages(kind, str(spec), build)
+    return _from_languages(
+        kind, str(spec), lambda language: build(language, Oracle(language), "ancestral", _STEPS, "linear")
+    )
+
+
+def _sampler(value: Any, what: str) -> Any:
+    return conforming(value, what, PlanLaw, Sampler)
+
+
+def _from_languages(kind: Kind, name: str, build: Callable[[Language], Any]) -> Certified:
+    """A denoiser or a model of each small language that it takes; ValueError where it takes none."""
+    built, refusal = [], None
+    for language in small_languages():
+        try:
+            built.append((language, build(language)))
+        except ValueError as error:
+            refusal = error
+    if not built:
+        raise ValueError(str(refusal)) from refusal
+    protocol = Denoiser if kind == "denoiser" else SequenceModel
+    for _, value in built:
+        conforming(value, name, protocol)
+
+    def report() -> Report:
+        found = []
+        for language, value in built:
+            made = check_denoiser(value) if kind == "denoiser" else check_model(value, language)
+            found.append(Report(kind, str(language.spec), made.checks))
+        return merged(name, found)
+
+    return Certified(kind, name, report)
+
+
+def _of_object(text: str, value: Any) -> Certified:
+    if inspect.isclass(value) or inspect.isfunction(value):
+        needed = _required(text, value)
+        if needed > 1:
+            raise ValueError(f"{text} needs {needed} arguments; name an object, or what needs a language at most")
+        if needed == 1:
+            kind = _kind_of(text, _made(text, value, small_languages()[0]))
+            if kind in ("language", "sampler"):
+                raise ValueError(f"{text} makes a {kind} from a language; name what makes it from nothing")
+            return _from_languages(kind, text, partial(_made, text, value))
+        value = _made(text, value)
+    kind = _kind_of(text, value)
+    suites: dict[Kind, Callable[[Any], Report]] = {
+        "language": check_language,
+        "denoiser": check_denoiser,
+        "sampler": check_sampler,
+        "model": check_model,
+    }
+    return Certified(kind, text, partial(suites[kind], value))
+
+
+def _required(text: str, factory: Any) -> int:
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):
+        raise ValueError(f"{text} does not tell its arguments; name an object instead") from None
+    asked = [each for each in parameters if each.default is each.empty]
+    return sum(each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in asked)
+
+
+def _made(text: str, factory: Any, *arguments: Any) -> Any:
+    try:
+        return factory(*arguments)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{text} raised {type(error).__name__} when called: {one_line(error)}; mend it first"
+        ) from error
+
+
+def _kind_of(text: str, value: Any) -> Kind:
+    kinds: dict[type, Kind] = {
+        Language: "language",
+        Denoiser: "denoiser",
+        PlanLaw: "sampler",
+        Sampler: "sampler",
+        SequenceModel: "model",
+    }
+    for protocol, kind in kinds.items():
+        if isinstance(value, protocol):
+            return kind
+    raise nonconforming(value, text, *kinds)

@@ -1,0 +1,113 @@
+"""A sampler that is watched: every step that it takes is written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mdmtheory.conformance.report import RefutedError
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.samplers.protocol import Sampler, State
+
+_OPTIONAL = ("chances", "sees_pairs", "charges", "precision", "temperature", "fractions", "scored_as")
+"""What some samplers have besides the members of the protocol."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a sampler was shown in one step, and what it made of it."""
+
+    state: State
+    before: Tokens
+    wanted: Bool[np.ndarray, "rows length"]
+    marginals: Float[np.ndarray, "n vocab_size"]
+    drawn: Int[np.ndarray, "n"]
+    law: Float[np.ndarray, "n vocab_size"]
+    after: Tokens
+
+    @property
+    def mask(self) -> int:
+        """The mask."""
+        return self.marginals.shape[1]
+
+    @cached_property
+    def changed(self) -> Bool[np.ndarray, "rows length"]:
+        """Where a token was set, changed or masked again."""
+        return self.after != self.before
+
+    @cached_property
+    def drawn_in_place(self) -> Int[np.ndarray, "rows length"]:
+        """What was drawn at each wanted position, -1 elsewhere."""
+        placed = np.full(self.before.shape, -1, dtype=np.int64)
+        placed[self.wanted] = self.drawn
+        return placed
+
+    def changed_if_drawn_otherwise(self, sampler: Sampler) -> Bool[np.ndarray, "rows length"]:
+        """Where tokens would have been set had the least likely possible token been drawn at each wanted position."""
+        others = np.where(self.law > 0, self.law, np.inf).argmin(axis=1)
+        _, after = sampler.step(self.state, self.before.copy(), self.wanted.copy(), self.marginals.copy(), others)
+        return after != self.before
+
+
+class Watched:
+    """A sampler that does what the one inside does and writes it down; RefutedError after `most` steps."""
+
+    def __init__(self, base: Sampler, most: int) -> None:
+        self._base, self._most = base, most
+        self.seen: list[Step] = []
+        self._law: Any = None
+        self.spec, self.identity = base.spec, base.identity
+        self.uses_steps, self.uses_schedule = base.uses_steps, base.uses_schedule
+        self.context_only, self.remasks = base.context_only, base.remasks
+        self.init, self.finished, self.wants = base.init, base.finished, base.wants
+        for name in _OPTIONAL:
+            if hasattr(base, name):
+                setattr(self, name, getattr(base, name))
+        if hasattr(base, "law_in"):
+            self.law_in = self._law_in
+
+    def law(self, marginals: Float[np.ndarray, "n vocab_size"]) -> Float[np.ndarray, "n vocab_size"]:
+        """The laws of the sampler inside."""
+        self._law = self._base.law(marginals)
+        return self._law
+
+    def _law_in(self, *arguments: Any) -> Any:
+        base: Any = self._base
+        self._law = base.law_in(*arguments)
+        return self._law
+
+    def step(
+        self,
+        state: State,
+        tokens: Tokens,
+        wanted: Bool[np.ndarray, "rows length"],
+        marginals: Float[np.ndarray, "n vocab_size"],
+        drawn: Int[np.ndarray, "n"],
+    ) -> tuple[State, Tokens]:
+        """The step of the sampler inside."""
+        if len(self.seen) >= self._most:
+            raise RefutedError(
+                f"{len(tokens)} sequences of {tokens.shape[1]} are not finished after {self._most} steps"
+            )
+        shown = (tokens.copy(), wanted.copy(), marginals.copy(), drawn.copy())
+        after_state, after = self._base.step(state, tokens, wanted, marginals, drawn)
+        self.seen.append(Step(state, *shown, np.asarray(self._law).copy(), after.copy()))
+        return after_state, after
+
+
+def some_marginals() -> Float[np.ndarray, "n vocab_size"]:
+    """Rows with zeros, ties and certainty."""
+    return np.array(
+        [
+            [0.7, 0.2, 0.1],
+            [1 / 3, 1 / 3, 1 / 3],
+            [1.0, 0.0, 0.0],
+            [0.5, 0.5, 0.0],
+            [0.0, 1e-9, 1 - 1e-9],
+            [0.6, 0.0, 0.4],
+        ]
+    )

@@ -1,0 +1,70 @@
+"""What somebody else wrote: loading it by name, and saying in a line why it cannot be used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def load_object(text: str) -> Any:
+    """What `module:name` stands for, the name possibly dotted; the module may lie in the current folder.
+
+    ValueError in one line where the module does not import or has no such name.
+    """
+    module_name, _, path = text.partition(":")
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception as error:  # a module of somebody else's may raise anything
+        raise ValueError(f"{text}: module {module_name!r} does not import ({_reason(error)}); mend it first") from error
+    finally:
+        sys.path.remove(here)
+    for part in path.split("."):
+        if not hasattr(found, part):
+            raise ValueError(f"{text}: {module_name!r} has no {path!r}; name an object, a class or a function of it")
+        found = getattr(found, part)
+    return found
+
+
+def load_entry_point(point: Any, what: str) -> Any:
+    """What an installed package registered; ValueError in one line where it does not import."""
+    try:
+        return point.load()
+    except Exception as error:
+        raise ValueError(
+            f"{what} is {point.value} of an installed package, which does not import ({_reason(error)}); "
+            "mend the package or uninstall it"
+        ) from error
+
+
+def conforming(value: Any, what: str, *protocols: type) -> Any:
+    """The value, if it has the members of one of the protocols; ValueError names what it lacks of the nearest."""
+    if isinstance(value, type) or not any(_lacking(value, each) == [] for each in protocols):
+        raise nonconforming(value, what, *protocols)
+    return value
+
+
+def nonconforming(value: Any, what: str, *protocols: type) -> ValueError:
+    """The error that says which members of the nearest protocol a value lacks."""
+    if isinstance(value, type):
+        return ValueError(f"{what} is a class, {value.__name__}; pass an object of it")
+    nearest = min(protocols, key=lambda each: len(_lacking(value, each)) / len(_members(each)))
+    return ValueError(
+        f"{what} is no {' or '.join(each.__name__ for each in protocols)}: {type(value).__name__} has no "
+        f"{', '.join(_lacking(value, nearest))}; add what {nearest.__module__}.{nearest.__name__} describes"
+    )
+
+
+def _lacking(value: Any, protocol: type) -> list[str]:
+    return [name for name in _members(protocol) if not hasattr(value, name)]
+
+
+def _members(protocol: type) -> list[str]:
+    return sorted(name for name in {*vars(protocol), *protocol.__annotations__} if not name.startswith("_"))
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,0 +1,108 @@
+"""Steps of uniform and of Gaussian diffusion: reverse laws of tokens, evidence and means of embeddings.
+
+Plain sums in a fixed order, so that the numbers of a sequence do not depend on how many others there are.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mdmtheory.kernels.compiling import kernel, part
+from mdmtheory.kernels.random import next_uniform
+
+
+@kernel
+def uniform_reverse(tokens, posterior, kept, kept_after, out):
+    """out (count, length, V) = law of the less noisy token at each position: q(z | token, v) averaged over v.
+
+    `tokens` (count, length) are seen with a share `kept` of the signal, `posterior` (count, length, V) is the law of
+    the clean token v, and `kept_after` > kept is the share after the step. O(V^2) a position.
+    """
+    count, length, vocab_size = out.shape
+    stay = kept / kept_after
+    other, other_after, other_seen = (1 - stay) / vocab_size, (1 - kept_after) / vocab_size, (1 - kept) / vocab_size
+    for row in range(count):
+        for i in range(length):
+            own, mean = tokens[row, i], posterior[row, i]
+            for z in range(vocab_size):
+                forth = stay + other if z == own else other
+                total = 0.0
+                for v in range(vocab_size):
+                    there = kept_after + other_after if z == v else other_after
+                    seen = kept + other_seen if v == own else other_seen
+                    total += mean[v] * (forth * there / seen)
+                out[row, i, z] = total
+
+
+@kernel
+def uniform_reverse_by_scores(tokens, posterior, kept, kept_after, out):
+    """As `uniform_reverse`, from ratios of probabilities of noisy tokens (concrete scores), as SEDD does. O(V).
+
+    The posterior without the evidence of `token` itself gives the law of the less noisy token z given all other
+    positions; that law over its value at `token` is the score s(z), and s(z) times the probability of the step from z
+    to `token` is the reverse law up to its sum. The common denominator falls out there, and may be 0 before.
+    """
+    count, length, vocab_size = out.shape
+    stay = kept / kept_after
+    other, other_after, other_seen = (1 - stay) / vocab_size, (1 - kept_after) / vocab_size, (1 - kept) / vocab_size
+    for row in range(count):
+        for i in range(length):
+            own, mean, law = tokens[row, i], posterior[row, i], out[row, i]
+            total = 0.0
+            for v in range(vocab_size):
+                law[v] = mean[v] / (kept + other_seen if v == own else other_seen)
+                total += law[v]
+            for v in range(vocab_size):
+                law[v] = kept_after * law[v] / total + other_after
+            total = 0.0
+            for z in range(vocab_size):
+                law[z] *= stay + other if z == own else other
+                total += law[z]
+            for z in range(vocab_size):
+                law[z] /= total
+
+
+@kernel
+def noise_tokens(tokens, stay, states, out, vocab_size):
+    """out = tokens (count, length), each kept with probability `stay`, else drawn anew; one uniform a position."""
+    for row in range(len(tokens)):
+        for i in range(tokens.shape[1]):
+            out[row, i] = _noised(tokens[row, i], stay, next_uniform(states[row]), vocab_size)
+
+
+@part
+def _noised(token, stay, uniform, vocab_size):
+    if uniform < stay:
+        return np.int64(token)
+    # What is left of the uniform is uniform again.
+    return min(np.int64((uniform - stay) / (1.0 - stay) * vocab_size), vocab_size - 1)
+
+
+@kernel
+def gaussian_log_likelihood(values, embedding, kept, out):
+    """out (count, length, V) = (√kept x·e(v) - kept |e(v)|²/2) / (1 - kept) for `values` x (count, length, dim)."""
+    count, length, dim = values.shape
+    root = math.sqrt(kept)
+    for row in range(count):
+        for i in range(length):
+            for v in range(len(embedding)):
+                along = squares = 0.0
+                for d in range(dim):
+                    along += values[row, i, d] * embedding[v, d]
+                    squares += embedding[v, d] * embedding[v, d]
+                out[row, i, v] = (root * along - 0.5 * kept * squares) / (1.0 - kept)
+
+
+@kernel
+def mean_embedding(posterior, embedding, out):
+    """out (count, length, dim) = sum over v of posterior[.., v] * embedding[v]."""
+    count, length, dim = out.shape
+    for row in range(count):
+        for i in range(length):
+            for d in range(dim):
+                total = 0.0
+                for v in range(len(embedding)):
+                    total += posterior[row, i, v] * embedding[v, d]
+                out[row, i, d] = total

@@ -1,0 +1,51 @@
+"""Vectors that stand for tokens where the noise is Gaussian."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from mdmtheory.core.spec import Registry, Spec
+from mdmtheory.core.streams import digest, stream_states
+from mdmtheory.languages.laws import GRAIN
+
+EMBEDDINGS = Registry(
+    "embedding",
+    {"onehot": "mdmtheory.models.embedding:onehot", "random": "mdmtheory.models.embedding:random"},
+)
+
+
+def as_embedding(embedding: Any, vocab_size: int) -> tuple[Float[np.ndarray, "vocab dim"], dict[str, Any]]:
+    """The (V, d) vectors that a name, a spec or an array stands for, and the options that say which they are.
+
+    ValueError for another shape and for what is not finite.
+    """
+    if isinstance(embedding, str | Spec):
+        spec = Spec.parse(embedding) if isinstance(embedding, str) else embedding
+        found: Float[np.ndarray, "vocab dim"] = EMBEDDINGS.build(spec, vocab_size)
+        defaults = {key: each.default for key, each in EMBEDDINGS.options(spec.name).items()}
+        return found, {"embedding": spec.name, **defaults, **dict(spec.options)}
+    given = np.array(embedding, dtype=np.float64)
+    if given.ndim != 2 or len(given) != vocab_size or given.shape[1] < 1:
+        raise ValueError(f"the embedding has shape {given.shape}; pass ({vocab_size}, dim), one row for each token")
+    if not np.isfinite(given).all():
+        raise ValueError("the embedding holds NaN or infinity; pass finite numbers")
+    return given, {"embedding": f"given@{digest([list(given.shape), given.tobytes().hex()])[:12]}"}
+
+
+def onehot(vocab_size: int) -> Float[np.ndarray, "vocab vocab"]:
+    """Unit vectors, one for each token."""
+    return np.eye(vocab_size)
+
+
+def random(vocab_size: int, *, dim: int = 16, seed: int = 0) -> Float[np.ndarray, "vocab dim"]:
+    """Normal vectors of mean squared length 1, rounded to multiples of 2^-30 so that they are the same everywhere."""
+    from mdmtheory.kernels.random import fill_normals
+
+    if dim < 1:
+        raise ValueError(f"dim is {dim}; pass 1 or more")
+    out = np.empty((vocab_size, dim))
+    fill_normals(stream_states(["embedding", vocab_size, dim, seed], 0, vocab_size), out)
+    return np.round(out / np.sqrt(dim) / GRAIN) * GRAIN

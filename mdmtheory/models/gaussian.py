@@ -1,0 +1,140 @@
+"""Gaussian diffusion on embeddings of tokens, decoded in the last step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt64
+
+from mdmtheory.core.estimate import Kind
+from mdmtheory.core.protocols import Denoiser, NoisyCanvas
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.languages.evidence import GaussianEvidence
+from mdmtheory.models.asking import posteriors_of
+from mdmtheory.models.embedding import as_embedding
+from mdmtheory.models.noised import NoisedDiffusion, per_sequence
+
+UPDATES = ("ddpm", "ddim")
+DECODES = ("draw", "argmax")
+
+Values = Float[np.ndarray, "count length dim"]
+
+
+class GaussianDiffusion(NoisedDiffusion):
+    """Gaussian noise on embeddings (Diffusion-LM, 2205.14217): x_t = √kept[t] e(x_0) + √(1 - kept[t]) ε.
+
+    `kept[t]` (ᾱ_t of 2006.11239) is the schedule's revealed fractions backwards: ᾱ_N = 0, and linear is 1 - t/N. Each
+    step but the last takes the posterior mean of e(x_0) and moves towards it, `update` "ddpm" with the variance of
+    q(x_s | x_t, x_0), "ddim" (2010.02502) without noise. The last step decodes the posterior at the least noise,
+    ᾱ_1 = a_{N-1}: `decode` "draw" draws each position from it, "argmax" takes the likeliest token. N calls and rounds.
+
+    `embedding` is "onehot", "random:dim=16,seed=0" or an array (V, dim).
+    """
+
+    noise = "gaussian"
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        embedding: str | Spec | Any = "onehot",
+        steps: int | None = None,
+        schedule: Any = "linear",
+        update: str = "ddpm",
+        decode: str = "draw",
+    ) -> None:
+        for name, value, known in (("update", update, UPDATES), ("decode", decode, DECODES)):
+            if value not in known:
+                raise ValueError(f"unknown {name} {value!r} of Gaussian diffusion; known: {', '.join(known)}")
+        self.update, self.decode = update, decode
+        self.embedding, named = as_embedding(embedding, denoiser.vocab_size)
+        super().__init__(denoiser, steps, schedule, {**named, "update": update, "decode": decode})
+
+    @property
+    def log_prob_kind(self) -> Kind:
+        """A lower bound; ValueError for steps without noise and for decoding without a draw."""
+        if self.update != "ddpm" or self.decode != "draw":
+            what = f"update={self.update}" if self.update != "ddpm" else f"decode={self.decode}"
+            raise ValueError(
+                f"Gaussian diffusion with {what} has no likelihood bound; measure ser, or use update=ddpm, decode=draw"
+            )
+        return "lower bound"
+
+    def _draw(self, canvas: NoisyCanvas, states: UInt64[np.ndarray, "count 4"], length: int) -> Tokens:
+        from mdmtheory.kernels.marginals import draw_rows
+        from mdmtheory.kernels.random import fill_uniforms
+
+        values = self._normals(states, length)
+        for level in range(self.steps, 1, -1):
+            mean = self._mean(self._posterior(canvas, values, level))
+            if self.update == "ddim":
+                signal, noise = np.sqrt(self.kept[level]), np.sqrt(1 - self.kept[level])
+                direction = (values - signal * mean) / noise
+                values = np.sqrt(self.kept[level - 1]) * mean + np.sqrt(1 - self.kept[level - 1]) * direction
+            else:
+                towards, stay, variance = self._ddpm(level)
+                values = towards * mean + stay * values + np.sqrt(variance) * self._normals(states, length)
+        posterior = self._posterior(canvas, values, 1)
+        if self.decode == "argmax":
+            drawn = posterior.argmax(axis=2)
+        else:
+            uniforms, found = np.empty((len(states), length)), np.empty(len(states) * length, dtype=np.int64)
+            fill_uniforms(states, uniforms)
+            draw_rows(posterior.reshape(-1, self.vocab_size), uniforms.reshape(-1), found)
+            drawn = found.reshape(uniforms.shape)
+        return drawn.astype(token_dtype(self.vocab_size))
+
+    def _weigh(
+        self, canvas: NoisyCanvas, tokens: Tokens, states: UInt64[np.ndarray, "count 4"]
+    ) -> Float[np.ndarray, "count"]:
+        """log p(x_0 | x_1) + sum over steps of log p(x_s | x_t) - log q(x_s | x_t, x_0); ᾱ_N = 0 leaves no prior term.
+
+        Its mean over the path is the bound with -½(SNR_s - SNR_t)|e(x_0) - mean|² for each step.
+        """
+        clean = self.embedding[tokens]
+        length = tokens.shape[1]
+        values = np.sqrt(self.kept[1]) * clean + np.sqrt(1 - self.kept[1]) * self._normals(states, length)
+        posterior = self._posterior(canvas, values, 1)
+        with np.errstate(divide="ignore"):
+            own = np.log(np.take_along_axis(posterior, tokens[:, :, None].astype(np.int64), axis=2))
+        weight = per_sequence(own)
+        for level in range(2, self.steps + 1):
+            stay = self.kept[level] / self.kept[level - 1]
+            less = values
+            values = np.sqrt(stay) * less + np.sqrt(1 - stay) * self._normals(states, length)
+            towards, back, variance = self._ddpm(level)
+            # How far the mean of the step lies from that of the step that knows x_0, and the values from the latter.
+            off = towards * (self._mean(self._posterior(canvas, values, level)) - clean)
+            missed = less - (towards * clean + back * values)
+            weight += per_sequence(off * (missed - off / 2)) / variance
+        return weight
+
+    def _ddpm(self, level: int) -> tuple[float, float, float]:
+        """q(x_s | x_t, x_0) from `level` to the one below: what of e(x_0) and of x_t its mean takes, its variance."""
+        kept, kept_after = self.kept[level], self.kept[level - 1]
+        stay, left = kept / kept_after, (1 - kept_after) / (1 - kept)
+        towards = np.sqrt(kept_after) * (1 - stay) / (1 - kept)
+        return float(towards), float(np.sqrt(stay) * left), float((1 - stay) * left)
+
+    def _posterior(
+        self, canvas: NoisyCanvas, values: Values, level: int
+    ) -> Float[np.ndarray, "count length vocab_size"]:
+        evidence = GaussianEvidence(values, float(self.kept[level]), self.embedding)
+        return posteriors_of(canvas, evidence, (*values.shape[:2], self.vocab_size))
+
+    def _mean(self, posterior: Float[np.ndarray, "count length vocab_size"]) -> Values:
+        """The posterior mean of the embedding at each position."""
+        from mdmtheory.kernels.noised import mean_embedding
+
+        out = np.empty((*posterior.shape[:2], self.embedding.shape[1]))
+        mean_embedding(posterior, self.embedding, out)
+        return out
+
+    def _normals(self, states: UInt64[np.ndarray, "count 4"], length: int) -> Values:
+        from mdmtheory.kernels.random import fill_normals
+
+        dim = self.embedding.shape[1]
+        out = np.empty((len(states), length * dim))
+        fill_normals(states, out)
+        return out.reshape(len(states), length, dim)

@@ -1,0 +1,159 @@
+"""What uniform and Gaussian diffusion share: levels of noise, all positions at every step, bounds of the likelihood."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float, UInt64
+
+from mdmtheory.core.estimate import Kind
+from mdmtheory.core.protocols import Denoiser, LogProb, NoisyCanvas, Parallel, Samples
+from mdmtheory.core.spec import Spec, Value
+from mdmtheory.core.streams import stream_states
+from mdmtheory.core.threads import over_rows
+from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
+from mdmtheory.plans import LAST_STEP
+from mdmtheory.schedules import Schedule, as_schedule
+
+LEAST_PIECE = 64
+PIECE_TOKENS = 1 << 14
+"""Sequences go through all steps together, so many tokens at a time, but as many as the oracle's vectors are wide."""
+
+
+class NoisedDiffusion(ABC):
+    """Diffusion that changes every token at every step; subclasses set `noise`, the name of both.
+
+    `kept[t]`, t = 0..N, is the share of the signal at noise level t: the schedule's revealed fractions backwards, from
+    1 (clean) to 0 (pure noise). So N steps are N calls, from level N down to level 0.
+    """
+
+    noise: ClassVar[str]
+
+    def __init__(self, denoiser: Denoiser, steps: int | None, schedule: Any, options: dict[str, Value]) -> None:
+        if self.noise not in denoiser.noises:
+            reason = getattr(denoiser, "refusals", {}).get(self.noise)
+            raise ValueError(
+                f"the denoiser {denoiser.spec} takes no {self.noise} noise{f': {reason}' if reason else ''}; "
+                f"it takes {', '.join(sorted(denoiser.noises))}"
+            )
+        self.denoiser: Any = denoiser
+        self.schedule: Schedule = as_schedule(schedule)
+        steps = self.schedule.steps or 64 if steps is None else steps
+        if not 1 <= steps <= LAST_STEP:
+            raise ValueError(f"steps is {steps}; pass 1 to {LAST_STEP:,}")
+        self.kept: Float[np.ndarray, "levels"] = self.schedule.revealed_fractions(steps)[::-1].copy()
+        self.steps = int(steps)
+        self.vocab_size = denoiser.vocab_size
+        self.parallel: Parallel = denoiser.parallel
+        self.own_spec = Spec(self.noise, tuple(options.items()))
+        more = (("denoiser", str(denoiser.spec)), ("steps", self.steps), ("schedule", str(self.schedule.spec)))
+        self.spec = Spec(self.noise, (*self.own_spec.options, *more))
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{key}={value!r}" for key, value in self.own_spec.options)
+        where = f"steps={self.steps}, schedule={str(self.schedule.spec)!r}"
+        return f"{type(self).__name__}({self.denoiser!r}, {where}, {options})"
+
+    @property
+    def identity(self) -> Any:
+        """What its numbers depend on, as a JSON value."""
+        return [self.noise, dict(self.own_spec.options), self.denoiser.identity, self.steps, self.schedule.identity]
+
+    @property
+    def log_prob_kind(self) -> Kind:
+        """What `log_prob` is; ValueError with the reason where there is no bound."""
+        return "lower bound"
+
+    def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
+        """Sequences first..first+count-1 of the stream that (model, length, seed) names."""
+        states = stream_states(["draw", self.identity, length, seed], first, count)
+        tokens = np.empty((count, length), dtype=token_dtype(self.vocab_size))
+        calls, rounds = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+        impossible = np.zeros(count, dtype=np.bool_)
+
+        def work(rows: slice, canvas: NoisyCanvas) -> None:
+            tokens[rows] = self._draw(canvas, states[rows], length)
+            calls[rows], rounds[rows], impossible[rows] = canvas.calls, canvas.rounds, canvas.impossible
+
+        self._in_pieces(work, count, length, threads)
+        return Samples(tokens, calls, rounds, impossible)
+
+    def elbo(
+        self, tokens: TokensLike, seed: int = 0, *, first: int = 0, threads: int | None = None
+    ) -> Float[np.ndarray, "count"]:
+        """An unbiased estimate of the evidence lower bound of log p(x) in nats, from one noised path of each sequence.
+
+        It is log p(x, path) - log q(path | x), and the mean of its exponential is p(x). Taking each step's mean over
+        the less noisy values instead gives the same mean and a far larger variance (docs/theory.md, section 8).
+        Sequence number first + i draws its path from its own stream, whatever else is scored.
+        """
+        return self.log_prob(tokens, seed, first=first, threads=threads).values
+
+    def log_prob(
+        self, tokens: TokensLike, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
+    ) -> LogProb:
+        """A lower bound of log p(x) in nats, in expectation: the log of the mean of exp(`elbo`) over `plans` paths.
+
+        The more paths the tighter (Jensen). ValueError with the reason where there is no bound.
+        """
+        kind = self.log_prob_kind
+        if plans < 1:
+            raise ValueError(f"plans is {plans}; pass 1 or more")
+        given = as_tokens(tokens, self.vocab_size)
+        count, length = given.shape
+        states = stream_states(["paths", self.identity, length, seed], first, count)
+        weights = np.empty((plans, count))
+        for k in range(plans):
+
+            def work(rows: slice, canvas: NoisyCanvas, k: int = k) -> None:
+                weights[k, rows] = self._weigh(canvas, given[rows], states[rows])
+
+            self._in_pieces(work, count, length, threads)
+        return LogProb(log_mean_exp(weights), kind)
+
+    def _in_pieces(
+        self, work: Callable[[slice, NoisyCanvas], None], count: int, length: int, threads: int | None
+    ) -> None:
+        """Call `work` on pieces of the rows, each with a canvas of its own, in threads; on a device, all at once."""
+        if self.parallel == "device":
+            work(slice(0, count), self.denoiser.open(count, length, noise=self.noise))
+            return
+
+        size = max(LEAST_PIECE, PIECE_TOKENS // max(length, 1))
+
+        def pieces(start: int, stop: int) -> None:
+            for a in range(start, stop, size):
+                b = min(a + size, stop)
+                work(slice(a, b), self.denoiser.open(b - a, length, noise=self.noise, threads=1))
+
+        over_rows(pieces, count, threads)
+
+    @abstractmethod
+    def _draw(self, canvas: NoisyCanvas, states: UInt64[np.ndarray, "count 4"], length: int) -> Tokens:
+        """Draw sequences from the streams, which move on."""
+
+    @abstractmethod
+    def _weigh(
+        self, canvas: NoisyCanvas, tokens: Tokens, states: UInt64[np.ndarray, "count 4"]
+    ) -> Float[np.ndarray, "count"]:
+        """Noise the tokens step by step along one path each: log p(x, path) - log q(path | x)."""
+
+
+def per_sequence(terms: Float[np.ndarray, "..."]) -> Float[np.ndarray, "count"]:
+    """Sums over all but the first axis, each in the same order however many there are."""
+    found: Float[np.ndarray, "count"] = np.ascontiguousarray(terms).reshape(len(terms), -1).sum(axis=1)
+    return found
+
+
+def log_mean_exp(weights: Float[np.ndarray, "paths count"]) -> Float[np.ndarray, "count"]:
+    """log of the mean of exp over the first axis; of one row, the row itself."""
+    if len(weights) == 1:
+        return weights[0]
+    best = weights.max(axis=0)
+    finite = np.where(np.isfinite(best), best, 0.0)
+    with np.errstate(divide="ignore"):
+        found: Float[np.ndarray, "count"] = finite + np.log(np.exp(weights - finite).mean(axis=0))
+    return found

@@ -1,0 +1,97 @@
+"""Uniform diffusion: tokens are drawn anew from all of them, and may change at every step of the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt64
+
+from mdmtheory.core.protocols import Denoiser, NoisyCanvas
+from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.languages.evidence import UniformEvidence
+from mdmtheory.models.asking import posteriors_of
+from mdmtheory.models.noised import NoisedDiffusion, per_sequence
+
+UPDATES = ("ancestral", "tweedie")
+
+
+class UniformDiffusion(NoisedDiffusion):
+    """Uniform noise (D3PM-uniform, 2107.03006; SEDD-uniform, 2310.16834): a token is kept with probability `kept[t]`.
+
+    Each of the N steps draws every position anew, independently, from q(x_s^i | x_t), the q(x_s^i | x_t^i, x_0^i)
+    averaged over the denoiser's posterior of x_0^i. `update` "ancestral" takes that average, "tweedie" goes by concrete
+    scores, SEDD's analytic step; they are one law (docs/theory.md, section 8), reached in two ways. One call and one
+    round a step, also where nothing changes. `schedule` and `steps` as for MaskedDiffusion: `kept` is the revealed
+    fractions backwards.
+    """
+
+    noise = "uniform"
+
+    def __init__(
+        self, denoiser: Denoiser, steps: int | None = None, schedule: Any = "linear", update: str = "ancestral"
+    ) -> None:
+        if update not in UPDATES:
+            raise ValueError(f"unknown update {update!r} of uniform diffusion; known: {', '.join(UPDATES)}")
+        self.update = update
+        super().__init__(denoiser, steps, schedule, {"update": update})
+
+    def reverse_laws(
+        self, canvas: NoisyCanvas, tokens: Tokens, level: int
+    ) -> Float[np.ndarray, "count length vocab_size"]:
+        """The laws from which the step from noise level `level` to `level` - 1 draws each position of noisy tokens."""
+        from mdmtheory.kernels import noised
+
+        kernel: Callable[..., None] = (
+            noised.uniform_reverse if self.update == "ancestral" else noised.uniform_reverse_by_scores
+        )
+        kept, kept_after = self.kept[level], self.kept[level - 1]
+        evidence = UniformEvidence(tokens, float(kept), self.vocab_size)
+        posterior = posteriors_of(canvas, evidence, (*tokens.shape, self.vocab_size))
+        out = np.empty(posterior.shape)
+        kernel(tokens, posterior, kept, kept_after, out)
+        return out
+
+    def _draw(self, canvas: NoisyCanvas, states: UInt64[np.ndarray, "count 4"], length: int) -> Tokens:
+        from mdmtheory.kernels.marginals import draw_rows
+        from mdmtheory.kernels.noised import noise_tokens
+        from mdmtheory.kernels.random import fill_uniforms
+
+        tokens = np.zeros((len(states), length), dtype=token_dtype(self.vocab_size))
+        noise_tokens(tokens, 0.0, states, tokens, self.vocab_size)
+        uniforms, drawn = np.empty(tokens.shape), np.empty(tokens.size, dtype=np.int64)
+        for level in range(self.steps, 0, -1):
+            laws = self.reverse_laws(canvas, tokens, level)
+            fill_uniforms(states, uniforms)
+            draw_rows(laws.reshape(-1, self.vocab_size), uniforms.reshape(-1), drawn)
+            tokens = drawn.reshape(tokens.shape).astype(tokens.dtype)
+        return tokens
+
+    def _weigh(
+        self, canvas: NoisyCanvas, tokens: Tokens, states: UInt64[np.ndarray, "count 4"]
+    ) -> Float[np.ndarray, "count"]:
+        """-L log V + sum over steps and positions of log p(x_s | x_t) - log q(x_t | x_s)."""
+        from mdmtheory.kernels.noised import noise_tokens
+
+        weight = np.full(len(tokens), -tokens.shape[1] * np.log(self.vocab_size))
+        less = tokens
+        for level in range(1, self.steps + 1):
+            noisy = np.empty_like(tokens)
+            noise_tokens(less, self.kept[level] / self.kept[level - 1], states, noisy, self.vocab_size)
+            gains = self.step_gains(self.reverse_laws(canvas, noisy, level), noisy, level)
+            weight += per_sequence(np.take_along_axis(gains, less[:, :, None].astype(np.int64), axis=2))
+            less = noisy
+        return weight
+
+    def step_gains(
+        self, laws: Float[np.ndarray, "count length vocab_size"], noisy: Tokens, level: int
+    ) -> Float[np.ndarray, "count length vocab_size"]:
+        """log p(x_s = z | x_t) - log q(x_t | x_s = z) in nats for every z at every position; -inf where p is 0."""
+        stay = self.kept[level] / self.kept[level - 1]
+        forth = np.full(laws.shape, (1 - stay) / self.vocab_size)
+        own = noisy[:, :, None].astype(np.int64)
+        np.put_along_axis(forth, own, stay + (1 - stay) / self.vocab_size, axis=2)
+        with np.errstate(divide="ignore"):
+            gains: Float[np.ndarray, "count length vocab_size"] = np.log(laws) - np.log(forth)
+        return gains

@@ -1,0 +1,241 @@
+"""Fixed sizes s in place of independent steps multiply the first-order constants by (s-1)/s.
+
+Setting. The exact denoiser and random order, L = s N: uniformly random sets of s positions a step, or ancestral plans
+with N equal steps, which reveal s positions a step on average. Two positions fall into one step with probability
+(s-1)/(L-1) or 1/N.
+Measured and guaranteed, with explicit remainders that vanish as L grows:
+- `fixed_gap_above`, `fixed_gap_below`. The plan-averaged gap of fixed sizes is (s-1)/s of that of ancestral plans up to
+  a factor between 1/(1 + s d/D) and 1 + s d/D, for a convex information curve of first drop d and whole drop D: d/D is
+  of the order of 1/L where the limit curve is smooth at 0.
+- `fixed_pairs`. On EqualPairs(m), 1 - SER of fixed sizes is exp(-(1 - 1/m)(s-1)/2), the first-order law
+  exp(-kappa L/N) with kappa = (1 - 1/m)/2 times (s-1)/s, up to R = O(1/N), R being summed from bounds on every
+  factorial moment of the number of pairs that fall into one step.
+- `doubled_step`. For any language, lim N SER of ancestral plans is L/2 times the sum over m of the SER with one step
+  of two after m tokens and all other steps of one: an identity, which tells what the constants count.
+Constants. None but those; ours.
+Source. Ours, docs/theory.md 5.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+
+from mdmtheory import schedules
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.exact.enumeration import error_rate, joint
+from mdmtheory.exact.first_order_constant import first_order
+from mdmtheory.exact.law import law
+from mdmtheory.languages.ngram import NGram
+from mdmtheory.languages.paired import EqualPairs
+from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.schedules import Schedule
+from mdmtheory.theory.curves import convex_curve
+from mdmtheory.theory.instances import (
+    bigram3,
+    cycle3,
+    full_support,
+    golden_chain,
+    growth_chain,
+    hardest,
+    rare_break,
+    small_languages,
+)
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+
+
+def _requires(setting: Setting) -> None:
+    if setting.schedule.spec.name != "linear" or setting.steps is None:
+        raise HypothesisError("it is about equal steps; pass the linear schedule and a number of steps")
+    if setting.length % setting.steps:
+        raise HypothesisError(f"{setting.steps} steps cannot reveal the same number of {setting.length} tokens each")
+
+
+def _size(setting: Setting) -> int:
+    assert setting.steps is not None
+    return setting.length // setting.steps
+
+
+def _gaps(setting: Setting) -> tuple[float, float, float]:
+    """The gap of fixed sizes, (s-1)/s of that of ancestral plans, and 1 + s d/D."""
+    curve, size = convex_curve(setting), _size(setting)
+    fixed = schedules.plan_averaged_gap(curve, [size] * (setting.length // size))
+    ancestral = schedules.ancestral_gap(curve, setting.schedule.revealed_fractions(setting.steps))
+    drop = float(curve[0] - curve[-1])
+    room = 1 + size * float(curve[0] - curve[1]) / drop if drop > 0 else 1.0
+    return fixed, (size - 1) / size * ancestral, room
+
+
+def _gap_above(setting: Setting) -> Sides:
+    fixed, expected, room = _gaps(setting)
+    return Sides(Estimate.exact(fixed), Estimate.exact(room * expected), _ratio_note(fixed, expected))
+
+
+def _gap_below(setting: Setting) -> Sides:
+    fixed, expected, room = _gaps(setting)
+    return Sides(Estimate.exact(fixed), Estimate.exact(expected / room), _ratio_note(fixed, expected))
+
+
+def _ratio_note(fixed: float, expected: float) -> str:
+    return f"{fixed / expected:.6g} times (s-1)/s of the ancestral gap" if expected > 1e-12 else ""
+
+
+def _nothing_shared(setting: Setting) -> bool:
+    return setting.length == setting.steps or (isinstance(setting.language, NGram) and setting.language.order == 1)
+
+
+def pairs_together(size: int, steps: int) -> Float[np.ndarray, "orders"]:
+    """E[binomial(C, j)], j = 0..L/2, C being how many of L/2 given pairs fall into one step of `steps` of equal size.
+
+    j given pairs all do with probability s!^N (L-2j)! j!/L! times the coefficient of t^j in
+    (sum_c t^c / (c! (s-2c)!))^N: c of them in a step leave s - 2c of its places.
+    """
+    from scipy.special import gammaln
+
+    pairs = size * steps // 2
+    # Powers of t scaled so that coefficients neither overflow nor, before they stop to matter, underflow.
+    scale = math.log(steps * size**2)
+    inside = np.arange(size // 2 + 1)
+    one = np.exp(gammaln(size + 1) - gammaln(inside + 1) - gammaln(size - 2 * inside + 1) - scale * inside)
+    ways = np.ones(1)
+    for _ in range(steps):
+        ways = np.convolve(ways, one)[: pairs + 1]
+    ways = np.pad(ways, (0, pairs + 1 - len(ways)))
+    j = np.arange(pairs + 1)
+    log_orders = gammaln(2 * pairs - 2 * j + 1) - gammaln(2 * pairs + 1) + gammaln(pairs + 1) - gammaln(pairs - j + 1)
+    with np.errstate(divide="ignore"):
+        moments: Float[np.ndarray, "orders"] = np.exp(log_orders + scale * j + np.log(ways))
+    return moments
+
+
+def fixed_pairs_right(vocab_size: int, size: int, steps: int) -> float:
+    """1 - SER of EqualPairs under fixed sizes, E[(1/m)^C] = sum_j (1/m - 1)^j E[binomial(C, j)]."""
+    moments = pairs_together(size, steps)
+    return math.fsum((moments * (1 / vocab_size - 1) ** np.arange(len(moments))).tolist())
+
+
+def pairs_remainder(vocab_size: int, size: int, steps: int) -> float:
+    """R: how far 1 - SER of fixed sizes can be from exp(-(1 - 1/m)(s-1)/2).
+
+    Given that i pairs share a step each, so does the next with probability at most (s-1)/(L-1-2i), and at least
+    (s-1-2i/N)/(L-1-2i), as if all steps had equally many places left. So E[binomial(C, j)] lies between two products;
+    R sums how far they are from Poisson's ((s-1)/2)^j/j!.
+    """
+    length, rate, unlike = size * steps, (size - 1) / 2, 1 - 1 / vocab_size
+    total, most, least, poisson = 0.0, 1.0, 1.0, 1.0
+    for j in range(1, length // 2 + 1):
+        i = j - 1
+        stretch = unlike * (length - 2 * i) / (length - 2 * i - 1) / j
+        most *= stretch * rate
+        least *= stretch * max(rate - i / steps, 0.0)
+        poisson *= unlike * rate / j
+        total += max(most - poisson, poisson - least)
+    # Poisson's moments beyond the last pair.
+    j = length // 2
+    while poisson > 1e-18:
+        j += 1
+        poisson *= unlike * rate / j
+        total += poisson
+    return total
+
+
+def _requires_pairs(setting: Setting) -> None:
+    _requires(setting)
+    if not isinstance(setting.language, EqualPairs):
+        raise HypothesisError(f"it is about equal_pairs, not {setting.language.spec}")
+    if setting.length % 2 or _size(setting) < 2:
+        raise HypothesisError(
+            f"length {setting.length} at {setting.steps} steps: pass an even length and s of 2 or more"
+        )
+
+
+def _pairs(setting: Setting) -> Sides:
+    assert setting.steps is not None
+    size, vocab_size = _size(setting), setting.language.vocab_size
+    right = fixed_pairs_right(vocab_size, size, setting.steps)
+    limit = math.exp(-(1 - 1 / vocab_size) * (size - 1) / 2)
+    ancestral = (setting.length // 2) * math.log1p(-(1 - 1 / vocab_size) / setting.steps)
+    note = f"SER {1 - right:.6g}; log(1 - SER) is {math.log(right) / ancestral:.6g} of the ancestral one"
+    bound = pairs_remainder(vocab_size, size, setting.steps)
+    return Sides(Estimate.exact(abs(right - limit)), Estimate.exact(bound), note)
+
+
+def _doubled(setting: Setting) -> Sides:
+    length = setting.length
+    constant = first_order(setting.language, length)
+    q = joint(setting.language, length)
+    total = 0.0
+    for revealed in range(length - 1):
+        sizes = Schedule.from_sizes([2 if k == revealed else 1 for k in range(length - 1)])
+        model = MaskedDiffusion(setting.language.oracle(), "fixed", None, sizes)
+        total += error_rate(law(model, setting.language, length), q)
+    return Sides(Estimate.exact(length / 2 * total), constant)
+
+
+def _gap_settings(statement: Statement) -> list[Setting]:
+    chains = (golden_chain(), growth_chain())
+    rows = [statement.setting(language, 6, 3) for language in (bigram3(), golden_chain(), full_support(), cycle3())]
+    rows += [statement.setting(chain, 1024, steps) for chain in chains for steps in (512, 256, 64, 16)]
+    return [*rows, hardest(statement.setting(rare_break(), 320, 40))]
+
+
+def _pairs_settings() -> list[Setting]:
+    rows = []
+    for vocab_size, size in ((2, 2), (16, 2), (16, 4)):
+        language = EqualPairs(vocab_size=vocab_size)
+        rows += [FIXED_PAIRS.setting(language, size * steps, steps) for steps in (8, 64, 512)]
+    return rows
+
+
+FIXED_GAP_ABOVE: Statement = Statement(
+    id="fixed_gap_above",
+    number=23,
+    says="gap of fixed sizes s <= (1 + s d/D) (s-1)/s of the ancestral one",
+    source="ours; docs/theory.md 5",
+    direction="<=",
+    sides=_gap_above,
+    settings=lambda: _gap_settings(FIXED_GAP_ABOVE),
+    hypotheses="a convex information curve that is known exactly, exact denoiser, equal steps that divide the length",
+    requires=_requires,
+    tight=_nothing_shared,
+)
+
+FIXED_GAP_BELOW: Statement = Statement(
+    id="fixed_gap_below",
+    number=23,
+    says="gap of fixed sizes s >= (s-1)/s of the ancestral one, divided by 1 + s d/D",
+    source="ours; docs/theory.md 5",
+    direction=">=",
+    sides=_gap_below,
+    settings=lambda: _gap_settings(FIXED_GAP_BELOW),
+    hypotheses="a convex information curve that is known exactly, exact denoiser, equal steps that divide the length",
+    requires=_requires,
+    tight=_nothing_shared,
+)
+
+FIXED_PAIRS: Statement = Statement(
+    id="fixed_pairs",
+    number=23,
+    says="|1 - SER - exp(-(s-1)/s kappa L/N)| <= R for fixed sizes s",
+    source="ours; docs/theory.md 5 and 7",
+    direction="<=",
+    sides=_pairs,
+    settings=_pairs_settings,
+    hypotheses="equal_pairs, an even length, exact denoiser, equal steps of 2 or more that divide the length",
+    requires=_requires_pairs,
+)
+
+DOUBLED_STEP: Statement = Statement(
+    id="doubled_step",
+    number=23,
+    says="L/2 sum_m SER(one step of two after m tokens) = lim N SER",
+    source="ours; docs/theory.md 5",
+    direction="=",
+    sides=_doubled,
+    settings=lambda: [DOUBLED_STEP.setting(language, 5) for language in (*small_languages(), EqualPairs(vocab_size=3))],
+    hypotheses="any language; small enough to enumerate",
+)
+
+STATEMENTS = (FIXED_GAP_ABOVE, FIXED_GAP_BELOW, FIXED_PAIRS, DOUBLED_STEP)

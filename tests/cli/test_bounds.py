@@ -1,0 +1,101 @@
+"""`mdmtheory bounds`: its table in every format, its exit code, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+
+from mdmtheory.theory import registry
+from mdmtheory.theory.jensen import STATEMENT
+from mdmtheory.theory.table import COLUMNS, rounded
+from tests.theory.property import scaled_twin
+
+
+def test_the_columns_are_those_that_scripts_rely_on(run):
+    found = run("bounds", "jensen", "--format", "csv")
+    assert found.code == 0
+    rows = list(csv.DictReader(io.StringIO(found.out)))
+    assert list(rows[0]) == list(COLUMNS)
+    assert ",".join(COLUMNS) == (
+        "id,statement,language,length,steps,schedule,measured,bound,direction,slack,tight,holds,source"
+    )
+    for row in rows:
+        assert float(row["measured"]) <= float(row["bound"]) + 1e-9
+        assert row["holds"] == "yes"
+
+
+def test_every_format_has_the_same_rows(run):
+    rows = json.loads(run("bounds", "jensen", "--format", "json").out)
+    table = run("bounds", "jensen").out.strip().splitlines()
+    latex = run("bounds", "jensen", "--format", "latex").out.strip().splitlines()
+    assert len(rows) == len(table) - 1 == len(latex) - 6
+    assert latex[0].startswith(r"\begin{tabular}")
+    assert all(line.endswith(r" \\") for line in latex[4:-2])
+
+
+def test_a_statement_is_found_by_its_number_too(run):
+    assert run("bounds", "5").out == run("bounds", "jensen").out
+
+
+def with_statement(monkeypatch, statement):
+    monkeypatch.setattr(registry, "statements", lambda: {statement.id: statement})
+
+
+def test_a_theorem_that_fails_sets_the_exit_code_and_is_named(run, monkeypatch):
+    with_statement(monkeypatch, scaled_twin(STATEMENT, 0.9))
+    found = run("bounds")
+    assert found.code == 1
+    assert "these theorems fail: jensen" in found.err
+
+
+def test_a_conjecture_that_fails_is_shown_if_asked_for_and_sets_no_exit_code(run, monkeypatch):
+    with_statement(monkeypatch, replace(scaled_twin(STATEMENT, 0.9), conjecture=True))
+    found = run("bounds", "--conjectures")
+    assert found.code == 0
+    assert " no" in found.out
+    hidden = run("bounds")
+    assert hidden.code == 2
+
+
+def test_a_language_of_ones_own_is_put_in_place_of_the_statements_own(run):
+    found = run("bounds", "jensen", "--lang", "parity", "--length", "4", "--steps", "2", "--format", "csv")
+    [row] = csv.DictReader(io.StringIO(found.out))
+    assert (row["language"], row["length"], row["steps"]) == ("parity", "4", "2")
+
+
+def test_what_says_nothing_about_a_language_is_told_with_the_reason(run):
+    found = run("bounds", "jensen", "ser_lower_bound", "--lang", "parity")
+    assert found.code == 0
+    assert "ser_lower_bound says nothing here: " in found.err
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["nope"], "there is no statement 'nope'"),
+        (["--lang", "nope"], "unknown language"),
+        (["--length", "4"], "go with --lang"),
+        (["--lang", "parity", "--length", "0"], "--length"),
+        (["--lang", "parity", "--schedule", "nope"], "unknown schedule"),
+        (["--format", "yaml"], "--format"),
+        (["ser_lower_bound", "--lang", "parity"], "none of the statements"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(run, words, wanted):
+    found = run("bounds", *words)
+    assert found.code == 2
+    [line] = [each for each in found.err.splitlines() if each.startswith("mdmtheory: error: ")]
+    assert wanted in line
+    assert found.out == ""
+
+
+def test_numbers_are_rounded_so_that_no_claim_looks_stronger_than_it_is():
+    assert rounded(0.1234561, "<=", 6) == "0.123457"
+    assert rounded(0.1234569, ">=", 6) == "0.123456"
+    assert rounded(-0.1234561, ">=", 6) == "-0.123457"
+    assert rounded(0.5, "<=", 6) == rounded(0.5 + 1e-16, "<=", 6) == "0.5"
+    assert rounded(2 / 3, "<=", None) == repr(2 / 3)

@@ -1,0 +1,103 @@
+"""`mdmtheory schedule`: what it prints, writes and draws."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mdmtheory.exact import information_curve
+from mdmtheory.languages.presets import as_language
+from mdmtheory.schedules import as_schedule, optimal
+
+LANG = "ngram:order=2,vocab_size=4,seed=2"
+WORDS = ["schedule", "--lang", LANG, "--length", "24", "--steps", "3,6", "--count", "50"]
+LOSSES = "mask_ratio,loss,stderr\n" + "".join(f"{k / 10},{0.5 + k / 10},0.01\n" for k in range(1, 11))
+WARNING = "random order, mean over plans: an upper bound"
+
+
+@pytest.fixture
+def curve() -> str:
+    Path("losses.csv").write_text(LOSSES)
+    return "losses.csv"
+
+
+def test_the_table_has_every_schedule_the_sizes_and_stride(run):
+    done = run(*WORDS, "--no-figure")
+    assert done.code == 0
+    for name in ("linear (= loglinear)", "cosine", "geometric", "√c (for SER)", "optimal", "stride"):
+        assert name in done.out
+    assert "8×3" in done.out
+    assert WARNING in done.out
+    assert "continuum limit of the optimal gap" in done.out
+    assert not list(Path().iterdir())
+
+
+def test_csv_and_json_hold_the_same_rows_and_say_what_they_hold_for(run):
+    table = list(csv.DictReader(io.StringIO(run(*WORDS, "--no-figure", "--format", "csv").out)))
+    whole = json.loads(run(*WORDS, "--no-figure", "--format", "json").out)
+    assert whole["about"]["order"].startswith(WARNING)
+    assert "stride" in whole["about"]
+    assert len(table) == len(whole["rows"]) > 20
+    for row, other in zip(table, whole["rows"], strict=True):
+        assert float(row["value"]) == other["value"]
+        assert row["note"] == other["note"]
+        assert row["note"].startswith(WARNING) or row["sampler"] == "stride"
+        assert row["kind"] in ("upper bound", "estimate", "exact")
+
+
+def test_the_optimal_sizes_are_files_that_a_schedule_loads(run):
+    assert run(*WORDS, "--no-figure", "--sizes-out", "best/sizes.txt").code == 0
+    values = information_curve(as_language(LANG), 24)
+    for steps in (3, 6):
+        loaded = as_schedule(f"file:path=best/sizes-{steps}.txt")
+        np.testing.assert_array_equal(loaded.sizes(24), optimal(values, steps))
+        assert WARNING in Path(f"best/sizes-{steps}.txt").read_text()
+    swept = ["sweep", "--lang", LANG, "--length", "24", "--steps", "6", "--samples", "50", "--no-figure"]
+    assert run(*swept, "--sampler", "fixed", "--schedule", "file:path=best/sizes-6.txt").code == 0
+
+
+def test_one_number_of_steps_gives_one_file_of_that_name(run, curve):
+    done = run("schedule", "--curve", curve, "--length", "24", "--steps", "6", "--out", "sizes.txt", "--no-figure")
+    assert done.code == 0
+    assert as_schedule("file:path=sizes.txt").steps == 6
+
+
+def test_a_profile_has_its_card(run, curve):
+    done = run("schedule", "--curve", curve, "--length", "24", "--steps", "3..12", "--no-figure")
+    assert done.code == 0
+    for word in ("perplexity", WARNING, "temperature 1", "including learning error", "linear in the mask ratio"):
+        assert word in done.out
+    assert "stride         cannot be known from a loss profile" in done.out
+    assert "95 %, from stderr by the delta method" in done.out
+    assert "[" in done.out.splitlines()[2]
+
+
+def test_a_profile_that_falls_is_named(run):
+    Path("losses.csv").write_text(LOSSES + "0.55,0.2,0.01\n")
+    done = run("schedule", "--curve", "losses.csv", "--length", "24", "--steps", "3", "--no-figure")
+    assert "NO: losses fall beyond their error as the mask ratio rises, by 0.8 nats, 56.6 standard errors" in done.out
+
+
+def test_the_talk_of_csv_goes_to_stderr(run, curve):
+    done = run("schedule", "--curve", curve, "--length", "24", "--steps", "3", "--no-figure", "--format", "csv")
+    assert done.out.startswith(
+        "source,length,schedule,sampler,steps,metric,value,low,high,level,kind,count,sizes,note\n"
+    )
+    assert f"order: {WARNING}" in done.err
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_the_figure(run, curve, ending):
+    done = run("schedule", "--curve", curve, "--length", "24", "--steps", "3..12", "-o", f"a/b.{ending}")
+    assert done.code == 0
+    assert Path(f"a/b.{ending}").stat().st_size > 1000
+    assert f"figure: a/b.{ending}" in done.err
+
+
+def test_the_same_words_print_the_same(run):
+    assert run(*WORDS, "--no-figure").out == run(*WORDS, "--no-figure").out

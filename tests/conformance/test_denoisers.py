@@ -1,0 +1,243 @@
+"""Each check of a denoiser refuses the bug that is planted for it, and passes what is built in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import mdmtheory as mt
+from mdmtheory.conformance import denoisers
+from mdmtheory.conformance.denoisers import check_denoiser
+from mdmtheory.conformance.settings import untied
+from mdmtheory.core.spec import Spec
+from mdmtheory.languages.canvas import ConditionalsCanvas
+
+BIGRAM, HMM, TRIGRAM = untied()
+
+
+@pytest.mark.parametrize(
+    "denoiser",
+    [
+        mt.Oracle(BIGRAM),
+        mt.Oracle(HMM, trust=0.9),
+        mt.Perturbed(mt.Oracle(TRIGRAM), 0.05),
+        mt.Perturbed(mt.Oracle(BIGRAM), 5.0),
+        mt.Window(HMM, 1),
+        mt.Oracle(mt.Permutation(items=4)),
+    ],
+)
+def test_denoisers_pass(denoiser):
+    report = check_denoiser(denoiser)
+    assert report.passed, str(report)
+    assert [each.name for each in report.checks] == [each.name for each in denoisers.TRIALS]
+
+
+def tried(denoiser, check, language=None):
+    """One check of the suite alone."""
+    case = denoisers.DenoiserCase(denoiser, language)
+    found = next(trial for trial in denoisers.TRIALS if trial.name == check).made(case)
+    # Neither a slip of the bug nor the checks of shapes that run in tests alone are what refuses it.
+    assert "raised" not in found.seen or "RuntimeError" in found.seen, found
+    return found
+
+
+class Mine:
+    """Sound: a denoiser as somebody else may write it, from the exact conditionals; bugs are planted below."""
+
+    spec, identity = Spec.of("mine"), ["mine"]
+    noises = frozenset({"masked"})
+    parallel = "threads"
+
+    def __init__(self, language=BIGRAM):
+        self.inside = mt.Oracle(language)
+        self.vocab_size = language.vocab_size
+
+    def conditionals(self, tokens, *, threads=None):
+        return self.inside.conditionals(tokens, threads=threads)
+
+    def open(self, count, length, *, noise="masked", prompt=None, threads=None):
+        if noise not in self.noises:
+            raise ValueError(f"no {noise} noise; known: masked")
+        return self.canvas(self, count, length, prompt, threads)
+
+    canvas = ConditionalsCanvas
+
+
+def test_a_denoiser_of_ones_own_passes():
+    report = check_denoiser(Mine(), BIGRAM)
+    assert report.passed, str(report)
+    assert report["claim"].passed is True
+    assert check_denoiser(Mine())["claim"].passed is None
+
+
+class TakesAnyNoise(Mine):
+    def open(self, count, length, *, noise="masked", prompt=None, threads=None):
+        return ConditionalsCanvas(self, count, length, prompt, threads)
+
+
+class Unscaled(Mine):
+    def conditionals(self, tokens, *, threads=None):
+        return 0.5 * super().conditionals(tokens)
+
+
+class Unmarked(Mine):
+    class canvas(ConditionalsCanvas):
+        def marginals(self, rows, positions):
+            found = super().marginals(rows, positions)
+            self.impossible[:] = False
+            return found
+
+
+class MarksAll(Mine):
+    class canvas(ConditionalsCanvas):
+        def marginals(self, rows, positions):
+            found = super().marginals(rows, positions)
+            self.impossible[rows] = True
+            return found
+
+
+class Blind(Mine):
+    """Does not see the right half; finds contexts possible that are not."""
+
+    def conditionals(self, tokens, *, threads=None):
+        tokens = np.array(tokens)
+        hidden = tokens.copy()
+        hidden[:, tokens.shape[1] // 2 :] = self.vocab_size
+        found = super().conditionals(hidden)
+        rows, positions = np.nonzero(tokens < self.vocab_size)
+        found[rows, positions] = np.eye(self.vocab_size)[tokens[rows, positions]]
+        return found
+
+
+class NeverErases(Mine):
+    class canvas(ConditionalsCanvas):
+        def write(self, rows, positions, tokens):
+            kept = tokens != self.denoiser.vocab_size
+            super().write(rows[kept], positions[kept], tokens[kept])
+
+
+class IgnoresPrompts(Mine):
+    def open(self, count, length, *, noise="masked", prompt=None, threads=None):
+        return super().open(count, length, noise=noise, threads=threads)
+
+
+class AnswersLate(Mine):
+    """Asked twice about a row, gives the old answer: what was written in between is not seen."""
+
+    class canvas(ConditionalsCanvas):
+        def marginals(self, rows, positions):
+            if not hasattr(self, "kept"):
+                self.kept = self.denoiser.conditionals(self.tokens)
+            super().marginals(rows, positions)
+            return self.kept[rows, positions]
+
+
+class TwoWays(Mine):
+    class canvas(ConditionalsCanvas):
+        def marginals(self, rows, positions):
+            found = super().marginals(rows, positions)
+            return found if len(found) == 0 else (found + found.mean(axis=0) * 1e-6) / (1 + 1e-6)
+
+
+class NotOneHot(Mine):
+    def conditionals(self, tokens, *, threads=None):
+        found = super().conditionals(tokens)
+        shown = np.asarray(tokens) < self.vocab_size
+        found[shown] = found[shown] * 0.9 + 0.1 / self.vocab_size
+        return found
+
+
+class OfTheBatch(Mine):
+    def conditionals(self, tokens, *, threads=None):
+        found = super().conditionals(tokens)
+        return found + 1e-7 * (found.mean(axis=0) - found) if len(found) > 3 else found
+
+
+class CountsPositions(Mine):
+    class canvas(ConditionalsCanvas):
+        def marginals(self, rows, positions):
+            np.add.at(self.calls, rows, 1)
+            before = self.calls.copy()
+            found = super().marginals(rows, positions)
+            self.calls[:] = before
+            return found
+
+
+class CountsTheBatch(Mine):
+    class canvas(ConditionalsCanvas):
+        def marginals(self, rows, positions):
+            found = super().marginals(rows, positions)
+            self.calls[:] = self.calls.max()
+            return found
+
+
+class OtherOrder(Mine):
+    """Its kernel takes one uniform a position from left to right, not in the order of the plan."""
+
+    fused = True
+
+    def run_plan(self, plan, states=None, tokens=None, **options):
+        from mdmtheory.models.canvas_loop import run_on_canvas
+
+        if tokens is not None:
+            return run_on_canvas(self, plan, None, tokens)
+        run = run_on_canvas(self, plan[:, ::-1].copy(), states)
+        return type(run)(*(each[:, ::-1] if each.ndim == 2 else each for each in vars(run).values()))
+
+
+class OffBySome(mt.Perturbed):
+    """Mixes by a share, and calls it nats."""
+
+    def open(self, count, length, **options):
+        canvas = super().open(count, length, **options)
+        canvas._epsilon *= 1.1
+        return canvas
+
+
+class NoisyByMasks(Mine):
+    """Takes uniform noise, and trusts what it sees."""
+
+    noises = frozenset({"masked", "uniform"})
+
+    def open(self, count, length, *, noise="masked", prompt=None, threads=None):
+        canvas = ConditionalsCanvas(self, count, length, prompt, threads)
+        if noise == "uniform":
+            canvas.posterior = lambda evidence: self._posterior(canvas, evidence)
+        return canvas
+
+    def _posterior(self, canvas, evidence):
+        canvas.calls += 1
+        canvas.rounds += 1
+        return np.eye(self.vocab_size)[evidence.tokens]
+
+
+BUGS = {
+    "protocol": [lambda: (TakesAnyNoise(), None)],
+    "normalised": [lambda: (Unscaled(), None), lambda: (Unmarked(), None)],
+    "impossible": [lambda: (MarksAll(), None)],
+    "claim": [lambda: (Blind(), BIGRAM), lambda: (OffBySome(mt.Oracle(BIGRAM), 0.05), None), lambda: (Mine(), HMM)],
+    "history": [lambda: (NeverErases(), None), lambda: (IgnoresPrompts(), None), lambda: (AnswersLate(), None)],
+    "conditionals": [lambda: (TwoWays(), None), lambda: (NotOneHot(), None)],
+    "alone": [lambda: (OfTheBatch(), None)],
+    "calls": [lambda: (CountsPositions(), None), lambda: (CountsTheBatch(), None)],
+    "noises": [lambda: (NoisyByMasks(), BIGRAM)],
+    "fused": [lambda: (OtherOrder(), None)],
+}
+
+
+@pytest.mark.parametrize(("check", "bug"), [(check, bug) for check, bugs in BUGS.items() for bug in bugs])
+def test_each_check_refuses_its_bug(check, bug):
+    denoiser, language = bug()
+    found = tried(denoiser, check, language)
+    assert found.passed is False, found
+    assert "\n" not in str(found)
+
+
+def test_each_check_has_its_bug():
+    assert {each.name for each in denoisers.TRIALS} == BUGS.keys()
+
+
+def test_a_large_vocabulary_is_shown_some_contexts():
+    rows = np.full((60, 60), 1 / 60)
+    report = check_denoiser(Mine(mt.NGram(rows[0], rows)))
+    assert report.passed, str(report)

@@ -1,0 +1,246 @@
+"""Loss profiles of real models: the fit, the interpolation, their errors, the card, and what is refused."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from mdmtheory.schedules import ancestral_gap, as_schedule, from_losses, optimal, plan_averaged_nll, read_losses
+
+PROFILES = st.lists(
+    st.tuples(st.integers(1, 100), st.floats(0, 3), st.floats(0.001, 0.1)),
+    min_size=2,
+    max_size=12,
+    unique_by=lambda r: r[0],
+).map(lambda rows: from_losses([r[0] / 100 for r in rows], [r[1] for r in rows], [r[2] for r in rows]))
+
+
+@given(PROFILES, st.integers(2, 200))
+def test_the_curve_never_rises_and_stays_within_the_losses(profile, length):
+    curve = profile.curve(length)
+    assert curve.shape == (length,)
+    assert (np.diff(curve) <= 0).all()
+    assert curve[0] >= profile.fitted[-1] - 1e-9
+    assert optimal(curve, 5).sum() == length
+
+
+@given(PROFILES)
+def test_the_fit_is_the_weighted_isotonic_one(profile):
+    """Against the textbook algorithm: pool neighbours that fall until none do."""
+    pools = [[loss, weight, 1] for loss, weight in zip(profile.losses, profile.errors**-2, strict=True)]
+    k = 0
+    while k + 1 < len(pools):
+        (a, wa, na), (b, wb, nb) = pools[k : k + 2]
+        if a > b:
+            pools[k : k + 2] = [[(wa * a + wb * b) / (wa + wb), wa + wb, na + nb]]
+            k = max(k - 1, 0)
+        else:
+            k += 1
+    expected = np.repeat([mean for mean, _, _ in pools], [count for _, _, count in pools])
+    np.testing.assert_allclose(profile.fitted, expected, rtol=1e-9, atol=1e-12)
+
+
+def losses_of(curve, ratios):
+    """The exact loss at each ratio: others are revealed independently."""
+    at = np.arange(len(curve))
+    return [float(binom.pmf(at, len(curve) - 1, 1 - ratio) @ curve) for ratio in ratios]
+
+
+# Steep where little is revealed, as languages are.
+SHAPES = [lambda a: 0.3 + np.exp(-3 * a), lambda a: 0.5 + 0.5 * np.exp(-10 * a), lambda a: 1 / (1 + 9 * a) + 1 - a]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("length", [64, 500])
+def test_exact_losses_at_many_ratios_give_the_curve_back(shape, length):
+    curve = shape(np.arange(length) / length)
+    profile = from_losses(np.arange(1, 401) / 400, losses_of(curve, np.arange(1, 401) / 400))
+    assert profile.curve(length)[0] == pytest.approx(curve[0], abs=1e-12)
+    np.testing.assert_allclose(profile.curve(length), curve, atol=0.008 * curve[0])
+    priced = profile.priced(length)
+    assert priced.singly @ priced.values == pytest.approx(curve.sum(), rel=2e-4)
+    for steps in (4, 16):
+        sizes = as_schedule("cosine").sizes(length, steps)
+        assert priced.fixed(sizes) @ priced.values == pytest.approx(plan_averaged_nll(curve, sizes), rel=1e-3)
+        fractions = as_schedule("cosine").revealed_fractions(steps)
+        expected = ancestral_gap(curve, fractions) + curve.sum()
+        assert priced.ancestral(fractions) @ priced.values == pytest.approx(expected, rel=2e-4)
+
+
+def test_losses_are_held_beyond_the_outermost_ratios_and_straight_between():
+    profile = from_losses([0.75, 0.25], [2.0, 1.0])
+    curve = profile.curve(2001)
+    np.testing.assert_allclose(curve[[0, 300, 750, 1000, 1250, 1700, 2000]], [2, 2, 1.75, 1.5, 1.25, 1, 1], atol=1e-3)
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    profile = from_losses([0.5, 1.0, 0.1], [1.0, 2.0, 0.5], [0.1, 0.2, 0.3])
+    assert profile.ratios.tolist() == [0.1, 0.5, 1.0]
+    assert profile.losses.tolist() == [0.5, 1.0, 2.0]
+    assert profile.errors.tolist() == [0.3, 0.1, 0.2]
+
+
+@pytest.mark.parametrize("steps", [1, 4, 16])
+def test_the_error_of_a_price_is_reached_by_errors_that_conspire(steps):
+    """Rows moved by one standard error each move a price by no more, whatever the signs; by some signs, so much."""
+    ratios, losses, errors = [0.1, 0.3, 0.6, 1.0], np.array([0.5, 1.0, 1.5, 2.5]), np.array([0.02, 0.01, 0.03, 0.01])
+    priced = from_losses(ratios, losses, errors).priced(30)
+    weights = priced.fixed(as_schedule("cosine").sizes(30, steps)) - priced.singly
+    changes = [
+        abs(weights @ (from_losses(ratios, losses + signs * errors).fitted - losses))
+        for signs in itertools.product([-1, 1], repeat=4)
+    ]
+    assert max(changes) == pytest.approx(priced.error(weights), rel=1e-9)
+
+
+@given(PROFILES)
+def test_pooled_rows_share_their_errors(profile):
+    """The slope of the fit with respect to each loss, by differences."""
+    step = 1e-7
+    for row in range(len(profile.losses)):
+        moved = profile.losses.copy()
+        moved[row] += step
+        if not (np.abs(np.diff(profile.losses)) > 1e-5).all():
+            return
+        slopes = (from_losses(profile.ratios, moved, profile.errors).fitted - profile.fitted) / step
+        if (slopes > 0).sum() == (profile._pooling[:, row] > 0).sum():
+            np.testing.assert_allclose(slopes, profile._pooling[:, row], atol=1e-5)
+
+
+def test_no_errors_means_no_interval_and_equal_weights():
+    profile = from_losses([0.2, 0.6, 1.0], [1.0, 0.4, 2.0])
+    assert profile.priced(8).error(np.ones(3)) is None
+    np.testing.assert_allclose(profile.fitted, [0.7, 0.7, 2.0])
+    assert profile.card(8)["interval"] == "none: the file has no stderr"
+
+
+def test_a_loss_without_error_is_believed():
+    profile = from_losses([0.2, 0.6, 1.0], [1.0, 0.4, 2.0], [0.01, 0.01, 0.0])
+    assert profile.fitted[2] == 2.0
+    np.testing.assert_allclose(from_losses([0.5, 1.0], [1.0, 0.5], [0.0, 0.1]).fitted, [1.0, 1.0], atol=1e-5)
+    np.testing.assert_allclose(from_losses([0.5, 1.0], [1.0, 0.5], [0.0, 0.0]).fitted, [0.75, 0.75])
+
+
+def test_falls_that_error_explains_are_not_reported_and_others_are():
+    ratios, losses = [0.1, 0.3, 0.5, 0.7, 0.9], [0.5, 1.0, 0.9, 1.5, 1.6]
+    assert from_losses(ratios, losses, [0.05] * 5).falls() == []
+    assert (
+        from_losses(ratios, losses, [0.05] * 5).card(100)["monotone"]
+        == "yes, within error; 2 of 5 rows were made level"
+    )
+    [fall] = from_losses(ratios, losses, [0.01] * 5).falls()
+    assert (fall.low_ratio, fall.high_ratio) == (0.3, 0.5)
+    assert fall.nats == pytest.approx(0.1)
+    assert fall.standard_errors == pytest.approx(0.1 / math.hypot(0.01, 0.01))
+    card = from_losses(ratios, losses, [0.01] * 5).card(100)
+    assert "NO: losses fall beyond their error" in card["monotone"]
+    assert "by 0.1 nats, 7.1 standard errors from mask ratio 0.3 to 0.5" in card["monotone"]
+    [unknown] = from_losses(ratios, losses).falls()
+    assert math.isnan(unknown.standard_errors)
+    assert from_losses([0.1, 0.9], [1.0, 1.2], [0.1, 0.1]).card(100)["monotone"] == "yes"
+
+
+def test_falls_are_rarely_reported_where_there_are_none():
+    """Level 95 %, all pairs together: a flat profile is called falling in at most 5 % of the cases."""
+    generator = np.random.default_rng(0)
+    ratios = np.arange(1, 21) / 20
+    reported = [
+        bool(from_losses(ratios, 1 + generator.normal(0, 0.01, 20), np.full(20, 0.01)).falls()) for _ in range(400)
+    ]
+    assert np.mean(reported) < 0.06
+
+
+def test_the_card_names_what_lies_beyond_the_ratios():
+    card = from_losses([0.1, 0.9], [1.0, 1.2], [0.1, 0.1], name="mine.csv").card(1001, 0.9)
+    assert "above mask ratio 0.9 held at its loss, which is too low: measure at ratio 1" in card["interpolation"]
+    assert "below mask ratio 0.1 held at its loss, which is too high" in card["interpolation"]
+    assert "above" not in from_losses([0.1, 1.0], [1.0, 1.2]).card(1001)["interpolation"]
+    assert card["profile"] == "mine.csv, 2 mask ratios from 0.1 to 0.9"
+    assert card["interval"].startswith("90 %")
+    assert "random order" in card["order"]
+    assert "temperature 1" in card["bound"]
+    assert "1001 tokens" in card["text"]
+    assert "stride" in card
+
+
+def test_the_card_says_what_straight_lines_may_cost():
+    """Losses on a parabola: straight lines are a sixth of the squared spacing too high on average."""
+    ratios = np.array([0.0001, 0.25, 0.5, 0.75, 1.0])
+    words = from_losses(ratios, ratios**2).card(10)["interpolation"]
+    lower = float(words.split("monotone cubics would be ")[1].split(" nats")[0])
+    assert lower == pytest.approx(0.25**2 / 6, rel=0.4)
+
+
+def test_files(tmp_path):
+    path = tmp_path / "losses.csv"
+    path.write_text("# a comment\nmask_ratio, loss, tokens, stderr\n0.5, 1.0, 77, 0.1\n\n# another\n1.0, 2e0, 78, 0\n")
+    profile = read_losses(path)
+    assert (profile.ratios.tolist(), profile.losses.tolist(), profile.errors.tolist()) == ([0.5, 1], [1, 2], [0.1, 0])
+    assert profile.ignored == ("tokens",)
+    assert profile.card(10)["profile"].endswith("; columns ignored: tokens")
+    path.write_bytes("\ufeffloss,mask_ratio\r\n1,0.5\r\n2,1\r\n".encode())
+    assert read_losses(path).losses.tolist() == [1, 2]
+    assert read_losses(path).errors is None
+
+
+HEADER = "mask_ratio,loss,stderr\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "holds no table; pass a CSV file with the header mask_ratio,loss"),
+        ("# nothing\n\n", "holds no table"),
+        ("\x00\x01\x02", "holds no table"),
+        (HEADER, "has 0 rows; measure the loss at 2 mask ratios or more"),
+        (HEADER + "0.5,1,0.1\n", "has 1 rows"),
+        ("ratio,loss\n0.5,1\n", "has no column mask_ratio, but ratio, loss; name them"),
+        ("0.5,1\n0.6,2\n", "has no column mask_ratio and no loss, but 0.5, 1"),
+        ("mask_ratio,nats\n0.5,1\n", "has no column loss"),
+        (HEADER + "0.5,1,0.1\n0.6,nan,0.1\n", "has loss nan in row 2; it must be finite nats"),
+        (HEADER + "0.5,1,0.1\n0.6,,0.1\n", "has loss nan in row 2"),
+        (HEADER + "0.5,1,0.1\n0.6,inf,0.1\n", "has loss inf in row 2"),
+        (HEADER + "0.5,one,0.1\n0.6,1,0.1\n", "has loss 'one', which is no number"),
+        (HEADER + "0.5,-1,0.1\n0.6,1,0.1\n", "has loss -1 in row 1; it must be finite nats, 0 or more"),
+        (HEADER + "0,1,0.1\n0.6,1,0.1\n", "has mask_ratio 0 in row 1; it must be above 0 and at most 1"),
+        (HEADER + "0.5,1,0.1\n1.5,1,0.1\n", "has mask_ratio 1.5 in row 2"),
+        (HEADER + "0.5,1,0.1\n0.6,1,-0.1\n", "has stderr -0.1 in row 2"),
+        (HEADER + "0.5,1,0.1\n0.6,1,\n", "has stderr nan in row 2"),
+        (HEADER + "0.5,1,0.1\n0.6,1,0.1\n0.5,2,0.1\n", "has mask ratio 0.5 in rows 1 and 3; average them"),
+        (HEADER + "0.5,1,0.1,7\n0.6,1,0.1,8,9\n", "is no CSV table"),
+    ],
+)
+def test_bad_files(tmp_path, text, message):
+    path = tmp_path / "losses.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_losses(path)
+    assert "losses.csv" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    (tmp_path / "binary").write_bytes(bytes(range(128, 256)))
+    for name, reason in (("none.csv", "No such file"), (".", "Is a directory"), ("binary", "it is not a text file")):
+        with pytest.raises(ValueError, match=f"cannot read .*{reason}"):
+            read_losses(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: from_losses([0.5, 1.0], [1.0]), "mask_ratio of shape \\(2,\\), loss of shape \\(1,\\)"),
+        (lambda: from_losses([0.5, 1.0], [1.0, 2.0], [0.1]), "stderr of shape \\(1,\\)"),
+        (lambda: from_losses([0.5, 1.0], [1.0, 2.0]).curve(1), "length is 1; pass 2 or more"),
+        (lambda: from_losses([0.5, 1.0], [1.0, 2.0]).falls(1.0), "level is 1.0"),
+    ],
+)
+def test_bad_calls(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

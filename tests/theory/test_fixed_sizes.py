@@ -1,0 +1,156 @@
+"""The factor (s-1)/s with its remainders, and twins with other factors or without the remainder."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from mdmtheory import EqualPairs, NGram, Repetition
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.exact.enumeration import error_rate, joint
+from mdmtheory.exact.law import law
+from mdmtheory.exact.reveals import all_plans
+from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.theory.fixed_sizes import (
+    DOUBLED_STEP,
+    FIXED_GAP_ABOVE,
+    FIXED_GAP_BELOW,
+    FIXED_PAIRS,
+    _gaps,
+    fixed_pairs_right,
+    pairs_remainder,
+    pairs_together,
+)
+from mdmtheory.theory.instances import cycle3, golden_chain, growth_chain
+from tests.languages.small import ngrams
+from tests.theory.property import any_language, enumerable, refuted, reversed_twin, scaled_twin, stands, twin
+
+BIGRAMS = st.one_of(
+    ngrams(orders=(2,)),
+    st.sampled_from([golden_chain(), growth_chain(), cycle3(), cycle3(0.5), NGram([0.5, 0.5], np.eye(2))]),
+    st.sampled_from([Repetition(vocab_size=2), EqualPairs(vocab_size=2)]),
+)
+
+
+@st.composite
+def equal_steps(draw, statement, languages=BIGRAMS):
+    steps, size = draw(st.integers(1, 40)), draw(st.integers(1, 8))
+    return statement.setting(draw(languages), steps * size, steps)
+
+
+@st.composite
+def pairs(draw):
+    size, steps = draw(st.integers(2, 5)), draw(st.sampled_from([1, 2, 3, 8, 50, 300]))
+    return FIXED_PAIRS.setting(EqualPairs(vocab_size=draw(st.sampled_from([2, 3, 16]))), size * steps, steps)
+
+
+def factored(statement, change, *, remainder=True):
+    """Another factor than (s-1)/s, or none of the remainder."""
+
+    def broken(setting, sides):
+        _, expected, room = _gaps(setting)
+        size = setting.length // setting.steps
+        bound = expected * (change(size) * size / (size - 1) if size > 1 else 1.0)
+        if remainder:
+            bound = bound * room if statement is FIXED_GAP_ABOVE else bound / room
+        return replace(sides, bound=Estimate.exact(bound))
+
+    return replace(twin(statement, broken), tight=lambda setting: False)
+
+
+@pytest.mark.parametrize("statement", [FIXED_GAP_ABOVE, FIXED_GAP_BELOW], ids=lambda statement: statement.id)
+def test_the_gap_is_that_share_up_to_its_remainder(statement):
+    stands(statement, equal_steps(statement))
+
+
+@pytest.mark.parametrize(
+    ("statement", "change"),
+    [
+        (FIXED_GAP_ABOVE, lambda size: (size - 1) / (size + 1)),
+        (FIXED_GAP_ABOVE, lambda size: (size - 2) / size),
+        (FIXED_GAP_BELOW, lambda size: 1.0),
+        (FIXED_GAP_BELOW, lambda size: size / (size + 1)),
+    ],
+    ids=["(s-1)/(s+1)", "(s-2)/s", "1", "s/(s+1)"],
+)
+def test_another_factor_is_refuted(statement, change):
+    refuted(factored(statement, change), equal_steps(statement))
+
+
+def test_without_the_remainder_it_is_refuted():
+    refuted(factored(FIXED_GAP_ABOVE, lambda size: (size - 1) / size, remainder=False), equal_steps(FIXED_GAP_ABOVE))
+
+
+@pytest.mark.parametrize("statement", [FIXED_GAP_ABOVE, FIXED_GAP_BELOW, FIXED_PAIRS], ids=lambda each: each.id)
+def test_the_reversed_direction_is_refuted(statement):
+    refuted(reversed_twin(statement), pairs() if statement is FIXED_PAIRS else equal_steps(statement))
+
+
+def test_the_factor_is_reached_as_the_length_grows():
+    for length in (64, 256, 1024):
+        fixed, expected, room = _gaps(FIXED_GAP_ABOVE.setting(growth_chain(), length, length // 4))
+        # Two positions share a step L/(L-1) times as often as in the limit.
+        assert fixed / expected == pytest.approx(length / (length - 1), rel=0.2 / length)
+        assert room - 1 < 12 / length
+
+
+def test_equal_pairs_are_right_as_often_as_the_law_says_up_to_its_remainder():
+    stands(FIXED_PAIRS, pairs())
+
+
+@pytest.mark.parametrize(
+    "factor",
+    [lambda size: 1.0, lambda size: size / (size + 1), lambda size: (size - 1) / (size + 1)],
+    ids=["1", "s/(s+1)", "(s-1)/(s+1)"],
+)
+def test_another_factor_of_kappa_is_refuted(factor):
+    def broken(setting, sides):
+        size, vocab_size = setting.length // setting.steps, setting.language.vocab_size
+        right = fixed_pairs_right(vocab_size, size, setting.steps)
+        limit = math.exp(-factor(size) * (1 - 1 / vocab_size) * size / 2)
+        return replace(sides, measured=Estimate.exact(abs(right - limit)))
+
+    refuted(twin(FIXED_PAIRS, broken), pairs())
+
+
+def test_half_of_the_remainder_is_refuted():
+    refuted(scaled_twin(FIXED_PAIRS, 0.5), pairs())
+
+
+@pytest.mark.parametrize(
+    ("vocab_size", "size", "steps"), [(2, 2, 3), (2, 3, 2), (2, 4, 2), (3, 2, 3), (2, 6, 1), (2, 1, 6)]
+)
+def test_pairs_in_closed_form_are_those_of_the_enumerated_law(vocab_size, size, steps):
+    language, length = EqualPairs(vocab_size=vocab_size), size * steps
+    model = MaskedDiffusion(language.oracle(), "fixed", steps)
+    expected = error_rate(law(model, language, length), joint(language, length))
+    assert 1 - fixed_pairs_right(vocab_size, size, steps) == pytest.approx(expected, abs=1e-12)
+    plans, probabilities = all_plans(model, length)
+    together = (plans[:, ::2] == plans[:, 1::2]).sum(axis=1)
+    moments = [probabilities @ [math.comb(int(count), j) for count in together] for j in range(length // 2 + 1)]
+    np.testing.assert_allclose(pairs_together(size, steps), moments, atol=1e-13)
+
+
+def test_the_remainder_falls_as_one_over_the_steps():
+    for size in (2, 3, 4):
+        scaled = [steps * pairs_remainder(16, size, steps) for steps in (100, 1000)]
+        assert scaled[1] == pytest.approx(scaled[0], rel=0.1)
+
+
+def test_one_doubled_step_tells_the_first_order_constant():
+    stands(DOUBLED_STEP, enumerable(DOUBLED_STEP, languages=any_language(), most_length=4, stepped=False))
+
+
+@pytest.mark.parametrize("factor", [lambda length: length, lambda length: (length - 1) / 2], ids=["L", "(L-1)/2"])
+def test_another_share_of_the_doubled_steps_is_refuted(factor):
+    def broken(setting, sides):
+        scaled = sides.measured.value * factor(setting.length) * 2 / setting.length
+        return replace(sides, measured=Estimate.exact(scaled))
+
+    refuted(
+        twin(DOUBLED_STEP, broken), enumerable(DOUBLED_STEP, languages=any_language(), most_length=4, stepped=False)
+    )
