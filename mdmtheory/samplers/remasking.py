@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -31,7 +32,12 @@ class _Shared:
 
 @dataclass(frozen=True, kw_only=True)
 class ReMDM(Drawing, ABC):
-    """N steps, each a coin for every position: masked tokens are set, set ones masked again."""
+    """N steps, each a coin for every position: masked tokens are set, set ones masked again.
+
+    `keeps_fractions`: whether each position is set with the probability that `fractions` says after every step.
+    """
+
+    keeps_fractions: ClassVar[bool] = True
 
     uses_steps = True
     uses_schedule = True
@@ -40,9 +46,9 @@ class ReMDM(Drawing, ABC):
 
     def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
         """Memory is the number of steps taken."""
-        return State(np.zeros((count, 1)), _Shared(vocab_size, self.grid(steps, schedule)))
+        return State(np.zeros((count, 1)), _Shared(vocab_size, self.fractions(steps, schedule)))
 
-    def grid(self, steps: int, schedule: Schedule) -> Fractions:
+    def fractions(self, steps: int, schedule: Schedule) -> Fractions:
         """The fractions between which each step goes: the schedule's, from 0 to 1."""
         return schedule.revealed_fractions(steps)
 
@@ -95,16 +101,7 @@ class ReMDM(Drawing, ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _KeepsFractions(ReMDM, ABC):
-    """sigma is the same for all tokens of a sequence, so that each is set with the probability that the grid says."""
-
-    def fractions(self, steps: int, schedule: Schedule) -> Fractions:
-        """The probability that a position is set before the first step and after each."""
-        return self.grid(steps, schedule)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReMDMCap(_KeepsFractions):
+class ReMDMCap(ReMDM):
     """ReMDM (2503.00307): set tokens are masked again with probability eta, or the largest the schedule allows."""
 
     eta: float = 0.05
@@ -123,7 +120,7 @@ class ReMDMCap(_KeepsFractions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReMDMRescale(_KeepsFractions):
+class ReMDMRescale(ReMDM):
     """ReMDM (2503.00307): set tokens are masked again with eta times the largest probability allowed."""
 
     eta: float = 0.05
@@ -142,7 +139,7 @@ class ReMDMRescale(_KeepsFractions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReMDMConf(ReMDM):
+class ReMDMConf(ReMDMRescale):
     """ReMDM (2503.00307): as remdm-rescale, but set tokens share sigma by softmax(-p), p their probability when drawn.
 
     So about sigma tokens are masked again a step, however long the sequence. As published, masked tokens are set as
@@ -152,10 +149,7 @@ class ReMDMConf(ReMDM):
     eta: float = 1.0
 
     name = "remdm-conf"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_probability("eta", self.eta)
+    keeps_fractions = False
 
     def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
         """Memory is the number of steps taken, and at each position the probability of its token when drawn."""
@@ -168,7 +162,7 @@ class ReMDMConf(ReMDM):
         """Its share of sigma at a set token, none at a masked one."""
         weights = np.where(tokens == state.shared.mask, 0.0, np.exp(-state.memory[:, 1:]))
         total = weights.sum(axis=1, keepdims=True)
-        return self.eta * largest_again(before, after) * weights / np.where(total > 0, total, 1.0)
+        return super().masked_again(before, after, state, tokens) * weights / np.where(total > 0, total, 1.0)
 
     def remembered(
         self, state: State, wanted: Bool[np.ndarray, "rows length"], seen: Marginals, drawn: Int[np.ndarray, "n"]
@@ -204,7 +198,7 @@ class ReMDMLoop(ReMDMCap):
         if self.t_on < self.t_off:
             raise ValueError(f"t_on is {self.t_on} and t_off {self.t_off}; time falls, so pass t_on >= t_off")
 
-    def grid(self, steps: int, schedule: Schedule) -> Fractions:
+    def fractions(self, steps: int, schedule: Schedule) -> Fractions:
         """From 0 to alpha, there, and from alpha to 1; ValueError below 2 steps or for a schedule of given steps."""
         if steps < 2:
             raise ValueError(f"steps is {steps}; {self.name} needs 2 or more, to reach alpha and to leave it")
@@ -227,7 +221,7 @@ class ReMDMLoop(ReMDMCap):
 
 
 def largest_again(before: Float[np.ndarray, "..."], after: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """The largest sigma that leaves the schedule its fractions: min(1, (1 - after) / before), 1 where nothing is set."""
+    """The largest sigma that leaves the schedule its fractions: min(1, (1 - after) / before); 1 where before is 0."""
     some = before > 0
     return np.minimum(1.0, np.where(some, 1 - after, 1.0) / np.where(some, before, 1.0))
 
