@@ -11,6 +11,7 @@ import pytest
 from mdmtheory.conformance import plan_laws, samplers
 from mdmtheory.conformance.samplers import check_sampler
 from mdmtheory.core.spec import Spec
+from mdmtheory.languages import chain_canvas
 from mdmtheory.languages.canvas import ConditionalsCanvas
 from mdmtheory.models import adaptive_loop, canvas_loop
 from mdmtheory.plans import Ancestral, FixedSizes, GivenPlan, LeftToRight, PlanLaw, Stride
@@ -330,11 +331,14 @@ def test_calls_that_are_counted_for_the_batch_are_refused(monkeypatch):
         self.rounds += 1
         return self.denoiser.conditionals(self.tokens[rows])[np.arange(len(rows)), positions]
 
+    # Chains keep their messages on a canvas of their own, unless these are too large.
+    monkeypatch.setattr(chain_canvas, "MESSAGE_BYTES", 0)
     monkeypatch.setattr(ConditionalsCanvas, "marginals", of_all)
     rule = as_sampler("threshold:tau=0.6")
     assert tried(rule, "calls").passed is True  # drawn alone it costs what it should
     assert tried(rule, "calls alone").passed is False
     monkeypatch.undo()
+    monkeypatch.setattr(chain_canvas, "MESSAGE_BYTES", 0)
 
     def twice(self, rows, positions, marginals=ConditionalsCanvas.marginals):
         marginals(self, rows, positions)
