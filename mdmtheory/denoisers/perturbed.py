@@ -68,6 +68,11 @@ class Perturbed:
         return _PerturbedCanvas(inside, self.epsilon)
 
     @property
+    def trust(self) -> float | None:
+        """How far the denoiser inside trusts revealed tokens, where it says so."""
+        return getattr(self.base, "trust", None)
+
+    @property
     def fused(self) -> bool:
         """Whether `run_plan` can run in the kernel of the oracle inside."""
         return isinstance(self.base, OracleBase)

@@ -23,6 +23,7 @@ class Window:
     noises = frozenset({"masked"})
     parallel: Parallel = "threads"
     fused = False
+    trust = 1.0
 
     def __init__(self, language: Language, width: int) -> None:
         if width < 0:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import PlanLaw
-from mdmtheory.samplers.protocol import Sampler, State
+from mdmtheory.samplers.protocol import Sampler, SeesPairs, State, TossesCoins, has_closed_law, law_of
 
 
 @dataclass(frozen=True)
@@ -31,44 +32,68 @@ def law_by_draws(model: MaskedDiffusion, length: int, *, threads: int | None = N
     """p(x) of every sequence, shape (V,)*length, of masked diffusion with any adaptive sampler.
 
     Step by step, every place where a sequence may stand (tokens set and what the sampler remembers) is given all
-    tokens that may be drawn there, and equal outcomes are added up: some (2V)^L outcomes for one position a step.
-    ValueError with the cost where it is not feasible.
+    coins and tokens that may fall there, and equal outcomes are added up: some (2V)^L outcomes for one position a
+    step. ValueError with the cost where it is not feasible.
+    """
+    vocab_size = model.vocab_size
+    places = vocab_size ** np.arange(length)[::-1]
+    out = np.zeros(vocab_size**length)
+    for tokens, mass, done in after_each_step(model, length, threads=threads):
+        np.add.at(out, tokens[done].astype(np.int64) @ places, mass[done])
+    return out.reshape((vocab_size,) * length)
+
+
+def after_each_step(
+    model: MaskedDiffusion, length: int, *, threads: int | None = None
+) -> Iterator[tuple[Tokens, Float[np.ndarray, "rows"], Bool[np.ndarray, "rows"]]]:
+    """Where sequences may stand before the first step and after each, masks included; how likely; and if finished.
+
+    Finished ones are listed once. What is missing in all to 1 went to impossible contexts. Errors as `law_by_draws`.
     """
     sampler, conditionals = model.sampler, getattr(model.denoiser, "conditionals", None)
     if isinstance(sampler, PlanLaw) or conditionals is None:
         raise ValueError(f"the draws of {model.spec} cannot be enumerated; pass an adaptive sampler and an oracle")
+    if not has_closed_law(sampler):
+        raise ValueError(f"sampler {sampler.spec} draws with float32 noise, whose law has no closed form; draw from it")
     vocab_size = model.vocab_size
     what = f"what {sampler.spec} may draw in {vocab_size}^{length} sequences"
     check_feasible(draws_cost(model, length), 8 * 4 * draws_cost(model, length), what)
-    places = vocab_size ** np.arange(length)[::-1]
-    out = np.zeros(vocab_size**length)
     start = np.full((1, length), vocab_size, dtype=token_dtype(vocab_size))
     now = _Mass(start, sampler.init(1, length, vocab_size, model.steps, model.schedule), np.ones(1))
     while len(now.mass):
         done = sampler.finished(now.state, now.tokens)
-        np.add.at(out, now.tokens[done].astype(np.int64) @ places, now.mass[done])
-        now = _next(sampler, now.take(~done), conditionals, threads)
-    return out.reshape((vocab_size,) * length)
+        yield now.tokens, now.mass, done
+        now = _next(model.denoiser, sampler, now.take(~done), threads)
 
 
 def draws_cost(model: MaskedDiffusion, length: int) -> float:
-    """Operations of `law_by_draws`, about: every subset of positions set, with all tokens there and all draws."""
+    """Operations of `law_by_draws`, about: every subset of positions set, with all tokens there and all draws.
+
+    Where tokens may change, from everywhere to everywhere, in every step.
+    """
+    if getattr(model.sampler, "remasks", False):
+        return model.steps * length * power((model.vocab_size + 1) ** 2, length)
     return length * power(2 * model.vocab_size, length)
 
 
-def _next(sampler: Sampler, now: _Mass, conditionals: Any, threads: int | None) -> _Mass:
+def _next(denoiser: Any, sampler: Sampler, now: _Mass, threads: int | None) -> _Mass:
     """One step from everywhere; mass in impossible contexts is dropped."""
+    if isinstance(sampler, TossesCoins):
+        now = _tossed(sampler, now)
     wanted = sampler.wants(now.state, now.tokens)
-    every = conditionals(now.tokens, threads=threads)
+    every = denoiser.conditionals(now.tokens, threads=threads)
     possible = (every.sum(axis=2) > 0).all(axis=1, where=wanted)
     now, wanted, every = now.take(possible), wanted[possible], every[possible]
+    if isinstance(sampler, SeesPairs):
+        now = _Mass(now.tokens, replace(now.state, pairs=denoiser.pairs(now.tokens, threads=threads)), now.mass)
     found = []
     # Rows that want equally many positions have equally many outcomes.
     for size in np.unique(wanted.sum(axis=1)):
         here = wanted.sum(axis=1) == size
         some, asked = now.take(here), wanted[here]
         marginals = every[here][asked]
-        drawn, chance, rows = _all_draws(sampler.law(marginals).reshape(len(asked), size, every.shape[2]))
+        law = law_of(sampler, some.state, some.tokens, asked, marginals)
+        drawn, chance, rows = _all_draws(law.reshape(len(asked), size, every.shape[2]))
         repeated = np.repeat(marginals.reshape(len(asked), size, -1), chance.shape[1], axis=0)
         likely = chance.reshape(-1) > 0
         state, tokens = sampler.step(
@@ -85,6 +110,16 @@ def _next(sampler: Sampler, now: _Mass, conditionals: Any, threads: int | None) 
     return _merged(
         _Mass(np.concatenate([each.tokens for each in found]), states, np.concatenate([each.mass for each in found]))
     )
+
+
+def _tossed(sampler: TossesCoins, now: _Mass) -> _Mass:
+    """Everywhere with all coins that may fall there."""
+    chances = sampler.chances(now.state, now.tokens)
+    fallen = all_sequences(2, chances.shape[1]).astype(np.bool_)
+    mass = now.mass[:, None] * np.where(fallen, chances[:, None], 1 - chances[:, None]).prod(axis=2)
+    rows, which = np.nonzero(mass > 0)
+    some = now.take(rows)
+    return _Mass(some.tokens, replace(some.state, coins=fallen[which]), mass[rows, which])
 
 
 def _all_draws(

@@ -17,6 +17,9 @@ POWER_BYTES = 1 << 28
 
 NEVER = 1 << 62
 
+ALIKE = 1e-9
+"""Laws that agree so far, relative, are taken for one: what they tell apart is worth some 1e-18 nats."""
+
 
 class ChainTables(NamedTuple):
     """The arrays that kernels/chain_plans.py runs on."""
@@ -114,6 +117,15 @@ class Chain:
             smooth(self.initial, self.transition, self.transposed, likelihood, self.emission, tokens[a:b], out[a:b])
 
         over_rows(work, len(tokens), threads)
+        return out
+
+    def pairs(self, tokens: Tokens, trust: float, threads: int | None) -> Float[np.ndarray, "count length length"]:
+        """Mutual information in nats of every two masked tokens given the revealed ones; 0 elsewhere."""
+        from mdmtheory.kernels.pairs import pair_information
+
+        out = np.empty((*tokens.shape, tokens.shape[1]))
+        laws = (self.initial, self.transition, self.transposed, self.likelihood(trust), self.emission)
+        over_rows(lambda a, b: pair_information(*laws, tokens[a:b], ALIKE, out[a:b]), len(tokens), threads)
         return out
 
     def window_weights(

@@ -25,6 +25,9 @@ class ChainOracle(OracleBase):
     def _weights(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length vocab_size"]:
         return self.chain.smooth(tokens, self.trust, threads)
 
+    def _pairs(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length length"]:
+        return self.chain.pairs(tokens, self.trust, threads)
+
     def _run(
         self,
         plan: Int[np.ndarray, "count length"],

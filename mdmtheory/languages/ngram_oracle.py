@@ -106,6 +106,11 @@ class NGramOracle(OracleBase):
         over_rows(lambda a, b: smooth_shift(tables, tokens[a:b], out[a:b]), len(tokens), threads)
         return out
 
+    def _pairs(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length length"]:
+        if self.chain_oracle is None:
+            return super()._pairs(tokens, threads)
+        return self.chain_oracle._pairs(tokens, threads)
+
     def _run(
         self,
         plan: Int[np.ndarray, "count length"],

@@ -68,6 +68,15 @@ class OracleBase(ABC):
         self._check_underflow(tokens, impossible)
         return marginals
 
+    def pairs(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count length length"]:
+        """I(x_i; x_j | revealed tokens) in nats for every two masked positions of partly masked rows; 0 elsewhere.
+
+        Exact. 0 in impossible contexts. docs/theory.md, section 9 (ours).
+        """
+        tokens = as_tokens(tokens, self.vocab_size, masks=True)
+        self.language.validate_length(tokens.shape[1])
+        return self._pairs(tokens, threads)
+
     def open(
         self,
         count: int,
@@ -134,6 +143,15 @@ class OracleBase(ABC):
                 f"a context of {self.language.spec} is possible but its probability is below the smallest float64; "
                 "raise the smallest positive probabilities of the language"
             )
+
+    def _pairs(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length length"]:
+        """From the conditionals; a language that can do better does."""
+        from mdmtheory.languages.pairs import pairs_by_conditionals
+
+        def conditionals(rows: Tokens) -> Float[np.ndarray, "rows length vocab_size"]:
+            return self.conditionals(rows, threads=threads)
+
+        return pairs_by_conditionals(conditionals, tokens, self.vocab_size, self.trust)
 
     @abstractmethod
     def _weights(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length vocab_size"]:

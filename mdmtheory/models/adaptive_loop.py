@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Int32, UInt64
@@ -10,8 +12,11 @@ from jaxtyping import Float, Int, Int32, UInt64
 from mdmtheory.core.protocols import Canvas, Denoiser, PlanRun
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, token_dtype
-from mdmtheory.samplers.protocol import Sampler, State
+from mdmtheory.samplers.gumbel import float32_draws
+from mdmtheory.samplers.protocol import CountsItself, Sampler, SeesPairs, State, TossesCoins, has_closed_law, law_of
 from mdmtheory.schedules import Schedule
+
+Pairs = Callable[[Tokens], Float[np.ndarray, "rows length length"]]
 
 BATCH_ENTRIES = 1 << 19
 """Probabilities that are worked on together: the marginals of a batch take a few megabytes."""
@@ -19,7 +24,10 @@ BATCH_ENTRIES = 1 << 19
 
 @dataclass(frozen=True)
 class AdaptiveRun(PlanRun):
-    """A run whose plan depended on the tokens: `plan` is the step that set each position last, 0 where none did."""
+    """A run whose plan depended on the tokens: `plan` is the step that set each position last, 0 where none did.
+
+    Where a sampler may change tokens, `log_probs` are of the tokens when they were set: their sum is no log p(x).
+    """
 
     plan: Int32[np.ndarray, "count length"]
 
@@ -38,12 +46,15 @@ def run_adaptive(
     """Draw one sequence from each stream (which move on), or replay the sampler with the tokens given as its draws.
 
     Each step of a sequence takes `length` uniforms of its stream, one for each position, wanted or not: so nothing
-    about a sequence depends on those beside it. RuntimeError where a sampler makes no progress.
+    about a sequence depends on those beside it. Coins take as many before, float32 noise one for each token of each
+    position. RuntimeError where a sampler makes no progress.
     """
     if (states is None) == (tokens is None):
         raise ValueError("an adaptive run needs streams to draw from or tokens to replay; pass one of them")
     if length < 1:
         raise ValueError(f"length is {length}; pass 1 or more")
+    if isinstance(sampler, TossesCoins) and tokens is not None:
+        raise ValueError(f"sampler {sampler.spec} tosses coins, so tokens do not tell what it did; pass streams")
     count = sum(len(each) for each in (states, tokens) if each is not None)
     vocab_size = denoiser.vocab_size
     run = AdaptiveRun(
@@ -55,6 +66,8 @@ def run_adaptive(
         np.zeros((count, length), dtype=np.int32),
     )
 
+    pairs = _pairs_of(denoiser, sampler)
+
     def work(first: int, last: int, own_threads: int | None = 1) -> None:
         size = max(1, BATCH_ENTRIES // (length * vocab_size))
         for a in range(first, last, size):
@@ -62,9 +75,9 @@ def run_adaptive(
             canvas = denoiser.open(here.stop - a, length, threads=own_threads)
             streams = None if states is None else states[here]
             given = None if tokens is None else tokens[here]
-            batch = _Batch(sampler, canvas, streams, given, run.tokens[here], run.log_probs[here], run.plan[here])
+            arrays = [getattr(run, name)[here] for name in ("tokens", "log_probs", "plan", "calls", "rounds")]
+            batch = _Batch(sampler, canvas, pairs, streams, given, *arrays)
             batch.run(sampler.init(here.stop - a, length, vocab_size, steps, schedule))
-            run.calls[here], run.rounds[here] = canvas.calls, canvas.rounds
             run.impossible[here] = canvas.impossible
 
     if denoiser.parallel == "threads":
@@ -83,11 +96,14 @@ class _Batch:
 
     sampler: Sampler
     canvas: Canvas
+    pairs: Pairs | None
     states: UInt64[np.ndarray, "count 4"] | None
     given: Tokens | None
     shown: Tokens
     log_probs: Float[np.ndarray, "count length"]
     plan: Int32[np.ndarray, "count length"]
+    calls: Int[np.ndarray, "count"]
+    rounds: Int[np.ndarray, "count"]
 
     def run(self, state: State) -> None:
         """Step until each sequence is finished or has met an impossible context."""
@@ -97,11 +113,20 @@ class _Batch:
             live = ~(self.canvas.impossible[active] | self.sampler.finished(state, self.shown[active]))
             active, state = active[live], state.take(live)
             if not len(active):
+                if not isinstance(self.sampler, CountsItself):
+                    self.calls[:], self.rounds[:] = self.canvas.calls, self.canvas.rounds
                 return
             turn += 1
             active, state = self._step(active, state, turn)
 
     def _step(self, active: Int[np.ndarray, "rows"], state: State, turn: int) -> tuple[Int[np.ndarray, "left"], State]:
+        if isinstance(self.sampler, TossesCoins):
+            chances = self.sampler.chances(state, self.shown[active])
+            state = replace(state, coins=self._uniforms(active) < chances)
+        if isinstance(self.sampler, CountsItself):
+            calls, rounds = self.sampler.charges(state, self.shown[active])
+            self.calls[active] += calls
+            self.rounds[active] += rounds
         wanted = self.sampler.wants(state, self.shown[active])
         rows, positions = np.nonzero(wanted)
         marginals = self._marginals(active[rows], positions)
@@ -110,14 +135,16 @@ class _Batch:
             marginals = marginals[fits[rows]]
             active, state, wanted = active[fits], state.take(fits), wanted[fits]
             rows, positions = np.nonzero(wanted)
-        law = np.ascontiguousarray(self.sampler.law(marginals))
-        drawn = self._drawn(active, rows, positions, law)
         before = self.shown[active]
+        if self.pairs is not None:
+            state = replace(state, pairs=self.pairs(before))
+        law = np.ascontiguousarray(law_of(self.sampler, state, before, wanted, marginals))
+        drawn = self._drawn(active, rows, positions, law)
         state, after = self.sampler.step(state, before, wanted, marginals, drawn)
         changed = after != before
         if not self.sampler.remasks and not changed.any(axis=1).all():
             raise RuntimeError(f"sampler {self.sampler.spec} set no token in a step; set at least one in every row")
-        kept = changed[rows, positions]
+        kept = changed[rows, positions] & (after[rows, positions] == drawn)
         with np.errstate(divide="ignore"):
             self.log_probs[active[rows[kept]], positions[kept]] = np.log(law[kept, drawn[kept]])
         rows, positions = np.nonzero(changed)
@@ -145,15 +172,36 @@ class _Batch:
     ) -> Int[np.ndarray, "n"]:
         """A token at every wanted position: the given one, or one drawn from its law."""
         from mdmtheory.kernels.marginals import draw_rows
-        from mdmtheory.kernels.random import fill_uniforms
 
         if self.given is not None:
             return self.given[active[rows], positions].astype(np.int64)
+        if not has_closed_law(self.sampler):
+            noise = self._uniforms(active, law.shape[1]).reshape(len(active), -1, law.shape[1])
+            return float32_draws(law, noise[rows, positions])
+        drawn = np.empty(len(rows), dtype=np.int64)
+        draw_rows(law, self._uniforms(active)[rows, positions], drawn)
+        return drawn
+
+    def _uniforms(self, active: Int[np.ndarray, "rows"], each: int = 1) -> Float[np.ndarray, "rows numbers"]:
+        """The next uniforms of each sequence's stream, `each` a position."""
+        from mdmtheory.kernels.random import fill_uniforms
+
         assert self.states is not None
-        uniforms = np.empty((len(active), self.shown.shape[1]))
+        uniforms = np.empty((len(active), self.shown.shape[1] * each))
         streams = self.states[active]
         fill_uniforms(streams, uniforms)
         self.states[active] = streams
-        drawn = np.empty(len(rows), dtype=np.int64)
-        draw_rows(law, uniforms[rows, positions], drawn)
-        return drawn
+        return uniforms
+
+
+def _pairs_of(denoiser: Any, sampler: Sampler) -> Pairs | None:
+    """What gives the mutual information that a sampler asks for; ValueError where the denoiser does not know it."""
+    if not isinstance(sampler, SeesPairs):
+        return None
+    if not hasattr(denoiser, "pairs"):
+        raise ValueError(
+            f"sampler {sampler.spec} looks at pairs of positions, which denoiser {denoiser.spec} does not know; use "
+            "the oracle"
+        )
+    pairs: Pairs = denoiser.pairs
+    return pairs

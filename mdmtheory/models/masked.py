@@ -15,7 +15,7 @@ from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.plans import LAST_STEP, PlanLaw
-from mdmtheory.samplers.protocol import Sampler
+from mdmtheory.samplers.protocol import Sampler, has_closed_law
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import Schedule, as_schedule
 
@@ -39,6 +39,8 @@ class MaskedDiffusion:
         self.sampler = as_sampler(sampler)
         self.plan_law = self.sampler if isinstance(self.sampler, PlanLaw) else None
         self.schedule: Schedule = as_schedule(schedule)
+        if self.plan_law is None:
+            check_trust(denoiser, self.sampler)
         if steps is None:
             steps = self.schedule.steps or 64
         elif self.schedule.steps is not None and steps != self.schedule.steps:
@@ -86,14 +88,20 @@ class MaskedDiffusion:
     @property
     def replayable(self) -> bool:
         """Whether p(x) is what replaying a sampler that looks gives: it looks at the context only, and sets once."""
-        return not isinstance(self.sampler, PlanLaw) and self.sampler.context_only and not self.sampler.remasks
+        sampler = self.sampler
+        return (
+            not isinstance(sampler, PlanLaw)
+            and sampler.context_only
+            and not sampler.remasks
+            and has_closed_law(sampler)
+        )
 
     @property
     def log_prob_kind(self) -> Kind:
         """The kind of `log_prob`; ValueError with the reason where there is none."""
         if self.plan_law is not None:
             return "exact" if self.one_plan or self.exact_by_order(0) else "lower bound"
-        self._check_replayable()
+        self._replayed()
         return "exact"
 
     def draw_plans(self, states: UInt64[np.ndarray, "count 4"], length: int) -> Int[np.ndarray, "count length"]:
@@ -106,7 +114,7 @@ class MaskedDiffusion:
         """Sequences first..first+count-1 of the stream that (model, length, seed) names."""
         states = stream_states(["draw", self.identity, length, seed], first, count)
         if self.plan_law is None:
-            run: PlanRun = self._run_adaptive(length, states=states, threads=threads)
+            run: PlanRun = self._run_adaptive(self.sampler, length, states=states, threads=threads)
         else:
             run = self.run(self.draw_plans(states, length), states, threads=threads)
         return Samples(run.tokens, run.calls, run.rounds, run.impossible)
@@ -124,7 +132,8 @@ class MaskedDiffusion:
         tokens = as_tokens(tokens, self.vocab_size)
         kind = self.log_prob_kind
         if self.plan_law is None:
-            return LogProb(self.replay(tokens, threads=threads).log_probs.sum(axis=1), kind)
+            run = self._run_adaptive(self._replayed(), tokens.shape[1], tokens=tokens, threads=threads)
+            return LogProb(run.log_probs.sum(axis=1), kind)
         length = tokens.shape[1]
         states = stream_states(["plans", self.identity, length, seed], first, len(tokens))
         scores = np.empty((1 if kind == "exact" else plans, len(tokens)))
@@ -157,21 +166,41 @@ class MaskedDiffusion:
         ValueError with the reason for any other sampler.
         """
         tokens = as_tokens(tokens, self.vocab_size)
-        self._check_replayable()
-        return self._run_adaptive(tokens.shape[1], tokens=tokens, threads=threads)
+        sampler = self._replayed()
+        if sampler is not self.sampler:
+            raise ValueError(
+                f"sampler {self.sampler.spec} drops tokens that it draws, so a replay does not show its steps"
+            )
+        return self._run_adaptive(sampler, tokens.shape[1], tokens=tokens, threads=threads)
 
-    def _run_adaptive(self, length: int, **options: Any) -> AdaptiveRun:
-        assert not isinstance(self.sampler, PlanLaw)
-        return run_adaptive(self.denoiser, self.sampler, length, self.steps, self.schedule, **options)
+    def _run_adaptive(self, sampler: Any, length: int, **options: Any) -> AdaptiveRun:
+        return run_adaptive(self.denoiser, sampler, length, self.steps, self.schedule, **options)
 
-    def _check_replayable(self) -> None:
-        """ValueError with the reason where replaying the sampler on x does not give p(x)."""
-        sampler = self.sampler
+    def _replayed(self) -> Any:
+        """The sampler whose replay on x gives p(x); ValueError with the reason where there is none."""
+        sampler: Any = self.sampler
         if isinstance(sampler, PlanLaw):
             raise ValueError(f"sampler {sampler.spec} does not look at the sequence; see `draw_plans` and `run`")
-        if not self.replayable:
-            reason = "may change tokens" if sampler.remasks else "chooses by tokens that it draws and drops"
+        if self.replayable:
+            return sampler
+        if not has_closed_law(sampler):
             raise ValueError(
-                f"sampler {sampler.spec} {reason}, so one sequence has many histories and no replay gives log p(x); "
-                "measure ser, or use a sampler that looks at the context only"
+                f"sampler {sampler.spec} draws with float32 noise, whose law has no closed form; measure ser, or use "
+                "precision=float64"
             )
+        if hasattr(sampler, "scored_as"):
+            return sampler.scored_as
+        reason = "may change tokens" if sampler.remasks else "chooses by tokens that it draws and drops"
+        raise ValueError(
+            f"sampler {sampler.spec} {reason}, so one sequence has many histories and no replay gives log p(x); "
+            "measure ser, or use a sampler that looks at the context only"
+        )
+
+
+def check_trust(denoiser: Any, sampler: Any) -> None:
+    """ValueError where a sampler may change tokens and the denoiser holds every revealed token to be certain."""
+    if sampler.remasks and getattr(denoiser, "trust", None) == 1:
+        raise ValueError(
+            f"sampler {sampler.spec} may change tokens, but to denoiser {denoiser.spec} what is revealed is certain; "
+            "use an oracle that trusts less, as oracle:trust=0.999"
+        )

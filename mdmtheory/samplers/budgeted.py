@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
-from mdmtheory.samplers.protocol import State
-from mdmtheory.samplers.rule import Marginals, Ranked, Rule, Scores, Sizes, confidence, margin, negative_entropy
+from mdmtheory.samplers.drawing import chance_of
+from mdmtheory.samplers.protocol import Marginals, State
+from mdmtheory.samplers.rule import BestRule, Ranked, Scores, Sizes, confidence, margin, negative_entropy
 from mdmtheory.schedules import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budgeted(Rule, ABC):
+class Budgeted(BestRule, ABC):
     """The k best positions, k from the schedule."""
 
     uses_steps = True
@@ -53,7 +54,7 @@ class DrawConfidence(Budgeted):
 
     def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
         """The probability of what was drawn."""
-        return seen[np.arange(len(drawn)), drawn]
+        return chance_of(seen, drawn)
 
 
 @dataclass(frozen=True, kw_only=True)

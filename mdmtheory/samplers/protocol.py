@@ -12,21 +12,32 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.schedules import Schedule
 
+Marginals = Float[np.ndarray, "n vocab_size"]
+
 
 @dataclass(frozen=True)
 class State:
     """Where a batch of sequences stands: what a sampler remembers of each, and what it worked out once for all.
 
     `memory` (rows, ...) has one row a sequence. With the sequence's tokens it decides all that may follow: sequences
-    that agree in both have one future. `shared` depends on length, vocabulary, steps and schedule alone.
+    that agree in both have one future. `shared` depends on length, vocabulary, steps and schedule alone. `coins` and
+    `pairs` are there for one step, for samplers that ask for them (TossesCoins, SeesPairs).
     """
 
     memory: np.ndarray
     shared: Any = None
+    coins: Bool[np.ndarray, "rows length"] | None = None
+    pairs: Float[np.ndarray, "rows length length"] | None = None
 
     def take(self, rows: np.ndarray) -> State:
         """The state of some of the sequences, by number or by a mask."""
-        return replace(self, memory=self.memory[rows])
+        coins = None if self.coins is None else self.coins[rows]
+        pairs = None if self.pairs is None else self.pairs[rows]
+        return replace(self, memory=self.memory[rows], coins=coins, pairs=pairs)
+
+    def after(self, memory: np.ndarray) -> State:
+        """The state after a step: what was there for the step alone is gone."""
+        return State(memory, self.shared)
 
 
 @runtime_checkable
@@ -35,7 +46,8 @@ class Sampler(Protocol):
 
     A step: `wants` names positions, the denoiser gives their marginals, a token is drawn from the `law` made of each,
     and `step` says which of the drawn tokens are kept. Rows never look at one another. No method draws anything:
-    chance is in the drawn tokens alone, so one loop draws sequences, replays given ones, and enumerates.
+    chance is in the drawn tokens alone, and in coins for samplers that have them tossed (TossesCoins), so one loop
+    draws sequences, replays given ones, and enumerates.
 
     `context_only`: what is kept depends on tokens set before and on marginals, never on the tokens just drawn (then
     replaying x gives log p(x) exactly). `remasks`: tokens once set may change. `uses_steps` and `uses_schedule`:
@@ -68,7 +80,7 @@ class Sampler(Protocol):
     def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
         """The positions whose marginals this step needs; a row without any costs no call."""
 
-    def law(self, marginals: Float[np.ndarray, "n vocab_size"]) -> Float[np.ndarray, "n vocab_size"]:
+    def law(self, marginals: Marginals) -> Marginals:
         """The laws, each of sum 1, from which tokens are drawn where the marginals are these (temperature)."""
 
     def step(
@@ -76,10 +88,60 @@ class Sampler(Protocol):
         state: State,
         tokens: Tokens,
         wanted: Bool[np.ndarray, "rows length"],
-        marginals: Float[np.ndarray, "n vocab_size"],
+        marginals: Marginals,
         drawn: Int[np.ndarray, "n"],
     ) -> tuple[State, Tokens]:
         """The next state and tokens, as new arrays, given marginals and drawn tokens of the n positions `wanted`.
 
         Those positions come row by row, from left to right. A sampler that never remasks sets a token in every row.
         """
+
+
+@runtime_checkable
+class TossesCoins(Protocol):
+    """A sampler whose choice of positions is random, whatever is drawn there."""
+
+    def chances(self, state: State, tokens: Tokens) -> Float[np.ndarray, "rows length"]:
+        """The probability that each position's coin falls, tossed before `wants` and shown as `state.coins`."""
+
+
+@runtime_checkable
+class SeesPairs(Protocol):
+    """A sampler that is shown, as `state.pairs`, the mutual information of masked positions given what is set (nats).
+
+    The denoiser must have `pairs(tokens)`, as the exact oracles do. It is not counted as a call: no network has it.
+    """
+
+    sees_pairs: bool
+
+
+@runtime_checkable
+class DrawsByState(Protocol):
+    """A sampler whose law of a token depends on more than the marginal."""
+
+    def law_in(
+        self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
+    ) -> Marginals:
+        """In the place of `law`: the laws of the n positions `wanted`."""
+
+
+@runtime_checkable
+class CountsItself(Protocol):
+    """A sampler whose steps are not one call and one round each."""
+
+    def charges(self, state: State, tokens: Tokens) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]]:
+        """The calls and the rounds that the coming step costs each sequence."""
+
+
+def law_of(
+    sampler: Sampler, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
+) -> Marginals:
+    """The laws from which a sampler's tokens are drawn at the n positions `wanted`."""
+    if isinstance(sampler, DrawsByState):
+        return sampler.law_in(state, tokens, wanted, marginals)
+    return sampler.law(marginals)
+
+
+def has_closed_law(sampler: Sampler) -> bool:
+    """Whether tokens are drawn from `law` itself, not with noise of too few bits (option precision=float32)."""
+    return getattr(sampler, "precision", "float64") == "float64"

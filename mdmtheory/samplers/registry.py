@@ -17,6 +17,14 @@ SAMPLERS = Registry(
         "entropy_bound": "mdmtheory.samplers.unbudgeted:EntropyBound",
         "entropy_sum": "mdmtheory.samplers.unbudgeted:EntropySum",
         "threshold": "mdmtheory.samplers.unbudgeted:Threshold",
+        "independent": "mdmtheory.samplers.unbudgeted:Independent",
+        "topk_remask": "mdmtheory.samplers.correcting:TopKRemask",
+        "redraw": "mdmtheory.samplers.correcting:Redraw",
+        "remdm-cap": "mdmtheory.samplers.remasking:ReMDMCap",
+        "remdm-rescale": "mdmtheory.samplers.remasking:ReMDMRescale",
+        "remdm-conf": "mdmtheory.samplers.remasking:ReMDMConf",
+        "remdm-loop": "mdmtheory.samplers.remasking:ReMDMLoop",
+        "verify": "mdmtheory.samplers.verifying:Verify",
     },
 )
 

@@ -1,4 +1,4 @@
-"""Rules that reveal what they are sure enough of, however many positions that is, and always the best one."""
+"""Rules that reveal what they hold to be safe, however many positions that is, and always the best one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
-from mdmtheory.samplers.protocol import State
-from mdmtheory.samplers.rule import DECIMALS, Marginals, Ranked, Rule, Scores, confidence, negative_entropy
+from mdmtheory.samplers.drawing import DECIMALS
+from mdmtheory.samplers.protocol import Marginals, State
+from mdmtheory.samplers.rule import BestRule, Chosen, Ranked, Rule, Scores, confidence, negative_entropy, ranking
 
 
 @dataclass(frozen=True, kw_only=True)
-class _LowestEntropies(Rule, ABC):
+class _LowestEntropies(BestRule, ABC):
     """Positions from the lowest entropy up."""
 
     def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
@@ -62,7 +63,7 @@ class EntropySum(_LowestEntropies):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Threshold(Rule):
+class Threshold(BestRule):
     """Every position whose most probable token has probability tau or more (Fast-dLLM)."""
 
     tau: float
@@ -81,6 +82,43 @@ class Threshold(Rule):
     def cut(self, ranked: Ranked, state: State) -> Int[np.ndarray, "rows"]:
         """How many reach tau."""
         return (ranked >= np.round(self.tau, DECIMALS)).sum(axis=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Independent(Rule):
+    """From the most confident down, positions whose mutual information with each one chosen is below mu nats.
+
+    Given what is set, and exact: the limit of decoders that guess which positions depend on each other. Pairs are not
+    everything: on parity all are independent, and all are revealed at once. mu = 0 reveals one position a step.
+    """
+
+    mu: float
+
+    name = "independent"
+    sees_pairs = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_nats("mu", self.mu)
+
+    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+        """The largest probability."""
+        return confidence(seen)
+
+    def choose(self, scores: Ranked, wanted: Chosen, state: State) -> Chosen:
+        """The best, then each that is nearly independent of those before it."""
+        assert state.pairs is not None
+        tied = np.round(state.pairs, DECIMALS) >= np.round(self.mu, DECIMALS)
+        free, chosen = wanted.copy(), np.zeros_like(wanted)
+        rows = np.arange(len(wanted))
+        for position in ranking(scores).T:
+            if not free.any():
+                break
+            taken = free[rows, position]
+            chosen[rows, position] |= taken
+            free[rows, position] = False
+            free &= ~(tied[rows, position] & taken[:, None])
+        return chosen
 
 
 def _check_nats(name: str, value: float) -> None:

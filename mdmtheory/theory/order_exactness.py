@@ -24,7 +24,7 @@ from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
 from mdmtheory.plans import PlanLaw
-from mdmtheory.samplers.rule import DECIMALS
+from mdmtheory.samplers.drawing import DECIMALS
 from mdmtheory.theory.instances import bigram3, full_support, hmm2x3, independent, small_languages, trigram2
 from mdmtheory.theory.orders import chosen_order, distance_from_language, drawn_law
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement

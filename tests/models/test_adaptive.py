@@ -222,7 +222,7 @@ def test_a_sampler_that_makes_no_progress_or_remasks_is_told_so():
     with pytest.raises(RuntimeError, match="leftmost set no token in a step"):
         mt.MaskedDiffusion(mt.Oracle(BIGRAM), Idle()).sample(1, 4, 0)
     with pytest.raises(ValueError, match="leftmost may change tokens, so one sequence has many histories"):
-        mt.MaskedDiffusion(mt.Oracle(BIGRAM), Remasks()).log_prob([[0, 0]])
+        mt.MaskedDiffusion(mt.Oracle(BIGRAM, 0.9), Remasks()).log_prob([[0, 0]])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -0.1])

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mdmtheory.plans import PLAN_LAWS, PlanLaw
+from mdmtheory.samplers.drawing import tempered
 from mdmtheory.samplers.protocol import Sampler, State
 from mdmtheory.samplers.registry import SAMPLERS, as_sampler
-from mdmtheory.samplers.rule import margin, negative_entropy, tempered
+from mdmtheory.samplers.rule import margin, negative_entropy
 from mdmtheory.schedules import as_schedule
 
 RULES = [

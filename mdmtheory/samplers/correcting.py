@@ -1,0 +1,135 @@
+"""Samplers that come back to tokens already set: the best of all positions are kept, or unlikely ones drawn anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.samplers.drawing import DECIMALS, Drawing, chance_of
+from mdmtheory.samplers.protocol import Marginals, State
+from mdmtheory.samplers.rule import first_of, ranking
+from mdmtheory.schedules import Schedule
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """The mask, and a number for each step: what is set after it, or how likely a masked token is set in it."""
+
+    mask: int
+    per_step: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopKRemask(Drawing):
+    """Of all positions the k most probable tokens are kept, the others masked; k grows (top-k of MGDM, 2410.14157).
+
+    A masked position competes with the token drawn there and its probability, a set one with the probability of its
+    token given all others.
+    """
+
+    name = "topk_remask"
+    uses_steps = True
+    uses_schedule = True
+    context_only = False
+    remasks = True
+
+    def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
+        """Memory is the number of steps taken."""
+        kept = np.cumsum(schedule.sizes(length, steps))
+        return State(np.zeros(count, dtype=np.int64), _Shared(vocab_size, kept))
+
+    def finished(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows"]:
+        """Whether all steps were taken; the last keeps every token."""
+        return np.asarray(state.memory == len(state.shared.per_step))
+
+    def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
+        """Every position."""
+        return np.ones(tokens.shape, dtype=np.bool_)
+
+    def step(
+        self,
+        state: State,
+        tokens: Tokens,
+        wanted: Bool[np.ndarray, "rows length"],
+        marginals: Marginals,
+        drawn: Int[np.ndarray, "n"],
+    ) -> tuple[State, Tokens]:
+        """Rank all tokens, keep the best, mask the rest."""
+        proposed = np.where(tokens == state.shared.mask, drawn.reshape(tokens.shape), tokens)
+        score = chance_of(self.seen(marginals), proposed.reshape(-1)).reshape(tokens.shape)
+        kept = first_of(ranking(np.round(score, DECIMALS)), state.shared.per_step[state.memory])
+        after = np.where(kept, proposed, state.shared.mask).astype(tokens.dtype)
+        return state.after(state.memory + 1), after
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redraw(Drawing):
+    """Ancestral steps, then sweeps that draw anew, all at once, tokens whose probability given all others is below tau.
+
+    Ends after the given number of sweeps, or with one that finds nothing. Ours, after informed correctors (2407.21243),
+    which redraw a fixed number of the least certain tokens.
+    """
+
+    sweeps: int = 8
+    tau: float = 0.05
+
+    name = "redraw"
+    uses_steps = True
+    uses_schedule = True
+    context_only = False
+    remasks = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sweeps < 0:
+            raise ValueError(f"sweeps is {self.sweeps}; pass 0 or more")
+        if not 0 < self.tau <= 1:
+            raise ValueError(f"tau is {self.tau}; pass a probability above 0 and at most 1")
+
+    def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
+        """Memory is the number of steps and sweeps taken."""
+        fractions = schedule.revealed_fractions(steps)
+        rates = (fractions[1:] - fractions[:-1]) / (1 - fractions[:-1])
+        return State(np.zeros(count, dtype=np.int64), _Shared(vocab_size, rates))
+
+    def finished(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows"]:
+        """Whether no sweep is left."""
+        return np.asarray(state.memory >= len(state.shared.per_step) + self.sweeps)
+
+    def chances(self, state: State, tokens: Tokens) -> Float[np.ndarray, "rows length"]:
+        """How likely each masked position is set in this step; nothing is left to chance in a sweep."""
+        rates = np.append(state.shared.per_step, 0.0)
+        rate = rates[np.minimum(state.memory, len(rates) - 1)]
+        return np.where(tokens == state.shared.mask, rate[:, None], 0.0)
+
+    def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
+        """The positions that are to be set, in a sweep all."""
+        assert state.coins is not None
+        return state.coins | self._sweeping(state)[:, None]
+
+    def step(
+        self,
+        state: State,
+        tokens: Tokens,
+        wanted: Bool[np.ndarray, "rows length"],
+        marginals: Marginals,
+        drawn: Int[np.ndarray, "n"],
+    ) -> tuple[State, Tokens]:
+        """Set the tokens drawn, in a sweep in the place of unlikely ones."""
+        sweeping = self._sweeping(state)
+        proposed = tokens.copy()
+        proposed[wanted] = drawn
+        present = np.where(tokens == state.shared.mask, proposed, tokens)
+        likely = np.zeros(tokens.shape, dtype=np.bool_)
+        scores = np.round(chance_of(self.seen(marginals), present[wanted]), DECIMALS)
+        likely[wanted] = scores >= np.round(self.tau, DECIMALS)
+        kept = likely & sweeping[:, None]
+        idle = sweeping & kept.all(axis=1)
+        memory = np.where(idle, len(state.shared.per_step) + self.sweeps, state.memory + 1)
+        return state.after(memory), np.where(kept, tokens, proposed)
+
+    def _sweeping(self, state: State) -> Bool[np.ndarray, "rows"]:
+        return np.asarray(state.memory >= len(state.shared.per_step))

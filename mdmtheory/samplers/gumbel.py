@@ -1,0 +1,36 @@
+"""Drawing tokens by Gumbel noise in float32, as published samplers did: a fault, kept to be measured."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Float32, Int
+
+from mdmtheory.samplers.protocol import Marginals
+
+BITS = 24
+"""Bits of a float32 uniform: the largest is 1 - 2^-24, and its noise 24 ln 2 = 16.6355."""
+
+
+def float32_draws(law: Marginals, uniforms: Float[np.ndarray, "n vocab_size"]) -> Int[np.ndarray, "n"]:
+    """The token with the largest log p + noise, all in float32, one uniform in [0, 1) a token (2409.02908).
+
+    A token of probability below 2^-24 of the largest hardly ever wins: as if the temperature were lower.
+    """
+    with np.errstate(divide="ignore"):
+        scores = np.log(law.astype(np.float32)) + float32_gumbel(uniforms)
+    scores[law <= 0] = np.nan
+    # The lowest uniform is 0, its noise -inf: not a number of its own, but less than any.
+    best: Int[np.ndarray, "n"] = np.nanargmax(scores, axis=1)
+    return best
+
+
+def float32_gumbel(uniforms: Float[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
+    """-log(-log u) of uniforms cut to 24 bits, in float32.
+
+    >>> float(float32_gumbel(np.array([1 - 2**-53]))[0])
+    16.635532379150391
+    """
+    cut = (np.floor(uniforms * 2**BITS) / 2**BITS).astype(np.float32)
+    with np.errstate(divide="ignore"):
+        noise: Float32[np.ndarray, "..."] = -np.log(-np.log(cut))
+    return noise

@@ -1,0 +1,162 @@
+"""Drafts of several tokens at once, verified by the chain rule: fewer rounds, more calls, and no error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.plans import BitReversed, LeftToRight
+from mdmtheory.samplers.drawing import Drawing, chance_of
+from mdmtheory.samplers.protocol import Marginals, State
+from mdmtheory.schedules import Schedule
+
+_ORDERS = {"left_to_right": LeftToRight(), "bit_reversed": BitReversed()}
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """The mask, and positions in the order in which they are set."""
+
+    mask: int
+    order: Int[np.ndarray, "length"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verify(Drawing):
+    """Drafts the next k tokens from their marginals, then keeps those that the chain rule accepts, and mends the next.
+
+    Token j of a draft is accepted with probability min(1, p / d), p its probability given those before it and d that in
+    the draft; a refused one is drawn from what p exceeds d by, and ends the draft. So every sequence has the
+    probability that setting one position after the other in this order gives it, q(x) with the exact denoiser.
+    (Speculative sampling; for masked diffusion 2511.07869.)
+
+    A draft of k costs two rounds and k calls: one for the marginals, k - 1 at once for the chain rule, those after a
+    refusal too. Here they are made one after the other, as far as they are needed, and counted as if at once.
+    """
+
+    k: int
+    order: str = "left_to_right"
+
+    name = "verify"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.k < 1:
+            raise ValueError(f"k is {self.k}; pass 1 or more tokens to draft at once")
+        if self.order not in _ORDERS:
+            raise ValueError(f"order is {self.order!r}; known: {', '.join(_ORDERS)}")
+
+    @property
+    def context_only(self) -> bool:  # type: ignore[override]  # depends on k here, on the class elsewhere
+        """Whether nothing that is drafted is dropped."""
+        return self.k == 1
+
+    @property
+    def scored_as(self) -> Verify:
+        """A sampler with the same law that looks at the context only: drafts of one token, always accepted."""
+        return replace(self, k=1)
+
+    def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
+        """Memory: how many of a draft are verified (0: draft anew) and how many there are; then tokens and laws."""
+        order = np.argsort(_ORDERS[self.order].plan(length, length))
+        k = min(self.k, length)
+        return State(np.zeros((count, 2 + k * (1 + vocab_size))), _Shared(vocab_size, order))
+
+    def finished(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows"]:
+        """Whether no mask is left."""
+        return (tokens != state.shared.mask).all(axis=1)
+
+    def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
+        """The positions of a draft, else the next of them."""
+        place = np.empty(tokens.shape[1], dtype=np.int64)
+        place[state.shared.order] = np.arange(len(place))
+        taken = _set(state, tokens)[:, None]
+        width = np.where(state.memory[:, :1] == 0, self.k, 1)
+        return (place >= taken) & (place < taken + width)
+
+    def law_in(
+        self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
+    ) -> Marginals:
+        """In a draft the marginals; after it the drafted token as far as it is accepted, else what is missing."""
+        target = self.law(marginals)
+        rows = np.nonzero(wanted)[0]
+        verifying = state.memory[rows, 0] > 0
+        rows = rows[verifying]
+        drafts, laws = _drafts(state, marginals.shape[1])
+        turn = state.memory[rows, 0].astype(np.int64)
+        token, drafted = drafts[rows, turn].astype(np.int64), laws[rows, turn]
+        found = target.copy()
+        found[verifying] = corrected(target[verifying], drafted, token)
+        return found
+
+    def step(
+        self,
+        state: State,
+        tokens: Tokens,
+        wanted: Bool[np.ndarray, "rows length"],
+        marginals: Marginals,
+        drawn: Int[np.ndarray, "n"],
+    ) -> tuple[State, Tokens]:
+        """Set the first token of a draft, which is exact, or the one just verified; go on while drafts are accepted."""
+        vocab_size = marginals.shape[1]
+        everywhere, laws = np.zeros(tokens.shape, dtype=np.int64), np.zeros((*tokens.shape, vocab_size))
+        everywhere[wanted], laws[wanted] = drawn, self.law(marginals)
+        rows, taken, order = np.arange(len(tokens)), _set(state, tokens), state.shared.order
+        state = state.after(state.memory.copy())
+        verified, size = state.memory[:, 0].astype(np.int64), state.memory[:, 1].astype(np.int64)
+        drafts, drafted = _drafts(state, vocab_size)
+        fresh = verified == 0
+        size = np.where(fresh, wanted.sum(axis=1), size)
+        for turn in range(drafts.shape[1]):
+            here = np.flatnonzero(fresh & (turn < size))
+            position = order[taken[here] + turn]
+            drafts[here, turn] = everywhere[here, position]
+            drafted[here, turn] = laws[here, position]
+        position = order[taken]
+        token = everywhere[rows, position]
+        accepted = (token == drafts[rows, verified]) & (verified + 1 < size)
+        after = tokens.copy()
+        after[rows, position] = token
+        state.memory[:, 0] = np.where(accepted, verified + 1, 0)
+        state.memory[:, 1] = size
+        # What is left of a draft that is over must not tell apart sequences with one future.
+        state.memory[~accepted] = 0
+        return state, after
+
+    def charges(self, state: State, tokens: Tokens) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]]:
+        """All calls and rounds of a draft when it is made."""
+        size = np.minimum(self.k, tokens.shape[1] - _set(state, tokens))
+        fresh = state.memory[:, 0] == 0
+        return np.where(fresh, size, 0), np.where(fresh, 1 + (size > 1), 0)
+
+
+def corrected(target: Marginals, drafted: Marginals, token: Int[np.ndarray, "n"]) -> Marginals:
+    """The law of a token given the one drafted, such that it has the law `target` where that one has `drafted`.
+
+    >>> p, d = np.array([[0.2, 0.8]]), np.array([[0.5, 0.5]])
+    >>> (0.5 * corrected(p, d, np.array([0])) + 0.5 * corrected(p, d, np.array([1]))).round(12).tolist()
+    [[0.2, 0.8]]
+    """
+    missing = np.maximum(target - drafted, 0.0)
+    total = missing.sum(axis=1, keepdims=True)
+    accepted = np.minimum(1.0, chance_of(target, token) / chance_of(drafted, token))[:, None]
+    # Laws that differ by rounding only have nothing to mend.
+    accepted = np.where(total > 0, accepted, 1.0)
+    law = (1 - accepted) * missing / np.where(total > 0, total, 1.0)
+    law[np.arange(len(token)), token] += accepted[:, 0]
+    return law
+
+
+def _set(state: State, tokens: Tokens) -> Int[np.ndarray, "rows"]:
+    """How many positions of each row are set: the first of the order."""
+    return np.asarray((tokens != state.shared.mask).sum(axis=1))
+
+
+def _drafts(state: State, vocab_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Views of the drafted tokens (rows, k) and of the laws they were drawn from (rows, k, vocab_size)."""
+    k = (state.memory.shape[1] - 2) // (1 + vocab_size)
+    tokens, laws = state.memory[:, 2 : 2 + k], state.memory[:, 2 + k :]
+    return tokens, laws.reshape(len(laws), k, vocab_size)
