@@ -42,6 +42,7 @@ COMPONENT_VERSIONS: dict[str, int] = {
     "denoiser perturbed": 1,
     "denoiser window": 1,
     "model ar": 1,
+    "model block": 1,
     "model masked": 1,
     "sampler ancestral": 1,
     "sampler bisection": 1,
