@@ -94,7 +94,7 @@ def _next(denoiser: Any, sampler: Sampler, now: _Mass, threads: int | None) -> _
         marginals = every[here][asked]
         law = law_of(sampler, some.state, some.tokens, asked, marginals)
         drawn, chance, rows = _all_draws(law.reshape(len(asked), size, every.shape[2]))
-        repeated = np.repeat(marginals.reshape(len(asked), size, -1), chance.shape[1], axis=0)
+        repeated = np.repeat(marginals.reshape(len(asked), size, every.shape[2]), chance.shape[1], axis=0)
         likely = chance.reshape(-1) > 0
         state, tokens = sampler.step(
             some.state.take(rows[likely]),

@@ -24,27 +24,26 @@ def pairs_by_conditionals(
     Where revealed tokens are soft evidence, so is that one: what the token itself would do is had by inverting
     trust * identity + (1 - trust) / V.
     """
-    out = np.zeros((*tokens.shape, tokens.shape[1]))
-    shown = conditionals(tokens)
-    for row, token in enumerate(tokens):
-        masked = np.flatnonzero(token == vocab_size)
-        size = max(1, PIECE_ENTRIES // (len(token) * vocab_size**2))
-        for start in range(0, len(masked), size):
-            here = masked[start : start + size]
-            with_token = np.tile(token, (len(here), vocab_size, 1))
-            with_token[np.arange(len(here)), :, here] = np.arange(vocab_size)
-            found = conditionals(with_token.reshape(-1, len(token)))[:, masked]
-            own, others = shown[row, here][:, :, None, None], shown[row, masked]
-            noise = (1 - trust) / vocab_size
-            seen = (trust * own + noise) * found.reshape(len(here), vocab_size, len(masked), vocab_size)
-            out[row][np.ix_(here, masked)] = _information((seen - noise * others) / trust)
-        out[row][masked, masked] = 0.0
-        # Told from either side; the two differ by rounding.
-        out[row] = (out[row] + out[row].T) / 2
-    return out
+    length = tokens.shape[1]
+    shown, masked = conditionals(tokens), tokens == vocab_size
+    noise = (1 - trust) / vocab_size
+    out = np.zeros((*tokens.shape, length))
+    rows, positions = np.nonzero(masked)
+    size = max(1, PIECE_ENTRIES // (length * vocab_size**2))
+    for start in range(0, len(rows), size):
+        row, position = rows[start : start + size], positions[start : start + size]
+        with_token = np.repeat(tokens[row][:, None], vocab_size, axis=1)
+        with_token[np.arange(len(row)), :, position] = np.arange(vocab_size)
+        found = conditionals(with_token.reshape(-1, length)).reshape(len(row), vocab_size, length, vocab_size)
+        own = shown[row, position][:, :, None, None]
+        joint = ((trust * own + noise) * found - noise * shown[row][:, None]) / trust
+        out[row, position] = np.where(masked[row], _information(joint), 0.0)
+    out[:, np.arange(length), np.arange(length)] = 0.0
+    # Told from either side; the two differ by rounding.
+    return (out + out.transpose(0, 2, 1)) / 2
 
 
-def _information(joint: Float[np.ndarray, "here vocab_size masked vocab_size"]) -> Float[np.ndarray, "here masked"]:
+def _information(joint: Float[np.ndarray, "n vocab_size length vocab_size"]) -> Float[np.ndarray, "n length"]:
     """Mutual information in nats of the first and the second token, 0 where the context is impossible."""
     joint = np.where(joint > 0, joint, 0.0)
     independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=3, keepdims=True)

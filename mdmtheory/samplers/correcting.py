@@ -67,14 +67,16 @@ class TopKRemask(Drawing):
 
 @dataclass(frozen=True, kw_only=True)
 class Redraw(Drawing):
-    """Ancestral steps, then sweeps that draw anew, all at once, tokens whose probability given all others is below tau.
+    """Ancestral steps, then sweeps that draw anew tokens whose probability given all others is below tau.
 
-    Ends after the given number of sweeps, or with one that finds nothing. Ours, after informed correctors (2407.21243),
-    which redraw a fixed number of the least certain tokens.
+    Each of them is drawn with probability `share`, those of a sweep at once: with 1, two that contradict each other
+    would go on doing so. Ends after the given number of sweeps, or with one that finds nothing. Ours, after informed
+    correctors (2407.21243), which redraw a fixed number of the least certain tokens.
     """
 
-    sweeps: int = 8
+    sweeps: int = 24
     tau: float = 0.05
+    share: float = 0.5
 
     name = "redraw"
     uses_steps = True
@@ -86,8 +88,9 @@ class Redraw(Drawing):
         super().__post_init__()
         if self.sweeps < 0:
             raise ValueError(f"sweeps is {self.sweeps}; pass 0 or more")
-        if not 0 < self.tau <= 1:
-            raise ValueError(f"tau is {self.tau}; pass a probability above 0 and at most 1")
+        for name in ("tau", "share"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; pass a probability above 0 and at most 1")
 
     def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
         """Memory is the number of steps and sweeps taken."""
@@ -100,10 +103,11 @@ class Redraw(Drawing):
         return np.asarray(state.memory >= len(state.shared.per_step) + self.sweeps)
 
     def chances(self, state: State, tokens: Tokens) -> Float[np.ndarray, "rows length"]:
-        """How likely each masked position is set in this step; nothing is left to chance in a sweep."""
-        rates = np.append(state.shared.per_step, 0.0)
+        """How likely each masked position is set in this step, and in a sweep each token drawn anew if it is low."""
+        rates = np.append(state.shared.per_step, self.share)
         rate = rates[np.minimum(state.memory, len(rates) - 1)]
-        return np.where(tokens == state.shared.mask, rate[:, None], 0.0)
+        changes = self._sweeping(state)[:, None] | (tokens == state.shared.mask)
+        return np.where(changes, rate[:, None], 0.0)
 
     def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
         """The positions that are to be set, in a sweep all."""
@@ -118,18 +122,18 @@ class Redraw(Drawing):
         marginals: Marginals,
         drawn: Int[np.ndarray, "n"],
     ) -> tuple[State, Tokens]:
-        """Set the tokens drawn, in a sweep in the place of unlikely ones."""
+        """Set the tokens drawn, in a sweep in the place of unlikely ones whose coins fell."""
+        assert state.coins is not None
         sweeping = self._sweeping(state)
         proposed = tokens.copy()
         proposed[wanted] = drawn
-        present = np.where(tokens == state.shared.mask, proposed, tokens)
-        likely = np.zeros(tokens.shape, dtype=np.bool_)
-        scores = np.round(chance_of(self.seen(marginals), present[wanted]), DECIMALS)
-        likely[wanted] = scores >= np.round(self.tau, DECIMALS)
-        kept = likely & sweeping[:, None]
-        idle = sweeping & kept.all(axis=1)
+        unlikely = np.zeros(tokens.shape, dtype=np.bool_)
+        present = np.where(sweeping[:, None], tokens, proposed)[wanted].astype(np.int64)
+        unlikely[wanted] = np.round(chance_of(self.seen(marginals), present), DECIMALS) < np.round(self.tau, DECIMALS)
+        changed = np.where(sweeping[:, None], unlikely & state.coins, wanted)
+        idle = sweeping & ~unlikely.any(axis=1)
         memory = np.where(idle, len(state.shared.per_step) + self.sweeps, state.memory + 1)
-        return state.after(memory), np.where(kept, tokens, proposed)
+        return state.after(memory), np.where(changed, proposed, tokens)
 
     def _sweeping(self, state: State) -> Bool[np.ndarray, "rows"]:
         return np.asarray(state.memory >= len(state.shared.per_step))

@@ -96,7 +96,7 @@ class ReMDM(Drawing, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class ReMDMCap(ReMDM):
-    """sigma = min(eta, the largest there can be)."""
+    """ReMDM (2503.00307): set tokens are masked again with probability eta, or the largest the schedule allows."""
 
     eta: float = 0.05
 
@@ -115,7 +115,7 @@ class ReMDMCap(ReMDM):
 
 @dataclass(frozen=True, kw_only=True)
 class ReMDMRescale(ReMDM):
-    """sigma = eta times the largest there can be."""
+    """ReMDM (2503.00307): set tokens are masked again with eta times the largest probability allowed."""
 
     eta: float = 0.05
 
@@ -134,7 +134,7 @@ class ReMDMRescale(ReMDM):
 
 @dataclass(frozen=True, kw_only=True)
 class ReMDMConf(ReMDMRescale):
-    """As remdm-rescale, but sigma is shared out over the set tokens by softmax(-p), p their probability when drawn.
+    """ReMDM (2503.00307): as remdm-rescale, but set tokens share sigma by softmax(-p), p their probability when drawn.
 
     So about sigma tokens are masked again a step, however long the sequence. As published, masked tokens are set as
     without remasking, so less is revealed than the schedule says (by t sigma at one position) until the last step.
@@ -170,7 +170,7 @@ class ReMDMConf(ReMDMRescale):
 
 @dataclass(frozen=True, kw_only=True)
 class ReMDMLoop(ReMDMCap):
-    """Reveals a fraction alpha, then stays there and remasks with sigma = min(eta, (1 - alpha) / alpha), then ends.
+    """ReMDM (2503.00307): reveals a fraction alpha, stays there and remasks with min(eta, (1 - alpha) / alpha), ends.
 
     Time runs from 1 to 0 as in the paper: without remasking to alpha until t_on, the loop until t_off, without
     remasking to the end; each part follows the schedule in its own steps. The defaults are the paper's.

@@ -15,6 +15,9 @@ _ALL = frozenset({"denoiser", "sampler", "schedule", "steps"})
 _CHOICES_OF_MODELS = {"ar": frozenset[str]()}
 """What has a say in a model, where that is not everything."""
 
+LESS_TRUST = 0.999
+"""How far `oracle` trusts revealed tokens for samplers that can change them (docs/theory.md, section 4)."""
+
 
 @cache
 def registries() -> dict[str, Registry]:
@@ -58,6 +61,14 @@ def _fitted(model: Spec, sampler: Any) -> Any:
 
     size = dict(model.options).get("size")
     return by_block(sampler, size) if model.name == "block" and isinstance(size, int) else sampler
+
+
+def fitting_denoiser(sampler: str, denoiser: str) -> str:
+    """`oracle` as it serves a sampler: where tokens may change, one that trusts revealed ones less."""
+    from mdmtheory.samplers.registry import as_sampler
+
+    remasks = getattr(as_sampler(sampler), "remasks", False)
+    return f"oracle:trust={LESS_TRUST}" if remasks and denoiser == "oracle" else denoiser
 
 
 def own_steps(schedule: str) -> int | None:

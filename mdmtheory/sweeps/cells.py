@@ -96,14 +96,14 @@ def cells(
     """The cells of a sweep: every value takes one, a list, or the command line's text, and lists multiply out.
 
     A cell that has no choice of something (autoregression of a denoiser, left to right of a number of steps) appears
-    once, not once for each value. ValueError, one line, for what is unknown, out of range or left out.
+    once, not once for each value. To samplers that may change tokens `oracle` is oracle:trust=0.999. ValueError, one line, for what is unknown, out of range or left out.
 
     >>> [cell.steps for cell in cells("hmm", steps="64..256")]
     [64, 128, 256]
     >>> len(cells("hmm", steps="64..256", sampler="ancestral,left_to_right", model="masked,ar"))
     5
     """
-    from mdmtheory.sweeps.building import choices_of, known_language, known_spec, own_steps
+    from mdmtheory.sweeps.building import choices_of, fitting_denoiser, known_language, known_spec, own_steps
 
     languages = [known_language(each) for each in texts(lang, "lang")]
     models, denoisers, samplers, schedules = (
@@ -119,6 +119,7 @@ def cells(
     for language, at, kind, own_seed in itertools.product(languages, lengths, models, seeds):
         for denoiser_, sampler_, schedule_ in itertools.product(denoisers, samplers, schedules):
             choices = choices_of(kind, sampler_)
+            denoiser_ = fitting_denoiser(sampler_, denoiser_) if "sampler" in choices else denoiser_
             own = own_steps(schedule_) if "schedule" in choices else None
             for number in _steps_at(wanted, at, "steps" in choices, own):
                 cell = Cell(

@@ -28,6 +28,8 @@ RULES = [
     "entropy_sum:h=1.2",
     "threshold:tau=0.6",
     "threshold:tau=0.6,temperature=0",
+    "independent:mu=0.1",
+    "entropy:nucleus=0.8",
 ]
 DRAWN = ["draw_confidence", "draw_confidence:temperature=0.5", "draw_confidence:temperature=0"]
 

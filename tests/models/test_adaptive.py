@@ -22,6 +22,7 @@ RULES = [
     "entropy_bound:gamma=0.7",
     "entropy_sum:h=2",
     "threshold:tau=0.5",
+    "independent:mu=0.05",
 ]
 REPLAYED = [rule for rule in RULES if rule != "draw_confidence"]
 BIGRAM = mt.NGram([0.5, 0.3, 0.2], [[0.7, 0.3, 0], [0, 0.6, 0.4], [0.5, 0, 0.5]])
@@ -50,7 +51,9 @@ def test_scores_depend_on_the_sequence_alone(rule):
 
 
 @pytest.mark.parametrize("lang", ["hmm", "ngram:order=3", "equal_pairs", "permutation:items=24"])
-@pytest.mark.parametrize("rule", ["confidence", "margin", "entropy_bound:gamma=1", "threshold:tau=0.4"])
+@pytest.mark.parametrize(
+    "rule", ["confidence", "margin", "entropy_bound:gamma=1", "threshold:tau=0.4", "independent:mu=0.1"]
+)
 def test_replay_is_scoring_its_own_plan(rule, lang):
     q = mt.as_language(lang)
     p = mt.MaskedDiffusion(mt.Oracle(q), rule, steps=5)

@@ -148,9 +148,8 @@ def test_a_replay_shows_the_steps_of_each_block():
     run = model.replay(x)
     sizes = as_schedule("cosine").sizes(4, 2).tolist()
     for plan in run.plan:
-        assert [np.bincount(plan[begin : begin + 4])[2 * k + 1 :].tolist() for k, begin in enumerate((0, 4))] == [
-            sizes
-        ] * 2
+        for number in (0, 1):
+            assert np.bincount(plan[4 * number : 4 * number + 4])[2 * number + 1 :].tolist() == sizes
         assert sorted(plan[8:]) == [5, 6]
     scored = model.masked.run(run.plan, tokens=x)
     np.testing.assert_allclose(run.log_probs, scored.log_probs, rtol=1e-9, atol=1e-12)

@@ -39,6 +39,8 @@ _ANCESTRAL = {"lang": _LANGUAGES["hmm"], "length": 12, "steps": 3}
 CASES: dict[str, dict[str, Any]] = {
     **{f"language {name}": {**_ANCESTRAL, "lang": spec, "check": True} for name, spec in _LANGUAGES.items()},
     "model ar": {**_ANCESTRAL, "model": "ar"},
+    "model block": {**_ANCESTRAL, "model": "block:size=5"},
+    "model block entropy": {**_ANCESTRAL, "model": "block:size=5", "sampler": "entropy"},
     "denoiser perturbed": {**_ANCESTRAL, "denoiser": "perturbed:epsilon=0.05"},
     "denoiser window": {**_ANCESTRAL, "denoiser": "window:width=2"},
     **{
@@ -53,10 +55,24 @@ CASES: dict[str, dict[str, Any]] = {
             "entropy",
             "entropy_bound:gamma=0.5",
             "entropy_sum:h=1",
+            "independent:mu=0.05",
             "margin:temperature=0.7",
             "threshold:tau=0.6",
+            "verify:k=3",
         )
     },
+    **{
+        f"sampler {name.partition(':')[0]}": {**_ANCESTRAL, "steps": 4, "sampler": name, "metrics": "ser"}
+        for name in (
+            "redraw",
+            "remdm-cap:eta=0.3",
+            "remdm-conf",
+            "remdm-loop:eta=0.3",
+            "remdm-rescale:eta=0.5",
+            "topk_remask:nucleus=0.9",
+        )
+    },
+    "sampler in float32": {**_ANCESTRAL, "sampler": "confidence:precision=float32", "metrics": "ser"},
     "sampler draw_confidence": {**_ANCESTRAL, "sampler": "draw_confidence", "metrics": "ser"},
     **{
         f"schedule {name.partition(':')[0]}": {**_ANCESTRAL, "schedule": name}

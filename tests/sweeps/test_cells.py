@@ -52,6 +52,26 @@ def test_a_sampler_with_a_budget_has_a_cell_for_each_and_one_without_sweeps_its_
     assert len(cells("hmm", sampler=["entropy_sum:h=1", "entropy_sum:h=2"])) == 2
 
 
+def test_samplers_that_may_change_tokens_get_an_oracle_that_trusts_less():
+    found = cells(
+        "hmm", steps=4, sampler="ancestral,remdm-cap,redraw", denoiser="oracle,oracle:trust=0.9", metrics="ser"
+    )
+    assert [(cell.sampler, cell.denoiser) for cell in found] == [
+        ("ancestral", "oracle"),
+        ("remdm-cap", "oracle:trust=0.999"),
+        ("redraw", "oracle:trust=0.999"),
+        ("ancestral", "oracle:trust=0.9"),
+        ("remdm-cap", "oracle:trust=0.9"),
+        ("redraw", "oracle:trust=0.9"),
+    ]
+    [cell] = cells("hmm", sampler="verify:k=4")
+    assert (cell.steps, cell.schedule, cell.denoiser) == (None, None, "oracle")
+    [cell] = cells("hmm", model="ar", sampler="redraw")
+    assert cell.denoiser is None
+    with pytest.raises(ValueError, match="what is revealed is certain; use an oracle that trusts less"):
+        cells("hmm", steps=4, sampler="redraw", denoiser="oracle:trust=1")[0].build()
+
+
 def test_a_sampler_without_log_p_is_measured_by_ser_alone(tmp_path):
     given = {"length": 8, "steps": 2, "sampler": "draw_confidence", "samples": 10}
     for refused in ({}, {"metrics": "ser", "check": True}):
