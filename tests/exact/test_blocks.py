@@ -90,16 +90,16 @@ def test_long_sequences_agree_with_drawing_and_with_plans():
     # The twin that must fail: the steps of all blocks together for the whole.
     assert not low < float(mt.exact.ser(GROWTH_CHAIN, 90, 6 * 8)) < high
     x = GROWTH_CHAIN.sample(2, 40, seed=2)
-    plans = model.log_prob(x, 0, plans=4000)
+    plans = model.log_prob(x, 0, plans=400)
     assert plans.kind == "lower bound"
-    np.testing.assert_allclose(plans.values, mt.exact.log_prob(GROWTH_CHAIN, x, 8, block=16), atol=0.25)
+    np.testing.assert_allclose(plans.values, mt.exact.log_prob(GROWTH_CHAIN, x, 8, block=16), atol=0.5)
 
 
 def test_steps_are_worth_as_much_in_a_block_as_in_the_whole():
     # kappa of the growth chain: docs/theory.md, section 5; that of blocks is near kappa (1 - 1 / B), measured.
     for block, share in ((4, 0.748), (16, 0.937), (64, 0.984)):
-        rate = float(mt.exact.ser(GROWTH_CHAIN, 512, 1024, block=block))
-        assert -math.log(1 - rate) * 1024 / 512 / 0.147610962642 == pytest.approx(share, abs=1e-3)
+        rate = float(mt.exact.ser(GROWTH_CHAIN, 512, 256, block=block))
+        assert -math.log(1 - rate) * 256 / 512 / 0.147610962642 == pytest.approx(share, abs=1e-3)
     # So at equal calls the whole is better by far.
     whole, blocks = (float(mt.exact.ser(GROWTH_CHAIN, 512, steps, block=n)) for steps, n in ((128, None), (16, 64)))
     assert (whole, blocks) == pytest.approx((0.44554527, 0.99068761), abs=1e-7)
