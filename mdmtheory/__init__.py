@@ -23,6 +23,7 @@ _HOMES = {
     "Window": "mdmtheory.denoisers.window",
     "MaskedDiffusion": "mdmtheory.models.masked",
     "Autoregressive": "mdmtheory.models.autoregressive",
+    "BlockDiffusion": "mdmtheory.models.block",
     "UniformDiffusion": "mdmtheory.models.uniform",
     "GaussianDiffusion": "mdmtheory.models.gaussian",
     "UniformEvidence": "mdmtheory.languages.evidence",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -16,7 +17,8 @@ from mdmtheory.denoisers.oracle import Oracle
 from mdmtheory.exact.bigrams import SIGHT, BigramHops, initial_and_transition, is_bigram
 from mdmtheory.exact.enumeration import Law, error_rate, joint
 from mdmtheory.exact.law import law
-from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.models.block import BlockDiffusion
+from mdmtheory.samplers.by_block import block_lengths
 from mdmtheory.schedules import Numbers, Schedule, as_schedule
 
 ScheduleLike = str | Spec | Schedule | Numbers
@@ -37,14 +39,16 @@ def ser(
     steps: int | None = None,
     schedule: ScheduleLike = "linear",
     *,
+    block: int | None = None,
     threads: int | None = None,
 ) -> Estimate:
     """SER of ancestral sampling with the perfect denoiser, exact: `ser_curve` at one length."""
     language.validate_length(length)
     if is_bigram(language):
-        return Estimate.exact(float(ser_curve(language, length, steps, schedule, threads=threads)[-1]))
+        return Estimate.exact(float(ser_curve(language, length, steps, schedule, block=block, threads=threads)[-1]))
     fractions = as_schedule(schedule).revealed_fractions(steps)
-    return Estimate.exact(error_rate(ancestral_law(language, length, fractions, threads), joint(language, length)))
+    drawn = ancestral_law(language, length, fractions, threads, block)
+    return Estimate.exact(error_rate(drawn, joint(language, length)))
 
 
 def ser_curve(
@@ -53,6 +57,7 @@ def ser_curve(
     steps: int | None = None,
     schedule: ScheduleLike = "linear",
     *,
+    block: int | None = None,
     threads: int | None = None,
 ) -> Float[np.ndarray, "length"]:
     """SER of ancestral sampling with the perfect denoiser at every length 1..`length`, exact.
@@ -60,22 +65,24 @@ def ser_curve(
     Bigrams (order 1 counts) with any initial law by recursion over gaps (docs/theory.md, section 3; ours), in
     O(N (L^2 V^3 + n^3 V^4)) for chains that forget in n tokens and O(N L^3 V^4) for others, with relative
     precision, so that small error rates keep their digits. Other languages by enumeration. An explicit schedule
-    counts by its revealed fractions, whatever the length. ValueError with the cost where that is not feasible;
-    FloatingPointError where a possible stretch is too improbable for float64 and would matter.
+    counts by its revealed fractions, whatever the length. With `block`, of block diffusion: blocks of so many tokens
+    from left to right, each in `steps` steps, at about the cost of one of them. ValueError with the cost where that is
+    not feasible; FloatingPointError where a possible stretch is too improbable for float64 and would matter.
     """
     language.validate_length(length)
+    size = block_lengths(length, length if block is None else block)[0]
     fractions = as_schedule(schedule).revealed_fractions(steps)
     if not is_bigram(language):
         # The longest first: where it is refused, nothing was computed in vain.
-        laws = (ancestral_law(language, each, fractions, threads) for each in range(length, 0, -1))
+        laws = (ancestral_law(language, each, fractions, threads, block) for each in range(length, 0, -1))
         return np.array([error_rate(each, joint(language, each.ndim)) for each in laws])[::-1]
     initial, transition, _ = initial_and_transition(language)
-    gaps, doubtful = gap_tables(initial, transition, length, len(fractions) - 1, errors=True)
-    rates = open_values(gaps, fractions, threads=threads)[1:]
+    gaps, doubtful = gap_tables(initial, transition, size, len(fractions) - 1, errors=True)
+    rates = _rates(gaps, fractions, length, threads)
     if doubtful.any():
         # Gaps too improbable for float64 count as wrong above; see whether it matters.
         gaps.dead[doubtful] = 0.0
-        shift = float(np.abs(rates - open_values(gaps, fractions, threads=threads)[1:]).max())
+        shift = float(np.abs(rates - _rates(gaps, fractions, length, threads)).max())
         if not shift <= TINY_SHARE:
             raise FloatingPointError(
                 f"stretches of {language.spec} that are possible, but less probable than float64 can tell from 0, are "
@@ -84,9 +91,61 @@ def ser_curve(
     return rates
 
 
-def ancestral_law(language: Language, length: int, fractions: Float[np.ndarray, "edges"], threads: int | None) -> Law:
-    """The law of ancestral sampling with the perfect denoiser, by enumeration; ValueError where not feasible."""
-    model = MaskedDiffusion(Oracle(language), "ancestral", schedule=fractions)
+def _rates(
+    gaps: GapTables, fractions: Float[np.ndarray, "edges"], length: int, threads: int | None
+) -> Float[np.ndarray, "length"]:
+    """The error rate at lengths 1..`length`, block after block, a block being as long as the gaps go."""
+    size = gaps.powers.shape[1] - 1
+    if size == length:
+        return open_values(gaps, fractions, threads=threads)[1:]
+    wrong, right = _block_values(gaps, fractions, threads)
+    out, done, lost = np.empty(length), np.zeros(len(wrong)), 0.0
+    done[-1] = 1.0
+    for begin in range(0, length, size):
+        here = min(size, length - begin)
+        # done[a] is the probability that all blocks so far are in order and the last of them ends with a.
+        out[begin : begin + here] = lost + done @ wrong[:, 2 : here + 2]
+        lost = out[begin + here - 1]
+        done = np.append(done @ right, 0.0)
+    return out
+
+
+def _block_values(
+    gaps: GapTables, fractions: Float[np.ndarray, "edges"], threads: int | None
+) -> tuple[Float[np.ndarray, "starts widths"], Float[np.ndarray, "starts states"]]:
+    """What becomes of a block after token a (the last: of the first block).
+
+    At [a, n] the probability that n - 1 positions are filled wrongly; at [a, c] that a whole block is filled rightly
+    and ends with c. The latter is the recursion of gaps that nothing closes, begun with the token that ends them.
+    """
+    states, edges, starts = gaps.powers.shape
+    # After the last step nothing is left, and the left end is the last token.
+    ends = np.zeros((starts, edges + 1, states))
+    ends[np.arange(states), 1, np.arange(states)] = 1.0
+    wrong = np.empty((starts, edges + 1))
+    for step in _open_steps(gaps, fractions, 1.0, threads):
+        kept = ends * step.stay ** np.maximum(np.arange(edges + 1) - 1.0, 0.0)[:, None]
+        # Rests from the widest to the narrowest: the further the last reveal is, the less is left.
+        rests = np.ascontiguousarray(kept[:states, ::-1].transpose(1, 0, 2))
+        ends = kept
+        for n in range(2, edges + 1):
+            ends[:, n] += step.weights[:, 1:n].reshape(starts, -1) @ rests[edges + 1 - n : edges].reshape(-1, states)
+        wrong = step.value
+    return wrong, ends[:, edges]
+
+
+def ancestral_law(
+    language: Language,
+    length: int,
+    fractions: Float[np.ndarray, "edges"],
+    threads: int | None,
+    block: int | None = None,
+) -> Law:
+    """The law of ancestral sampling with the perfect denoiser, by enumeration; ValueError where not feasible.
+
+    Of one block, or of blocks of so many tokens from left to right.
+    """
+    model = BlockDiffusion(Oracle(language), length if block is None else block, schedule=fractions)
     try:
         return law(model, language, length, threads=threads)
     except ValueError as error:
@@ -150,6 +209,25 @@ def open_values(
     `weight` multiplies the law of every token that is revealed while nothing is known: the chain is then the part of a
     language that begins with that probability, and the answer is for no errors only.
     """
+    *_, last = _open_steps(gaps, fractions, weight, threads)
+    return last.value[-1, 1:]
+
+
+class OpenStep(NamedTuple):
+    """Gaps that nothing closes, when a step was taken back: kernels/gaps.py, `fill_open`.
+
+    `value` is at [a, n], `weights` at [a, m, c]; the step leaves a position masked with probability `stay`.
+    """
+
+    value: Float[np.ndarray, "starts widths"]
+    weights: Float[np.ndarray, "starts edges states"]
+    stay: float
+
+
+def _open_steps(
+    gaps: GapTables, fractions: Float[np.ndarray, "edges"], weight: float, threads: int | None
+) -> Iterator[OpenStep]:
+    """From the last step to the first; the arrays are written over."""
     from mdmtheory.kernels.gaps import fill_closed, fill_open
 
     states, edges, starts = gaps.powers.shape
@@ -174,7 +252,7 @@ def open_values(
             over_rows(partial(fill_closed, gaps, kept, spread, *chances, tokens, lost, value), states, threads)
         if weight != 1.0:
             fill_open(gaps, spread, kept_open, weight * chances[0], chances[1], *filled, states, starts)
-    return value_open[-1, 1:]
+        yield OpenStep(value_open, tokens, float(chances[1]))
 
 
 def _open_operations(size: int, length: int) -> float:

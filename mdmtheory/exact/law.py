@@ -14,8 +14,10 @@ from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.draws import draws_cost, law_by_draws
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
 from mdmtheory.exact.noised import uniform_cost, uniform_law
+from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.models.uniform import UniformDiffusion
+from mdmtheory.samplers.by_block import PlansByBlock, block_lengths
 
 Marginals = Float[np.ndarray, "contexts length vocab_size"]
 
@@ -25,13 +27,16 @@ def law(model: SequenceModel, language: Language, length: int, *, threads: int |
 
     Masked diffusion over any law over plans: a fixed plan by its product of marginals, random subsets (ancestral,
     fixed, first_hitting) by recursion over subsets in O(N (3V)^L). With a sampler that looks at its draws: by all of
-    them (`law_by_draws`). Uniform diffusion by its transitions, O(N V^2L). Other models by their log_prob where that is
-    exact: samplers that look at the context only, by replay. ValueError with the cost where it is not feasible.
+    them (`law_by_draws`). Block diffusion as masked diffusion block by block. Uniform diffusion by its transitions,
+    O(N V^2L). Other models by their log_prob where that is exact: samplers that look at the context only, by replay.
+    ValueError with the cost where it is not feasible.
     """
     language.validate_length(length)
     vocab_size = language.vocab_size
     if model.vocab_size != vocab_size:
         raise ValueError(f"the model has {model.vocab_size} tokens and the language {vocab_size}; pass its own model")
+    if isinstance(model, BlockDiffusion):
+        model = model.masked
     shape = (vocab_size,) * length
     if isinstance(model, MaskedDiffusion) and model.plan_law is not None:
         return _masked_law(model, length, threads).reshape(shape)
@@ -51,6 +56,8 @@ def law_cost(model: SequenceModel, length: int) -> float:
     every = power(vocab_size, length)
     if isinstance(model, UniformDiffusion):
         return uniform_cost(model, length)
+    if isinstance(model, BlockDiffusion):
+        model = model.masked
     if not isinstance(model, MaskedDiffusion):
         return length * every if getattr(model, "log_prob_kind", "exact") == "exact" else math.inf
     contexts = length * vocab_size * power(vocab_size + 1, length)
@@ -59,20 +66,27 @@ def law_cost(model: SequenceModel, length: int) -> float:
         return length * contexts if model.replayable else draws_cost(model, length)
     if plan_law.fixed:
         return contexts
+    if isinstance(plan_law, PlansByBlock):
+        return contexts + _cost_by_block(model, plan_law, length)
     steps = plan_law.steps_taken(length, model.steps)
     return contexts + steps * power(3 * vocab_size, length) if hasattr(plan_law, "subset_law") else math.inf
 
 
 def context_marginals(denoiser: Denoiser, length: int, *, threads: int | None = None) -> Marginals:
     """The denoiser's conditionals in each of the (V+1)^L partly masked contexts, numbered as by `context_numbers`."""
-    conditionals: Any = getattr(denoiser, "conditionals", None)
-    if conditionals is None:
-        raise ValueError(f"the denoiser {denoiser.spec} has no `conditionals`; its law cannot be enumerated")
+    conditionals = _conditionals_of(denoiser)
     vocab_size = denoiser.vocab_size
     entries = power(vocab_size + 1, length) * length * vocab_size
     # Conditionals come with a few copies of themselves.
     check_feasible(entries * length, 4 * 8 * entries, f"{vocab_size + 1}^{length} contexts")
     return conditionals(all_sequences(vocab_size + 1, length), threads=threads)
+
+
+def _conditionals_of(denoiser: Denoiser) -> Any:
+    conditionals: Any = getattr(denoiser, "conditionals", None)
+    if conditionals is None:
+        raise ValueError(f"the denoiser {denoiser.spec} has no `conditionals`; its law cannot be enumerated")
+    return conditionals
 
 
 def context_numbers(
@@ -87,6 +101,8 @@ def context_numbers(
 def _masked_law(model: MaskedDiffusion, length: int, threads: int | None) -> Float[np.ndarray, "count"]:
     plan_law: Any = model.plan_law
     vocab_size = model.vocab_size
+    if isinstance(plan_law, PlansByBlock) and not plan_law.fixed:
+        return _law_by_block(model, plan_law, length, threads)
     if not plan_law.fixed and not hasattr(plan_law, "subset_law"):
         raise ValueError(
             f"the law over plans {plan_law.spec} is neither fixed nor has a `subset_law`; its law cannot be enumerated"
@@ -100,9 +116,56 @@ def _masked_law(model: MaskedDiffusion, length: int, threads: int | None) -> Flo
     if plan_law.fixed:
         plan = plan_law.draw(np.zeros((1, 4), dtype=np.uint64), length, model.steps, model.schedule)[0]
         return law_of_plan(marginals, plan, sequences)
+    return _law_of_subsets(marginals, plan_law.subset_law(length, model.steps, model.schedule), sequences, threads)
+
+
+def _law_by_block(
+    model: MaskedDiffusion, plans: PlansByBlock, length: int, threads: int | None
+) -> Float[np.ndarray, "count"]:
+    """The product over blocks of their laws given what stands before them, all later positions masked."""
+    vocab_size, law = model.vocab_size, plans.law
+    conditionals = _conditionals_of(model.denoiser)
+    if not hasattr(law, "subset_law"):
+        raise ValueError(f"the law over plans {law.spec} has no `subset_law`; its law cannot be enumerated")
+    size = 4 * 8 * length * vocab_size * power(vocab_size + 1, min(plans.block, length))
+    check_feasible(_cost_by_block(model, plans, length), size, f"{vocab_size}^{length} sequences block by block")
+    out, begin = np.ones(1), 0
+    for size in block_lengths(length, plans.block):
+        sequences, contexts = all_sequences(vocab_size, size), all_sequences(vocab_size + 1, size)
+        subsets = law.subset_law(size, model.steps, model.schedule)
+        shown = np.full((len(contexts), length), vocab_size, dtype=contexts.dtype)
+        shown[:, begin : begin + size] = contexts
+        given = np.zeros((len(out), len(sequences)))
+        for number in np.flatnonzero(out):
+            if begin:
+                shown[:, :begin] = np.unravel_index(number, (vocab_size,) * begin)
+            marginals = conditionals(shown, threads=threads)[:, begin : begin + size]
+            given[number] = _law_of_subsets(np.ascontiguousarray(marginals), subsets, sequences, threads)
+        out = (out[:, None] * given).reshape(-1)
+        begin += size
+    return out
+
+
+def _cost_by_block(model: MaskedDiffusion, plans: PlansByBlock, length: int) -> float:
+    """Operations of `_law_by_block`, about; infinite where the law inside cannot be enumerated."""
+    if not hasattr(plans.law, "subset_law"):
+        return math.inf
+    cost, begin = 0.0, 0
+    for size in block_lengths(length, plans.block):
+        each = plans.law.steps_taken(size, model.steps) * power(3 * model.vocab_size, size)
+        each += length * model.vocab_size * power(model.vocab_size + 1, size)
+        cost += power(model.vocab_size, begin) * each
+        begin += size
+    return cost
+
+
+def _law_of_subsets(
+    marginals: Marginals, subset_law: Float[np.ndarray, "steps revealed size"], sequences: Tokens, threads: int | None
+) -> Float[np.ndarray, "count"]:
+    """p of sequences whose positions are revealed in random subsets."""
     from mdmtheory.kernels.enumeration import exchangeable_law
 
-    subsets = np.ascontiguousarray(plan_law.subset_law(length, model.steps, model.schedule).transpose(1, 2, 0))
+    subsets = np.ascontiguousarray(subset_law.transpose(1, 2, 0))
     out = np.empty(len(sequences))
     wide = sequences.astype(np.int64)
     over_rows(lambda a, b: exchangeable_law(marginals, subsets, wide[a:b], out[a:b]), len(sequences), threads)

@@ -13,7 +13,10 @@ from jaxtyping import Float
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.streams import canonical_json, stream_states
+from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.plans import FirstHitting
+from mdmtheory.samplers.by_block import block_lengths, by_block
 from mdmtheory.schedules import Schedule, ancestral_weights, fixed_weights
 
 
@@ -75,8 +78,9 @@ def score_counts(
 ) -> list[Counts]:
     """Score sequences first..first+count-1 of the language under each model; one Counts a model.
 
-    Models with one denoiser that `curve_priced` holds for share one pass, in which every sequence is revealed one
-    position at a time in random order: the expectation over their own plans is a weighted sum of what each reveal cost.
+    Models with one denoiser and one size of blocks that `curve_priced` holds for share one pass, in which every
+    sequence is revealed one position at a time in random order (block by block): the expectation over their own plans
+    is a weighted sum of what each reveal cost.
     """
     tokens = language.sample(count, length, seed, first=first, threads=threads)
     log_q = language.log_prob(tokens, threads=threads)
@@ -84,9 +88,10 @@ def score_counts(
     results = []
     for model in models:
         if plans == 1 and curve_priced(model):
-            key = canonical_json(model.denoiser.identity)
+            block = getattr(model, "block", None)
+            key = canonical_json([model.denoiser.identity, block])
             if key not in profiles:
-                profiles[key] = reveal_costs(model.denoiser, tokens, seed, first, threads)
+                profiles[key] = reveal_costs(model.denoiser, tokens, seed, first, threads, block=block)
             # Not a matrix product: BLAS may sum in another order for another number of rows.
             nats = (profiles[key] * curve_weights(model, length)).sum(axis=1)
         else:
@@ -131,31 +136,41 @@ def plan_score_counts(
 def curve_priced(model: Any) -> bool:
     """Whether the plan average of -log p_plan(x) is taken from reveals in random order, one at a time.
 
-    That holds in expectation wherever a step reveals a uniformly random set of positions. Fixed sizes are scored plan
-    by plan all the same: their few weights fall on single reveals, so on the preset HMM (L = 512, N = 64) the curve's
-    standard deviation is 45 nats a sequence against 2.6.
+    That holds in expectation wherever a step reveals a uniformly random set of positions, of a block in block
+    diffusion. Fixed sizes are scored plan by plan all the same: their few weights fall on single reveals, so on the
+    preset HMM (L = 512, N = 64) the curve's standard deviation is 45 nats a sequence against 2.6.
     """
-    return isinstance(model, MaskedDiffusion) and model.sampler.spec.name == "ancestral"
+    return isinstance(model, MaskedDiffusion | BlockDiffusion) and model.sampler.spec.name == "ancestral"
 
 
 def reveal_costs(
-    denoiser: Any, tokens: Any, seed: int, first: int, threads: int | None = 1
+    denoiser: Any, tokens: Any, seed: int, first: int, threads: int | None = 1, *, block: int | None = None
 ) -> Float[np.ndarray, "count length"]:
-    """-log p(x_i | revealed) in nats when x is revealed one position at a time in random order, by number revealed."""
+    """-log p(x_i | revealed) in nats when x is revealed one position at a time in random order, by number revealed.
+
+    With `block`, in random order inside blocks of so many positions, which come from left to right.
+    """
     length = tokens.shape[1]
-    model = MaskedDiffusion(denoiser, "first_hitting", steps=length)
-    states = stream_states(["curve", denoiser.identity, length, seed], first, len(tokens))
+    key = ["curve", denoiser.identity, length, seed]
+    model = MaskedDiffusion(denoiser, FirstHitting())
+    if block is not None:
+        key, model = [*key, block], MaskedDiffusion(denoiser, by_block(FirstHitting(), block))
+    states = stream_states(key, first, len(tokens))
     plan = model.draw_plans(states, length)
     costs = -model.run(plan, tokens=tokens, threads=threads).log_probs
     return np.take_along_axis(costs, np.argsort(plan, axis=1, kind="stable"), axis=1)
 
 
-def curve_weights(model: MaskedDiffusion, length: int) -> Float[np.ndarray, "length"]:
+def curve_weights(model: MaskedDiffusion | BlockDiffusion, length: int) -> Float[np.ndarray, "length"]:
     """How many tokens the model's plans reveal, in expectation, with m others revealed before, m = 0..length-1.
 
     docs/theory.md, 2.1 (ours): s_k at M_k for fixed sizes, L * sum_k w_k * Binomial(L-1, a_{k-1}) for ancestral plans.
+    In block diffusion the same of each block, m counting those of the blocks before too.
     """
-    return _curve_weights(model.sampler.spec.name == "fixed", model.schedule, model.steps, length)
+    fixed = model.sampler.spec.name == "fixed"
+    sizes = block_lengths(length, model.block) if isinstance(model, BlockDiffusion) else [length]
+    weights = [_curve_weights(fixed, model.schedule, model.steps, size) for size in sizes]
+    return weights[0] if len(weights) == 1 else np.concatenate(weights)
 
 
 @lru_cache(maxsize=256)

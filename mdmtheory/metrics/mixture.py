@@ -11,6 +11,7 @@ from jaxtyping import Float
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.metrics.counts import Counts
+from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.models.masked import MaskedDiffusion
 
 METHODS = ("plans", "mixture")
@@ -32,7 +33,7 @@ def mixture_log_prob(
     """log p(x) in nats of the model itself, never a bound; ValueError with what is possible where there is none."""
     from mdmtheory import exact
 
-    if not isinstance(model, MaskedDiffusion) or model.log_prob_kind == "exact":
+    if getattr(model, "log_prob_kind", "exact") == "exact":
         values: Float[np.ndarray, "count"] = model.log_prob(tokens, threads=threads).values
         return values
     if not _ancestral_oracle(model, language):
@@ -40,7 +41,8 @@ def mixture_log_prob(
             f"{model.spec} has no exact log p(x); the mixture is known for ancestral plans with the language's exact "
             "oracle, for fixed plans and for samplers that look at the context only: use those, or method='plans'"
         )
-    return exact.log_prob(language, tokens, model.steps, model.schedule, threads=threads)
+    block = getattr(model, "block", None)
+    return exact.log_prob(language, tokens, model.steps, model.schedule, block=block, threads=threads)
 
 
 def mixture_counts(
@@ -84,7 +86,8 @@ def known_support(model: Any, language: Language, length: int, threads: int | No
 
     if not _ancestral_oracle(model, language):
         return None
-    support = 1 - exact.ser(language, length, model.steps, model.schedule, threads=threads).value
+    block = getattr(model, "block", None)
+    support = 1 - exact.ser(language, length, model.steps, model.schedule, block=block, threads=threads).value
     if support <= 0:
         raise ValueError(f"SER of {model.spec} at length {length} rounds to 1 in float64; use more steps")
     return support
@@ -94,7 +97,7 @@ def _ancestral_oracle(model: Any, language: Language) -> bool:
     """Whether the model is the one that has an exact mixture: ancestral plans and the exact oracle."""
     oracle: Any = language.oracle()
     return (
-        isinstance(model, MaskedDiffusion)
+        isinstance(model, MaskedDiffusion | BlockDiffusion)
         and model.sampler.spec.name == "ancestral"
         and model.denoiser.identity == oracle.identity
     )

@@ -7,6 +7,7 @@ from typing import Any
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
 from mdmtheory.core.spec import Registry, Spec
 from mdmtheory.models.autoregressive import Autoregressive
+from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.models.gaussian import GaussianDiffusion
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.models.uniform import UniformDiffusion
@@ -17,6 +18,7 @@ MODELS = Registry(
         "masked": "mdmtheory.models.registry:build_masked",
         "uniform": "mdmtheory.models.registry:build_uniform",
         "gaussian": "mdmtheory.models.registry:build_gaussian",
+        "block": "mdmtheory.models.registry:build_block",
         "ar": "mdmtheory.models.registry:build_autoregressive",
     },
 )
@@ -52,6 +54,13 @@ def build_gaussian(
     """Gaussian noise on embeddings (onehot, or random in dim dimensions); update=ddim, decode=argmax; no sampler."""
     given = {key: value for key, value in (("dim", dim), ("seed", seed)) if value is not None}
     return GaussianDiffusion(denoiser, Spec.of(embedding, **given), steps, schedule, update, decode)
+
+
+def build_block(
+    language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any, *, size: int
+) -> SequenceModel:
+    """Blocks of `size` tokens from left to right, each by masked diffusion in so many steps (2503.09573)."""
+    return BlockDiffusion(denoiser, size, steps, sampler, schedule)
 
 
 def build_autoregressive(

@@ -52,9 +52,17 @@ def choices_of(model: str, sampler: str) -> frozenset[str]:
     choices = _CHOICES_OF_MODELS.get(Spec.parse(model).name, _ALL)
     if "sampler" not in choices:
         return choices
-    built = as_sampler(sampler)
+    built = _fitted(Spec.parse(model), as_sampler(sampler))
     unused = {name for name, used in (("schedule", built.uses_schedule), ("steps", built.uses_steps)) if not used}
     return choices - unused
+
+
+def _fitted(model: Spec, sampler: Any) -> Any:
+    """The sampler as a model runs it, from which it is read what has a say."""
+    from mdmtheory.samplers.by_block import by_block
+
+    size = dict(model.options).get("size")
+    return by_block(sampler, size) if model.name == "block" and isinstance(size, int) else sampler
 
 
 def fitting_denoiser(sampler: str, denoiser: str) -> str:
@@ -116,13 +124,15 @@ class Builder:
 
 def _check_sampler(model: Any, length: int) -> None:
     """ValueError where a plan or a schedule is for another length or number of steps."""
-    law, schedule = model.plan_law, model.schedule
+    from mdmtheory.samplers.by_block import block_lengths
+
+    whole, law, schedule = getattr(model, "masked", model), model.plan_law, model.schedule
     if law is None:
-        model.sampler.init(1, length, model.vocab_size, model.steps, schedule)
+        whole.sampler.init(1, length, model.vocab_size, model.steps, schedule)
         return
-    if law.fixed:
-        law.steps_taken(length, model.steps)
+    whole.plan_law.steps_taken(length, model.steps)
     if law.uses_schedule:
         schedule.revealed_fractions(model.steps)
     if law.spec.name == "fixed":
-        schedule.sizes(length, model.steps)
+        for size in set(block_lengths(length, getattr(model, "block", length))):
+            schedule.sizes(size, model.steps)

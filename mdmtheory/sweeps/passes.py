@@ -63,7 +63,8 @@ def passes_of(work: Sequence[tuple[Task, Language, SequenceModel]]) -> list[Pass
     for task, language, model in work:
         about = task.description
         shared = task.measure == "score" and curve_priced(model)
-        curve = [about["language"], about["length"], about["seed"], about["denoiser"], about["versions"]["streams"]]
+        same = ("language", "length", "seed", "model", "denoiser")
+        curve = [*(about[name] for name in same), about["versions"]["streams"]]
         key = canonical_json(curve) if shared else task.sha
         together.setdefault(key, []).append((task, language, model))
     return [_pass_of(group) for group in together.values()]

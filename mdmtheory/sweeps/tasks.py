@@ -43,6 +43,7 @@ COMPONENT_VERSIONS: dict[str, int] = {
     "denoiser window": 1,
     "model ar": 1,
     "model gaussian": 1,
+    "model block": 1,
     "model masked": 1,
     "model uniform": 1,
     "sampler ancestral": 1,

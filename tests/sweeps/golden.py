@@ -43,6 +43,8 @@ CASES: dict[str, dict[str, Any]] = {
     "model uniform tweedie": {**_ANCESTRAL, "model": "uniform:update=tweedie", "schedule": "cosine"},
     "model gaussian": {**_ANCESTRAL, "model": "gaussian"},
     "model gaussian ddim": {**_ANCESTRAL, "model": "gaussian:update=ddim,embedding=random,dim=3", "metrics": "ser"},
+    "model block": {**_ANCESTRAL, "model": "block:size=5"},
+    "model block entropy": {**_ANCESTRAL, "model": "block:size=5", "sampler": "entropy"},
     "denoiser perturbed": {**_ANCESTRAL, "denoiser": "perturbed:epsilon=0.05"},
     "denoiser window": {**_ANCESTRAL, "denoiser": "window:width=2"},
     **{

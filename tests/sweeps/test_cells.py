@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
-from mdmtheory.sweeps import Cell, cells, collect, read_toml
+from mdmtheory.sweeps import Cell, cells, collect, read, read_toml
+from mdmtheory.sweeps.schema import Contents
+from mdmtheory.sweeps.work import Work
 from tests.sweeps.small import one_line
 
 
@@ -49,6 +51,34 @@ def test_uniform_and_gaussian_noise_have_no_choice_of_a_sampler():
     )
     assert len(found) == 2 * 2 * 2
     assert {(cell.sampler, cell.denoiser) for cell in found} == {(None, "oracle")}
+
+
+def test_blocks_of_each_size_and_steps_for_each_of_them():
+    found = cells("hmm", model="block:size=16,block:size=600,masked", steps="4,8", sampler="entropy,stride")
+    assert len(found) == 3 * 2 * 2
+    # Blocks of one token leave plans nothing to choose, and a rule its temperature.
+    [cell] = cells("hmm", model="block:size=1", steps="4,8", schedule="linear,cosine")
+    assert (cell.sampler, cell.schedule, cell.steps) == ("ancestral", None, None)
+    assert len(cells("hmm", model="block:size=1", steps="4,8", sampler="entropy")) == 2
+    _, model = cells("hmm", model="block:size=16", steps=4, sampler="entropy")[0].build()
+    assert (model.block, model.steps) == (16, 4)
+
+
+def test_blocks_are_measured_like_any_other_model(tmp_path):
+    given = {"length": 10, "samples": 3000, "metrics": "ser,ter"}
+    found = cells("parity", model="block:size=4,block:size=1,masked", steps=2, **given)
+    collect(found, out=tmp_path / "store.sqlite", workers=1)
+    frame = read(tmp_path / "store.sqlite")
+    ser = frame[frame["metric"] == "ser"].set_index("model")
+    # Blocks before the last are of fair coins; the last one, of two tokens, errs like masked diffusion of as many.
+    assert ser["low"]["block:size=4"] < 0.25 < ser["high"]["block:size=4"]
+    assert ser["value"]["block:size=1"] == 0
+    kinds = frame[frame["metric"] == "ter"].set_index("model")["kind"]
+    assert kinds.to_dict() == {"block:size=4": "upper bound", "block:size=1": "estimate", "masked": "upper bound"}
+    # One pass prices all numbers of steps of a size, and other sizes have another curve.
+    works = Work.of(cells("parity", model="block:size=4,masked", steps="2,3,4", **{**given, "metrics": "ter"}))
+    works.resume(Contents())
+    assert [len(each.work.tasks) for each in works.passes] == [3, 3]
 
 
 def test_a_sampler_that_looks_at_no_schedule_is_not_repeated_for_each():
@@ -105,6 +135,8 @@ def test_an_explicit_schedule_has_its_own_number_of_steps(tmp_path):
             {"model": "gausian"},
             "unknown model 'gausian' .did you mean 'gaussian'.*known: ar, gaussian, masked, uniform",
         ),
+        ({"model": "gaussian"}, "unknown model 'gaussian'; known: ar, block, masked"),
+        ({"model": "block:size=0"}, "block is 0; pass 1 or more tokens in a block"),
         ({"denoiser": "orakle"}, "unknown denoiser 'orakle'.*known: oracle"),
         ({"sampler": "ancestrel"}, "unknown sampler 'ancestrel'.*known: ancestral"),
         ({"schedule": "cosin"}, "unknown schedule 'cosin'.*known: cosine"),

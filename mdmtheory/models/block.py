@@ -1,0 +1,79 @@
+"""Block diffusion: blocks from left to right, each by masked diffusion given the blocks before it."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from mdmtheory.core.estimate import Kind
+from mdmtheory.core.protocols import Denoiser, LogProb, Parallel, Samples
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import TokensLike
+from mdmtheory.models.adaptive_loop import AdaptiveRun
+from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.plans import PlanLaw
+from mdmtheory.samplers.by_block import by_block
+from mdmtheory.samplers.protocol import Sampler
+from mdmtheory.samplers.registry import as_sampler
+
+
+class BlockDiffusion:
+    """Draws blocks of `block` tokens from left to right, each in `steps` steps of a sampler inside it (2503.09573).
+
+    The denoiser sees the blocks before and what is revealed of this one; later ones are masked. Sizes and fractions are
+    those of the block's own length; the last block is shorter where `block` does not divide the length. `block` 1 is
+    autoregression, and a block as long as the sequence masked diffusion, in law. `sampler` and `schedule` are as for
+    MaskedDiffusion; `masked` is the masked diffusion over the whole sequence, with plans or rules that go block by
+    block, that this is.
+    """
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        block: int,
+        steps: int | None = None,
+        sampler: str | Spec | PlanLaw | Sampler = "ancestral",
+        schedule: Any = "linear",
+    ) -> None:
+        self.block = operator.index(block)
+        self.sampler = as_sampler(sampler)
+        self.plan_law = self.sampler if isinstance(self.sampler, PlanLaw) else None
+        self.masked = MaskedDiffusion(denoiser, by_block(self.sampler, self.block), steps, schedule)
+        self.denoiser: Any = denoiser
+        self.steps, self.schedule = self.masked.steps, self.masked.schedule
+        self.vocab_size = denoiser.vocab_size
+        self.parallel: Parallel = denoiser.parallel
+        # The sampler inside stands for itself; steps and schedule as far as the whole has a use for them.
+        options = dict(self.masked.spec.options)
+        self.spec = Spec.of("block", size=self.block, **{**options, "sampler": str(self.sampler.spec)})
+
+    def __repr__(self) -> str:
+        names = f"sampler={str(self.sampler.spec)!r}, schedule={str(self.schedule.spec)!r}"
+        return f"BlockDiffusion({self.denoiser!r}, block={self.block}, steps={self.steps}, {names})"
+
+    @property
+    def identity(self) -> Any:
+        """What its numbers depend on, as a JSON value."""
+        return self.masked.identity
+
+    @property
+    def log_prob_kind(self) -> Kind:
+        """The kind of `log_prob`; ValueError with the reason where there is none."""
+        return self.masked.log_prob_kind
+
+    def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
+        """Sequences first..first+count-1 of the stream that (model, length, seed) names."""
+        return self.masked.sample(count, length, seed, first=first, threads=threads)
+
+    def log_prob(
+        self, tokens: TokensLike, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
+    ) -> LogProb:
+        """log p(x) in nats, the sum over blocks given those before: as for MaskedDiffusion, kinds included.
+
+        With one plan it is minus an unbiased estimate of sum_b L(x^b, x^<b), the bound of 2503.09573.
+        """
+        return self.masked.log_prob(tokens, seed, first=first, plans=plans, threads=threads)
+
+    def replay(self, tokens: TokensLike, *, threads: int | None = None) -> AdaptiveRun:
+        """What a sampler that looks at the context only does in each block where its draws turn out to be `tokens`."""
+        return self.masked.replay(tokens, threads=threads)

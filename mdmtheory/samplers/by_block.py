@@ -1,0 +1,335 @@
+"""Samplers block by block: from left to right, each block as if it were the whole sequence, given those before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.plans import LAST_STEP, PlanLaw, Plans, States
+from mdmtheory.samplers.protocol import Marginals, Sampler, State, law_of
+from mdmtheory.schedules import Schedule
+
+
+def block_lengths(length: int, block: int) -> list[int]:
+    """The lengths of the blocks of a sequence, the last one shorter where `block` does not divide `length`.
+
+    >>> block_lengths(10, 4)
+    [4, 4, 2]
+    """
+    if block < 1:
+        raise ValueError(f"block is {block}; pass 1 or more tokens in a block")
+    full, rest = divmod(length, block)
+    return [block] * full + [rest] * (rest > 0)
+
+
+def by_block(sampler: PlanLaw | Sampler, block: int) -> PlanLaw | Sampler:
+    """The sampler run inside blocks of so many positions, one after the other; `steps` is then for each block."""
+    block_lengths(1, block)
+    if isinstance(sampler, PlanLaw):
+        return PlansByBlock(sampler, block)
+    kinds = tuple(kind for ability, kind in _OPTIONAL.items() if hasattr(sampler, ability))
+    found: Sampler = _sampler_class(kinds)(sampler, block)
+    return found
+
+
+@dataclass(frozen=True)
+class PlansByBlock:
+    """The plans of a law in each block, independently, after the steps of the blocks before it."""
+
+    law: PlanLaw
+    block: int
+
+    @property
+    def spec(self) -> Spec:
+        """The law's and the size of a block."""
+        return Spec.of("by_block", size=self.block, sampler=str(self.law.spec))
+
+    @property
+    def identity(self) -> Any:
+        """The law's and the size of a block."""
+        return ["by_block", self.block, self.law.identity]
+
+    @property
+    def uses_steps(self) -> bool:
+        """Whether the law does; nothing is left to choose in blocks of one position."""
+        return self.law.uses_steps and self.block > 1
+
+    @property
+    def uses_schedule(self) -> bool:
+        """Whether the law does; nothing is left to choose in blocks of one position."""
+        return self.law.uses_schedule and self.block > 1
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the law is; blocks of one position are opened from left to right."""
+        return self.law.fixed or self.block == 1
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether the law is, or blocks have one position."""
+        return self.law.one_at_a_time or self.block == 1
+
+    def draw(self, states: States, length: int, steps: int, schedule: Schedule) -> Plans:
+        """Block after block from the same stream; ValueError where there are more steps than a plan can have."""
+        self.steps_taken(length, steps)
+        out = np.empty((len(states), length), dtype=np.int32)
+        if self.block == 1:
+            out[:] = np.arange(1, length + 1)
+            return out
+        begin = before = 0
+        for size in block_lengths(length, self.block):
+            out[:, begin : begin + size] = self.law.draw(states, size, steps, schedule) + before
+            begin += size
+            before += self.law.steps_taken(size, steps)
+        return out
+
+    def steps_taken(self, length: int, steps: int) -> int:
+        """The sum over blocks."""
+        total = 0
+        lengths = block_lengths(length, self.block)
+        for size in set(lengths):
+            taken = self.law.steps_taken(size, steps)
+            total += lengths.count(size) * (1 if self.block == 1 else taken)
+        if total > LAST_STEP:
+            raise ValueError(
+                f"{len(lengths)} blocks of {self.block} in {steps} steps each take {total:,} steps, more than "
+                f"{LAST_STEP:,}; use fewer steps or larger blocks"
+            )
+        return total
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """The mask, the size of a block, and the state in which a sampler begins a block, of this size and the last."""
+
+    mask: int
+    block: int
+    length: int
+    fresh: tuple[State, State]
+
+    @property
+    def width(self) -> int:
+        """Numbers that the state of a block may take."""
+        return max(state.memory[0].size for state in self.fresh)
+
+    @property
+    def count(self) -> int:
+        """How many blocks there are."""
+        return len(block_lengths(self.length, self.block))
+
+    def begun(self, which: int, count: int) -> State:
+        """The state of `count` sequences at the beginning of a block, the last one (1) or another (0)."""
+        return self.fresh[which].take(np.zeros(count, dtype=np.int64))
+
+    def packed(self, memory: np.ndarray) -> Float[np.ndarray, "rows width"]:
+        """A sampler's memory as floats, filled up with zeros."""
+        out = np.zeros((len(memory), self.width))
+        flat = memory.reshape(len(memory), -1)
+        out[:, : flat.shape[1]] = flat
+        return out
+
+    def unpacked(self, which: int, packed: Float[np.ndarray, "rows width"]) -> np.ndarray:
+        """The reverse."""
+        like = self.fresh[which].memory
+        return packed[:, : like[0].size].reshape(len(packed), *like.shape[1:]).astype(like.dtype)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The sequences of a batch that stand in blocks of one length: what the sampler inside is shown of them."""
+
+    which: int
+    rows: Int[np.ndarray, "part"]
+    columns: Int[np.ndarray, "part block"]
+    state: State
+    tokens: Tokens
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """The block's part of what is given for whole sequences."""
+        return values[self.rows[:, None], self.columns]
+
+    def entries(self, wanted: Bool[np.ndarray, "rows length"]) -> Bool[np.ndarray, "n"]:
+        """Which of the positions wanted, row by row, are here."""
+        chosen = np.zeros(len(wanted), dtype=np.bool_)
+        chosen[self.rows] = True
+        return chosen[np.nonzero(wanted)[0]]
+
+
+@dataclass(frozen=True)
+class SamplerByBlock:
+    """A sampler that looks, run in one block after the other: it is shown the block alone, and told its length.
+
+    Memory is the number of the block, and what the sampler inside remembers of it.
+    """
+
+    inside: Any
+    block: int
+
+    def __reduce__(self) -> Any:
+        return by_block, (self.inside, self.block)
+
+    @property
+    def spec(self) -> Spec:
+        return Spec.of("by_block", size=self.block, sampler=str(self.inside.spec))
+
+    @property
+    def identity(self) -> Any:
+        return ["by_block", self.block, self.inside.identity]
+
+    @property
+    def uses_steps(self) -> bool:
+        return bool(self.inside.uses_steps)
+
+    @property
+    def uses_schedule(self) -> bool:
+        return bool(self.inside.uses_schedule)
+
+    @property
+    def context_only(self) -> bool:
+        return bool(self.inside.context_only)
+
+    @property
+    def remasks(self) -> bool:
+        return bool(self.inside.remasks)
+
+    @property
+    def precision(self) -> str:
+        """In which numbers tokens are drawn."""
+        return str(getattr(self.inside, "precision", "float64"))
+
+    def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
+        lengths = block_lengths(length, self.block)
+        first, last = (self.inside.init(1, each, vocab_size, steps, schedule) for each in (lengths[0], lengths[-1]))
+        shared = _Shared(vocab_size, self.block, length, (first, last))
+        which = int(shared.count == 1)
+        memory = shared.packed(shared.begun(which, count).memory)
+        return State(np.hstack([np.zeros((count, 1)), memory]), shared)
+
+    def finished(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows"]:
+        done = np.zeros(len(tokens), dtype=np.bool_)
+        for part in self._parts(state, tokens):
+            if part.which == 1:
+                done[part.rows] = self.inside.finished(part.state, part.tokens)
+        return done
+
+    def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
+        wanted = np.zeros(tokens.shape, dtype=np.bool_)
+        for part in self._parts(state, tokens):
+            wanted[part.rows[:, None], part.columns] = self.inside.wants(part.state, part.tokens)
+        return wanted
+
+    def law(self, marginals: Marginals) -> Marginals:
+        found: Marginals = self.inside.law(marginals)
+        return found
+
+    def law_in(
+        self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
+    ) -> Marginals:
+        """The laws of the sampler inside, which may depend on its state."""
+        found = np.empty_like(marginals)
+        for part in self._parts(state, tokens):
+            here = part.entries(wanted)
+            found[here] = law_of(self.inside, part.state, part.tokens, part.of(wanted), marginals[here])
+        return found
+
+    def step(
+        self,
+        state: State,
+        tokens: Tokens,
+        wanted: Bool[np.ndarray, "rows length"],
+        marginals: Marginals,
+        drawn: Int[np.ndarray, "n"],
+    ) -> tuple[State, Tokens]:
+        """A step inside each sequence's block; where that finishes it, the next block begins."""
+        shared: _Shared = state.shared
+        memory, after = state.memory.copy(), tokens.copy()
+        for part in self._parts(state, tokens):
+            here = part.entries(wanted)
+            own, written = self.inside.step(part.state, part.tokens, part.of(wanted), marginals[here], drawn[here])
+            after[part.rows[:, None], part.columns] = written
+            memory[part.rows, 1:] = shared.packed(own.memory)
+            if part.which == 0:
+                done = part.rows[self.inside.finished(own, written)]
+                memory[done, 0] += 1
+                for which, rows in _last_or_not(shared, memory[done, 0]):
+                    memory[done[rows], 1:] = shared.packed(shared.begun(which, len(rows)).memory)
+        return State(memory, shared), after
+
+    def _parts(self, state: State, tokens: Tokens) -> list[_Part]:
+        """The batch by the length of the block in which each sequence stands: the last one, or any other."""
+        shared: _Shared = state.shared
+        numbers = state.memory[:, 0]
+        sizes = block_lengths(shared.length, shared.block)
+        found = []
+        for which, rows in _last_or_not(shared, numbers):
+            begin = numbers[rows].astype(np.int64) * shared.block
+            columns = begin[:, None] + np.arange(sizes[-1] if which else sizes[0])
+            at, across = (rows[:, None], columns), (rows[:, None, None], columns[:, :, None], columns[:, None])
+            inside = State(
+                shared.unpacked(which, state.memory[rows, 1:]),
+                shared.fresh[which].shared,
+                None if state.coins is None else state.coins[at],
+                None if state.pairs is None else state.pairs[across],
+            )
+            found.append(_Part(which, rows, columns, inside, tokens[at]))
+        return found
+
+
+def _last_or_not(shared: _Shared, numbers: Float[np.ndarray, "rows"]) -> list[tuple[int, Int[np.ndarray, "part"]]]:
+    """Rows in the last block (1) and in others (0), without those that are empty."""
+    last = numbers == shared.count - 1
+    found = [(which, np.flatnonzero(last == bool(which))) for which in (0, 1)]
+    return [(which, rows) for which, rows in found if len(rows)]
+
+
+class _WithCoins(SamplerByBlock):
+    """A sampler inside that has coins tossed."""
+
+    def chances(self, state: State, tokens: Tokens) -> Float[np.ndarray, "rows length"]:
+        """Those of the block; no coin falls elsewhere."""
+        chances = np.zeros(tokens.shape)
+        for part in self._parts(state, tokens):
+            chances[part.rows[:, None], part.columns] = self.inside.chances(part.state, part.tokens)
+        return chances
+
+
+class _WithPairs(SamplerByBlock):
+    """A sampler inside that looks at pairs of positions."""
+
+    sees_pairs = True
+
+
+class _WithCounts(SamplerByBlock):
+    """A sampler inside that counts its calls and rounds."""
+
+    def charges(self, state: State, tokens: Tokens) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]]:
+        """What the sampler inside charges."""
+        calls, rounds = np.zeros(len(tokens), dtype=np.int64), np.zeros(len(tokens), dtype=np.int64)
+        for part in self._parts(state, tokens):
+            calls[part.rows], rounds[part.rows] = self.inside.charges(part.state, part.tokens)
+        return calls, rounds
+
+
+class _WithScores(SamplerByBlock):
+    """A sampler inside whose law is that of another one that can be replayed."""
+
+    @property
+    def scored_as(self) -> Any:
+        """That one, block by block."""
+        return by_block(self.inside.scored_as, self.block)
+
+
+_OPTIONAL = {"chances": _WithCoins, "sees_pairs": _WithPairs, "charges": _WithCounts, "scored_as": _WithScores}
+"""What a sampler may have besides the methods of `Sampler`, and how it is handed on (samplers/protocol.py)."""
+
+
+@cache
+def _sampler_class(kinds: tuple[type[SamplerByBlock], ...]) -> type[SamplerByBlock]:
+    """The class with just these abilities: having one is how a sampler asks for it."""
+    return type("SamplerByBlock", (*kinds, SamplerByBlock), {}) if kinds else SamplerByBlock
