@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from copy import copy
 from typing import Any
 
 from mdmtheory.core.estimate import Kind
@@ -39,7 +40,6 @@ class BlockDiffusion:
         self.sampler = as_sampler(sampler)
         self.plan_law = self.sampler if isinstance(self.sampler, PlanLaw) else None
         self.masked = MaskedDiffusion(denoiser, by_block(self.sampler, self.block), steps, schedule)
-        self.denoiser: Any = denoiser
         self.steps, self.schedule = self.masked.steps, self.masked.schedule
         self.vocab_size = denoiser.vocab_size
         self.parallel: Parallel = denoiser.parallel
@@ -50,6 +50,16 @@ class BlockDiffusion:
     def __repr__(self) -> str:
         names = f"sampler={str(self.sampler.spec)!r}, schedule={str(self.schedule.spec)!r}"
         return f"BlockDiffusion({self.denoiser!r}, block={self.block}, steps={self.steps}, {names})"
+
+    @property
+    def denoiser(self) -> Any:
+        """The denoiser that every block asks."""
+        return self.masked.denoiser
+
+    @denoiser.setter
+    def denoiser(self, denoiser: Denoiser) -> None:
+        self.masked = copy(self.masked)
+        self.masked.denoiser = denoiser
 
     @property
     def identity(self) -> Any:
