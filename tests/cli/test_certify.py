@@ -41,7 +41,9 @@ def oracle(language):
     return language.oracle()
 
 def half(language):
+    from mdmtheory.languages.canvas import ConditionalsCanvas
     oracle = language.oracle()
+    oracle._canvas = lambda *given: ConditionalsCanvas(oracle, *given)
     exact = oracle.conditionals
     oracle.conditionals = lambda tokens, threads=None: exact(tokens) / 2
     return oracle
