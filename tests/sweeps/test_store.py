@@ -148,12 +148,24 @@ def test_any_flipped_bit_is_found_or_changes_nothing(store, collected, tmp_path)
 
 def test_a_truncated_file_is_found(store, collected):
     whole = collected.read_bytes()
-    for size in [1, 50, 99, 100, 512, 4095, 4096, 8192, len(whole) // 2, len(whole) - 4096, len(whole) - 1]:
+    for size in [1, 50, 99, 100, 512, 4095, 4096, 8192, len(whole) // 2, len(whole) - 4096]:
         store.write_bytes(whole[:size])
         with pytest.raises((ValueError, OSError)) as caught:
             load(store)
         one_line(caught.value)
     assert "again" in refusal(store)
+
+
+def test_a_file_without_its_last_byte_is_found_unless_that_byte_is_zero(store, collected):
+    # SQLite reads what is missing of a page as zeros, and the last byte is one of a checksum: in 1 of 256 stores a zero.
+    whole = collected.read_bytes()
+    store.write_bytes(whole[:-1])
+    if whole[-1] == 0:
+        assert rows_of(store) == rows_of(collected)
+    else:
+        with pytest.raises((ValueError, OSError)) as caught:
+            load(store)
+        one_line(caught.value)
 
 
 def test_an_empty_file_is_filled_by_a_sweep_and_is_nothing_to_read(tmp_path, collected):
