@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from mdmtheory.core.protocols import Language
 from mdmtheory.exact.bigrams import initial_and_transition, is_bigram
-from mdmtheory.languages.laws import closed_classes
+from mdmtheory.languages.laws import closed_classes, rows_agree
 from mdmtheory.languages.ngram import NGram
 
 MOST_TOKENS = 1 << 15
@@ -96,7 +96,7 @@ def _powers(transition: Float[np.ndarray, "states states"]) -> Float[np.ndarray,
     most = _most_powers(transition)
     reached, power = 1, transition
     # By squaring first: a slow chain is refused at once.
-    while not _forgotten(power):
+    while not rows_agree(power, FORGOTTEN):
         if reached >= most:
             return None
         reached, power = 2 * reached, _stochastic(power @ power)
@@ -105,7 +105,7 @@ def _powers(transition: Float[np.ndarray, "states states"]) -> Float[np.ndarray,
     for k in range(len(powers)):
         if k:
             powers[k] = _stochastic(transition @ powers[k - 1])
-        if _forgotten(powers[k]):
+        if rows_agree(powers[k], FORGOTTEN):
             powers[k] = powers[k].mean(axis=0)
             return powers[: k + 1].copy()
     return None
@@ -113,11 +113,6 @@ def _powers(transition: Float[np.ndarray, "states states"]) -> Float[np.ndarray,
 
 def _stochastic(matrix: Float[np.ndarray, "states states"]) -> Float[np.ndarray, "states states"]:
     return matrix / matrix.sum(axis=1, keepdims=True)
-
-
-def _forgotten(power: Float[np.ndarray, "states states"]) -> bool:
-    least = power.min(axis=0)
-    return bool((power.max(axis=0) - least <= FORGOTTEN * least).all())
 
 
 def _gaps(allowed: Bool[np.ndarray, "states states"]) -> tuple[Bool[np.ndarray, "states states"], ...]:

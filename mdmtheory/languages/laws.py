@@ -105,6 +105,6 @@ def row_entropies(rows: Float[np.ndarray, "rows outcomes"]) -> Float[np.ndarray,
     return entropies
 
 
-def rows_agree(rows: Float[np.ndarray, "rows outcomes"]) -> bool:
-    """Whether all rows are equal within 1e-14 relative, zeros exactly: a power of a chain that has forgotten."""
-    return bool((np.ptp(rows, axis=0) <= 1e-14 * rows.min(axis=0)).all())
+def rows_agree(rows: Float[np.ndarray, "rows outcomes"], within: float = 1e-14) -> bool:
+    """Whether all rows are equal `within` a share of themselves, zeros exactly: the chain has forgotten."""
+    return bool((np.ptp(rows, axis=0) <= within * rows.min(axis=0)).all())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, UInt64
+from jaxtyping import Int, UInt64
 
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.protocols import Denoiser, LogProb, Parallel, PlanRun, Samples
@@ -14,6 +14,7 @@ from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.canvas_loop import run_on_canvas
+from mdmtheory.models.log_mean import log_mean_exp
 from mdmtheory.plans import LAST_STEP, PlanLaw
 from mdmtheory.samplers.protocol import Sampler, has_closed_law
 from mdmtheory.samplers.registry import as_sampler
@@ -139,11 +140,7 @@ class MaskedDiffusion:
         scores = np.empty((1 if kind == "exact" else plans, len(tokens)))
         for k in range(len(scores)):
             scores[k] = self.run(self.draw_plans(states, length), tokens=tokens, threads=threads).log_probs.sum(axis=1)
-        best = scores.max(axis=0)
-        finite = np.where(np.isfinite(best), best, 0.0)
-        with np.errstate(divide="ignore"):
-            values: Float[np.ndarray, "count"] = finite + np.log(np.exp(scores - finite).mean(axis=0))
-        return LogProb(values, kind)
+        return LogProb(log_mean_exp(scores), kind)
 
     def run(
         self,

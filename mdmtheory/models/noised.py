@@ -15,6 +15,7 @@ from mdmtheory.core.spec import Spec, Value
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
+from mdmtheory.models.log_mean import log_mean_exp
 from mdmtheory.plans import LAST_STEP
 from mdmtheory.schedules import Schedule, as_schedule
 
@@ -145,15 +146,4 @@ class NoisedDiffusion(ABC):
 def per_sequence(terms: Float[np.ndarray, "..."]) -> Float[np.ndarray, "count"]:
     """Sums over all but the first axis, each in the same order however many there are."""
     found: Float[np.ndarray, "count"] = np.ascontiguousarray(terms).reshape(len(terms), -1).sum(axis=1)
-    return found
-
-
-def log_mean_exp(weights: Float[np.ndarray, "paths count"]) -> Float[np.ndarray, "count"]:
-    """log of the mean of exp over the first axis; of one row, the row itself."""
-    if len(weights) == 1:
-        return weights[0]
-    best = weights.max(axis=0)
-    finite = np.where(np.isfinite(best), best, 0.0)
-    with np.errstate(divide="ignore"):
-        found: Float[np.ndarray, "count"] = finite + np.log(np.exp(weights - finite).mean(axis=0))
     return found
