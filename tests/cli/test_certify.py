@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mdmtheory as mt
@@ -174,6 +175,21 @@ def test_installed_plug_ins_that_cannot_be_used_are_refused_in_one_line(refused,
     monkeypatch.setattr("mdmtheory.core.spec.entry_points", lambda group: points.get(group, []))
     reason = refused(*words)
     assert ("does not import" if fault == "import" else "object has no") in reason
+
+
+@pytest.mark.parametrize("words", [["certify", "theirs"], ["sweep", "--lang", "parity", "--sampler", "theirs"]])
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (np, "sampler 'theirs' of an installed package is a module; register a class or a function"),
+        (lambda: {}["nothing"], "sampler 'theirs' of an installed package raised KeyError: 'nothing'"),
+        (lambda asked: asked, "raised TypeError"),
+    ],
+)
+def test_installed_plug_ins_that_fail_when_built_are_refused_in_one_line(refused, monkeypatch, words, found, message):
+    points = {"mdmtheory.samplers": [Point("theirs", "theirs:Thing", lambda: found)]}
+    monkeypatch.setattr("mdmtheory.core.spec.entry_points", lambda group: points.get(group, []))
+    assert message in refused(*words)
 
 
 def test_an_installed_sampler_is_certified_by_its_name(run, monkeypatch):
