@@ -9,6 +9,13 @@ from pathlib import Path
 from typing import Any
 
 
+class ProtocolError(RuntimeError):
+    """Something, likely somebody else's, broke its protocol while it was used; one line says how.
+
+    No ValueError: that is how a sampler refuses a length or a schedule.
+    """
+
+
 def load_object(text: str) -> Any:
     """What `module:name` stands for, the name possibly dotted; the module may lie in the current folder.
 
