@@ -319,6 +319,11 @@ def test_each_check_refuses_its_bug(check, bug):
     assert "\n" not in str(found)
 
 
+def test_what_may_change_tokens_names_the_trust_that_it_was_tried_with():
+    assert tried(as_sampler("remdm-cap"), "law").seen.startswith("with oracles of trust 0.999: p = ")
+    assert "trust" not in tried(as_sampler("confidence"), "law").seen
+
+
 def test_each_check_has_its_bug():
     shared = {"calls", "bad marginals"}
     assert {each.name for each in samplers.TRIALS} == BUGS.keys() | shared
