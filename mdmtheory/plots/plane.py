@@ -52,7 +52,7 @@ def plane_figure(frame: pd.DataFrame, languages: Sequence[str] | None = None, le
     """SER against TER(p)/TER(q) - 1: each sampler a curve over its budgets, marks growing with calls.
 
     Six languages by default, of each kind the first. Hollow marks where TER is an upper bound. The grey line is the
-    most SER that a law at that KL can have, 1 - exp(-KL) (docs/theory.md, section 8). ValueError without rows that
+    most SER that a law at that KL can have, 1 - exp(-KL) (docs/theory.md, section 7). ValueError without rows that
     have both metrics.
     """
     rows = at_length(usual(leaderboard(frame)), length)
@@ -94,7 +94,7 @@ def plane_figure(frame: pd.DataFrame, languages: Sequence[str] | None = None, le
 
 def most_wrong(axes: Axes, length: int, first: float, last: float) -> None:
     """The line SER = 1 - exp(-KL) over the TER excess, KL = length log(1 + excess)."""
-    excess = np.geomspace(first / 100, last, 300)
+    excess = np.geomspace(first, last, 300)
     axes.plot(excess, -np.expm1(-length * np.log1p(excess)), color=REFERENCE, linewidth=0.8, alpha=0.6, zorder=1)
 
 
