@@ -33,6 +33,7 @@ _HOMES = {
     "ter": "mdmtheory.metrics.ter",
     "ter_ratio": "mdmtheory.metrics.ter",
     "ser": "mdmtheory.metrics.ser",
+    "cross_entropy": "mdmtheory.metrics.cross_entropy",
     "distances": "mdmtheory.metrics.distances",
     "Distances": "mdmtheory.metrics.distances",
     "compare_schedules": "mdmtheory.metrics.compare",

@@ -15,7 +15,9 @@ def plot(
     store: Annotated[Path, typer.Argument(help="A store that a sweep wrote.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file: .png, .svg or .pdf.")],
     x: Annotated[str, typer.Option(help="steps, length, calls or rounds.")] = "steps",
-    y: Annotated[str, typer.Option(help="ser, ser_scored, ter, ter_ratio or ter_excess; several as ter,ser.")] = "ser",
+    y: Annotated[
+        str, typer.Option(help="ser, ser_scored, ter, ter_ratio, ter_excess or cross_entropy; several as ter,ser.")
+    ] = "ser",
     hue: Annotated[
         str | None, typer.Option(help="What has a colour: lang, sampler, schedule, ... By default what varies.")
     ] = None,

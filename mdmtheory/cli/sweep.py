@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from mdmtheory.sweeps.cells import Cell
 
-_OF_THE_RUN = ("level", "workers", "out", "figure")  # what says how to measure and where to, not what
-
 
 def sweep(
     context: typer.Context,
@@ -51,14 +49,12 @@ def sweep(
     the names.
     """
     from mdmtheory.cli.tables import print_cells
-    from mdmtheory.sweeps.cells import cells
     from mdmtheory.sweeps.collect import collect
+    from mdmtheory.sweeps.files import cells_of
 
     terminal = Terminal.of(context)
-    settings = _settings(context, file)
-    if settings["lang"] is None:
-        raise ValueError("no language; give --lang NAME (mdmtheory list languages prints them) or a TOML file")
-    chosen = cells(**{key: value for key, value in settings.items() if key not in _OF_THE_RUN})
+    settings, typed = _settings(context, file)
+    chosen = cells_of(settings, typed)
     store = Path(settings["out"])
     if dry_run:
         _print_plan(chosen, store, settings["workers"], terminal)
@@ -78,13 +74,14 @@ def sweep(
         _draw(frame, picture, terminal, wanted=settings["figure"] is not None)
 
 
-def _settings(context: typer.Context, file: Path | None) -> dict[str, Any]:
-    """The options: what was typed, else what the file says, else the defaults."""
-    from mdmtheory.sweeps.cells import KEYS, read_toml
+def _settings(context: typer.Context, file: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options: what was typed, else what the file says, else the defaults; and what was typed alone."""
+    from mdmtheory.sweeps.files import KEYS, read_toml
 
     options = {key: context.params[key] for key in KEYS}
-    typed = [key for key in KEYS if getattr(context.get_parameter_source(key), "name", "") == "COMMANDLINE"]
-    return {**options, **(read_toml(file) if file else {}), **{key: options[key] for key in typed}}
+    given = [key for key in KEYS if getattr(context.get_parameter_source(key), "name", "") == "COMMANDLINE"]
+    typed = {key: options[key] for key in given}
+    return {**options, **(read_toml(file) if file else {}), **typed}, typed
 
 
 def _print_plan(chosen: list[Cell], store: Path, workers: int | str, terminal: Terminal) -> None:

@@ -20,6 +20,7 @@ _NAMES = {
     "ter": "TER",
     "ter_ratio": "TER(p)/TER(q)",
     "effective_size": "effective size",
+    "cross_entropy": "cross-entropy",
 }
 
 
@@ -106,7 +107,7 @@ def _largest(column: Iterable[float], digits: int) -> str:
 
 def _seconds(rows: pd.DataFrame) -> str:
     """What all measurements of a cell took one worker; two metrics of the same counts have the same seconds."""
-    measurement = rows["metric"].replace({"ter_ratio": "ter", "effective_size": "ser_scored"})
+    measurement = rows["metric"].replace({"ter_ratio": "ter", "effective_size": "ser_scored", "cross_entropy": "ser"})
     return f"{rows['seconds'].groupby(measurement).max().sum():.3g}"
 
 

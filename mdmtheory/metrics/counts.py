@@ -24,8 +24,9 @@ from mdmtheory.schedules import Schedule, ancestral_weights, fixed_weights
 class Counts:
     """Additive over sequences: counts as integers, sums of nats as floats.
 
-    `nats` sums -log p(x) and `gap` sums log q(x) - log p(x) over x ~ q; `ratio` sums p_plan(x)/q(x) over x ~ q.
-    `errors`, `impossible`, `calls` and `rounds` are of drawn sequences.
+    Scored, over x ~ q: `nats` sums -log p(x), `gap` log q(x) - log p(x), and `ratio` p_plan(x)/q(x). Drawn, over x ~ p:
+    `errors` counts those outside the language, `impossible` those given up before their end; `nats` sums -log q(x) over
+    those in the language, `calls` and `rounds` are of those drawn to their end.
     """
 
     sequences: int = 0
@@ -53,16 +54,20 @@ class Counts:
 def draw_counts(
     model: Any, language: Language, length: int, seed: int, first: int, count: int, threads: int | None = 1
 ) -> Counts:
-    """Draw sequences first..first+count-1 of the model and count those outside the language's support."""
+    """Draw sequences first..first+count-1 of the model, count those outside the language and score the others."""
     samples = model.sample(count, length, seed, first=first, threads=threads)
-    wrong = ~language.in_support(samples.tokens)
+    right = language.in_support(samples.tokens)
+    nats = -language.log_prob(samples.tokens[right], threads=threads)
+    finished = ~samples.impossible
     return Counts(
         sequences=count,
-        errors=int(wrong.sum()),
+        errors=int(count - right.sum()),
         impossible=int(samples.impossible.sum()),
         tokens=count * length,
-        calls=int(samples.calls.sum()),
-        rounds=int(samples.rounds.sum()),
+        nats=float(nats.sum()),
+        nats_squared=float((nats**2).sum()),
+        calls=int(samples.calls[finished].sum()),
+        rounds=int(samples.rounds[finished].sum()),
     )
 
 

@@ -29,6 +29,13 @@ def ter_ratio_estimate(counts: Counts, length: int, level: float = 0.95, kind: K
     return _per_token(counts.sequences, counts.gap, counts.gap_squared, length, level, kind)
 
 
+def cross_entropy_estimate(counts: Counts, length: int, level: float = 0.95) -> Estimate:
+    """E[-log q(x) | x in the language]/L in nats per token, from drawn sequences of which two or more are right."""
+    right = counts.sequences - counts.errors
+    mean, low, high = normal_mean(right, counts.nats, counts.nats_squared, level)
+    return Estimate(mean / length, low / length, high / length, level, "estimate", right)
+
+
 def scored_ser_estimate(counts: Counts, level: float = 0.95) -> tuple[Estimate | None, float]:
     """SER from the ratios r = p_plan(x)/q(x) and their effective size (sum r)^2 / sum r^2; None below 100."""
     if not (math.isfinite(counts.ratio_squared) and counts.ratio_squared > 0):

@@ -24,6 +24,7 @@ Y_LABELS = {
     "ter": "TER (perplexity per token)",
     "ter_ratio": "TER($p$) / TER($q$)",
     "ter_excess": "TER($p$) / TER($q$) − 1",
+    "cross_entropy": "cross-entropy under $q$ of what\nis right (nats per token)",
 }
 NAMES = {
     "ser": "SER",
@@ -31,6 +32,7 @@ NAMES = {
     "ter": "TER",
     "ter_ratio": "TER ratio",
     "ter_excess": "TER excess",
+    "cross_entropy": "cross-entropy",
 }
 
 # What makes two cells different, in the order in which a colour is given to whatever varies.

@@ -3,11 +3,24 @@
 `cells` multiplies options out, `collect` measures, `read` and `merge` work on stores; importing them costs little.
 """
 
-from mdmtheory.sweeps.cells import Cell, cells, read_toml
+from mdmtheory.sweeps.cells import Cell, cells
 from mdmtheory.sweeps.collect import collect
+from mdmtheory.sweeps.files import cells_of, read_toml
 from mdmtheory.sweeps.planned import PlannedCell, SweepPlan, plan_of
 from mdmtheory.sweeps.progress import Progress
 from mdmtheory.sweeps.results import read
 from mdmtheory.sweeps.store import merge
 
-__all__ = ["Cell", "PlannedCell", "Progress", "SweepPlan", "cells", "collect", "merge", "plan_of", "read", "read_toml"]
+__all__ = [
+    "Cell",
+    "PlannedCell",
+    "Progress",
+    "SweepPlan",
+    "cells",
+    "cells_of",
+    "collect",
+    "merge",
+    "plan_of",
+    "read",
+    "read_toml",
+]

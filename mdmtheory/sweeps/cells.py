@@ -1,12 +1,10 @@
-"""Cells: what one point of a curve is made of, and the lists and files that multiply out to many."""
+"""Cells: what one point of a curve is made of, and the lists that multiply out to many."""
 
 from __future__ import annotations
 
 import itertools
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mdmtheory.sweeps.ranges import PartOfLength, numbers, plain_numbers, steps_of, texts
@@ -14,20 +12,8 @@ from mdmtheory.sweeps.ranges import PartOfLength, numbers, plain_numbers, steps_
 if TYPE_CHECKING:
     from mdmtheory.core.protocols import Language, SequenceModel
 
-METRICS = ("ser", "ter", "ter_ratio")
+METRICS = ("ser", "ter", "ter_ratio", "cross_entropy")
 """What can be asked for; `check` adds ser_scored."""
-
-_SINGLE: dict[str, tuple[tuple[type, ...], str, str]] = {
-    "samples": ((int,), "a whole number", "2000"),
-    "max_errors": ((int,), "a whole number", "100"),
-    "check": ((bool,), "true or false", "true"),
-    "level": ((float,), "a probability", "0.95"),
-    "workers": ((int, str), "a number or auto", '"auto"'),
-    "out": ((str,), "a text", '"results/sweep.sqlite"'),
-    "figure": ((str,), "a text", '"results/sweep.png"'),
-}
-KEYS = ("lang", "length", "steps", "model", "denoiser", "sampler", "schedule", "metrics", "seed", *_SINGLE)
-"""The keys of a sweep, in a file as on the command line; those of _SINGLE take one value, the others lists too."""
 
 
 @dataclass(frozen=True)
@@ -139,26 +125,6 @@ def cells(
                 )
                 found[cell] = None
     return list(found)
-
-
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """The keys of a sweep from a TOML file; ValueError names an unknown key and the known ones."""
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror or error}; give the path of a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f'{path} is not a TOML file: {error}; write lines such as lang = "hmm"') from error
-    found = {key.replace("-", "_"): value for key, value in content.items()}
-    for key, value in found.items():
-        if key not in KEYS:
-            raise ValueError(f"{path} has an unknown key {key!r}; known: {', '.join(KEYS)}")
-        if isinstance(value, dict):
-            raise ValueError(f"{path}: {key} is a table; write {key} = one value, a text or a list")
-        kinds, expected, example = _SINGLE.get(key, ((type(value),), "", ""))
-        if type(value) not in kinds:
-            raise ValueError(f"{path}: {key} = {value!r} is not {expected}; write {key} = {example}")
-    return found
 
 
 def sort_key(values: Iterable[Any]) -> tuple[tuple[int, Any], ...]:

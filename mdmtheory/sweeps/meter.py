@@ -77,14 +77,19 @@ class Meter:
         return left / self._workers
 
     def _width(self, state: TaskState) -> float | None:
-        """Widest interval of a task, absolute for SER and relative for TER; only chunks that are new are added."""
+        """Widest interval of a task, relative for TER and absolute otherwise; only chunks that are new are added."""
         from mdmtheory.metrics.counts import Counts
 
         seen, counts, width = self._widths.get(state.task.sha, (0, Counts.zero(), None))
         if len(state.chunks) > seen:
             counts += total(state.chunks[seen:])
-            rows = [row for row in estimates(state.task, counts, self._level) if row["low"] is not None]
-            widths = [(row["high"] - row["low"]) / (1 if "ser" in row["metric"] else row["value"]) for row in rows]
+            asked = self._work.metrics[state.task.sha]
+            rows = [row for row in estimates(state.task, counts, self._level) if row["metric"] in asked]
+            widths = [
+                (row["high"] - row["low"]) / (row["value"] if "ter" in row["metric"] else 1)
+                for row in rows
+                if row["low"] is not None
+            ]
             # The width of an infinite TER is not a number.
             width = max((each for each in widths if each == each), default=None)
             self._widths[state.task.sha] = (len(state.chunks), counts, width)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CELL_COLUMNS = ("language", "length", "model", "denoiser", "sampler", "schedule", "steps", "seed")
 COLUMNS = (*CELL_COLUMNS, "metric", "value", "low", "high", "level", "kind", "count", "calls", "rounds", "seconds")
-METRIC_ORDER = ("ser", "ter", "ter_ratio", "ser_scored", "effective_size")
+METRIC_ORDER = ("ser", "ter", "ter_ratio", "cross_entropy", "ser_scored", "effective_size")
 _WHOLE = ("length", "steps", "seed", "count")
 _REAL = ("value", "low", "high", "level", "calls", "rounds", "seconds")
 
@@ -30,10 +30,10 @@ def read(store: str | Path, level: float = 0.95) -> pd.DataFrame:
     """The results in a store: one row for each cell and metric that its counts give, in the order of the cells.
 
     Columns: what the cell is (`language` to `seed`), `metric`, `value`, the interval `low`, `high` at `level`, `kind`,
-    `count` of sequences, and of the cell's drawn sequences the mean `calls` and `rounds`; `seconds` of one worker for
-    these counts. What does not apply is empty. Where an estimate cannot be trusted `value` is empty and `kind` begins
-    with "withheld" and says why. The effective sample size of `ser_scored` has a row of its own, `effective_size`, of
-    kind exact: it is a property of the very sample.
+    `count` of sequences, the mean `calls` and `rounds` of the cell's sequences that were drawn to their end (not given
+    up at an impossible context), and `seconds` of one worker for these counts. What does not apply is empty. Where an
+    estimate cannot be trusted `value` is empty and `kind` begins with "withheld" and says why. The effective sample
+    size of `ser_scored` has a row of its own, `effective_size`, of kind exact: it is a property of the very sample.
     """
     return frame_of(load(store), level)
 
@@ -47,7 +47,7 @@ def frame_of(contents: Contents, level: float, metrics: Mapping[str, Iterable[st
         [contents.tasks[sha] for sha in metrics if sha in contents.tasks] if metrics is not None else newest(contents)
     )
     names = _language_names(contents)
-    drawn = (stored for stored in contents.tasks.values() if stored.task.measure == "draw" and stored.chunks)
+    drawn = (stored for stored in contents.tasks.values() if stored.task.scores_draws and stored.chunks)
     costs = {_cell_of(stored): _cost(stored) for stored in drawn}
     rows = []
     for stored in chosen:
@@ -71,6 +71,7 @@ def estimates(task: Task, counts: Counts, level: float) -> Iterator[dict[str, An
     """The metrics that the counts of a task give: metric, value, low, high, level, kind and count."""
     from mdmtheory.metrics.estimates import (
         LEAST_EFFECTIVE_SIZE,
+        cross_entropy_estimate,
         scored_ser_estimate,
         ser_estimate,
         ter_estimate,
@@ -82,6 +83,13 @@ def estimates(task: Task, counts: Counts, level: float) -> Iterator[dict[str, An
         return
     if task.measure == "draw":
         yield _row("ser", ser_estimate(counts, level, task.max_errors))
+        right = counts.sequences - counts.errors
+        if not task.scores_draws:
+            return
+        if right >= 2:
+            yield _row("cross_entropy", cross_entropy_estimate(counts, length, level))
+        else:
+            yield _withheld("cross_entropy", f"{right} right of {counts.sequences} drawn, 2 give an interval", right)
         return
     if counts.sequences < 2:
         metrics = ("ter", "ter_ratio") if task.measure == "score" else ("ser_scored",)
@@ -119,9 +127,11 @@ def _cell_of(stored: StoredTask) -> tuple[Any, ...]:
     return (about["identity"], *(about[name] for name in CELL_COLUMNS))
 
 
-def _cost(stored: StoredTask) -> tuple[float, float]:
+def _cost(stored: StoredTask) -> tuple[float | None, float | None]:
+    """Mean calls and rounds of the sequences drawn to their end; None where every one was given up."""
     counts = total(until_stopped(stored.chunks, stored.task.max_errors))
-    return counts.calls / counts.sequences, counts.rounds / counts.sequences
+    finished = counts.sequences - counts.impossible
+    return (counts.calls / finished, counts.rounds / finished) if finished else (None, None)
 
 
 def _language_names(contents: Contents) -> dict[str, str]:

@@ -28,7 +28,7 @@ CHUNK_TOKENS = 1 << 15
 
 COMPONENT_VERSIONS: dict[str, int] = {
     "streams": 1,
-    "measure draw": 1,
+    "measure draw": 2,  # 2: right sequences are scored under q; calls and rounds of sequences drawn to their end
     "measure score": 1,
     "measure score_plans": 1,
     "language copy": 1,
@@ -123,6 +123,11 @@ class Task:
         return None if stop is None else int(stop["max_errors"])
 
     @property
+    def scores_draws(self) -> bool:
+        """Whether drawn sequences were scored under q, and calls counted of those drawn to their end."""
+        return self.measure == "draw" and int(self.description["versions"]["measure draw"]) >= 2
+
+    @property
     def versions(self) -> int:
         """Grows when a component's version does; says which of two descriptions of a cell is newer."""
         return sum(self.description["versions"].values())
@@ -140,7 +145,7 @@ class Task:
 def tasks_of(cell: Cell, language: Language, model: SequenceModel) -> list[Task]:
     """What has to be measured for the metrics of a cell, given the language and the model that it builds."""
     measures: list[Measure] = []
-    if "ser" in cell.metrics:
+    if {"ser", "cross_entropy"} & set(cell.metrics):
         measures.append("draw")
     if {"ter", "ter_ratio"} & set(cell.metrics):
         measures.append("score")

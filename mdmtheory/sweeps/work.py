@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mdmtheory.core.protocols import Language, SequenceModel
 
 _GIVES: dict[Measure, tuple[str, ...]] = {
-    "draw": ("ser",),
+    "draw": ("ser", "cross_entropy"),
     "score": ("ter", "ter_ratio"),
     "score_plans": ("ser_scored", "effective_size"),
 }

@@ -13,7 +13,8 @@ LANGUAGE = "hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1"
 
 def small_cells(**changed: Any) -> list[Cell]:
     """Two cells that one information curve prices and two that it does not; four chunks of 64 sequences each."""
-    given = {"steps": "4,64", "sampler": "ancestral,stride", "length": 512, "samples": 250, **changed}
+    given = {"steps": "4,64", "sampler": "ancestral,stride", "length": 512, "samples": 250}
+    given = {**given, "metrics": "ser,ter,cross_entropy", **changed}
     return cells(given.pop("lang", LANGUAGE), **given)
 
 
