@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from mdmtheory.report.budgets import records
+from mdmtheory.report.budgets import TITLES, records
+from mdmtheory.report.entries import MEASURES
 from mdmtheory.report.naming import DELTA, language_groups
 from mdmtheory.report.reasons import NOT_RUN, no_log_p, not_there
 from mdmtheory.report.text import code, folded
@@ -20,7 +21,7 @@ own and the same command fill the place."""
 def missing_section(whole: pd.DataFrame, ranked: pd.DataFrame, names: Mapping[str, str]) -> str:
     """The samplers without log p, the numbers that the store withholds, and the cells that it lacks, with reasons."""
     builder = Builder()
-    parts = ["\n".join(lines) for lines in (_unscored(whole, builder), _withheld(whole, names)) if lines]
+    parts = ["\n".join(lines) for lines in (_unscored(whole, builder), _withheld(whole)) if lines]
     gaps = [*_lengths(ranked, names), *_cells(ranked, names, builder)]
     if gaps:
         parts += [_WORDS, folded("cells that are not there", "\n".join(gaps))]
@@ -34,13 +35,14 @@ def _unscored(whole: pd.DataFrame, builder: Builder) -> list[str]:
     return [f"- {code(base)}: no log p; {reason}" for base, reason in reasons.items() if reason]
 
 
-def _withheld(whole: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
-    kinds = [each for each in whole.columns if each.endswith("_kind")]
-    return [
-        f"- {code(row['entrant'])}, {names[row['language']]}, length {row['length']}, {row['setting']}: {row[kind]}"
-        for kind in kinds
-        for row in records(whole[whole[kind].str.startswith("withheld")])
-    ]
+def _withheld(whole: pd.DataFrame) -> list[str]:
+    """How many numbers the store withholds, by measure and reason."""
+    lines = []
+    for measure in MEASURES:
+        kinds = whole[f"{measure}_kind"]
+        counts = kinds[kinds.str.startswith("withheld")].value_counts().sort_index()
+        lines += [f"- {TITLES[measure]}: {reason} in {count} cells" for reason, count in counts.items()]
+    return lines
 
 
 def _lengths(ranked: pd.DataFrame, names: Mapping[str, str]) -> Iterator[str]:

@@ -25,11 +25,12 @@ _READING = """\
 ## How to read it
 
 - **SER** is the probability that a drawn sequence is not in the language. **KL(q‖p)** is in nats a sequence: L times
-  the log of TER(p)/TER(q). **Cross-entropy** is the mean of −log q(x) over the drawn sequences that are right, in nats
-  a token. What is shown is its excess over the language's own, H(q)/L: below 0 the sampler has lost variety.
+  the log of TER(p)/TER(q). **Cross-entropy** is the mean of −log q(x) over the drawn sequences that are right, in
+  nats a token. What is shown is its excess over the language's own, H(q)/L: an interval below 0 proves that the
+  sampler has lost variety; above 0 it writes what is rare in the language.
 - **Calls** are evaluations of the denoiser a sequence, in the mean over the sequences that were drawn to their end;
-  they stand in brackets. **Rounds** are those that must wait for one another. Where every sequence was given up at a context
-  that cannot occur, calls are only known to be at most the steps: (≤16).
+  they stand in brackets. **Rounds** are those that must wait for one another. Where every sequence was given up at a
+  context that cannot occur, calls are only known to be at most the steps: (≤16).
 - A number stands with the half-width of its interval, ±, the wider side where it has two; where that is below 0.00005
   it is left out. **≤** marks an upper bound: for random order, uniform and Gaussian noise KL is not known exactly.
 - *over*: every cell of this sampler needs more calls. *no log p*: the sampler has no likelihood. —: not in the store.
@@ -45,8 +46,8 @@ and its own lies wholly below that of every cell with fewer calls. Calls count a
 one right sequence stands nowhere. A bound competes by its own interval, and may be better than it shows.
 
 **Rank.** Within a budget a sampler is represented by its cell with the most calls that fit. Its rank in a language is
-1 + the number of samplers whose interval lies wholly below; without a cell that fits it comes after all that have one. The
-tables of a budget go by the mean of these ranks; the one of all budgets goes by the number of languages on whose
+1 + the number of samplers whose interval lies wholly below; without a cell that fits it comes after all that have one.
+The tables of a budget go by the mean of these ranks; the one of all budgets goes by the number of languages on whose
 frontier a sampler stands, then by the mean rank. **Bold**: the interval lies wholly below all others in its column."""
 
 
@@ -81,7 +82,10 @@ def page(contents: Contents) -> str:
 
 
 def budgets_at(budgets: Sequence[int | PartOfLength], length: int) -> list[int]:
-    """The budgets of calls at a length, rising."""
+    """The budgets of calls at a length, rising. ValueError where a part of the length is less than a call."""
+    for each in budgets:
+        if isinstance(each, PartOfLength) and each.divisor > length:
+            raise ValueError(f"budgets hold {each}, which is less than a call at length {length}; pass larger ones")
     return sorted({each.at(length) if isinstance(each, PartOfLength) else each for each in budgets})
 
 
@@ -102,15 +106,18 @@ def ranked_entries(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _head(contents: Contents, whole: pd.DataFrame) -> str:
-    known = contents.frame["level"].dropna()
+    frame = contents.frame
+    known = frame["level"].dropna()
     levels = ", ".join(f"{100 * level:g} %" for level in sorted(set(known) - {1.0}))
     least, most = int(whole["count"].min()), int(whole["count"].max())
     counts = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    kinds = frame["kind"][frame["value"].notna()].value_counts().sort_index()
+    numbers = ", ".join(f"{count:,} of kind {kind}" for kind, count in kinds.items())
     seeds = ", ".join(str(each) for each in sorted(set(whole["seed"])))
     return (
         f"{_HEAD}\n\nMade by `{contents.command}`, which measures what is missing and writes this page anew.\n"
         f"{len(whole):,} cells of {counts} sequences, seed {seeds}; intervals of {levels}.\n"
-        f"All rows, with the kind of every number: [{contents.csv}]({contents.csv})."
+        f"{numbers}; all rows: [{contents.csv}]({contents.csv})."
     )
 
 

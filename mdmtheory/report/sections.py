@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +14,11 @@ from mdmtheory.report.text import code, listed, plain, table
 
 _PRICED = ("verify", "stride", "left_to_right", "independent", "bisection", "ar")
 """Whose price in calls and rounds is shown cell by cell, besides those whose rounds are not their calls."""
+
+_VERDICTS = """\
+A cell is worse if a cell of random order has no more calls and an interval of SER wholly below. It is better if it
+beats, in this sense, a cell of random order that no other of random order beats. The rest is undecided, also where all
+are wrong and where all are right."""
 
 _FRONTIERS = {
     "SER for its calls": ("ser", "calls"),
@@ -60,11 +66,7 @@ def order_section(own: pd.DataFrame, names: Mapping[str, str]) -> str:
     if verdicts.empty:
         return ""
     there = [each for each in RANDOM_ORDER if each in set(own["entrant"])]
-    words = (
-        f"Random order is {listed(there)}. A cell is worse if a cell of random order has no more calls and an interval\n"
-        "of SER wholly below. It is better if it beats, in this sense, a cell of random order that no other of random\n"
-        "order beats. The rest is undecided, also where all are wrong and where all are right."
-    )
+    words = f"Random order is {listed(there)}. {_VERDICTS}"
     totals = verdicts.groupby("entrant")[["worse", "better"]].sum().reset_index()
     totals = totals.sort_values(["worse", "better", "entrant"], ascending=[False, True, True])
     decided = list(totals["entrant"][(totals["worse"] > 0) | (totals["better"] > 0)])
@@ -79,7 +81,7 @@ def order_section(own: pd.DataFrame, names: Mapping[str, str]) -> str:
     return "\n\n".join([*parts, *([f"Undecided everywhere: {listed(rest)}."] if rest else [])])
 
 
-def _verdict(counts: Mapping[str, int]) -> str:
+def _verdict(counts: Mapping[str, Any]) -> str:
     said = [f"{counts[word]} {word}" for word in ("worse", "better") if counts[word]]
     total = counts["worse"] + counts["better"] + counts["undecided"]
     return f"{', '.join(said)} of {total}" if said else "undecided"
@@ -108,7 +110,7 @@ def price_section(own: pd.DataFrame, names: Mapping[str, str]) -> str:
     return "\n\n".join(parts)
 
 
-def _price(row: Mapping[str, float]) -> str:
+def _price(row: Mapping[str, Any]) -> str:
     price = f"{calls_text(row)} / {plain(float(row['rounds']))}"
     ser = value_text(row, "ser")
     return f"{price}: {ser}" if ser else price

@@ -29,7 +29,8 @@ def number(value: float, low: float, high: float, kind: str = "estimate", *, sig
         digits = min(max(1 - math.floor(math.log10(half)), 0), _DECIMALS + 2)
         text = f"{value + 0.0:{plus}.{digits}f} ± {half:.{digits}f}"
     else:
-        text = f"{round(value, _DECIMALS) + 0.0:{plus}.6g}"
+        shown = round(value, _DECIMALS)
+        text = f"{shown:{plus}.6g}" if shown else "0"
     return _SIGNS.get(kind, "") + text.replace("-", "−")
 
 
