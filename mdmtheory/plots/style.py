@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,19 +28,6 @@ DASHES: list[Dashes] = [
     (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)),
     (0.0, (8.0, 2.0)),
 ]
-
-# A sampler keeps its colour and marker in every figure of the project, whatever stands beside it.
-_SAMPLERS = {
-    "ancestral": 0,
-    "stride": 3,
-    "bisection": 2,
-    "left_to_right": 4,
-    "fixed": 1,
-    "first_hitting": 9,
-    "blocks": 5,
-    "bit_reversed": 7,
-    "plan": 6,
-}
 
 REFERENCE = "0.25"
 
@@ -78,19 +65,90 @@ class Look:
     dashes: Dashes
 
 
+_SHADES = (0.0, 0.55, 0.3, 0.7, 0.15, 0.42)
+
+
+@dataclass(frozen=True)
+class Family:
+    """Ways of generating that are of one kind: one colour and one kind of line; a mark and a shade for each member."""
+
+    title: str
+    colour: str
+    dashes: Dashes
+    markers: dict[str, str]
+
+    def look(self, name: str) -> Look:
+        """That of a member: the first has the colour itself, the others darker ones."""
+        shade = _SHADES[list(self.markers).index(name)]
+        red, green, blue = mpl.colors.to_rgb(self.colour)
+        colour = mpl.colors.to_hex(((1 - shade) * red, (1 - shade) * green, (1 - shade) * blue))
+        return Look(colour, self.markers[name], self.dashes)
+
+
+FAMILIES = (
+    Family("random order", _PALETTE[0], "-", {"ancestral": "o", "fixed": "s", "first_hitting": "p"}),
+    Family(
+        "chosen order",
+        _PALETTE[3],
+        DASHES[1],
+        {"stride": "D", "bisection": "^", "left_to_right": "v", "blocks": "P", "bit_reversed": "<", "plan": "X"},
+    ),
+    Family(
+        "most confident",
+        _PALETTE[2],
+        DASHES[2],
+        {"confidence": "*", "margin": ">", "entropy": "d", "draw_confidence": "H"},
+    ),
+    Family(
+        "as many as allowed",
+        _PALETTE[4],
+        DASHES[3],
+        {"entropy_bound": "h", "entropy_sum": "s", "threshold": "^", "independent": "X"},
+    ),
+    Family(
+        "changing tokens",
+        _PALETTE[1],
+        DASHES[4],
+        {
+            "redraw": "D",
+            "topk_remask": "P",
+            "remdm-cap": ">",
+            "remdm-rescale": "<",
+            "remdm-conf": "v",
+            "remdm-loop": "p",
+        },
+    ),
+    Family("verified drafts", "#1a1a1a", "-", {"verify": "X"}),
+    Family("other noise", _PALETTE[9], DASHES[5], {"uniform": "d", "gaussian": "o"}),
+    Family("block by block", "#8c613c", DASHES[1], {"block": "s"}),
+    Family("autoregressive", _PALETTE[7], DASHES[2], {"ar": "*"}),
+)
+"""The built-in samplers, and the models other than masked diffusion: each looks the same in every figure."""
+
+
+def family_of(name: str) -> Family | None:
+    """The family of a sampler or model by its name, options or none; None for what is not built in."""
+    bare = name.partition(":")[0].replace(" ", "_")
+    return next((family for family in FAMILIES if bare in family.markers), None)
+
+
 def looks(column: str, values: Sequence[str]) -> dict[str, Look]:
-    """A look for each value of a column; a sampler's is the same in every figure."""
-    wanted = [
-        _SAMPLERS.get(value.partition(":")[0].replace(" ", "_")) if column == "sampler" else None for value in values
-    ]
-    free = [place for place in range(len(_PALETTE)) if place not in wanted]
+    """A look for each value of a column; the colour and mark of a sampler are the same in every figure."""
+    known: dict[str, Look] = {}
+    for value in values if column == "sampler" else ():
+        family = family_of(value)
+        look = family.look(value.partition(":")[0].replace(" ", "_")) if family else None
+        if look and look not in known.values():  # the same name with other options gets another look
+            known[value] = look
+    colours = {look.colour for look in known.values()}
+    free = [place for place, colour in enumerate(_PALETTE) if colour not in colours]
     result: dict[str, Look] = {}
-    taken: set[int] = set()
-    for index, (value, place) in enumerate(zip(values, wanted, strict=True)):
-        if place is None or place in taken:  # a name without a place of its own, or the same name with other options
-            place = free.pop(0) if free else index % len(_PALETTE)
-        taken.add(place)
-        result[value] = Look(_PALETTE[place], _MARKERS[place], DASHES[index % len(DASHES)])
+    for index, value in enumerate(values):
+        place = index % len(_PALETTE)
+        if value not in known and free:
+            place = free.pop(0)
+        look = known.get(value, Look(_PALETTE[place], _MARKERS[place], "-"))
+        result[value] = replace(look, dashes=DASHES[index % len(DASHES)])
     return result
 
 
