@@ -8,7 +8,7 @@ import pandas as pd
 
 from mdmtheory.report.budgets import TITLES, records
 from mdmtheory.report.entries import MEASURES
-from mdmtheory.report.naming import DELTA, language_groups
+from mdmtheory.report.naming import language_groups, trusts
 from mdmtheory.report.reasons import NOT_RUN, no_log_p, not_there
 from mdmtheory.report.text import code, folded
 from mdmtheory.sweeps.building import Builder
@@ -30,7 +30,7 @@ def missing_section(whole: pd.DataFrame, ranked: pd.DataFrame, names: Mapping[st
 
 def _unscored(whole: pd.DataFrame, builder: Builder) -> list[str]:
     without = whole[whole["kl"].isna()]
-    without = without.assign(base=without["entrant"].str.partition(DELTA)[0]).drop_duplicates("base")
+    without = without.assign(base=trusts(without["entrant"])["base"]).drop_duplicates("base")
     reasons = {str(row["base"]): no_log_p(row, builder) for row in records(without.sort_values("base"))}
     return [f"- {code(base)}: no log p; {reason}" for base, reason in reasons.items() if reason]
 

@@ -73,6 +73,13 @@ def entrants(cells: pd.DataFrame) -> list[tuple[str, str]]:
     return result
 
 
+def trusts(names: pd.Series) -> pd.DataFrame:
+    """The names of entrants without their δ, `base`, and the δ, empty where there is none; of the same index."""
+    split = [str(name).partition(DELTA) for name in names]
+    deltas = [float(delta) if delta else float("nan") for _, _, delta in split]
+    return pd.DataFrame({"base": [base for base, _, _ in split], "delta": deltas}, index=names.index)
+
+
 def _entrant(model: str, denoiser: str, sampler: str, schedule: str) -> str:
     words = [sampler or model] if model == "masked" else [model, "" if sampler == "ancestral" else sampler]
     words.append("" if schedule in ("", "linear") else schedule)

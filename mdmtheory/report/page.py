@@ -10,7 +10,7 @@ import pandas as pd
 from mdmtheory.report.budgets import budget_section
 from mdmtheory.report.entries import entries, entropies_of
 from mdmtheory.report.gaps import missing_section
-from mdmtheory.report.naming import DELTA, language_names
+from mdmtheory.report.naming import language_names, trusts
 from mdmtheory.report.sections import frontier_section, order_section, price_section, trust_section
 from mdmtheory.report.text import code, table
 from mdmtheory.sweeps.ranges import PartOfLength
@@ -97,9 +97,9 @@ def ranked_entries(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     whole = entries(frame, entropies_of(frame))
     if not whole["ser"].notna().any():
         raise ValueError("there is no SER of these cells to rank; run the sweep first, with metrics that hold ser")
-    base, with_delta, _ = (whole["entrant"].str.partition(DELTA)[part] for part in range(3))
-    kept = set(whole["entrant"][with_delta == ""])
-    for _, own in whole[with_delta != ""].groupby(base):
+    split = trusts(whole["entrant"])
+    kept = set(whole["entrant"][split["delta"].isna()])
+    for _, own in whole[split["delta"].notna()].groupby(split["base"]):
         # Of equal numbers of cells the first by name: the order of the rows decides nothing.
         kept.add(own["entrant"].value_counts().sort_index().idxmax())
     return whole, whole[whole["entrant"].isin(kept)].reset_index(drop=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mdmtheory.report.budgets import ABSENT, TITLES, calls_text, records, value_text
-from mdmtheory.report.naming import DELTA, language_groups
+from mdmtheory.report.naming import language_groups, trusts
 from mdmtheory.report.ranking import RANDOM_ORDER, against_random_order, frontier, standings
 from mdmtheory.report.text import code, listed, plain, table
 
@@ -118,8 +118,7 @@ def _price(row: Mapping[str, Any]) -> str:
 
 def trust_section(whole: pd.DataFrame, names: Mapping[str, str]) -> str:
     """Correction against δ: samplers that were measured with several δ in one language at one budget."""
-    parts = whole["entrant"].str.partition(DELTA)
-    cells = whole.assign(base=parts[0], delta=pd.to_numeric(parts[2], errors="coerce")).dropna(subset="delta")
+    cells = whole.join(trusts(whole["entrant"])).dropna(subset="delta")
     keys = ["base", "language", "length", "setting"]
     cells = cells[cells.groupby(keys)["delta"].transform("nunique") > 1]
     if cells.empty:
