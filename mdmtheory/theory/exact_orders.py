@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.enumeration import error_rate, joint
@@ -65,6 +65,27 @@ def chance_of_no_repeat(items: int, sizes: Int[np.ndarray, "steps"]) -> float:
         chance *= math.perm(left, size) / left**size
         left -= size
     return chance
+
+
+def ancestral_chance_of_no_repeat(items: int, length: int, fractions: Float[np.ndarray, "edges"]) -> float:
+    """The mean of `chance_of_no_repeat` over ancestral plans: a recursion over how many are revealed, O(N length^2).
+
+    With m revealed before step k, s of the rest follow with the binomial probability of rate w_k/(1 - a_{k-1}), at a
+    chance of (items-m)!/((items-m-s)! (items-m)^s).
+    """
+    from scipy.special import gammaln, xlog1py, xlogy
+
+    revealed, size = np.arange(length + 1)[:, None], np.arange(length + 1)[None]
+    masked, left = length - revealed, items - revealed
+    fits = size <= masked
+    rest, after = np.where(fits, masked - size, 0), np.where(fits, left - size, 0)
+    log_ways = gammaln(masked + 1) - gammaln(size + 1) - gammaln(rest + 1)
+    log_chance = gammaln(left + 1) - gammaln(after + 1) - xlogy(size, left)
+    weights: Float[np.ndarray, "revealed"] = np.eye(1, length + 1)[0]
+    for rate in np.diff(fractions) / (1 - fractions[:-1]):
+        moves = np.where(fits, np.exp(log_ways + log_chance + xlogy(size, rate) + xlog1py(rest, -min(rate, 1.0))), 0.0)
+        weights = np.bincount((revealed + size)[fits], (weights[:, None] * moves)[fits]).astype(np.float64)
+    return float(weights[length])
 
 
 def _permutation(setting: Setting) -> Sides:

@@ -19,9 +19,9 @@ Source. Ours, docs/theory.md 5.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-from jaxtyping import Float
 
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
@@ -86,39 +86,46 @@ def _nothing_shared(setting: Setting) -> bool:
     return setting.length == setting.steps or (isinstance(setting.language, NGram) and setting.language.order == 1)
 
 
-def pairs_together(size: int, steps: int) -> Float[np.ndarray, "orders"]:
-    """E[binomial(C, j)], j = 0..L/2, C being how many of L/2 given pairs fall into one step of `steps` of equal size.
+def fixed_pairs_right(vocab_size: int, length: int, pairs: int, sizes: Iterable[int]) -> float:
+    """1 - SER of `pairs` pairs of equal tokens among `length` positions, revealed in random sets of these sizes.
 
-    j given pairs all do with probability s!^N (L-2j)! j!/L! times the coefficient of t^j in
-    (sum_c t^c / (c! (s-2c)!))^N: c of them in a step leave s - 2c of its places.
+    E[(1/m)^C], C being how many pairs fall into one step. A step takes its s positions from u untouched pairs, which it
+    may open, or take together at 1/m, and from f positions whose partner is known or missing: the law of f after each
+    step, so weighed, is a recursion of positive terms (ours), O(L s^2) a step.
     """
     from scipy.special import gammaln
 
-    pairs = size * steps // 2
-    # Powers of t scaled so that coefficients neither overflow nor, before they stop to matter, underflow.
-    scale = math.log(steps * size**2)
-    inside = np.arange(size // 2 + 1)
-    one = np.exp(gammaln(size + 1) - gammaln(inside + 1) - gammaln(size - 2 * inside + 1) - scale * inside)
-    ways = np.ones(1)
-    for _ in range(steps):
-        ways = np.convolve(ways, one)[: pairs + 1]
-    ways = np.pad(ways, (0, pairs + 1 - len(ways)))
-    j = np.arange(pairs + 1)
-    log_orders = gammaln(2 * pairs - 2 * j + 1) - gammaln(2 * pairs + 1) + gammaln(pairs + 1) - gammaln(pairs - j + 1)
-    with np.errstate(divide="ignore"):
-        moments: Float[np.ndarray, "orders"] = np.exp(log_orders + scale * j + np.log(ways))
-    return moments
+    log_factorial = gammaln(np.arange(length + 1) + 1.0)
+    weights, masked = np.zeros(length + 1), length
+    weights[length - 2 * pairs] = 1.0
+    for size in sizes:
+        after = np.zeros_like(weights)
+        # All ways to choose the step's positions are equally likely.
+        log_one = log_factorial[size] + log_factorial[masked - size] - log_factorial[masked]
+        for together, opened in _pairs_in_step(size):
+            single = size - 2 * together - opened
+            free = np.flatnonzero(weights)
+            pairs_left = (masked - free) // 2
+            can = (single <= free) & (together + opened <= pairs_left)
+            free, pairs_left = free[can], pairs_left[can]
+            log_ways = log_factorial[pairs_left] - log_factorial[pairs_left - together - opened]
+            log_ways += log_factorial[free] - log_factorial[free - single]
+            log_ways -= log_factorial[together] + log_factorial[opened] + log_factorial[single]
+            log_share = opened * math.log(2) - together * math.log(vocab_size) + log_one
+            after[free - single + opened] += weights[free] * np.exp(log_ways + log_share)
+        weights, masked = after, masked - size
+    return float(weights.sum())
 
 
-def fixed_pairs_right(vocab_size: int, size: int, steps: int) -> float:
-    """1 - SER of EqualPairs under fixed sizes, E[(1/m)^C] = sum_j (1/m - 1)^j E[binomial(C, j)]."""
-    moments = pairs_together(size, steps)
-    return math.fsum((moments * (1 / vocab_size - 1) ** np.arange(len(moments))).tolist())
+def _pairs_in_step(size: int) -> Iterator[tuple[int, int]]:
+    """How many pairs a step may take together, and how many it may open."""
+    return ((together, opened) for together in range(size // 2 + 1) for opened in range(size - 2 * together + 1))
 
 
 def pairs_remainder(vocab_size: int, size: int, steps: int) -> float:
-    """R: how far 1 - SER of fixed sizes can be from exp(-(1 - 1/m)(s-1)/2).
+    """R: how far 1 - SER of fixed sizes can be from exp(-(1 - 1/m)(s-1)/2), C pairs falling into one step.
 
+    1 - SER = E[(1/m)^C] = sum_j (1/m - 1)^j E[binomial(C, j)], and so is the exponential for Poisson's C.
     Given that i pairs share a step each, so does the next with probability at most (s-1)/(L-1-2i), and at least
     (s-1-2i/N)/(L-1-2i), as if all steps had equally many places left. So E[binomial(C, j)] lies between two products;
     R sums how far they are from Poisson's ((s-1)/2)^j/j!.
@@ -154,7 +161,7 @@ def _requires_pairs(setting: Setting) -> None:
 def _pairs(setting: Setting) -> Sides:
     assert setting.steps is not None
     size, vocab_size = _size(setting), setting.language.vocab_size
-    right = fixed_pairs_right(vocab_size, size, setting.steps)
+    right = fixed_pairs_right(vocab_size, setting.length, setting.length // 2, [size] * setting.steps)
     limit = math.exp(-(1 - 1 / vocab_size) * (size - 1) / 2)
     ancestral = (setting.length // 2) * math.log1p(-(1 - 1 / vocab_size) / setting.steps)
     note = f"SER {1 - right:.6g}; log(1 - SER) is {math.log(right) / ancestral:.6g} of the ancestral one"

@@ -26,6 +26,7 @@ from mdmtheory.languages.parity import Parity
 from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.drawing import DECIMALS
 from mdmtheory.theory.instances import bigram3, full_support, hmm2x3, independent, small_languages, trigram2
+from mdmtheory.theory.kept_draws import best_kept
 from mdmtheory.theory.orders import chosen_order, distance_from_language, drawn_law
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
 
@@ -80,10 +81,10 @@ def _modes(setting: Setting) -> Float[np.ndarray, "counts"]:
 def _fraction(setting: Setting) -> Sides:
     _, p = _mode(setting)
     law = _modes(setting)
-    missed = (1 - p) ** np.arange(1, setting.length + 1)
     measured = float(law @ np.arange(len(law)) / setting.length)
+    expected = best_kept(p, np.ones(setting.length, dtype=np.int64)) / setting.length
     note = f"exact sampling gives {p:.6g}"
-    return Sides(Estimate.exact(measured), Estimate.exact(1 - float(missed.mean())), note)
+    return Sides(Estimate.exact(measured), Estimate.exact(expected), note)
 
 
 def _all_modes(setting: Setting) -> Sides:

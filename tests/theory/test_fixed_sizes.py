@@ -13,8 +13,8 @@ from mdmtheory import EqualPairs, NGram, Repetition
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.enumeration import error_rate, joint
 from mdmtheory.exact.law import law
-from mdmtheory.exact.reveals import all_plans
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.schedules import Schedule
 from mdmtheory.theory.fixed_sizes import (
     DOUBLED_STEP,
     FIXED_GAP_ABOVE,
@@ -23,7 +23,6 @@ from mdmtheory.theory.fixed_sizes import (
     _gaps,
     fixed_pairs_right,
     pairs_remainder,
-    pairs_together,
 )
 from mdmtheory.theory.instances import cycle3, golden_chain, growth_chain
 from tests.languages.small import ngrams
@@ -110,7 +109,7 @@ def test_equal_pairs_are_right_as_often_as_the_law_says_up_to_its_remainder():
 def test_another_factor_of_kappa_is_refuted(factor):
     def broken(setting, sides):
         size, vocab_size = setting.length // setting.steps, setting.language.vocab_size
-        right = fixed_pairs_right(vocab_size, size, setting.steps)
+        right = fixed_pairs_right(vocab_size, setting.length, setting.length // 2, [size] * setting.steps)
         limit = math.exp(-factor(size) * (1 - 1 / vocab_size) * size / 2)
         return replace(sides, measured=Estimate.exact(abs(right - limit)))
 
@@ -122,17 +121,29 @@ def test_half_of_the_remainder_is_refuted():
 
 
 @pytest.mark.parametrize(
-    ("vocab_size", "size", "steps"), [(2, 2, 3), (2, 3, 2), (2, 4, 2), (3, 2, 3), (2, 6, 1), (2, 1, 6)]
+    ("vocab_size", "sizes"),
+    [
+        (2, (2, 2, 2)),
+        (2, (3, 3)),
+        (2, (4, 4)),
+        (3, (2, 2, 2)),
+        (2, (6,)),
+        (2, (1,) * 6),
+        (2, (3, 1, 2)),
+        (2, (2, 4, 1)),
+    ],
 )
-def test_pairs_in_closed_form_are_those_of_the_enumerated_law(vocab_size, size, steps):
-    language, length = EqualPairs(vocab_size=vocab_size), size * steps
-    model = MaskedDiffusion(language.oracle(), "fixed", steps)
+def test_pairs_in_closed_form_are_those_of_the_enumerated_law(vocab_size, sizes):
+    language, length = EqualPairs(vocab_size=vocab_size), sum(sizes)
+    model = MaskedDiffusion(language.oracle(), "fixed", None, Schedule.from_sizes(sizes))
     expected = error_rate(law(model, language, length), joint(language, length))
-    assert 1 - fixed_pairs_right(vocab_size, size, steps) == pytest.approx(expected, abs=1e-12)
-    plans, probabilities = all_plans(model, length)
-    together = (plans[:, ::2] == plans[:, 1::2]).sum(axis=1)
-    moments = [probabilities @ [math.comb(int(count), j) for count in together] for j in range(length // 2 + 1)]
-    np.testing.assert_allclose(pairs_together(size, steps), moments, atol=1e-13)
+    assert 1 - fixed_pairs_right(vocab_size, length, length // 2, sizes) == pytest.approx(expected, abs=1e-12)
+
+
+def test_pairs_that_are_hardly_ever_all_right_keep_their_digits():
+    """Everything in one step: each pair agrees by chance; the alternating sum over moments of C would cancel."""
+    assert fixed_pairs_right(16, 64, 32, [64]) == pytest.approx(16.0**-32, rel=1e-9)
+    assert fixed_pairs_right(16, 60, 20, [60]) == pytest.approx(16.0**-20, rel=1e-9)
 
 
 def test_the_remainder_falls_as_one_over_the_steps():
