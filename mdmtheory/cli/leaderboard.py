@@ -75,7 +75,7 @@ def leaderboard(
     links = {} if no_figures else _draw(frame, folder, page, terminal)
     command = " ".join(["mdmtheory leaderboard", *([] if file == _FILE else [shlex.quote(file.as_posix())])])
     rows = page.with_suffix(".csv")
-    text = page_of(Contents(frame, command, wanted, links, rows.name))
+    text = page_of(Contents(frame, command, wanted, figures=links, csv=rows.name))
     # What it took is another time on another day.
     write_text(rows, frame.drop(columns="seconds").to_csv(index=False, lineterminator="\n"))
     write_text(page, text)
@@ -94,11 +94,16 @@ def _check_outputs(page: Path, figures: Path | None) -> None:
 
 
 def _draw(frame: pd.DataFrame, folder: Path, page: Path, terminal: Terminal) -> dict[str, str]:
-    """Draws what can be drawn; the links of the figures from the page, by title."""
+    """Draws what can be drawn, and says what cannot; the links of the figures from the page, by title."""
     from mdmtheory.plots import sampler_figures, save_figure
 
-    links = {}
-    for stem, figure in sampler_figures(frame, terminal.say).items():
+    links: dict[str, str] = {}
+    try:
+        drawn = sampler_figures(frame, terminal.say)
+    except ValueError as error:
+        terminal.say(f"no figures: {error}")
+        return links
+    for stem, figure in drawn.items():
         path = save_figure(figure, folder / f"{stem}.png")
         terminal.say(f"figure: {path}")
         links[stem.replace("_", " ")] = Path(os.path.relpath(path, page.parent)).as_posix()

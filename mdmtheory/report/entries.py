@@ -12,7 +12,9 @@ import pandas as pd
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.spec import Spec
+from mdmtheory.plans import PlanLaw
 from mdmtheory.report.naming import entrants
+from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.sweeps.results import CELL_COLUMNS
 
 MEASURES = ("ser", "kl", "excess")
@@ -33,7 +35,7 @@ def entries(frame: pd.DataFrame, entropies: Entropies | None = None) -> pd.DataF
     `entropies`, H(q) in nats a sequence.
 
     Where every sequence of a cell was given up at a context that cannot occur its mean calls are unknown; then `calls`
-    is the number of its steps, which bounds them, and `given_up` is True.
+    is the number of its steps, or the length if that is less, which bounds them, and `given_up` is True.
     """
     grouped = frame.groupby(list(CELL_COLUMNS), dropna=False, sort=False)
     found = pd.DataFrame([_entry(rows, entropies or {}) for _, rows in grouped])
@@ -126,12 +128,24 @@ def _own_entropy(language: str, length: int) -> Estimate | None:
 
 
 def _most_calls(cell: Mapping[str, Any]) -> float:
-    """Calls that a cell cannot exceed: its steps, in each block; not known of rules that return to revealed tokens."""
-    if pd.isna(cell["steps"]) or "trust" in str(cell["denoiser"]):
+    """Calls that a cell cannot exceed; empty of rules without a number of steps, or that return to revealed tokens."""
+    length = int(cell["length"])
+    if "trust" in str(cell["denoiser"]):
         return math.nan
+    if pd.isna(cell["steps"]):
+        return _plan_steps(cell["sampler"], length)
     size = dict(Spec.parse(str(cell["model"])).options).get("size")
-    blocks = -(-int(cell["length"]) // size) if isinstance(size, int) else 1
-    return float(int(cell["steps"]) * blocks)
+    blocks = -(-length // size) if isinstance(size, int) else 1
+    return float(min(int(cell["steps"]) * blocks, length))
+
+
+def _plan_steps(sampler: Any, length: int) -> float:
+    """The steps of a plan that has its own number of them."""
+    try:
+        law = None if pd.isna(sampler) else as_sampler(str(sampler))
+    except ValueError:  # of a package that is not installed here
+        law = None
+    return float(law.steps_taken(length, 1)) if isinstance(law, PlanLaw) else math.nan
 
 
 def _known(column: pd.Series) -> float:

@@ -8,12 +8,17 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from mdmtheory.report.budgets import budget_section
+from mdmtheory.report.closed_forms import closed_forms
 from mdmtheory.report.entries import entries, entropies_of
 from mdmtheory.report.gaps import missing_section
+from mdmtheory.report.laws import closed_section, exact_section
 from mdmtheory.report.naming import language_names, trusts
 from mdmtheory.report.sections import frontier_section, order_section, price_section, trust_section
 from mdmtheory.report.text import code, table
 from mdmtheory.sweeps.ranges import PartOfLength
+
+TOGETHER = 0.99
+"""With what probability all comparisons with closed forms hold together."""
 
 _HEAD = """\
 # Leaderboard of samplers
@@ -33,8 +38,8 @@ _READING = """\
   context that cannot occur, calls are only known to be at most the steps: (≤16).
 - A number stands with the half-width of its interval, ±, the wider side where it has two; where that is below 0.00005
   it is left out. **≤** marks an upper bound: for random order, uniform and Gaussian noise KL is not known exactly.
-- *over*: every cell of this sampler needs more calls. *no log p*: the sampler has no likelihood. —: not in the store.
-  Why not is said at the end.
+- *over*: every cell of this sampler needs more calls. *calls unknown*: every sequence of a rule without a budget was
+  given up. *no log p*: the sampler has no likelihood. —: not in the store. Why not is said at the end.
 - A name such as `entropy_bound:gamma` is a rule without a budget of steps; its curve runs along its own parameter.
   **δ** is how far the oracle distrusts tokens that a sampler may change, 1 − trust."""
 
@@ -56,12 +61,13 @@ class Contents:
     """What a page is made of.
 
     `frame` is that of `mdmtheory.read`; `command` is what makes the page; `budgets` are calls, or parts of the length;
-    `figures` maps titles to links, and `csv` is the link of all rows.
+    `laws` are whole laws as of `exact_laws.exact_rows`; `figures` maps titles to links, `csv` is the link of all rows.
     """
 
     frame: pd.DataFrame
     command: str
     budgets: Sequence[int | PartOfLength]
+    laws: pd.DataFrame | None = None
     figures: Mapping[str, str] = field(default_factory=dict)
     csv: str = "leaderboard.csv"
 
@@ -77,7 +83,9 @@ def page(contents: Contents) -> str:
         parts += [f"## {length} tokens", frontier_section(own, budgets, names)]
         parts += [f"### At most {each} calls\n\n{budget_section(own, each, names)}" for each in budgets]
         parts += [order_section(own, names), price_section(own, names)]
-    parts += [trust_section(whole, names), _figures(contents.figures), missing_section(whole, ranked, names)]
+    compared = closed_forms(contents.frame, TOGETHER)
+    parts += [trust_section(whole, names), closed_section(compared, names, TOGETHER), exact_section(contents.laws)]
+    parts += [_figures(contents.figures), missing_section(whole, ranked, names)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -148,9 +148,13 @@ def test_calls_of_cells_that_were_given_up_are_at_most_the_steps():
                 cell(steps=4, model="block:size=16", calls=nan, rounds=nan, ser=(1.0, 0.99, 1.0)),
                 cell(sampler="threshold:tau=0.5", steps=None, calls=nan, rounds=nan, ser=(1.0, 0.99, 1.0)),
                 cell(steps=32, calls=27.8, ser=around(0.5)),
+                cell(sampler="bisection", steps=None, calls=nan, rounds=nan, ser=(1.0, 0.99, 1.0)),
+                cell(steps=128, calls=nan, rounds=nan, ser=(1.0, 0.99, 1.0)),
+                cell(denoiser="oracle:trust=0.999", calls=nan, rounds=nan, ser=(1.0, 0.99, 1.0)),
             ]
         )
     )
     assert list(found["calls"])[:2] == [8, 16]
     assert math.isnan(found["calls"][2])
-    assert list(found["given_up"]) == [True, True, False, False]
+    assert list(found["calls"])[4:6] == [7, 64]
+    assert list(found["given_up"]) == [True, True, False, False, True, True, False]

@@ -19,7 +19,7 @@ def written(*more: list[dict[str, object]]) -> str:
         import pandas as pd
 
         frame = pd.concat([frame, frame_of(more)], ignore_index=True)
-    return page(Contents(frame, "mdmtheory leaderboard mine.toml", BUDGETS, {"a figure": "leaderboard/a.png"}))
+    return page(Contents(frame, "mdmtheory leaderboard mine.toml", BUDGETS, figures={"a figure": "leaderboard/a.png"}))
 
 
 def section(text: str, title: str) -> str:
