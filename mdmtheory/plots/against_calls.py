@@ -33,7 +33,7 @@ from mdmtheory.plots.sheet import (
     entropy_line,
     families_of,
     family_legend,
-    given_up_note,
+    given_up_notes,
     kinds_note,
     length_note,
     outer_labels,
@@ -60,7 +60,7 @@ def cost_figure(frame: pd.DataFrame, metric: str = "ser", length: int | None = N
     every, drawn = [], {}
     silent = []
     for name in languages_of(found):
-        panel = curves(found[found["language"] == name], palette)
+        panel = curves(found[(found["language"] == name) & found["place"].notna()], palette)
         every += panel
         if any(curve.told.any() for curve in panel):
             drawn[name] = panel
@@ -69,7 +69,7 @@ def cost_figure(frame: pd.DataFrame, metric: str = "ser", length: int | None = N
     if not drawn:
         raise ValueError(f"{metric} is nowhere told apart from 0: {', '.join(silent)}")
     with figure_style():
-        figure, sheet = panels(list(drawn))
+        figure, sheet = panels(list(drawn), len(palette))
         for name, axes in sheet.items():
             _costs(axes, drawn[name], every, 1.0 if metric == "ser" else None)
         outer_labels(list(sheet.values()), CALLS, NAMES[metric])
@@ -77,7 +77,7 @@ def cost_figure(frame: pd.DataFrame, metric: str = "ser", length: int | None = N
         unit = " nats" if metric == "kl" else ""
         notes = [length_note(rows), bars_note(found), strip_note(every, unit), kinds_note(every)]
         nothing = f"No panel, all is 0 or not told apart from it: {', '.join(silent)}." if silent else ""
-        caption(figure, [*notes, nothing, given_up_note(found)])
+        caption(figure, [*notes, nothing, *given_up_notes(found)])
     return figure
 
 
@@ -109,7 +109,7 @@ def rounds_figure(frame: pd.DataFrame, languages: Sequence[str] | None = None, l
         for axes in grid[:: len(names)]:
             axes.set_ylabel(NAMES["ser"])
         family_legend(figure, every)
-        caption(figure, [length_note(rows), bars_note(found), strip_note(every), given_up_note(found)])
+        caption(figure, [length_note(rows), bars_note(found), strip_note(every), *given_up_notes(found)])
     return figure
 
 
@@ -126,7 +126,7 @@ def entropy_figure(frame: pd.DataFrame, length: int | None = None) -> Figure:
     every = [curve for panel in drawn.values() for curve in panel]
     places = np.concatenate([curve.x for curve in every])
     with figure_style():
-        figure, sheet = panels(list(drawn))
+        figure, sheet = panels(list(drawn), len(palette))
         for name, axes in sheet.items():
             entropy_line(axes, float(found["slack"][found["language"] == name].max()))
             call_scale(axes, places.min(), places.max())
@@ -135,7 +135,7 @@ def entropy_figure(frame: pd.DataFrame, length: int | None = None) -> Figure:
             axes.yaxis.set_major_locator(MaxNLocator(5))
         outer_labels(list(sheet.values()), CALLS, NAMES["collapse"])
         family_legend(figure, every)
-        caption(figure, [length_note(rows), ENTROPY_NOTE, bars_note(found), given_up_note(found)])
+        caption(figure, [length_note(rows), ENTROPY_NOTE, bars_note(found), *given_up_notes(found)])
     return figure
 
 

@@ -44,7 +44,7 @@ def collapse_figure(frame: pd.DataFrame, rates: Rates | None = None) -> Figure:
     palette = {method: look for method, look in methods_of(found).items() if method in COLLAPSE_METHODS}
     known = first_order_rates(names, max(lengths)) if rates is None else rates
     with figure_style():
-        figure, sheet = panels(names, height=2.3)
+        figure, sheet = panels(names, len(palette), height=2.3)
         for name, axes in sheet.items():
             if name in known:
                 _law(axes, known[name], found["per_token"])

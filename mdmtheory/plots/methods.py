@@ -57,8 +57,8 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
 
     `method`: the sampler's name, or the model's where it is not masked diffusion; `options`: those of either; `delta`:
     1 - trust of the oracle (0 for one that takes tokens as given); `place`: calls, or where no sequence was drawn to
-    its end the most that one can take, min(steps, length). ValueError for rows of imperfect denoisers, or of several
-    schedules or seeds.
+    its end those that one would have taken, min(steps, length), and empty where rules decide how many. ValueError for
+    rows of imperfect denoisers, or of several schedules or seeds.
     """
     if frame.empty:
         raise ValueError("nothing to draw: there are no rows; run mdmtheory sweep experiments/samplers.toml")
@@ -158,13 +158,14 @@ def methods_of(rows: pd.DataFrame) -> dict[str, Look]:
     """A look for each method: built-in ones by family, then those that are not built in."""
     there = list(dict.fromkeys(rows["method"]))
     built_in = {name: family.look(name) for family in FAMILIES for name in family.markers if name in there}
-    others = [name for name in there if name not in built_in]
-    return built_in | looks("method", others)
+    every = looks("sampler", [*(name for family in FAMILIES for name in family.markers), *there])
+    return built_in | {name: every[name] for name in there if name not in built_in}
 
 
 def curves(rows: pd.DataFrame, palette: dict[str, Look], x: str = "place", along: str | None = None) -> list[Curve]:
     """The curves of one panel, in the order of the palette, their points in the order of `along` (x by default).
 
+    Points without a place on that axis come first: their sequences were all given up, after a few calls.
     A sampler without a budget has one curve over its options; one with a budget has a curve for each set of options.
     """
     result: list[Curve] = []
@@ -175,7 +176,7 @@ def curves(rows: pd.DataFrame, palette: dict[str, Look], x: str = "place", along
         for _, part in parts:
             if part.empty:
                 continue
-            ordered = part.sort_values([along or x, "steps", "options"])
+            ordered = part.sort_values([along or x, "steps", "options"], na_position="first")
             places, value, low, high = (ordered[column].to_numpy(float) for column in (x, "value", "low", "high"))
             told = (low > 0) & (value >= ordered["least"].to_numpy(float))
             bound = bool((ordered["kind"] == "upper bound").any())
@@ -210,15 +211,15 @@ def _named(model: Any, sampler: Any) -> tuple[str, str]:
     return name, ",".join(filter(None, (_options(outer), _options(inner))))
 
 
-def _most_calls(sampler: Any, steps: Any, length: int) -> float:
-    """The most calls that a sequence takes: min(steps, length), or those of a plan that is not told a number of steps."""
+def _most_calls(sampler: Any, steps: Any, length: Any) -> float:
+    """What a sequence takes that is not given up: min(steps, length), or a plan's steps; nan where a rule decides."""
     if not pd.isna(steps):
         return float(min(steps, length))
     try:
         law = None if pd.isna(sampler) else as_sampler(str(sampler))
     except ValueError:  # a sampler that is not installed here
         law = None
-    return float(min(law.steps_taken(length, 1), length) if isinstance(law, PlanLaw) else length)
+    return float(min(law.steps_taken(int(length), 1), length)) if isinstance(law, PlanLaw) else np.nan
 
 
 def _options(spec: Spec) -> str:

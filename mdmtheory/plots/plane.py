@@ -67,10 +67,11 @@ def plane_figure(frame: pd.DataFrame, languages: Sequence[str] | None = None, le
     every = [track for panel in drawn.values() for track in panel]
     (least, most), (left, right) = span([each.ser for each in every]), span([each.excess for each in every])
     families = rows_of(families_of(list(palette)))
-    calls = np.concatenate([each.ser.x for each in every])
+    costs = np.concatenate([each.ser.x for each in every])
+    calls = costs[np.isfinite(costs)]
     at = int(rows["length"].iloc[0])
     with figure_style():
-        figure, sheet = panels(names, height=2.1)
+        figure, sheet = panels(names, len(palette), height=2.1)
         for name, axes in sheet.items():
             zero_scale(axes, "y", least, max(most, 1.0))
             zero_scale(axes, "x", left, 1.5 * right)
@@ -115,7 +116,7 @@ def _draw(axes: Axes, track: Track, row: float, calls: tuple[float, float]) -> N
             axes.plot(across[ends], up[ends], **line, **style)
     axes.vlines(across[shown], y.low[shown], y.high[shown], linewidth=0.5, alpha=0.6, **style)
     axes.hlines(up[shown], x.low[shown], x.high[shown], linewidth=0.5, alpha=0.6, **style)
-    grown = np.log2(y.x / calls[0]) / max(np.log2(calls[1] / calls[0]), 1e-9)
+    grown = np.log2(np.nan_to_num(y.x, nan=calls[0]) / calls[0]) / max(np.log2(calls[1] / calls[0]), 1e-9)
     for index, size in enumerate(_SMALLEST + (_LARGEST - _SMALLEST) * grown):
         sideways = axes.transData if x.told[index] else axes.transAxes
         upwards = axes.transData if y.told[index] else axes.transAxes

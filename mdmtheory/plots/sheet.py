@@ -18,6 +18,9 @@ from mdmtheory.plots.style import REFERENCE, family_of
 
 OTHERS = "not built in"
 _FEW = 8
+_COLUMNS = 3
+_PAGE = 7.0
+"""Inches."""
 ENTROPY_NOTE = (
     "Cross-entropy E[−log q(x)]/L of the sequences that are in the language. Dashed, with its interval: H(q)/L, of the "
     "language itself; what lies below has lost entropy."
@@ -66,11 +69,12 @@ def family_legend(
                 text._text.set_fontweight("bold")
 
 
-def panels(names: Sequence[str], columns: int = 3, height: float = 1.75) -> tuple[Figure, dict[str, Axes]]:
-    """A figure of the width of a page with a panel for each name."""
-    columns = min(columns, len(names))
+def panels(names: Sequence[str], methods: int, height: float = 1.75) -> tuple[Figure, dict[str, Axes]]:
+    """A figure with a panel for each name; of the width of a page where it has three columns or many methods."""
+    columns = min(_COLUMNS, len(names))
     rows = -(-len(names) // columns)
-    figure = Figure(figsize=({1: 4.2, 2: 5.6}.get(columns, 7.0), height * rows + 1.6))
+    width = _PAGE if methods > _FEW else {1: 4.2, 2: 5.6}.get(columns, _PAGE)
+    figure = Figure(figsize=(width, height * rows + 1.6))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for unused in grid[len(names) :]:
         unused.remove()
@@ -80,12 +84,12 @@ def panels(names: Sequence[str], columns: int = 3, height: float = 1.75) -> tupl
     return figure, dict(zip(names, grid, strict=False))
 
 
-def outer_labels(sheet: Sequence[Axes], x: str, y: str, columns: int = 3) -> None:
+def outer_labels(sheet: Sequence[Axes], x: str, y: str) -> None:
     """Axis names at the left and at the lowest panel of each column."""
     for index, axes in enumerate(sheet):
-        if index % columns == 0:
+        if index % _COLUMNS == 0:
             axes.set_ylabel(y)
-        if index + columns >= len(sheet):
+        if index + _COLUMNS >= len(sheet):
             axes.set_xlabel(x)
 
 
@@ -108,11 +112,18 @@ def entropy_line(axes: Axes, slack: float) -> None:
     axes.axhline(0, color=REFERENCE, linestyle=(0, (2, 2)), linewidth=0.9, zorder=1)
 
 
-def given_up_note(rows: pd.DataFrame) -> str:
-    """Where points without calls were put, in words; empty where all have them."""
-    if rows["calls"].notna().all():
-        return ""
-    return "Where no sequence was drawn to its end, a point stands at the most calls that one takes, min(steps, L)."
+def given_up_notes(rows: pd.DataFrame) -> list[str]:
+    """Where points without calls were put, and which of them have no place, in words; nothing where all have calls."""
+    lacking = rows[rows["calls"].isna()]
+    placed, lost = lacking[lacking["place"].notna()], lacking[lacking["place"].isna()]
+    notes = ["Where no sequence was drawn to its end, a point stands at min(steps, L) calls."] if len(placed) else []
+    if len(lost):
+        names = dict.fromkeys(
+            f"{label_of(str(method))} {options}".strip()
+            for method, options in zip(lost["method"], lost["options"], strict=True)
+        )
+        notes.append(f"Without a place in some panels, for no sequence was drawn to its end: {', '.join(names)}.")
+    return notes
 
 
 def bars_note(rows: pd.DataFrame) -> str:

@@ -21,7 +21,11 @@ INTO_STRIP: dict[str, Any] = {"linestyle": "-", "linewidth": 0.5, "alpha": 0.35}
 
 
 def zero_scale(axes: Axes, which: str, least: float, most: float, strip: float = STRIP) -> None:
-    """A symmetric-log axis from 0 to `most`, linear below `least`, and below 0 a shaded strip without numbers."""
+    """A symmetric-log axis from 0 to `most`, linear below `least`, and below 0 a shaded strip without numbers.
+
+    Of the log part at least one decade is shown.
+    """
+    least = min(least, most / 10)
     if which == "y":
         axes.set_yscale("symlog", linthresh=least, linscale=_BELOW_ONE_DECADE)
     else:

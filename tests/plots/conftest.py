@@ -122,3 +122,76 @@ def orders() -> pd.DataFrame:
 @pytest.fixture
 def lengths() -> pd.DataFrame:
     return frame_of(cell(length=n, steps=n // 4, errors=1500, metrics=["ser"]) for n in (64, 128, 256, 512, 1024))
+
+
+def measured(
+    method: str,
+    language: str = "hmm",
+    steps: int | None = None,
+    *,
+    length: int = 64,
+    model: str = "masked",
+    denoiser: str | None = "oracle",
+    ser: tuple[float, float, float] = (0.5, 0.4, 0.6),
+    ratio: tuple[float, float, float] | None = (1.1, 1.05, 1.15),
+    entropy: tuple[float, float, float] | None = (1.0, 0.9, 1.1),
+    kind: str = "estimate",
+    calls: float | None = None,
+    rounds: float | None = None,
+) -> list[dict[str, Any]]:
+    """The rows of one cell of a leaderboard; `method` is a sampler, or with another model than masked goes unsaid."""
+    sampler = method if model == "masked" else None
+    shared = {"language": language, "length": length, "model": model, "denoiser": denoiser, "sampler": sampler}
+    shared |= {"schedule": "linear" if steps else None, "steps": steps, "seed": 0, "level": 0.95, "count": COUNT}
+    cost = calls if calls is not None else float(steps) if steps else None
+    shared |= {"calls": cost, "rounds": rounds if rounds is not None else cost, "seconds": 1.0}
+    scale = 2.0  # TER(q)
+    ter = None if ratio is None else tuple(scale * each for each in ratio)
+    found = {
+        "ser": (ser, "estimate"),
+        "ter": (ter, kind),
+        "ter_ratio": (ratio, kind),
+        "cross_entropy": (entropy, "estimate"),
+    }
+    return [
+        {**shared, "metric": metric, **dict(zip(("value", "low", "high"), numbers, strict=True)), "kind": each}
+        for metric, (numbers, each) in found.items()
+        if numbers is not None
+    ]
+
+
+@pytest.fixture
+def measure() -> Callable[..., list[dict[str, Any]]]:
+    return measured
+
+
+@pytest.fixture
+def board() -> pd.DataFrame:
+    """Two languages, a sampler of several families each at its budgets, the reference, and one cell without calls."""
+    cells = []
+    for language in ("ngram:order=2", "hmm"):
+        for steps, wrong in ((8, 0.9), (16, 0.7), (32, 0.4)):
+            low, high = wrong - 0.02, wrong + 0.02
+            fell = 1 + wrong / 10
+            bound = (fell, fell - 0.01, fell + 0.01)
+            cells.append(
+                measured("ancestral", language, steps, ser=(wrong, low, high), ratio=bound, kind="upper bound")
+            )
+            cells.append(measured("stride", language, steps, ser=(0.0, 0.0, 0.002), ratio=(1.0, 0.999, 1.001)))
+            lost = (0.4, 0.39, 0.41)
+            cells.append(measured("draw_confidence", language, steps, ratio=None, entropy=lost, ser=(wrong, low, high)))
+        for gamma, calls in ((0.5, 40.0), (2, 20.0), (8, 5.0)):
+            cells.append(measured(f"entropy_bound:gamma={gamma}", language, calls=calls))
+        for k, rounds in ((4, 30.0), (8, 25.0)):
+            cells.append(
+                measured(f"verify:k={k}", language, calls=100.0 * k, rounds=rounds, ratio=None, ser=(0, 0, 0.002))
+            )
+        cells.append(measured("left_to_right", language, calls=64.0, ratio=(1, 1, 1), ser=(0, 0, 0.002)))
+        cells.append(measured("blocks", language, 128, calls=None, ser=(1.0, 0.998, 1.0), entropy=None))
+        for row in cells[-1]:
+            row["calls"] = row["rounds"] = None
+        exact = np.exp(0.9) / 2.0
+        span = tuple(exact * np.exp(each) for each in (0, -0.01, 0.01))
+        cells.append(measured("ar", language, model="ar", denoiser=None, calls=64.0, ratio=span, ser=(0, 0, 0.002)))
+    frame = frame_of(cells)
+    return frame.astype({"steps": "Int64", "length": "Int64", "seed": "Int64", "count": "Int64"})
