@@ -100,11 +100,10 @@ def test_rows_agree_with_closed_forms(quick):
     for language, length in QUICK[1:]:
         rows = quick[(quick["language"] == str(language.spec)) & quick["ser"].notna()]
         for row in rows.to_dict("records"):
-            denoiser = registries["denoiser"].build(row["denoiser"] or "oracle", language)
-            steps = None if pd.isna(row["steps"]) else int(row["steps"])
-            model = registries["model"].build(
-                row["model"], language, denoiser, row["sampler"] or "ancestral", steps, "linear"
-            )
+            names = {name: value for name, value in row.items() if not pd.isna(value)}
+            denoiser = registries["denoiser"].build(names.get("denoiser", "oracle"), language)
+            sampler, steps = names.get("sampler", "ancestral"), names.get("steps")
+            model = registries["model"].build(row["model"], language, denoiser, sampler, steps, "linear")
             for answer in answers(language, model, length):
                 if answer.metric in ("ser", "kl"):
                     assert row[answer.metric] == pytest.approx(answer.value, rel=1e-8, abs=1e-12), row
