@@ -12,7 +12,7 @@ from jaxtyping import Float
 from mdmtheory.core.estimate import Estimate, Kind
 from mdmtheory.core.intervals import bounded_mean, clopper_pearson, normal_mean
 from mdmtheory.core.protocols import Language
-from mdmtheory.exact.enumeration import entropy_nats, error_rate, expected_nll, joint
+from mdmtheory.exact.enumeration import Law, entropy_nats, error_rate, expected_nll, joint
 from mdmtheory.exact.law import law, law_cost
 from mdmtheory.metrics.counts import ter_kind
 from mdmtheory.metrics.mixture import check_method, known_support, low_noise, mixture_log_prob
@@ -57,7 +57,7 @@ def distances(
     """
     check_method(method)
     if law_cost(model, length) <= CHEAP:
-        return _enumerated(law(model, language, length, threads=threads), joint(language, length))
+        return distances_of_laws(law(model, language, length, threads=threads), joint(language, length))
     tokens = language.sample(count, length, seed, threads=threads)
     log_q = language.log_prob(tokens, threads=threads)
     if method == "mixture":
@@ -84,7 +84,8 @@ def distances(
     )
 
 
-def _enumerated(p: Float[np.ndarray, "..."], q: Float[np.ndarray, "..."]) -> Distances:
+def distances_of_laws(p: Law, q: Law) -> Distances:
+    """The distances of a law p over all sequences from q, exact; what p lacks to 1 it gave up."""
     inside = q > 0
     support = float(p[inside].sum())
     given = p[inside] / support if support > 0 else p[inside]
