@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mdmtheory.sweeps import cells, read_toml
+from mdmtheory.sweeps import cells_of, read_toml
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.toml"))
-OF_THE_RUN = ("out", "workers", "level", "figure")
 
 
 def small(experiment: str) -> list[str]:
@@ -24,13 +23,13 @@ def small(experiment: str) -> list[str]:
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_every_experiment_is_a_sweep_with_a_store_of_its_own(path):
     keys = read_toml(path)
-    assert cells(**{key: value for key, value in keys.items() if key not in OF_THE_RUN})
+    assert cells_of(keys)
     assert keys["out"] == f"results/{path.stem}.sqlite"
 
 
 def test_the_length_experiment_keeps_steps_in_proportion():
     path = ROOT / "experiments" / "ser_vs_length.toml"
-    found = cells(**{key: value for key, value in read_toml(path).items() if key not in OF_THE_RUN})
+    found = cells_of(read_toml(path))
     assert {cell.length for cell in found} == {64, 128, 256, 512, 1024}
     assert all(cell.steps == cell.length // 4 for cell in found)
 

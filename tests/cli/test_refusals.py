@@ -284,7 +284,10 @@ def test_a_disk_that_fills_is_one_line_and_loses_nothing(run, store):
         (["--x", "colour"], "cannot draw against 'colour'; draw against one of steps"),
         (["--y", "loss"], "cannot draw 'loss'; draw one of ser"),
         (["--hue", "metric"], "cannot colour by 'metric'"),
-        (["--y", "ser_scored"], "no values of 'ser_scored' to draw; the metrics here: ser, ter, ter_ratio"),
+        (
+            ["--y", "ser_scored"],
+            "no values of 'ser_scored' to draw; the metrics here: cross_entropy, ser, ter, ter_ratio",
+        ),
         (["-o", "a.jpg"], "end it in .png, .svg or .pdf"),
         (["-o", "folder.png"], "is a folder"),
         (["--level", "2"], "level is 2.0"),

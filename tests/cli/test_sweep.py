@@ -67,7 +67,7 @@ def test_show_as_csv_has_the_columns_promised(swept, run):
     assert outcome.out.splitlines()[0] == header + ",seconds"
     rows = csv_rows(outcome.out)
     assert [(row["steps"], row["metric"]) for row in rows] == [
-        (steps, metric) for steps in ("2", "8") for metric in ("ser", "ter", "ter_ratio")
+        (steps, metric) for steps in ("2", "8") for metric in ("ser", "ter", "ter_ratio", "cross_entropy")
     ]
     assert {row["kind"] for row in rows} == {"estimate", "upper bound"}
 
@@ -89,7 +89,7 @@ def test_show_computes_intervals_anew_at_another_level(swept, run):
 def test_what_does_not_apply_is_empty(run):
     run("sweep", *SMALL, "--model", "ar", "--out", "store.sqlite", "--no-figure")
     rows = csv_rows(run("show", "store.sqlite", "--format", "csv").out)
-    assert {row["metric"] for row in rows} == {"ser", "ter", "ter_ratio"}
+    assert {row["metric"] for row in rows} == {"ser", "ter", "ter_ratio", "cross_entropy"}
     assert all(row[name] == "" for row in rows for name in ("denoiser", "sampler", "schedule", "steps"))
 
 
@@ -270,3 +270,11 @@ def test_without_a_terminal_compiling_is_said_once(capsys):
         for _ in range(3):
             progress(Progress(0, 6, 0, 100, 0, 0.0, None, None, compiling=True))
     assert capsys.readouterr().err == bars._COMPILING + "\n"
+
+
+def test_a_file_of_several_sweeps_fills_one_store(run, tmp_path):
+    path = tmp_path / "several.toml"
+    path.write_text('length = 16\nsteps = 4\n[[sweep]]\nlang = "hmm"\n[[sweep]]\nlang = "parity"\nsteps = "2,8"\n')
+    assert run("sweep", path, "--samples", "4", "--no-figure", "--out", "store.sqlite").code == 0
+    rows = csv_rows(run("show", "store.sqlite", "--format", "csv").out)
+    assert {(row["language"], row["steps"]) for row in rows} == {("hmm", "4"), ("parity", "2"), ("parity", "8")}

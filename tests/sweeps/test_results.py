@@ -40,8 +40,13 @@ def test_there_is_one_row_for_each_cell_and_metric_in_a_fixed_order(collected):
     frame = read(collected)
     found = list(zip(frame["sampler"], frame["steps"], frame["metric"], strict=True))
     cells_in_order = [("ancestral", 4), ("ancestral", 64), ("stride", 4), ("stride", 64)]
-    assert found == [(*cell, metric) for cell in cells_in_order for metric in ("ser", "ter", "ter_ratio")]
-    assert set(frame["count"]) == {256}
+    assert found == [
+        (*cell, metric) for cell in cells_in_order for metric in ("ser", "ter", "ter_ratio", "cross_entropy")
+    ]
+    assert set(frame["count"][frame["metric"] != "cross_entropy"]) == {256}
+    # The cross-entropy is that of the sequences that are right.
+    right = frame[frame["metric"] == "cross_entropy"]["count"].to_numpy(int)
+    assert list(right) == [round(256 * (1 - value)) for value in frame[frame["metric"] == "ser"]["value"]]
 
 
 def test_what_does_not_apply_is_empty(tmp_path):
@@ -56,20 +61,26 @@ def test_every_number_has_its_kind(collected):
         ("ancestral", "ser", "estimate"),
         ("ancestral", "ter", "upper bound"),
         ("ancestral", "ter_ratio", "upper bound"),
+        ("ancestral", "cross_entropy", "estimate"),
         ("stride", "ser", "estimate"),
         ("stride", "ter", "estimate"),
         ("stride", "ter_ratio", "estimate"),
+        ("stride", "cross_entropy", "estimate"),
     }
     assert (frame["low"] <= frame["value"]).all()
     assert (frame["value"] <= frame["high"]).all()
 
 
-def test_calls_and_rounds_are_means_over_the_cells_drawn_sequences(collected):
+def test_calls_and_rounds_are_means_over_the_sequences_drawn_to_their_end(collected):
     frame = read(collected)
     stride = frame[(frame["sampler"] == "stride") & (frame["steps"] == 64)]
-    # No sequence stops early: each of the 64 steps reveals something.
-    assert list(stride["calls"]) == [64.0] * 3
-    assert list(stride["rounds"]) == [64.0] * 3
+    # Each of the 64 steps reveals something, and those that were given up before are not counted.
+    assert list(stride["calls"]) == [64.0] * 4
+    assert list(stride["rounds"]) == [64.0] * 4
+    random = frame[(frame["sampler"] == "ancestral") & (frame["steps"] == 64)]
+    assert random["calls"].between(63.9, 64).all()  # a step is idle with probability (1 - 1/64)^512
+    given_up = [total(each.chunks).impossible for each in load(collected).tasks.values()]
+    assert max(given_up) > 100
 
 
 def test_seconds_are_those_of_the_counts(collected):
@@ -139,7 +150,39 @@ def test_a_cell_measured_twice_over_by_changed_code_is_shown_once(store, monkeyp
     frame = collect(small_cells(samples=10), out=store)
     assert len(load(store).tasks) == 12
     assert len(frame) == len(before)
-    assert dict(zip(read(store)["sampler"], read(store)["count"], strict=True)) == {"ancestral": 64, "stride": 256}
+    scored = read(store)[lambda rows: rows["metric"] == "ter"]
+    assert dict(zip(scored["sampler"], scored["count"], strict=True)) == {"ancestral": 64, "stride": 256}
+
+
+def test_the_cross_entropy_is_that_of_what_is_right(store):
+    from mdmtheory.metrics.estimates import cross_entropy_estimate
+
+    counts = Counts(sequences=100, errors=60, tokens=800, nats=200.0, nats_squared=1040.0)
+    row = rows("draw", counts)["cross_entropy"]
+    mean, low, high = normal_mean(40, 200.0, 1040.0, 0.95)
+    assert (row["value"], row["low"], row["high"]) == (mean / 8, low / 8, high / 8)
+    assert row["count"] == 40
+    assert cross_entropy_estimate(counts, 8).value == 5 / 8
+    row = rows("draw", Counts(sequences=100, errors=99, tokens=800, nats=5.0, nats_squared=25.0))["cross_entropy"]
+    assert row["value"] is None
+    assert row["kind"] == "withheld (1 right of 100 drawn, 2 give an interval)"
+
+
+def test_where_every_sequence_was_given_up_calls_are_unknown(tmp_path):
+    frame = collect(cells("permutation:items=256", length=256, steps=16, samples=10, metrics="ser"), out=tmp_path / "s")
+    assert frame["value"].tolist() == [1.0]
+    assert frame["calls"].isna().all()
+
+
+def test_draws_that_an_older_version_counted_have_no_cross_entropy_and_no_calls(tmp_path, monkeypatch):
+    from mdmtheory.sweeps import tasks
+
+    monkeypatch.setitem(tasks.COMPONENT_VERSIONS, "measure draw", 1)
+    out = tmp_path / "store.sqlite"
+    collect(small_cells(steps=64, sampler="stride", samples=60), out=out)
+    frame = read(out)
+    assert set(frame["metric"]) == {"ser", "ter", "ter_ratio"}
+    assert frame["calls"].isna().all()
 
 
 def test_metrics_that_were_not_asked_for_are_not_returned(tmp_path):
@@ -148,9 +191,10 @@ def test_metrics_that_were_not_asked_for_are_not_returned(tmp_path):
     assert list(collect(small_cells(**given, metrics="ter"), out=out)["metric"]) == ["ter", "ter_ratio"]
     assert list(collect(small_cells(**given, metrics="ter_ratio"), out=out)["metric"]) == ["ter_ratio"]
     assert list(collect(small_cells(**given, metrics="ser"), out=out)["metric"]) == ["ser"]
+    assert list(collect(small_cells(**given, metrics="cross_entropy"), out=out)["metric"]) == ["cross_entropy"]
     found = collect(small_cells(**given, metrics="ser", check=True), out=out)
     assert list(found["metric"]) == ["ser", "ser_scored", "effective_size"]
-    assert list(read(out)["metric"]) == ["ser", "ter", "ter_ratio", "ser_scored", "effective_size"]
+    assert list(read(out)["metric"]) == ["ser", "ter", "ter_ratio", "cross_entropy", "ser_scored", "effective_size"]
 
 
 def chunk(index: int, **changed: object) -> Chunk:

@@ -30,11 +30,11 @@ def test_the_name_of_a_task_is_fixed():
         '{"denoiser":"oracle","identity":"d3797a21241c6dd7577163ef18043fea16df663b1a12c516497355db1cddd954",'
         '"language":"14f3c8427138fde98d9da39fd03cceb40f1891babdca7b4aa41b1c485e410250","length":8,"measure":"draw",'
         '"model":"masked","sampler":"ancestral","schedule":"linear","seed":0,"steps":4,'
-        '"versions":{"denoiser oracle":1,"language parity":1,"measure draw":1,"model masked":1,"sampler ancestral":1,'
+        '"versions":{"denoiser oracle":1,"language parity":1,"measure draw":2,"model masked":1,"sampler ancestral":1,'
         '"schedule linear":1,"streams":1}}'
     )
     assert {measure: task.sha for measure, task in found.items()} == {
-        "draw": "fbdb1744d94d5c252c0e797e5929b7760fe13faa544a123cd1950aa47d48e70b",
+        "draw": "b64a1e13b0eae83890557415e20b60965068c12c06b8970ab8cc01f485333589",
         "score": "261c2924409ffccf2c4e592a8c540b555e20f04b5247d2cf7693f286ded8f552",
         "score_plans": "c549c1c859daa5c1097bc2d84ccad08eff708ec960a67307c8639aac0b4f6853",
     }
