@@ -31,6 +31,9 @@ def leaderboard(
         Path | None, typer.Option(help="The folder of the figures; by default beside the page, of its name.")
     ] = None,
     no_figures: Annotated[bool, typer.Option("--no-figures", help="Draw no figures.")] = False,
+    no_laws: Annotated[
+        bool, typer.Option("--no-laws", help="Leave out the whole laws of small languages, half a minute's work.")
+    ] = False,
     budgets: Annotated[
         str, typer.Option(help="Calls within which samplers are compared: 16,32,64 or parts of the length.")
     ] = "L/4,L/2,L",
@@ -75,7 +78,8 @@ def leaderboard(
     links = {} if no_figures else _draw(frame, folder, page, terminal)
     command = " ".join(["mdmtheory leaderboard", *([] if file == _FILE else [shlex.quote(file.as_posix())])])
     rows = page.with_suffix(".csv")
-    text = page_of(Contents(frame, command, wanted, figures=links, csv=rows.name))
+    laws, corrections = (None, None) if no_laws else _laws(terminal)
+    text = page_of(Contents(frame, command, wanted, laws, corrections, links, rows.name))
     # What it took is another time on another day.
     write_text(rows, frame.drop(columns="seconds").to_csv(index=False, lineterminator="\n"))
     write_text(page, text)
@@ -108,6 +112,14 @@ def _draw(frame: pd.DataFrame, folder: Path, page: Path, terminal: Terminal) -> 
         terminal.say(f"figure: {path}")
         links[stem.replace("_", " ")] = Path(os.path.relpath(path, page.parent)).as_posix()
     return links
+
+
+def _laws(terminal: Terminal) -> tuple[pd.DataFrame, pd.DataFrame]:
+    from mdmtheory.report.exact_laws import correction_rows, exact_rows
+
+    terminal.detail("whole laws of small languages ...")
+    with terminal.announcing_compilation():
+        return exact_rows(), correction_rows()
 
 
 def _print(standing: pd.DataFrame, format: str) -> None:

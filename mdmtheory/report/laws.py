@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,8 @@ import pandas as pd
 
 from mdmtheory.report.budgets import ABSENT, records
 from mdmtheory.report.closed_forms import Compared
-from mdmtheory.report.naming import entrants
-from mdmtheory.report.text import code, number, plain, table
+from mdmtheory.report.naming import entrants, trusts
+from mdmtheory.report.text import code, folded, number, table
 
 _NAMES = {
     "ser": "SER",
@@ -18,11 +19,15 @@ _NAMES = {
     "kl_average": "KL(q‖p) in the mean over plans or paths",
     "cross_entropy": "cross-entropy",
 }
+_ROUNDING = 1e-12
+_WHOLE = """\
+Every sequence enumerated, so these numbers have no interval. The total variation between p and q, half the sum of
+|p − q| over all sequences, by sampler and language:"""
 _EXACT = {
     "ser": "SER",
     "total_variation": "total variation",
     "kl": "KL(q‖p)",
-    "kl_on_support": "KL(q‖p given right)",
+    "kl_on_support": "KL(p given right‖q)",
     "entropy": "H(p)",
     "entropy_of_language": "H(q)",
 }
@@ -63,32 +68,66 @@ def _refuted(each: Compared, names: Mapping[str, str]) -> list[str]:
     return [code(entrant), setting, names[form.language], str(form.length), what, f"{form.value:.6g}", measured]
 
 
-def exact_section(laws: pd.DataFrame | None) -> str:
-    """Whole laws of small languages, every sequence enumerated; `laws` as of `exact_laws.exact_rows`, or None."""
+def exact_section(laws: pd.DataFrame | None, corrections: pd.DataFrame | None) -> str:
+    """Whole laws of small languages, every sequence enumerated; as `exact_laws` makes them, None to leave them out."""
     if laws is None or laws.empty:
         return ""
-    laws = laws.reset_index(drop=True)
-    laws[["entrant", "setting"]] = entrants(laws)
-    parts = [
-        "## Whole laws of small languages",
-        "Every sequence enumerated, so these numbers have no interval. KL and entropies are in nats a sequence;\n"
-        "KL is ∞ where p never writes a sequence that the language has.",
-    ]
-    for (language, length), own in laws.groupby(["language", "length"], sort=False):
-        heads = ["sampler", "at", *_EXACT.values()] + (["calls"] if "calls" in own else [])
-        rows = [
-            [code(row["entrant"]), row["setting"] or ABSENT, *(_exact(row[name]) for name in _EXACT), *_calls(row)]
-            for row in records(own)
+    known = _named(laws[laws["reason"] == ""])
+    languages = list(dict.fromkeys(zip(known["language"], known["length"], strict=True)))
+    found = {(row["entrant"], row["setting"], row["language"], row["length"]): row for row in records(known)}
+    heads = [f"{name}, {length} tokens" for name, length in languages]
+    rows = []
+    for entrant, setting in dict.fromkeys((who, at) for who, at, *_ in found):
+        cells = [found.get((entrant, setting, *each)) for each in languages]
+        texts = [ABSENT if cell is None else _exact(cell["total_variation"]) for cell in cells]
+        rows.append([code(entrant), setting, *texts])
+    parts = ["## Whole laws of small languages", _WHOLE, table(["sampler", "at", *heads], rows, left=2)]
+    for (language, length), own in known.groupby(["language", "length"], sort=False):
+        lines = [
+            [code(row["entrant"]), row["setting"], *(_exact(row[name]) for name in _EXACT)] for row in records(own)
         ]
-        parts += [f"{code(str(language))}, {length} tokens:", table(heads, rows, left=2)]
-    return "\n\n".join(parts)
+        all_of_it = table(["sampler", "at", *_EXACT.values()], lines, left=2)
+        parts.append(folded(f"{language}, {length} tokens: SER, KL and entropies", all_of_it))
+    left_out = _named(laws[laws["reason"] != ""]).drop_duplicates(["entrant", "reason"])
+    parts += [f"{code(row['entrant'])} is not there: {row['reason']}." for row in records(left_out)]
+    return "\n\n".join([*parts, *_corrections(corrections)])
+
+
+def _corrections(corrections: pd.DataFrame | None) -> list[str]:
+    """SER, total variation and entropy against δ, a table for each language."""
+    if corrections is None or corrections.empty:
+        return []
+    parts = ["What the oracle's doubt δ costs and mends: SER / total variation / H(p)."]
+    for (language, length), own in _named(corrections).groupby(["language", "length"], sort=False):
+        deltas = sorted(set(own["delta"]))
+        lines = []
+        for base, cells in own.groupby(trusts(own["entrant"])["base"], sort=False):
+            by = {row["delta"]: row for row in records(cells)}
+            texts = [
+                " / ".join(_exact(by[each][name]) for name in ("ser", "total_variation", "entropy")) for each in deltas
+            ]
+            lines.append([code(str(base)), cells["setting"].iloc[0], *texts])
+        entropy = _exact(own["entropy_of_language"].iloc[0])
+        parts.append(f"{language}, {length} tokens, H(q) = {entropy}:")
+        parts.append(table(["sampler", "at", *(f"δ={each:g}" for each in deltas)], lines, left=2))
+    return parts
+
+
+def _named(laws: pd.DataFrame) -> pd.DataFrame:
+    """With entrants, and with the number of steps in words."""
+    named = laws.reset_index(drop=True)
+    pairs = entrants(named)
+    at = [
+        "" if pd.isna(steps) else "a token a step" if steps == length else f"{steps} steps"
+        for steps, length in zip(named["steps"], named["length"], strict=True)
+    ]
+    return named.assign(entrant=[who for who, _ in pairs], setting=at)
 
 
 def _exact(value: Any) -> str:
-    return number(float(value), float(value), float(value), "exact") or ABSENT
-
-
-def _calls(row: Mapping[str, Any]) -> list[str]:
-    if "calls" not in row:
-        return []
-    return [ABSENT if pd.isna(row["calls"]) else plain(float(row["calls"]))]
+    """An exact number in four digits; what float64 leaves of a zero is zero."""
+    if pd.isna(value):
+        return ABSENT
+    if math.isinf(value):
+        return "∞"
+    return "0" if abs(value) < _ROUNDING else f"{value:.4g}".replace("-", "−")

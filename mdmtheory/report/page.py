@@ -61,13 +61,15 @@ class Contents:
     """What a page is made of.
 
     `frame` is that of `mdmtheory.read`; `command` is what makes the page; `budgets` are calls, or parts of the length;
-    `laws` are whole laws as of `exact_laws.exact_rows`; `figures` maps titles to links, `csv` is the link of all rows.
+    `laws` and `corrections` are whole laws as of `exact_laws`; `figures` maps titles to links, `csv` is the link of all
+    rows.
     """
 
     frame: pd.DataFrame
     command: str
     budgets: Sequence[int | PartOfLength]
     laws: pd.DataFrame | None = None
+    corrections: pd.DataFrame | None = None
     figures: Mapping[str, str] = field(default_factory=dict)
     csv: str = "leaderboard.csv"
 
@@ -84,7 +86,11 @@ def page(contents: Contents) -> str:
         parts += [f"### At most {each} calls\n\n{budget_section(own, each, names)}" for each in budgets]
         parts += [order_section(own, names), price_section(own, names)]
     compared = closed_forms(contents.frame, TOGETHER)
-    parts += [trust_section(whole, names), closed_section(compared, names, TOGETHER), exact_section(contents.laws)]
+    parts += [
+        trust_section(whole, names),
+        closed_section(compared, names, TOGETHER),
+        exact_section(contents.laws, contents.corrections),
+    ]
     parts += [_figures(contents.figures), missing_section(whole, ranked, names)]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -70,7 +70,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         Path("small.toml").write_text(SMALL)
-        assert main(["-q", "leaderboard", "small.toml"]) == 0
+        assert main(["-q", "leaderboard", "small.toml", "--no-laws"]) == 0
     return folder
 
 
@@ -98,7 +98,7 @@ def test_page_rows_and_figures_are_written(here):
 
 def test_another_run_measures_nothing_and_writes_the_same_rows(here, run):
     before = contents(here)
-    assert run("leaderboard", "small.toml", "--no-figures", "--page", "other/page.md").code == 0
+    assert run("leaderboard", "small.toml", "--no-laws", "--no-figures", "--page", "other/page.md").code == 0
     after = contents(here)
     assert after["other/page.csv"] == before["docs/leaderboard.csv"]
     assert {name: after[name] for name in before} == before
@@ -107,7 +107,7 @@ def test_another_run_measures_nothing_and_writes_the_same_rows(here, run):
 def test_from_the_store_alone_every_byte_is_the_same(here, run, monkeypatch):
     before = contents(here)
     monkeypatch.setattr(importlib.import_module(COLLECTING), "collect", None)
-    outcome = run("leaderboard", "small.toml", "--no-sweep")
+    outcome = run("leaderboard", "small.toml", "--no-laws", "--no-sweep")
     assert outcome.code == 0
     assert contents(here) == before
     assert "store: results/small.sqlite\nrows: docs/leaderboard.csv\npage: docs/leaderboard.md\n" in outcome.err
@@ -115,7 +115,7 @@ def test_from_the_store_alone_every_byte_is_the_same(here, run, monkeypatch):
 
 def test_only_the_cells_of_the_file_are_ranked(here, run):
     Path("fewer.toml").write_text(SMALL.partition("[[sweep]]")[0] + 'lang = "parity"\nsampler = "stride"\nsteps = 4\n')
-    words = ["leaderboard", "fewer.toml", "--no-sweep", "--out", "results/small.sqlite", "--no-figures"]
+    words = ["leaderboard", "fewer.toml", "--no-sweep", "--no-laws", "--out", "results/small.sqlite", "--no-figures"]
     outcome = run(*words, "--page", "fewer/page.md", "--budgets", "8", "--format", "csv")
     assert outcome.code == 0
     assert [row["sampler"] for row in csv.DictReader(io.StringIO(outcome.out))] == ["stride"]
@@ -124,7 +124,7 @@ def test_only_the_cells_of_the_file_are_ranked(here, run):
 
 
 def test_the_terminal_shows_who_stands_where(here, run):
-    words = ["leaderboard", "small.toml", "--no-sweep", "--no-figures", "--page", "other/page.md"]
+    words = ["leaderboard", "small.toml", "--no-sweep", "--no-laws", "--no-figures", "--page", "other/page.md"]
     lines = run(*words).out.splitlines()
     assert lines[0] == "length 16"
     assert "stride" in {line.split()[0] for line in lines[3:]}
@@ -136,7 +136,7 @@ def test_the_terminal_shows_who_stands_where(here, run):
 
 
 def test_the_level_is_that_of_the_line_then_of_the_file(here, run):
-    words = ["leaderboard", "leveled.toml", "--no-sweep", "--out", "results/small.sqlite", "--no-figures"]
+    words = ["leaderboard", "leveled.toml", "--no-sweep", "--no-laws", "--out", "results/small.sqlite", "--no-figures"]
     Path("leveled.toml").write_text("level = 0.5\n" + SMALL)
     assert run(*words, "--page", "other/a.md").code == 0
     assert "intervals of 50 %" in Path("other/a.md").read_text(encoding="utf-8")
@@ -148,7 +148,7 @@ def test_rows_that_no_figure_is_for_are_ranked_without_figures(run):
     Path("two.toml").write_text(
         'lang = "parity"\nlength = 16\nsteps = 4\nsamples = 50\nschedule = ["linear", "cosine"]\n'
     )
-    outcome = run("leaderboard", "two.toml", "--page", "page.md")
+    outcome = run("leaderboard", "two.toml", "--no-laws", "--page", "page.md")
     assert outcome.code == 0
     assert "no figures: " in outcome.err
     assert "`ancestral, cosine`" in Path("page.md").read_text(encoding="utf-8")
@@ -174,7 +174,7 @@ def test_a_sampler_of_ones_own_takes_part_by_its_name(run, monkeypatch):
     Path("mine.toml").write_text(
         'lang = "parity"\nlength = 8\nsamples = 50\nsteps = 4\nsampler = ["ancestral", "stroll"]\nmetrics = "ser,ter"\n'
     )
-    assert run("leaderboard", "mine.toml", "--no-figures", "--page", "page.md").code == 0
+    assert run("leaderboard", "mine.toml", "--no-laws", "--no-figures", "--page", "page.md").code == 0
     assert "`stroll`" in Path("page.md").read_text(encoding="utf-8")
 
 

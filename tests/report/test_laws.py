@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import math
 
-import pandas as pd
-
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.languages.paired import EqualPairs
+from mdmtheory.languages.parity import Parity
 from mdmtheory.report.closed_forms import ClosedForm, Compared, closed_forms
+from mdmtheory.report.exact_laws import correction_rows, exact_rows
 from mdmtheory.report.laws import closed_section, exact_section
 from tests.report.frames import around, cell, frame_of
 
@@ -28,7 +29,7 @@ def test_numbers_that_a_closed_form_refutes_are_named():
 
 def test_without_closed_forms_there_is_no_section():
     assert closed_section([], NAMES, 0.99) == ""
-    assert exact_section(None) == ""
+    assert exact_section(None, None) == ""
 
 
 def test_a_wrong_measurement_on_parity_is_refuted():
@@ -38,27 +39,26 @@ def test_a_wrong_measurement_on_parity_is_refuted():
     assert verdicts == ["holds", "refuted"]
 
 
-def test_whole_laws_have_a_table_for_each_language_and_length():
-    row = {"language": "parity", "length": 4, "model": "masked", "denoiser": "oracle", "schedule": None, "ser": 0.5}
-    numbers = {
-        "total_variation": 0.5,
-        "kl": math.inf,
-        "kl_on_support": 0.0,
-        "entropy": 2.7726,
-        "entropy_of_language": 2.0794,
-    }
-    frame = pd.DataFrame(
-        [
-            {**row, **numbers, "sampler": "stride", "steps": 2},
-            {**row, **numbers, "sampler": "left_to_right", "steps": None, "ser": 0.0},
-            {**row, **numbers, "sampler": "stride", "steps": 2, "length": 5, "kl": math.nan},
-        ]
-    )
-    found = exact_section(frame)
-    assert "`parity`, 4 tokens:" in found
-    assert "`parity`, 5 tokens:" in found
-    assert "| `stride` | 2 steps | 0.5 | 0.5 | ∞ | 0 | 2.7726 | 2.0794 |" in found
-    assert "| `left_to_right` | — | 0 |" in found
-    assert "| `stride` | 2 steps | 0.5 | 0.5 | — |" in found
-    with_calls = exact_section(frame.assign(calls=2.0))
-    assert "| 2.0794 | 2 |" in with_calls
+def test_whole_laws_have_their_distances_by_language():
+    cases = ((Parity(), 3), (EqualPairs(vocab_size=2), 4))
+    laws = exact_rows(cases, samplers=["stride", "left_to_right"], models=["gaussian", "ar"])
+    corrections = correction_rows(cases[1:], samplers=["redraw"], deltas=[0.1, 0.001], steps=2)
+    found = exact_section(laws, corrections)
+    # Of three bits the last step of two reveals one alone, so stride is exact; of pairs it parts the partners.
+    assert "| `stride` | 2 steps | 0 | 0 |" in found
+    assert "| `left_to_right` |  | 0 | 0 |" in found
+    assert "<summary>parity, 3 tokens: SER, KL and entropies</summary>" in found
+    assert "`gaussian` is not there: Gaussian noise is continuous, so its law is an integral and not a sum." in found
+    [row] = [line for line in found.splitlines() if line.startswith("| `redraw` | 2 steps |")]
+    assert row.count(" / ") == 4
+    assert "δ=0.001 | δ=0.1" in found
+    assert f"H(q) = {2 * math.log(2):.4g}:" in found
+
+
+def test_what_rounding_leaves_is_zero_and_small_numbers_are_not():
+    laws = exact_rows(((Parity(), 3),), samplers=["stride"], models=[], steps=[2])
+    changed = laws.assign(total_variation=3e-7, ser=-1e-16, kl=math.inf, entropy=math.nan)
+    found = exact_section(changed, None)
+    assert "| `stride` | 2 steps | 3e−07 |" in found
+    assert "| `stride` | 2 steps | 0 | 3e−07 | ∞ |" in found
+    assert "| — |" in found
