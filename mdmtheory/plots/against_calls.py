@@ -43,6 +43,7 @@ from mdmtheory.plots.strip import call_scale, draw_plain, draw_with_strip, rows_
 from mdmtheory.plots.style import figure_style
 
 ENTROPY_METHODS = ("ancestral", "confidence", "draw_confidence", "redraw", "topk_remask")
+_FEWEST = 5
 ROUND_METHODS = ("ancestral", "stride", "bisection", "left_to_right", "blocks", "verify")
 
 
@@ -79,6 +80,19 @@ def cost_figure(frame: pd.DataFrame, metric: str = "ser", length: int | None = N
         nothing = f"No panel, all is 0 or not told apart from it: {', '.join(silent)}." if silent else ""
         caption(figure, [*notes, nothing, *given_up_notes(found)])
     return figure
+
+
+def long_cost_figure(frame: pd.DataFrame) -> Figure:
+    """SER against calls at the greatest length, where another one has more cells.
+
+    ValueError when fewer than five methods were measured at it.
+    """
+    rows = leaderboard(frame)
+    longest = int(rows["length"].max())
+    methods = rows["method"][(rows["length"] == longest) & (rows["metric"] == "ser")].nunique()
+    if longest == int(at_length(rows, None)["length"].iloc[0]) or methods < _FEWEST:
+        raise ValueError(f"no length but the main one has SER of {_FEWEST} methods or more")
+    return cost_figure(frame, length=longest)
 
 
 def rounds_figure(frame: pd.DataFrame, languages: Sequence[str] | None = None, length: int | None = None) -> Figure:

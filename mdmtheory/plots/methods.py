@@ -57,8 +57,8 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
 
     `method`: the sampler's name, or the model's where it is not masked diffusion; `options`: those of either; `delta`:
     1 - trust of the oracle (0 for one that takes tokens as given); `place`: calls, or where no sequence was drawn to
-    its end those that one would have taken, min(steps, length), and empty where rules decide how many. ValueError for
-    rows of imperfect denoisers, or of several schedules or seeds.
+    its end those that one would have taken, min(steps, length) or so many in each block, and empty where rules decide
+    how many. ValueError for rows of imperfect denoisers, or of several schedules or seeds.
     """
     if frame.empty:
         raise ValueError("nothing to draw: there are no rows; run mdmtheory sweep experiments/samplers.toml")
@@ -70,7 +70,8 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
     named = [_named(model, sampler) for model, sampler in zip(rows["model"], rows["sampler"], strict=True)]
     rows["method"], rows["options"] = [name for name, _ in named], [options for _, options in named]
     rows["delta"] = [_delta(each) for each in rows["denoiser"]]
-    most = [_most_calls(*cell) for cell in zip(rows["sampler"], rows["steps"], rows["length"], strict=True)]
+    columns = (rows[name] for name in ("model", "sampler", "steps", "length"))
+    most = [_most_calls(*cell) for cell in zip(*columns, strict=True)]
     rows["place"] = rows["calls"].where(rows["calls"].notna(), most)
     return rows
 
@@ -211,15 +212,18 @@ def _named(model: Any, sampler: Any) -> tuple[str, str]:
     return name, ",".join(filter(None, (_options(outer), _options(inner))))
 
 
-def _most_calls(sampler: Any, steps: Any, length: Any) -> float:
+def _most_calls(model: Any, sampler: Any, steps: Any, length: Any) -> float:
     """What a sequence takes that is not given up: min(steps, length), or a plan's steps; nan where a rule decides."""
+    outer = Spec.parse(str(model))
+    size = int(dict(outer.options).get("size", length)) if outer.name == "block" else int(length)
     if not pd.isna(steps):
-        return float(min(steps, length))
+        whole, rest = divmod(int(length), size)
+        return float(whole * min(steps, size) + min(steps, rest))
     try:
         law = None if pd.isna(sampler) else as_sampler(str(sampler))
     except ValueError:  # a sampler that is not installed here
         law = None
-    return float(min(law.steps_taken(int(length), 1), length)) if isinstance(law, PlanLaw) else np.nan
+    return float(law.steps_taken(int(length), 1)) if isinstance(law, PlanLaw) and size == length else np.nan
 
 
 def _options(spec: Spec) -> str:

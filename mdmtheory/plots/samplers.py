@@ -9,7 +9,7 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mdmtheory.plots.against_calls import cost_figure, entropy_figure, rounds_figure
+from mdmtheory.plots.against_calls import cost_figure, entropy_figure, long_cost_figure, rounds_figure
 from mdmtheory.plots.correction import correction_figure
 from mdmtheory.plots.lengths import collapse_figure
 from mdmtheory.plots.methods import leaderboard
@@ -18,6 +18,7 @@ from mdmtheory.plots.plane import plane_figure
 FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {
     "cost": cost_figure,
     "cost_kl": partial(cost_figure, metric="kl"),
+    "cost_long": long_cost_figure,
     "plane": plane_figure,
     "collapse": collapse_figure,
     "entropy": entropy_figure,

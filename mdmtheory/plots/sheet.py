@@ -116,7 +116,11 @@ def given_up_notes(rows: pd.DataFrame) -> list[str]:
     """Where points without calls were put, and which of them have no place, in words; nothing where all have calls."""
     lacking = rows[rows["calls"].isna()]
     placed, lost = lacking[lacking["place"].notna()], lacking[lacking["place"].isna()]
-    notes = ["Where no sequence was drawn to its end, a point stands at min(steps, L) calls."] if len(placed) else []
+    notes = (
+        ["Where no sequence was drawn to its end, a point stands at the calls that it would have taken."]
+        if len(placed)
+        else []
+    )
     if len(lost):
         names = dict.fromkeys(
             f"{label_of(str(method))} {options}".strip()

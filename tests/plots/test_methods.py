@@ -58,11 +58,16 @@ def test_a_sampler_with_a_budget_has_a_curve_for_each_of_its_options(make_frame,
 def test_without_calls_a_point_stands_at_the_steps_or_at_the_length_if_that_is_less(board, make_frame, measure):
     [curve] = curve_of(board, "blocks")
     assert list(curve.x) == [64.0]  # 128 steps, 64 tokens
-    rows = measure("blocks", steps=8) + measure("bisection") + measure("plugged_in")
+    rows = (
+        measure("x", model="block:size=30", steps=10)
+        + measure("blocks", steps=8)
+        + measure("bisection")
+        + measure("plugged_in")
+    )
     for row in rows:
         row["calls"] = None
     places = leaderboard(make_frame([rows])).drop_duplicates("method").set_index("method")["place"]
-    assert places.dropna().to_dict() == {"blocks": 8.0, "bisection": 7.0}  # 7 = ceil(log2(65))
+    assert places.dropna().to_dict() == {"block": 24.0, "blocks": 8.0, "bisection": 7.0}  # 10 + 10 + 4; ceil(log2(65))
     assert np.isnan(places["plugged_in"])
 
 

@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.plots import sampler_figures, save_figure
-from mdmtheory.plots.against_calls import cost_figure, entropy_figure, rounds_figure
+from mdmtheory.plots.against_calls import cost_figure, entropy_figure, long_cost_figure, rounds_figure
 from mdmtheory.plots.correction import correction_figure
 from mdmtheory.plots.lengths import collapse_figure, first_order_rates
 from mdmtheory.plots.plane import plane_figure
@@ -88,6 +88,16 @@ def test_points_without_calls_are_placed_and_said(board):
     assert marks(panel(figure, "hmm"), "blocks") == [(64, 1.0, False, False)]
     assert "Where no sequence was drawn to its end" in words(figure)
     assert "drawn to its end" not in words(cost_figure(board[board["sampler"] != "blocks"]))
+
+
+def test_the_greatest_length_has_a_figure_of_its_own(board, make_frame, measure):
+    names = ("ancestral", "stride", "fixed", "confidence", "margin")
+    long = make_frame([measure(name, steps=64, length=512) for name in names])
+    figure = long_cost_figure(pd.concat([board, long]))
+    assert "Length 512." in words(figure)
+    assert marks(figure.axes[0], "stride") == [(64, 0.5, False, False)]
+    with pytest.raises(ValueError, match="no length but the main one"):
+        long_cost_figure(pd.concat([board, long[long["sampler"] != "margin"]]))
 
 
 def test_a_rule_that_never_came_to_an_end_has_no_place_among_calls_but_one_on_the_plane(board, make_frame, measure):
@@ -228,6 +238,7 @@ def test_all_figures_come_by_name_and_what_cannot_be_drawn_with_a_reason(board):
     figures = sampler_figures(board, said.append)
     assert list(figures) == ["cost", "cost_kl", "plane", "entropy", "rounds"]
     assert said == [
+        "figure left out, cost_long: no length but the main one has SER of 5 methods or more",
         "figure left out, collapse: SER against N/L: ancestral is there at one length only; sweep several",
         "figure left out, correction: no sampler was measured at two values of trust; "
         "sweep --denoiser oracle:trust=0.9 and others",
@@ -239,6 +250,7 @@ def test_reasons_are_warnings_where_nobody_asks_for_them(board):
         warnings.simplefilter("always")
         sampler_figures(board)
     assert [str(each.message).partition(":")[0] for each in said] == [
+        "figure left out, cost_long",
         "figure left out, collapse",
         "figure left out, correction",
     ]
