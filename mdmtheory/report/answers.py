@@ -75,18 +75,23 @@ def answers(language: Language, model: SequenceModel, length: int) -> list[Answe
 
 
 def _of_course(language: Language, course: Course, length: int) -> Iterator[Answer]:
-    """1 - SER = exp(-KL), since p is a constant times q on the support (docs/theory.md, section 7)."""
+    """1 - SER = exp(-KL), since p is a constant times q on the support (docs/theory.md, section 7).
+
+    Below 10^-308 float64 takes 1 - SER for 0, and KL is left out.
+    """
     if isinstance(language, Parity):
-        right, average, formulas = _parity(course)
+        log_right, average, formulas = _parity(course)
     elif isinstance(language, Permutation):
-        right, average, formulas = _permutation(language, course)
+        log_right, average, formulas = _permutation(language, course)
     else:
         assert isinstance(language, EqualPairs | Copy)
-        right, average, formulas = _pairs(language, course, length)
+        log_right, average, formulas = _pairs(language, course, length)
     source = "ours; docs/theory.md 6" if isinstance(language, Permutation) else "ours; docs/theory.md 7"
-    yield Answer("ser", 1 - right, formulas[0], source)
-    yield Answer("kl", -math.log(right), "−log(1 − SER)", "ours; docs/theory.md 7")
-    yield Answer("kl_average", average, formulas[1], "ours; docs/theory.md 2.1")
+    yield Answer("ser", -math.expm1(log_right), formulas[0], source)
+    if log_right > -math.inf:
+        yield Answer("kl", -log_right, "−log(1 − SER)", "ours; docs/theory.md 7")
+    if average < math.inf:
+        yield Answer("kl_average", average, formulas[1], "ours; docs/theory.md 2.1")
 
 
 def _parity(course: Course) -> tuple[float, float, tuple[str, str]]:
@@ -98,22 +103,22 @@ def _parity(course: Course) -> tuple[float, float, tuple[str, str]]:
         last = course.sizes[-1] if isinstance(course, OnePlan) else course.blocks[-1][-1]
         error = 0.0 if last == 1 else 0.5
         formula = "0 if the last step reveals one position, else ½"
-    return 1 - error, 2 * error * math.log(2), (formula, "2 SER log 2")
+    return math.log1p(-error), 2 * error * math.log(2), (formula, "2 SER log 2")
 
 
 def _permutation(language: Permutation, course: Course) -> tuple[float, float, tuple[str, str]]:
     items = language.items
     if isinstance(course, RandomSteps):
-        fractions, right, average = np.array(course.fractions), 1.0, 0.0
+        fractions, log_right, average = np.array(course.fractions), 0.0, 0.0
         for size in course.blocks:
-            right *= ancestral_chance_of_no_repeat(items, size, fractions)
+            log_right += _log(ancestral_chance_of_no_repeat(items, size, fractions))
             left = np.log(items - np.arange(size))
             average += float((ancestral_weights(fractions, size) - 1) @ left)
             items -= size
-        return right, average, ("1 − E ∏ m_k!/((m_k−s_k)! m_k^s_k)", "Σ_m (weight_m − 1) log(items − m)")
+        return log_right, average, ("1 − E ∏ m_k!/((m_k−s_k)! m_k^s_k)", "Σ_m (weight_m − 1) log(items − m)")
     sizes = course.sizes if isinstance(course, OnePlan) else [size for block in course.blocks for size in block]
-    right = chance_of_no_repeat(items, np.array(sizes))
-    return right, -math.log(right), ("1 − ∏ m_k!/((m_k−s_k)! m_k^s_k)", "−log(1 − SER)")
+    log_right = _log(chance_of_no_repeat(items, np.array(sizes)))
+    return log_right, -log_right, ("1 − ∏ m_k!/((m_k−s_k)! m_k^s_k)", "−log(1 − SER)")
 
 
 def _pairs(language: EqualPairs | Copy, course: Course, length: int) -> tuple[float, float, tuple[str, str]]:
@@ -123,24 +128,28 @@ def _pairs(language: EqualPairs | Copy, course: Course, length: int) -> tuple[fl
         steps = np.array(course.steps)
         together = int((steps[first] == steps[partners[first]]).sum())
         formulas = ("1 − m^−c, c pairs revealed together", "c log m")
-        return float(m) ** -together, together * math.log(m), formulas
+        return -together * math.log(m), together * math.log(m), formulas
     if isinstance(course, RandomSteps):
         fractions = np.array(course.fractions)
         inside = sum(_pairs_inside(partners, course.blocks))
         # Of partners that fall into one step all but 1/m differ.
         error, shared = pair_error(fractions, m), float((np.diff(fractions) ** 2).sum())
         formulas = ("1 − (1 − (1−1/m) Σ w_k²)^pairs", "pairs Σ w_k² log m")
-        return (1 - error) ** inside, inside * shared * math.log(m), formulas
-    right, together_on_average = 1.0, 0.0
+        return inside * math.log1p(-error), inside * shared * math.log(m), formulas
+    log_right, together_on_average = 0.0, 0.0
     for sizes, inside in zip(
         course.blocks, _pairs_inside(partners, [sum(sizes) for sizes in course.blocks]), strict=True
     ):
         block = sum(sizes)
-        right *= fixed_pairs_right(m, block, inside, sizes)
+        log_right += _log(fixed_pairs_right(m, block, inside, sizes))
         if inside:
             together_on_average += inside * sum(size * (size - 1) for size in sizes) / (block * (block - 1))
     formulas = ("1 − E m^−C, C pairs in one step each", "E[C] log m")
-    return right, together_on_average * math.log(m), formulas
+    return log_right, together_on_average * math.log(m), formulas
+
+
+def _log(chance: float) -> float:
+    return math.log(chance) if chance > 0 else -math.inf
 
 
 def _pairs_inside(partners: np.ndarray, blocks: Any) -> list[int]:

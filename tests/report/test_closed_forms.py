@@ -109,6 +109,15 @@ def test_sizes_of_their_own():
     agree(known(language, model, 5), enumerated(language, model, 5))
 
 
+def test_what_float64_cannot_hold_is_left_out():
+    pairs, items = mt.EqualPairs(vocab_size=16), mt.Permutation(items=1024)
+    # 512 pairs drawn together: 1 - SER is 16^-512.
+    found = known(pairs, masked(pairs, "blocks", 4), 1024)
+    assert found == {"ser": 1.0, "kl": pytest.approx(512 * math.log(16)), "kl_average": found["kl"]}
+    assert set(known(items, masked(items, "stride", 1), 1024)) == {"ser"}
+    assert set(known(pairs, masked(pairs, "fixed", 16), 64)) == {"ser", "kl", "kl_average"}
+
+
 CHANGING = ("remdm-cap", "remdm-cap:eta=0.9", "remdm-rescale:eta=0.3", "remdm-loop", "redraw", "redraw:sweeps=1")
 
 
