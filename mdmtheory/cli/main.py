@@ -18,6 +18,7 @@ import typer
 from mdmtheory import __version__
 from mdmtheory.cli import bounds, certify, info, language, leaderboard, listing, merge, plot, schedule, show, sweep
 from mdmtheory.cli.terminal import Interrupted, Terminal
+from mdmtheory.core.plugins import ProtocolError
 
 _VERBOSITY = ("-v", "-vv", "-vvv", "--verbose", "-q", "--quiet")
 _ON_CTRL_C = 130
@@ -105,7 +106,7 @@ def explain(error: Exception) -> tuple[str, int]:
         text, code = f"{error.name} is not installed; install it, or the extra of mdmtheory that brings it", 2
     elif isinstance(error, MemoryError):
         text, code = f"not enough memory: {error or 'lower --length, the vocabulary or the states'}", 2
-    elif isinstance(error, (ValueError, OSError)):
+    elif isinstance(error, (ValueError, OSError, ProtocolError)):
         text, code = str(error) or type(error).__name__, 2
     else:
         text, code = (

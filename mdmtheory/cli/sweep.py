@@ -24,9 +24,15 @@ def sweep(
     lang: Annotated[str | None, typer.Option(help="NAME[:key=value,...] or a saved file.")] = None,
     steps: Annotated[str | None, typer.Option(help="16,64,256; 64..2048 (doubling); 64..2048:9 (points); L/4.")] = None,
     length: Annotated[str, typer.Option(help="Tokens in a sequence; lists and ranges as --steps.")] = "512",
-    model: Annotated[str, typer.Option(help="masked or ar.")] = "masked",
-    denoiser: Annotated[str, typer.Option(help="oracle, perturbed:epsilon=0.01 or window:width=4.")] = "oracle",
-    sampler: Annotated[str, typer.Option(help="The order in which positions are revealed.")] = "ancestral",
+    model: Annotated[str, typer.Option(help="masked, block:size=16, uniform, gaussian or ar.")] = "masked",
+    denoiser: Annotated[
+        str,
+        typer.Option(help="oracle (of trust 0.999 where tokens may change), perturbed:epsilon=0.01 or window:width=4."),
+    ] = "oracle",
+    sampler: Annotated[
+        str,
+        typer.Option(help="An order of positions, or a rule that looks, remasks, redraws or verifies (list samplers)."),
+    ] = "ancestral",
     schedule: Annotated[str, typer.Option(help="How many positions each step reveals.")] = "linear",
     metrics: Annotated[str, typer.Option(help="ser, ter or both.")] = "ser,ter",
     samples: Annotated[int, typer.Option(help="Sequences for each cell, at least.")] = 2000,

@@ -121,8 +121,7 @@ def _protocol(case: ModelCase) -> str:
     if model.parallel not in ("threads", "device"):
         raise RefutedError(f"parallel is {model.parallel!r}; known: threads, device")
     token_dtype(model.vocab_size)
-    if hasattr(model, "identity"):
-        canonical_json(model.identity)
+    canonical_json(model.identity)
     if not case.allowed(case.length):
         raise RefutedError(f"sampling at length {case.length} is refused")
     refuses("sampling at length 0", lambda: model.sample(1, 0, 0))

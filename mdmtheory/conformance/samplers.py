@@ -11,7 +11,7 @@ from mdmtheory.conformance import plan_laws
 from mdmtheory.conformance.goodness import follows
 from mdmtheory.conformance.masked import DRAWS, MARGINALS, STREAMS
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
-from mdmtheory.conformance.settings import LENGTH, small_languages, untied
+from mdmtheory.conformance.settings import DELTA, LENGTH, small_languages, untied
 from mdmtheory.conformance.steps import (
     WATCHED,
     SamplerCase,
@@ -85,7 +85,8 @@ def _draws_follow_law(case: SamplerCase) -> str:
             least.append(follows(samples.tokens, law_by_draws(model, length), samples.impossible))
         except RefutedError as refuted:
             raise RefutedError(f"{language.spec}: {refuted}") from None
-    return f"{least[0]} on {untied()[0].spec}, and so on {len(least) - 1} other languages"
+    trust = f"with oracles of trust {1 - DELTA:g}: " if case.sampler.remasks else ""
+    return f"{trust}{least[0]} on {untied()[0].spec}, and so on {len(least) - 1} other languages"
 
 
 def _require_closed_law(case: SamplerCase) -> None:

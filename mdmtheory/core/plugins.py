@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+
+class ProtocolError(RuntimeError):
+    """Something, likely somebody else's, broke its protocol while it was used; one line says how.
+
+    No ValueError: that is how a sampler refuses a length or a schedule.
+    """
 
 
 def load_object(text: str) -> Any:
@@ -38,6 +46,23 @@ def load_entry_point(point: Any, what: str) -> Any:
             f"{what} is {point.value} of an installed package, which does not import ({_reason(error)}); "
             "mend the package or uninstall it"
         ) from error
+
+
+def callable_plug_in(value: Any, what: str) -> Any:
+    """What an installed package registered, if it can be called; ValueError in one line otherwise."""
+    if not callable(value):
+        raise ValueError(f"{what} of an installed package is a {type(value).__name__}; register a class or a function")
+    return value
+
+
+def built_by_plug_in(what: str, builder: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """What somebody else's builder makes; ValueError in one line for whatever it raises."""
+    try:
+        return builder(*arguments, **options)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{what} of an installed package raised {_reason(error)}; mend the package") from error
 
 
 def conforming(value: Any, what: str, *protocols: type) -> Any:

@@ -97,6 +97,10 @@ class Denoiser(Protocol):
     noises: frozenset[str]
     parallel: Parallel
 
+    @property
+    def identity(self) -> Any:
+        """What its numbers depend on, as a JSON value; equal identities mean equal denoisers."""
+
     def open(
         self,
         count: int,
@@ -165,6 +169,10 @@ class SequenceModel(Protocol):
     vocab_size: int
     spec: Spec
     parallel: Parallel
+
+    @property
+    def identity(self) -> Any:
+        """What its numbers depend on, as a JSON value; equal identities mean equal models."""
 
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
         """Sequences first..first+count-1 of the stream that (model, length, seed) names."""

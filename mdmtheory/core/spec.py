@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Any, cast
 
-from mdmtheory.core.plugins import load_entry_point
+from mdmtheory.core.plugins import built_by_plug_in, callable_plug_in, load_entry_point
 
 Value = int | float | bool | str
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
@@ -121,7 +121,8 @@ class Registry:
                 target = getattr(target, part)
             return cast("Callable[..., Any]", target)
         if name in self._installed():
-            return cast("Callable[..., Any]", load_entry_point(self._installed()[name], f"{self.kind} {name!r}"))
+            what = f"{self.kind} {name!r}"
+            return cast("Callable[..., Any]", callable_plug_in(load_entry_point(self._installed()[name], what), what))
         known = sorted(self)
         near = get_close_matches(name, known, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
@@ -142,6 +143,8 @@ class Registry:
         for key, parameter in known.items():
             if parameter.default is inspect.Parameter.empty and key not in options:
                 raise ValueError(f"{self.kind} {spec.name!r} needs {key}=...; write {spec.name}:{key}=value")
+        if self._resolve(spec.name) not in self._builders:
+            return built_by_plug_in(f"{self.kind} {str(spec)!r}", builder, *arguments, **options)
         try:
             return builder(*arguments, **options)
         except TypeError as error:

@@ -56,6 +56,8 @@ def draw_counts(
 ) -> Counts:
     """Draw sequences first..first+count-1 of the model, count those outside the language and score the others."""
     samples = model.sample(count, length, seed, first=first, threads=threads)
+    if samples.tokens.shape != (count, length):
+        raise ValueError(f"model {model.spec} drew tokens {samples.tokens.shape}; return ({count}, {length})")
     right = language.in_support(samples.tokens)
     nats = -language.log_prob(samples.tokens[right], threads=threads)
     finished = ~samples.impossible

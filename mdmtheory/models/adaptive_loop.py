@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, Int32, UInt64
 
+from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.protocols import Canvas, Denoiser, PlanRun
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, token_dtype
@@ -48,7 +49,7 @@ def run_adaptive(
 
     Each step of a sequence takes `length` uniforms of its stream, one for each position, wanted or not: so nothing
     about a sequence depends on those beside it. Coins take as many before, float32 noise one for each token of each
-    position. RuntimeError where a sampler makes no progress.
+    position. ProtocolError where a sampler makes no progress or its laws have another shape than the marginals.
     """
     if (states is None) == (tokens is None):
         raise ValueError("an adaptive run needs streams to draw from or tokens to replay; pass one of them")
@@ -142,11 +143,16 @@ class _Batch:
         if self.pairs is not None:
             state = replace(state, pairs=self.pairs(before))
         law = np.ascontiguousarray(law_of(self.sampler, state, before, wanted, marginals))
+        if law.shape != marginals.shape:
+            raise ProtocolError(
+                f"sampler {self.sampler.spec} made laws of shape {law.shape} from marginals of {marginals.shape}; "
+                "return one law for each"
+            )
         drawn = self._drawn(active, rows, positions, law)
         state, after = self.sampler.step(state, before, wanted, marginals, drawn)
         changed = after != before
         if not self.sampler.remasks and not changed.any(axis=1).all():
-            raise RuntimeError(f"sampler {self.sampler.spec} set no token in a step; set at least one in every row")
+            raise ProtocolError(f"sampler {self.sampler.spec} set no token in a step; set at least one in every row")
         kept = changed[rows, positions] & (after[rows, positions] == drawn)
         with np.errstate(divide="ignore"):
             self.log_probs[active[rows[kept]], positions[kept]] = np.log(law[kept, drawn[kept]])

@@ -46,6 +46,8 @@ def random(vocab_size: int, *, dim: int = 16, seed: int = 0) -> Float[np.ndarray
 
     if dim < 1:
         raise ValueError(f"dim is {dim}; pass 1 or more")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; pass 0 or more")
     out = np.empty((vocab_size, dim))
     fill_normals(stream_states(["embedding", vocab_size, dim, seed], 0, vocab_size), out)
     return np.round(out / np.sqrt(dim) / GRAIN) * GRAIN

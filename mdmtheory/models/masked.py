@@ -151,7 +151,7 @@ class MaskedDiffusion:
         threads: int | None = None,
     ) -> PlanRun:
         """Run given plans, in the denoiser's own kernel where it has one, else in a loop over its canvas."""
-        if self.denoiser.fused:
+        if getattr(self.denoiser, "fused", False):
             run: PlanRun = self.denoiser.run_plan(plan, states, tokens, threads=threads)
             return run
         return run_on_canvas(self.denoiser, plan, states, tokens, threads)

@@ -34,7 +34,7 @@ def build_masked(
 def build_uniform(
     language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any, *, update: str = "ancestral"
 ) -> SequenceModel:
-    """Uniform noise: every step draws every token anew, given all; update=tweedie goes by scores; takes no sampler."""
+    """Uniform noise: every step draws every token anew, given all; update=ancestral or tweedie; no sampler."""
     return UniformDiffusion(denoiser, steps, schedule, update)
 
 
@@ -51,7 +51,7 @@ def build_gaussian(
     update: str = "ddpm",
     decode: str = "draw",
 ) -> SequenceModel:
-    """Gaussian noise on embeddings (onehot, or random in dim dimensions); update=ddim, decode=argmax; no sampler."""
+    """Gaussian noise on embeddings (onehot or random); update=ddpm or ddim, decode=draw or argmax; no sampler."""
     given = {key: value for key, value in (("dim", dim), ("seed", seed)) if value is not None}
     return GaussianDiffusion(denoiser, Spec.of(embedding, **given), steps, schedule, update, decode)
 

@@ -125,7 +125,8 @@ def truncated(marginals: Marginals, nucleus: float) -> Marginals:
     ranked = np.take_along_axis(marginals, order, axis=1)
     before = np.cumsum(ranked, axis=1) - ranked
     kept = np.zeros(marginals.shape, dtype=np.bool_)
-    np.put_along_axis(kept, order, before < nucleus - 10.0**-DECIMALS, axis=1)
+    # Nothing is before the first: it stays, however little is asked for.
+    np.put_along_axis(kept, order, (before == 0) | (before < nucleus - 10.0**-DECIMALS), axis=1)
     weights = np.where(kept, marginals, 0.0)
     scaled: Marginals = weights / weights.sum(axis=1, keepdims=True)
     return scaled

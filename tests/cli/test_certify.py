@@ -4,7 +4,9 @@ import inspect
 import json
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import mdmtheory as mt
@@ -174,6 +176,46 @@ def test_installed_plug_ins_that_cannot_be_used_are_refused_in_one_line(refused,
     monkeypatch.setattr("mdmtheory.core.spec.entry_points", lambda group: points.get(group, []))
     reason = refused(*words)
     assert ("does not import" if fault == "import" else "object has no") in reason
+
+
+@pytest.mark.parametrize("words", [["certify", "theirs"], ["sweep", "--lang", "parity", "--sampler", "theirs"]])
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (np, "sampler 'theirs' of an installed package is a module; register a class or a function"),
+        (lambda: {}["nothing"], "sampler 'theirs' of an installed package raised KeyError: 'nothing'"),
+        (lambda asked: asked, "raised TypeError"),
+    ],
+)
+def test_installed_plug_ins_that_fail_when_built_are_refused_in_one_line(refused, monkeypatch, words, found, message):
+    points = {"mdmtheory.samplers": [Point("theirs", "theirs:Thing", lambda: found)]}
+    monkeypatch.setattr("mdmtheory.core.spec.entry_points", lambda group: points.get(group, []))
+    assert message in refused(*words)
+
+
+def test_an_installed_sampler_that_breaks_its_protocol_ends_a_sweep_in_one_line(refused, monkeypatch):
+    space: dict[str, Any] = {}
+    exec(compile(EXAMPLE, "stroll.py", "exec", dont_inherit=True), space)
+    monkeypatch.setattr(space["Stroll"], "step", lambda self, state, tokens, *rest: (state, tokens.copy()))
+    points = {"mdmtheory.samplers": [Point("stroll", "stroll:Stroll", lambda: space["Stroll"])]}
+    monkeypatch.setattr("mdmtheory.core.spec.entry_points", lambda group: points.get(group, []))
+    words = ["sweep", "--lang", "parity", "--length", "2", "--sampler", "stroll", "--samples", "1", "--out", "a.sqlite"]
+    assert "sampler stroll set no token in a step" in refused(*words)
+
+
+def test_laws_of_another_shape_are_refused_in_one_line(spawn):
+    """In a process of its own, where the shapes that signatures name are not checked."""
+    code = f"""
+{EXAMPLE}
+import mdmtheory as mt
+Stroll.law = lambda self, marginals: marginals[:, :-1]
+mt.MaskedDiffusion(mt.Oracle(mt.Parity()), Stroll()).sample(1, 4, 0)
+"""
+    outcome = spawn(code)
+    last = outcome.err.splitlines()[-1]
+    assert last.endswith(
+        "ProtocolError: sampler stroll made laws of shape (2, 1) from marginals of (2, 2); return one law for each"
+    )
 
 
 def test_an_installed_sampler_is_certified_by_its_name(run, monkeypatch):

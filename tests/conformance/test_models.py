@@ -46,6 +46,7 @@ class Mine:
     """Sound: a model as somebody else may write it; bugs are planted below."""
 
     vocab_size, spec, parallel = 3, Spec.of("mine"), "threads"
+    identity = ("mine",)
     language = BIGRAM
 
     def __init__(self):

@@ -122,3 +122,14 @@ def test_bad_counts_are_refused():
         mt.ser(mt.Autoregressive(q), q, 8, count=0)
     with pytest.raises(ValueError, match="plans is 0"):
         mt.ter(mt.MaskedDiffusion(mt.Oracle(q), steps=3, sampler="stride"), q, 8, plans=0)
+
+
+def test_sequences_of_another_length_are_refused():
+    """A model of somebody else's that forgets the last token would look better than it is."""
+
+    class Shorter(mt.Autoregressive):
+        def sample(self, count, length, seed, *, first=0, threads=None):
+            return super().sample(count, length - 1, seed, first=first, threads=threads)
+
+    with pytest.raises(ValueError, match=r"model ar drew tokens \(50, 4\); return \(50, 5\)"):
+        mt.ser(Shorter(BIGRAM), BIGRAM, 5, count=50)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import mdmtheory as mt
+from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.languages.canvas import ConditionalsCanvas
@@ -223,7 +224,7 @@ def test_a_sampler_of_ones_own():
 
 
 def test_a_sampler_that_makes_no_progress_or_remasks_is_told_so():
-    with pytest.raises(RuntimeError, match="leftmost set no token in a step"):
+    with pytest.raises(ProtocolError, match="leftmost set no token in a step"):
         mt.MaskedDiffusion(mt.Oracle(BIGRAM), Idle()).sample(1, 4, 0)
     with pytest.raises(ValueError, match="leftmost may change tokens, so one sequence has many histories"):
         mt.MaskedDiffusion(mt.Oracle(BIGRAM, 0.9), Remasks()).log_prob([[0, 0]])

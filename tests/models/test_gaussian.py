@@ -235,6 +235,7 @@ def test_random_embeddings_are_the_same_everywhere_and_known_by_their_options():
         (lambda d: GaussianDiffusion(d, np.full((3, 2), np.nan)), "the embedding holds NaN or infinity"),
         (lambda d: GaussianDiffusion(d, "onehott"), "unknown embedding 'onehott' (did you mean 'onehot'?)"),
         (lambda d: GaussianDiffusion(d, "random:dim=0"), "dim is 0; pass 1 or more"),
+        (lambda d: GaussianDiffusion(d, "random:seed=-1"), "seed is -1; pass 0 or more"),
         (lambda d: GaussianDiffusion(d, "onehot:dim=3"), "embedding 'onehot' has no option 'dim'"),
         (lambda d: GaussianDiffusion(d, update="euler"), "unknown update 'euler' of Gaussian diffusion; known: ddpm"),
         (lambda d: GaussianDiffusion(d, decode="mean"), "unknown decode 'mean' of Gaussian diffusion; known: draw"),

@@ -42,6 +42,12 @@ def test_the_nucleus_is_the_fewest_tokens_that_reach_it(weights, nucleus):
     np.testing.assert_allclose(found, expected if nucleus < 1 else law, atol=1e-12)
 
 
+def test_the_least_nucleus_is_the_most_probable_token():
+    law = np.array([[0.2, 0.5, 0.3], [0.5, 0.5, 0.0]])
+    for nucleus in (1e-3, 1e-10, 1e-12, 5e-324):
+        np.testing.assert_array_equal(truncated(law, nucleus), [[0, 1, 0], [1, 0, 0]])
+
+
 def test_temperature_comes_before_the_nucleus():
     law = as_sampler("confidence:temperature=0.5,nucleus=0.6").law(np.array([[0.5, 0.4, 0.1]]))
     # Squared: .25, .16, .01 of .42, so the first has .595 and a second is needed.
