@@ -49,9 +49,12 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _tables(entries: pd.DataFrame, measure: str, budget: int, names: Mapping[str, str]) -> Iterator[str]:
     rank = f"rank {budget}"
-    best = standings(entries, measure, [budget]).sort_values([rank, "entrant"], kind="stable")
+    # An excess is no score: below 0 is no better than above. Its rows go by SER, and bold proves a loss.
+    scored = measure != "excess"
+    best = standings(entries, measure if scored else "ser", [budget]).sort_values([rank, "entrant"], kind="stable")
+    best = best[best["entrant"].isin(entries["entrant"][entries[measure].notna()])]
     cells = within_budget(entries, budget)
-    cells = cells.assign(bold=separated_best(cells, measure))
+    cells = cells.assign(bold=separated_best(cells, measure) if scored else cells["excess_high"] < 0)
     chosen = {(row["entrant"], row["language"]): row for row in records(cells)}
     known = {(row["entrant"], row["language"]): row for row in records(entries.dropna(subset="calls"))}
     there = {(row["entrant"], row["language"]) for row in records(entries)}
@@ -66,9 +69,10 @@ def _tables(entries: pd.DataFrame, measure: str, budget: int, names: Mapping[str
             if set(texts) <= {ABSENT, _OVER}:
                 over += [str(entrant)] if _OVER in texts else []
             else:
-                rows.append([code(str(entrant)), f"{place:.1f}", *texts])
+                rows.append([code(str(entrant)), *([f"{place:.1f}"] if scored else []), *texts])
         if rows:
-            yield table(["sampler", "mean rank", *(names[each] for each in languages)], rows)
+            heads = ["sampler", *(["mean rank"] if scored else []), *(names[each] for each in languages)]
+            yield table(heads, rows)
         unscored = {str(each) for each in entries["entrant"][entries["language"].isin(languages)]} - set(
             best["entrant"]
         )

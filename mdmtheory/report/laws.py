@@ -118,7 +118,7 @@ def _named(laws: pd.DataFrame) -> pd.DataFrame:
     named = laws.reset_index(drop=True)
     pairs = entrants(named)
     at = [
-        "" if pd.isna(steps) else "a token a step" if steps == length else f"{steps} steps"
+        "" if pd.isna(steps) else "L steps" if steps == length else f"{steps} steps"
         for steps, length in zip(named["steps"], named["length"], strict=True)
     ]
     return named.assign(entrant=[who for who, _ in pairs], setting=at)

@@ -27,7 +27,7 @@ def number(value: float, low: float, high: float, kind: str = "estimate", *, sig
         text = "∞" if value > 0 else "−∞"
     elif _NARROW <= half < math.inf:
         digits = min(max(1 - math.floor(math.log10(half)), 0), _DECIMALS + 2)
-        text = f"{value + 0.0:{plus}.{digits}f} ± {half:.{digits}f}"
+        text = f"{round(value, digits) + 0.0:{plus}.{digits}f} ± {half:.{digits}f}"
     else:
         shown = round(value, _DECIMALS)
         text = f"{shown:{plus}.6g}" if shown else "0"

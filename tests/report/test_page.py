@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -51,6 +52,7 @@ def test_signs_and_bounds_are_shown():
     assert number(-0.1, -0.12, -0.08, signed=True) == "−0.100 ± 0.020"
     assert number(0.1, 0.08, 0.12, signed=True) == "+0.100 ± 0.020"
     assert number(0.0, 0.0, 0.0, signed=True) == "0"
+    assert number(-0.00001, -0.002, 0.002) == "0.0000 ± 0.0020"
     assert number(0.1, 0.08, 0.12, "upper bound") == "≤ 0.100 ± 0.020"
 
 
@@ -66,6 +68,17 @@ def test_a_budget_names_numbers_calls_and_the_separated_best():
     assert "Every cell needs more calls: `ar`." in at_16
     assert "≤ " in lines_of(at_16, "ancestral")[-1][2]
     assert "No log p: `remdm-cap, δ=0.001`." in at_16
+
+
+def test_an_excess_is_bold_where_entropy_is_proven_lost_and_has_no_rank():
+    more = [
+        cell("parity", name, 16, calls=16, ser=around(0.1), cross_entropy=around(63 / 64 * math.log(2) + excess))
+        for name, excess in (("margin", -0.1), ("entropy", 0.1), ("fixed", -0.01))
+    ]
+    at_16 = section(written(*more), "At most 16 calls")
+    assert ["`margin`", "**−0.100 ± 0.020** (16)"] in lines_of(at_16, "margin")
+    assert ["`entropy`", "+0.100 ± 0.020 (16)"] in lines_of(at_16, "entropy")
+    assert ["`fixed`", "−0.010 ± 0.020 (16)"] in lines_of(at_16, "fixed")
 
 
 def test_no_number_is_bold_where_intervals_overlap():
