@@ -41,7 +41,8 @@ def print_results(frame: pd.DataFrame, format: str) -> None:
 def print_cells(frame: pd.DataFrame) -> None:
     """One line a cell: what varies, then each metric with its interval; what all cells share stands above.
 
-    The kind of a number is written under its metric's name, or beside the number where a column has several.
+    The kind of a number is written under its metric's name, or beside the number where a column has several. Rounds
+    are shown where any differ from calls.
     """
     if frame.empty:
         print("no results")
@@ -51,8 +52,9 @@ def print_cells(frame: pd.DataFrame) -> None:
     metrics = [*(metric for metric in _NAMES if metric in there), *sorted(there - set(_NAMES))]
     shown = frame[frame["value"].notna()]
     kinds = {metric: sorted(set(shown["kind"][shown["metric"] == metric])) for metric in metrics}
-    headers = [*varying, *(_header(metric, kinds[metric]) for metric in metrics), "count", "calls", "seconds"]
-    right = [*(column in _NUMBERS for column in varying), *([False] * len(metrics)), True, True, True]
+    rounds = [] if frame["rounds"].equals(frame["calls"]) else ["rounds"]
+    headers = [*varying, *(_header(metric, kinds[metric]) for metric in metrics), "count", "calls", *rounds, "seconds"]
+    right = [column in _NUMBERS for column in varying] + [False] * len(metrics) + [True] * (3 + len(rounds))
     rows = []
     for _, rows_of_cell in frame.groupby(_CELL, dropna=False, sort=False):
         first = rows_of_cell.iloc[0]
@@ -62,7 +64,7 @@ def print_cells(frame: pd.DataFrame) -> None:
                 *(_plain(first[column]) for column in varying),
                 *(interval_text(found[metric], say_kind=len(kinds[metric]) > 1) for metric in metrics),
                 _largest(rows_of_cell["count"], 12),
-                _largest(rows_of_cell["calls"], 4),
+                *(_largest(rows_of_cell[cost], 4) for cost in ("calls", *rounds)),
                 _seconds(rows_of_cell),
             ]
         )

@@ -44,6 +44,7 @@ from mdmtheory.plots.style import figure_style
 
 ENTROPY_METHODS = ("ancestral", "confidence", "draw_confidence", "redraw", "topk_remask")
 _FEWEST = 5
+_ROUNDING = 1e-6
 ROUND_METHODS = ("ancestral", "stride", "bisection", "left_to_right", "blocks", "verify")
 
 
@@ -130,11 +131,19 @@ def rounds_figure(frame: pd.DataFrame, languages: Sequence[str] | None = None, l
 def entropy_figure(frame: pd.DataFrame, length: int | None = None) -> Figure:
     """Cross-entropy of what is right less H(q)/L, against calls: what is below 0 has lost entropy.
 
-    L times the cross-entropy E[-log q(x)] over right draws bounds their entropy from above (Gibbs' inequality).
+    L times the cross-entropy E[-log q(x)] over right draws bounds their entropy from above (Gibbs' inequality). It says
+    nothing of languages in which all sequences are equally likely; these have no panel.
     ValueError without rows of `cross_entropy` of one of ENTROPY_METHODS, and of model ar.
     """
     rows = at_length(usual(leaderboard(frame)), length)
     found = require(of_metric(rows, "collapse"), ENTROPY_METHODS, "the entropy collapse")
+    largest = found["value"].abs().groupby(found["language"]).max()
+    uniform = [name for name in languages_of(found) if largest[name] < _ROUNDING]
+    found = found[~found["language"].isin(uniform)]
+    if found.empty:
+        raise ValueError(
+            f"in {', '.join(uniform)} all right sequences are equally likely: nothing shows in cross-entropy"
+        )
     palette = methods_of(found)
     drawn = {name: curves(found[found["language"] == name], palette) for name in languages_of(found)}
     every = [curve for panel in drawn.values() for curve in panel]
@@ -149,7 +158,8 @@ def entropy_figure(frame: pd.DataFrame, length: int | None = None) -> Figure:
             axes.yaxis.set_major_locator(MaxNLocator(5))
         outer_labels(list(sheet.values()), CALLS, NAMES["collapse"])
         family_legend(figure, every)
-        caption(figure, [length_note(rows), ENTROPY_NOTE, bars_note(found), *given_up_notes(found)])
+        alike = f"No panel, all right sequences being equally likely: {', '.join(uniform)}." if uniform else ""
+        caption(figure, [length_note(rows), ENTROPY_NOTE, bars_note(found), alike, *given_up_notes(found)])
     return figure
 
 

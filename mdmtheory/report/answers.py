@@ -87,9 +87,10 @@ def _of_course(language: Language, course: Course, length: int) -> Iterator[Answ
         assert isinstance(language, EqualPairs | Copy)
         log_right, average, formulas = _pairs(language, course, length)
     source = "ours; docs/theory.md 6" if isinstance(language, Permutation) else "ours; docs/theory.md 7"
-    yield Answer("ser", -math.expm1(log_right), formulas[0], source)
+    # No negative zeros: 0 - 0.0 is 0.
+    yield Answer("ser", 0 - math.expm1(log_right), formulas[0], source)
     if log_right > -math.inf:
-        yield Answer("kl", -log_right, "−log(1 − SER)", "ours; docs/theory.md 7")
+        yield Answer("kl", 0 - log_right, "−log(1 − SER)", "ours; docs/theory.md 7")
     if average < math.inf:
         yield Answer("kl_average", average, formulas[1], "ours; docs/theory.md 2.1")
 
@@ -118,7 +119,7 @@ def _permutation(language: Permutation, course: Course) -> tuple[float, float, t
         return log_right, average, ("1 − E ∏ m_k!/((m_k−s_k)! m_k^s_k)", "Σ_m (weight_m − 1) log(items − m)")
     sizes = course.sizes if isinstance(course, OnePlan) else [size for block in course.blocks for size in block]
     log_right = _log(chance_of_no_repeat(items, np.array(sizes)))
-    return log_right, -log_right, ("1 − ∏ m_k!/((m_k−s_k)! m_k^s_k)", "−log(1 − SER)")
+    return log_right, 0 - log_right, ("1 − ∏ m_k!/((m_k−s_k)! m_k^s_k)", "−log(1 − SER)")
 
 
 def _pairs(language: EqualPairs | Copy, course: Course, length: int) -> tuple[float, float, tuple[str, str]]:

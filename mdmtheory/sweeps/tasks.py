@@ -181,10 +181,18 @@ def _canonical_specs(cell: Cell, model: Any) -> dict[str, str | None]:
     """Names as the objects themselves write them, so that two spellings of one thing are one task."""
     return {
         "model": str(getattr(model, "own_spec", Spec.parse(cell.model))),
-        "denoiser": None if cell.denoiser is None else str(model.denoiser.spec),
-        "sampler": None if cell.sampler is None else _without_file(model.sampler.spec),
-        "schedule": None if cell.schedule is None else _without_file(model.schedule.spec),
+        "denoiser": _canonical(cell.denoiser, model, "denoiser"),
+        "sampler": _canonical(cell.sampler, model, "sampler"),
+        "schedule": _canonical(cell.schedule, model, "schedule"),
     }
+
+
+def _canonical(text: str | None, model: Any, part: str) -> str | None:
+    """The spec of a part of the model; as it was typed where a plug-in does not show that part."""
+    if text is None:
+        return None
+    spec = getattr(getattr(model, part, None), "spec", None) or Spec.parse(text)
+    return str(spec) if part == "denoiser" else _without_file(spec)
 
 
 def _without_file(spec: Spec) -> str:

@@ -203,6 +203,31 @@ def test_an_installed_sampler_that_breaks_its_protocol_ends_a_sweep_in_one_line(
     assert "sampler stroll set no token in a step" in refused(*words)
 
 
+class Theirs:
+    """A model with the members of the protocol and no other; it takes no denoiser, sampler or schedule apart."""
+
+    spec, identity, parallel = mt.Spec.of("theirs"), ["theirs"], "threads"
+
+    def __init__(self, language, *arguments):
+        self.inside = mt.Autoregressive(language)
+        self.vocab_size = language.vocab_size
+
+    def sample(self, *arguments, **options):
+        return self.inside.sample(*arguments, **options)
+
+    def log_prob(self, *arguments, **options):
+        return self.inside.log_prob(*arguments, **options)
+
+
+def test_an_installed_model_is_swept(run, monkeypatch):
+    points = {"mdmtheory.models": [Point("theirs", "theirs:Theirs", lambda: Theirs)]}
+    monkeypatch.setattr("mdmtheory.core.spec.entry_points", lambda group: points.get(group, []))
+    words = ["sweep", "--lang", "parity", "--length", "4", "--steps", "2", "--model", "theirs", "--samples", "1"]
+    outcome = run(*words, "--check", "--out", "a.sqlite", "--no-figure")
+    assert outcome.code == 0, outcome.err
+    assert "parity, length 4, theirs, oracle, ancestral, linear, 2 steps" in outcome.out
+
+
 def test_laws_of_another_shape_are_refused_in_one_line(spawn):
     """In a process of its own, where the shapes that signatures name are not checked."""
     code = f"""

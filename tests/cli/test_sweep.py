@@ -278,3 +278,13 @@ def test_a_file_of_several_sweeps_fills_one_store(run, tmp_path):
     assert run("sweep", path, "--samples", "4", "--no-figure", "--out", "store.sqlite").code == 0
     rows = csv_rows(run("show", "store.sqlite", "--format", "csv").out)
     assert {(row["language"], row["steps"]) for row in rows} == {("hmm", "4"), ("parity", "2"), ("parity", "8")}
+
+
+def test_rounds_are_shown_where_they_are_fewer_than_calls(run):
+    words = ["sweep", *SMALL, "--no-figure", "--metrics", "ser"]
+    plain = run(*words, "--out", "plain.sqlite").out
+    assert "rounds" not in plain
+    drafted = run(*words, "--sampler", "verify:k=4", "--out", "drafted.sqlite").out.splitlines()
+    assert drafted[2].split() == ["estimate", "count", "calls", "rounds", "seconds"]
+    calls, rounds = (float(each) for each in drafted[-1].split()[-3:-1])
+    assert rounds < calls

@@ -83,6 +83,8 @@ def test_what_is_not_told_apart_from_0_is_known(board, make_frame, measure):
     assert not curve_of(board, "stride")[0].told.any()  # no error seen
     assert not curve_of(board, "stride", "kl")[0].told.any()  # the interval holds 0
     assert curve_of(board, "ancestral", "kl")[0].told.all()
+    noise = make_frame([measure("stride", steps=8, ratio=(1.01, 0.99, 1.03))])
+    assert not curve_of(noise, "stride", "kl")[0].told.any()  # above 0, as noise is
     tiny = make_frame([measure("stride", steps=8, ratio=(1 + 1e-9, 1 + 0.9e-9, 1 + 1.1e-9))])
     assert not curve_of(tiny, "stride", "kl")[0].told.any()  # a rounding error, however sure
 

@@ -204,6 +204,17 @@ def test_lost_entropy_lies_below_the_line_of_the_language(board):
     assert "what lies below has lost entropy" in words(figure)
 
 
+def test_a_language_of_equally_likely_sequences_has_no_panel_of_entropies(board, make_frame, measure):
+    same = np.log(2.2), np.log(2.2) - 1e-9, np.log(2.2) + 1e-9
+    cells = [measure(each, "parity", 8, entropy=same) for each in ("ancestral", "draw_confidence")]
+    flat = make_frame([*cells, measure("x", "parity", model="ar", calls=64.0)])  # TER(q) = 2 * 1.1
+    figure = entropy_figure(pd.concat([board, flat]))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["hmm", "ngram:order=2"]
+    assert "all right sequences being equally likely: parity." in words(figure)
+    with pytest.raises(ValueError, match="in parity all right sequences are equally likely"):
+        entropy_figure(flat)
+
+
 def test_correction_is_drawn_against_the_distrust(board, make_frame, measure):
     trusts = (0.9, 0.999, 0.99999)
     cells = [
