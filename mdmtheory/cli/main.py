@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from mdmtheory import __version__
-from mdmtheory.cli import bounds, certify, info, language, listing, merge, plot, schedule, show, sweep
+from mdmtheory.cli import bounds, certify, info, language, leaderboard, listing, merge, plot, schedule, show, sweep
 from mdmtheory.cli.terminal import Interrupted, Terminal
 from mdmtheory.core.plugins import ProtocolError
 
@@ -37,6 +37,7 @@ app.command()(plot.plot)
 app.command()(merge.merge)
 app.command()(bounds.bounds)
 app.command()(certify.certify)
+app.command()(leaderboard.leaderboard)
 app.command()(schedule.schedule)
 app.add_typer(language.app, name="language")
 app.command("list")(listing.list_names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -28,3 +29,16 @@ def check_file(path: Path, what: str, option: str) -> None:
         raise ValueError(f"{what} {path} cannot be written: {reason}") from error
     if path.exists() and not os.access(path, os.W_OK):
         raise ValueError(f"{what} {path} cannot be written: it is read-only; choose another {option}")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all, in a folder that is made if need be."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
+        unfinished.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise

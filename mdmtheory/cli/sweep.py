@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mdmtheory.cli.measuring import measured
 from mdmtheory.cli.outputs import check_figure
-from mdmtheory.cli.progress import SweepProgress, clock
-from mdmtheory.cli.terminal import Interrupted, Terminal, print_table
+from mdmtheory.cli.progress import clock
+from mdmtheory.cli.terminal import Terminal, print_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +56,6 @@ def sweep(
     the names.
     """
     from mdmtheory.cli.tables import print_cells
-    from mdmtheory.sweeps.collect import collect
     from mdmtheory.sweeps.files import cells_of
 
     terminal = Terminal.of(context)
@@ -69,11 +69,7 @@ def sweep(
     if settings["figure"] and picture is not None:
         check_figure(picture)
     terminal.detail(f"{len(chosen)} cells into {store}")
-    with SweepProgress(terminal) as progress:
-        try:
-            frame = collect(chosen, out=store, workers=settings["workers"], level=settings["level"], progress=progress)
-        except KeyboardInterrupt:
-            raise Interrupted(_kept(store, progress)) from None
+    frame = measured(chosen, store, settings["workers"], settings["level"], terminal)
     print_cells(frame)
     terminal.say(f"store: {store}")
     if picture is not None:
@@ -127,10 +123,3 @@ def _draw(frame: pd.DataFrame, path: Path, terminal: Terminal, *, wanted: bool) 
         return
     save_figure(drawn, path)
     terminal.say(f"figure: {path}")
-
-
-def _kept(store: Path, progress: SweepProgress) -> str:
-    if progress.last is None or not progress.last.chunks_done:
-        return "stopped before anything was measured; run the same command to begin again"
-    kept = f"{progress.last.chunks_done} of {progress.last.chunks_total} chunks"
-    return f"stopped; {kept} are kept in {store}: run the same command to go on"

@@ -1,0 +1,1 @@
+"""The leaderboard page: samplers ranked on stored results, in Markdown."""

@@ -80,8 +80,8 @@ def plain_numbers(value: Any, name: str, least: int = 0) -> list[int]:
     return numbers(value, name, least)
 
 
-def steps_of(value: Any) -> list[int | PartOfLength]:
-    """Numbers of steps, some of which may follow the length (`L/4`).
+def steps_of(value: Any, name: str = "steps") -> list[int | PartOfLength]:
+    """Numbers of steps, some of which may follow the length (`L/4`); `name` is what errors call them.
 
     >>> [str(each) for each in steps_of("16,L/4")]
     ['16', 'L/4']
@@ -91,14 +91,14 @@ def steps_of(value: Any) -> list[int | PartOfLength]:
         for piece in each.split(",") if isinstance(each, str) else [each]:
             part = _PART.fullmatch(piece.strip()) if isinstance(piece, str) else None
             if part is None:
-                found.extend(_numbers_of(piece, "steps", 1))
+                found.extend(_numbers_of(piece, name, 1))
                 continue
             divisor = int(part[1] or 1)
             if divisor < 1:
-                raise ValueError(f"steps {piece.strip()!r} divides by zero; write L/4 for a quarter of the length")
+                raise ValueError(f"{name} {piece.strip()!r} divides by zero; write L/4 for a quarter of the length")
             found.append(PartOfLength(divisor))
     if not found:
-        raise ValueError("steps is an empty list; give at least one number, as 64 or 64..2048")
+        raise ValueError(f"{name} is an empty list; give at least one number, as 64 or 64..2048")
     return list(dict.fromkeys(found))
 
 

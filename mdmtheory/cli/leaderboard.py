@@ -1,0 +1,155 @@
+"""`mdmtheory leaderboard`: measure what a file asks for, then write the page, its figures and its rows."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from mdmtheory.cli.measuring import measured
+from mdmtheory.cli.outputs import check_file, write_text
+from mdmtheory.cli.terminal import Terminal, print_table, writable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FILE = Path("experiments/samplers.toml")
+
+
+def leaderboard(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A TOML file of sweeps, as `mdmtheory sweep` takes it.")] = _FILE,
+    page: Annotated[Path, typer.Option(help="The page, FILE.md; all rows go beside it, into FILE.csv.")] = Path(
+        "docs/leaderboard.md"
+    ),
+    figures: Annotated[
+        Path | None, typer.Option(help="The folder of the figures; by default beside the page, of its name.")
+    ] = None,
+    no_figures: Annotated[bool, typer.Option("--no-figures", help="Draw no figures.")] = False,
+    no_laws: Annotated[
+        bool, typer.Option("--no-laws", help="Leave out the whole laws of small languages, half a minute's work.")
+    ] = False,
+    budgets: Annotated[
+        str, typer.Option(help="Calls within which samplers are compared: 16,32,64 or parts of the length.")
+    ] = "L/4,L/2,L",
+    no_sweep: Annotated[bool, typer.Option("--no-sweep", help="Measure nothing; take what is stored.")] = False,
+    level: Annotated[float | None, typer.Option(help="Confidence level of the intervals; 0.95.")] = None,
+    workers: Annotated[str | None, typer.Option(help="Threads; auto: all processors allowed.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The store; by default the file's.")] = None,
+    format: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", "-f", help="How to print who stands where.")
+    ] = "table",
+) -> None:
+    """Rank all samplers with a perfect denoiser: measure the cells of a file, write a page, its figures and rows.
+
+    Stopped at any moment and run again, it goes on; run once more, it writes the same bytes. A sampler of your own
+    takes part where a TOML file of your own names it (docs/plugins.md says how it gets a name).
+    """
+    from mdmtheory.report.page import Contents, budgets_at
+    from mdmtheory.report.page import page as page_of
+    from mdmtheory.report.summary import summary
+    from mdmtheory.sweeps.files import cells_of, read_toml
+    from mdmtheory.sweeps.ranges import steps_of
+    from mdmtheory.sweeps.results import check_level
+
+    terminal = Terminal.of(context)
+    keys = {"level": 0.95, "workers": "auto", "out": f"results/{file.stem}.sqlite", **read_toml(file)}
+    typed = {"level": level, "workers": workers, "out": out}
+    keys |= {key: value for key, value in typed.items() if value is not None}
+    check_level(keys["level"])
+    chosen, wanted, folder = cells_of(keys), steps_of(budgets, "budgets"), figures or page.with_suffix("")
+    for length in sorted({cell.length for cell in chosen}):
+        budgets_at(wanted, length)
+    _check_outputs(page, None if no_figures else folder)
+    store = Path(keys["out"])
+    terminal.detail(f"{len(chosen)} cells into {store}")
+    if no_sweep:
+        from mdmtheory.sweeps.stored import stored
+
+        frame = stored(chosen, store, keys["level"])
+    else:
+        frame = measured(chosen, store, keys["workers"], keys["level"], terminal)
+    standing = summary(frame, wanted)
+    links = {} if no_figures else _draw(frame, folder, page, terminal)
+    command = " ".join(["mdmtheory leaderboard", *([] if file == _FILE else [shlex.quote(file.as_posix())])])
+    rows = page.with_suffix(".csv")
+    laws, corrections = (None, None) if no_laws else _laws(terminal)
+    text = page_of(Contents(frame, command, wanted, laws, corrections, links, rows.name))
+    # What it took is another time on another day.
+    write_text(rows, frame.drop(columns="seconds").to_csv(index=False, lineterminator="\n"))
+    write_text(page, text)
+    _print(standing, format)
+    terminal.say(f"store: {store}\nrows: {rows}\npage: {page}")
+
+
+def _check_outputs(page: Path, figures: Path | None) -> None:
+    """ValueError for what cannot be written, before hours are spent on it."""
+    if page.suffix != ".md":
+        raise ValueError(f"page {page} does not end in .md; write --page FILE.md")
+    check_file(page, "page", "--page")
+    check_file(page.with_suffix(".csv"), "file of rows", "--page")
+    if figures is not None:
+        check_file(figures / "figure.png", "figure", "--figures")
+
+
+def _draw(frame: pd.DataFrame, folder: Path, page: Path, terminal: Terminal) -> dict[str, str]:
+    """Draws what can be drawn, and says what cannot; the links of the figures from the page, by title."""
+    from mdmtheory.plots import sampler_figures, save_figure
+
+    links: dict[str, str] = {}
+    try:
+        drawn = sampler_figures(frame, terminal.say)
+    except ValueError as error:
+        terminal.say(f"no figures: {error}")
+        return links
+    for stem, figure in drawn.items():
+        path = save_figure(figure, folder / f"{stem}.png")
+        terminal.say(f"figure: {path}")
+        links[stem.replace("_", " ")] = Path(os.path.relpath(path, page.parent)).as_posix()
+    return links
+
+
+def _laws(terminal: Terminal) -> tuple[pd.DataFrame, pd.DataFrame]:
+    from mdmtheory.report.exact_laws import correction_rows, exact_rows
+
+    terminal.detail("whole laws of small languages ...")
+    with terminal.announcing_compilation():
+        return exact_rows(), correction_rows()
+
+
+def _print(standing: pd.DataFrame, format: str) -> None:
+    if format == "csv":
+        standing.to_csv(sys.stdout, index=False, lineterminator="\n")
+    elif format == "json":
+        plain = standing.astype(object).where(standing.notna(), None).to_dict(orient="records")
+        json.dump(plain, sys.stdout, indent=1, allow_nan=False, ensure_ascii=False, default=lambda each: each.item())
+        print()
+    else:
+        for length, own in standing.groupby("length", sort=True):
+            print(f"length {length}")
+            _print_length(own)
+
+
+def _print_length(own: pd.DataFrame) -> None:
+    budgets = list(dict.fromkeys(own["budget"]))
+    ranks: dict[Any, dict[int, str]] = {}
+    for sampler, budget, rank in zip(own["sampler"], own["budget"], own["mean_rank"], strict=True):
+        ranks.setdefault(sampler, {})[budget] = f"{rank:.1f}"
+    rows = []
+    for row in own.drop_duplicates("sampler").to_dict(orient="records"):
+        kl = "no log p" if row["kl_frontiers"] is None or row["kl_frontiers"] != row["kl_frontiers"] else "{}"
+        rows.append(
+            [
+                writable(str(row["sampler"])),
+                f"{row['ser_frontiers']} of {row['languages']}",
+                kl.format(row["kl_frontiers"]),
+                *(ranks[row["sampler"]][budget] for budget in budgets),
+            ]
+        )
+    headers = ["sampler", "frontiers\nof SER", "frontiers\nof KL", *(f"mean rank,\n{each} calls" for each in budgets)]
+    print_table(headers, rows, right=[False, *[True] * (len(headers) - 1)])

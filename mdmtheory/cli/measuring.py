@@ -1,0 +1,33 @@
+"""Measuring cells under the user's eyes: how far it is, and what Ctrl-C leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mdmtheory.cli.progress import SweepProgress
+from mdmtheory.cli.terminal import Interrupted, Terminal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mdmtheory.sweeps.cells import Cell
+
+
+def measured(chosen: Iterable[Cell], store: Path, workers: int | str, level: float, terminal: Terminal) -> pd.DataFrame:
+    """The rows of these cells, measured into `store` where they are missing; Interrupted says what is kept."""
+    from mdmtheory.sweeps.collect import collect
+
+    with SweepProgress(terminal) as progress:
+        try:
+            return collect(chosen, out=store, workers=workers, level=level, progress=progress)
+        except KeyboardInterrupt:
+            raise Interrupted(_kept(store, progress)) from None
+
+
+def _kept(store: Path, progress: SweepProgress) -> str:
+    if progress.last is None or not progress.last.chunks_done:
+        return "stopped before anything was measured; run the same command to begin again"
+    kept = f"{progress.last.chunks_done} of {progress.last.chunks_total} chunks"
+    return f"stopped; {kept} are kept in {store}: run the same command to go on"

@@ -1,0 +1,153 @@
+"""From the rows of a store to one line a cell: who enters, at what price in calls, with which error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.spec import Spec
+from mdmtheory.plans import PlanLaw
+from mdmtheory.report.naming import entrants
+from mdmtheory.samplers.registry import as_sampler
+from mdmtheory.sweeps.results import CELL_COLUMNS
+
+MEASURES = ("ser", "kl", "excess")
+"""SER; KL(q||p) in nats a sequence; cross-entropy of the right drawn sequences above H(q)/L, in nats a token."""
+
+_DIGITS = 9
+"""Decimals of KL(q||p) that mean something: below them two exact zeros differ by what float64 left of their sums."""
+
+Entropies = Mapping[tuple[str, int], Estimate]
+
+
+def entries(frame: pd.DataFrame, entropies: Entropies | None = None) -> pd.DataFrame:
+    """One row a cell of `frame` (columns as `mdmtheory.read` gives them), in its order.
+
+    Columns: the cell's own, `entrant` and `setting` (see `naming.entrants`), `calls`, `rounds`, `given_up`, `count`,
+    and for each of MEASURES its value and `_low`, `_high`, `_kind`; empty where there is no such number (`_kind` says
+    "withheld ..." where the store does). KL(q||p) = L log(TER(p)/TER(q)); the excess needs
+    `entropies`, H(q) in nats a sequence.
+
+    Where every sequence of a cell was given up at a context that cannot occur its mean calls are unknown; then `calls`
+    is the number of its steps, or the length if that is less, which bounds them, and `given_up` is True.
+    """
+    grouped = frame.groupby(list(CELL_COLUMNS), dropna=False, sort=False)
+    found = pd.DataFrame([_entry(rows, entropies or {}) for _, rows in grouped])
+    if found.empty:
+        return pd.DataFrame(columns=_columns())
+    found[["entrant", "setting"]] = entrants(found)
+    return found[_columns()]
+
+
+def _columns() -> list[str]:
+    numbers = [f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high", "_kind")]
+    return [*CELL_COLUMNS, "entrant", "setting", "calls", "rounds", "given_up", "count", *numbers]
+
+
+def _entry(rows: pd.DataFrame, entropies: Entropies) -> dict[str, Any]:
+    first = rows.iloc[0]
+    cell = {name: first[name] for name in CELL_COLUMNS}
+    calls, rounds = (_known(rows[name]) for name in ("calls", "rounds"))
+    given_up = math.isnan(calls) and not math.isnan(_most_calls(cell))
+    if given_up:
+        calls = rounds = _most_calls(cell)
+    entry = {**cell, "calls": calls, "rounds": rounds, "given_up": given_up, "count": int(rows["count"].max())}
+    metrics = {str(row["metric"]): row for _, row in rows.iterrows()}
+    length = int(first["length"])
+    entropy = entropies.get((str(first["language"]), length))
+    for name, metric in zip(MEASURES, ("ser", "ter_ratio", "cross_entropy"), strict=True):
+        row = metrics.get(metric)
+        ends: tuple[float, ...] = (math.nan,) * 3
+        kind = ""
+        if row is not None:
+            ends, kind = tuple(float(row[end]) for end in ("value", "low", "high")), str(row["kind"])
+            if name == "kl":
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    ends = tuple(round(length * float(np.log(end)), _DIGITS) for end in ends)
+            elif name == "excess":
+                ends, kind = _above(ends, kind, float(row["level"]), entropy, length)
+        entry |= dict(zip((name, f"{name}_low", f"{name}_high", f"{name}_kind"), (*ends, kind), strict=True))
+    return entry
+
+
+def _above(
+    ends: tuple[float, ...], kind: str, level: float, entropy: Estimate | None, length: int
+) -> tuple[tuple[float, ...], str]:
+    """A cross-entropy a token less H(q)/L; independent normal errors add in squares."""
+    if entropy is None or math.isnan(ends[0]):
+        return (math.nan,) * 3, kind if kind.startswith("withheld") else ""
+    entropy = at_level(entropy, level)
+    value = ends[0] - entropy.value / length
+    half = math.hypot(ends[2] - ends[0], (entropy.high - entropy.value) / length)
+    return (value, value - half, value + half), kind
+
+
+def at_level(estimate: Estimate, level: float) -> Estimate:
+    """The normal interval of an estimate at another level; exact numbers have none."""
+    from scipy.special import ndtri
+
+    if estimate.low == estimate.high or estimate.level == level:
+        return estimate
+    half = (estimate.high - estimate.value) * float(ndtri((1 + level) / 2) / ndtri((1 + estimate.level) / 2))
+    return replace(estimate, low=estimate.value - half, high=estimate.value + half, level=level)
+
+
+def entropies_of(frame: pd.DataFrame) -> dict[tuple[str, int], Estimate]:
+    """H(q) in nats a sequence of every language and length that has a cross-entropy.
+
+    From the language itself where its name builds it; of a saved file, from the autoregressive model's cross-entropy
+    in the frame; else none.
+    """
+    rows = frame[(frame["metric"] == "cross_entropy") & frame["value"].notna()]
+    found: dict[tuple[str, int], Estimate] = {}
+    for language, length in dict.fromkeys(zip(rows["language"], rows["length"], strict=True)):
+        own = _own_entropy(str(language), int(length))
+        if own is None:
+            of_it = rows[(rows["language"] == language) & (rows["length"] == length) & (rows["model"] == "ar")]
+            for _, row in of_it.head(1).iterrows():
+                value, low, high = (float(row[end]) * int(length) for end in ("value", "low", "high"))
+                own = Estimate(value, low, high, float(row["level"]), "estimate", int(row["count"]))
+        if own is not None:
+            found[str(language), int(length)] = own
+    return found
+
+
+def _own_entropy(language: str, length: int) -> Estimate | None:
+    from mdmtheory.languages.presets import as_language
+
+    try:
+        return as_language(language).entropy(length)
+    except ValueError:
+        return None
+
+
+def _most_calls(cell: Mapping[str, Any]) -> float:
+    """Calls that a cell cannot exceed; empty of rules without a number of steps, or that return to revealed tokens."""
+    length = int(cell["length"])
+    if "trust" in str(cell["denoiser"]):
+        return math.nan
+    if pd.isna(cell["steps"]):
+        return _plan_steps(cell["sampler"], length)
+    size = dict(Spec.parse(str(cell["model"])).options).get("size")
+    blocks = -(-length // size) if isinstance(size, int) else 1
+    return float(min(int(cell["steps"]) * blocks, length))
+
+
+def _plan_steps(sampler: Any, length: int) -> float:
+    """The steps of a plan that has its own number of them."""
+    try:
+        law = None if pd.isna(sampler) else as_sampler(str(sampler))
+    except ValueError:  # of a package that is not installed here
+        law = None
+    return float(law.steps_taken(length, 1)) if isinstance(law, PlanLaw) else math.nan
+
+
+def _known(column: pd.Series) -> float:
+    known = column.dropna()
+    return float(known.iloc[0]) if len(known) else math.nan

@@ -1,0 +1,144 @@
+"""The leaderboard as a page of Markdown: every number of it is a row of the frame, or computed from one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from mdmtheory.report.budgets import budget_section
+from mdmtheory.report.closed_forms import closed_forms
+from mdmtheory.report.entries import entries, entropies_of
+from mdmtheory.report.gaps import missing_section
+from mdmtheory.report.laws import closed_section, exact_section
+from mdmtheory.report.naming import language_names, trusts
+from mdmtheory.report.sections import frontier_section, order_section, price_section, trust_section
+from mdmtheory.report.text import code, table
+from mdmtheory.sweeps.ranges import PartOfLength
+
+TOGETHER = 0.99
+"""With what probability all comparisons with closed forms hold together."""
+
+_HEAD = """\
+# Leaderboard of samplers
+
+Every sampler here asks a perfect denoiser: the exact posterior of a language that is known. Nothing was learned, so
+what differs is the sampler alone."""
+
+_READING = """\
+## How to read it
+
+- **SER** is the probability that a drawn sequence is not in the language. **KL(q‖p)** is in nats a sequence: L times
+  the log of TER(p)/TER(q). **Cross-entropy** is the mean of −log q(x) over the drawn sequences that are right, in
+  nats a token. What is shown is its excess over the language's own, H(q)/L: an interval below 0 (bold) proves
+  that the sampler has lost variety; above 0 it writes what is rare in the language.
+- **Calls** are evaluations of the denoiser a sequence, in the mean over the sequences that were drawn to their end;
+  they stand in brackets. **Rounds** are those that must wait for one another. Where every sequence was given up at a
+  context that cannot occur, calls are only known to be at most the steps: (≤16).
+- A number stands with the half-width of its interval, ±, the wider side where it has two; where that is below 0.00005
+  it is left out. **≤** marks an upper bound: for random order, uniform and Gaussian noise KL is not known exactly.
+- *over*: every cell of this sampler needs more calls. *calls unknown*: every sequence of a rule without a budget was
+  given up. *no log p*: the sampler has no likelihood. —: not in the store. Why not is said at the end.
+- A name such as `entropy_bound:gamma` is a rule without a budget of steps; its curve runs along its own parameter.
+  **δ** is how far the oracle distrusts tokens that a sampler may change, 1 − trust."""
+
+_RULES = """\
+## Rules
+
+**Frontier.** A cell stands on a language's frontier if no other with as few calls has an interval wholly below its own,
+and its own lies wholly below that of every cell with fewer calls. Calls count as whole ones, rounded up. A cell without
+one right sequence stands nowhere. A bound competes by its own interval, and may be better than it shows.
+
+**Rank.** Within a budget a sampler is represented by its cell with the most calls that fit. Its rank in a language is
+1 + the number of samplers whose interval lies wholly below; without a cell that fits it comes after all that have one.
+The tables of a budget go by the mean of these ranks; the one of all budgets goes by the number of languages on whose
+frontier a sampler stands, then by the mean rank. **Bold**: the interval lies wholly below all others in its column."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a page is made of.
+
+    `frame` is that of `mdmtheory.read`; `command` is what makes the page; `budgets` are calls, or parts of the length;
+    `laws` and `corrections` are whole laws as of `exact_laws`; `figures` maps titles to links, `csv` is the link of all
+    rows.
+    """
+
+    frame: pd.DataFrame
+    command: str
+    budgets: Sequence[int | PartOfLength]
+    laws: pd.DataFrame | None = None
+    corrections: pd.DataFrame | None = None
+    figures: Mapping[str, str] = field(default_factory=dict)
+    csv: str = "leaderboard.csv"
+
+
+def page(contents: Contents) -> str:
+    """The page. ValueError where the frame holds no SER."""
+    whole, ranked = ranked_entries(contents.frame)
+    names = language_names(whole["language"])
+    parts = [_head(contents, whole), _READING, _languages(names), _RULES]
+    for at, own in ranked.groupby("length", sort=True):
+        length = int(str(at))
+        budgets = budgets_at(contents.budgets, length)
+        parts += [f"## {length} tokens", frontier_section(own, budgets, names)]
+        parts += [f"### At most {each} calls\n\n{budget_section(own, each, names)}" for each in budgets]
+        parts += [order_section(own, names), price_section(own, names)]
+    compared = closed_forms(contents.frame, TOGETHER)
+    parts += [
+        trust_section(whole, names),
+        closed_section(compared, names, TOGETHER),
+        exact_section(contents.laws, contents.corrections),
+    ]
+    parts += [_figures(contents.figures), missing_section(whole, ranked, names)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def budgets_at(budgets: Sequence[int | PartOfLength], length: int) -> list[int]:
+    """The budgets of calls at a length, rising. ValueError where a part of the length is less than a call."""
+    for each in budgets:
+        if isinstance(each, PartOfLength) and each.divisor > length:
+            raise ValueError(f"budgets hold {each}, which is less than a call at length {length}; pass larger ones")
+    return sorted({each.at(length) if isinstance(each, PartOfLength) else each for each in budgets})
+
+
+def ranked_entries(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All entries of a frame, and those that are ranked: of several δ of one sampler that with the most cells.
+
+    ValueError where there is no SER.
+    """
+    whole = entries(frame, entropies_of(frame))
+    if not whole["ser"].notna().any():
+        raise ValueError("there is no SER of these cells to rank; run the sweep first, with metrics that hold ser")
+    split = trusts(whole["entrant"])
+    kept = set(whole["entrant"][split["delta"].isna()])
+    for _, own in whole[split["delta"].notna()].groupby(split["base"]):
+        # Of equal numbers of cells the first by name: the order of the rows decides nothing.
+        kept.add(own["entrant"].value_counts().sort_index().idxmax())
+    return whole, whole[whole["entrant"].isin(kept)].reset_index(drop=True)
+
+
+def _head(contents: Contents, whole: pd.DataFrame) -> str:
+    frame = contents.frame
+    known = frame["level"].dropna()
+    levels = ", ".join(f"{100 * level:g} %" for level in sorted(set(known) - {1.0}))
+    least, most = int(whole["count"].min()), int(whole["count"].max())
+    counts = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    kinds = frame["kind"][frame["value"].notna()].value_counts().sort_index()
+    numbers = ", ".join(f"{count:,} of kind {kind}" for kind, count in kinds.items())
+    seeds = ", ".join(str(each) for each in sorted(set(whole["seed"])))
+    return (
+        f"{_HEAD}\n\nMade by `{contents.command}`, which measures what is missing and writes this page anew.\n"
+        f"{len(whole):,} cells of {counts} sequences, seed {seeds}; intervals of {levels}.\n"
+        f"{numbers}; all rows: [{contents.csv}]({contents.csv})."
+    )
+
+
+def _languages(names: Mapping[str, str]) -> str:
+    rows = [[short, code(spec)] for spec, short in names.items()]
+    return "## Languages\n\n" + table(["name here", "spec"], rows, left=2)
+
+
+def _figures(figures: Mapping[str, str]) -> str:
+    return "\n\n".join(["## Figures", *(f"![{title}]({link})" for title, link in figures.items())]) if figures else ""
