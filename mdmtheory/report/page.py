@@ -51,7 +51,8 @@ and its own lies wholly below that of every cell with fewer calls. Calls count a
 one right sequence stands nowhere. A bound competes by its own interval, and may be better than it shows.
 
 **Rank.** Within a budget a sampler is represented by its cell with the most calls that fit. Its rank in a language is
-1 + the number of samplers whose interval lies wholly below; without a cell that fits it comes after all that have one.
+1 + the number of samplers whose interval lies wholly below; without a cell that fits it comes after all that have one,
+and where it was not measured it has none.
 The tables of a budget go by the mean of these ranks; the one of all budgets goes by the number of languages on whose
 frontier a sampler stands, then by the mean rank. **Bold**: the interval lies wholly below all others in its column."""
 

@@ -88,13 +88,15 @@ def standings(entries: pd.DataFrame, measure: str, budgets: list[int]) -> pd.Dat
     """The entrants at one length, best first: on how many languages' frontier, then the mean of their mean ranks.
 
     Columns: entrant, languages (that have a number of it), frontiers, and a mean rank for each budget, `rank 16`. In a
-    language where an entrant has no cell within the budget it has the last rank, one below all that have.
+    language where an entrant was measured but has no cell within the budget it has the last rank, one below all that
+    have; a language where it was not measured has no say in its mean.
     """
     valued = entries[entries[measure].notna()]
     languages = list(dict.fromkeys(valued["language"]))
     on_it = frontier(entries, measure).groupby("entrant")["language"].nunique()
     table = valued.groupby("entrant")["language"].nunique().rename("languages").to_frame()
     table["frontiers"] = on_it.reindex(table.index, fill_value=0)
+    measured = pd.crosstab(valued["entrant"], valued["language"]).reindex(table.index) > 0
     columns = [f"rank {budget}" for budget in budgets]
     for budget, column in zip(budgets, columns, strict=True):
         cells = within_budget(valued, budget)
@@ -103,7 +105,7 @@ def standings(entries: pd.DataFrame, measure: str, budgets: list[int]) -> pd.Dat
         own = pd.DataFrame({"entrant": cells["entrant"], "language": cells["language"], "rank": rank})
         grid = own.pivot(index="entrant", columns="language", values="rank").reindex(table.index)
         grid = grid.reindex(columns=[each for each in languages if each in last.index])
-        table[column] = grid.fillna(last).mean(axis=1)
+        table[column] = grid.fillna(last).where(measured[grid.columns]).mean(axis=1)
     table["mean rank"] = table[columns].mean(axis=1)
     table = table.reset_index().sort_values(["entrant"])
     return table.sort_values(["frontiers", "mean rank"], ascending=[False, True], kind="stable").reset_index(drop=True)
