@@ -7,7 +7,7 @@ from typing import Any
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Language
 from mdmtheory.metrics.counts import draw_counts
-from mdmtheory.metrics.estimates import cross_entropy_estimate
+from mdmtheory.metrics.estimates import LEAST_RIGHT, cross_entropy_estimate
 
 
 def cross_entropy(
@@ -24,8 +24,8 @@ def cross_entropy(
 
     From those of `count` drawn sequences that are in the language; over all of p it is infinite as soon as p errs, so
     read it beside SER. L times it is an upper bound of the entropy of p given the support (Gibbs): below q.entropy(L)/L
-    it proves that p has lost entropy, above it that p writes what is rare in q. ValueError where fewer than two
-    sequences are right.
+    it proves that p has lost entropy, above it that p writes what is rare in q. ValueError where fewer than
+    20 sequences are right: their interval would be too short.
 
     >>> import mdmtheory as mt
     >>> q = mt.NGram.random(order=1, vocab_size=2, seed=0)
@@ -33,10 +33,12 @@ def cross_entropy(
     >>> bool(cross_entropy(p, q, 64, count=100).high < q.entropy(64).value / 64)
     True
     """
-    if count < 2:
-        raise ValueError(f"count is {count}; pass 2 or more")
+    if count < LEAST_RIGHT:
+        raise ValueError(f"count is {count}; pass {LEAST_RIGHT} or more")
     counts = draw_counts(model, language, length, seed, 0, count, threads)
     right = count - counts.errors
-    if right < 2:
-        raise ValueError(f"{right} of {count} sequences are in the language, and 2 give an interval; draw more")
+    if right < LEAST_RIGHT:
+        raise ValueError(
+            f"{right} of {count} sequences are in the language; draw more, {LEAST_RIGHT} right ones give an interval"
+        )
     return cross_entropy_estimate(counts, length, level)

@@ -29,8 +29,12 @@ def ter_ratio_estimate(counts: Counts, length: int, level: float = 0.95, kind: K
     return _per_token(counts.sequences, counts.gap, counts.gap_squared, length, level, kind)
 
 
+LEAST_RIGHT = 20
+"""A cross-entropy of fewer right sequences is withheld: the normal interval of so few is too short."""
+
+
 def cross_entropy_estimate(counts: Counts, length: int, level: float = 0.95) -> Estimate:
-    """E[-log q(x) | x in the language]/L in nats per token, from drawn sequences of which two or more are right."""
+    """E[-log q(x) | x in the language]/L in nats per token, from the drawn sequences that are right."""
     right = counts.sequences - counts.errors
     mean, low, high = normal_mean(right, counts.nats, counts.nats_squared, level)
     return Estimate(mean / length, low / length, high / length, level, "estimate", right)

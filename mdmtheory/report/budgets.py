@@ -54,7 +54,7 @@ def _tables(entries: pd.DataFrame, measure: str, budget: int, names: Mapping[str
     best = standings(entries, measure if scored else "ser", [budget]).sort_values([rank, "entrant"], kind="stable")
     best = best[best["entrant"].isin(entries["entrant"][entries[measure].notna()])]
     cells = within_budget(entries, budget)
-    cells = cells.assign(bold=separated_best(cells, measure) if scored else cells["excess_high"] < 0)
+    cells = cells.assign(bold=separated_best(cells, measure) if scored else cells["lost"])
     chosen = {(row["entrant"], row["language"]): row for row in records(cells)}
     known = {(row["entrant"], row["language"]): row for row in records(entries.dropna(subset="calls"))}
     there = {(row["entrant"], row["language"]) for row in records(entries)}

@@ -32,7 +32,8 @@ def entries(frame: pd.DataFrame, entropies: Entropies | None = None) -> pd.DataF
     Columns: the cell's own, `entrant` and `setting` (see `naming.entrants`), `calls`, `rounds`, `given_up`, `count`,
     and for each of MEASURES its value and `_low`, `_high`, `_kind`; empty where there is no such number (`_kind` says
     "withheld ..." where the store does). KL(q||p) = L log(TER(p)/TER(q)); the excess needs
-    `entropies`, H(q) in nats a sequence.
+    `entropies`, H(q) in nats a sequence. `lost` says whether the excess proves a loss of entropy: whether it is below 0
+    when all n of them are to be right together, each at 1 - (1 - level)/n (Bonferroni).
 
     Where every sequence of a cell was given up at a context that cannot occur its mean calls are unknown; then `calls`
     is the number of its steps, or the length if that is less, which bounds them, and `given_up` is True.
@@ -42,12 +43,13 @@ def entries(frame: pd.DataFrame, entropies: Entropies | None = None) -> pd.DataF
     if found.empty:
         return pd.DataFrame(columns=_columns())
     found[["entrant", "setting"]] = entrants(found)
+    found["lost"] = _proven_losses(found, frame["level"])
     return found[_columns()]
 
 
 def _columns() -> list[str]:
     numbers = [f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high", "_kind")]
-    return [*CELL_COLUMNS, "entrant", "setting", "calls", "rounds", "given_up", "count", *numbers]
+    return [*CELL_COLUMNS, "entrant", "setting", "calls", "rounds", "given_up", "count", *numbers, "lost"]
 
 
 def _entry(rows: pd.DataFrame, entropies: Entropies) -> dict[str, Any]:
@@ -86,6 +88,17 @@ def _above(
     value = ends[0] - entropy.value / length
     half = math.hypot(ends[2] - ends[0], (entropy.high - entropy.value) / length)
     return (value, value - half, value + half), kind
+
+
+def _proven_losses(found: pd.DataFrame, levels: pd.Series) -> pd.Series:
+    from scipy.special import ndtri
+
+    known, sampled = int(found["excess"].notna().sum()), levels[levels < 1]  # exact numbers have level 1
+    if not known or sampled.empty:
+        return found["excess_high"] < 0
+    level = float(sampled.max())
+    wider = float(ndtri(1 - (1 - level) / (2 * known)) / ndtri((1 + level) / 2))
+    return found["excess"] + wider * (found["excess_high"] - found["excess"]) < 0
 
 
 def at_level(estimate: Estimate, level: float) -> Estimate:

@@ -71,6 +71,7 @@ def estimates(task: Task, counts: Counts, level: float) -> Iterator[dict[str, An
     """The metrics that the counts of a task give: metric, value, low, high, level, kind and count."""
     from mdmtheory.metrics.estimates import (
         LEAST_EFFECTIVE_SIZE,
+        LEAST_RIGHT,
         cross_entropy_estimate,
         scored_ser_estimate,
         ser_estimate,
@@ -86,10 +87,10 @@ def estimates(task: Task, counts: Counts, level: float) -> Iterator[dict[str, An
         right = counts.sequences - counts.errors
         if not task.scores_draws:
             return
-        if right >= 2:
+        if right >= LEAST_RIGHT:
             yield _row("cross_entropy", cross_entropy_estimate(counts, length, level))
         else:
-            yield _withheld("cross_entropy", f"{right} right of {counts.sequences} drawn, 2 give an interval", right)
+            yield _withheld("cross_entropy", f"{right} right of {counts.sequences} < {LEAST_RIGHT}", right)
         return
     if counts.sequences < 2:
         metrics = ("ter", "ter_ratio") if task.measure == "score" else ("ser_scored",)

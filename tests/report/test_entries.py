@@ -118,6 +118,17 @@ def test_excess_is_over_the_entropy_and_adds_its_error():
     assert math.isnan(entries(frame).iloc[0]["excess"])
 
 
+def test_a_loss_of_entropy_is_proven_only_where_all_can_be_right_at_once():
+    """Of forty intervals at 95 % two end below 0 by chance; what is bold must not be one of them."""
+    lucky = [cell("mine", f"s{n}", cross_entropy=(0.58, 0.5799 - 0.02, 0.5999)) for n in range(39)]
+    frame = frame_of([*lucky, cell("mine", "collapsed", cross_entropy=(0.5, 0.48, 0.52))])
+    found = entries(frame, {("mine", 64): Estimate.exact(0.6 * 64)}).set_index("entrant")
+    assert (found["excess_high"] < 0).all()
+    assert list(found.index[found["lost"]]) == ["collapsed"]
+    alone = entries(frame[:1], {("mine", 64): Estimate.exact(0.6 * 64)})
+    assert alone["lost"].all()
+
+
 def test_entropies_come_from_the_language_or_from_autoregression():
     frame = frame_of(
         [
