@@ -62,7 +62,7 @@ def built_by_plug_in(what: str, builder: Callable[..., Any], *arguments: Any, **
     except ValueError:
         raise
     except Exception as error:
-        raise ValueError(f"{what} of an installed package raised {_reason(error)}; mend the package") from error
+        raise ValueError(f"{what}, which is a plug-in, raised {_reason(error)}; mend it") from error
 
 
 def conforming(value: Any, what: str, *protocols: type) -> Any:

@@ -11,20 +11,21 @@ from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Any, cast
 
-from mdmtheory.core.plugins import built_by_plug_in, callable_plug_in, load_entry_point
+from mdmtheory.core.plugins import built_by_plug_in, callable_plug_in, load_entry_point, load_object
 
 Value = int | float | bool | str
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
+_OWN = re.compile(r"([A-Za-z_][\w.]*:[A-Za-z_][\w.]*)(?::(.*))?")
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A registered name and its options; `str` writes it as it is typed.
+    """A name and its options; `str` writes it as it is typed. The name is registered, or `module:name` of one's own.
 
     >>> Spec.parse("hmm:states=16,sticky=0.99")
     Spec(name='hmm', options=(('states', 16), ('sticky', 0.99)))
-    >>> str(Spec.parse("ancestral"))
-    'ancestral'
+    >>> Spec.parse("my_module:MySampler:pace=2").name
+    'my_module:MySampler'
     """
 
     name: str
@@ -32,9 +33,12 @@ class Spec:
 
     @classmethod
     def parse(cls, text: str) -> Spec:
-        """Read `name[:key=value,...]`; ValueError says which piece is malformed."""
+        """Read `name[:key=value,...]` or `module:name[:key=value,...]`; ValueError says which piece is malformed."""
+        own = _OWN.fullmatch(text.strip())
         name, separator, rest = text.strip().partition(":")
-        if not _NAME.fullmatch(name):
+        if own is not None:
+            name, separator, rest = own[1], "" if own[2] is None else ":", own[2] or ""
+        elif not _NAME.fullmatch(name):
             raise ValueError(f"{text!r} does not start with a name; write name or name:key=value,key=value")
         options: dict[str, Value] = {}
         for piece in rest.split(",") if separator else []:
@@ -123,6 +127,8 @@ class Registry:
         if name in self._installed():
             what = f"{self.kind} {name!r}"
             return cast("Callable[..., Any]", callable_plug_in(load_entry_point(self._installed()[name], what), what))
+        if ":" in name:
+            return self._own(name)
         known = sorted(self)
         near = get_close_matches(name, known, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
@@ -154,6 +160,17 @@ class Registry:
         """The keyword-only parameters of a builder: what may stand after the colon."""
         parameters = inspect.signature(self.builder(name)).parameters
         return {key: each for key, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
+
+    def _own(self, name: str) -> Callable[..., Any]:
+        """What `module:name` stands for; ValueError where it does not import or cannot be called."""
+        first, _, rest = name.partition(":")
+        if first in self:
+            raise ValueError(f"{rest!r} in {name!r} is not key=value; write {first}:key=value,key=value")
+        found = load_object(name)
+        if not callable(found):
+            kind = type(found).__name__
+            raise ValueError(f"{self.kind} {name!r} is a {kind}; name a class or a function that makes one")
+        return cast("Callable[..., Any]", found)
 
     def _resolve(self, name: str) -> str:
         return self._aliases.get(name, name)

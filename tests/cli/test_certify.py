@@ -183,7 +183,7 @@ def test_installed_plug_ins_that_cannot_be_used_are_refused_in_one_line(refused,
     ("found", "message"),
     [
         (np, "sampler 'theirs' of an installed package is a module; register a class or a function"),
-        (lambda: {}["nothing"], "sampler 'theirs' of an installed package raised KeyError: 'nothing'"),
+        (lambda: {}["nothing"], "sampler 'theirs', which is a plug-in, raised KeyError: 'nothing'"),
         (lambda asked: asked, "raised TypeError"),
     ],
 )

@@ -288,3 +288,42 @@ def test_rounds_are_shown_where_they_are_fewer_than_calls(run):
     assert drafted[2].split() == ["estimate", "count", "calls", "rounds", "seconds"]
     calls, rounds = (float(each) for each in drafted[-1].split()[-3:-1])
     assert rounds < calls
+
+
+OWN = """
+from mdmtheory import Spec
+from mdmtheory.samplers.budgeted import Entropy
+
+
+class Stroll(Entropy):
+    def __init__(self, *, pace: int = 1) -> None:
+        super().__init__()
+        self.pace = pace
+
+    @property
+    def spec(self) -> Spec:
+        return Spec.of("stroll", pace=self.pace)
+"""
+
+
+def test_a_sampler_of_ones_own_module_is_swept_by_name(spawn, tmp_path):
+    (tmp_path / "stroll.py").write_text(OWN)
+    words = ["sweep", *SMALL, "--no-figure", "--metrics", "ser", "--out", "own.sqlite", "--sampler"]
+    code = f"from mdmtheory.cli.main import main; raise SystemExit(main({words!r} + [WORD]))"
+    outcome = spawn(code.replace("WORD", "'stroll:Stroll:pace=2,entropy'"))
+    assert outcome.code == 0, outcome.err
+    rows = [line.split() for line in outcome.out.splitlines()]
+    own = [row[2:] for row in rows if row[0] == "stroll:Stroll:pace=2"]
+    entropy = [row[2:] for row in rows if row[0] == "entropy"]
+    assert len(own) == len(entropy) == 2
+    for word, reason in {
+        "'stroll:Walk'": "'stroll' has no 'Walk'",
+        "'nowhere:Walk'": "module 'nowhere' does not import",
+        "'stroll:Stroll:speed=1'": "sampler 'stroll:Stroll' has no option 'speed'; known: pace",
+        "'stroll:OWN'": "'stroll' has no 'OWN'",
+        "'entropy:gamma'": "'gamma' in 'entropy:gamma' is not key=value; write entropy:key=value",
+    }.items():
+        refused = spawn(code.replace("WORD", word))
+        assert refused.code == 2
+        assert reason in refused.err
+        assert len(refused.err.splitlines()) == 1

@@ -34,7 +34,9 @@ def test_estimates_check_themselves(changes, message):
     assert message in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["hmm", "hmm:states=16,sticky=0.99", "plan:file=a/b.csv", "x:flag=true"])
+@pytest.mark.parametrize(
+    "text", ["hmm", "hmm:states=16,sticky=0.99", "plan:file=a/b.csv", "x:flag=true", "m.n:Mine", "m:Mine:pace=2"]
+)
 def test_specs_are_written_as_they_are_read(text):
     spec = Spec.parse(text)
     assert str(spec) == text
@@ -46,7 +48,8 @@ def test_specs_are_written_as_they_are_read(text):
     [
         ("", "does not start with a name"),
         ("hmm:", "is not key=value"),
-        ("hmm:a", "is not key=value"),
+        ("hmm:a=1,b", "'b' in 'hmm:a=1,b' is not key=value"),
+        ("my_module:Mine:", "is not key=value"),
         ("hmm:a=1,a=2", "twice"),
     ],
 )
@@ -54,6 +57,11 @@ def test_malformed_specs_are_named(text, message):
     with pytest.raises(ValueError, match=".") as error:
         Spec.parse(text)
     assert message in str(error.value)
+
+
+def test_a_known_name_without_a_value_is_no_module_of_ones_own():
+    with pytest.raises(ValueError, match="'fast' in 'linear:fast' is not key=value; write linear:key=value"):
+        Registry("schedule", {"linear": "mdmtheory.schedules:linear"}).build("linear:fast")
 
 
 def test_registries_name_what_they_know():
