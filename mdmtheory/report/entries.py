@@ -87,7 +87,8 @@ def _above(
     entropy = at_level(entropy, level)
     value = ends[0] - entropy.value / length
     half = math.hypot(ends[2] - ends[0], (entropy.high - entropy.value) / length)
-    return (value, value - half, value + half), kind
+    # Where every right sequence has one probability, what float64 leaves of the difference is no loss.
+    return tuple(round(end, _DIGITS) for end in (value, value - half, value + half)), kind
 
 
 def _proven_losses(found: pd.DataFrame, levels: pd.Series) -> pd.Series:

@@ -129,6 +129,13 @@ def test_a_loss_of_entropy_is_proven_only_where_all_can_be_right_at_once():
     assert alone["lost"].all()
 
 
+def test_rounding_proves_no_loss_of_entropy():
+    """In a language that is uniform on its support every right sequence has the same probability."""
+    frame = frame_of([cell("mine", cross_entropy=(0.6 - 1e-16, 0.6 - 1e-16, 0.6 - 1e-16))])
+    [row] = entries(frame, {("mine", 64): Estimate.exact(0.6 * 64)}).to_dict("records")
+    assert (row["excess"], row["lost"]) == (0.0, False)
+
+
 def test_entropies_come_from_the_language_or_from_autoregression():
     frame = frame_of(
         [
