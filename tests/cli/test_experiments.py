@@ -35,14 +35,20 @@ def test_the_length_experiment_keeps_steps_in_proportion():
 
 
 FIGURES = sorted((ROOT / "figures").glob("*.py"))
-COMPUTED = {"first_order_law": ("results/first_order_law.pdf", 2)}
+COMPUTED = {"first_order_law": ("results/first_order_law.pdf", 2), "noises": ("results/noises.pdf", 2, 1000)}
 """Figures that are computed, not drawn from a store, with what makes them small."""
+
+SEVERAL = "samplers"
+"""The script that draws several figures into a folder."""
 
 DRAWN_FROM = {"ter_law": "ter_ser_vs_steps", "one_constant": "ter_ser_vs_steps"}
 """Stores that do not have the figure's name."""
 
 
-@pytest.mark.parametrize("path", [each for each in FIGURES if each.stem not in COMPUTED], ids=lambda path: path.stem)
+STORED = [each for each in FIGURES if each.stem not in COMPUTED and each.stem != SEVERAL]
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
 def test_every_figure_is_drawn_from_a_stored_sweep(run, path):
     experiment = DRAWN_FROM.get(path.stem, path.stem)
     words = [*small(experiment), "--samples", "20", "--no-figure"]
@@ -55,3 +61,13 @@ def test_every_figure_is_drawn_from_a_stored_sweep(run, path):
 def test_every_computed_figure_is_drawn(run, name):
     runpy.run_path(str(ROOT / "figures" / f"{name}.py"))["main"](*COMPUTED[name])
     assert Path(f"results/{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.filterwarnings("ignore:figure left out")
+def test_the_figures_of_the_leaderboard_are_drawn_from_its_sweep(run):
+    """Of a part of it: one language, two samplers, metrics that all have."""
+    words = ["--lang", "hmm", "--length", "16", "--steps", "4,8", "--sampler", "ancestral,stride"]
+    words += ["--denoiser", "oracle", "--metrics", "ser,cross_entropy", "--samples", "20", "--no-figure"]
+    assert run("sweep", ROOT / "experiments" / "samplers.toml", *words).code == 0
+    runpy.run_path(str(ROOT / "figures" / f"{SEVERAL}.py"))["main"]("pictures")
+    assert [each.stem for each in sorted(Path("pictures").glob("*.png"))] == ["cost"]
