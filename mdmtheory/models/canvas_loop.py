@@ -6,7 +6,9 @@ import numpy as np
 from jaxtyping import Float, Int, UInt64
 
 from mdmtheory.core.protocols import Canvas, Denoiser, PlanRun
+from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.models.adaptive_loop import BATCH_ENTRIES
 from mdmtheory.models.asking import marginals_of
 from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.gumbel import float32_draws
@@ -60,6 +62,44 @@ def run_on_canvas(
         log_probs[np.isnan(log_probs)] = -np.inf
         out = tokens
     return PlanRun(out, log_probs, canvas.calls.copy(), canvas.rounds.copy(), canvas.impossible.copy())
+
+
+def run_in_batches(
+    denoiser: Denoiser,
+    law: PlanLaw,
+    plan: Int[np.ndarray, "count length"],
+    states: UInt64[np.ndarray, "count 4"] | None = None,
+    tokens: Tokens | None = None,
+    threads: int | None = None,
+) -> PlanRun:
+    """`run_on_canvas` with the law's tokens, some sequences at a time: each thread goes through the steps by itself.
+
+    A batch's uniforms and marginals take a few megabytes, and threads are not started anew in every step.
+    """
+    count, length = plan.shape
+    vocab_size = denoiser.vocab_size
+    run = PlanRun(
+        np.empty((count, length), dtype=token_dtype(vocab_size)),
+        np.empty((count, length)),
+        np.empty(count, dtype=np.int64),
+        np.empty(count, dtype=np.int64),
+        np.empty(count, dtype=np.bool_),
+    )
+
+    def work(first: int, last: int, own_threads: int | None = 1) -> None:
+        size = max(1, BATCH_ENTRIES // (length * vocab_size))
+        for a in range(first, last, size):
+            here = slice(a, min(a + size, last))
+            streams, given = (None if each is None else each[here] for each in (states, tokens))
+            found = run_on_canvas(denoiser, plan[here], streams, given, own_threads, law=law)
+            for name in ("tokens", "log_probs", "calls", "rounds", "impossible"):
+                getattr(run, name)[here] = getattr(found, name)
+
+    if denoiser.parallel == "threads":
+        over_rows(work, count, threads)
+    else:
+        work(0, count, threads)
+    return run
 
 
 def _in_place(

@@ -13,7 +13,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
-from mdmtheory.models.canvas_loop import run_on_canvas
+from mdmtheory.models.canvas_loop import run_in_batches, run_on_canvas
 from mdmtheory.models.log_mean import log_mean_exp
 from mdmtheory.plans import LAST_STEP, PlanLaw
 from mdmtheory.samplers.planned import Planned
@@ -160,7 +160,7 @@ class MaskedDiffusion:
         if isinstance(self.plan_law, Planned):
             if tokens is not None:
                 _require_closed_law(self.plan_law)
-            return run_on_canvas(self.denoiser, plan, states, tokens, threads, law=self.plan_law)
+            return run_in_batches(self.denoiser, self.plan_law, plan, states, tokens, threads)
         if getattr(self.denoiser, "fused", False):
             run: PlanRun = self.denoiser.run_plan(plan, states, tokens, threads=threads)
             return run
