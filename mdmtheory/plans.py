@@ -13,18 +13,18 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import digest
 from mdmtheory.schedules import Schedule, read_numbers
 
-PLAN_LAWS = {
-    "ancestral": "mdmtheory.plans:Ancestral",
-    "fixed": "mdmtheory.plans:FixedSizes",
-    "first_hitting": "mdmtheory.plans:FirstHitting",
-    "left_to_right": "mdmtheory.plans:LeftToRight",
-    "blocks": "mdmtheory.plans:Blocks",
-    "stride": "mdmtheory.plans:Stride",
-    "bisection": "mdmtheory.plans:Bisection",
-    "bit_reversed": "mdmtheory.plans:BitReversed",
-    "plan": "mdmtheory.plans:plan_from_file",
-}
-"""Names that stand for a law over plans; `samplers.registry` has these and the samplers that look."""
+PLAN_LAWS = (
+    "ancestral",
+    "fixed",
+    "first_hitting",
+    "left_to_right",
+    "blocks",
+    "stride",
+    "bisection",
+    "bit_reversed",
+    "plan",
+)
+"""Names that stand for a law over plans; `samplers.planned` builds them with the options of all samplers."""
 
 LAST_STEP = 1 << 20
 """Largest step number: what runs plans keeps one counter a step."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from mdmtheory.conformance.drawing import Replaced, check_alone_or_together, check_refusals, check_seeds
-from mdmtheory.conformance.report import RefutedError, Trial
+from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Trial, refuses
 from mdmtheory.conformance.settings import LENGTH, oracle_for, untied
+from mdmtheory.conformance.watching import some_marginals
 from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json
@@ -20,6 +22,9 @@ from mdmtheory.samplers.protocol import Sampler
 
 DRAWS = 6_000
 """Sequences that are held against an enumerated law."""
+
+WATCHED = 64
+"""Sequences of which each step is looked at."""
 
 Kind = TypeVar("Kind", PlanLaw, Sampler)
 
@@ -53,6 +58,58 @@ def check_names(sampler: Any, flags: tuple[str, ...]) -> None:
     for name in flags:
         if not isinstance(getattr(sampler, name), bool | np.bool_):
             raise RefutedError(f"{name} is {getattr(sampler, name)!r}")
+
+
+def check_law(sampler: Any) -> int:
+    """How many laws were tried; RefutedError where `law` gives what is none, or gives something to what cannot be."""
+    marginals = some_marginals()
+    law = np.asarray(sampler.law(marginals.copy()))
+    if law.shape != marginals.shape or not (law >= 0).all():
+        raise RefutedError(
+            f"law gave shape {law.shape} with least entry {law.min():.3g} for marginals {marginals.shape}"
+        )
+    off = np.abs(law.sum(axis=1) - 1)
+    if not off.max() <= 1e-9:
+        raise RefutedError(f"law gave a row that sums to {law.sum(axis=1)[off.argmax()]:.9g}")
+    invented = (law > 0) & (marginals <= 0)
+    if invented.any():
+        row = marginals[invented.any(axis=1)][0]
+        raise RefutedError(f"a token of probability 0 may be drawn where the marginal is {row.tolist()}")
+    return len(law)
+
+
+def require_closed_law(case: MaskedCase[Any]) -> None:
+    """DoesNotApplyError where tokens are drawn with noise of too few bits."""
+    precision = getattr(case.sampler, "precision", "float64")
+    if precision != "float64":
+        raise DoesNotApplyError(f"the law of {precision} noise has no closed form")
+
+
+def _greedy(case: MaskedCase[Any]) -> str:
+    sampler: Any = case.sampler
+    if not hasattr(sampler, "temperature") or not is_dataclass(sampler):
+        raise DoesNotApplyError("it is no dataclass with a temperature")
+    cold: Any = replace(sampler, temperature=0.0)  # type: ignore[type-var]
+    refuses("temperature -1", lambda: replace(sampler, temperature=-1.0))  # type: ignore[type-var]
+    law = np.asarray(cold.law(np.array([[0.2, 0.5, 0.3], [0.0, 0.1, 0.9]])))
+    if not np.array_equal(law, [[0, 1, 0], [0, 0, 1]]):
+        raise RefutedError(f"at temperature 0 the marginal 0.2, 0.5, 0.3 becomes {law[0].tolist()}")
+    if getattr(sampler, "remasks", False) or not getattr(sampler, "fixed", True):
+        return "one-hot laws at temperature 0"
+    for language in untied():
+        tokens = replace(case, sampler=cold).model(language, 3).sample(WATCHED, LENGTH, 0).tokens
+        if (tokens != tokens[0]).any():
+            raise RefutedError(
+                f"temperature 0 drew {len(np.unique(tokens, axis=0))} different sequences ({language.spec})"
+            )
+    return "temperature 0 takes the most probable token, and always gives one sequence"
+
+
+def _noise(case: MaskedCase[Any]) -> str:
+    precision = getattr(case.sampler, "precision", "float64")
+    if precision != "float64":
+        raise RefutedError(f"precision is {precision}")
+    return "inverse cumulative probabilities of float64 uniforms"
 
 
 def _tokens_alone(case: MaskedCase[Any]) -> str:
@@ -94,6 +151,32 @@ def _bad_marginals(case: MaskedCase[Any]) -> str:
         lambda change: case.model(untied()[0], 3, denoiser=Replaced(oracle, change)).sample(4, LENGTH, 0)
     )
 
+
+def token_laws_trial(check: Callable[[Any], str]) -> Trial[Any]:
+    """That tokens are drawn from laws, seen by a suite's own check."""
+    return Trial(
+        "token laws",
+        "`law` gives probabilities that sum to 1, none to a token whose marginal is 0",
+        "normalise the rows of `law`, and add nothing to zeros",
+        check,
+    )
+
+
+GREEDY: Trial[MaskedCase[Any]] = Trial(
+    "greedy",
+    "temperature 0 takes the most probable token; below 0 is refused",
+    "at temperature 0 let `law` put all on the most probable token",
+    _greedy,
+)
+"""What temperature 0 is."""
+
+NOISE: Trial[MaskedCase[Any]] = Trial(
+    "noise",
+    "tokens are drawn with float64 uniforms: float32 noise loses what is rarer than 2^-24 (2409.02908)",
+    "use precision=float64",
+    _noise,
+)
+"""With what chance tokens are drawn."""
 
 STREAMS: tuple[Trial[MaskedCase[Any]], ...] = (
     Trial(

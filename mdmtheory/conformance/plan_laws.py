@@ -8,7 +8,18 @@ import numpy as np
 
 from mdmtheory.conformance.drawing import check_samples
 from mdmtheory.conformance.goodness import follows, g_test
-from mdmtheory.conformance.masked import DRAWS, MARGINALS, STREAMS, MaskedCase, check_names
+from mdmtheory.conformance.masked import (
+    DRAWS,
+    GREEDY,
+    MARGINALS,
+    NOISE,
+    STREAMS,
+    MaskedCase,
+    check_law,
+    check_names,
+    require_closed_law,
+    token_laws_trial,
+)
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make
 from mdmtheory.conformance.settings import LENGTH, small_languages, untied
 from mdmtheory.core.protocols import Samples
@@ -17,6 +28,7 @@ from mdmtheory.exact.enumeration import all_sequences
 from mdmtheory.exact.law import context_marginals, context_numbers, law
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import PlanLaw, Plans
+from mdmtheory.samplers.planned import Planned, token_laws
 from mdmtheory.schedules import as_schedule
 
 _PLANS = 200
@@ -127,6 +139,7 @@ def _plan_probabilities(subset_law: np.ndarray, plans: np.ndarray) -> np.ndarray
 
 def _draws_follow_law(case: PlanLawCase) -> str:
     """Against the law over all plans where it is known, else against that of each plan drawn."""
+    require_closed_law(case)
     seen = []
     for language in small_languages():
         model = case.model(language)
@@ -155,7 +168,8 @@ def _follows_its_plans(model: MaskedDiffusion) -> str:
 
 def _law_of(model: MaskedDiffusion, plan: np.ndarray) -> np.ndarray:
     vocab_size = model.vocab_size
-    marginals = context_marginals(model.denoiser, LENGTH)
+    assert model.plan_law is not None
+    marginals = token_laws(model.plan_law, context_marginals(model.denoiser, LENGTH))
     sequences = all_sequences(vocab_size, LENGTH)
     chance = np.ones(len(sequences))
     for position, step in enumerate(plan):
@@ -165,6 +179,7 @@ def _law_of(model: MaskedDiffusion, plan: np.ndarray) -> np.ndarray:
 
 
 def _replay(case: PlanLawCase) -> str:
+    require_closed_law(case)
     worst = 0.0
     for language in small_languages():
         model = case.model(language)
@@ -175,7 +190,13 @@ def _replay(case: PlanLawCase) -> str:
             worst = max(worst, off)
             if not off <= 1e-9:
                 raise RefutedError(f"{language.spec}: scoring by the plan {plan.tolist()} is off by {off:.2g}")
-    return f"within {worst:.0e} of the product of marginals on {len(small_languages())} languages"
+    return f"within {worst:.0e} of the product of token laws on {len(small_languages())} languages"
+
+
+def _token_laws(case: PlanLawCase) -> str:
+    if not isinstance(case.sampler, Planned):
+        raise DoesNotApplyError("tokens are drawn from the marginals themselves")
+    return f"{check_law(case.sampler)} laws"
 
 
 def _calls(case: PlanLawCase) -> str:
@@ -227,6 +248,7 @@ TRIALS: tuple[Trial[PlanLawCase], ...] = (
         "let `draw` and `subset_law` speak of one law",
         _subset_law,
     ),
+    token_laws_trial(_token_laws),
     Trial(
         "calls",
         "a call and a round for each step of the plan that reveals something, and no other; no mask is left",
@@ -242,9 +264,11 @@ TRIALS: tuple[Trial[PlanLawCase], ...] = (
     ),
     Trial(
         "replay",
-        "scoring by a plan is the product of the marginals on its way, within 1e-9",
+        "scoring by a plan is the product of the laws that its tokens are drawn from, within 1e-9",
         "let `draw` give the plan that is followed",
         _replay,
     ),
+    GREEDY,
+    NOISE,
     *MARGINALS,
 )

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass, replace
-from typing import Any
-
 import numpy as np
 
 from mdmtheory.conformance import plan_laws
 from mdmtheory.conformance.goodness import follows
-from mdmtheory.conformance.masked import DRAWS, MARGINALS, STREAMS
+from mdmtheory.conformance.masked import (
+    DRAWS,
+    GREEDY,
+    MARGINALS,
+    NOISE,
+    STREAMS,
+    WATCHED,
+    require_closed_law,
+    token_laws_trial,
+)
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
 from mdmtheory.conformance.settings import DELTA, LENGTH, small_languages, untied
 from mdmtheory.conformance.steps import (
-    WATCHED,
     SamplerCase,
     check_calls,
     check_context_only,
@@ -74,7 +79,7 @@ def _drawn_from_given_streams(case: SamplerCase, steps: int, schedule: str) -> T
 
 
 def _draws_follow_law(case: SamplerCase) -> str:
-    _require_closed_law(case)
+    require_closed_law(case)
     least = []
     for language in small_languages():
         model = case.model(language)
@@ -89,19 +94,13 @@ def _draws_follow_law(case: SamplerCase) -> str:
     return f"{trust}{least[0]} on {untied()[0].spec}, and so on {len(least) - 1} other languages"
 
 
-def _require_closed_law(case: SamplerCase) -> None:
-    precision = getattr(case.sampler, "precision", "float64")
-    if precision != "float64":
-        raise DoesNotApplyError(f"the law of {precision} noise has no closed form")
-
-
 def _replay(case: SamplerCase) -> str:
     scored = hasattr(case.sampler, "scored_as") or (case.sampler.context_only and not case.sampler.remasks)
     if not scored:
         model = case.model(untied()[0])
         refuses("log_prob of a sampler without one", lambda: model.log_prob(np.zeros((1, LENGTH), dtype=np.uint8)))
         return "refused with a reason: no replay gives log p(x)"
-    _require_closed_law(case)
+    require_closed_law(case)
     worst = 0.0
     for language in small_languages():
         model = case.model(language)
@@ -116,33 +115,6 @@ def _replay(case: SamplerCase) -> str:
                 f"{language.spec}: p({x}) is {replayed[off.argmax()]:.9g} by replay, {law[off.argmax()]:.9g} by law"
             )
     return f"within {worst:.0e} of the law on {len(small_languages())} languages"
-
-
-def _greedy(case: SamplerCase) -> str:
-    sampler: Any = case.sampler
-    if not hasattr(sampler, "temperature") or not is_dataclass(sampler):
-        raise DoesNotApplyError("it is no dataclass with a temperature")
-    cold: Any = replace(sampler, temperature=0.0)  # type: ignore[type-var]
-    refuses("temperature -1", lambda: replace(sampler, temperature=-1.0))  # type: ignore[type-var]
-    law = np.asarray(cold.law(np.array([[0.2, 0.5, 0.3], [0.0, 0.1, 0.9]])))
-    if not np.array_equal(law, [[0, 1, 0], [0, 0, 1]]):
-        raise RefutedError(f"at temperature 0 the marginal 0.2, 0.5, 0.3 becomes {law[0].tolist()}")
-    if case.sampler.remasks:
-        return "one-hot laws at temperature 0"
-    for language in untied():
-        tokens = SamplerCase(cold).model(language, 3).sample(WATCHED, LENGTH, 0).tokens
-        if (tokens != tokens[0]).any():
-            raise RefutedError(
-                f"temperature 0 drew {len(np.unique(tokens, axis=0))} different sequences ({language.spec})"
-            )
-    return "temperature 0 takes the most probable token, and always gives one sequence"
-
-
-def _noise(case: SamplerCase) -> str:
-    precision = getattr(case.sampler, "precision", "float64")
-    if precision != "float64":
-        raise RefutedError(f"precision is {precision}")
-    return "inverse cumulative probabilities of float64 uniforms"
 
 
 TRIALS: tuple[Trial[SamplerCase], ...] = (
@@ -160,12 +132,7 @@ TRIALS: tuple[Trial[SamplerCase], ...] = (
         check_progress,
         gate=True,
     ),
-    Trial(
-        "token laws",
-        "`law` gives probabilities that sum to 1, none to a token whose marginal is 0",
-        "normalise the rows of `law`, and add nothing to zeros",
-        check_token_laws,
-    ),
+    token_laws_trial(check_token_laws),
     Trial(
         "nothing left",
         "no mask remains in a sequence that is not impossible",
@@ -209,23 +176,13 @@ TRIALS: tuple[Trial[SamplerCase], ...] = (
         "set `context_only` and `remasks` to what holds",
         _replay,
     ),
-    Trial(
-        "greedy",
-        "temperature 0 takes the most probable token; below 0 is refused",
-        "at temperature 0 let `law` put all on the most probable token",
-        _greedy,
-    ),
+    GREEDY,
     Trial(
         "fractions",
         "if it has `fractions` a: with independent tokens a position holds v with probability a_k q(v) after step k",
         "with sigma the chance of masking again, set masked tokens with (a_k - (1 - sigma) a_{k-1}) / (1 - a_{k-1})",
         check_fractions,
     ),
-    Trial(
-        "noise",
-        "tokens are drawn with float64 uniforms: float32 noise loses what is rarer than 2^-24 (2409.02908)",
-        "use precision=float64",
-        _noise,
-    ),
+    NOISE,
     *MARGINALS,
 )

@@ -10,10 +10,10 @@ import numpy as np
 
 from mdmtheory.conformance.drawing import check_samples
 from mdmtheory.conformance.goodness import LEAST_P, g_test
-from mdmtheory.conformance.masked import DRAWS, MaskedCase, check_names
+from mdmtheory.conformance.masked import DRAWS, WATCHED, MaskedCase, check_law, check_names
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError
 from mdmtheory.conformance.settings import LENGTH, tied, untied
-from mdmtheory.conformance.watching import Step, Watched, some_marginals
+from mdmtheory.conformance.watching import Step, Watched
 from mdmtheory.core.protocols import Language, Samples
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
@@ -21,7 +21,6 @@ from mdmtheory.languages.ngram import NGram
 from mdmtheory.samplers.protocol import Sampler, State
 from mdmtheory.schedules import as_schedule
 
-WATCHED = 64
 _LENGTHS = (1, LENGTH, 9)
 _STEPS = (1, 3, 20)
 
@@ -102,20 +101,7 @@ def _ready(sampler: Any, state: Any, tokens: Tokens) -> Any:
 
 def check_token_laws(case: SamplerCase) -> str:
     """The laws that tokens are drawn from."""
-    marginals = some_marginals()
-    law = np.asarray(case.sampler.law(marginals.copy()))
-    if law.shape != marginals.shape or not (law >= 0).all():
-        raise RefutedError(
-            f"law gave shape {law.shape} with least entry {law.min():.3g} for marginals {marginals.shape}"
-        )
-    off = np.abs(law.sum(axis=1) - 1)
-    if not off.max() <= 1e-9:
-        raise RefutedError(f"law gave a row that sums to {law.sum(axis=1)[off.argmax()]:.9g}")
-    invented = (law > 0) & (marginals <= 0)
-    if invented.any():
-        row = marginals[invented.any(axis=1)][0]
-        raise RefutedError(f"a token of probability 0 may be drawn where the marginal is {row.tolist()}")
-    looked = len(law)
+    looked = check_law(case.sampler)
     for where, steps, _ in case.watched_everywhere:
         for step in steps:
             looked += len(step.law)

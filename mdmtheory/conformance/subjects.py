@@ -43,6 +43,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "oracle": ("", "trust=0.9"),
     "perturbed": ("epsilon=0.05", "epsilon=2.0"),
     "window": ("width=1",),
+    "ancestral": ("", "temperature=0.7"),
+    "stride": ("", "nucleus=0.9"),
     "confidence": ("", "temperature=0.7"),
     "entropy_bound": ("gamma=0.5",),
     "entropy_sum": ("h=1.0",),

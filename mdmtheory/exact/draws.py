@@ -53,8 +53,7 @@ def after_each_step(
     sampler, conditionals = model.sampler, getattr(model.denoiser, "conditionals", None)
     if isinstance(sampler, PlanLaw) or conditionals is None:
         raise ValueError(f"the draws of {model.spec} cannot be enumerated; pass an adaptive sampler and an oracle")
-    if not has_closed_law(sampler):
-        raise ValueError(f"sampler {sampler.spec} draws with float32 noise, whose law has no closed form; draw from it")
+    require_closed_law(sampler)
     vocab_size = model.vocab_size
     what = f"what {sampler.spec} may draw in {vocab_size}^{length} sequences"
     check_feasible(draws_cost(model, length), 8 * 4 * draws_cost(model, length), what)
@@ -64,6 +63,12 @@ def after_each_step(
         done = sampler.finished(now.state, now.tokens)
         yield now.tokens, now.mass, done
         now = _next(model.denoiser, sampler, now.take(~done), threads)
+
+
+def require_closed_law(sampler: PlanLaw | Sampler) -> None:
+    """ValueError where a sampler draws with noise of too few bits, so that its law is known from draws alone."""
+    if not has_closed_law(sampler):
+        raise ValueError(f"sampler {sampler.spec} draws with float32 noise, whose law has no closed form; draw from it")
 
 
 def draws_cost(model: MaskedDiffusion, length: int) -> float:

@@ -11,13 +11,15 @@ from jaxtyping import Bool, Float, Int
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.exact.draws import draws_cost, law_by_draws
+from mdmtheory.exact.draws import draws_cost, law_by_draws, require_closed_law
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
 from mdmtheory.exact.noised import uniform_cost, uniform_law
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.models.uniform import UniformDiffusion
 from mdmtheory.samplers.by_block import PlansByBlock, block_lengths
+from mdmtheory.samplers.planned import plans_alone, token_laws
+from mdmtheory.samplers.protocol import has_closed_law
 
 Marginals = Float[np.ndarray, "contexts length vocab_size"]
 
@@ -64,6 +66,9 @@ def law_cost(model: SequenceModel, length: int) -> float:
     plan_law: Any = model.plan_law
     if plan_law is None:
         return length * contexts if model.replayable else draws_cost(model, length)
+    if not has_closed_law(plan_law):
+        return math.inf
+    plan_law = plans_alone(plan_law)
     if plan_law.fixed:
         return contexts
     if isinstance(plan_law, PlansByBlock):
@@ -99,7 +104,9 @@ def context_numbers(
 
 
 def _masked_law(model: MaskedDiffusion, length: int, threads: int | None) -> Float[np.ndarray, "count"]:
-    plan_law: Any = model.plan_law
+    assert model.plan_law is not None
+    require_closed_law(model.plan_law)
+    plan_law: Any = plans_alone(model.plan_law)
     vocab_size = model.vocab_size
     if isinstance(plan_law, PlansByBlock) and not plan_law.fixed:
         return _law_by_block(model, plan_law, length, threads)
@@ -112,7 +119,7 @@ def _masked_law(model: MaskedDiffusion, length: int, threads: int | None) -> Flo
         what = f"{vocab_size}^{length} sequences in {steps} steps"
         check_feasible(steps * power(3 * vocab_size, length), 8 * steps * power(2, length), what)
     sequences = all_sequences(vocab_size, length)
-    marginals = context_marginals(model.denoiser, length, threads=threads)
+    marginals = token_laws(model.plan_law, context_marginals(model.denoiser, length, threads=threads))
     if plan_law.fixed:
         plan = plan_law.draw(np.zeros((1, 4), dtype=np.uint64), length, model.steps, model.schedule)[0]
         return law_of_plan(marginals, plan, sequences)
@@ -124,7 +131,8 @@ def _law_by_block(
 ) -> Float[np.ndarray, "count"]:
     """The product over blocks of their laws given what stands before them, all later positions masked."""
     vocab_size, law = model.vocab_size, plans.law
-    conditionals = _conditionals_of(model.denoiser)
+    conditionals, whole = _conditionals_of(model.denoiser), model.plan_law
+    assert whole is not None
     if not hasattr(law, "subset_law"):
         raise ValueError(f"the law over plans {law.spec} has no `subset_law`; its law cannot be enumerated")
     size = 4 * 8 * length * vocab_size * power(vocab_size + 1, min(plans.block, length))
@@ -139,7 +147,7 @@ def _law_by_block(
         for number in np.flatnonzero(out):
             if begin:
                 shown[:, :begin] = np.unravel_index(number, (vocab_size,) * begin)
-            marginals = conditionals(shown, threads=threads)[:, begin : begin + size]
+            marginals = token_laws(whole, conditionals(shown, threads=threads)[:, begin : begin + size])
             given[number] = _law_of_subsets(np.ascontiguousarray(marginals), subsets, sequences, threads)
         out = (out[:, None] * given).reshape(-1)
         begin += size

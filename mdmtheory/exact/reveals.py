@@ -12,6 +12,7 @@ from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.exact.enumeration import all_sequences, joint, power
 from mdmtheory.exact.law import context_marginals, context_numbers
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.samplers.planned import Planned
 
 Costs = Float[np.ndarray, "sets length"]
 Plans = Int[np.ndarray, "plans length"]
@@ -42,9 +43,12 @@ def reveal_costs(denoiser: Denoiser, language: Language, length: int) -> Costs:
 def all_plans(model: MaskedDiffusion, length: int) -> tuple[Plans, Float[np.ndarray, "plans"]]:
     """Every plan of a model and its probability, from the definitions of docs/theory.md, section 1, alone.
 
-    For ancestral, fixed and first_hitting plans, and laws of one plan; ValueError for others and for too many plans.
+    For ancestral, fixed and first_hitting plans, and laws of one plan, with tokens drawn from the marginals; ValueError
+    for others and for too many plans.
     """
     plan_law: Any = model.plan_law
+    if isinstance(plan_law, Planned):
+        raise ValueError(f"{plan_law.spec} draws no token from its marginal; pass {plan_law.plans.spec}")
     name = plan_law.spec.name
     if plan_law.fixed:
         states = np.zeros((1, 4), dtype=np.uint64)

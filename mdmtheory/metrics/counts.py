@@ -17,6 +17,7 @@ from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import FirstHitting
 from mdmtheory.samplers.by_block import block_lengths, by_block
+from mdmtheory.samplers.planned import Planned
 from mdmtheory.schedules import Schedule, ancestral_weights, fixed_weights
 
 
@@ -147,7 +148,14 @@ def curve_priced(model: Any) -> bool:
     diffusion. Fixed sizes are scored plan by plan all the same: their few weights fall on single reveals, so on the
     preset HMM (L = 512, N = 64) the curve's standard deviation is 45 nats a sequence against 2.6.
     """
-    return isinstance(model, MaskedDiffusion | BlockDiffusion) and model.sampler.spec.name == "ancestral"
+    return is_ancestral(model)
+
+
+def is_ancestral(model: Any) -> bool:
+    """Whether it is masked or block diffusion over ancestral plans whose tokens are drawn from the marginals."""
+    if not isinstance(model, MaskedDiffusion | BlockDiffusion) or isinstance(model.sampler, Planned):
+        return False
+    return model.sampler.spec.name == "ancestral"
 
 
 def reveal_costs(

@@ -10,9 +10,7 @@ from jaxtyping import Float
 
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.metrics.counts import Counts
-from mdmtheory.models.block import BlockDiffusion
-from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.metrics.counts import Counts, is_ancestral
 
 METHODS = ("plans", "mixture")
 """One drawn plan a sequence, or the mixture over all plans."""
@@ -96,8 +94,4 @@ def known_support(model: Any, language: Language, length: int, threads: int | No
 def _ancestral_oracle(model: Any, language: Language) -> bool:
     """Whether the model is the one that has an exact mixture: ancestral plans and the exact oracle."""
     oracle: Any = language.oracle()
-    return (
-        isinstance(model, MaskedDiffusion | BlockDiffusion)
-        and model.sampler.spec.name == "ancestral"
-        and model.denoiser.identity == oracle.identity
-    )
+    return is_ancestral(model) and model.denoiser.identity == oracle.identity

@@ -13,9 +13,10 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
-from mdmtheory.models.canvas_loop import run_on_canvas
+from mdmtheory.models.canvas_loop import run_in_batches, run_on_canvas
 from mdmtheory.models.log_mean import log_mean_exp
 from mdmtheory.plans import LAST_STEP, PlanLaw
+from mdmtheory.samplers.planned import Planned
 from mdmtheory.samplers.protocol import Sampler, has_closed_law
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import Schedule, as_schedule
@@ -78,11 +79,12 @@ class MaskedDiffusion:
         return self.plan_law is not None and self.plan_law.fixed
 
     def exact_by_order(self, length: int) -> bool:
-        """Whether p = q for any plan: an exact denoiser that reveals one position at a time."""
+        """Whether p = q for any plan: one position at a time, drawn from the marginals of an exact denoiser."""
         return (
             self.denoiser.spec.name == "oracle"
             and getattr(self.denoiser, "trust", 0) == 1
             and self.plan_law is not None
+            and not isinstance(self.plan_law, Planned)
             and self.plan_law.one_at_a_time
         )
 
@@ -100,6 +102,7 @@ class MaskedDiffusion:
     @property
     def log_prob_kind(self) -> Kind:
         """The kind of `log_prob`; ValueError with the reason where there is none."""
+        _require_closed_law(self.sampler)
         if self.plan_law is not None:
             return "exact" if self.one_plan or self.exact_by_order(0) else "lower bound"
         self._replayed()
@@ -150,7 +153,14 @@ class MaskedDiffusion:
         *,
         threads: int | None = None,
     ) -> PlanRun:
-        """Run given plans, in the denoiser's own kernel where it has one, else in a loop over its canvas."""
+        """Run given plans, in the denoiser's own kernel where it has one, else in a loop over its canvas.
+
+        Kernels draw from the marginals themselves: a law over plans with options is run in the loop.
+        """
+        if isinstance(self.plan_law, Planned):
+            if tokens is not None:
+                _require_closed_law(self.plan_law)
+            return run_in_batches(self.denoiser, self.plan_law, plan, states, tokens, threads)
         if getattr(self.denoiser, "fused", False):
             run: PlanRun = self.denoiser.run_plan(plan, states, tokens, threads=threads)
             return run
@@ -180,17 +190,22 @@ class MaskedDiffusion:
             raise ValueError(f"sampler {sampler.spec} does not look at the sequence; see `draw_plans` and `run`")
         if self.replayable:
             return sampler
-        if not has_closed_law(sampler):
-            raise ValueError(
-                f"sampler {sampler.spec} draws with float32 noise, whose law has no closed form; measure ser, or use "
-                "precision=float64"
-            )
+        _require_closed_law(sampler)
         if hasattr(sampler, "scored_as"):
             return sampler.scored_as
         reason = "may change tokens" if sampler.remasks else "chooses by tokens that it draws and drops"
         raise ValueError(
             f"sampler {sampler.spec} {reason}, so one sequence has many histories and no replay gives log p(x); "
             "measure ser, or use a sampler that looks at the context only"
+        )
+
+
+def _require_closed_law(sampler: Any) -> None:
+    """ValueError where a sampler draws with noise of too few bits."""
+    if not has_closed_law(sampler):
+        raise ValueError(
+            f"sampler {sampler.spec} draws with float32 noise, whose law has no closed form; measure ser, or use "
+            "precision=float64"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.plans import LAST_STEP, PlanLaw, Plans, States
+from mdmtheory.samplers.planned import Planned
 from mdmtheory.samplers.protocol import Marginals, Sampler, State, law_of
 from mdmtheory.schedules import Schedule
 
@@ -31,6 +32,8 @@ def block_lengths(length: int, block: int) -> list[int]:
 def by_block(sampler: PlanLaw | Sampler, block: int) -> PlanLaw | Sampler:
     """The sampler run inside blocks of so many positions, one after the other; `steps` is then for each block."""
     block_lengths(1, block)
+    if isinstance(sampler, Planned):
+        return replace(sampler, plans=PlansByBlock(sampler.plans, block))
     if isinstance(sampler, PlanLaw):
         return PlansByBlock(sampler, block)
     kinds = tuple(kind for ability, kind in _OPTIONAL.items() if hasattr(sampler, ability))

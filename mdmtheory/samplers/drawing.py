@@ -27,8 +27,8 @@ SHARED_OPTIONS: dict[str, Value] = {"temperature": 1.0, "nucleus": 1.0, "precisi
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawing(ABC):
-    """A sampler with options; subclasses say which positions it asks for and what it keeps.
+class TokenOptions:
+    """From which law a token is drawn where its marginal is p, and with what noise.
 
     `temperature` T: tokens are drawn from p^(1/T), and scores look at the same law. At 0 the most probable token is
     taken, and scores look at p itself: the law at 0 has nothing left to rank. `nucleus` P: of that law only the most
@@ -40,12 +40,6 @@ class Drawing(ABC):
     nucleus: float = 1.0
     precision: str = "float64"
 
-    name: ClassVar[str]
-    uses_steps: ClassVar[bool] = False
-    uses_schedule: ClassVar[bool] = False
-    context_only: ClassVar[bool] = True
-    remasks: ClassVar[bool] = False
-
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < np.inf:
             raise ValueError(f"temperature is {self.temperature}; pass 0 (greedy) or a positive number")
@@ -55,16 +49,35 @@ class Drawing(ABC):
             raise ValueError(f"precision is {self.precision!r}; pass {' or '.join(get_args(Precision))}")
 
     @property
-    def spec(self) -> Spec:
-        """The name with its own options, and with those of all samplers where they are not the default."""
-        own = {each.name: self._value(each.name, str(each.type)) for each in fields(self)}
-        shared = {key: own.pop(key) for key in SHARED_OPTIONS}
-        changed = {key: value for key, value in shared.items() if value != SHARED_OPTIONS[key]}
-        return Spec.of(self.name, **own, **changed)
+    def changed(self) -> dict[str, Value]:
+        """Those of the shared options that are not the default."""
+        shared = {each.name: self._value(each.name, str(each.type)) for each in fields(TokenOptions)}
+        return {key: value for key, value in shared.items() if value != SHARED_OPTIONS[key]}
+
+    def law(self, marginals: Marginals) -> Marginals:
+        """The marginals at the sampler's temperature, and of these the nucleus."""
+        return truncated(tempered(marginals, self.temperature), self.nucleus)
 
     def _value(self, option: str, annotation: str) -> Value:
         value: Value = getattr(self, option)
         return float(value) if annotation == "float" else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing(TokenOptions, ABC):
+    """A sampler that looks, with options; subclasses say which positions it asks for and what it keeps."""
+
+    name: ClassVar[str]
+    uses_steps: ClassVar[bool] = False
+    uses_schedule: ClassVar[bool] = False
+    context_only: ClassVar[bool] = True
+    remasks: ClassVar[bool] = False
+
+    @property
+    def spec(self) -> Spec:
+        """The name with its own options, and with those of all samplers where they are not the default."""
+        own = {each.name: self._value(each.name, str(each.type)) for each in fields(self)}
+        return Spec.of(self.name, **{key: own[key] for key in own if key not in SHARED_OPTIONS}, **self.changed)
 
     @property
     def identity(self) -> Any:
@@ -88,10 +101,6 @@ class Drawing(ABC):
         marginals: Marginals,
         drawn: Int[np.ndarray, "n"],
     ) -> tuple[State, Tokens]: ...
-
-    def law(self, marginals: Marginals) -> Marginals:
-        """The marginals at the sampler's temperature, and of these the nucleus."""
-        return truncated(tempered(marginals, self.temperature), self.nucleus)
 
     def seen(self, marginals: Marginals) -> Marginals:
         """What scores look at: the law, but p itself at temperature 0."""

@@ -142,6 +142,6 @@ def law_of(
     return sampler.law(marginals)
 
 
-def has_closed_law(sampler: Sampler) -> bool:
+def has_closed_law(sampler: Any) -> bool:
     """Whether tokens are drawn from `law` itself, not with noise of too few bits (option precision=float32)."""
     return getattr(sampler, "precision", "float64") == "float64"

@@ -10,7 +10,7 @@ from mdmtheory.samplers.protocol import Sampler
 SAMPLERS = Registry(
     "sampler",
     {
-        **PLAN_LAWS,
+        **{name: f"mdmtheory.samplers.planned:{name}" for name in PLAN_LAWS},
         "confidence": "mdmtheory.samplers.budgeted:Confidence",
         "draw_confidence": "mdmtheory.samplers.budgeted:DrawConfidence",
         "margin": "mdmtheory.samplers.budgeted:Margin",

@@ -33,6 +33,8 @@ from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statemen
 
 def _requires_one_at_a_time(setting: Setting) -> None:
     order = chosen_order(setting)
+    if getattr(order, "changed", {}):
+        raise HypothesisError(f"{order.spec} draws no token from its marginal; it is about samplers that do")
     if isinstance(order, PlanLaw):
         single = order.one_at_a_time
     elif not order.context_only or order.remasks:

@@ -16,11 +16,12 @@ from mdmtheory.languages.canvas import ConditionalsCanvas
 from mdmtheory.models import adaptive_loop, canvas_loop
 from mdmtheory.plans import Ancestral, FixedSizes, GivenPlan, LeftToRight, PlanLaw, Stride
 from mdmtheory.samplers.budgeted import Confidence, DrawConfidence
+from mdmtheory.samplers.planned import Planned
 from mdmtheory.samplers.protocol import State
 from mdmtheory.samplers.registry import as_sampler
 
 RULES = ["confidence:temperature=0.7", "draw_confidence"]
-PLANS = ["fixed", "stride"]
+PLANS = ["fixed", "stride", "ancestral:temperature=0.7", "stride:nucleus=0.9"]
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -408,6 +409,22 @@ class Ill(Ancestral):
     identity = (np.inf,)
 
 
+@dataclass(frozen=True)
+class Squared(Planned):
+    """A temperature without the division by the sum."""
+
+    def law(self, marginals):
+        return marginals**2
+
+
+@dataclass(frozen=True)
+class LukewarmPlans(Planned):
+    """At temperature 0 draws as at 0.1."""
+
+    def law(self, marginals):
+        return Planned(self.plans, temperature=max(self.temperature, 0.1)).law(marginals)
+
+
 PLAN_BUGS = {
     "protocol": Ill(),
     "plans": CountsFromZero(),
@@ -418,6 +435,9 @@ PLAN_BUGS = {
     "calls alone": Together(),
     "seeds": OwnPlans(),
     "law": TooEarly(),
+    "token laws": Squared(Stride()),
+    "greedy": LukewarmPlans(Stride()),
+    "noise": Planned(Stride(), precision="float32"),
 }
 
 

@@ -52,6 +52,11 @@ CASES: dict[str, dict[str, Any]] = {
         for name in ("bisection", "bit_reversed", "blocks", "first_hitting", "fixed", "left_to_right", "stride")
     },
     "sampler plan": {**_ANCESTRAL, "sampler": "plan:file=plan.txt"},
+    "sampler ancestral tempered": {**_ANCESTRAL, "sampler": "ancestral:temperature=0.7", "check": True},
+    "sampler stride with a nucleus": {**_ANCESTRAL, "sampler": "stride:nucleus=0.9", "metrics": "ser"},
+    "sampler fixed greedy": {**_ANCESTRAL, "sampler": "fixed:temperature=0", "metrics": "ser"},
+    "sampler ancestral in float32": {**_ANCESTRAL, "sampler": "ancestral:precision=float32", "metrics": "ser"},
+    "model block tempered": {**_ANCESTRAL, "model": "block:size=5", "sampler": "ancestral:temperature=0.7"},
     **{
         f"sampler {name.partition(':')[0]}": {**_ANCESTRAL, "sampler": name}
         for name in (

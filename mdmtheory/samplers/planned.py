@@ -1,0 +1,125 @@
+"""Laws over plans with the options of all samplers: where a token is drawn is the plan's choice, how is not."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from mdmtheory import plans as laws
+from mdmtheory.core.spec import Spec
+from mdmtheory.plans import PlanLaw, Plans, States
+from mdmtheory.samplers.drawing import SHARED_OPTIONS, TokenOptions
+from mdmtheory.samplers.protocol import Marginals
+from mdmtheory.schedules import Schedule
+
+Laws = Float[np.ndarray, "*places vocab_size"]
+
+
+@dataclass(frozen=True)
+class Planned(TokenOptions):
+    """A law over plans whose tokens are drawn at a temperature, from a nucleus, or with float32 noise.
+
+    To everything that asks for plans it is the law itself; what it changes is one marginal at a time, so that log p(x)
+    given a plan is the sum of log `law` on its way. With no option changed it draws what the law draws.
+
+    >>> str(Planned(laws.Stride(), temperature=0.5).spec)
+    'stride:temperature=0.5'
+    """
+
+    plans: PlanLaw
+
+    @property
+    def spec(self) -> Spec:
+        """The law's, and the options that are not the default."""
+        return Spec(self.plans.spec.name, (*self.plans.spec.options, *self.changed.items()))
+
+    @property
+    def identity(self) -> Any:
+        """The law's, and the options that are not the default."""
+        return ["planned", self.plans.identity, self.changed]
+
+    @property
+    def uses_steps(self) -> bool:
+        """Whether the law does."""
+        return self.plans.uses_steps
+
+    @property
+    def uses_schedule(self) -> bool:
+        """Whether the law does."""
+        return self.plans.uses_schedule
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the law is."""
+        return self.plans.fixed
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether the law is; that makes p = q no longer, as tokens are not drawn from the marginals."""
+        return self.plans.one_at_a_time
+
+    @property
+    def subset_law(self) -> Any:
+        """The law's; AttributeError where it has none."""
+        return self.plans.subset_law  # type: ignore[attr-defined]  # not every law has one
+
+    def draw(self, states: States, length: int, steps: int, schedule: Schedule) -> Plans:
+        """The law's plans."""
+        return self.plans.draw(states, length, steps, schedule)
+
+    def steps_taken(self, length: int, steps: int) -> int:
+        """The law's."""
+        return self.plans.steps_taken(length, steps)
+
+
+def plans_alone(law: PlanLaw) -> PlanLaw:
+    """The law over plans, whatever tokens are drawn from."""
+    return law.plans if isinstance(law, Planned) else law
+
+
+def token_laws(law: PlanLaw, marginals: Laws) -> Laws:
+    """What tokens are drawn from where the marginals are these; rows of zeros (impossible contexts) stay."""
+    if not isinstance(law, Planned):
+        return marginals
+    rows: Marginals = marginals.reshape(-1, marginals.shape[-1])
+    totals = rows.sum(axis=1, keepdims=True)
+    possible = totals[:, 0] > 0
+    found = np.zeros_like(rows)
+    found[possible] = law.law(rows[possible] / totals[possible])
+    return found.reshape(marginals.shape)
+
+
+def with_options(build: Callable[..., PlanLaw]) -> Callable[..., PlanLaw]:
+    """What builds a law over plans, with the options of all samplers besides its own.
+
+    With none of them changed it builds the law itself, whose plans are run in fused kernels.
+    """
+    own = [each for each in inspect.signature(build).parameters.values() if each.kind is each.KEYWORD_ONLY]
+    shared = [each for each in inspect.signature(TokenOptions).parameters.values() if each.name in SHARED_OPTIONS]
+
+    @wraps(build, updated=())
+    def built(**options: Any) -> PlanLaw:
+        changing = {key: options.pop(key) for key in SHARED_OPTIONS if key in options}
+        plain = build(**options)
+        planned = Planned(plain, **changing)
+        return planned if planned.changed else plain
+
+    built.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]  # read by `inspect`
+    return built
+
+
+ancestral = with_options(laws.Ancestral)
+fixed = with_options(laws.FixedSizes)
+first_hitting = with_options(laws.FirstHitting)
+left_to_right = with_options(laws.LeftToRight)
+blocks = with_options(laws.Blocks)
+stride = with_options(laws.Stride)
+bisection = with_options(laws.Bisection)
+bit_reversed = with_options(laws.BitReversed)
+plan = with_options(laws.plan_from_file)
