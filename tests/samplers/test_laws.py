@@ -75,7 +75,7 @@ class Sure:
     vocab_size, trust = 3, 0.5
 
     def __init__(self, tokens):
-        self.spec, self.tokens = mt.Spec.of("sure"), tokens
+        self.spec, self.identity, self.tokens = mt.Spec.of("sure"), ["sure"], tokens
         self.noises, self.parallel = frozenset({"masked"}), "threads"
 
     def conditionals(self, tokens, threads=None):
