@@ -32,9 +32,9 @@ from mdmtheory.plots.style import figure_style
 def sweep_figure(frame: pd.DataFrame) -> Figure:
     """TER and SER (what of them there is) against steps, or against length where lengths vary and steps follow them.
 
-    `frame` has the columns of `mdmtheory.read`. ValueError when it holds neither metric.
+    `frame` has the columns of `mdmtheory.read`. ValueError when it holds neither metric with a finite value.
     """
-    there = set(frame["metric"][frame["value"].notna()])
+    there = set(frame["metric"][np.isfinite(frame["value"].to_numpy(float))])
     metrics = [metric for metric in ("ter", "ser") if metric in there]
     if not metrics:
         raise ValueError("nothing to draw: the rows hold neither TER nor SER; sweep with --metrics ser,ter")

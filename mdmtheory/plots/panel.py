@@ -28,6 +28,22 @@ def comparable_rows(
 ) -> tuple[str, pd.DataFrame, Reference | None, list[str]]:
     """What a panel of `metric` shows: the metric, its rows, the reference TER(q) or 1, and notes for the reader.
 
+    No axis shows infinity, so infinite values are left out and counted in the notes. ValueError where all are infinite.
+    """
+    shown, rows, reference, notes = _comparable_rows(frame, metric, references)
+    finite = np.isfinite(rows["high"].to_numpy(float))
+    if not finite.any():
+        raise ValueError(f"every {NAMES[metric]} is infinite: the model never writes some sequence of the language")
+    if not finite.all():
+        notes = [*notes, f"Not drawn: {(~finite).sum()} infinite {NAMES[metric]}."]
+    return shown, rows[finite], reference, notes
+
+
+def _comparable_rows(
+    frame: pd.DataFrame, metric: str, references: References
+) -> tuple[str, pd.DataFrame, Reference | None, list[str]]:
+    """`comparable_rows`, also of what is infinite.
+
     TER is drawn as TER(q) times the ratio TER(p)/TER(q), with the ratio's interval: both are measured on the same
     sequences, so their difference is far better known than either. Where TER(q) is not one number (several
     languages or lengths) the ratio itself is drawn.

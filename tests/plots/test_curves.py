@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
@@ -168,3 +169,18 @@ def test_a_store_without_metrics_says_what_to_do(one_curve):
 def test_cells_without_steps_alone_cannot_be_drawn_against_steps(make_frame, make_cell):
     with pytest.raises(ValueError, match="no cell here has a number of steps"):
         metric_figure(make_frame([make_cell(sampler="bisection", steps=None)]), "steps", "ser")
+
+
+def test_an_infinite_ter_is_left_out_and_counted(make_frame, make_cell):
+    """A nucleus forbids tokens that the language has: TER is infinite, SER is not."""
+    infinite = dict.fromkeys(("value", "low", "high"), np.inf)
+    frame = make_frame([make_cell(sampler="stride", steps=n) for n in (4, 8)])
+    lost = frame[frame["metric"].isin(["ter", "ter_ratio"])].assign(sampler="stride:nucleus=0.9", **infinite)
+    figure = metric_figure(pd.concat([frame, lost], ignore_index=True), "steps", "ter")
+    assert "Not drawn: 2 infinite TER" in figure.get_supxlabel()
+    assert len(figure.axes[0].get_lines()) >= 1
+    with pytest.raises(ValueError, match="every TER is infinite"):
+        metric_figure(lost, "steps", "ter")
+    others = frame[frame["metric"] == "ser"].assign(sampler="stride:nucleus=0.9")
+    [axes] = sweep_figure(pd.concat([lost, others], ignore_index=True)).axes
+    assert axes.get_ylabel().startswith("SER")
