@@ -93,7 +93,8 @@ class Sampler(Protocol):
     ) -> tuple[State, Tokens]:
         """The next state and tokens, as new arrays, given marginals and drawn tokens of the n positions `wanted`.
 
-        Those positions come row by row, from left to right. A sampler that never remasks sets a token in every row.
+        Those positions come row by row, from left to right. A sampler that never remasks sets a token in every row,
+        unless it drew masks alone there (LeavesMasked).
         """
 
 
@@ -123,6 +124,17 @@ class DrawsByState(Protocol):
         self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
     ) -> Marginals:
         """In the place of `law`: the laws of the n positions `wanted`."""
+
+
+@runtime_checkable
+class LeavesMasked(DrawsByState, Protocol):
+    """A sampler that draws by state, and may draw the mask: its `law_in` has one column more than the marginals.
+
+    Where `drawn` is the vocabulary's size the position stays masked; a step in which a row draws nothing else sets
+    nothing there.
+    """
+
+    leaves_masked: bool
 
 
 @runtime_checkable
