@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.conformance.report import RefutedError
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.samplers.protocol import Sampler, State
+from mdmtheory.samplers.protocol import Outcomes, Sampler, State
 
 _OPTIONAL = ("chances", "sees_pairs", "charges", "leaves_masked", "precision", "temperature", "fractions", "scored_as")
 """What some samplers have besides the members of the protocol."""
@@ -26,7 +26,7 @@ class Step:
     wanted: Bool[np.ndarray, "rows length"]
     marginals: Float[np.ndarray, "n vocab_size"]
     drawn: Int[np.ndarray, "n"]
-    law: Float[np.ndarray, "n vocab_size"]
+    law: Outcomes
     after: Tokens
 
     @property

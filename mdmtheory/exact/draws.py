@@ -139,11 +139,11 @@ def _tossed(sampler: TossesCoins, now: _Mass) -> _Mass:
 
 
 def _all_draws(
-    law: Float[np.ndarray, "rows size vocab_size"],
-) -> tuple[Int[np.ndarray, "outcomes size"], Float[np.ndarray, "rows draws"], Int[np.ndarray, "outcomes"]]:
+    law: Float[np.ndarray, "rows size outcomes"],
+) -> tuple[Int[np.ndarray, "found size"], Float[np.ndarray, "rows draws"], Int[np.ndarray, "found"]]:
     """All outcomes that the positions of a row may draw, their probabilities, and the row of each outcome."""
-    rows, size, vocab_size = law.shape
-    grid = all_sequences(vocab_size, size).astype(np.int64) if size else np.zeros((1, 0), dtype=np.int64)
+    rows, size, outcomes = law.shape
+    grid = all_sequences(outcomes, size).astype(np.int64) if size else np.zeros((1, 0), dtype=np.int64)
     chance = np.ones((rows, len(grid)))
     for position in range(size):
         chance *= law[:, position, grid[:, position]]

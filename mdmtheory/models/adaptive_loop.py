@@ -18,6 +18,7 @@ from mdmtheory.samplers.gumbel import float32_draws
 from mdmtheory.samplers.protocol import (
     CountsItself,
     LeavesMasked,
+    Outcomes,
     Sampler,
     SeesPairs,
     State,
@@ -193,9 +194,9 @@ class _Batch:
         active: Int[np.ndarray, "rows"],
         rows: Int[np.ndarray, "n"],
         positions: Int[np.ndarray, "n"],
-        law: Float[np.ndarray, "n vocab_size"],
+        law: Outcomes,
     ) -> Int[np.ndarray, "n"]:
-        """A token at every wanted position: the given one, or one drawn from its law."""
+        """A token, or the mask, at every wanted position: the given one, or one drawn from its law."""
         from mdmtheory.kernels.marginals import draw_rows
 
         if self.given is not None:

@@ -13,7 +13,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.plans import LAST_STEP, PlanLaw, Plans, States
 from mdmtheory.samplers.planned import Planned
-from mdmtheory.samplers.protocol import LeavesMasked, Marginals, Sampler, State, law_of
+from mdmtheory.samplers.protocol import LeavesMasked, Marginals, Outcomes, Sampler, State, law_of
 from mdmtheory.schedules import Schedule
 
 
@@ -233,7 +233,7 @@ class SamplerByBlock:
 
     def law_in(
         self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
-    ) -> Marginals:
+    ) -> Outcomes:
         """The laws of the sampler inside, which may depend on its state."""
         found = np.empty((len(marginals), marginals.shape[1] + isinstance(self.inside, LeavesMasked)))
         for part in self._parts(state, tokens):

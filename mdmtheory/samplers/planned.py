@@ -118,6 +118,9 @@ def with_options(
         planned = Planned(plain, **changing)
         return planned if planned.changed else plain
 
+    if in_float32 is not None:
+        inside = (in_float32.__doc__ or "").partition("\n")[0]
+        built.__doc__ = f"{(build.__doc__ or '').rstrip('.')}. With precision=float32: {inside}"
     built.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]  # read by `inspect`
     return built
 

@@ -13,6 +13,8 @@ from mdmtheory.core.tokens import Tokens
 from mdmtheory.schedules import Schedule
 
 Marginals = Float[np.ndarray, "n vocab_size"]
+Outcomes = Float[np.ndarray, "n outcomes"]
+"""Laws over tokens, and over tokens and the mask for samplers that leave positions masked (LeavesMasked)."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class DrawsByState(Protocol):
 
     def law_in(
         self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
-    ) -> Marginals:
+    ) -> Outcomes:
         """In the place of `law`: the laws of the n positions `wanted`."""
 
 
@@ -147,7 +149,7 @@ class CountsItself(Protocol):
 
 def law_of(
     sampler: Sampler, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
-) -> Marginals:
+) -> Outcomes:
     """The laws from which a sampler's tokens are drawn at the n positions `wanted`."""
     if isinstance(sampler, DrawsByState):
         return sampler.law_in(state, tokens, wanted, marginals)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.samplers.drawing import Drawing
-from mdmtheory.samplers.protocol import Marginals, State
+from mdmtheory.samplers.protocol import Marginals, Outcomes, State
 from mdmtheory.schedules import Schedule
 
 
@@ -24,12 +24,13 @@ class _Shared:
 
 @dataclass(frozen=True, kw_only=True)
 class Race(Drawing):
-    """Ancestral plans drawn step by step: each masked position draws token v with chance r p(v), the mask with 1 - r.
+    """Each step draws a token or the mask in one race at every masked position, as published programs do.
 
-    r is the share of the masked positions that the step reveals, p the marginal with the options. In float64 its law
-    is that of `ancestral`, which costs less and has a bound of log p. In float32 tokens of less than about 2^-24 / r
-    lose to the mask, step after step: 1 / r is about the number of steps left, so more steps lose more, and what is
-    published of many steps was drawn at a lower effective temperature (2409.02908; docs/theory.md, section 9).
+    Token v has weight r p(v) and the mask 1 - r, r being the share of the masked positions that the step reveals and p
+    the marginal with the options. In float64 its law is that of `ancestral`, which costs less and has a bound of log p.
+    In float32 tokens of less than about 2^-24 / r lose to the mask, step after step: 1 / r is about the number of steps
+    left, so more steps lose more, and what is published of many steps was drawn at a lower effective temperature
+    (2409.02908; docs/theory.md, section 9).
 
     A sequence is charged a call where it changed since its last one: what the denoiser said of an unchanged sequence
     is kept, as published programs do (2406.07524). So in float64 calls are those of `ancestral`.
@@ -65,7 +66,7 @@ class Race(Drawing):
 
     def law_in(
         self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
-    ) -> Float[np.ndarray, "n outcomes"]:
+    ) -> Outcomes:
         """The tokens' chances in this step, and that of the mask in a last column."""
         rates = state.shared.rates[state.memory[np.nonzero(wanted)[0], 0]][:, None]
         return np.hstack([rates * self.law(marginals), 1 - rates])
