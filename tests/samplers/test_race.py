@@ -82,18 +82,18 @@ def test_only_steps_that_reveal_something_are_charged(lang):
     language, length, steps = mt.as_language(lang), 12, 40
     found, given_up = [], []
     for sampler in (Race(), Planned(Ancestral()), COARSE):
-        samples = mt.MaskedDiffusion(mt.Oracle(language), sampler, steps).sample(4_000, length, 0)
+        samples = mt.MaskedDiffusion(mt.Oracle(language), sampler, steps).sample(2_000, length, 0)
         assert (samples.calls == samples.rounds).all()
         assert samples.calls.max() <= length
         found.append(samples.calls.mean())
         given_up.append(samples.impossible.mean())
-    # Standard deviations of about 1 and 3 calls in 4,000 sequences.
+    # Standard deviations of about 1 and 3 calls in 2,000 sequences.
     if lang.startswith("ngram"):
-        np.testing.assert_allclose(found, steps * (1 - (1 - 1 / steps) ** length), atol=0.06)
+        np.testing.assert_allclose(found, steps * (1 - (1 - 1 / steps) ** length), atol=0.09)
         assert given_up == [0, 0, 0]
     else:
-        np.testing.assert_allclose(found, found[1], atol=0.25)
-        np.testing.assert_allclose(given_up, given_up[1], atol=0.04)
+        np.testing.assert_allclose(found, found[1], atol=0.35)
+        np.testing.assert_allclose(given_up, given_up[1], atol=0.06)
         assert given_up[0] > 0.1
 
 
