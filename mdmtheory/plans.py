@@ -107,8 +107,7 @@ class Ancestral(_NamedLaw):
 
     def subset_law(self, length: int, steps: int, schedule: Schedule) -> SubsetLaw:
         """P(step k + 1 reveals just this set of s masked positions | m revealed before) at [k, m, s]."""
-        fractions = schedule.revealed_fractions(steps)
-        rate = (np.diff(fractions) / (1 - fractions[:-1]))[:, None, None]
+        rate = schedule.revealed_shares(steps)[:, None, None]
         revealed, size = np.arange(length + 1)[:, None], np.arange(length + 1)[None, :]
         kept = np.maximum(length - revealed - size, 0)
         return np.where(revealed + size <= length, rate**size * (1 - rate) ** kept, 0.0)

@@ -94,7 +94,8 @@ def _greedy(case: MaskedCase[Any]) -> str:
     law = np.asarray(cold.law(np.array([[0.2, 0.5, 0.3], [0.0, 0.1, 0.9]])))
     if not np.array_equal(law, [[0, 1, 0], [0, 0, 1]]):
         raise RefutedError(f"at temperature 0 the marginal 0.2, 0.5, 0.3 becomes {law[0].tolist()}")
-    if getattr(sampler, "remasks", False) or not getattr(sampler, "fixed", True):
+    random_places = getattr(sampler, "leaves_masked", False) or not getattr(sampler, "fixed", True)
+    if getattr(sampler, "remasks", False) or random_places:
         return "one-hot laws at temperature 0"
     for language in untied():
         tokens = replace(case, sampler=cold).model(language, 3).sample(WATCHED, LENGTH, 0).tokens

@@ -127,7 +127,7 @@ TRIALS: tuple[Trial[SamplerCase], ...] = (
     ),
     Trial(
         "progress",
-        "every step sets a token in every sequence, or the sequence is finished; with remasking it ends all the same",
+        "every step sets a token in each unfinished sequence that drew one; with remasking it ends all the same",
         "set at least one wanted position in each row, or let `finished` say so",
         check_progress,
         gate=True,

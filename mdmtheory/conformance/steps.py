@@ -30,7 +30,8 @@ class SamplerCase(MaskedCase[Sampler]):
 
     def watched(self, language: Language, length: int, steps: int, count: int = WATCHED) -> tuple[list[Step], Samples]:
         """Every step of some sequences, and what they came to; ValueError where the sampler takes no such length."""
-        most = length + 1 if not self.sampler.remasks else 100 * (length + steps)
+        slow = self.sampler.remasks or hasattr(self.sampler, "leaves_masked")
+        most = 100 * (length + steps) if slow else length + 1
         watched = Watched(self.sampler, most)
         samples = SamplerCase(watched).model(language, steps).sample(count, length, 0, threads=1)
         return watched.seen, samples
@@ -119,7 +120,7 @@ def check_progress(case: SamplerCase) -> str:
     for where, steps, _ in found:
         most = max(most, len(steps))
         for number, step in enumerate(steps):
-            idle = np.asarray(~step.changed.any(axis=1))
+            idle = ~step.changed.any(axis=1) & ~step.masks_alone
             if idle.any() and not case.sampler.remasks:
                 raise RefutedError(f"step {number + 1} set no token in {idle.sum()} of {len(idle)} sequences ({where})")
     return f"at most {most} steps in {len(found)} settings"

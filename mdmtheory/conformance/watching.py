@@ -11,9 +11,9 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.conformance.report import RefutedError
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.samplers.protocol import Sampler, State
+from mdmtheory.samplers.protocol import Outcomes, Sampler, State
 
-_OPTIONAL = ("chances", "sees_pairs", "charges", "precision", "temperature", "fractions", "scored_as")
+_OPTIONAL = ("chances", "sees_pairs", "charges", "leaves_masked", "precision", "temperature", "fractions", "scored_as")
 """What some samplers have besides the members of the protocol."""
 
 
@@ -26,7 +26,7 @@ class Step:
     wanted: Bool[np.ndarray, "rows length"]
     marginals: Float[np.ndarray, "n vocab_size"]
     drawn: Int[np.ndarray, "n"]
-    law: Float[np.ndarray, "n vocab_size"]
+    law: Outcomes
     after: Tokens
 
     @property
@@ -38,6 +38,12 @@ class Step:
     def changed(self) -> Bool[np.ndarray, "rows length"]:
         """Where a token was set, changed or masked again."""
         return self.after != self.before
+
+    @cached_property
+    def masks_alone(self) -> Bool[np.ndarray, "rows"]:
+        """Which rows drew masks, and nothing else."""
+        tokens = ((self.drawn_in_place >= 0) & (self.drawn_in_place < self.mask)).any(axis=1)
+        return np.asarray(self.wanted.any(axis=1) & ~tokens)
 
     @cached_property
     def drawn_in_place(self) -> Int[np.ndarray, "rows length"]:

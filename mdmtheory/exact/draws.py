@@ -13,7 +13,15 @@ from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import PlanLaw
-from mdmtheory.samplers.protocol import Sampler, SeesPairs, State, TossesCoins, has_closed_law, law_of
+from mdmtheory.samplers.protocol import (
+    LeavesMasked,
+    Sampler,
+    SeesPairs,
+    State,
+    TossesCoins,
+    has_closed_law,
+    law_of,
+)
 
 
 @dataclass(frozen=True)
@@ -74,10 +82,13 @@ def require_closed_law(sampler: PlanLaw | Sampler) -> None:
 def draws_cost(model: MaskedDiffusion, length: int) -> float:
     """Operations of `law_by_draws`, about: every subset of positions set, with all tokens there and all draws.
 
-    Where tokens may change, from everywhere to everywhere, in every step.
+    Where tokens may change, from everywhere to everywhere, in every step; where masks are drawn too, in every step from
+    everywhere to what has the same tokens and perhaps others.
     """
     if getattr(model.sampler, "remasks", False):
         return model.steps * length * power((model.vocab_size + 1) ** 2, length)
+    if isinstance(model.sampler, LeavesMasked):
+        return model.steps * length * power(2 * model.vocab_size + 1, length)
     return length * power(2 * model.vocab_size, length)
 
 
@@ -98,7 +109,7 @@ def _next(denoiser: Any, sampler: Sampler, now: _Mass, threads: int | None) -> _
         some, asked = now.take(here), wanted[here]
         marginals = every[here][asked]
         law = law_of(sampler, some.state, some.tokens, asked, marginals)
-        drawn, chance, rows = _all_draws(law.reshape(len(asked), size, every.shape[2]))
+        drawn, chance, rows = _all_draws(law.reshape(len(asked), size, law.shape[1]))
         repeated = np.repeat(marginals.reshape(len(asked), size, every.shape[2]), chance.shape[1], axis=0)
         likely = chance.reshape(-1) > 0
         state, tokens = sampler.step(
@@ -128,11 +139,11 @@ def _tossed(sampler: TossesCoins, now: _Mass) -> _Mass:
 
 
 def _all_draws(
-    law: Float[np.ndarray, "rows size vocab_size"],
-) -> tuple[Int[np.ndarray, "outcomes size"], Float[np.ndarray, "rows draws"], Int[np.ndarray, "outcomes"]]:
-    """All tokens that the positions of a row may draw, their probabilities, and the row of each outcome."""
-    rows, size, vocab_size = law.shape
-    grid = all_sequences(vocab_size, size).astype(np.int64) if size else np.zeros((1, 0), dtype=np.int64)
+    law: Float[np.ndarray, "rows size outcomes"],
+) -> tuple[Int[np.ndarray, "found size"], Float[np.ndarray, "rows draws"], Int[np.ndarray, "found"]]:
+    """All outcomes that the positions of a row may draw, their probabilities, and the row of each outcome."""
+    rows, size, outcomes = law.shape
+    grid = all_sequences(outcomes, size).astype(np.int64) if size else np.zeros((1, 0), dtype=np.int64)
     chance = np.ones((rows, len(grid)))
     for position in range(size):
         chance *= law[:, position, grid[:, position]]

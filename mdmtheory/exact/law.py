@@ -62,12 +62,12 @@ def law_cost(model: SequenceModel, length: int) -> float:
         model = model.masked
     if not isinstance(model, MaskedDiffusion):
         return length * every if getattr(model, "log_prob_kind", "exact") == "exact" else math.inf
+    if not has_closed_law(model.sampler):
+        return math.inf
     contexts = length * vocab_size * power(vocab_size + 1, length)
     plan_law: Any = model.plan_law
     if plan_law is None:
         return length * contexts if model.replayable else draws_cost(model, length)
-    if not has_closed_law(plan_law):
-        return math.inf
     plan_law = plans_alone(plan_law)
     if plan_law.fixed:
         return contexts

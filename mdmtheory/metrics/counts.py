@@ -153,9 +153,9 @@ def curve_priced(model: Any) -> bool:
 
 def is_ancestral(model: Any) -> bool:
     """Whether it is masked or block diffusion over ancestral plans whose tokens are drawn from the marginals."""
-    if not isinstance(model, MaskedDiffusion | BlockDiffusion) or isinstance(model.sampler, Planned):
+    if not isinstance(model, MaskedDiffusion | BlockDiffusion) or isinstance(model.plan_law, Planned):
         return False
-    return model.sampler.spec.name == "ancestral"
+    return model.plan_law is not None and model.plan_law.spec.name == "ancestral"
 
 
 def reveal_costs(

@@ -15,7 +15,17 @@ from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.models.asking import marginals_of
 from mdmtheory.samplers.gumbel import float32_draws
-from mdmtheory.samplers.protocol import CountsItself, Sampler, SeesPairs, State, TossesCoins, has_closed_law, law_of
+from mdmtheory.samplers.protocol import (
+    CountsItself,
+    LeavesMasked,
+    Outcomes,
+    Sampler,
+    SeesPairs,
+    State,
+    TossesCoins,
+    has_closed_law,
+    law_of,
+)
 from mdmtheory.schedules import Schedule
 
 Pairs = Callable[[Tokens], Float[np.ndarray, "rows length length"]]
@@ -48,7 +58,7 @@ def run_adaptive(
     """Draw one sequence from each stream (which move on), or replay the sampler with the tokens given as its draws.
 
     Each step of a sequence takes `length` uniforms of its stream, one for each position, wanted or not: so nothing
-    about a sequence depends on those beside it. Coins take as many before, float32 noise one for each token of each
+    about a sequence depends on those beside it. Coins take as many before, float32 noise one for each outcome at each
     position. ProtocolError where a sampler makes no progress or its laws have another shape than the marginals.
     """
     if (states is None) == (tokens is None):
@@ -57,6 +67,8 @@ def run_adaptive(
         raise ValueError(f"length is {length}; pass 1 or more")
     if isinstance(sampler, TossesCoins) and tokens is not None:
         raise ValueError(f"sampler {sampler.spec} tosses coins, so tokens do not tell what it did; pass streams")
+    if isinstance(sampler, LeavesMasked) and tokens is not None:
+        raise ValueError(f"sampler {sampler.spec} draws masks too, so tokens do not tell what it did; pass streams")
     count = sum(len(each) for each in (states, tokens) if each is not None)
     vocab_size = denoiser.vocab_size
     run = AdaptiveRun(
@@ -143,15 +155,19 @@ class _Batch:
         if self.pairs is not None:
             state = replace(state, pairs=self.pairs(before))
         law = np.ascontiguousarray(law_of(self.sampler, state, before, wanted, marginals))
-        if law.shape != marginals.shape:
+        with_mask = isinstance(self.sampler, LeavesMasked)
+        if law.shape != (len(marginals), self.vocab_size + with_mask):
             raise ProtocolError(
                 f"sampler {self.sampler.spec} made laws of shape {law.shape} from marginals of {marginals.shape}; "
-                "return one law for each"
+                f"return one law for each{', with a column for the mask' if with_mask else ''}"
             )
         drawn = self._drawn(active, rows, positions, law)
         state, after = self.sampler.step(state, before, wanted, marginals, drawn)
         changed = after != before
-        if not self.sampler.remasks and not changed.any(axis=1).all():
+        masks_alone = np.zeros(len(active), dtype=np.bool_)
+        masks_alone[rows] = True
+        masks_alone[rows[drawn < self.vocab_size]] = False
+        if not self.sampler.remasks and not (changed.any(axis=1) | masks_alone).all():
             raise ProtocolError(f"sampler {self.sampler.spec} set no token in a step; set at least one in every row")
         kept = changed[rows, positions] & (after[rows, positions] == drawn)
         with np.errstate(divide="ignore"):
@@ -178,9 +194,9 @@ class _Batch:
         active: Int[np.ndarray, "rows"],
         rows: Int[np.ndarray, "n"],
         positions: Int[np.ndarray, "n"],
-        law: Float[np.ndarray, "n vocab_size"],
+        law: Outcomes,
     ) -> Int[np.ndarray, "n"]:
-        """A token at every wanted position: the given one, or one drawn from its law."""
+        """A token, or the mask, at every wanted position: the given one, or one drawn from its law."""
         from mdmtheory.kernels.marginals import draw_rows
 
         if self.given is not None:

@@ -13,7 +13,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.plans import LAST_STEP, PlanLaw, Plans, States
 from mdmtheory.samplers.planned import Planned
-from mdmtheory.samplers.protocol import Marginals, Sampler, State, law_of
+from mdmtheory.samplers.protocol import LeavesMasked, Marginals, Outcomes, Sampler, State, law_of
 from mdmtheory.schedules import Schedule
 
 
@@ -233,9 +233,9 @@ class SamplerByBlock:
 
     def law_in(
         self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
-    ) -> Marginals:
+    ) -> Outcomes:
         """The laws of the sampler inside, which may depend on its state."""
-        found = np.empty_like(marginals)
+        found = np.empty((len(marginals), marginals.shape[1] + isinstance(self.inside, LeavesMasked)))
         for part in self._parts(state, tokens):
             here = part.entries(wanted)
             found[here] = law_of(self.inside, part.state, part.tokens, part.of(wanted), marginals[here])
@@ -308,6 +308,12 @@ class _WithPairs(SamplerByBlock):
     sees_pairs = True
 
 
+class _WithMasks(SamplerByBlock):
+    """A sampler inside that may draw the mask."""
+
+    leaves_masked = True
+
+
 class _WithCounts(SamplerByBlock):
     """A sampler inside that counts its calls and rounds."""
 
@@ -328,7 +334,13 @@ class _WithScores(SamplerByBlock):
         return by_block(self.inside.scored_as, self.block)
 
 
-_OPTIONAL = {"chances": _WithCoins, "sees_pairs": _WithPairs, "charges": _WithCounts, "scored_as": _WithScores}
+_OPTIONAL = {
+    "chances": _WithCoins,
+    "sees_pairs": _WithPairs,
+    "leaves_masked": _WithMasks,
+    "charges": _WithCounts,
+    "scored_as": _WithScores,
+}
 """What a sampler may have besides the methods of `Sampler`, and how it is handed on (samplers/protocol.py)."""
 
 

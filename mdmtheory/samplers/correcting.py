@@ -94,9 +94,7 @@ class Redraw(Drawing):
 
     def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
         """Memory is the number of steps and sweeps taken."""
-        fractions = schedule.revealed_fractions(steps)
-        rates = (fractions[1:] - fractions[:-1]) / (1 - fractions[:-1])
-        return State(np.zeros(count, dtype=np.int64), _Shared(vocab_size, rates))
+        return State(np.zeros(count, dtype=np.int64), _Shared(vocab_size, schedule.revealed_shares(steps)))
 
     def finished(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows"]:
         """Whether no sweep is left."""

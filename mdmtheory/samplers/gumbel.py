@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-from mdmtheory.samplers.protocol import Marginals
+from mdmtheory.samplers.protocol import Outcomes
 
 BITS = 24
 """Bits of a float32 uniform: the largest is 1 - 2^-24, and its noise 24 ln 2 = 16.6355."""
 
 
-def float32_draws(law: Marginals, uniforms: Float[np.ndarray, "n vocab_size"]) -> Int[np.ndarray, "n"]:
-    """The token with the largest log p + noise, all in float32, one uniform in [0, 1) a token (2409.02908).
+def float32_draws(law: Outcomes, uniforms: Float[np.ndarray, "n outcomes"]) -> Int[np.ndarray, "n"]:
+    """The outcome with the largest log p + noise, all in float32, one uniform in [0, 1) each (2409.02908).
 
-    A token of probability below 2^-24 of the largest hardly ever wins: as if the temperature were lower.
+    One of probability below 2^-24 of the largest hardly ever wins: as if the temperature were lower.
     """
     with np.errstate(divide="ignore"):
         scores = np.log(law.astype(np.float32)) + float32_gumbel(uniforms)

@@ -15,7 +15,8 @@ from mdmtheory import plans as laws
 from mdmtheory.core.spec import Spec
 from mdmtheory.plans import PlanLaw, Plans, States
 from mdmtheory.samplers.drawing import SHARED_OPTIONS, TokenOptions
-from mdmtheory.samplers.protocol import Marginals
+from mdmtheory.samplers.protocol import Marginals, Sampler
+from mdmtheory.samplers.race import Race
 from mdmtheory.schedules import Schedule
 
 Laws = Float[np.ndarray, "*places vocab_size"]
@@ -27,6 +28,8 @@ class Planned(TokenOptions):
 
     To everything that asks for plans it is the law itself; what it changes is one marginal at a time, so that log p(x)
     given a plan is the sum of log `law` on its way. With no option changed it draws what the law draws.
+
+    Plans are drawn in float64 whatever the precision; the ancestral sampler by name draws both in float32 (`Race`).
 
     >>> str(Planned(laws.Stride(), temperature=0.5).spec)
     'stride:temperature=0.5'
@@ -95,26 +98,34 @@ def token_laws(law: PlanLaw, marginals: Laws) -> Laws:
     return found.reshape(marginals.shape)
 
 
-def with_options(build: Callable[..., PlanLaw]) -> Callable[..., PlanLaw]:
+def with_options(
+    build: Callable[..., PlanLaw], in_float32: Callable[..., Sampler] | None = None
+) -> Callable[..., PlanLaw | Sampler]:
     """What builds a law over plans, with the options of all samplers besides its own.
 
-    With none of them changed it builds the law itself, whose plans are run in fused kernels.
+    With none of them changed it builds the law itself, whose plans are run in fused kernels. `in_float32` builds, from
+    the same options, what takes its place where published programs draw plan and tokens with the same noise.
     """
     own = [each for each in inspect.signature(build).parameters.values() if each.kind is each.KEYWORD_ONLY]
     shared = [each for each in inspect.signature(TokenOptions).parameters.values() if each.name in SHARED_OPTIONS]
 
     @wraps(build, updated=())
-    def built(**options: Any) -> PlanLaw:
+    def built(**options: Any) -> PlanLaw | Sampler:
+        if in_float32 is not None and options.get("precision") == "float32":
+            return in_float32(**options)
         changing = {key: options.pop(key) for key in SHARED_OPTIONS if key in options}
         plain = build(**options)
         planned = Planned(plain, **changing)
         return planned if planned.changed else plain
 
+    if in_float32 is not None:
+        inside = (in_float32.__doc__ or "").partition("\n")[0]
+        built.__doc__ = f"{(build.__doc__ or '').rstrip('.')}. With precision=float32: {inside}"
     built.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]  # read by `inspect`
     return built
 
 
-ancestral = with_options(laws.Ancestral)
+ancestral = with_options(laws.Ancestral, in_float32=Race)
 fixed = with_options(laws.FixedSizes)
 first_hitting = with_options(laws.FirstHitting)
 left_to_right = with_options(laws.LeftToRight)

@@ -13,6 +13,8 @@ from mdmtheory.core.tokens import Tokens
 from mdmtheory.schedules import Schedule
 
 Marginals = Float[np.ndarray, "n vocab_size"]
+Outcomes = Float[np.ndarray, "n outcomes"]
+"""Laws over tokens, and over tokens and the mask for samplers that leave positions masked (LeavesMasked)."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ class Sampler(Protocol):
     ) -> tuple[State, Tokens]:
         """The next state and tokens, as new arrays, given marginals and drawn tokens of the n positions `wanted`.
 
-        Those positions come row by row, from left to right. A sampler that never remasks sets a token in every row.
+        Those positions come row by row, from left to right. A sampler that never remasks sets a token in every row,
+        unless it drew masks alone there (LeavesMasked).
         """
 
 
@@ -121,8 +124,19 @@ class DrawsByState(Protocol):
 
     def law_in(
         self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
-    ) -> Marginals:
+    ) -> Outcomes:
         """In the place of `law`: the laws of the n positions `wanted`."""
+
+
+@runtime_checkable
+class LeavesMasked(DrawsByState, Protocol):
+    """A sampler that draws by state, and may draw the mask: its `law_in` has one column more than the marginals.
+
+    Where `drawn` is the vocabulary's size the position stays masked; a step in which a row draws nothing else sets
+    nothing there.
+    """
+
+    leaves_masked: bool
 
 
 @runtime_checkable
@@ -135,7 +149,7 @@ class CountsItself(Protocol):
 
 def law_of(
     sampler: Sampler, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
-) -> Marginals:
+) -> Outcomes:
     """The laws from which a sampler's tokens are drawn at the n positions `wanted`."""
     if isinstance(sampler, DrawsByState):
         return sampler.law_in(state, tokens, wanted, marginals)

@@ -132,6 +132,15 @@ class Schedule:
         _check_fractions(values, f"the revealed fractions of {self.spec} at {steps} steps (as float64)")
         return values
 
+    def revealed_shares(self, steps: int | None = None) -> Grid:
+        """(a_k - a_{k-1}) / (1 - a_{k-1}): how likely a position that is masked before step k is revealed in it.
+
+        >>> as_schedule("linear").revealed_shares(4).round(4).tolist()
+        [0.25, 0.3333, 0.5, 1.0]
+        """
+        fractions = self.revealed_fractions(steps)
+        return np.diff(fractions) / (1 - fractions[:-1])
+
     def sizes(self, length: int, steps: int | None = None) -> Int[np.ndarray, "n"]:
         """Tokens revealed by each of at most `steps` steps that reveal any: positive, and they sum to `length`.
 

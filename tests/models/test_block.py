@@ -229,8 +229,8 @@ def test_plans_follow_one_another():
 
 
 def test_what_a_sampler_asks_for_is_asked_for_by_its_blocks():
-    asks = ("chances", "sees_pairs", "charges", "scored_as")
-    for spec in (*RULES, *DRAWING, *REMASKING):
+    asks = ("chances", "sees_pairs", "leaves_masked", "charges", "scored_as")
+    for spec in (*RULES, *DRAWING, *REMASKING, "ancestral:precision=float32"):
         inside = as_sampler(spec)
         outside = by_block(inside, 3)
         assert [hasattr(outside, name) for name in asks] == [hasattr(inside, name) for name in asks]

@@ -183,6 +183,8 @@ def test_defaults_spelt_out_are_the_law_itself(tmp_path):
 @pytest.mark.parametrize("name", NAMED)
 def test_they_are_laws_over_plans_and_values(name):
     options = {"temperature": 0.5, "nucleus": 0.9, "precision": "float32"}
+    if name == "ancestral":  # In float32 it is no law over plans: test_race.py.
+        del options["precision"]
     built, law = as_sampler(with_options(name, options)), as_sampler(name)
     assert isinstance(built, PlanLaw)
     assert not isinstance(built, Sampler)
@@ -281,7 +283,7 @@ def test_temperature_zero_takes_the_most_probable_token(name):
         assert row.tolist() == tokens.tolist()
 
 
-@pytest.mark.parametrize("sampler", ["ancestral:temperature=0.7", "fixed:nucleus=0.9", "ancestral:precision=float32"])
+@pytest.mark.parametrize("sampler", ["ancestral:temperature=0.7", "fixed:nucleus=0.9", "fixed:precision=float32"])
 def test_a_sequence_depends_on_its_number_alone_and_costs_the_steps_of_its_plan(sampler):
     q = mt.as_language("hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1")
     model = mt.MaskedDiffusion(mt.Oracle(q), sampler, steps=24)
@@ -336,15 +338,15 @@ def test_float32_noise_never_lets_a_rare_token_win_where_float64_does(monkeypatc
 
     assert math.log(1e-9) + 24 * math.log(2) < math.log(1 - 3e-9) - math.log(20 * math.log(2))
     monkeypatch.setattr(random, "fill_uniforms", for_the_tail)
-    model = mt.MaskedDiffusion(mt.Oracle(TAIL), "ancestral:precision=float32", 2)
+    model = mt.MaskedDiffusion(mt.Oracle(TAIL), "fixed:precision=float32", 2)
     assert (model.sample(5, 6, 0).tokens == 0).all()
     # In float64 such noise is 36.7, and a rare token would win.
     assert math.log(1e-9) - math.log(-math.log(1 - 2.0**-53)) > 0
 
 
 def test_float32_noise_has_the_law_of_ordinary_tokens_and_none_of_its_own():
-    coarse = mt.MaskedDiffusion(mt.Oracle(BIGRAM), "ancestral:precision=float32,temperature=0.7", 2)
-    fine = mt.MaskedDiffusion(mt.Oracle(BIGRAM), "ancestral:temperature=0.7", 2)
+    coarse = mt.MaskedDiffusion(mt.Oracle(BIGRAM), "fixed:precision=float32,temperature=0.7", 2)
+    fine = mt.MaskedDiffusion(mt.Oracle(BIGRAM), "fixed:temperature=0.7", 2)
     assert follows(coarse, mt.exact.law(fine, BIGRAM, 3), 3) > 1e-4
     assert law_cost(coarse, 3) == math.inf
     assert law_cost(fine, 3) < 1e6
