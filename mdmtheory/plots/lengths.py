@@ -1,4 +1,4 @@
-"""SER over steps per token at several lengths: the law that random order follows, and the orders that do not."""
+"""SER over steps per token at several lengths: the law that random order follows, and what does not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mdmtheory.plots.methods import NAMES, curves, languages_of, leaderboard, me
 from mdmtheory.plots.sheet import bars_note, caption, label_of, outer_labels, panels
 from mdmtheory.plots.style import REFERENCE, Look, figure_style
 
-COLLAPSE_METHODS = ("ancestral", "stride", "bisection")
+COLLAPSE_METHODS = ("ancestral", "stride", "bisection", "gaussian")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _PALEST = 0.55
 
@@ -25,7 +25,7 @@ Rates = Mapping[str, Estimate]
 
 
 def collapse_figure(frame: pd.DataFrame, rates: Rates | None = None) -> Figure:
-    """SER against N/L for random order, stride and bisection: a panel for each language with several lengths.
+    """SER against N/L for random order, stride, bisection and Gaussian noise: a panel a language with several lengths.
 
     `rates` gives κ, the first-order constant per token, by language: 1 - exp(-κ L/N) is drawn beside random order. By
     default those of `first_order_rates`. Bisection chooses no N; its rounds stand for it. ValueError without SER of
