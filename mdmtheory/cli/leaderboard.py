@@ -140,16 +140,17 @@ def _print_length(own: pd.DataFrame) -> None:
     ranks: dict[Any, dict[int, str]] = {}
     for sampler, budget, rank in zip(own["sampler"], own["budget"], own["mean_rank"], strict=True):
         ranks.setdefault(sampler, {})[budget] = f"{rank:.1f}"
-    rows = []
-    for row in own.drop_duplicates("sampler").to_dict(orient="records"):
-        kl = "no log p" if row["kl_frontiers"] is None or row["kl_frontiers"] != row["kl_frontiers"] else "{}"
-        rows.append(
-            [
-                writable(str(row["sampler"])),
-                f"{row['ser_frontiers']} of {row['languages']}",
-                kl.format(row["kl_frontiers"]),
-                *(ranks[row["sampler"]][budget] for budget in budgets),
-            ]
-        )
+    with_kl = own["kl_frontiers"].notna()
+    without = "no log p" if with_kl.any() else "not measured"
+    own = own.assign(kl=own["kl_frontiers"].astype(object).where(with_kl, without))
+    rows = [
+        [
+            writable(str(row["sampler"])),
+            f"{row['ser_frontiers']} of {row['languages']}",
+            str(row["kl"]),
+            *(ranks[row["sampler"]][budget] for budget in budgets),
+        ]
+        for row in own.drop_duplicates("sampler").to_dict(orient="records")
+    ]
     headers = ["sampler", "frontiers\nof SER", "frontiers\nof KL", *(f"mean rank,\n{each} calls" for each in budgets)]
     print_table(headers, rows, right=[False, *[True] * (len(headers) - 1)])

@@ -25,7 +25,7 @@ Rates = Mapping[str, Estimate]
 
 
 def collapse_figure(frame: pd.DataFrame, rates: Rates | None = None) -> Figure:
-    """SER against N/L for random order, stride, bisection and Gaussian noise: a panel a language with several lengths.
+    """SER against N/L for random order, stride, bisection and Gaussian noise: a panel a language with the most lengths.
 
     `rates` gives κ, the first-order constant per token, by language: 1 - exp(-κ L/N) is drawn beside random order. By
     default those of `first_order_rates`. Bisection chooses no N; its rounds stand for it. ValueError without SER of
@@ -34,8 +34,9 @@ def collapse_figure(frame: pd.DataFrame, rates: Rates | None = None) -> Figure:
     rows = usual(leaderboard(frame))
     found = require(of_metric(rows, "ser"), COLLAPSE_METHODS, "SER against N/L").copy()
     random = require(found, COLLAPSE_METHODS[:1], "SER against N/L")
-    names = [name for name in languages_of(random) if _lengths(random, name) > 1]
-    if not names:
+    most = max(_lengths(random, name) for name in languages_of(random))
+    names = [name for name in languages_of(random) if _lengths(random, name) == most]
+    if most < 2:
         raise ValueError("SER against N/L: ancestral is there at one length only; sweep several")
     found = found[found["language"].isin(names)]
     steps = found["steps"].astype("Float64").fillna(found["place"])  # a plan without steps takes a call a round

@@ -143,7 +143,7 @@ def bars_note(rows: pd.DataFrame) -> str:
 
 def caption(figure: Figure, notes: Sequence[str]) -> None:
     """What the reader must know, below the figure."""
-    words = textwrap.wrap(" ".join(dict.fromkeys(note for note in notes if note)), int(18.5 * figure.get_figwidth()))
+    words = textwrap.wrap(" ".join(dict.fromkeys(note for note in notes if note)), int(17.5 * figure.get_figwidth()))
     figure.supxlabel("\n".join(words), fontsize=7, color="0.3", ha="left", x=0.01)
 
 

@@ -36,10 +36,12 @@ def _unscored(whole: pd.DataFrame, builder: Builder) -> list[str]:
 
 
 def _withheld(whole: pd.DataFrame) -> list[str]:
-    """How many numbers the store withholds, by measure and reason."""
+    """How many numbers the store withholds, by measure and reason; reasons that differ in their counts are one."""
     lines = []
     for measure in MEASURES:
-        kinds = whole[f"{measure}_kind"]
+        kinds = whole[f"{measure}_kind"].str.replace(
+            r"\d+ right of \d+ < (\d+)", r"fewer than \1 right sequences", regex=True
+        )
         counts = kinds[kinds.str.startswith("withheld")].value_counts().sort_index()
         lines += [f"- {TITLES[measure]}: {reason} in {count} cells" for reason, count in counts.items()]
     return lines

@@ -32,11 +32,12 @@ def frontier_section(own: pd.DataFrame, budgets: Sequence[int], names: Mapping[s
     found = {head: frontier(own, *what) for head, what in _FRONTIERS.items()}
     on_kl = found["KL for its calls"].groupby("entrant")["language"].nunique()
     with_kl = own[own["kl"].notna()].groupby("entrant")["language"].nunique()
+    without_kl = "no log p" if len(with_kl) else "not measured"
     rows = [
         [
             code(row["entrant"]),
             f"{row['frontiers']} of {row['languages']}",
-            f"{on_kl.get(row['entrant'], 0)} of {with_kl[row['entrant']]}" if row["entrant"] in with_kl else "no log p",
+            f"{on_kl.get(row['entrant'], 0)} of {with_kl[row['entrant']]}" if row["entrant"] in with_kl else without_kl,
             *(f"{row[f'rank {budget}']:.1f}" for budget in budgets),
         ]
         for row in records(standings(own, "ser", list(budgets)))
