@@ -38,9 +38,7 @@ def test_the_readme_begins_with_the_two_commands():
     assert [line.split("#")[0].strip() for line in blocks[0].splitlines()] == ["make demo", "make test"]
 
 
-@pytest.mark.parametrize(
-    "page", [*PAGES, *sorted(str(each.relative_to(ROOT)) for each in (ROOT / "docs").glob("*.md"))]
-)
+@pytest.mark.parametrize("page", [*PAGES, "docs/findings.md", "docs/leaderboard.md", "docs/samplers.md"])
 def test_every_file_that_a_page_links_to_is_there(page):
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / page).read_text(encoding="utf-8"))
     assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
