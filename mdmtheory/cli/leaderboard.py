@@ -71,6 +71,8 @@ def leaderboard(
     if no_sweep:
         from mdmtheory.sweeps.stored import stored
 
+        if not store.exists():
+            raise ValueError(f"there is no store {store} to take from; run the same command without --no-sweep")
         frame = stored(chosen, store, keys["level"])
     else:
         frame = measured(chosen, store, keys["workers"], keys["level"], terminal)

@@ -48,8 +48,8 @@ _RULES = """\
 ## Rules
 
 **Frontier.** A cell stands on a language's frontier if no other with as few calls has an interval wholly below its own,
-and its own lies wholly below that of every cell with fewer calls. Calls count as whole ones, rounded up. A cell without
-one right sequence stands nowhere. A bound competes by its own interval, and may be better than it shows.
+and its own lies wholly below that of every cell with fewer calls. Calls count as whole ones, rounded up. A cell with
+fewer than 20 right sequences stands nowhere. A bound competes by its own interval, and may be better than it shows.
 
 **Rank.** Within a budget a sampler is represented by its cell with the most calls that fit. Its rank in a language is
 1 + the number of samplers whose interval lies wholly below; without a cell that fits it comes after all that have one,

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
+from mdmtheory.metrics.estimates import LEAST_RIGHT
+
 RANDOM_ORDER = ("ancestral", "fixed", "first_hitting")
 """The plain random orders with the oracle and the linear schedule, which all others are compared with."""
 
@@ -27,13 +29,13 @@ def dominated(calls: Column, low: Column, high: Column) -> Bool[np.ndarray, "cel
 
 
 def competing(entries: pd.DataFrame, measure: str, price: str = "calls") -> pd.DataFrame:
-    """The cells that can stand on a frontier: the price and a finite value are known, and it is not the worst there is.
+    """The cells that can stand on a frontier: the price and a finite value are known, and it is not near the worst.
 
-    Of SER 1 is the worst: where no drawn sequence was right, few calls are no merit.
+    Of SER 1 is the worst: where fewer than 20 drawn sequences were right, few calls are no merit.
     """
     there = entries[price].notna() & np.isfinite(entries[measure].to_numpy(float))
     if measure == "ser":
-        there &= entries["ser_high"] < 1
+        there &= entries["count"] * (1 - entries["ser"]) > LEAST_RIGHT - 0.5
     return entries[there]
 
 

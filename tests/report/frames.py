@@ -64,7 +64,8 @@ def entries_at(rows: Iterable[tuple[str, str, float, float, float]]) -> pd.DataF
     """Entries of one length as `entries` makes them: entrant, language, calls, low and high of SER."""
     found = pd.DataFrame(list(rows), columns=["entrant", "language", "calls", "ser_low", "ser_high"])
     middle = (found["ser_low"] + found["ser_high"]) / 2
-    return found.assign(ser=middle, length=64, rounds=found["calls"], seed=0, setting="", kl=np.nan, given_up=False)
+    same = {"length": 64, "rounds": found["calls"], "count": 1000, "seed": 0, "setting": "", "kl": np.nan}
+    return found.assign(ser=middle, given_up=False, **same)
 
 
 def small_frame() -> pd.DataFrame:

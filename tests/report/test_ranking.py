@@ -131,9 +131,11 @@ def test_calls_that_buy_nothing_do_not_stand_on_the_frontier():
     assert names(frontier(entries, "ser")) == [("a", 8), ("c", 4)]
 
 
-def test_who_was_never_right_stands_nowhere():
-    entries = entries_at([("a", "hmm", 4, 0.99, 1.0), ("b", "hmm", 8, 0.5, 0.6)])
+def test_who_was_hardly_ever_right_stands_nowhere():
+    """One right sequence of a thousand is luck, and few calls are then no merit."""
+    entries = entries_at([("a", "hmm", 4, 0.998, 1.0), ("b", "hmm", 8, 0.5, 0.6)])
     assert names(frontier(entries, "ser")) == [("b", 8)]
+    assert names(frontier(entries.assign(count=100_000), "ser")) == [("a", 4), ("b", 8)]
 
 
 def test_rounds_are_another_price():
