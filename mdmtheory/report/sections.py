@@ -45,7 +45,13 @@ def frontier_section(own: pd.DataFrame, budgets: Sequence[int], names: Mapping[s
     heads = ["sampler", "frontiers of SER", "of KL", *(f"mean rank, {budget} calls" for budget in budgets)]
     lines = []
     for language in _ordered(own):
-        texts = [_standing(cells[cells["language"] == language], _FRONTIERS[head][1]) for head, cells in found.items()]
+        here = own[own["language"] == language]
+        texts = [
+            _standing(cells[cells["language"] == language], _FRONTIERS[head][1])
+            if here[_FRONTIERS[head][0]].notna().any()
+            else "not measured"
+            for head, cells in found.items()
+        ]
         lines.append([names[language], *texts])
     words = "In each language those on its frontier, with the calls (or rounds) at which they stand there:"
     title = "### Who stands on the frontier"
@@ -72,7 +78,7 @@ def order_section(own: pd.DataFrame, names: Mapping[str, str]) -> str:
     totals = totals.sort_values(["worse", "better", "entrant"], ascending=[False, True, True])
     decided = list(totals["entrant"][(totals["worse"] > 0) | (totals["better"] > 0)])
     said = {(row["entrant"], row["language"]): _verdict(row) for row in records(verdicts)}
-    parts = ["### Worse than random order", words]
+    parts = ["### Worse or better than random order", words]
     for languages in language_groups(verdicts["language"]):
         rows = [[code(each), *(said.get((each, language), ABSENT) for language in languages)] for each in decided]
         rows = [row for row in rows if set(row[1:]) != {ABSENT}]

@@ -88,7 +88,7 @@ def test_no_number_is_bold_where_intervals_overlap():
 
 
 def test_worse_and_better_than_random_order_are_said():
-    found = section(written(), "Worse than random order")
+    found = section(written(), "Worse or better than random order")
     assert lines_of(found, "remdm-cap, δ=0.001") == [["`remdm-cap, δ=0.001`", "3 worse of 3"]] * 2
     assert lines_of(found, "confidence") == [["`confidence`", "3 better of 3"]] * 2
 
