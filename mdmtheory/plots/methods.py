@@ -11,11 +11,9 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from mdmtheory.core.spec import Spec
-from mdmtheory.plans import PlanLaw
 from mdmtheory.plots.series import metric_rows
 from mdmtheory.plots.style import FAMILIES, Look, family_of, looks
-from mdmtheory.samplers.registry import as_sampler
-from mdmtheory.sweeps.building import LESS_TRUST
+from mdmtheory.sweeps.building import LESS_TRUST, most_calls
 
 Values = Float[np.ndarray, "points"]
 
@@ -71,7 +69,7 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
     rows["method"], rows["options"] = [name for name, _ in named], [options for _, options in named]
     rows["delta"] = [_delta(each) for each in rows["denoiser"]]
     columns = (rows[name] for name in ("model", "sampler", "steps", "length"))
-    most = [_most_calls(*cell) for cell in zip(*columns, strict=True)]
+    most = [most_calls(*cell) for cell in zip(*columns, strict=True)]
     rows["place"] = rows["calls"].where(rows["calls"].notna(), most)
     return rows
 
@@ -210,20 +208,6 @@ def _named(model: Any, sampler: Any) -> tuple[str, str]:
         return inner.name, _options(inner)
     name = outer.name if inner.name == "ancestral" else f"{outer.name} {inner.name}"
     return name, ",".join(filter(None, (_options(outer), _options(inner))))
-
-
-def _most_calls(model: Any, sampler: Any, steps: Any, length: Any) -> float:
-    """What a sequence takes that is not given up: min(steps, length), or a plan's steps; nan where a rule decides."""
-    outer = Spec.parse(str(model))
-    size = int(dict(outer.options).get("size", length)) if outer.name == "block" else int(length)
-    if not pd.isna(steps):
-        whole, rest = divmod(int(length), size)
-        return float(whole * min(steps, size) + min(steps, rest))
-    try:
-        law = None if pd.isna(sampler) else as_sampler(str(sampler))
-    except ValueError:  # a sampler that is not installed here
-        law = None
-    return float(law.steps_taken(int(length), 1)) if isinstance(law, PlanLaw) and size == length else np.nan
 
 
 def _options(spec: Spec) -> str:

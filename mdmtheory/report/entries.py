@@ -11,10 +11,8 @@ import numpy as np
 import pandas as pd
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.spec import Spec
-from mdmtheory.plans import PlanLaw
 from mdmtheory.report.naming import entrants
-from mdmtheory.samplers.registry import as_sampler
+from mdmtheory.sweeps.building import most_calls
 from mdmtheory.sweeps.results import CELL_COLUMNS
 
 MEASURES = ("ser", "kl", "excess")
@@ -143,23 +141,9 @@ def _own_entropy(language: str, length: int) -> Estimate | None:
 
 def _most_calls(cell: Mapping[str, Any]) -> float:
     """Calls that a cell cannot exceed; empty of rules without a number of steps, or that return to revealed tokens."""
-    length = int(cell["length"])
     if "trust" in str(cell["denoiser"]):
         return math.nan
-    if pd.isna(cell["steps"]):
-        return _plan_steps(cell["sampler"], length)
-    size = dict(Spec.parse(str(cell["model"])).options).get("size")
-    blocks = -(-length // size) if isinstance(size, int) else 1
-    return float(min(int(cell["steps"]) * blocks, length))
-
-
-def _plan_steps(sampler: Any, length: int) -> float:
-    """The steps of a plan that has its own number of them."""
-    try:
-        law = None if pd.isna(sampler) else as_sampler(str(sampler))
-    except ValueError:  # of a package that is not installed here
-        law = None
-    return float(law.steps_taken(length, 1)) if isinstance(law, PlanLaw) else math.nan
+    return most_calls(cell["model"], cell["sampler"], cell["steps"], cell["length"])
 
 
 def _known(column: pd.Series) -> float:

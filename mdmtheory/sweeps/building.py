@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,28 @@ def own_steps(schedule: str) -> int | None:
     from mdmtheory.schedules import as_schedule
 
     return as_schedule(schedule).steps
+
+
+def most_calls(model: Any, sampler: Any, steps: Any, length: Any) -> float:
+    """Calls of a sequence that is not given up, at most: min(steps, length), in every block, or a plan's own steps.
+
+    The arguments are those of a row of results; NaN where a rule decides, or a sampler is not installed here.
+    """
+    import pandas as pd
+
+    from mdmtheory.plans import PlanLaw
+    from mdmtheory.samplers.registry import as_sampler
+
+    own = dict(Spec.parse(str(model)).options).get("size")
+    size = own if isinstance(own, int) else int(length)
+    if not pd.isna(steps):
+        whole, rest = divmod(int(length), size)
+        return float(whole * min(int(steps), size) + min(int(steps), rest))
+    try:
+        law = as_sampler(sampler) if isinstance(sampler, str) else None
+    except ValueError:
+        law = None
+    return float(law.steps_taken(int(length), 1)) if isinstance(law, PlanLaw) and size == length else math.nan
 
 
 class Builder:
