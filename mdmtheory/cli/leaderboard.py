@@ -50,7 +50,7 @@ def leaderboard(
     Stopped at any moment and run again, it goes on; run once more, it writes the same bytes. A sampler of your own
     takes part where a TOML file of your own names it (docs/plugins.md says how it gets a name).
     """
-    from mdmtheory.report.page import Contents, budgets_at
+    from mdmtheory.report.page import Contents, budgets_at, ranked_entries
     from mdmtheory.report.page import page as page_of
     from mdmtheory.report.summary import summary
     from mdmtheory.sweeps.files import cells_of, read_toml
@@ -76,12 +76,13 @@ def leaderboard(
         frame = stored(chosen, store, keys["level"])
     else:
         frame = measured(chosen, store, keys["workers"], keys["level"], terminal)
-    standing = summary(frame, wanted)
+    entries = ranked_entries(frame)
+    standing = summary(entries[1], wanted)
     links = {} if no_figures else _draw(frame, folder, page, terminal)
     command = " ".join(["mdmtheory leaderboard", *([] if file == _FILE else [shlex.quote(file.as_posix())])])
     rows = page.with_suffix(".csv")
     laws, corrections = (None, None) if no_laws else _laws(terminal)
-    text = page_of(Contents(frame, command, wanted, laws, corrections, links, rows.name))
+    text = page_of(Contents(frame, entries, command, wanted, laws, corrections, links, rows.name))
     # What it took is another time on another day.
     write_text(rows, frame.drop(columns="seconds").to_csv(index=False, lineterminator="\n"))
     write_text(page, text)

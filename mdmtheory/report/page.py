@@ -62,12 +62,13 @@ frontier a sampler stands, then by the mean rank. **Bold**: the interval lies wh
 class Contents:
     """What a page is made of.
 
-    `frame` is that of `mdmtheory.read`; `command` is what makes the page; `budgets` are calls, or parts of the length;
-    `laws` and `corrections` are whole laws as of `exact_laws`; `figures` maps titles to links, `csv` is the link of all
-    rows.
+    `frame` is that of `mdmtheory.read`, `entries` its `ranked_entries`; `command` is what makes the page; `budgets` are
+    calls, or parts of the length; `laws` and `corrections` are whole laws as of `exact_laws`; `figures` maps titles to
+    links, `csv` is the link of all rows.
     """
 
     frame: pd.DataFrame
+    entries: tuple[pd.DataFrame, pd.DataFrame]
     command: str
     budgets: Sequence[int | PartOfLength]
     laws: pd.DataFrame | None = None
@@ -77,8 +78,8 @@ class Contents:
 
 
 def page(contents: Contents) -> str:
-    """The page. ValueError where the frame holds no SER."""
-    whole, ranked = ranked_entries(contents.frame)
+    """The page."""
+    whole, ranked = contents.entries
     names = language_names(whole["language"])
     parts = [_head(contents, whole), _READING, _languages(names), _RULES]
     for at, own in ranked.groupby("length", sort=True):

@@ -6,20 +6,19 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from mdmtheory.report.page import budgets_at, ranked_entries
+from mdmtheory.report.page import budgets_at
 from mdmtheory.report.ranking import frontier, standings
 from mdmtheory.sweeps.ranges import PartOfLength
 
 COLUMNS = ("length", "budget", "sampler", "languages", "ser_frontiers", "kl_frontiers", "mean_rank")
 
 
-def summary(frame: pd.DataFrame, budgets: Sequence[int | PartOfLength]) -> pd.DataFrame:
-    """A row for each length, budget of calls and sampler, best first; `frame` has the columns of `mdmtheory.read`.
+def summary(ranked: pd.DataFrame, budgets: Sequence[int | PartOfLength]) -> pd.DataFrame:
+    """A row for each length, budget of calls and sampler, best first; of the entries that `ranked_entries` ranks.
 
     `languages` is in how many the sampler has an SER, `ser_frontiers` and `kl_frontiers` on how many frontiers it
     stands (the latter empty where it has no KL), `mean_rank` the mean of its ranks by SER within the budget.
     """
-    _, ranked = ranked_entries(frame)
     rows = []
     for at, own in ranked.groupby("length", sort=True):
         length = int(str(at))

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
+import pandas as pd
 import pytest
 
 from mdmtheory.report.page import Contents, budgets_at, page, ranked_entries
@@ -14,13 +16,15 @@ from tests.report.frames import around, cell, frame_of, small_frame
 BUDGETS = steps_of("L/4,L/2,L")
 
 
+def contents_of(frame: pd.DataFrame, command: str, **more: Any) -> Contents:
+    return Contents(frame, ranked_entries(frame), command, BUDGETS, **more)
+
+
 def written(*more: list[dict[str, object]]) -> str:
     frame = small_frame()
     if more:
-        import pandas as pd
-
         frame = pd.concat([frame, frame_of(more)], ignore_index=True)
-    return page(Contents(frame, "mdmtheory leaderboard mine.toml", BUDGETS, figures={"a figure": "leaderboard/a.png"}))
+    return page(contents_of(frame, "mdmtheory leaderboard mine.toml", figures={"a figure": "leaderboard/a.png"}))
 
 
 def section(text: str, title: str) -> str:
@@ -149,7 +153,7 @@ def test_every_table_has_as_many_cells_as_heads():
 
 def test_the_order_of_the_rows_and_another_run_change_no_byte():
     frame = small_frame()
-    contents = [Contents(each, "x", BUDGETS) for each in (frame, frame.copy())]
+    contents = [contents_of(each, "x") for each in (frame, frame.copy())]
     assert page(contents[0]) == page(contents[1])
 
 
@@ -168,7 +172,7 @@ def test_a_frame_without_an_ser_is_refused():
 
 
 def test_the_summary_has_a_row_for_each_budget_and_sampler():
-    found = summary(small_frame(), BUDGETS)
+    found = summary(ranked_entries(small_frame())[1], BUDGETS)
     assert len(found) == 3 * 4
     first = found.iloc[0]
     assert (first["length"], first["budget"], first["sampler"]) == (64, 16, "confidence")
