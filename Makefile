@@ -6,7 +6,7 @@ WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
-BASE := $(VENV)/.base-installed
+INSTALLED := $(VENV)/.base-installed
 DEV := $(VENV)/.dev-installed
 SHARED := -n $(WORKERS) --dist worksteal
 PIP := -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
@@ -20,7 +20,7 @@ BENCH := $(BENCH_VENV)/.installed
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: $(BASE)  ## the main job: TER and SER of the preset HMM against steps, as a table and a figure
+demo: $(INSTALLED)  ## the main job: TER and SER of the preset HMM against steps, as a table and a figure
 	$(BIN)/mdmtheory sweep --lang hmm --steps 64..2048
 
 test: $(DEV)  ## all tests
@@ -37,7 +37,10 @@ checks: $(DEV)  ## every theorem against many random instances, then the papers'
 	$(BIN)/python docs/statements.py
 	$(BIN)/python -m paper_checks
 
-certify: $(BASE)  ## everything built in against what it promises; a minute
+refutations: $(DEV)  ## BASE=COMMIT: the tests of mended faults against that commit's package, where they must fail, and this one
+	$(BIN)/python tests/refutations.py $(BASE) --workers $(WORKERS)
+
+certify: $(INSTALLED)  ## everything built in against what it promises; a minute
 	$(BIN)/mdmtheory certify --all
 
 lint: $(DEV)  ## ruff, mypy and the layer rule
@@ -53,7 +56,7 @@ format: $(DEV)  ## put imports and layout right
 bench: $(BENCH)  ## speed against hmmlearn and dynamax, and the growth of cost; writes benchmarks/README.md
 	$(BENCH_VENV)/bin/python benchmarks/run.py
 
-readme: $(BASE)  ## the main job once more; writes its table and figure into README.md
+readme: $(INSTALLED)  ## the main job once more; writes its table and figure into README.md
 	$(BIN)/python docs/readme.py
 	$(BIN)/python docs/loss_profile.py
 
@@ -64,11 +67,11 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "mdmtheory needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
-$(BASE): pyproject.toml constraints.txt | $(VENV)/bin/python
+$(INSTALLED): pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python $(PIP) --editable .
 	@touch $@
 
-$(DEV): $(BASE)
+$(DEV): $(INSTALLED)
 	$(BIN)/python $(PIP) --editable '.[dev]'
 	@touch $@
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
@@ -26,6 +27,13 @@ CHECKER = (
 
 # Before any test module imports the package: what is imported already is not checked.
 install_import_hook(CHECKED, CHECKER)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What a test refutes goes into its report, where tests/refutations.py reads it."""
+    for mark in item.iter_markers("refutes"):
+        item.user_properties.append(("refutes", mark.args[0]))
+
 
 settings.register_profile(
     "ci", derandomize=True, max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
