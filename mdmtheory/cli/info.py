@@ -24,7 +24,8 @@ def info() -> None:
     from mdmtheory.core.threads import allowed_threads
     from mdmtheory.kernels.compiling import cache_folder
 
-    compiled = sum(1 for _ in cache_folder().rglob("*.nbi"))
+    folder = cache_folder()
+    kept = "not kept" if folder is None else f"{folder} ({sum(1 for _ in folder.glob('*.nbc'))} compiled)"
     facts = {
         "mdmtheory": __version__,
         "python": platform.python_version(),
@@ -32,7 +33,7 @@ def info() -> None:
         "system": platform.platform(),
         "processor": _processor(),
         "processors": f"{allowed_threads()} for this process, {os.cpu_count()} in the machine",
-        "kernels": f"{cache_folder()} ({compiled} compiled)",
+        "kernels": kept,
     }
     width = max(len(name) for name in facts)
     for name, fact in facts.items():

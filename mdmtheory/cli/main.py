@@ -10,14 +10,16 @@ import os
 import sqlite3
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mdmtheory import __version__
 from mdmtheory.cli import bounds, certify, info, language, leaderboard, listing, merge, plot, schedule, show, sweep
 from mdmtheory.cli.terminal import Interrupted, Terminal
+from mdmtheory.core.notices import Notice
 from mdmtheory.core.plugins import ProtocolError
 
 _VERBOSITY = ("-v", "-vv", "-vvv", "--verbose", "-q", "--quiet")
@@ -61,6 +63,21 @@ def program(
 ) -> None:
     """The options of the program itself."""
     context.obj = Terminal(-1 if quiet else verbose)
+    _show_notices(context.obj)
+
+
+def _show_notices(terminal: Terminal) -> None:
+    """From here on notices are lines on stderr, each said once."""
+    usual, said = warnings.showwarning, set[str]()
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
+        if not issubclass(category, Notice):
+            usual(message, category, *where, **how)
+        elif str(message) not in said:
+            said.add(str(message))
+            terminal.say(f"mdmtheory: warning: {message}")
+
+    warnings.showwarning = show
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,7 +85,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 when done, 2 after one line on stderr for bad input, 130 on Ctrl-C, 1 for a fault of the program itself.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    with warnings.catch_warnings():  # ends what the program says about notices
+        warnings.simplefilter("always", Notice)
+        return _run(list(sys.argv[1:] if argv is None else argv))
+
+
+def _run(arguments: list[str]) -> int:
     try:
         code = app(_verbosity_first(arguments) or ["--help"], prog_name="mdmtheory", standalone_mode=False)
         sys.stdout.flush()

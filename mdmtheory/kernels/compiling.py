@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba.core import caching, config, event
-from platformdirs import user_cache_path
+from numba.core import config, event
+
+from mdmtheory.core.kernel_cache import KernelCache, private_folder
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -28,54 +27,15 @@ def kernel_sources_digest() -> str:
 
 
 @cache
-def cache_folder() -> Path:
-    """The folder of compiled kernels: under MDMTHEORY_CACHE or the user's cache folder, else a temporary one."""
-    chosen = os.environ.get("MDMTHEORY_CACHE")
-    root = Path(chosen) if chosen else user_cache_path("mdmtheory")
-    folder = root / "kernels" / kernel_sources_digest()[:16]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="mdmtheory-kernels-"))
-    return folder
-
-
-class _Locator(caching._CacheLocator):  # type: ignore[misc]  # numba is untyped
-    """Keeps a kernel's code in our folder, stale as soon as any kernel source changes.
-
-    numba's own stamp is the function's file alone, so a kernel that calls one from another file would go stale.
-    """
-
-    def __init__(self, py_func: Callable[..., Any]) -> None:
-        self._line = py_func.__code__.co_firstlineno
-
-    @classmethod
-    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator:
-        return cls(py_func)
-
-    def get_cache_path(self) -> str:
-        return str(cache_folder())
-
-    def get_source_stamp(self) -> str:
-        return kernel_sources_digest()
-
-    def get_disambiguator(self) -> str:
-        return str(self._line)
-
-
-class _CacheFiles(caching.CompileResultCacheImpl):  # type: ignore[misc]  # numba is untyped
-    _locator_classes = (_Locator,)
-
-
-class _KernelCache(caching.FunctionCache):  # type: ignore[misc]  # numba is untyped
-    _impl_class = _CacheFiles
+def cache_folder() -> Path | None:
+    """The folder of compiled kernels, under MDMTHEORY_CACHE or the user's cache folder; None where none is private."""
+    return private_folder(kernel_sources_digest())
 
 
 def kernel(function: Function) -> Function:
     """Compile a function of arrays with numba: no interpreter lock, no fastmath, cached across processes."""
     compiled = numba.njit(nogil=True, fastmath=False, error_model="numpy")(function)
-    compiled._cache = _KernelCache(function)
+    compiled._cache = KernelCache(function, kernel_sources_digest(), cache_folder)
     return compiled  # type: ignore[no-any-return]  # numba is untyped
 
 

@@ -157,3 +157,17 @@ def test_the_verbosity_may_stand_anywhere_but_after_two_dashes():
 def test_the_entry_point_is_this_function(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out
+
+
+def test_a_notice_is_a_line_on_stderr_said_once_and_not_with_q(run, monkeypatch):
+    from mdmtheory.core.notices import notice
+
+    def noticing() -> str:
+        for text in ("mind the gap", "mind the gap", "the other gap"):
+            notice(text)
+        return "a processor"
+
+    monkeypatch.setattr("mdmtheory.cli.info._processor", noticing)
+    lines = ["mdmtheory: warning: mind the gap", "mdmtheory: warning: the other gap"]
+    assert [run("info").err.splitlines() for _ in range(2)] == [lines, lines]
+    assert run("info", "-q").err == ""
