@@ -28,7 +28,7 @@ A chain that needs n tokens to forget leaves rounding errors of about n * 1e-16 
 
 @dataclass(frozen=True, eq=False)
 class ForgettingChain:
-    """An irreducible aperiodic chain on the tokens that a bigram can reach.
+    """The irreducible aperiodic chain that a bigram ends in: on the tokens that it does not leave for good.
 
     `powers[k]` is the transition matrix to the power k + 1; in the last one all rows are `law`, the stationary law, and
     it stands for all higher ones, which are the same within 1e-12 relative. `gaps[d - 1]` marks the pairs (y, z) that
@@ -48,7 +48,8 @@ class ForgettingChain:
 def forgetting_chain(language: Language) -> ForgettingChain:
     """The chain of a bigram (an order-1 n-gram counts); ValueError where the language is none that forgets.
 
-    Refused are other languages, chains in which some token cannot be reached from another, periodic chains, and
+    Tokens that are left for good are left out: they stand near the start only, and count for nothing in a law per
+    token. Refused are other languages, chains that may end in one of several closed classes, periodic chains, and
     chains that take more than 32,768 tokens to forget, or 512 MiB for the powers up to there.
     """
     if not is_bigram(language):
@@ -63,11 +64,12 @@ def forgetting_chain(language: Language) -> ForgettingChain:
 def _forgetting_chain(language: NGram) -> ForgettingChain:
     _, transition, _ = initial_and_transition(language)
     classes = closed_classes(transition > 0)
-    if len(classes) != 1 or not classes[0].all():
+    if len(classes) != 1:
         raise ValueError(
-            f"the chain of {language.spec} is reducible: some token cannot follow another at any distance; "
-            "pass a bigram that is irreducible on the tokens that it reaches"
+            f"the chain of {language.spec} is reducible: it ends in one of {len(classes)} classes of tokens for good, "
+            "and far tokens stay dependent, for each tells which; pass a bigram that reaches one closed class only"
         )
+    transition = transition[np.ix_(classes[0], classes[0])]
     period = period_of(transition > 0)
     if period > 1:
         raise ValueError(

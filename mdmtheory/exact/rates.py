@@ -35,7 +35,8 @@ def limit_curve(language: Language, revealed: Points) -> Points:
 
     sum_d h1(d) [2α(1-α)^(d-1) - (d-1)α²(1-α)^(d-2)] with h1(d) = H(X_d | X_0), whose weights sum to 1 (docs/theory.md,
     2.8; ours). g(0) = H(X_0), g(1) = 2h1(1) - h1(2), and its integral is the entropy rate h1(1). ValueError for
-    languages other than n-grams of order 1 and 2, and for reducible, periodic and very slowly mixing chains.
+    languages other than n-grams of order 1 and 2, and for chains that may end in one of several closed classes, that
+    are periodic there, or mix very slowly. Tokens that are left for good do not count.
     """
     alpha = _fractions(revealed)
     chain = forgetting_chain(language)
@@ -67,7 +68,8 @@ def kappa(language: Language, schedule: str | Spec | Schedule | Numbers = "linea
     Exact. For a schedule family a(u) it is the limit of N sum_k w_k² c(a_k), the integral of c(a(u)) a'(u)² over
     u = 0..1: in closed form for linear and polynomial (infinite at powers up to 1/2 unless neighbours are free), by
     quadrature to about 1e-11 for others. For an explicit schedule of N steps, a runs straight between its fractions:
-    N sum_k w_k times the integral of c over step k. ValueError where `first_order_density` raises one.
+    N sum_k w_k times the integral of c over step k. Tokens that are left for good do not count. ValueError where
+    `first_order_density` raises one: no κ exists where a chain has a period, or ends in one of several closed classes.
     """
     chosen = as_schedule(schedule)
     clashes = _clashes(language)

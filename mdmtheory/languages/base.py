@@ -25,6 +25,8 @@ class LanguageBase(ABC):
     kind: ClassVar[str]
     vocab_size: int
     spec: Spec
+    rounded: float = 0.0
+    """How far rows of its parameters were from the sum 1, which was divided out, where that is float32's rounding."""
 
     def _named(self, spec: Spec | None) -> None:
         """Take the name that the language goes by, its kind and digest where it has none, and freeze."""
@@ -48,7 +50,8 @@ class LanguageBase(ABC):
         return hash(self.digest)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.spec}, {self.vocab_size} tokens>"
+        note = f", its float32 rows, off 1 by {self.rounded:.1e}, divided by their sums" if self.rounded else ""
+        return f"<{type(self).__name__} {self.spec}, {self.vocab_size} tokens{note}>"
 
     @classmethod
     def from_parameters(cls, parameters: dict[str, Any], spec: Spec | None = None) -> Self:

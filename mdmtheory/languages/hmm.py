@@ -19,6 +19,7 @@ from mdmtheory.languages.laws import (
     checked_law,
     closed_classes,
     dirichlet_rows,
+    furthest_off,
     on_grain,
     pruned,
     stationary_law,
@@ -37,7 +38,8 @@ MOST_STATES = 16_384
 class HMM(LanguageBase):
     """A hidden Markov model: state s_0 ~ initial, s_{i+1} ~ transition[s_i], x_i ~ emission[s_i].
 
-    Shapes (S,), (S, S), (S, V). Rows must sum to 1 within 1e-9, else ValueError names the row.
+    Shapes (S,), (S, S), (S, V). Rows must sum to 1 within 1e-9, else ValueError names the row. Rows of float32, as
+    torch and jax fit them, may be off by 1e-5 and are divided by their sums; `rounded` and the repr say how far off.
 
     >>> HMM([1.0, 0.0], [[0.5, 0.5], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]]).log_prob([[0, 1, 1]]).round(4).tolist()
     [-0.6931]
@@ -55,6 +57,7 @@ class HMM(LanguageBase):
         if self.emission.ndim != 2 or len(self.emission) != states:
             raise ValueError(f"emission has shape {self.emission.shape}; expected ({states}, vocab_size)")
         self.vocab_size = self.emission.shape[1]
+        self.rounded = furthest_off(initial, transition, emission)
         token_dtype(self.vocab_size)
         self._named(spec)
 

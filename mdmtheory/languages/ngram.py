@@ -19,9 +19,11 @@ from mdmtheory.languages.base import LanguageBase
 from mdmtheory.languages.chain import Chain, reachable
 from mdmtheory.languages.laws import (
     ATTEMPTS,
+    as_floats,
     checked_law,
     closed_classes,
     dirichlet_rows,
+    furthest_off,
     on_grain,
     pruned,
     row_entropies,
@@ -47,7 +49,9 @@ class NGram(LanguageBase):
     """An n-gram of order 1 to 6: the first n-1 tokens ~ initial, then x_i ~ conditional[x_{i-n+1}, ..., x_{i-1}].
 
     Shapes (V,)*(n-1) (a scalar 1 for n = 1) and (V,)*n, the last axis of `conditional` being the next token. `initial`
-    sums to 1 over all its axes; rows of `conditional` sum to 1 within 1e-9, else ValueError names the row.
+    sums to 1 over all its axes; rows of `conditional` sum to 1 within 1e-9, else ValueError names the row. Those of
+    float32, as torch and jax fit them, may be off by 1e-5 and are divided by their sums; `rounded` and the repr say how
+    far off.
 
     >>> NGram([0.5, 0.5], [[0.6, 0.4], [1.0, 0.0]]).log_prob([[0, 0, 1]]).round(4).tolist()
     [-2.1203]
@@ -63,13 +67,15 @@ class NGram(LanguageBase):
         if len(shape) > HIGHEST_ORDER:
             raise ValueError(f"conditional has {len(shape)} axes; orders 1 to {HIGHEST_ORDER} are supported")
         self.order, self.vocab_size = len(shape), shape[0]
-        start = np.asarray(initial, dtype=np.float64)
+        start = as_floats(initial, "initial")
         if start.shape != shape[:-1]:
             raise ValueError(
                 f"initial has shape {start.shape}; expected {shape[:-1]}, the law of the first {self.order - 1} tokens"
             )
-        self.initial = checked_law(start.reshape(-1), "initial").reshape(shape[:-1])
+        whole = start.reshape(-1)
+        self.initial = checked_law(whole, "initial", remedy="initial / initial.sum()").reshape(shape[:-1])
         self.initial.setflags(write=False)
+        self.rounded = furthest_off(whole, conditional)
         token_dtype(self.vocab_size)
         self._named(spec)
 

@@ -21,6 +21,7 @@ from tests.languages.small import laws
 exact = mt.exact
 STICKY = cycle(3, 0.9)
 NEARLY_PERIODIC = cycle(4, 0.02)
+GRID = np.array([0.0, 0.3, 1.0])
 
 # Found by two independent programs; docs/theory.md, section 5.
 KAPPA = {"golden": (GOLDEN, 0.069106018296), "growth": (GROWTH, 0.147610962642)}
@@ -243,6 +244,40 @@ def test_tokens_that_are_never_reached_do_not_count():
     assert exact.kappa(language).value == pytest.approx(exact.kappa(GOLDEN).value, rel=1e-12)
 
 
+LEAVING = {
+    "initial tokens that never come back": mt.NGram([0, 0, 1], [[0.6, 0.4, 0], [1, 0, 0], [0.5, 0.5, 0]]),
+    "a token that is left for good": mt.NGram([0.9, 0.1, 0], [[0.2, 0.5, 0.3], [0, 0.5, 0.5], [0, 1, 0]]),
+}
+
+
+@pytest.mark.refutes("2.3")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("initial tokens that never come back", 0.069106018296), ("a token that is left for good", 0.0848573)],
+)
+def test_tokens_that_are_left_for_good_do_not_count(name, value):
+    language = LEAVING[name]
+    kappa = float(exact.kappa(language))
+    assert kappa == pytest.approx(value, rel=1e-6)
+    # What each further token costs in exact error rates, times the number of steps, falls to it.
+    errors = []
+    for steps in (32, 128):
+        right = 1 - exact.ser_curve(language, 48, steps)
+        errors.append(steps * math.log(right[31] / right[47]) / 16 - kappa)
+    assert abs(errors[1]) < 0.3 * abs(errors[0]) < 0.005 * kappa
+    inside = mt.NGram([1.0, 0.0], language.conditional[:2, :2]) if value < 0.08 else None
+    if inside is not None:
+        np.testing.assert_array_equal(exact.limit_curve(language, GRID), exact.limit_curve(inside, GRID))
+        assert exact.optimal_kappa(language) == exact.optimal_kappa(inside)
+
+
+@pytest.mark.refutes("2.3")
+def test_a_chain_that_is_absorbed_has_nothing_to_lose_per_token():
+    language = mt.NGram([0.5, 0.5], [[0.5, 0.5], [0, 1]])
+    assert float(exact.kappa(language)) == 0
+    assert float(exact.kappa(language, "cosine")) == 0
+
+
 def test_the_golden_chain_has_this_limit_curve():
     # docs/theory.md, section 2.
     found = exact.limit_curve(GOLDEN, np.array([0.0, 0.5, 1.0]))
@@ -275,8 +310,8 @@ def test_the_plan_averaged_gap_is_only_an_upper_bound():
         (HMM2X3, "is no bigram; this law per token is known for n-grams of order 1 and 2 only"),
         (TRIGRAM2, "is no bigram"),
         (mt.Parity(), "parity is no bigram"),
-        (mt.NGram([0.5, 0.5], np.eye(2)), "reducible: some token cannot follow another"),
-        (mt.NGram([0.5, 0.5], [[0.5, 0.5], [0, 1]]), "reducible"),
+        (mt.NGram([0.5, 0.5], np.eye(2)), "reducible: it ends in one of 2 classes of tokens for good"),
+        (mt.NGram([1, 0, 0], [[0, 0.5, 0.5], [0, 1, 0], [0, 0, 1]]), "reducible"),
         (cycle(3, 0.0), "has period 3: it never forgets where it is in its cycle"),
         (mt.NGram([0.5, 0.5, 0], [[0, 0.5, 0.5], [1, 0, 0], [1, 0, 0]]), "has period 2"),
         (
