@@ -13,13 +13,13 @@ from functools import cached_property, lru_cache
 from io import StringIO
 from itertools import pairwise
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.intervals import check_level
+from mdmtheory.core.reading import read_text
 from mdmtheory.schedules.averages import Values, fixed_weights, monotone
 from mdmtheory.schedules.prices import RANDOM_ORDER, Fractions, Priced, Sizes
 
@@ -257,11 +257,7 @@ def read_losses(path: str | PathLike[str]) -> LossProfile:
     """
     import pandas as pd
 
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text file"
-        raise ValueError(f"cannot read {path}: {reason}; pass a CSV file with mask_ratio,loss[,stderr]") from error
+    text = read_text(path, "pass a CSV file with mask_ratio,loss[,stderr]")
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if not lines or "\0" in text:
         raise ValueError(f"{path} holds no table; pass a CSV file with the header mask_ratio,loss[,stderr]")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from os import PathLike
-from pathlib import Path
 from typing import Any
+
+from mdmtheory.core.reading import read_text
 
 
 def read_numbers(path: str | PathLike[str]) -> list[Any]:
@@ -13,15 +14,11 @@ def read_numbers(path: str | PathLike[str]) -> list[Any]:
 
     Outside JSON they stand between white space, commas or semicolons, and # starts a comment.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text file"
-        raise ValueError(f"cannot read {path}: {reason}; pass a text, CSV or JSON file of numbers") from error
+    text = read_text(path, "pass a text, CSV or JSON file of numbers")
     if text.lstrip().startswith(("[", "{")):
         try:
             pieces = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is not valid JSON: {error}; write a list of numbers") from error
         if not isinstance(pieces, list):
             raise ValueError(f"{path} holds a JSON object; write a list of numbers")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mdmtheory.core.reading import read_text
 from mdmtheory.sweeps.cells import Cell, cells
 
 OF_THE_RUN = ("level", "workers", "out", "figure")
@@ -30,11 +31,10 @@ KEYS = ("lang", "length", "steps", "model", "denoiser", "sampler", "schedule", "
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """The keys of a sweep from a TOML file; `sweep` holds its `[[sweep]]` tables. ValueError names an unknown key."""
+    text = read_text(path, "give the path of a TOML file")
     try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror or error}; give the path of a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'{path} is not a TOML file: {error}; write lines such as lang = "hmm"') from error
     groups = content.pop(GROUPS, None)
     found = _checked(content, f"{path}", KEYS)

@@ -233,7 +233,7 @@ def test_a_toml_file_that_is_not_there_or_is_no_text(tmp_path):
     with pytest.raises(ValueError, match="cannot read"):
         read_toml(tmp_path / "none.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match="not a TOML file"):
+    with pytest.raises(ValueError, match="not a text file"):
         read_toml(tmp_path / "binary.toml")
 
 
