@@ -24,6 +24,7 @@ from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json, stream_states
 from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.denoisers.oracle import exact_for
 from mdmtheory.denoisers.perturbed import Perturbed
 from mdmtheory.denoisers.window import Window
 from mdmtheory.exact.enumeration import joint
@@ -157,6 +158,11 @@ def _claim(case: DenoiserCase) -> str:
     denoiser, language = case.denoiser, case.language
     if isinstance(denoiser, Perturbed):
         return _perturbed_by(case, denoiser)
+    said = exact_for(denoiser)
+    if said is not None and language is None:
+        raise DoesNotApplyError(f"it says that it is exact for the language {said[:12]}; pass that one as `language`")
+    if said is not None and language is not None and said != language.digest:
+        raise RefutedError(f"exact_for is {said[:12]}, and the digest of {language.spec} is {language.digest[:12]}")
     if language is None or not (case.exact_for or isinstance(denoiser, OracleBase | Window)):
         raise DoesNotApplyError("it does not say of which language it is the exact denoiser")
     law = joint(language, case.length)

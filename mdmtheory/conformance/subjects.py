@@ -18,7 +18,7 @@ from mdmtheory.conformance.settings import small_languages
 from mdmtheory.core.plugins import conforming, load_object, nonconforming
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
 from mdmtheory.core.spec import Registry, Spec
-from mdmtheory.denoisers.oracle import Oracle
+from mdmtheory.denoisers.oracle import Oracle, exact_for
 from mdmtheory.denoisers.registry import DENOISERS
 from mdmtheory.languages.presets import LANGUAGES
 from mdmtheory.models.registry import MODELS
@@ -137,7 +137,8 @@ def _from_languages(kind: Kind, name: str, build: Callable[[Language], Any]) -> 
     def report() -> Report:
         found = []
         for language, value in built:
-            made = check_denoiser(value) if kind == "denoiser" else check_model(value, language)
+            claimed = language if kind == "denoiser" and exact_for(value) == language.digest else None
+            made = check_denoiser(value, claimed) if kind == "denoiser" else check_model(value, language)
             found.append(Report(kind, str(language.spec), made.checks))
         return merged(name, found)
 

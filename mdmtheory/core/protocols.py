@@ -90,7 +90,10 @@ class Language(Protocol):
 
 @runtime_checkable
 class Denoiser(Protocol):
-    """Token marginals at positions, given the rest."""
+    """Token marginals at positions, given the rest.
+
+    One that is the exact posterior of a language says so: `exact_for`, None or not there otherwise, is its digest.
+    """
 
     vocab_size: int
     spec: Spec

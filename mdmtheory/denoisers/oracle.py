@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mdmtheory.core.protocols import Denoiser, Language
+
+_ANSWERS = ("open", "conditionals", "run_plan")
 
 
 def Oracle(language: Language, trust: float = 1.0) -> Denoiser:  # reads as the object that it returns
@@ -11,3 +15,18 @@ def Oracle(language: Language, trust: float = 1.0) -> Denoiser:  # reads as the 
     The result has `conditionals(tokens)`, (count, length, V) float64, besides the Denoiser protocol, and `run_plan`.
     """
     return language.oracle(trust)
+
+
+def exact_for(denoiser: Any) -> str | None:
+    """The digest of the language whose exact posterior a denoiser says it is; None where it says no such thing.
+
+    A class that changes what another one answers has to say it anew: what it inherits, or fetches from a denoiser
+    inside, speaks of other answers than its own.
+    """
+    for own in (getattr(denoiser, "__dict__", {}), *map(vars, type(denoiser).__mro__)):
+        if "exact_for" in own:
+            said: str | None = denoiser.exact_for
+            return said
+        if any(answer in own for answer in _ANSWERS):
+            return None
+    return None

@@ -12,6 +12,7 @@ from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.exact.enumeration import all_sequences, joint, power
 from mdmtheory.exact.law import context_marginals, context_numbers
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.plans import Ancestral, FirstHitting, FixedSizes
 from mdmtheory.samplers.planned import Planned
 
 Costs = Float[np.ndarray, "sets length"]
@@ -49,18 +50,18 @@ def all_plans(model: MaskedDiffusion, length: int) -> tuple[Plans, Float[np.ndar
     plan_law: Any = model.plan_law
     if isinstance(plan_law, Planned):
         raise ValueError(f"{plan_law.spec} draws no token from its marginal; pass {plan_law.plans.spec}")
-    name = plan_law.spec.name
     if plan_law.fixed:
         states = np.zeros((1, 4), dtype=np.uint64)
         return plan_law.draw(states, length, model.steps, model.schedule).astype(np.int64), np.ones(1)
-    if name == "ancestral":
+    if type(plan_law) is Ancestral:
         _check_count(power(model.steps, length))
         plans = np.array(list(itertools.product(range(1, model.steps + 1), repeat=length)))
         weights = np.diff(model.schedule.revealed_fractions(model.steps))
         return plans, weights[plans - 1].prod(axis=1)
-    if name not in ("fixed", "first_hitting"):
+    if type(plan_law) not in (FixedSizes, FirstHitting):
         raise ValueError(f"the plans of {plan_law.spec} cannot be listed; pass ancestral, fixed or first_hitting")
-    sizes = np.ones(length, dtype=np.int64) if name == "first_hitting" else model.schedule.sizes(length, model.steps)
+    one_by_one = type(plan_law) is FirstHitting
+    sizes = np.ones(length, dtype=np.int64) if one_by_one else model.schedule.sizes(length, model.steps)
     _check_count(float(np.prod(np.arange(1, length + 1, dtype=np.float64))))
     steps = np.repeat(np.arange(1, len(sizes) + 1), sizes)
     # As many orders lead to one plan as to any other.

@@ -44,6 +44,11 @@ class OracleBase(ABC):
         """What its numbers depend on, as a JSON value."""
         return ["oracle", self.trust, self.language.digest]
 
+    @property
+    def exact_for(self) -> str | None:
+        """The language's digest; None where a revealed token is no more than evidence."""
+        return self.language.digest if self.trust == 1 else None
+
     def __repr__(self) -> str:
         return f"Oracle({self.language!r}, trust={self.trust})"
 

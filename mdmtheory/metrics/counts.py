@@ -11,13 +11,14 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Kind
+from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.protocols import Language
-from mdmtheory.core.streams import canonical_json, stream_states
+from mdmtheory.core.streams import stream_states
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.plans import FirstHitting
+from mdmtheory.plans import Ancestral, FirstHitting, FixedSizes
 from mdmtheory.samplers.by_block import block_lengths, by_block
-from mdmtheory.samplers.planned import Planned
+from mdmtheory.samplers.planned import plans_alone
 from mdmtheory.schedules import Schedule, ancestral_weights, fixed_weights
 
 
@@ -92,18 +93,19 @@ def score_counts(
     """
     tokens = language.sample(count, length, seed, first=first, threads=threads)
     log_q = language.log_prob(tokens, threads=threads)
-    profiles: dict[str, Float[np.ndarray, "count length"]] = {}
+    profiles: dict[tuple[int, int | None], Float[np.ndarray, "count length"]] = {}
     results = []
     for model in models:
         if plans == 1 and curve_priced(model):
             block = getattr(model, "block", None)
-            key = canonical_json([model.denoiser.identity, block])
+            # By the denoiser itself: another one may go by the same name.
+            key = (id(model.denoiser), block)
             if key not in profiles:
                 profiles[key] = reveal_costs(model.denoiser, tokens, seed, first, threads, block=block)
             # Not a matrix product: BLAS may sum in another order for another number of rows.
             nats = (profiles[key] * curve_weights(model, length)).sum(axis=1)
         else:
-            nats = -model.log_prob(tokens, seed, first=first, plans=plans, threads=threads).values
+            nats = -scored(model, tokens, seed, first=first, plans=plans, threads=threads)
         gap = nats + log_q
         results.append(
             Counts(
@@ -124,7 +126,7 @@ def plan_score_counts(
     """Score sequences under one drawn plan each and sum p_plan(x)/q(x), whose mean is 1 - SER (ours)."""
     tokens = language.sample(count, length, seed, first=first, threads=threads)
     log_q = language.log_prob(tokens, threads=threads)
-    log_p = model.log_prob(tokens, seed, first=first, threads=threads).values
+    log_p = scored(model, tokens, seed, first=first, threads=threads)
     # A ratio beyond float64 becomes infinite here and is withheld where it is reported.
     with np.errstate(over="ignore"):
         ratio = np.exp(log_p - log_q)
@@ -153,9 +155,7 @@ def curve_priced(model: Any) -> bool:
 
 def is_ancestral(model: Any) -> bool:
     """Whether it is masked or block diffusion over ancestral plans whose tokens are drawn from the marginals."""
-    if not isinstance(model, MaskedDiffusion | BlockDiffusion) or isinstance(model.plan_law, Planned):
-        return False
-    return model.plan_law is not None and model.plan_law.spec.name == "ancestral"
+    return type(model) in (MaskedDiffusion, BlockDiffusion) and type(model.plan_law) is Ancestral
 
 
 def reveal_costs(
@@ -182,7 +182,10 @@ def curve_weights(model: MaskedDiffusion | BlockDiffusion, length: int) -> Float
     docs/theory.md, 2.1 (ours): s_k at M_k for fixed sizes, L * sum_k w_k * Binomial(L-1, a_{k-1}) for ancestral plans.
     In block diffusion the same of each block, m counting those of the blocks before too.
     """
-    fixed = model.sampler.spec.name == "fixed"
+    law = None if model.plan_law is None else plans_alone(model.plan_law)
+    if not isinstance(law, Ancestral | FixedSizes):
+        raise ValueError(f"sampler {model.sampler.spec} is neither ancestral nor fixed; their curve weights are known")
+    fixed = isinstance(law, FixedSizes)
     sizes = block_lengths(length, model.block) if isinstance(model, BlockDiffusion) else [length]
     weights = [_curve_weights(fixed, model.schedule, model.steps, size) for size in sizes]
     return weights[0] if len(weights) == 1 else np.concatenate(weights)
@@ -197,6 +200,19 @@ def _curve_weights(fixed: bool, schedule: Schedule, steps: int, length: int) -> 
         weights = ancestral_weights(schedule.revealed_fractions(steps), length)
     weights.setflags(write=False)
     return weights
+
+
+def scored(model: Any, tokens: Any, seed: int = 0, **options: Any) -> Float[np.ndarray, "count"]:
+    """log p(x) in nats, of the kind that the model has announced; ProtocolError where it is of another kind."""
+    found = model.log_prob(tokens, seed, **options)
+    announced = getattr(model, "log_prob_kind", "exact")
+    if found.kind != announced:
+        raise ProtocolError(
+            f"log_prob of model {model.spec} is of kind {found.kind!r}, and its log_prob_kind {announced!r} (exact "
+            "where there is none); let both say the same"
+        )
+    values: Float[np.ndarray, "count"] = found.values
+    return values
 
 
 def ter_kind(model: Any) -> Kind:

@@ -14,7 +14,7 @@ from mdmtheory.core.intervals import bounded_mean, clopper_pearson, normal_mean
 from mdmtheory.core.protocols import Language
 from mdmtheory.exact.enumeration import Law, entropy_nats, error_rate, expected_nll, joint
 from mdmtheory.exact.law import law, law_cost
-from mdmtheory.metrics.counts import ter_kind
+from mdmtheory.metrics.counts import scored, ter_kind
 from mdmtheory.metrics.mixture import check_method, known_support, low_noise, mixture_log_prob
 
 CHEAP = 1e7
@@ -66,7 +66,7 @@ def distances(
         log_ratio = mixture_log_prob(model, language, tokens, threads) - log_q
     else:
         kind, support = ter_kind(model), None
-        log_ratio = model.log_prob(tokens, seed, threads=threads).values - log_q
+        log_ratio = scored(model, tokens, seed, threads=threads) - log_q
     drawn = model.sample(count, length, seed, threads=threads).tokens
     valid = language.in_support(drawn)
     errors, on_support = int(count - valid.sum()), None

@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.metrics.counts import Counts, is_ancestral
+from mdmtheory.denoisers.oracle import exact_for
+from mdmtheory.metrics.counts import Counts, is_ancestral, scored
 
 METHODS = ("plans", "mixture")
 """One drawn plan a sequence, or the mixture over all plans."""
@@ -32,8 +33,7 @@ def mixture_log_prob(
     from mdmtheory import exact
 
     if getattr(model, "log_prob_kind", "exact") == "exact":
-        values: Float[np.ndarray, "count"] = model.log_prob(tokens, threads=threads).values
-        return values
+        return scored(model, tokens, threads=threads)
     if not _ancestral_oracle(model, language):
         raise ValueError(
             f"{model.spec} has no exact log p(x); the mixture is known for ancestral plans with the language's exact "
@@ -93,5 +93,4 @@ def known_support(model: Any, language: Language, length: int, threads: int | No
 
 def _ancestral_oracle(model: Any, language: Language) -> bool:
     """Whether the model is the one that has an exact mixture: ancestral plans and the exact oracle."""
-    oracle: Any = language.oracle()
-    return is_ancestral(model) and model.denoiser.identity == oracle.identity
+    return is_ancestral(model) and exact_for(model.denoiser) == language.digest

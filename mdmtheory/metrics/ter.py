@@ -36,7 +36,7 @@ def ter(
     times `ter_ratio` where the entropy is exact, which leaves little noise.
     """
     check_method(method)
-    if isinstance(model, Autoregressive) and model.language.digest == language.digest:
+    if type(model) is Autoregressive and model.language.digest == language.digest:
         entropy = language.entropy(length, count, seed)
         if entropy.kind == "exact":
             return Estimate.exact(math.exp(entropy.value / length))

@@ -12,6 +12,7 @@ from mdmtheory.core.protocols import Denoiser, LogProb, Parallel, PlanRun, Sampl
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
+from mdmtheory.denoisers.oracle import exact_for
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.canvas_loop import run_in_batches, run_on_canvas
 from mdmtheory.models.log_mean import log_mean_exp
@@ -81,8 +82,7 @@ class MaskedDiffusion:
     def exact_by_order(self, length: int) -> bool:
         """Whether p = q for any plan: one position at a time, drawn from the marginals of an exact denoiser."""
         return (
-            self.denoiser.spec.name == "oracle"
-            and getattr(self.denoiser, "trust", 0) == 1
+            exact_for(self.denoiser) is not None
             and self.plan_law is not None
             and not isinstance(self.plan_law, Planned)
             and self.plan_law.one_at_a_time

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from mdmtheory.core.origin import plug_ins_in
 from mdmtheory.core.protocols import Language, SequenceModel
 from mdmtheory.exact.draws import law_by_draws
 from mdmtheory.exact.enumeration import error_rate, joint
@@ -61,7 +62,9 @@ class Answer:
 
 
 def answers(language: Language, model: SequenceModel, length: int) -> list[Answer]:
-    """All that is known of this model on this language; empty where nothing is."""
+    """All that is known of this model on this language; empty where nothing is, as of plug-ins."""
+    if plug_ins_in(language, model):
+        return []
     if isinstance(language, NGram) and language.order == 1:
         return list(_of_independent(language, model, length))
     if not isinstance(language, Parity | Permutation | EqualPairs | Copy):
@@ -167,7 +170,7 @@ def _of_separate_pairs(language: EqualPairs | Copy, model: SequenceModel, length
     pairs = int((language.partners(length) > np.arange(length)).sum())
     pair, source = EqualPairs(vocab_size=language.vocab_size), "ours; docs/theory.md 7"
     formula = "1 − (1 − e)^pairs, e of one pair"
-    if not exact_denoiser(model):
+    if not exact_denoiser(model, language):
         return
     if isinstance(model, UniformDiffusion):
         alone = UniformDiffusion(pair.oracle(), model.steps, model.schedule, model.update)
@@ -220,7 +223,7 @@ def redrawn_pair_error(
 def _of_independent(language: NGram, model: SequenceModel, length: int) -> Iterator[Answer]:
     """Independent tokens: the marginals never change, so whatever never ranks its draws is exact."""
     changes = getattr(model, "sampler", None)
-    if hasattr(model, "denoiser") and not exact_denoiser(model):
+    if hasattr(model, "denoiser") and not exact_denoiser(model, language):
         return
     if changes is not None and not at_defaults(changes):
         return

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from mdmtheory.core.origin import plug_ins_in
 from mdmtheory.core.protocols import Language, SequenceModel
+from mdmtheory.denoisers.oracle import exact_for
+from mdmtheory.languages.oracle_base import OracleBase
 from mdmtheory.models.autoregressive import Autoregressive
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.models.masked import MaskedDiffusion
@@ -53,11 +56,14 @@ def course_of(model: SequenceModel, language: Language, length: int) -> Course |
 
     There all sequences look alike to a rule, so that replaying one of them shows the plan of all, and every draw is as
     probable as any other that is possible: drawn confidence is confidence, and its ties fall alike. Verified drafts
-    have the law of one position a step. None where tokens may change, for other denoisers, and for other temperatures.
+    have the law of one position a step. None where tokens may change, for other denoisers and temperatures, and
+    for plug-ins.
     """
+    if plug_ins_in(model):
+        return None
     if isinstance(model, Autoregressive):
         return _one_by_one(length)
-    if not isinstance(model, MaskedDiffusion | BlockDiffusion) or not hard_oracle(model):
+    if not isinstance(model, MaskedDiffusion | BlockDiffusion) or exact_for(model.denoiser) != language.digest:
         return None
     whole = model.masked if isinstance(model, BlockDiffusion) else model
     if whole.plan_law is not None:
@@ -74,14 +80,9 @@ def course_of(model: SequenceModel, language: Language, length: int) -> Course |
     return OnePlan(tuple(plan.tolist()))
 
 
-def hard_oracle(model: Any) -> bool:
-    """Whether a model asks the exact denoiser that holds what is revealed to be certain."""
-    return exact_denoiser(model) and model.denoiser.trust == 1
-
-
-def exact_denoiser(model: Any) -> bool:
-    """Whether a model asks the exact denoiser, however far that trusts revealed tokens."""
-    return bool(model.denoiser.spec.name == "oracle")
+def exact_denoiser(model: Any, language: Language) -> bool:
+    """Whether a model asks the language's exact denoiser, however far that trusts revealed tokens."""
+    return isinstance(model.denoiser, OracleBase) and model.denoiser.language.digest == language.digest
 
 
 def at_defaults(sampler: Any) -> bool:

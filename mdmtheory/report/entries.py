@@ -54,7 +54,8 @@ def _entry(rows: pd.DataFrame, entropies: Entropies) -> dict[str, Any]:
     first = rows.iloc[0]
     cell = {name: first[name] for name in CELL_COLUMNS}
     calls, rounds = (_known(rows[name]) for name in ("calls", "rounds"))
-    given_up = math.isnan(calls) and not math.isnan(_most_calls(cell))
+    drawn = bool((rows["metric"] == "ser").any())
+    given_up = drawn and math.isnan(calls) and not math.isnan(_most_calls(cell))
     if given_up:
         calls = rounds = _most_calls(cell)
     entry = {**cell, "calls": calls, "rounds": rounds, "given_up": given_up, "count": int(rows["count"].max())}

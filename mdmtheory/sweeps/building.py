@@ -148,7 +148,9 @@ class Builder:
 
 def _check_sampler(model: Any, length: int) -> None:
     """ValueError where a plan or a schedule is for another length or number of steps."""
+    from mdmtheory.plans import FixedSizes
     from mdmtheory.samplers.by_block import block_lengths
+    from mdmtheory.samplers.planned import plans_alone
 
     whole, law, schedule = getattr(model, "masked", model), model.plan_law, model.schedule
     if law is None:
@@ -157,6 +159,6 @@ def _check_sampler(model: Any, length: int) -> None:
     whole.plan_law.steps_taken(length, model.steps)
     if law.uses_schedule:
         schedule.revealed_fractions(model.steps)
-    if law.spec.name == "fixed":
+    if isinstance(plans_alone(law), FixedSizes):
         for size in set(block_lengths(length, getattr(model, "block", length))):
             schedule.sizes(size, model.steps)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mdmtheory.core.streams import canonical_json
 from mdmtheory.sweeps.cells import sort_key
 from mdmtheory.sweeps.chunks import total, until_stopped
 from mdmtheory.sweeps.schema import Contents, StoredTask
@@ -30,10 +31,13 @@ def read(store: str | Path, level: float = 0.95) -> pd.DataFrame:
     """The results in a store: one row for each cell and metric that its counts give, in the order of the cells.
 
     Columns: what the cell is (`language` to `seed`), `metric`, `value`, the interval `low`, `high` at `level`, `kind`,
-    `count` of sequences, the mean `calls` and `rounds` of the cell's sequences that were drawn to their end (not given
-    up at an impossible context), and `seconds` of one worker for these counts. What does not apply is empty. Where an
+    `count` of sequences, the mean `calls` and `rounds` of sequences drawn to their end (not given up at an impossible
+    context), and `seconds` of one worker for these counts. What does not apply is empty. Where an
     estimate cannot be trusted `value` is empty and `kind` begins with "withheld" and says why. The effective sample
     size of `ser_scored` has a row of its own, `effective_size`, of kind exact: it is a property of the very sample.
+
+    `calls` and `rounds` are those of the sequences that the row itself counts; of a row of scores, those of the cell's
+    drawn ones where the same versions drew them and no number of errors stopped it, else empty.
     """
     return frame_of(load(store), level)
 
@@ -47,15 +51,14 @@ def frame_of(contents: Contents, level: float, metrics: Mapping[str, Iterable[st
         [contents.tasks[sha] for sha in metrics if sha in contents.tasks] if metrics is not None else newest(contents)
     )
     names = _language_names(contents)
-    drawn = (stored for stored in contents.tasks.values() if stored.task.scores_draws and stored.chunks)
-    costs = {_cell_of(stored): _cost(stored) for stored in drawn}
+    costs = _costs(contents)
     rows = []
     for stored in chosen:
         wanted = None if metrics is None else set(metrics[stored.task.sha])
         about = stored.task.description
         cell = {"language": names[about["language"]], **{name: about[name] for name in ("length", "steps", "seed")}}
         cell |= stored.task.names
-        calls, rounds = costs.get(_cell_of(stored), (None, None))
+        calls, rounds = _cost(stored) if stored.task.measure == "draw" else costs.get(_drawn_as(stored), (None, None))
         counts = total(until_stopped(stored.chunks, stored.task.max_errors))
         cell |= {"calls": calls, "rounds": rounds, "seconds": sum(chunk.seconds for chunk in stored.chunks)}
         found = estimates(stored.task, counts, level)
@@ -123,13 +126,34 @@ def newest(contents: Contents) -> list[StoredTask]:
     return list(found.values())
 
 
-def _cell_of(stored: StoredTask) -> tuple[Any, ...]:
+_OF_THE_MEASUREMENT = ("measure", "kind", "stop", "versions")
+"""What of a task's description is not about its cell."""
+
+
+def _cell_of(stored: StoredTask) -> str:
+    """What makes two tasks measurements of one cell, by whatever versions."""
     about = stored.task.description
-    return (about["identity"], *(about[name] for name in CELL_COLUMNS))
+    return canonical_json({key: value for key, value in about.items() if key not in _OF_THE_MEASUREMENT})
+
+
+def _drawn_as(stored: StoredTask) -> tuple[str, str]:
+    """The cell and the versions of all that drawing and scoring share."""
+    versions = stored.task.description["versions"]
+    shared = {component: version for component, version in versions.items() if not component.startswith("measure ")}
+    return _cell_of(stored), canonical_json(shared)
+
+
+def _costs(contents: Contents) -> dict[tuple[str, str], tuple[float | None, float | None]]:
+    """Calls and rounds of what was drawn without a stop, the newest last, by what scores must share with it."""
+    drawn = [each for each in contents.tasks.values() if each.task.scores_draws and each.chunks]
+    drawn.sort(key=lambda stored: stored.task.versions)
+    return {_drawn_as(each): _cost(each) for each in drawn if each.task.max_errors is None}
 
 
 def _cost(stored: StoredTask) -> tuple[float | None, float | None]:
-    """Mean calls and rounds of the sequences drawn to their end; None where every one was given up."""
+    """Mean calls and rounds of the sequences drawn to their end; None where none was, or none was so counted."""
+    if not stored.task.scores_draws:
+        return None, None
     counts = total(until_stopped(stored.chunks, stored.task.max_errors))
     finished = counts.sequences - counts.impossible
     return (counts.calls / finished, counts.rounds / finished) if finished else (None, None)

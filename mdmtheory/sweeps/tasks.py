@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from mdmtheory.core.origin import plug_ins_in
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json, digest
 
@@ -158,8 +159,9 @@ def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel
     from mdmtheory.metrics.counts import ter_kind
 
     label = {name: getattr(cell, name) for name in ("model", "denoiser", "sampler", "schedule")}
+    plug_ins = plug_ins_in(language, model)
     specs = _canonical_specs(cell, model)
-    description = {
+    description: dict[str, Any] = {
         "measure": measure,
         "language": language.digest,
         "length": cell.length,
@@ -169,6 +171,9 @@ def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel
         "identity": digest(cast(Any, model).identity),
         "versions": _versions(measure, cast(Any, language).kind, specs),
     }
+    if plug_ins:
+        # A plug-in may give itself any name and identity, also those of what is built in.
+        description["plug_ins"] = {"classes": plug_ins, "words": label}
     if measure != "draw":
         kind = ter_kind(model)
         description.update({"kind": kind} if measure == "score" else {})
