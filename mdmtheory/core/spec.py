@@ -115,6 +115,11 @@ class Registry:
         """The names that do not come from installed packages."""
         return tuple(self._builders)
 
+    def is_plain(self, text: str) -> bool:
+        """Whether a spec from a file of results can be built as it is: built in, and without a file of its own."""
+        spec = Spec.parse(text)
+        return self._resolve(spec.name) in self._builders and not {"file", "path"} & dict(spec.options).keys()
+
     def builder(self, name: str) -> Callable[..., Any]:
         """The function behind a name; ValueError lists the known names."""
         name = self._resolve(name)

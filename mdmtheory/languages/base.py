@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
 from os import PathLike
 from typing import Any, ClassVar, Self
@@ -41,7 +42,7 @@ class LanguageBase(ABC):
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the kind and the parameters; arrays count by their float64 bytes."""
-        return digest([self.kind, {key: _fingerprint(value) for key, value in self.parameters().items()}])
+        return language_digest(self.kind, self.parameters())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LanguageBase) and self.digest == other.digest
@@ -115,6 +116,11 @@ class LanguageBase(ABC):
         later = (self.log_prob(tokens[:, :length].copy()) - self.log_prob(tokens)) / length
         mean, low, high = normal_mean(count, float(later.sum()), float((later**2).sum()), 0.95)
         return Estimate(mean, low, high, level=0.95, kind="upper bound", count=count)
+
+
+def language_digest(kind: str, parameters: Mapping[str, Any]) -> str:
+    """The digest of the language of a kind with these parameters; the language itself need not be built."""
+    return digest([kind, {key: _fingerprint(value) for key, value in parameters.items()}])
 
 
 def _fingerprint(value: Any) -> Any:

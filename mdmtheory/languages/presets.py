@@ -34,19 +34,6 @@ LANGUAGES = Registry(
     },
 )
 
-KINDS = Registry(
-    "kind of language",
-    {
-        "hmm": "mdmtheory.languages.hmm:HMM",
-        "ngram": "mdmtheory.languages.ngram:NGram",
-        "copy": "mdmtheory.languages.paired:Copy",
-        "equal_pairs": "mdmtheory.languages.paired:EqualPairs",
-        "permutation": "mdmtheory.languages.permutation:Permutation",
-        "parity": "mdmtheory.languages.parity:Parity",
-        "repetition": "mdmtheory.languages.repetition:Repetition",
-    },
-)
-
 
 def as_language(language: str | PathLike[str] | Spec | Language) -> Language:
     """A language from its spec, from a saved file (a path that ends in .npz), or as it is."""
@@ -59,6 +46,18 @@ def as_language(language: str | PathLike[str] | Spec | Language) -> Language:
             return load_language(Path(language))
         return _built(Spec.parse(str(language)))
     return conforming(language, f"the language {language!r}", Language)
+
+
+def language_named(name: str, digest: str | None = None) -> Language | None:
+    """The built-in language that a name in results stands for; None for other names, or where its digest is another.
+
+    Names in results are data, and may be those of saved files or plug-ins: none is imported or opened.
+    """
+    try:
+        language = as_language(name) if LANGUAGES.is_plain(name) and not name.endswith(".npz") else None
+    except ValueError:
+        return None
+    return language if language is None or digest in (None, language.digest) else None
 
 
 def _built(spec: Spec) -> Language:

@@ -43,7 +43,7 @@ def collapse_figure(frame: pd.DataFrame, rates: Rates | None = None) -> Figure:
     found["per_token"] = (steps / found["length"]).astype(float)
     lengths = sorted(int(each) for each in found["length"].unique())
     palette = {method: look for method, look in methods_of(found).items() if method in COLLAPSE_METHODS}
-    known = first_order_rates(names, max(lengths)) if rates is None else rates
+    known = first_order_rates(names, max(lengths), frame.attrs.get("digests")) if rates is None else rates
     with figure_style():
         figure, sheet = panels(names, len(palette), height=2.3)
         for name, axes in sheet.items():
@@ -74,19 +74,21 @@ def collapse_figure(frame: pd.DataFrame, rates: Rates | None = None) -> Figure:
     return figure
 
 
-def first_order_rates(languages: list[str], length: int) -> dict[str, Estimate]:
+def first_order_rates(
+    languages: list[str], length: int, digests: Mapping[str, str] | None = None
+) -> dict[str, Estimate]:
     """κ of each language that has one: in closed form for bigrams that forget, else the constant at `length` over it.
 
-    Languages of which neither is known are left out.
+    Languages of which neither is known are left out, and those that no built-in name stands for, or only one of another
+    digest.
     """
     from mdmtheory.exact import first_order, kappa
-    from mdmtheory.languages.presets import as_language
+    from mdmtheory.languages.presets import language_named
 
     found: dict[str, Estimate] = {}
     for name in languages:
-        try:
-            language = as_language(name)
-        except ValueError:  # the spec of a language that came from Python or from a file
+        language = language_named(name, (digests or {}).get(name))
+        if language is None:
             continue
         try:
             found[name] = kappa(language)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.protocols import Language
 from mdmtheory.report.naming import entrants
 from mdmtheory.sweeps.building import most_calls
 from mdmtheory.sweeps.results import CELL_COLUMNS
@@ -114,13 +115,16 @@ def at_level(estimate: Estimate, level: float) -> Estimate:
 def entropies_of(frame: pd.DataFrame) -> dict[tuple[str, int], Estimate]:
     """H(q) in nats a sequence of every language and length that has a cross-entropy.
 
-    From the language itself where its name builds it; of a saved file, from the autoregressive model's cross-entropy
-    in the frame; else none.
+    From the language itself where its name is that of a built-in one, and its digest, where the frame knows it; of
+    others, from the autoregressive model's cross-entropy in the frame; else none.
     """
+    from mdmtheory.languages.presets import language_named
+
+    digests = frame.attrs.get("digests", {})
     rows = frame[(frame["metric"] == "cross_entropy") & frame["value"].notna()]
     found: dict[tuple[str, int], Estimate] = {}
     for language, length in dict.fromkeys(zip(rows["language"], rows["length"], strict=True)):
-        own = _own_entropy(str(language), int(length))
+        own = _own_entropy(language_named(str(language), digests.get(str(language))), int(length))
         if own is None:
             of_it = rows[(rows["language"] == language) & (rows["length"] == length) & (rows["model"] == "ar")]
             for _, row in of_it.head(1).iterrows():
@@ -131,12 +135,10 @@ def entropies_of(frame: pd.DataFrame) -> dict[tuple[str, int], Estimate]:
     return found
 
 
-def _own_entropy(language: str, length: int) -> Estimate | None:
-    from mdmtheory.languages.presets import as_language
-
+def _own_entropy(language: Language | None, length: int) -> Estimate | None:
     try:
-        return as_language(language).entropy(length)
-    except ValueError:
+        return None if language is None else language.entropy(length)
+    except ValueError:  # a length that the language does not have
         return None
 
 

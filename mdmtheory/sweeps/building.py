@@ -84,12 +84,13 @@ def own_steps(schedule: str) -> int | None:
 def most_calls(model: Any, sampler: Any, steps: Any, length: Any) -> float:
     """Calls of a sequence that is not given up, at most: min(steps, length), in every block, or a plan's own steps.
 
-    The arguments are those of a row of results; NaN where a rule decides, or a sampler is not installed here.
+    The arguments are those of a row of results; NaN where a rule decides, and of samplers that are not built in or read
+    a file: names in results are data, which neither run code nor open files.
     """
     import pandas as pd
 
     from mdmtheory.plans import PlanLaw
-    from mdmtheory.samplers.registry import as_sampler
+    from mdmtheory.samplers.registry import SAMPLERS, as_sampler
 
     own = dict(Spec.parse(str(model)).options).get("size")
     size = own if isinstance(own, int) else int(length)
@@ -97,7 +98,7 @@ def most_calls(model: Any, sampler: Any, steps: Any, length: Any) -> float:
         whole, rest = divmod(int(length), size)
         return float(whole * min(int(steps), size) + min(int(steps), rest))
     try:
-        law = as_sampler(sampler) if isinstance(sampler, str) else None
+        law = as_sampler(sampler) if isinstance(sampler, str) and SAMPLERS.is_plain(sampler) else None
     except ValueError:
         law = None
     return float(law.steps_taken(int(length), 1)) if isinstance(law, PlanLaw) and size == length else math.nan

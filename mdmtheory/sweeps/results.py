@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mdmtheory.core.notices import notice
+from mdmtheory.core.printable import first_few, printable
 from mdmtheory.core.streams import canonical_json
 from mdmtheory.sweeps.cells import sort_key
 from mdmtheory.sweeps.chunks import total, until_stopped
@@ -38,6 +39,9 @@ def read(store: str | Path, level: float = 0.95) -> pd.DataFrame:
 
     `calls` and `rounds` are those of the sequences that the row itself counts; of a row of scores, those of the cell's
     drawn ones where the same versions drew them and no number of errors stopped it, else empty.
+
+    What the store has of rows that are damaged, or that only a newer mdmtheory knows, is left out; a warning says so,
+    and `frame.attrs["left_out"]` lists them with the reasons. `frame.attrs["digests"]` has the languages' digests.
     """
     return frame_of(load(store), level)
 
@@ -52,21 +56,31 @@ def frame_of(contents: Contents, level: float, metrics: Mapping[str, Iterable[st
     )
     names = _language_names(contents)
     costs = _costs(contents)
+    left_out = _left_out(contents, metrics)
     rows = []
     for stored in chosen:
         wanted = None if metrics is None else set(metrics[stored.task.sha])
         about = stored.task.description
+        if about["language"] not in names:
+            continue
         cell = {"language": names[about["language"]], **{name: about[name] for name in ("length", "steps", "seed")}}
         cell |= stored.task.names
         calls, rounds = _cost(stored) if stored.task.measure == "draw" else costs.get(_drawn_as(stored), (None, None))
         counts = total(until_stopped(stored.chunks, stored.task.max_errors))
         cell |= {"calls": calls, "rounds": rounds, "seconds": sum(chunk.seconds for chunk in stored.chunks)}
-        found = estimates(stored.task, counts, level)
+        try:
+            found = list(estimates(stored.task, counts, level))
+        except (ValueError, ArithmeticError) as error:
+            left_out.append(f"{stored.task} (its sums cannot be: {error})")
+            continue
         rows += [{**cell, **row} for row in found if wanted is None or row["metric"] in wanted]
     rows.sort(
         key=lambda row: (sort_key(row[name] for name in CELL_COLUMNS), METRIC_ORDER.index(row["metric"]), row["count"])
     )
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame.attrs = {"left_out": left_out, "digests": {name: digest for digest, name in names.items()}}
+    if left_out:
+        notice(f"left out of the results: {first_few(left_out)}; the sweep that made them puts them in anew")
     return frame.astype({**dict.fromkeys(_WHOLE, "Int64"), **dict.fromkeys(_REAL, "float64")})
 
 
@@ -159,13 +173,27 @@ def _cost(stored: StoredTask) -> tuple[float | None, float | None]:
     return (counts.calls / finished, counts.rounds / finished) if finished else (None, None)
 
 
+def _left_out(contents: Contents, metrics: Mapping[str, Iterable[str]] | None) -> list[str]:
+    """What cannot be shown of a store, or of the tasks that are asked for."""
+    found = {**contents.left_out, **contents.without_language}
+    return [reason for key, reason in found.items() if metrics is None or key in metrics]
+
+
 def _language_names(contents: Contents) -> dict[str, str]:
-    """Names to show, by digest; two languages of one name are told apart by their digests."""
-    often = Counter(language.name for language in contents.languages.values())
-    return {
-        digest: language.name if often[language.name] == 1 else f"{language.name}@{digest[:8]}"
-        for digest, language in contents.languages.items()
-    }
+    """Names to show, by digest; where a name does not tell which language it is, the digest stands behind it.
+
+    So it is for two languages of one name, and for those whose parameters the store does not have.
+    """
+    of_a_name: dict[str, list[str]] = {}
+    for digest, language in contents.languages.items():
+        of_a_name.setdefault(printable(language.name), []).append(digest)
+    names = {}
+    for name, digests in of_a_name.items():
+        places = next(n for n in range(8, max(map(len, digests)) + 9) if len({d[:n] for d in digests}) == len(digests))
+        for digest in digests:
+            alone = len(digests) == 1 and not contents.languages[digest].by_name_alone
+            names[digest] = name if alone else f"{name}@{printable(digest[:places])}"
+    return names
 
 
 def _row(metric: str, estimate: Estimate) -> dict[str, Any]:

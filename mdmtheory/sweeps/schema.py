@@ -6,12 +6,15 @@ import base64
 import json
 import sqlite3
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mdmtheory.core.plugins import ProtocolError
+from mdmtheory.core.printable import printable, shortened
 from mdmtheory.core.streams import canonical_json
+from mdmtheory.sweeps.checks import fault_of_counts, fault_of_task
 from mdmtheory.sweeps.chunks import COLUMNS, TYPES, Chunk
 from mdmtheory.sweeps.tasks import Task
 
@@ -45,28 +48,47 @@ class StoreError(ValueError):
 
 @dataclass(frozen=True)
 class StoredLanguage:
-    """A language's parameters as text, under the digest that tasks know it by and the name that it was asked for."""
+    """A language under the digest that tasks know it by and the name that it was asked for.
+
+    Of a built-in one the kind and the parameters are there, as text; of a plug-in neither, for only its own package can
+    build it. No language is ever built from here: a store is data.
+    """
 
     digest: str
     name: str
-    kind: str
-    parameters: str
+    kind: str = ""
+    parameters: str = ""
 
     @classmethod
     def of(cls, language: Language, name: str) -> StoredLanguage:
         """What a store keeps of a language. Arrays are base64 of little-endian float64, so nothing is rounded."""
-        return cls(language.digest, name, language.kind, _written(language.parameters()))  # type: ignore[attr-defined]
+        from mdmtheory.languages.kinds import built_in_kind
 
-    def load(self) -> Language:
-        """The language itself; ValueError where its digest is not the one that it is kept under."""
-        from mdmtheory.core.spec import Spec
-        from mdmtheory.languages.files import language_from_parameters
+        digest: Any = language.digest
+        if not isinstance(digest, str) or not digest or not digest.isascii():
+            raise ProtocolError(f"the digest of language {name} is {digest!r}; give a text in ASCII, one for each law")
+        kind = built_in_kind(language)
+        return cls(digest, printable(name), *(() if kind is None else (kind, _written(language.parameters()))))
 
-        spec = Spec.of(self.kind, digest=self.digest[:12])
-        language = language_from_parameters(self.kind, _unwritten(self.parameters), spec)
-        if language.digest != self.digest:
-            raise ValueError(f"the parameters have digest {language.digest[:12]}, not {self.digest[:12]}")
-        return language
+    @property
+    def by_name_alone(self) -> bool:
+        """Whether its parameters are not there, or are those of a kind that is not built in here."""
+        from mdmtheory.languages.kinds import KINDS
+
+        return self.kind not in KINDS
+
+    @property
+    def fault(self) -> str | None:
+        """Why it is not the language whose digest it is kept under, in words."""
+        from mdmtheory.languages.base import language_digest
+
+        if self.by_name_alone:
+            return None
+        try:
+            found = language_digest(self.kind, _unwritten(self.parameters))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+            return "its parameters cannot be read"
+        return None if found == self.digest else f"its parameters have digest {found[:12]}"
 
     @property
     def crc(self) -> int:
@@ -84,10 +106,23 @@ class StoredTask:
 
 @dataclass
 class Contents:
-    """All that a store says, checked."""
+    """All that a store says and that can be believed.
+
+    `left_out` are the rows that are damaged or not understood, by task or by language: what they are and why.
+    """
 
     languages: dict[str, StoredLanguage] = field(default_factory=dict)
     tasks: dict[str, StoredTask] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def without_language(self) -> dict[str, str]:
+        """The tasks, whole in themselves, whose language is not there or damaged."""
+        return {
+            sha: f"{stored.task} (its language is missing or damaged)"
+            for sha, stored in self.tasks.items()
+            if stored.task.description["language"] not in self.languages
+        }
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -133,7 +168,12 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def load(connection: sqlite3.Connection, path: Path) -> Contents:
-    """Everything, in one consistent view; StoreError, one line, for whatever is torn, flipped or missing."""
+    """Everything, in one consistent view; what is torn, flipped, missing or unknown is left out, each row by itself.
+
+    StoreError, one line, where the file as a whole is damaged.
+    """
+    # What is no UTF-8 any more must cost its row alone: its checksum differs.
+    connection.text_factory = lambda text: text.decode(errors="replace")
     connection.execute("BEGIN")
     try:
         _check_structure(connection, path)
@@ -142,28 +182,16 @@ def load(connection: sqlite3.Connection, path: Path) -> Contents:
         chunks = connection.execute(f'SELECT task, {CHUNK_COLUMNS}, crc FROM chunk ORDER BY task, "index"').fetchall()
     finally:
         connection.execute("ROLLBACK")
-    for rows, types in ((languages, (str, str, str, str, int)), (tasks, (str, str, str, int, int))):
-        if any(tuple(map(type, row)) != types for row in rows):
-            raise StoreError(f"{path} is damaged (a row holds another type than its column); {_restore()}")
     contents = Contents()
-    for *row, crc in languages:
-        language = StoredLanguage(*row)
-        _check_language(language, crc, path)
-        contents.languages[language.digest] = language
-    for sha, text, label, _, crc in tasks:
-        task = Task(text, label)
-        if task.sha != sha or crc != task_crc(task):
-            raise StoreError(f"{path}: task {sha[:12]} is damaged (its checksum differs); {_without(path, sha)}")
-        if task.description["language"] not in contents.languages:
-            raise StoreError(f"{path}: the language of {task} is missing; {_without(path, sha)}")
-        contents.tasks[sha] = StoredTask(task)
-    for sha, *values, crc in chunks:
-        _add_chunk(contents, sha, values, crc, path)
-    for sha, _, _, count, _ in tasks:
-        stored = contents.tasks[sha]
-        if len(stored.chunks) != count:
-            what = f"has {len(stored.chunks)} chunks where {count} were written"
-            raise StoreError(f"{path}: {stored.task} {what}; {_without(path, sha)}")
+    for row in languages:
+        _add_language(contents, row)
+    rows_of_chunks: dict[Any, list[list[Any]]] = {}
+    for sha, *values in chunks:
+        rows_of_chunks.setdefault(sha, []).append(values)
+    for row in tasks:
+        _add_task(contents, row, rows_of_chunks.pop(row[0], []))
+    for sha, rows in rows_of_chunks.items():
+        contents.left_out[str(sha)] = f"{len(rows)} chunks of task {_short(sha)} (which is missing)"
     return contents
 
 
@@ -172,20 +200,59 @@ def task_crc(task: Task) -> int:
     return zlib.crc32("\0".join([task.sha, task.label]).encode())
 
 
-def _add_chunk(contents: Contents, sha: str, values: list[Any], crc: int, path: Path) -> None:
-    stored = contents.tasks.get(sha)
-    if stored is None:
-        raise StoreError(
-            f"{path}: chunk {values[0]} belongs to task {sha[:12]}, which is missing; {_without(path, sha)}"
-        )
-    index = len(stored.chunks)
-    if values[0] != index:
-        raise StoreError(f"{path}: chunk {index} of {stored.task} is missing; {_without(path, sha)}")
-    if tuple(map(type, values)) != TYPES or (chunk := Chunk(*values)).crc(sha) != crc:
-        raise StoreError(
-            f"{path}: chunk {index} of {stored.task} is damaged (its checksum differs); {_without(path, sha)}"
-        )
-    stored.chunks.append(chunk)
+def _add_language(contents: Contents, row: Sequence[Any]) -> None:
+    *said, crc = row
+    if tuple(map(type, row)) != (str, str, str, str, int):
+        fault: str | None = "a field is of another type"
+    elif (language := StoredLanguage(*said)).crc != crc:
+        fault = "its checksum differs"
+    elif (fault := language.fault) is None:
+        contents.languages[language.digest] = language
+        return
+    contents.left_out[str(row[0])] = f"language {shortened(str(row[1]), 60)} ({fault})"
+
+
+def _add_task(contents: Contents, row: Sequence[Any], rows_of_chunks: Sequence[Sequence[Any]]) -> None:
+    sha, text, label, count, crc = row
+    if tuple(map(type, row)) != (str, str, str, int, int):
+        contents.left_out[str(sha)] = f"task {_short(sha)} (a field is of another type)"
+        return
+    task = Task(text, label)
+    if task.sha != sha or crc != task_crc(task):
+        contents.left_out[sha] = f"task {_short(sha)} (its checksum differs)"
+        return
+    fault = fault_of_task(task)
+    if fault is not None:
+        contents.left_out[sha] = f"task {_short(sha)} (it {fault})"
+        return
+    try:
+        contents.tasks[sha] = StoredTask(task, _chunks(sha, rows_of_chunks, count))
+    except _RowError as error:
+        contents.left_out[sha] = f"{task} ({error})"
+
+
+class _RowError(Exception):
+    """What is wrong with the chunks of a task."""
+
+
+def _chunks(sha: str, rows: Sequence[Sequence[Any]], count: int) -> list[Chunk]:
+    chunks: list[Chunk] = []
+    for index, (*values, crc) in enumerate(rows):
+        if values[0] != index:
+            raise _RowError(f"chunk {index} is missing")
+        if tuple(map(type, values)) != TYPES or (chunk := Chunk(*values)).crc(sha) != crc:
+            raise _RowError(f"chunk {index} is damaged: its checksum differs")
+        chunks.append(chunk)
+    if len(chunks) != count:
+        raise _RowError(f"it has {len(chunks)} chunks where {count} were written")
+    fault = fault_of_counts(chunks)
+    if fault is not None:
+        raise _RowError(f"it {fault}")
+    return chunks
+
+
+def _short(sha: Any) -> str:
+    return shortened(str(sha), 12).removesuffix("...")
 
 
 def _check_structure(connection: sqlite3.Connection, path: Path) -> None:
@@ -197,25 +264,9 @@ def _check_structure(connection: sqlite3.Connection, path: Path) -> None:
             raise StoreError(f"{path} is damaged ({' '.join(trouble.split())}); {_restore()}")
 
 
-def _check_language(language: StoredLanguage, crc: int, path: Path) -> None:
-    if language.crc != crc:
-        raise StoreError(f"{path}: language {language.name} is damaged (its checksum differs); {_restore()}")
-    try:
-        language.load()
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path}: language {language.name} is damaged ({error}); {_restore()}") from error
-
-
 def _identity(connection: sqlite3.Connection) -> tuple[int, int]:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     return int(application), int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _without(path: Path, sha: str) -> str:
-    """How to drop one damaged task and keep the rest; the next sweep computes it again."""
-    like = f"LIKE '{sha[:12]}%'" if sha[:12].isalnum() else f"= {sha!r}"
-    statements = f"DELETE FROM chunk WHERE task {like}; DELETE FROM task WHERE sha {like}"
-    return f'drop it with sqlite3 {path} "{statements}" and sweep again'
 
 
 def _restore() -> str:
@@ -240,7 +291,8 @@ def _unwritten(text: str) -> dict[str, Any]:
 
     def value_of(plain: Any) -> Any:
         if isinstance(plain, dict):
-            return np.frombuffer(base64.b64decode(plain["float64"]), dtype="<f8").reshape(plain["shape"])
+            data = base64.b64decode(plain["float64"], validate=True)
+            return np.frombuffer(data, dtype="<f8").reshape(plain["shape"])
         return plain
 
     return {key: value_of(plain) for key, plain in json.loads(text).items()}

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from mdmtheory.core.notices import notice
+from mdmtheory.core.printable import first_few
 from mdmtheory.sweeps import schema
 from mdmtheory.sweeps.chunks import COLUMNS, Chunk
 from mdmtheory.sweeps.lock import locked
@@ -74,12 +76,21 @@ class Store:
         self._open.close()
 
     def add(self, tasks: Iterable[Task], languages: Iterable[StoredLanguage]) -> None:
-        """Make tasks known, with the languages that they speak of; what is known already stays as it is."""
+        """Make tasks known, with the languages that they speak of; what is known already stays as it is.
+
+        Rows of theirs that are damaged or not understood make room: their chunks are measured anew.
+        """
         new_tasks = {task.sha: task for task in tasks if task.sha not in self.contents.tasks}
         new_languages = {each.digest: each for each in languages if each.digest not in self.contents.languages}
         if not new_tasks and not new_languages:
             return
         with self._transaction():
+            for table, key, keys in (
+                ("chunk", "task", new_tasks),
+                ("task", "sha", new_tasks),
+                ("language", "digest", new_languages),
+            ):
+                self._connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", [(each,) for each in keys])
             self._connection.executemany(
                 "INSERT INTO language VALUES (?, ?, ?, ?, ?)",
                 [(each.digest, each.name, each.kind, each.parameters, each.crc) for each in new_languages.values()],
@@ -90,6 +101,10 @@ class Store:
             )
         self.contents.languages.update(new_languages)
         self.contents.tasks.update({sha: StoredTask(task) for sha, task in new_tasks.items()})
+        left_out = self.contents.left_out
+        replaced = [left_out.pop(key) for key in (*new_languages, *new_tasks) if key in left_out]
+        if replaced:
+            notice(f"{self.path}: put in anew: {first_few(replaced)}")
 
     def append(self, chunks: Mapping[str, Sequence[Chunk]]) -> None:
         """Write finished chunks by task, each list going on where the task's chunks end; all of them or none.
@@ -161,7 +176,14 @@ def merge(stores: Sequence[str | Path], out: str | Path) -> None:
         raise ValueError(f"{out} exists already; choose a name that is free")
     union = Contents()
     for path in stores:
-        _unite(union, load(path), Path(path))
+        found = load(path)
+        if found.left_out or found.without_language:
+            reasons = [*found.left_out.values(), *found.without_language.values()]
+            raise StoreError(
+                f"{path} has rows that cannot be merged: {first_few(reasons)}; run its sweep again, which puts them in "
+                "anew, or take them with the mdmtheory that wrote them"
+            )
+        _unite(union, found, Path(path))
     partial = out.with_name(out.name + ".merging")
     with contextlib.ExitStack() as cleaning:
         _make_folder(out)

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from mdmtheory.core.origin import plug_ins_in
+from mdmtheory.core.printable import printable
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json, digest
 
@@ -109,8 +110,9 @@ class Task:
 
     @cached_property
     def names(self) -> dict[str, str | None]:
-        """Names as they were typed: model, denoiser, sampler, schedule."""
-        return cast(dict[str, "str | None"], json.loads(self.label))
+        """Names as they were typed: model, denoiser, sampler, schedule; what cannot be printed is written out."""
+        names = json.loads(self.label)
+        return {name: printable(text) if isinstance(text, str) else text for name, text in names.items()}
 
     @property
     def measure(self) -> Measure:
@@ -169,7 +171,7 @@ def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel
         "steps": cell.steps,
         **specs,
         "identity": digest(cast(Any, model).identity),
-        "versions": _versions(measure, cast(Any, language).kind, specs),
+        "versions": _versions(measure, _kind_of(language), specs),
     }
     if plug_ins:
         # A plug-in may give itself any name and identity, also those of what is built in.
@@ -203,6 +205,13 @@ def _canonical(text: str | None, model: Any, part: str) -> str | None:
 def _without_file(spec: Spec) -> str:
     """A file's path says nothing: its content stands in the model's identity, and may come to be another."""
     return str(Spec(spec.name, tuple(each for each in spec.options if each[0] not in ("file", "path"))))
+
+
+def _kind_of(language: Language) -> str:
+    """What a language's version is kept under: its kind, or the name that a plug-in was asked for by."""
+    from mdmtheory.languages.kinds import built_in_kind
+
+    return built_in_kind(language) or language.spec.name
 
 
 def _versions(measure: Measure, language_kind: str, specs: dict[str, str | None]) -> dict[str, int]:

@@ -71,7 +71,13 @@ def test_damaged_files_are_named_in_one_line(tmp_path):
     path.write_bytes(whole)
     rewrite(path, initial=np.array([0.5, 0.0, 0.0, 0.0]))
     assert "initial sums to 0.5" in message()
+    path.write_bytes(whole)
+    rewrite(path, digest=0)
+    assert "no header" in message()
     path.unlink()
+    path.mkdir()
+    assert "is not a file" in message()
+    path.rmdir()
     assert "no language file" in message()
 
 

@@ -1,0 +1,124 @@
+"""What a row of a store must be to be believed, and in words what it is not.
+
+A store may come from anywhere, and from a newer mdmtheory. What is said of a row is one line of its own: the rest of
+the store does not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args
+
+from mdmtheory.core.estimate import Kind
+from mdmtheory.core.printable import shortened
+from mdmtheory.core.spec import Spec
+
+if TYPE_CHECKING:
+    from mdmtheory.sweeps.chunks import Chunk
+    from mdmtheory.sweeps.tasks import Task
+
+LARGEST = (1 << 63) - 1
+"""The largest whole number that a frame of results holds."""
+
+_NAMES = ("model", "denoiser", "sampler", "schedule")
+_UNKNOWN = "which this version of mdmtheory does not know"
+
+
+def fault_of_task(task: Task) -> str | None:
+    """Why a task cannot be shown, in words; None where it can."""
+    about: Any
+    try:
+        about, names = task.description, task.names
+    except (ValueError, RecursionError, AttributeError):
+        return "is no JSON object"
+    if not isinstance(about, dict):
+        return "is no JSON object"
+    unknown = sorted(about.keys() - _PARTS.keys())
+    if unknown:
+        return f"has {shortened(', '.join(unknown))}, {_UNKNOWN}"
+    needed = _PARTS.keys() - _OPTIONAL
+    if about.get("measure") == "score":
+        needed |= {"kind"}
+    missing = sorted(needed - about.keys())
+    if missing:
+        return f"has no {', '.join(missing)}"
+    for name, known in _PARTS.items():
+        if name in about and not known(about[name]):
+            value = about[name]
+            said = type(value).__name__ if isinstance(value, dict | list) else shortened(repr(value), 60)
+            return f"has {name} {said}, {_UNKNOWN}"
+    if f"measure {about['measure']}" not in about["versions"]:
+        return "has no version of its measure"
+    if set(names) != set(_NAMES) or names["model"] is None or not all(map(_is_name, names.values())):
+        return "has names that are none"
+    return None
+
+
+def fault_of_counts(chunks: Sequence[Chunk]) -> str | None:
+    """Why counts cannot have been counted, in words; None where they can."""
+    for chunk in chunks:
+        if not 0 <= chunk.impossible <= chunk.errors <= chunk.sequences or min(chunk.calls, chunk.rounds) < 0:
+            return f"has counts in chunk {chunk.index} that cannot be"
+    if sum(chunk.sequences for chunk in chunks) > LARGEST:
+        return "has more sequences than can be counted"
+    return None
+
+
+def _is_whole(value: Any, least: int = 1) -> bool:
+    return type(value) is int and least <= value <= LARGEST
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_name(value: Any) -> bool:
+    """Whether a text is a name with options, or nothing; the name is not looked up."""
+    if value is None:
+        return True
+    try:
+        return isinstance(value, str) and bool(Spec.parse(value))
+    except ValueError:
+        return False
+
+
+def _are_versions(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_whole(each, 0) for each in value.values())
+
+
+def _is_measure(value: Any) -> bool:
+    from mdmtheory.sweeps.tasks import Measure
+
+    return value in get_args(Measure)
+
+
+def _is_stop(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"max_errors"} and _is_whole(value["max_errors"])
+
+
+def _are_plug_ins(value: Any) -> bool:
+    if not isinstance(value, dict) or value.keys() != {"classes", "words"}:
+        return False
+    classes, words = value["classes"], value["words"]
+    known = isinstance(classes, list) and isinstance(words, dict) and words.keys() == set(_NAMES)
+    return known and all(map(_is_text, classes)) and all(each is None or _is_text(each) for each in words.values())
+
+
+_PARTS: Mapping[str, Callable[[Any], bool]] = {
+    "measure": _is_measure,
+    "language": _is_text,
+    "length": _is_whole,
+    "seed": lambda value: _is_whole(value, 0),
+    "steps": lambda value: value is None or _is_whole(value),
+    "model": _is_text,
+    "denoiser": lambda value: value is None or _is_text(value),
+    "sampler": lambda value: value is None or _is_text(value),
+    "schedule": lambda value: value is None or _is_text(value),
+    "identity": _is_text,
+    "versions": _are_versions,
+    "kind": lambda value: isinstance(value, str) and value in get_args(Kind),
+    "stop": _is_stop,
+    "plug_ins": _are_plug_ins,
+}
+"""What stands in a task (sweeps/tasks.py), each with what it may be."""
+_OPTIONAL = {"kind", "stop", "plug_ins"}
