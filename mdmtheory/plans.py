@@ -9,9 +9,12 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int32, UInt64
 
+from mdmtheory.core.integers import whole_number
+from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import digest
 from mdmtheory.schedules import Schedule, read_numbers
+from mdmtheory.schedules.schedule import Numbers
 
 PLAN_LAWS = (
     "ancestral",
@@ -25,9 +28,6 @@ PLAN_LAWS = (
     "plan",
 )
 """Names that stand for a law over plans; `samplers.planned` builds them with the options of all samplers."""
-
-LAST_STEP = 1 << 20
-"""Largest step number: what runs plans keeps one counter a step."""
 
 States = UInt64[np.ndarray, "count 4"]
 Plans = Int32[np.ndarray, "count length"]
@@ -275,18 +275,21 @@ class GivenPlan(_OnePlan):
     False
     """
 
-    steps_of_positions: tuple[int, ...]
+    steps_of_positions: Numbers
     given_spec: Spec | None = field(default=None, compare=False)
 
     name = "plan"
     uses_steps = False
 
     def __post_init__(self) -> None:
-        if not self.steps_of_positions:
+        if not len(self.steps_of_positions):
             raise ValueError("the plan is empty; give the step of each position, counted from 1")
-        for position, step in enumerate(self.steps_of_positions):
+        given = enumerate(self.steps_of_positions)
+        steps = tuple(whole_number(step, f"the plan's step at position {position}") for position, step in given)
+        for position, step in enumerate(steps):
             if not 1 <= step <= LAST_STEP:
                 raise ValueError(f"the plan has step {step} at position {position}; number steps from 1 to {LAST_STEP}")
+        object.__setattr__(self, "steps_of_positions", steps)
 
     @property
     def spec(self) -> Spec:
@@ -324,10 +327,8 @@ def plan_from_file(*, file: str) -> GivenPlan:
 
 
 def _empty_plans(states: States, length: int, steps: int) -> Plans:
-    for name, value in (("length", length), ("steps", steps)):
-        if value < 1:
-            raise ValueError(f"{name} is {value}; pass 1 or more")
-    return np.empty((len(states), length), dtype=np.int32)
+    whole_number(steps, "steps", 1)
+    return np.empty((len(states), whole_number(length, "length", 1)), dtype=np.int32)
 
 
 def _check_streams(states: States) -> None:

@@ -6,6 +6,7 @@ Nothing here or in a verb's module imports numpy before the verb runs, so that h
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import sys
@@ -99,8 +100,11 @@ def _run(arguments: list[str]) -> int:
         return int(code or 0)
     except BrokenPipeError:
         return _reader_gone()
-    except SystemExit as error:  # typer's own answer to a broken pipe
-        return _reader_gone() if error.code == 1 else int(error.code or 0)
+    except SystemExit as error:
+        if getattr(error.__context__, "errno", None) == errno.EPIPE:  # typer's own answer to a broken pipe
+            return _reader_gone()
+        print(f"mdmtheory: error: a plug-in called sys.exit({error.code!r}); let it raise an error", file=sys.stderr)
+        return 2
     except (KeyboardInterrupt, typer.Abort):
         print("mdmtheory: interrupted", file=sys.stderr)
         return _ON_CTRL_C

@@ -19,7 +19,8 @@ from mdmtheory.conformance.bayes import (
 )
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
 from mdmtheory.conformance.settings import enumerable_length, uniforms
-from mdmtheory.core.plugins import conforming
+from mdmtheory.core.contracts import as_denoiser, check_vocabularies
+from mdmtheory.core.guards import MOST_OFF
 from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json, stream_states
@@ -30,7 +31,8 @@ from mdmtheory.denoisers.window import Window
 from mdmtheory.exact.enumeration import joint
 from mdmtheory.languages.evidence import GaussianEvidence, UniformEvidence
 from mdmtheory.languages.oracle_base import OracleBase
-from mdmtheory.models.asking import MOST_OFF, posteriors_of
+from mdmtheory.languages.presets import as_language
+from mdmtheory.models.asking import posteriors_of
 from mdmtheory.models.canvas_loop import run_on_canvas
 
 _MOST_CONTEXTS = 800
@@ -47,7 +49,9 @@ def check_denoiser(denoiser: Denoiser, language: Language | None = None) -> Repo
     >>> check_denoiser(Oracle(Parity())).passed
     True
     """
-    conforming(denoiser, "the denoiser", Denoiser)
+    denoiser = as_denoiser(denoiser)
+    if language is not None:
+        check_vocabularies(denoiser, as_language(language))
     return make("denoiser", str(denoiser.spec), TRIALS, DenoiserCase(denoiser, language))
 
 

@@ -17,7 +17,6 @@ from mdmtheory.conformance.goodness import follows
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
 from mdmtheory.conformance.settings import DELTA, allowed_by, enumerable_length
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.plugins import conforming
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype
@@ -38,7 +37,7 @@ def check_language(language: str | PathLike[str] | Spec | Language) -> Report:
     >>> check_language(Parity()).passed
     True
     """
-    built: Language = conforming(as_language(language), "the language", Language)
+    built = as_language(language)
     return make("language", str(built.spec), TRIALS, LanguageCase(built))
 
 

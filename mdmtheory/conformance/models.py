@@ -20,14 +20,15 @@ from mdmtheory.conformance.drawing import (
 from mdmtheory.conformance.goodness import LEAST_P, follows
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
 from mdmtheory.conformance.settings import LENGTH, enumerable_length
+from mdmtheory.core.contracts import as_model, check_vocabularies
 from mdmtheory.core.intervals import clopper_pearson
-from mdmtheory.core.plugins import conforming
 from mdmtheory.core.protocols import Language, LogProb, Samples, SequenceModel
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json
 from mdmtheory.core.tokens import token_dtype
 from mdmtheory.exact.enumeration import Law, all_sequences
 from mdmtheory.exact.law import law
+from mdmtheory.languages.presets import as_language
 
 _DRAWS = 6_000
 _SEEDS = 40
@@ -43,7 +44,9 @@ def check_model(model: SequenceModel, language: Language | None = None) -> Repor
     >>> check_model(Autoregressive(Parity())).passed
     True
     """
-    conforming(model, "the model", SequenceModel)
+    model = as_model(model)
+    if language is not None:
+        check_vocabularies(model, as_language(language))
     return make("model", str(model.spec), TRIALS, ModelCase(model, language))
 
 

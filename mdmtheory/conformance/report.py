@@ -100,7 +100,7 @@ class Trial(Generic[Tried_contra]):
             passed, seen = False, str(refuted)
         except DoesNotApplyError as reason:
             passed, seen = None, str(reason)
-        except Exception as error:  # noqa: BLE001  # whatever a plug-in raises is what was seen of it
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a plug-in raises is what was seen of it
             passed, seen = False, f"raised {type(error).__name__}: {one_line(error)}"
         return Check(self.name, passed, seen, self.expected, self.mend)
 

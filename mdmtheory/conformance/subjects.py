@@ -15,6 +15,7 @@ from mdmtheory.conformance.models import check_model
 from mdmtheory.conformance.report import Report, merged, one_line
 from mdmtheory.conformance.samplers import check_sampler
 from mdmtheory.conformance.settings import small_languages
+from mdmtheory.core.contracts import as_denoiser, as_model
 from mdmtheory.core.plugins import conforming, load_object, nonconforming
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
 from mdmtheory.core.spec import Registry, Spec
@@ -23,6 +24,7 @@ from mdmtheory.denoisers.registry import DENOISERS
 from mdmtheory.languages.presets import LANGUAGES
 from mdmtheory.models.registry import MODELS
 from mdmtheory.plans import GivenPlan, PlanLaw
+from mdmtheory.samplers.contracts import guarded_sampler
 from mdmtheory.samplers.protocol import Sampler
 from mdmtheory.samplers.registry import SAMPLERS
 
@@ -117,7 +119,7 @@ def _registered(kind: Kind, spec: Spec) -> Certified:
 
 
 def _sampler(value: Any, what: str) -> Any:
-    return conforming(value, what, PlanLaw, Sampler)
+    return guarded_sampler(conforming(value, what, PlanLaw, Sampler), f"sampler {what}")
 
 
 def _from_languages(kind: Kind, name: str, build: Callable[[Language], Any]) -> Certified:
@@ -130,9 +132,8 @@ def _from_languages(kind: Kind, name: str, build: Callable[[Language], Any]) -> 
             refusal = error
     if not built:
         raise ValueError(str(refusal)) from refusal
-    protocol = Denoiser if kind == "denoiser" else SequenceModel
-    for _, value in built:
-        conforming(value, name, protocol)
+    as_kind = as_denoiser if kind == "denoiser" else as_model
+    built = [(language, as_kind(value, f"{kind} {name}")) for language, value in built]
 
     def report() -> Report:
         found = []
@@ -180,7 +181,7 @@ def _made(text: str, factory: Any, *arguments: Any) -> Any:
         return factory(*arguments)
     except ValueError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(
             f"{text} raised {type(error).__name__} when called: {one_line(error)}; mend it first"
         ) from error

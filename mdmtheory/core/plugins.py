@@ -26,14 +26,19 @@ def load_object(text: str) -> Any:
     sys.path.insert(0, here)
     try:
         found: Any = importlib.import_module(module_name)
-    except Exception as error:  # a module of somebody else's may raise anything
-        raise ValueError(f"{text}: module {module_name!r} does not import ({_reason(error)}); mend it first") from error
+    except (Exception, SystemExit) as error:  # a module of somebody else's may raise anything
+        raise ValueError(
+            f"{text}: module {module_name!r} does not import ({reason_of(error)}); mend it first"
+        ) from error
     finally:
         sys.path.remove(here)
     for part in path.split("."):
-        if not hasattr(found, part):
-            raise ValueError(f"{text}: {module_name!r} has no {path!r}; name an object, a class or a function of it")
-        found = getattr(found, part)
+        try:
+            found = getattr(found, part)
+        except (Exception, SystemExit) as error:
+            raise ValueError(
+                f"{text}: {module_name!r} has no {path!r}; name an object, a class or a function of it"
+            ) from error
     return found
 
 
@@ -41,9 +46,9 @@ def load_entry_point(point: Any, what: str) -> Any:
     """What an installed package registered; ValueError in one line where it does not import."""
     try:
         return point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(
-            f"{what} is {point.value} of an installed package, which does not import ({_reason(error)}); "
+            f"{what} is {point.value} of an installed package, which does not import ({reason_of(error)}); "
             "mend the package or uninstall it"
         ) from error
 
@@ -61,8 +66,8 @@ def built_by_plug_in(what: str, builder: Callable[..., Any], *arguments: Any, **
         return builder(*arguments, **options)
     except ValueError:
         raise
-    except Exception as error:
-        raise ValueError(f"{what}, which is a plug-in, raised {_reason(error)}; mend it") from error
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{what}, which is a plug-in, raised {reason_of(error)}; mend it") from error
 
 
 def conforming(value: Any, what: str, *protocols: type) -> Any:
@@ -84,12 +89,21 @@ def nonconforming(value: Any, what: str, *protocols: type) -> ValueError:
 
 
 def _lacking(value: Any, protocol: type) -> list[str]:
-    return [name for name in _members(protocol) if not hasattr(value, name)]
+    return [name for name in _members(protocol) if not _has(value, name)]
+
+
+def _has(value: Any, name: str) -> bool:
+    try:
+        return hasattr(value, name)
+    except (Exception, SystemExit):  # noqa: BLE001  # it is there, and whoever asks for it will be told
+        return True
 
 
 def _members(protocol: type) -> list[str]:
     return sorted(name for name in {*vars(protocol), *protocol.__annotations__} if not name.startswith("_"))
 
 
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+def reason_of(error: BaseException) -> str:
+    """An error as one line: its class and what it says."""
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

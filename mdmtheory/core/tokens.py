@@ -41,4 +41,5 @@ def as_tokens(tokens: object, vocab_size: int, *, masks: bool = False) -> Tokens
         raise ValueError(
             f"token {array[row, column]} at row {row}, position {column} is outside the vocabulary; use {allowed}"
         )
-    return np.ascontiguousarray(array, dtype=token_dtype(vocab_size))
+    # Kernels are compiled for arrays that can be written to: one that cannot is copied.
+    return np.require(array, dtype=token_dtype(vocab_size), requirements=["C", "W"])

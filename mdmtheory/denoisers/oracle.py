@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from mdmtheory.core.guards import unguarded
 from mdmtheory.core.protocols import Denoiser, Language
+from mdmtheory.languages.presets import as_language
 
 _ANSWERS = ("open", "conditionals", "run_plan")
 
@@ -14,7 +16,8 @@ def Oracle(language: Language, trust: float = 1.0) -> Denoiser:  # reads as the 
 
     The result has `conditionals(tokens)`, (count, length, V) float64, besides the Denoiser protocol, and `run_plan`.
     """
-    return language.oracle(trust)
+    oracle: Denoiser = as_language(language).oracle(trust)
+    return oracle
 
 
 def exact_for(denoiser: Any) -> str | None:
@@ -23,6 +26,7 @@ def exact_for(denoiser: Any) -> str | None:
     A class that changes what another one answers has to say it anew: what it inherits, or fetches from a denoiser
     inside, speaks of other answers than its own.
     """
+    denoiser = unguarded(denoiser)
     for own in (getattr(denoiser, "__dict__", {}), *map(vars, type(denoiser).__mro__)):
         if "exact_for" in own:
             said: str | None = denoiser.exact_for

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.protocols import Canvas, Denoiser, Evidence, NoisyCanvas, Parallel, PlanRun
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
@@ -25,6 +26,7 @@ class Perturbed:
     def __init__(self, denoiser: Denoiser, epsilon: float) -> None:
         if not 0 < epsilon < np.inf:
             raise ValueError(f"epsilon is {epsilon}; pass a positive number of nats")
+        denoiser = as_denoiser(denoiser)
         self.base: Any = denoiser
         self.epsilon = float(epsilon)
         self.vocab_size = denoiser.vocab_size

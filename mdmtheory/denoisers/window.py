@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from mdmtheory.core.integers import whole_number
 from mdmtheory.core.protocols import Canvas, Language, Parallel
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.languages.canvas import ConditionalsCanvas
+from mdmtheory.languages.presets import as_language
 
 
 class Window:
@@ -25,11 +27,10 @@ class Window:
     fused = False
     trust = 1.0
 
-    def __init__(self, language: Language, width: int) -> None:
-        if width < 0:
-            raise ValueError(f"width is {width}; pass 0 or more tokens on either side")
+    def __init__(self, language: Language, width: Any) -> None:
+        language = as_language(language)
         self.language = language
-        self.width = int(width)
+        self.width = whole_number(width, "width", 0)
         self.vocab_size = language.vocab_size
         self.spec = Spec.of("window", width=self.width)
         self._oracle: Any = language.oracle()

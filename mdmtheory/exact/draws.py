@@ -19,6 +19,7 @@ from mdmtheory.samplers.protocol import (
     SeesPairs,
     State,
     TossesCoins,
+    check_whole,
     has_closed_law,
     law_of,
 )
@@ -69,6 +70,7 @@ def after_each_step(
     now = _Mass(start, sampler.init(1, length, vocab_size, model.steps, model.schedule), np.ones(1))
     while len(now.mass):
         done = sampler.finished(now.state, now.tokens)
+        check_whole(sampler, now.tokens[done], vocab_size)
         yield now.tokens, now.mass, done
         now = _next(model.denoiser, sampler, now.take(~done), threads)
 

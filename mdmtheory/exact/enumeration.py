@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.languages.presets import as_language
 
 Law = Float[np.ndarray, "..."]
 
@@ -31,6 +32,7 @@ def all_sequences(vocab_size: int, length: int) -> Tokens:
 
 def joint(language: Language, length: int) -> Law:
     """q(x) of every sequence, shape (V,)*length; sums to 1."""
+    language = as_language(language)
     language.validate_length(length)
     vocab_size = language.vocab_size
     return np.exp(language.log_prob(all_sequences(vocab_size, length))).reshape((vocab_size,) * length)

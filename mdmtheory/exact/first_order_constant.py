@@ -18,6 +18,7 @@ from mdmtheory.exact.contexts import drawn_contexts
 from mdmtheory.exact.enumeration import all_sequences, joint, power
 from mdmtheory.exact.rates import Clashes, stationary_clashes
 from mdmtheory.languages.closed import ClosedLanguage
+from mdmtheory.languages.presets import as_language
 
 ENUMERATED_COST = 2e7
 """(2V)^L up to which the constant is enumerated: a second or two."""
@@ -46,6 +47,7 @@ def first_order(
     |S|, with all pairs priced in each. Of an n-gram with more than 600 contexts only the pairs of a few positions are,
     in about 0.2 s each at order 5, V = 8, L = 512. ValueError for languages other than these, HMMs and n-grams.
     """
+    language = as_language(language)
     language.validate_length(length)
     check_level(level)
     if length == 1 or (is_bigram(language) and language.order == 1):

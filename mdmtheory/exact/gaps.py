@@ -17,6 +17,7 @@ from mdmtheory.denoisers.oracle import Oracle
 from mdmtheory.exact.bigrams import SIGHT, BigramHops, initial_and_transition, is_bigram
 from mdmtheory.exact.enumeration import Law, error_rate, joint
 from mdmtheory.exact.law import law
+from mdmtheory.languages.presets import as_language
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.samplers.by_block import block_lengths
 from mdmtheory.schedules import Numbers, Schedule, as_schedule
@@ -43,6 +44,7 @@ def ser(
     threads: int | None = None,
 ) -> Estimate:
     """SER of ancestral sampling with the perfect denoiser, exact: `ser_curve` at one length."""
+    language = as_language(language)
     language.validate_length(length)
     if is_bigram(language):
         return Estimate.exact(float(ser_curve(language, length, steps, schedule, block=block, threads=threads)[-1]))
@@ -69,6 +71,7 @@ def ser_curve(
     from left to right, each in `steps` steps, at about the cost of one of them. ValueError with the cost where that is
     not feasible; FloatingPointError where a possible stretch is too improbable for float64 and would matter.
     """
+    language = as_language(language)
     language.validate_length(length)
     size = block_lengths(length, length if block is None else block)[0]
     fractions = as_schedule(schedule).revealed_fractions(steps)

@@ -14,6 +14,7 @@ from mdmtheory.exact.enumeration import enumerated_information_curve, joint, pow
 from mdmtheory.languages.closed import ClosedLanguage
 from mdmtheory.languages.laws import row_entropies, rows_agree
 from mdmtheory.languages.ngram import NGram
+from mdmtheory.languages.presets import as_language
 
 ENUMERATED_COST = 1e8
 """(2V)^L up to which a curve is enumerated: about a second."""
@@ -39,6 +40,7 @@ def information_curve(
     it, at least 64; m = 0 has one context and is exact. The interval is for each point by itself. docs/theory.md,
     section 2 (ours).
     """
+    language = as_language(language)
     language.validate_length(length)
     if is_bigram(language):
         return Curve.exact(_bigram_curve(language, length))

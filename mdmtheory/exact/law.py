@@ -15,6 +15,7 @@ from mdmtheory.exact.draws import draws_cost, law_by_draws, require_closed_law
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
 from mdmtheory.exact.noised import uniform_cost, uniform_law
 from mdmtheory.models.block import BlockDiffusion
+from mdmtheory.models.fitting import held_to
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.models.uniform import UniformDiffusion
 from mdmtheory.samplers.by_block import PlansByBlock, block_lengths
@@ -33,10 +34,9 @@ def law(model: SequenceModel, language: Language, length: int, *, threads: int |
     O(N V^2L). Other models by their log_prob where that is exact: samplers that look at the context only, by replay.
     ValueError with the cost where it is not feasible.
     """
+    model, language = held_to(model, language)
     language.validate_length(length)
     vocab_size = language.vocab_size
-    if model.vocab_size != vocab_size:
-        raise ValueError(f"the model has {model.vocab_size} tokens and the language {vocab_size}; pass its own model")
     if isinstance(model, BlockDiffusion):
         model = model.masked
     shape = (vocab_size,) * length

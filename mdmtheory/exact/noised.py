@@ -11,6 +11,7 @@ from mdmtheory.core.protocols import Language, SequenceModel
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
+from mdmtheory.models.fitting import held_to
 from mdmtheory.models.uniform import UniformDiffusion
 
 _PIECE_BYTES = 1 << 25
@@ -44,6 +45,7 @@ def elbo(model: SequenceModel, language: Language, length: int, *, threads: int 
     -inf where the model cannot draw x. With the oracle its mean over x ~ q is -H(q) less the total correlations that
     the steps ignore (docs/theory.md, section 8; ours). O(N V^2L); ValueError with the cost where it is not feasible.
     """
+    model, language = held_to(model, language)
     language.validate_length(length)
     if not isinstance(model, UniformDiffusion):
         raise ValueError(f"the bound of {model.spec} is not enumerated; pass a UniformDiffusion, or use its `elbo`")

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from mdmtheory.core.contracts import as_denoiser, check_vocabularies
 from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.exact.enumeration import all_sequences, joint, power
 from mdmtheory.exact.law import context_marginals, context_numbers
+from mdmtheory.languages.presets import as_language
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import Ancestral, FirstHitting, FixedSizes
 from mdmtheory.samplers.planned import Planned
@@ -27,6 +29,8 @@ def reveal_costs(denoiser: Denoiser, language: Language, length: int) -> Costs:
 
     With the oracle it is the conditional entropy H(X_i | X_S). ValueError where it is not feasible.
     """
+    denoiser, language = as_denoiser(denoiser), as_language(language)
+    check_vocabularies(denoiser, language)
     marginals = context_marginals(denoiser, length)
     q = joint(language, length).reshape(-1)
     inside = q > 0

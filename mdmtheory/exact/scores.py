@@ -10,6 +10,7 @@ from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import TokensLike, as_tokens
 from mdmtheory.exact.bigrams import SIGHT, BigramHops, initial_and_transition, is_bigram
 from mdmtheory.exact.gaps import MOST_OPERATIONS, ScheduleLike, ancestral_law
+from mdmtheory.languages.presets import as_language
 from mdmtheory.samplers.by_block import block_lengths
 from mdmtheory.schedules import as_schedule
 
@@ -32,6 +33,7 @@ def log_prob(
     ValueError with the cost where that is not feasible; FloatingPointError where a probability on the way is too small
     for float64.
     """
+    language = as_language(language)
     tokens = as_tokens(tokens, language.vocab_size)
     count, length = tokens.shape
     language.validate_length(length)

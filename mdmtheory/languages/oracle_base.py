@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.protocols import Canvas, Evidence, Language, NoisyCanvas, Parallel, PlanRun
+from mdmtheory.core.reveal_plans import as_plans
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
@@ -179,7 +180,7 @@ class OracleBase(ABC):
 
     def run_plan(
         self,
-        plan: Int[np.ndarray, "count length"],
+        plan: Any,
         states: UInt64[np.ndarray, "count 4"] | None = None,
         tokens: TokensLike | None = None,
         *,
@@ -192,9 +193,7 @@ class OracleBase(ABC):
         `recompute` renews everything at every step that reveals, with the same tokens. `epsilon` > 0 mixes each
         marginal with the uniform law until it is that many nats away (Perturbed).
         """
-        plan = np.ascontiguousarray(plan, dtype=np.int32)
-        if plan.ndim != 2 or (plan.size and plan.min() < 1):
-            raise ValueError(f"plan has shape {plan.shape}; pass (count, length) of step numbers from 1")
+        plan = as_plans(plan)
         self.language.validate_length(plan.shape[1])
         given = None if tokens is None else as_tokens(tokens, self.vocab_size)
         if given is not None and given.shape != plan.shape:

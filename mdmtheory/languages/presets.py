@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from mdmtheory.core.contracts import LANGUAGE
+from mdmtheory.core.guards import guarded
 from mdmtheory.core.plugins import conforming
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Registry, Spec
@@ -45,7 +47,7 @@ def as_language(language: str | PathLike[str] | Spec | Language) -> Language:
 
             return load_language(Path(language))
         return _built(Spec.parse(str(language)))
-    return conforming(language, f"the language {language!r}", Language)
+    return guarded(conforming(language, f"the language {type(language).__name__}", Language), LANGUAGE)
 
 
 def language_named(name: str, digest: str | None = None) -> Language | None:
@@ -61,7 +63,8 @@ def language_named(name: str, digest: str | None = None) -> Language | None:
 
 
 def _built(spec: Spec) -> Language:
-    language: Language = conforming(LANGUAGES.build(spec), f"language {spec}", Language)
+    name = f"language {spec}"
+    language: Language = guarded(conforming(LANGUAGES.build(spec), name, Language), LANGUAGE, name)
     object.__setattr__(language, "spec", spec)
     return language
 

@@ -12,6 +12,7 @@ from jaxtyping import Int
 
 from mdmtheory.core.protocols import Language
 from mdmtheory.denoisers.oracle import Oracle
+from mdmtheory.languages.presets import as_language
 from mdmtheory.metrics.counts import score_counts
 from mdmtheory.metrics.estimates import ter_estimate, ter_ratio_estimate
 from mdmtheory.metrics.ser import ser
@@ -75,7 +76,7 @@ def compare_schedules(
         raise ValueError(f"schedule {explicit[0]} has a number of steps of its own; compare families, such as cosine")
     if isinstance(source, LossProfile):
         return _compare_losses(source, length, steps, level, families)
-    return _compare_language(source, length, steps, count, seed, level, families, threads)
+    return _compare_language(as_language(source), length, steps, count, seed, level, families, threads)
 
 
 def _compare_losses(

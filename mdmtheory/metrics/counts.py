@@ -14,7 +14,9 @@ from mdmtheory.core.estimate import Kind
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.streams import stream_states
+from mdmtheory.languages.presets import as_language
 from mdmtheory.models.block import BlockDiffusion
+from mdmtheory.models.fitting import held_to
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import Ancestral, FirstHitting, FixedSizes
 from mdmtheory.samplers.by_block import block_lengths, by_block
@@ -57,10 +59,10 @@ def draw_counts(
     model: Any, language: Language, length: int, seed: int, first: int, count: int, threads: int | None = 1
 ) -> Counts:
     """Draw sequences first..first+count-1 of the model, count those outside the language and score the others."""
+    model, language = held_to(model, language)
     samples = model.sample(count, length, seed, first=first, threads=threads)
-    if samples.tokens.shape != (count, length):
-        raise ValueError(f"model {model.spec} drew tokens {samples.tokens.shape}; return ({count}, {length})")
-    right = language.in_support(samples.tokens)
+    # What was given up is wrong, whatever stands in its place.
+    right = language.in_support(samples.tokens) & ~samples.impossible
     nats = -language.log_prob(samples.tokens[right], threads=threads)
     finished = ~samples.impossible
     return Counts(
@@ -91,6 +93,8 @@ def score_counts(
     sequence is revealed one position at a time in random order (block by block): the expectation over their own plans
     is a weighted sum of what each reveal cost.
     """
+    language = as_language(language)
+    models = [held_to(model, language)[0] for model in models]
     tokens = language.sample(count, length, seed, first=first, threads=threads)
     log_q = language.log_prob(tokens, threads=threads)
     profiles: dict[tuple[int, int | None], Float[np.ndarray, "count length"]] = {}
@@ -124,6 +128,7 @@ def plan_score_counts(
     model: Any, language: Language, length: int, seed: int, first: int, count: int, threads: int | None = 1
 ) -> Counts:
     """Score sequences under one drawn plan each and sum p_plan(x)/q(x), whose mean is 1 - SER (ours)."""
+    model, language = held_to(model, language)
     tokens = language.sample(count, length, seed, first=first, threads=threads)
     log_q = language.log_prob(tokens, threads=threads)
     log_p = scored(model, tokens, seed, first=first, threads=threads)

@@ -16,6 +16,7 @@ from mdmtheory.exact.enumeration import Law, entropy_nats, error_rate, expected_
 from mdmtheory.exact.law import law, law_cost
 from mdmtheory.metrics.counts import scored, ter_kind
 from mdmtheory.metrics.mixture import check_method, known_support, low_noise, mixture_log_prob
+from mdmtheory.models.fitting import held_to
 
 CHEAP = 1e7
 """Operations of an enumeration that is preferred to sampling."""
@@ -56,6 +57,7 @@ def distances(
     upper bounds, by convexity; "mixture" as for `ter`. ValueError where the model has no log p.
     """
     check_method(method)
+    model, language = held_to(model, language)
     if law_cost(model, length) <= CHEAP:
         return distances_of_laws(law(model, language, length, threads=threads), joint(language, length))
     tokens = language.sample(count, length, seed, threads=threads)
@@ -67,11 +69,11 @@ def distances(
     else:
         kind, support = ter_kind(model), None
         log_ratio = scored(model, tokens, seed, threads=threads) - log_q
-    drawn = model.sample(count, length, seed, threads=threads).tokens
-    valid = language.in_support(drawn)
+    drawn = model.sample(count, length, seed, threads=threads)
+    valid = language.in_support(drawn.tokens) & ~drawn.impossible
     errors, on_support = int(count - valid.sum()), None
     if kind == "estimate":
-        inside = drawn[valid]
+        inside = drawn.tokens[valid]
         drawn_ratio = mixture_log_prob(model, language, inside, threads) - language.log_prob(inside, threads=threads)
         on_support = _on_support(drawn_ratio, count, support, level)
     ser = Estimate(errors / count, *clopper_pearson(errors, count, level), level, "estimate", count)

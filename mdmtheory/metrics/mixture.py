@@ -12,6 +12,7 @@ from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.denoisers.oracle import exact_for
 from mdmtheory.metrics.counts import Counts, is_ancestral, scored
+from mdmtheory.models.fitting import held_to
 
 METHODS = ("plans", "mixture")
 """One drawn plan a sequence, or the mixture over all plans."""
@@ -32,6 +33,7 @@ def mixture_log_prob(
     """log p(x) in nats of the model itself, never a bound; ValueError with what is possible where there is none."""
     from mdmtheory import exact
 
+    model, language = held_to(model, language)
     if getattr(model, "log_prob_kind", "exact") == "exact":
         return scored(model, tokens, threads=threads)
     if not _ancestral_oracle(model, language):
@@ -51,6 +53,7 @@ def mixture_counts(
     For ancestral plans Z = 1 - SER is exact, and so KL = -log Z + E[-log u] with u = p/(qZ), E_q[u] = 1, is taken with
     little noise (`low_noise`).
     """
+    model, language = held_to(model, language)
     tokens = language.sample(count, length, seed, first=first, threads=threads)
     log_q = language.log_prob(tokens, threads=threads)
     gap = log_q - mixture_log_prob(model, language, tokens, threads)
@@ -82,6 +85,7 @@ def known_support(model: Any, language: Language, length: int, threads: int | No
     """1 - SER of the mixture over ancestral plans, exact; None for other models."""
     from mdmtheory import exact
 
+    model, language = held_to(model, language)
     if not _ancestral_oracle(model, language):
         return None
     block = getattr(model, "block", None)

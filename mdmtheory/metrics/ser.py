@@ -8,6 +8,7 @@ from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Language
 from mdmtheory.metrics.counts import Counts, draw_counts
 from mdmtheory.metrics.estimates import ser_estimate
+from mdmtheory.models.fitting import held_to
 
 
 def ser(
@@ -26,6 +27,7 @@ def ser(
     With `max_errors`, drawing stops at the first batch that reaches so many errors, and the interval is the
     anytime-valid one; without, it is Clopper-Pearson.
     """
+    model, language = held_to(model, language)
     if count < 1:
         raise ValueError(f"count is {count}; pass 1 or more")
     batch = count if max_errors is None else max(1, (1 << 15) // length)

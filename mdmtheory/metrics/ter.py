@@ -11,6 +11,7 @@ from mdmtheory.metrics.counts import score_counts, ter_kind
 from mdmtheory.metrics.estimates import ter_estimate, ter_ratio_estimate
 from mdmtheory.metrics.mixture import check_method, mixture_counts
 from mdmtheory.models.autoregressive import Autoregressive
+from mdmtheory.models.fitting import held_to
 
 
 def ter(
@@ -36,6 +37,7 @@ def ter(
     times `ter_ratio` where the entropy is exact, which leaves little noise.
     """
     check_method(method)
+    model, language = held_to(model, language)
     if type(model) is Autoregressive and model.language.digest == language.digest:
         entropy = language.entropy(length, count, seed)
         if entropy.kind == "exact":
@@ -65,6 +67,7 @@ def ter_ratio(
 ) -> Estimate:
     """TER(p)/TER(q) = exp(KL(q||p)/L), which needs no entropy; methods and kinds as for `ter`."""
     check_method(method)
+    model, language = held_to(model, language)
     if method == "mixture":
         return ter_ratio_estimate(mixture_counts(model, language, length, seed, 0, count, threads), length, level)
     [counts] = score_counts([model], language, length, seed, 0, count, plans=plans, threads=threads)

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, Int32, UInt64
 
+from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.protocols import Canvas, Denoiser, PlanRun
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.models.asking import marginals_of
+from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.gumbel import float32_draws
 from mdmtheory.samplers.protocol import (
     CountsItself,
@@ -23,9 +25,11 @@ from mdmtheory.samplers.protocol import (
     SeesPairs,
     State,
     TossesCoins,
+    check_whole,
     has_closed_law,
     law_of,
 )
+from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import Schedule
 
 Pairs = Callable[[Tokens], Float[np.ndarray, "rows length length"]]
@@ -46,7 +50,7 @@ class AdaptiveRun(PlanRun):
 
 def run_adaptive(
     denoiser: Denoiser,
-    sampler: Sampler,
+    sampler: PlanLaw | Sampler,
     length: int,
     steps: int,
     schedule: Schedule,
@@ -59,10 +63,14 @@ def run_adaptive(
 
     Each step of a sequence takes `length` uniforms of its stream, one for each position, wanted or not: so nothing
     about a sequence depends on those beside it. Coins take as many before, float32 noise one for each outcome at each
-    position. ProtocolError where a sampler makes no progress or its laws have another shape than the marginals.
+    position. ProtocolError where a sampler makes no progress, leaves masks, or its laws have another shape than the
+    marginals.
     """
     if (states is None) == (tokens is None):
         raise ValueError("an adaptive run needs streams to draw from or tokens to replay; pass one of them")
+    denoiser, sampler = as_denoiser(denoiser), as_sampler(sampler)
+    if isinstance(sampler, PlanLaw):
+        raise ValueError(f"sampler {sampler.spec} is a law over plans; run its plans")
     if length < 1:
         raise ValueError(f"length is {length}; pass 1 or more")
     if isinstance(sampler, TossesCoins) and tokens is not None:
@@ -94,6 +102,7 @@ def run_adaptive(
             batch = _Batch(sampler, canvas, vocab_size, pairs, streams, given, *arrays)
             batch.run(sampler.init(here.stop - a, length, vocab_size, steps, schedule))
             run.impossible[here] = canvas.impossible
+            check_whole(sampler, run.tokens[here][~run.impossible[here]], vocab_size)
 
     if denoiser.parallel == "threads":
         over_rows(work, count, threads)
@@ -154,13 +163,7 @@ class _Batch:
         before = self.shown[active]
         if self.pairs is not None:
             state = replace(state, pairs=self.pairs(before))
-        law = np.ascontiguousarray(law_of(self.sampler, state, before, wanted, marginals))
-        with_mask = isinstance(self.sampler, LeavesMasked)
-        if law.shape != (len(marginals), self.vocab_size + with_mask):
-            raise ProtocolError(
-                f"sampler {self.sampler.spec} made laws of shape {law.shape} from marginals of {marginals.shape}; "
-                f"return one law for each{', with a column for the mask' if with_mask else ''}"
-            )
+        law = np.require(law_of(self.sampler, state, before, wanted, marginals), requirements=["C", "W"])
         drawn = self._drawn(active, rows, positions, law)
         state, after = self.sampler.step(state, before, wanted, marginals, drawn)
         changed = after != before

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.guards import MOST_OFF
 from mdmtheory.core.protocols import Canvas, Evidence, NoisyCanvas
-
-MOST_OFF = 1e-4
-"""How far a marginal's sum may be from 1: more than float32 leaves of a softmax, less than any mistake."""
 
 
 def marginals_of(
@@ -18,7 +16,7 @@ def marginals_of(
 
     Rows of zeros stay, in sequences that the canvas marks as impossible.
     """
-    marginals = np.ascontiguousarray(canvas.marginals(rows, positions), dtype=np.float64)
+    marginals = np.require(canvas.marginals(rows, positions), np.float64, ["C", "W"])
     if marginals.shape != (len(rows), vocab_size):
         raise ValueError(
             f"the denoiser gave marginals of shape {marginals.shape} at {len(rows)} positions; "
@@ -32,7 +30,7 @@ def posteriors_of(
     canvas: NoisyCanvas, evidence: Evidence, shape: tuple[int, ...]
 ) -> Float[np.ndarray, "count length vocab_size"]:
     """What a noisy canvas says of every token, in float64, of this shape; ValueError unless they are probabilities."""
-    posteriors = np.ascontiguousarray(canvas.posterior(evidence), dtype=np.float64)
+    posteriors = np.require(canvas.posterior(evidence), np.float64, ["C", "W"])
     if posteriors.shape != shape:
         raise ValueError(
             f"the denoiser gave posteriors of shape {posteriors.shape}; return {shape}, a law for each token"

@@ -9,6 +9,7 @@ import numpy as np
 from mdmtheory.core.protocols import Language, LogProb, Parallel, Samples
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike
+from mdmtheory.languages.presets import as_language
 
 
 class Autoregressive:
@@ -17,6 +18,7 @@ class Autoregressive:
     parallel: Parallel = "threads"
 
     def __init__(self, language: Language) -> None:
+        language = as_language(language)
         self.language = language
         self.vocab_size = language.vocab_size
         self.spec = Spec.of("ar")

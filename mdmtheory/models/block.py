@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from copy import copy
 from typing import Any
 
+from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.estimate import Kind
+from mdmtheory.core.integers import whole_number
 from mdmtheory.core.protocols import Denoiser, LogProb, Parallel, Samples
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike
@@ -31,18 +32,18 @@ class BlockDiffusion:
     def __init__(
         self,
         denoiser: Denoiser,
-        block: int,
-        steps: int | None = None,
+        block: Any,
+        steps: Any = None,
         sampler: str | Spec | PlanLaw | Sampler = "ancestral",
         schedule: Any = "linear",
     ) -> None:
-        self.block = operator.index(block)
+        self.block = whole_number(block, "block")
         self.sampler = as_sampler(sampler)
         self.plan_law = self.sampler if isinstance(self.sampler, PlanLaw) else None
         self.masked = MaskedDiffusion(denoiser, by_block(self.sampler, self.block), steps, schedule)
         self.steps, self.schedule = self.masked.steps, self.masked.schedule
-        self.vocab_size = denoiser.vocab_size
-        self.parallel: Parallel = denoiser.parallel
+        self.vocab_size = self.masked.vocab_size
+        self.parallel: Parallel = self.denoiser.parallel
         # The sampler inside stands for itself; steps and schedule as far as the whole has a use for them.
         options = dict(self.masked.spec.options)
         self.spec = Spec.of("block", size=self.block, **{**options, "sampler": str(self.sampler.spec)})
@@ -59,7 +60,7 @@ class BlockDiffusion:
     @denoiser.setter
     def denoiser(self, denoiser: Denoiser) -> None:
         self.masked = copy(self.masked)
-        self.masked.denoiser = denoiser
+        self.masked.denoiser = as_denoiser(denoiser)
 
     @property
     def identity(self) -> Any:

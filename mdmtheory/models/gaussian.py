@@ -39,7 +39,7 @@ class GaussianDiffusion(NoisedDiffusion):
         self,
         denoiser: Denoiser,
         embedding: str | Spec | Any = "onehot",
-        steps: int | None = None,
+        steps: Any = None,
         schedule: Any = "linear",
         update: str = "ddpm",
         decode: str = "draw",

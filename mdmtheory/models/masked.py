@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, UInt64
 
+from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.estimate import Kind
+from mdmtheory.core.integers import whole_number
 from mdmtheory.core.protocols import Denoiser, LogProb, Parallel, PlanRun, Samples
+from mdmtheory.core.reveal_plans import LAST_STEP, as_plans
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
@@ -16,7 +19,7 @@ from mdmtheory.denoisers.oracle import exact_for
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.canvas_loop import run_in_batches, run_on_canvas
 from mdmtheory.models.log_mean import log_mean_exp
-from mdmtheory.plans import LAST_STEP, PlanLaw
+from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.planned import Planned
 from mdmtheory.samplers.protocol import Sampler, has_closed_law
 from mdmtheory.samplers.registry import as_sampler
@@ -35,25 +38,22 @@ class MaskedDiffusion:
         self,
         denoiser: Denoiser,
         sampler: str | Spec | PlanLaw | Sampler = "ancestral",
-        steps: int | None = None,
+        steps: Any = None,
         schedule: Any = "linear",
     ) -> None:
+        denoiser = as_denoiser(denoiser)
         self.denoiser: Any = denoiser
         self.sampler = as_sampler(sampler)
         self.plan_law = self.sampler if isinstance(self.sampler, PlanLaw) else None
         self.schedule: Schedule = as_schedule(schedule)
         if self.plan_law is None:
             check_trust(denoiser, self.sampler)
-        if steps is None:
-            steps = self.schedule.steps or 64
-        elif self.schedule.steps is not None and steps != self.schedule.steps:
+        self.steps = whole_number(self.schedule.steps or 64 if steps is None else steps, "steps", 1, LAST_STEP)
+        if self.schedule.steps not in (None, self.steps):
             raise ValueError(
                 f"steps is {steps} but the schedule {self.schedule.spec} has {self.schedule.steps}; "
                 "leave steps out or make them agree"
             )
-        if not 1 <= steps <= LAST_STEP:
-            raise ValueError(f"steps is {steps}; pass 1 to {LAST_STEP:,}")
-        self.steps = int(steps)
         self.vocab_size = denoiser.vocab_size
         self.parallel: Parallel = denoiser.parallel
         options: list[tuple[str, Any]] = [("denoiser", str(denoiser.spec)), ("sampler", str(self.sampler.spec))]
@@ -147,7 +147,7 @@ class MaskedDiffusion:
 
     def run(
         self,
-        plan: Int[np.ndarray, "count length"],
+        plan: Any,
         states: UInt64[np.ndarray, "count 4"] | None = None,
         tokens: Tokens | None = None,
         *,
@@ -155,8 +155,10 @@ class MaskedDiffusion:
     ) -> PlanRun:
         """Run given plans, in the denoiser's own kernel where it has one, else in a loop over its canvas.
 
-        Kernels draw from the marginals themselves: a law over plans with options is run in the loop.
+        Kernels draw from the marginals themselves: a law over plans with options is run in the loop. `plan` is integers
+        (count, length) from 1, ValueError for others.
         """
+        plan = as_plans(plan)
         if isinstance(self.plan_law, Planned):
             if tokens is not None:
                 _require_closed_law(self.plan_law)

@@ -9,14 +9,16 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float, UInt64
 
+from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.estimate import Kind
+from mdmtheory.core.integers import whole_number
 from mdmtheory.core.protocols import Denoiser, LogProb, NoisyCanvas, Parallel, Samples
+from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.spec import Spec, Value
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.models.log_mean import log_mean_exp
-from mdmtheory.plans import LAST_STEP
 from mdmtheory.schedules import Schedule, as_schedule
 
 LEAST_PIECE = 64
@@ -33,7 +35,8 @@ class NoisedDiffusion(ABC):
 
     noise: ClassVar[str]
 
-    def __init__(self, denoiser: Denoiser, steps: int | None, schedule: Any, options: dict[str, Value]) -> None:
+    def __init__(self, denoiser: Denoiser, steps: Any, schedule: Any, options: dict[str, Value]) -> None:
+        denoiser = as_denoiser(denoiser)
         if self.noise not in denoiser.noises:
             reason = getattr(denoiser, "refusals", {}).get(self.noise)
             raise ValueError(
@@ -42,11 +45,8 @@ class NoisedDiffusion(ABC):
             )
         self.denoiser: Any = denoiser
         self.schedule: Schedule = as_schedule(schedule)
-        steps = self.schedule.steps or 64 if steps is None else steps
-        if not 1 <= steps <= LAST_STEP:
-            raise ValueError(f"steps is {steps}; pass 1 to {LAST_STEP:,}")
-        self.kept: Float[np.ndarray, "levels"] = self.schedule.revealed_fractions(steps)[::-1].copy()
-        self.steps = int(steps)
+        self.steps = whole_number(self.schedule.steps or 64 if steps is None else steps, "steps", 1, LAST_STEP)
+        self.kept: Float[np.ndarray, "levels"] = self.schedule.revealed_fractions(self.steps)[::-1].copy()
         self.vocab_size = denoiser.vocab_size
         self.parallel: Parallel = denoiser.parallel
         self.own_spec = Spec(self.noise, tuple(options.items()))

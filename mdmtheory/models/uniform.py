@@ -30,7 +30,7 @@ class UniformDiffusion(NoisedDiffusion):
     noise = "uniform"
 
     def __init__(
-        self, denoiser: Denoiser, steps: int | None = None, schedule: Any = "linear", update: str = "ancestral"
+        self, denoiser: Denoiser, steps: Any = None, schedule: Any = "linear", update: str = "ancestral"
     ) -> None:
         if update not in UPDATES:
             raise ValueError(f"unknown update {update!r} of uniform diffusion; known: {', '.join(UPDATES)}")

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.plugins import ProtocolError
+from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.plans import LAST_STEP, PlanLaw, Plans, States
+from mdmtheory.plans import PlanLaw, Plans, States
 from mdmtheory.samplers.planned import Planned
 from mdmtheory.samplers.protocol import LeavesMasked, Marginals, Outcomes, Sampler, State, law_of
 from mdmtheory.schedules import Schedule
@@ -131,10 +133,18 @@ class _Shared:
         return self.fresh[which].take(np.zeros(count, dtype=np.int64))
 
     def packed(self, memory: np.ndarray) -> Float[np.ndarray, "rows width"]:
-        """A sampler's memory as floats, filled up with zeros."""
-        out = np.zeros((len(memory), self.width))
+        """A sampler's memory as floats, filled up with zeros; ProtocolError where floats cannot hold it."""
         flat = memory.reshape(len(memory), -1)
-        out[:, : flat.shape[1]] = flat
+        out = np.zeros((len(memory), self.width))
+        fits = flat.dtype.kind in "biuf" and flat.shape[1] <= self.width
+        if fits:
+            out[:, : flat.shape[1]] = flat
+            fits = flat.dtype == np.float64 or bool((out[:, : flat.shape[1]].astype(flat.dtype) == flat).all())
+        if not fits:
+            raise ProtocolError(
+                f"a sampler's memory of shape {memory.shape} and dtype {memory.dtype} cannot go block by block; "
+                "keep one shape, and numbers that float64 holds"
+            )
         return out
 
     def unpacked(self, which: int, packed: Float[np.ndarray, "rows width"]) -> np.ndarray:

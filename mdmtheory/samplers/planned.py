@@ -14,6 +14,7 @@ from jaxtyping import Float
 from mdmtheory import plans as laws
 from mdmtheory.core.spec import Spec
 from mdmtheory.plans import PlanLaw, Plans, States
+from mdmtheory.samplers.contracts import guarded_sampler
 from mdmtheory.samplers.drawing import SHARED_OPTIONS, TokenOptions
 from mdmtheory.samplers.protocol import Marginals, Sampler
 from mdmtheory.samplers.race import Race
@@ -36,6 +37,10 @@ class Planned(TokenOptions):
     """
 
     plans: PlanLaw
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "plans", guarded_sampler(self.plans))
 
     @property
     def spec(self) -> Spec:

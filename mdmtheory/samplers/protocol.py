@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.schedules import Schedule
@@ -154,6 +155,16 @@ def law_of(
     if isinstance(sampler, DrawsByState):
         return sampler.law_in(state, tokens, wanted, marginals)
     return sampler.law(marginals)
+
+
+def check_whole(sampler: Any, tokens: Tokens, mask: int) -> None:
+    """ProtocolError where sequences that a sampler has finished keep a mask."""
+    left = (tokens == mask).any(axis=1)
+    if left.any():
+        raise ProtocolError(
+            f"sampler {sampler.spec} finished {left.sum()} of {len(tokens)} sequences that keep a mask; let `finished` "
+            "be true of sequences without masks only"
+        )
 
 
 def has_closed_law(sampler: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mdmtheory.core.plugins import conforming
 from mdmtheory.core.spec import Registry, Spec
 from mdmtheory.plans import PLAN_LAWS, PlanLaw
+from mdmtheory.samplers.contracts import guarded_sampler
 from mdmtheory.samplers.protocol import Sampler
 
 SAMPLERS = Registry(
@@ -40,4 +41,6 @@ def as_sampler(sampler: str | Spec | PlanLaw | Sampler) -> PlanLaw | Sampler:
     """
     named = isinstance(sampler, str | Spec)
     built: PlanLaw | Sampler = SAMPLERS.build(sampler) if isinstance(sampler, str | Spec) else sampler
-    return conforming(built, f"sampler {sampler}" if named else f"the sampler {sampler!r}", PlanLaw, Sampler)
+    name = f"sampler {sampler}" if named else None
+    found = conforming(built, name or f"the sampler {type(sampler).__name__}", PlanLaw, Sampler)
+    return guarded_sampler(found, name)

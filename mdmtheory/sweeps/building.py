@@ -6,7 +6,7 @@ import math
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from mdmtheory.core.plugins import conforming
+from mdmtheory.core.contracts import as_denoiser, as_model, check_vocabularies
 from mdmtheory.core.protocols import Denoiser, SequenceModel
 from mdmtheory.core.spec import Registry, Spec
 
@@ -125,7 +125,8 @@ class Builder:
             cell.schedule or "linear",
         )
         built = registries()["model"].build(cell.model, *arguments)
-        model: SequenceModel = conforming(built, f"model {cell.model}", SequenceModel)
+        model: SequenceModel = as_model(built, f"model {cell.model}")
+        check_vocabularies(model, language)
         # A plug-in may keep its sampler to itself; then it refuses by itself what does not fit.
         if cell.sampler is not None and hasattr(model, "plan_law"):
             _check_sampler(model, cell.length)
@@ -143,7 +144,7 @@ class Builder:
         key = (language, text)
         if key not in self._denoisers:
             built = registries()["denoiser"].build(text, self.language(language))
-            self._denoisers[key] = conforming(built, f"denoiser {text}", Denoiser)
+            self._denoisers[key] = as_denoiser(built, f"denoiser {text}")
         return self._denoisers[key]
 
 

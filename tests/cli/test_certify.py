@@ -239,7 +239,8 @@ mt.MaskedDiffusion(mt.Oracle(mt.Parity()), Stroll()).sample(1, 4, 0)
     outcome = spawn(code)
     last = outcome.err.splitlines()[-1]
     assert last.endswith(
-        "ProtocolError: sampler stroll made laws of shape (2, 1) from marginals of (2, 2); return one law for each"
+        "ProtocolError: sampler stroll: `law` made laws of shape (2, 1) from marginals of (2, 2); return one law "
+        "for each"
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import mdmtheory as mt
+from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.metrics.counts import Counts, curve_weights, plan_score_counts, reveal_costs, score_counts
 from mdmtheory.metrics.estimates import scored_ser_estimate, ser_estimate, ter_ratio_estimate
 
@@ -131,5 +132,7 @@ def test_sequences_of_another_length_are_refused():
         def sample(self, count, length, seed, *, first=0, threads=None):
             return super().sample(count, length - 1, seed, first=first, threads=threads)
 
-    with pytest.raises(ValueError, match=r"model ar drew tokens \(50, 4\); return \(50, 5\)"):
+    with pytest.raises(
+        ProtocolError, match=r"model ar: `sample` returned uint8 of shape \(50, 4\); return integers of"
+    ):
         mt.ser(Shorter(BIGRAM), BIGRAM, 5, count=50)

@@ -1,0 +1,16 @@
+"""A model and the language that it is held to, as they come in wherever the two meet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mdmtheory.core.contracts import as_model, check_vocabularies
+from mdmtheory.core.protocols import Language
+from mdmtheory.languages.presets import as_language
+
+
+def held_to(model: Any, language: Any) -> tuple[Any, Language]:
+    """Both, plug-ins behind guards; ValueError for what is neither, and where they have other numbers of tokens."""
+    model, language = as_model(model), as_language(language)
+    check_vocabularies(model, language)
+    return model, language
