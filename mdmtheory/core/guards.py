@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from mdmtheory.core.origin import is_built_in
 from mdmtheory.core.plugins import ProtocolError, reason_of
 
 Check = Callable[..., Any]
@@ -39,7 +40,7 @@ def guarded(plug_in: Any, contract: Contract, name: str | None = None, **facts: 
 
     `name` is what the user called it, its spec or class where that is None. `facts` are for the contract's checks.
     """
-    if type(plug_in).__module__.partition(".")[0] == "mdmtheory":
+    if is_built_in(plug_in) or issubclass(type(plug_in), Guard):
         return plug_in
     return always_guarded(plug_in, contract, name, **facts)
 
@@ -196,7 +197,8 @@ def _guard_class(behind: type, names: tuple[str, ...]) -> type[Guard]:
     members: dict[str, Any] = {name: _Member(name) for name in names if not hasattr(Guard, name)}
     if hasattr(behind, "__dataclass_fields__"):
         members["__dataclass_fields__"] = behind.__dataclass_fields__
-    return type(behind.__name__, (Guard,), {"__module__": __name__, **members})
+    named = {"__module__": behind.__module__, "__qualname__": behind.__qualname__}
+    return type(behind.__name__, (Guard,), {**members, **named})
 
 
 def returned(found: Any, kinds: str, shape: tuple[int, ...]) -> np.ndarray:
