@@ -97,7 +97,7 @@ class Ancestral(_NamedLaw):
 
         _check_streams(states)
         out = _empty_plans(states, length, steps)
-        table, bits = _step_table(schedule, steps)
+        table, bits = _step_table(schedule.revealed_fractions(steps).tobytes())
         draw_steps(table, bits, states, out)
         return out
 
@@ -337,10 +337,11 @@ def _check_streams(states: States) -> None:
 
 
 @lru_cache(maxsize=64)
-def _step_table(schedule: Schedule, steps: int) -> tuple[UInt64[np.ndarray, "columns 2"], int]:
-    """The alias table of P(K = k) = w_k, and log2 of its columns."""
+def _step_table(fractions: bytes) -> tuple[UInt64[np.ndarray, "columns 2"], int]:
+    """The alias table of P(K = k) = w_k, and log2 of its columns, kept by the revealed fractions themselves."""
     from mdmtheory.languages.tables import alias_rows
 
+    weights = np.diff(np.frombuffer(fractions))
+    steps = len(weights)
     bits = (steps - 1).bit_length()
-    weights = np.diff(schedule.revealed_fractions(steps))
     return alias_rows([weights], np.arange(1, steps + 1), 1, bits), bits

@@ -17,6 +17,7 @@ from mdmtheory.exact.forgetting import ForgettingChain, forgetting_chain
 from mdmtheory.languages.laws import row_entropies
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.schedules import Numbers, Schedule, as_schedule
+from mdmtheory.schedules.families import power_of
 
 Points = Float[np.ndarray, "points"]
 
@@ -77,9 +78,8 @@ def kappa(language: Language, schedule: str | Spec | Schedule | Numbers = "linea
     if steps is not None:
         edges = chosen.revealed_fractions(steps)
         return Estimate.exact(float(steps * np.diff(edges) @ np.diff(_integral_up_to(clashes, edges))))
-    options = dict(chosen.spec.options)
-    if chosen.spec.name in ("linear", "polynomial"):
-        power = float(options.get("power", 1))
+    power = power_of(chosen)
+    if power is not None:
         # a'(u) = power * (1 - a)^(1 - 1/power), which only shifts the exponents of 1 - α in c.
         return Estimate.exact(power * _closed_integral(clashes, 1 - 1 / power))
     assert chosen.curve is not None

@@ -34,7 +34,7 @@ class OracleBase(ABC):
             raise ValueError(f"trust is {trust}; pass a number above 0 and at most 1")
         self.language = language
         self.trust = float(trust)
-        self._tables: dict[str, tuple[int, Any]] = {}
+        self._tables: dict[str, tuple[tuple[int, float], Any]] = {}
         self.refusals = self._refused_noises()
         self.noises = frozenset({"masked", "uniform", "gaussian"} - self.refusals.keys())
         self.vocab_size = language.vocab_size
@@ -205,13 +205,13 @@ class OracleBase(ABC):
         return run
 
     def _kept(self, name: str, length: int, build: Callable[[], Table]) -> Table:
-        """The tables of a kernel for one length; the last ones made are kept.
+        """The tables of a kernel for one length and trust; the last ones made are kept.
 
-        Length and tables are stored and read together: threads may ask for different lengths at once.
+        All of it is stored and read together: threads may ask for different lengths at once.
         """
         kept = self._tables.get(name)
-        if kept is None or kept[0] != length:
-            kept = (length, build())
+        if kept is None or kept[0] != (length, self.trust):
+            kept = ((length, self.trust), build())
             self._tables[name] = kept
         tables: Table = kept[1]
         return tables

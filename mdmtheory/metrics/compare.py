@@ -56,7 +56,7 @@ def compare_schedules(
     seed: int = 0,
     *,
     level: float = 0.95,
-    schedules: Iterable[str] = FAMILIES,
+    schedules: Iterable[str | Schedule] = FAMILIES,
     threads: int | None = None,
 ) -> Comparison:
     """Plan-averaged TER and gap of schedule families and of the optimal sizes, at each number of steps.
@@ -70,7 +70,10 @@ def compare_schedules(
     if wrong or not steps:
         given = f"steps is {wrong[0]}" if wrong else "there are no steps"
         raise ValueError(f"{given}; for length {length} pass numbers from 1 to {length}")
-    families = {str(as_schedule(name).spec): as_schedule(name) for name in schedules}
+    families: dict[str, Schedule] = {}
+    for chosen in map(as_schedule, schedules):
+        if families.setdefault(str(chosen.spec), chosen) != chosen:
+            raise ValueError(f"two schedules go by the name {chosen.spec}; give each a spec of its own")
     explicit = [name for name, schedule in families.items() if schedule.steps is not None]
     if explicit:
         raise ValueError(f"schedule {explicit[0]} has a number of steps of its own; compare families, such as cosine")

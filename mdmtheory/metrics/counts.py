@@ -21,7 +21,7 @@ from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import Ancestral, FirstHitting, FixedSizes
 from mdmtheory.samplers.by_block import block_lengths, by_block
 from mdmtheory.samplers.planned import plans_alone
-from mdmtheory.schedules import Schedule, ancestral_weights, fixed_weights
+from mdmtheory.schedules import ancestral_weights, fixed_weights
 
 
 @dataclass(frozen=True)
@@ -192,17 +192,20 @@ def curve_weights(model: MaskedDiffusion | BlockDiffusion, length: int) -> Float
         raise ValueError(f"sampler {model.sampler.spec} is neither ancestral nor fixed; their curve weights are known")
     fixed = isinstance(law, FixedSizes)
     sizes = block_lengths(length, model.block) if isinstance(model, BlockDiffusion) else [length]
-    weights = [_curve_weights(fixed, model.schedule, model.steps, size) for size in sizes]
+    weights = []
+    for size in sizes:
+        reveals = model.schedule.sizes(size, model.steps) if fixed else model.schedule.revealed_fractions(model.steps)
+        weights.append(_curve_weights(fixed, reveals.tobytes(), size))
     return weights[0] if len(weights) == 1 else np.concatenate(weights)
 
 
 @lru_cache(maxsize=256)
-def _curve_weights(fixed: bool, schedule: Schedule, steps: int, length: int) -> Float[np.ndarray, "length"]:
-    """`curve_weights`, kept: every chunk of a sweep asks for the same ones."""
+def _curve_weights(fixed: bool, reveals: bytes, length: int) -> Float[np.ndarray, "length"]:
+    """`curve_weights` of fixed sizes or revealed fractions, kept: every chunk of a sweep asks for the same ones."""
     if fixed:
-        weights = fixed_weights(schedule.sizes(length, steps))
+        weights = fixed_weights(np.frombuffer(reveals, dtype=np.int64))
     else:
-        weights = ancestral_weights(schedule.revealed_fractions(steps), length)
+        weights = ancestral_weights(np.frombuffer(reveals), length)
     weights.setflags(write=False)
     return weights
 

@@ -71,7 +71,7 @@ class MaskedDiffusion:
     def identity(self) -> Any:
         """What its numbers depend on, as a JSON value."""
         steps = self.steps if self.sampler.uses_steps else None
-        schedule = self.schedule.identity if self.sampler.uses_schedule else None
+        schedule = self.schedule.identity_at(self.steps) if self.sampler.uses_schedule else None
         return ["masked", self.denoiser.identity, self.sampler.identity, steps, schedule]
 
     @property

@@ -61,7 +61,8 @@ class NoisedDiffusion(ABC):
     @property
     def identity(self) -> Any:
         """What its numbers depend on, as a JSON value."""
-        return [self.noise, dict(self.own_spec.options), self.denoiser.identity, self.steps, self.schedule.identity]
+        schedule = self.schedule.identity_at(self.steps)
+        return [self.noise, dict(self.own_spec.options), self.denoiser.identity, self.steps, schedule]
 
     @property
     def log_prob_kind(self) -> Kind:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,19 +24,28 @@ def polynomial(*, power: float | int) -> Schedule:
     """Many first for power above 1, few first below it: a(u) = 1 - (1 - u)^power."""
     if not 0 < power < np.inf:
         raise ValueError(f"power is {power}; pass a positive number")
-    return Schedule(Spec.of("polynomial", power=_plain(power)), partial(_polynomial, power=power))
+    return Schedule(Spec.of("polynomial", power=_plain(power)), _Polynomial(power))
 
 
 def geometric(*, min: float | int = 1e-3, max: float | int = 20) -> Schedule:
     """Noise falling geometrically from max to min: a(u) ~ exp(-min^u max^(1-u)), rescaled to 0..1."""
     if not 0 < min < max < np.inf:
         raise ValueError(f"min is {min} and max is {max}; pass 0 < min < max")
-    return Schedule(Spec.of("geometric", min=_plain(min), max=_plain(max)), partial(_geometric, least=min, most=max))
+    return Schedule(Spec.of("geometric", min=_plain(min), max=_plain(max)), _Geometric(min, max))
 
 
 def from_file(*, path: str) -> Schedule:
     """Sizes or revealed fractions from a file."""
     return Schedule.from_file(path)
+
+
+def power_of(schedule: Schedule) -> float | None:
+    """The power of a polynomial schedule, 1 of the linear one; None of all others, whatever they are called."""
+    if type(schedule) is not Schedule or schedule.curve is None:
+        return None
+    if isinstance(schedule.curve, _Polynomial):
+        return float(schedule.curve.power)
+    return 1.0 if schedule.curve is np.array else None
 
 
 def _plain(value: float | int) -> float | int:
@@ -49,13 +58,22 @@ def _cosine(times: Grid) -> Grid:
     return 2 * np.sin(np.pi * times / 4) ** 2
 
 
-def _polynomial(times: Grid, power: float | int) -> Grid:
-    # log1p and expm1 keep both ends accurate; log1p(-1) = -inf is the right limit.
-    with np.errstate(divide="ignore"):
-        return -np.expm1(power * np.log1p(-times))
+@dataclass(frozen=True)
+class _Polynomial:
+    power: float | int
+
+    def __call__(self, times: Grid) -> Grid:
+        # log1p and expm1 keep both ends accurate; log1p(-1) = -inf is the right limit.
+        with np.errstate(divide="ignore"):
+            return -np.expm1(self.power * np.log1p(-times))
 
 
-def _geometric(times: Grid, least: float | int, most: float | int) -> Grid:
-    # (e^-noise - e^-most) / (e^-least - e^-most), with both differences free of cancellation.
-    noise = least**times * most ** (1 - times)
-    return np.exp(least - noise) * np.expm1(noise - most) / np.expm1(least - most)
+@dataclass(frozen=True)
+class _Geometric:
+    least: float | int
+    most: float | int
+
+    def __call__(self, times: Grid) -> Grid:
+        # (e^-noise - e^-most) / (e^-least - e^-most), with both differences free of cancellation.
+        noise = self.least**times * self.most ** (1 - times)
+        return np.exp(self.least - noise) * np.expm1(noise - self.most) / np.expm1(self.least - self.most)

@@ -27,6 +27,9 @@ SCHEDULES = Registry(
     aliases={"loglinear": "linear"},
 )
 
+_PROBED = 1024
+"""Steps at which a curve of one's own is looked at where nobody says how many are taken."""
+
 Grid = Float[np.ndarray, "edges"]
 Numbers = Sequence[Any] | np.ndarray
 
@@ -36,7 +39,7 @@ class Schedule:
     """The fraction a_k of tokens revealed after step k, a_0 = 0 < a_1 < ... < a_N = 1.
 
     A family (`curve`: the revealed fraction at times k/N) serves any number of steps; an explicit schedule
-    (`fractions`, or the `reveal_sizes` of one length) has its own. Equal specs must mean equal curves.
+    (`fractions`, or the `reveal_sizes` of one length) has its own. Schedules are equal whose name and content are.
 
     >>> as_schedule("polynomial:power=2").revealed_fractions(2)
     array([0.  , 0.75, 1.  ])
@@ -45,7 +48,7 @@ class Schedule:
     """
 
     spec: Spec
-    curve: Callable[[Grid], Grid] | None = field(default=None, compare=False)
+    curve: Callable[[Grid], Grid] | None = field(default=None, hash=False)
     fractions: tuple[float, ...] | None = None
     reveal_sizes: tuple[int, ...] | None = None
 
@@ -105,12 +108,32 @@ class Schedule:
 
     @property
     def identity(self) -> Any:
-        """What its numbers depend on, as a JSON value; an explicit schedule by its content, not its file's name."""
+        """What its numbers depend on, as a JSON value: content, for which a name stands that is built in here."""
         if self.reveal_sizes is not None:
             return ["sizes", list(self.reveal_sizes)]
         if self.fractions is not None:
             return ["fractions", list(self.fractions)]
-        return [self.spec.name, dict(self.spec.options)]
+        return self._identity(np.arange(_PROBED + 1) / _PROBED)
+
+    def identity_at(self, steps: int) -> Any:
+        """`identity` where so many steps are taken: of a curve of one's own, what it is at these."""
+        if type(self) is not Schedule:
+            return [self.identity, _content(self.revealed_fractions(steps))]
+        return self._identity(np.arange(steps + 1) / steps) if self.steps is None else self.identity
+
+    def _identity(self, times: Grid) -> Any:
+        assert self.curve is not None
+        named = [self.spec.name, dict(self.spec.options)]
+        return named if self._is_built_in() else [*named, _content(np.asarray(self.curve(times), dtype=np.float64))]
+
+    def _is_built_in(self) -> bool:
+        """Whether the name stands for this very curve."""
+        if type(self) is not Schedule or self.spec.name not in SCHEDULES.built_in:
+            return False
+        try:
+            return bool(SCHEDULES.build(self.spec) == self)
+        except ValueError:
+            return False
 
     def __repr__(self) -> str:
         if self.reveal_sizes is not None:
@@ -188,6 +211,11 @@ def as_schedule(schedule: str | Spec | Schedule | Numbers) -> Schedule:
         built: Schedule = SCHEDULES.build(schedule)
         return built
     return Schedule.from_fractions(schedule)
+
+
+def _content(values: Grid) -> str:
+    """A digest of numbers, which processors may compute differently in their last digits."""
+    return digest([f"{value:.12g}" for value in values.tolist()])
 
 
 def _check_fractions(values: Grid, what: str) -> None:

@@ -15,13 +15,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from mdmtheory.core.origin import plug_ins_in
+from mdmtheory.core.plugins import built_by_plug_in
 from mdmtheory.core.printable import printable
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.streams import canonical_json, digest
+from mdmtheory.core.streams import canonical_json, digest, stream_states
 
 if TYPE_CHECKING:
     from mdmtheory.core.protocols import Language, SequenceModel
     from mdmtheory.sweeps.cells import Cell
+
+_PROBES = 16
+"""Plans by which a law over plans from outside is known."""
 
 Measure = Literal["draw", "score", "score_plans"]
 
@@ -175,13 +179,23 @@ def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel
     }
     if plug_ins:
         # A plug-in may give itself any name and identity, also those of what is built in.
-        description["plug_ins"] = {"classes": plug_ins, "words": label}
+        description["plug_ins"] = {"classes": plug_ins, "words": label, **_plans_of_plug_in(cell, model)}
     if measure != "draw":
         kind = ter_kind(model)
         description.update({"kind": kind} if measure == "score" else {})
     if measure == "draw" and cell.max_errors is not None:
         description["stop"] = {"max_errors": cell.max_errors}
     return Task(canonical_json(description), canonical_json(label))
+
+
+def _plans_of_plug_in(cell: Cell, model: Any) -> dict[str, str]:
+    """A digest of some plans of a law over plans from outside: it may be changed, and called as before."""
+    law = getattr(model, "plan_law", None)
+    if law is None or not plug_ins_in(law):
+        return {}
+    draw = getattr(model, "masked", model).draw_plans
+    plans = built_by_plug_in(f"sampler {cell.sampler}", draw, stream_states("probe", 0, _PROBES), cell.length)
+    return {"plans": digest(plans.tolist())}
 
 
 def _canonical_specs(cell: Cell, model: Any) -> dict[str, str | None]:

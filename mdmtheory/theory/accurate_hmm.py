@@ -29,6 +29,7 @@ from mdmtheory.languages.presets import as_language
 from mdmtheory.languages.repetition import Repetition
 from mdmtheory.metrics.ser import ser
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.schedules.families import power_of
 from mdmtheory.theory.curves import exact_curve
 from mdmtheory.theory.instances import bigram3, certain, golden_chain, hardest, hmm2x3, small_languages
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
@@ -54,7 +55,7 @@ def _enumerated_ser(setting: Setting, steps: int | None, epsilon: float) -> floa
 def _requires(setting: Setting) -> None:
     if not 0 < setting.options["delta"] < 1:
         raise HypothesisError(f"delta is {setting.options['delta']}; it must lie between 0 and 1")
-    if setting.schedule.spec.name != "linear":
+    if power_of(setting.schedule) != 1:
         raise HypothesisError(f"it is about the linear schedule, not {setting.schedule.spec}")
 
 

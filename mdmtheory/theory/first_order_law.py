@@ -38,6 +38,7 @@ from mdmtheory.exact.law import context_marginals, law, law_of_plan
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.schedules.families import power_of
 from mdmtheory.theory.instances import bigram3, full_support, hmm2x3, independent, small_languages, trigram2
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
 
@@ -58,7 +59,7 @@ def limit_of_polynomial(values: Float[np.ndarray, "steps"]) -> float:
 def _requires_pair(setting: Setting) -> None:
     if setting.length < 2:
         raise HypothesisError("one position has nothing to share a step with; pass length 2 or more")
-    if str(setting.schedule.spec) != "linear":
+    if power_of(setting.schedule) != 1:
         raise HypothesisError(f"the schedule is {setting.schedule.spec}; it is about linear")
 
 

@@ -32,6 +32,7 @@ from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.schedules import Schedule
+from mdmtheory.schedules.families import power_of
 from mdmtheory.theory.curves import convex_curve
 from mdmtheory.theory.instances import (
     bigram3,
@@ -47,7 +48,7 @@ from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statemen
 
 
 def _requires(setting: Setting) -> None:
-    if setting.schedule.spec.name != "linear" or setting.steps is None:
+    if power_of(setting.schedule) != 1 or setting.steps is None:
         raise HypothesisError("it is about equal steps; pass the linear schedule and a number of steps")
     if setting.length % setting.steps:
         raise HypothesisError(f"{setting.steps} steps cannot reveal the same number of {setting.length} tokens each")

@@ -255,6 +255,17 @@ def test_a_plug_in_law_called_fixed_is_neither_checked_nor_kept_as_fixed(plug_in
     assert not one & two
 
 
+@pytest.mark.refutes("1.6")
+def test_a_law_over_plans_that_was_changed_is_kept_apart_from_what_it_was(plug_ins, monkeypatch):
+    [cell] = cells("ngram:order=2,vocab_size=3", length=16, sampler="borrowed_names:Fixed", steps=3)
+    before = {task.sha for task in tasks_of(cell, *cell.build())}
+    assert before == {task.sha for task in tasks_of(cell, *cell.build())}
+    monkeypatch.setattr(
+        AllAtOnce, "draw", lambda self, states, length, *_: np.tile(1 + np.arange(length) % 2, (len(states), 1))
+    )
+    assert not before & {task.sha for task in tasks_of(cell, *cell.build())}
+
+
 @pytest.mark.refutes("1.4")
 def test_closed_forms_are_not_claimed_for_what_borrows_a_name():
     from mdmtheory.report.answers import answers
