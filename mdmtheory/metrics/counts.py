@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Kind
+from mdmtheory.core.guards import unguarded
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.streams import stream_states
@@ -103,7 +104,7 @@ def score_counts(
         if plans == 1 and curve_priced(model):
             block = getattr(model, "block", None)
             # By the denoiser itself: another one may go by the same name.
-            key = (id(model.denoiser), block)
+            key = (id(unguarded(model.denoiser)), block)
             if key not in profiles:
                 profiles[key] = reveal_costs(model.denoiser, tokens, seed, first, threads, block=block)
             # Not a matrix product: BLAS may sum in another order for another number of rows.
