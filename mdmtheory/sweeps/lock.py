@@ -1,53 +1,77 @@
-"""One writer at a time: an advisory lock on a file beside the store."""
+"""One writer at a time: an advisory lock on a hidden file of our own beside the store."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import errno
 import os
 import platform
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+_TRIES = 20
+"""How often the lock may be let go of between two looks at it; in /proc it is as if it were every time."""
 
 
 @contextlib.contextmanager
 def locked(store: Path) -> Iterator[None]:
-    """Hold STORE.lock; ValueError in one line when another process holds it, OSError when it cannot be made.
+    """Hold the lock of a store, `.STORE.mdmtheory-lock` in its folder; `store` is no link.
 
-    The lock is the operating system's: it is gone when the process is, however that ended. The file is removed in the
-    end.
+    ValueError in one line when another process holds it or something else is in its place, which is left as it is;
+    OSError when it cannot be made. The lock is the operating system's: it is gone when the process is, however that
+    ended. The file is removed in the end.
     """
-    path = store.with_name(store.name + ".lock")
-    descriptor = _hold(path, store)
-    try:
+    path = store.with_name(f".{store.name}.mdmtheory-lock")
+
+    def sign(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or not _is_ours(os.pread(descriptor, 200, 0)):
+            raise _in_the_way(path, store)
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode())
+        os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
+
+    # Not thread-local: a store may be closed by another thread than the one that opened it.
+    lock = FileLock(path, blocking=False, thread_local=False, fallback_to_soft=False, on_acquired=sign)
+    _acquire(lock, path, store)
+    try:
         yield
     finally:
-        # Removed while held: whoever opened the file meanwhile sees that it is no longer the one at this path.
+        # Removed while held: whoever opened the file meanwhile sees that it has no name any more.
         path.unlink(missing_ok=True)
-        os.close(descriptor)
+        lock.release()
 
 
-def _hold(path: Path, store: Path) -> int:
-    while True:
+def _is_ours(content: bytes) -> bool:
+    """Whether a sweep may have left it when it was killed."""
+    return not content or content.startswith(b"process ")
+
+
+def _acquire(lock: FileLock, path: Path, store: Path) -> None:
+    for _ in range(_TRIES):
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise OSError(
-                f"cannot write {store} ({error.strerror}); choose a folder that can be written with --out"
-            ) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
-            os.close(descriptor)
+            lock.acquire()
+            return
+        except Timeout:
+            try:
+                holder = path.read_bytes()[:200].decode(errors="replace").strip() or "another process"
+            except FileNotFoundError:
+                continue
             raise ValueError(
                 f"{store} is being written by another sweep ({holder}); wait for it or choose another --out"
-            ) from error
-        try:
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
-                return descriptor
-        except FileNotFoundError:
-            pass
-        os.close(descriptor)
+            ) from None
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EISDIR):
+                raise _in_the_way(path, store) from error
+            raise _no_lock(store, error.strerror) from error
+    raise _no_lock(store, "no file can be made beside it")
+
+
+def _in_the_way(path: Path, store: Path) -> ValueError:
+    return ValueError(f"{path} stands where the lock of {store} should and is not one; move it away")
+
+
+def _no_lock(store: Path, reason: str | None) -> OSError:
+    return OSError(f"cannot write {store} ({reason}); choose a folder that can be written with --out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sqlite3
 import zlib
 from collections.abc import Callable, Sequence
@@ -261,7 +262,17 @@ def _check_structure(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(f"{path} is damaged: its tables are not those of a store; {_restore()}")
     for (trouble,) in connection.execute("PRAGMA quick_check(1)").fetchall():
         if trouble != "ok":
+            _blame_the_disk(trouble)
             raise StoreError(f"{path} is damaged ({' '.join(trouble.split())}); {_restore()}")
+
+
+def _blame_the_disk(trouble: str) -> None:
+    """Raise the error of SQLite that its own check only tells of, where the disk could not be read."""
+    code = re.search(r"error code=(\d+)", trouble)
+    if code is not None and int(code[1]) & 0xFF == sqlite3.SQLITE_IOERR:
+        error = sqlite3.OperationalError(" ".join(trouble.split()))
+        error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_IOERR_READ, "SQLITE_IOERR_READ"
+        raise error
 
 
 def _identity(connection: sqlite3.Connection) -> tuple[int, int]:

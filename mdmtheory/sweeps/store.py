@@ -6,6 +6,7 @@ The process may be killed at any moment, and what the file says is checked whene
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import os
 import shutil
 import sqlite3
@@ -16,24 +17,23 @@ from typing import Self
 
 from mdmtheory.core.notices import notice
 from mdmtheory.core.printable import first_few
-from mdmtheory.sweeps import schema
+from mdmtheory.core.writing import confirm, folder_beside, put_in_place
+from mdmtheory.sweeps import opening, schema
 from mdmtheory.sweeps.chunks import COLUMNS, Chunk
 from mdmtheory.sweeps.lock import locked
 from mdmtheory.sweeps.schema import CHUNK_COLUMNS, Contents, StoredLanguage, StoredTask, StoreError
 from mdmtheory.sweeps.tasks import Task
 
-_PATIENCE = 30.0
-"""Seconds to wait for another process that reads or commits."""
-
 
 def load(path: str | Path) -> Contents:
     """All that a store says, checked; a sweep may be writing it. StoreError (a ValueError) in one line, or OSError.
 
-    An older store is migrated in memory; its file is left as it is.
+    Nothing is changed: an older store is migrated in memory, one that a killed sweep left is mended on a copy. A notice
+    says where the file has several names (hard links).
     """
     path = Path(path)
-    _check_path(path)
-    with _saying(path), contextlib.closing(_connect(path, "rw")) as connection:
+
+    def contents(connection: sqlite3.Connection) -> Contents:
         if schema.is_empty(connection):
             raise StoreError(f"{path} is empty: no sweep has written to it yet; run one with --out {path}")
         if schema.version_of(connection, path) < schema.USER_VERSION:
@@ -43,6 +43,12 @@ def load(path: str | Path) -> Contents:
                 return schema.load(memory, path)
         return schema.load(connection, path)
 
+    found = opening.seen(path, contents)
+    names = opening.several_names(path)
+    if names is not None:
+        notice(f"{names}; copy it, and read the copy")
+    return found
+
 
 class Store:
     """A store opened to be written, by this process alone. Use it in a `with` block.
@@ -51,17 +57,23 @@ class Store:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).resolve()
-        with contextlib.ExitStack() as opening:
+        self.path = Path(os.path.realpath(path))
+        with contextlib.ExitStack() as held:
             _make_folder(self.path)
-            opening.enter_context(locked(self.path))
-            if self.path.exists():
-                _check_path(self.path)
-            with _saying(self.path):
-                self._connection = opening.enter_context(contextlib.closing(_connect(self.path, "rwc")))
-                self._prepare(opening)
+            held.enter_context(locked(self.path))
+            self._connection = held.enter_context(opening.writing(self.path))
+            with opening.saying(self.path):
+                empty = schema.is_empty(self._connection)
+                if not empty and (version := schema.version_of(self._connection, self.path)) < schema.USER_VERSION:
+                    self._migrate_on_a_copy(version)
+                    self._connection = held.enter_context(opening.writing(self.path))
+                self._connection.execute("PRAGMA journal_mode = DELETE")
+                self._connection.execute("PRAGMA synchronous = FULL")
+                if empty:
+                    with self._transaction():
+                        schema.create(self._connection)
                 self.contents = schema.load(self._connection, self.path)
-            self._open = opening.pop_all()
+            self._held = held.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +85,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of the file and the lock."""
-        self._open.close()
+        self._held.close()
 
     def add(self, tasks: Iterable[Task], languages: Iterable[StoredLanguage]) -> None:
         """Make tasks known, with the languages that they speak of; what is known already stays as it is.
@@ -126,33 +138,28 @@ class Store:
             known = self.contents.tasks[sha].chunks
             known.extend(chunk for chunk in offered if chunk.index >= len(known))
 
-    def _prepare(self, opening: contextlib.ExitStack) -> None:
-        """An empty file gets its tables, an older one is migrated on a copy that then takes its place."""
-        empty = schema.is_empty(self._connection)
-        if not empty and (version := schema.version_of(self._connection, self.path)) < schema.USER_VERSION:
-            self._migrate_on_a_copy(version)
-            self._connection = opening.enter_context(contextlib.closing(_connect(self.path, "rw")))
-        self._connection.execute("PRAGMA journal_mode = DELETE")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        if empty:
-            with self._transaction():
-                schema.create(self._connection)
-
     def _migrate_on_a_copy(self, version: int) -> None:
-        copy = self.path.with_name(self.path.name + ".migrating")
-        copy.unlink(missing_ok=True)
-        with contextlib.closing(_connect(copy, "rwc")) as connection:
-            self._connection.backup(connection)
-            schema.migrate(connection, self.path)
-            schema.load(connection, self.path)
-        self._connection.close()
-        shutil.copy2(self.path, self.path.with_name(f"{self.path.name}.version-{version}"))
-        _replace(copy, self.path)
+        """The copy takes the store's place, and the store as it was stays beside it under a name of its own."""
+        kept = self.path.with_name(f"{self.path.name}.version-{version}")
+        with folder_beside(self.path) as folder:
+            migrated, older = folder / "migrated", folder / "older"
+            with contextlib.closing(opening.connect(migrated, "rwc")) as connection:
+                self._connection.backup(connection)
+                schema.migrate(connection, self.path)
+                schema.load(connection, self.path)
+            self._connection.close()
+            shutil.copy2(self.path, older)
+            if not os.path.lexists(kept):
+                put_in_place(older, kept)
+            elif not kept.is_file() or not filecmp.cmp(older, kept, shallow=False):
+                raise StoreError(f"{kept} is in the way: a copy of {self.path} is kept so; move it elsewhere")
+            put_in_place(migrated, self.path)
+        confirm(self.path)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         """All or nothing, whatever interrupts: an error, Ctrl-C, or the end of the process."""
-        with _saying(self.path):
+        with opening.saying(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -171,9 +178,8 @@ def merge(stores: Sequence[str | Path], out: str | Path) -> None:
     """
     if not stores:
         raise ValueError("no stores to merge; name one or more")
-    out = Path(out).resolve()
-    if out.exists():
-        raise ValueError(f"{out} exists already; choose a name that is free")
+    out = Path(os.path.realpath(out))
+    _check_free(out)
     union = Contents()
     for path in stores:
         found = load(path)
@@ -184,16 +190,19 @@ def merge(stores: Sequence[str | Path], out: str | Path) -> None:
                 "anew, or take them with the mdmtheory that wrote them"
             )
         _unite(union, found, Path(path))
-    partial = out.with_name(out.name + ".merging")
-    with contextlib.ExitStack() as cleaning:
-        _make_folder(out)
-        cleaning.enter_context(locked(out))
-        cleaning.callback(partial.unlink, missing_ok=True)
-        partial.unlink(missing_ok=True)
-        with Store(partial) as store:
+    _make_folder(out)
+    with locked(out), folder_beside(out) as folder:
+        with Store(folder / out.name) as store:
             store.add([stored.task for stored in union.tasks.values()], union.languages.values())
             store.append({sha: stored.chunks for sha, stored in union.tasks.items()})
-        _replace(partial, out)
+        _check_free(out)
+        put_in_place(folder / out.name, out)
+    confirm(out)
+
+
+def _check_free(path: Path) -> None:
+    if path.exists():
+        raise ValueError(f"{path} exists already; choose a name that is free")
 
 
 def _unite(union: Contents, other: Contents, path: Path) -> None:
@@ -211,65 +220,8 @@ def _unite(union: Contents, other: Contents, path: Path) -> None:
         known.extend(stored.chunks[len(known) :])
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
-        uri=True,
-        isolation_level=None,
-        timeout=_PATIENCE,
-        check_same_thread=False,
-    )
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA cell_size_check = ON")
-    return connection
-
-
-def _check_path(path: Path) -> None:
-    if not path.exists():
-        raise StoreError(f"there is no store {path}; make it with mdmtheory sweep --out {path}")
-    if not path.is_file():
-        raise StoreError(f"{path} is not a file; name the .sqlite file that a sweep wrote")
-    if not os.access(path, os.R_OK):
-        raise OSError(f"{path} cannot be read (permission denied); change its permissions or copy it")
-
-
 def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OSError(f"cannot make the folder {path.parent} ({error.strerror}); choose another --out") from error
-
-
-def _replace(new: Path, path: Path) -> None:
-    """Put a finished file in place, so that after a crash there is the old one or the new one."""
-    descriptor = os.open(new, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    new.replace(path)
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _saying(path: Path) -> Iterator[None]:
-    """SQLite's errors as one line that says what to do."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        text = str(error)
-        if "not a database" in text:
-            raise StoreError(f"{path} is not a store (no SQLite file); choose another file") from error
-        if "full" in text or "disk I/O" in text:
-            raise OSError(
-                f"cannot write {path} ({text}); what was written is kept: free space and run the same sweep again"
-            ) from error
-        if "locked" in text:
-            raise StoreError(f"{path} is in use by another process for over {_PATIENCE:.0f} s; wait for it") from error
-        if "readonly" in text or "unable to open" in text:
-            raise OSError(f"cannot write {path} ({text}); choose a folder that can be written with --out") from error
-        raise StoreError(f"{path} is damaged ({text}); restore a copy, or move it away and sweep again") from error

@@ -256,7 +256,7 @@ def test_a_torn_store_is_refused(refused, store):
 
 
 def test_a_store_that_a_sweep_is_writing_is_refused_to_another(refused, run, store):
-    with Path("store.sqlite.lock").open("w") as lock:
+    with Path(".store.sqlite.mdmtheory-lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "is being written by another sweep" in refused(*SWEEP, "--out", str(store))
         assert run("show", str(store)).code == 0

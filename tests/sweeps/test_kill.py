@@ -19,13 +19,13 @@ from tests.sweeps.small import rows_of, small_cells
 
 CHILD = """
 import json, os, signal, sys
-from mdmtheory.sweeps import collect, progress, store
+from mdmtheory.sweeps import collect, opening, progress
 from tests.sweeps.small import small_cells
 
 out, workers, cells, transaction, operations = sys.argv[1], *map(json.loads, sys.argv[2:])
 sys.modules["mdmtheory.sweeps.collect"]._COMMIT_SECONDS = 0  # a transaction for every chunk: more moments to die at
 progress.Reporter.SECONDS = 0
-connect = store._connect
+connect = opening.connect
 
 def dying(path, mode):
     connection = connect(path, mode)
@@ -46,7 +46,7 @@ def dying(path, mode):
     connection.set_progress_handler(operation, 1)
     return connection
 
-store._connect = dying
+opening.connect = dying
 collect(small_cells(**cells), out=out, workers=workers, progress=lambda _: print("moved", flush=True))
 """
 

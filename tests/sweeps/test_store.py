@@ -304,7 +304,7 @@ def test_a_store_that_a_sweep_writes_is_locked_for_other_sweeps_and_open_to_read
 
 
 def test_a_lock_file_that_a_killed_sweep_left_does_not_lock(store):
-    store.with_name(store.name + ".lock").write_text("process 1 on nowhere\n")
+    store.with_name(f".{store.name}.mdmtheory-lock").write_text("process 1 on nowhere\n")
     collect(small_cells(), out=store)
 
 
