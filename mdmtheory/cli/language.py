@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mdmtheory.cli.terminal import Terminal
+from mdmtheory.core.integers import LAST_SEED
 
 app = typer.Typer(help="Make, look at and sample languages.")
 
@@ -56,7 +57,7 @@ def sample(
     spec: _Spec,
     count: Annotated[int, typer.Option(min=1, help="How many sequences.")] = 10,
     length: Annotated[int, typer.Option(min=1, help="Tokens in each.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="Names the random stream.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Names the random stream.")] = 0,
 ) -> None:
     """Draw sequences from a language: one a line, tokens separated by spaces."""
     from mdmtheory.languages.presets import as_language

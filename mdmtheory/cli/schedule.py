@@ -11,6 +11,7 @@ import typer
 
 from mdmtheory.cli.outputs import check_figure, check_file
 from mdmtheory.cli.terminal import Terminal
+from mdmtheory.core.integers import LAST_SEED
 
 if TYPE_CHECKING:
     from mdmtheory.metrics.compare import Comparison
@@ -28,7 +29,7 @@ def schedule(
         str, typer.Option("--schedule", help="The families to compare with the optimal sizes.")
     ] = "linear,cosine,geometric",
     count: Annotated[int, typer.Option(help="With --lang: entropies a point of the curve, and sequences.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Names the random streams.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Names the random streams.", min=0, max=LAST_SEED)] = 0,
     level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
     sizes_out: Annotated[
         Path | None,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from mdmtheory.core.integers import WholeNumber, whole_number
+
 Kind = Literal["exact", "estimate", "upper bound", "lower bound"]
 
 
@@ -25,7 +27,7 @@ class Estimate:
     high: float
     level: float
     kind: Kind
-    count: int
+    count: WholeNumber
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -36,8 +38,7 @@ class Estimate:
             )
         if not 0 < self.level <= 1:
             raise ValueError(f"level {self.level} is not a probability; pass a number above 0 and at most 1")
-        if self.count < 0:
-            raise ValueError(f"count {self.count} is negative; pass the number of sequences behind the estimate")
+        object.__setattr__(self, "count", whole_number(self.count, "count", 0))
 
     @classmethod
     def exact(cls, value: float) -> Estimate:

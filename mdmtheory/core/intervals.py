@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import math
 
+from mdmtheory.core.integers import whole_numbers
 
+
+@whole_numbers(errors=0, count=0)
 def clopper_pearson(errors: int, count: int, level: float) -> tuple[float, float]:
     """The exact interval of Clopper and Pearson (1934) for a probability, `errors` seen in `count` trials.
 
@@ -26,6 +29,7 @@ def clopper_pearson(errors: int, count: int, level: float) -> tuple[float, float
     return low, high
 
 
+@whole_numbers(errors=0, count=0)
 def anytime_binomial(errors: int, count: int, level: float) -> tuple[float, float]:
     """An interval for a probability that stays valid however the experiment was stopped.
 
@@ -41,6 +45,7 @@ def anytime_binomial(errors: int, count: int, level: float) -> tuple[float, floa
     return math.exp(_log_lower_end(errors, count, level)), -math.expm1(_log_lower_end(count - errors, count, level))
 
 
+@whole_numbers(count=0)
 def normal_mean(count: int, total: float, squares: float, level: float) -> tuple[float, float, float]:
     """Mean and normal interval (mean, low, high) from the sum and the sum of squares of `count` values.
 
@@ -62,6 +67,7 @@ def normal_mean(count: int, total: float, squares: float, level: float) -> tuple
     return mean, mean - half, mean + half
 
 
+@whole_numbers(count=0)
 def bounded_mean(
     count: int, total: float, squares: float, level: float, bound: float = 1.0
 ) -> tuple[float, float, float]:

@@ -9,11 +9,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import entry_points
-from typing import Any, cast
+from numbers import Integral, Real
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from mdmtheory.core.plugins import built_by_plug_in, callable_plug_in, load_entry_point, load_object
 
 Value = int | float | bool | str
+if TYPE_CHECKING:
+    Options = tuple[tuple[str, Value], ...]
+else:
+    # Of numpy's types too on the way into a Spec, Python's own once it is made.
+    Options = tuple[tuple[str, Any], ...]
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
 _OWN = re.compile(r"([A-Za-z_][\w.]*:[A-Za-z_][\w.]*)(?::(.*))?")
 
@@ -29,7 +38,10 @@ class Spec:
     """
 
     name: str
-    options: tuple[tuple[str, Value], ...] = ()
+    options: Options = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", tuple((key, _plain(key, value, self.name)) for key, value in self.options))
 
     @classmethod
     def parse(cls, text: str) -> Spec:
@@ -52,8 +64,8 @@ class Spec:
         return cls(name, tuple(options.items()))
 
     @classmethod
-    def of(cls, name: str, **options: Value) -> Spec:
-        """A spec written in Python.
+    def of(cls, name: str, **options: Any) -> Spec:
+        """A spec written in Python; ValueError for an option that is no number, truth value, text or path.
 
         >>> str(Spec.of("perturbed", epsilon=0.01))
         'perturbed:epsilon=0.01'
@@ -78,9 +90,22 @@ def parse_value(text: str) -> Value:
     return text
 
 
+def _plain(key: str, value: Any, name: str) -> Value:
+    """An option's value as a type of Python's own: numpy's numbers are numbers, a path is its text."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, str | PathLike):
+        return str(fspath(value))
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    raise ValueError(f"{key} of {name!r} is {value!r}; pass a number, true or false, or a text")
+
+
 def _check_type(what: str, value: Value, annotation: str) -> None:
     """ValueError unless the value is of the kind that a builder's annotation (such as `int`) asks for."""
-    wanted = {part.strip() for part in annotation.split("|")}
+    wanted = {part.strip() for part in annotation.replace("WholeNumber", "int").split("|")}
     kinds = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
     allowed = wanted | ({"int"} if "float" in wanted else set())
     if wanted <= kinds.keys() and type(value).__name__ not in allowed:

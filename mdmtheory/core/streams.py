@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt64
 
+from mdmtheory.core.integers import whole_numbers
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -22,6 +24,7 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
+@whole_numbers(first=0, count=0)
 def stream_states(key: Any, first: int, count: int) -> UInt64[np.ndarray, "count 4"]:
     """The xoshiro256++ states of streams first..first+count-1 of a key (any JSON value).
 

@@ -7,16 +7,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
+from mdmtheory.core.integers import whole_numbers
 
+
+@whole_numbers(threads=1)
 def allowed_threads(threads: int | None = None) -> int:
     """`threads`, or all processors that this process may use; ValueError below 1."""
     if threads is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if threads < 1:
-        raise ValueError(f"threads is {threads}; pass 1 or more, or None for all processors")
     return threads
 
 
+@whole_numbers(count=0, threads=1)
 def over_rows(work: Callable[[int, int], None], count: int, threads: int | None = None) -> None:
     """Call `work(start, stop)` on contiguous pieces that cover range(count), in parallel.
 

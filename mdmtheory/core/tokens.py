@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Integer
 
+from mdmtheory.core.integers import whole_numbers
+
 Tokens = Integer[np.ndarray, "count length"]
 TokensLike = np.ndarray | Sequence[Any]
 """What public methods take for tokens: an array, or nested lists; `as_tokens` checks it."""
 
 
+@whole_numbers(vocab_size=1)
 def token_dtype(vocab_size: int) -> type[np.uint8] | type[np.uint16]:
     """uint8 where the tokens and the mask fit, else uint16; ValueError beyond it."""
     if vocab_size > 65535:
@@ -22,6 +25,7 @@ def token_dtype(vocab_size: int) -> type[np.uint8] | type[np.uint16]:
     return np.uint8 if vocab_size <= 255 else np.uint16
 
 
+@whole_numbers(vocab_size=1)
 def as_tokens(tokens: object, vocab_size: int, *, masks: bool = False) -> Tokens:
     """A contiguous (count, length) array of the right dtype; ValueError names the first bad token.
 

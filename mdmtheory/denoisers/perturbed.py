@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.contracts import as_denoiser
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Canvas, Denoiser, Evidence, NoisyCanvas, Parallel, PlanRun
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
@@ -44,6 +45,7 @@ class Perturbed:
         """What its numbers depend on, as a JSON value."""
         return ["perturbed", self.epsilon, self.base.identity]
 
+    @whole_numbers(threads=1)
     def conditionals(
         self, tokens: TokensLike, *, threads: int | None = None
     ) -> Float[np.ndarray, "count length vocab_size"]:
@@ -57,6 +59,7 @@ class Perturbed:
         marginals[masked] = rows
         return marginals
 
+    @whole_numbers(count=0, length=1, threads=1)
     def open(
         self,
         count: int,

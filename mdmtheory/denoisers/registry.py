@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.core.spec import Registry
 from mdmtheory.denoisers.oracle import Oracle
@@ -28,6 +29,7 @@ def build_perturbed(language: Language, *, epsilon: float) -> Denoiser:
     return Perturbed(Oracle(language), epsilon)
 
 
+@whole_numbers(width=0)
 def build_window(language: Language, *, width: int) -> Denoiser:
     """The exact posterior of an observer who sees only tokens within width positions."""
     return Window(language, width)

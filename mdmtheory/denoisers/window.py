@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from mdmtheory.core.integers import whole_number
+from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Canvas, Language, Parallel
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
@@ -43,6 +43,7 @@ class Window:
         """What its numbers depend on, as a JSON value."""
         return ["window", self.width, self.language.digest]
 
+    @whole_numbers(threads=1)
     def conditionals(
         self, tokens: TokensLike, *, threads: int | None = None
     ) -> Float[np.ndarray, "count length vocab_size"]:
@@ -55,6 +56,7 @@ class Window:
         marginals[rows, positions] = self.seen_from(tokens, rows, positions, threads)
         return marginals
 
+    @whole_numbers(threads=1)
     def seen_from(
         self,
         tokens: Tokens,
@@ -80,6 +82,7 @@ class Window:
             out[start : start + piece] = self._oracle.conditionals(seen, threads=threads)[np.arange(len(some)), at]
         return out
 
+    @whole_numbers(count=0, length=1, threads=1)
     def open(
         self,
         count: int,

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Kind
+from mdmtheory.core.integers import WholeNumber, whole_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class Curve:
     high: Float[np.ndarray, "length"]
     level: float
     kind: Kind
-    count: int
+    count: WholeNumber
 
     def __post_init__(self) -> None:
         for name in ("values", "low", "high"):
@@ -53,8 +54,7 @@ class Curve:
             raise ValueError(f"kind {self.kind!r} is unknown; use one of {', '.join(get_args(Kind))}")
         if not 0 < self.level <= 1:
             raise ValueError(f"level {self.level} is not a probability; pass a number above 0 and at most 1")
-        if self.count < 0:
-            raise ValueError(f"count {self.count} is negative; pass the number of sequences behind the curve")
+        object.__setattr__(self, "count", whole_number(self.count, "count", 0))
 
     @classmethod
     def exact(cls, values: Float[np.ndarray, "length"]) -> Curve:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
 from mdmtheory.models.masked import MaskedDiffusion
@@ -37,6 +38,7 @@ class _Mass:
         return _Mass(self.tokens[rows], self.state.take(rows), self.mass[rows])
 
 
+@whole_numbers(length=1, threads=1)
 def law_by_draws(model: MaskedDiffusion, length: int, *, threads: int | None = None) -> Law:
     """p(x) of every sequence, shape (V,)*length, of masked diffusion with any adaptive sampler.
 
@@ -52,6 +54,7 @@ def law_by_draws(model: MaskedDiffusion, length: int, *, threads: int | None = N
     return out.reshape((vocab_size,) * length)
 
 
+@whole_numbers(length=1, threads=1)
 def after_each_step(
     model: MaskedDiffusion, length: int, *, threads: int | None = None
 ) -> Iterator[tuple[Tokens, Float[np.ndarray, "rows"], Bool[np.ndarray, "rows"]]]:
@@ -81,6 +84,7 @@ def require_closed_law(sampler: PlanLaw | Sampler) -> None:
         raise ValueError(f"sampler {sampler.spec} draws with float32 noise, whose law has no closed form; draw from it")
 
 
+@whole_numbers(length=1)
 def draws_cost(model: MaskedDiffusion, length: int) -> float:
     """Operations of `law_by_draws`, about: every subset of positions set, with all tokens there and all draws.
 

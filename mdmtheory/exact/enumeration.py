@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.languages.presets import as_language
@@ -22,6 +23,7 @@ MOST_BYTES = 1 << 31
 """Memory beyond which an enumeration is refused."""
 
 
+@whole_numbers(vocab_size=1, length=1)
 def all_sequences(vocab_size: int, length: int) -> Tokens:
     """All V^L sequences, (V^L, L), in the order in which a law of shape (V,)*L flattens."""
     entries = length * power(vocab_size, length)
@@ -30,6 +32,7 @@ def all_sequences(vocab_size: int, length: int) -> Tokens:
     return np.ascontiguousarray(grid.reshape(length, -1).T)
 
 
+@whole_numbers(length=1)
 def joint(language: Language, length: int) -> Law:
     """q(x) of every sequence, shape (V,)*length; sums to 1."""
     language = as_language(language)

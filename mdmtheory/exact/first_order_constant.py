@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.streams import stream_states
@@ -27,6 +28,7 @@ STRATUM = 8
 """With fewer contexts than so many for each number of masked positions, neighbouring numbers share a stratum."""
 
 
+@whole_numbers(length=1, count=0, seed=0, threads=1)
 def first_order(
     language: Language,
     length: int,

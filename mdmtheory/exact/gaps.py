@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import over_rows
@@ -34,6 +35,7 @@ TINY_SHARE = 1e-12
 """Gaps too improbable for float64 may move an error rate by so much; if more, it is refused."""
 
 
+@whole_numbers(length=1, steps=1, block=1, threads=1)
 def ser(
     language: Language,
     length: int,
@@ -53,6 +55,7 @@ def ser(
     return Estimate.exact(error_rate(drawn, joint(language, length)))
 
 
+@whole_numbers(length=1, steps=1, block=1, threads=1)
 def ser_curve(
     language: Language,
     length: int,

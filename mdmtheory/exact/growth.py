@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.exact.bigrams import initial_and_transition, is_bigram
 from mdmtheory.exact.forgetting import period_of
@@ -27,6 +28,7 @@ FORGOTTEN = 1e-12
 SHORTEST = 32
 
 
+@whole_numbers(steps=1)
 def growth_rate(language: Language, steps: int | None = None, schedule: ScheduleLike = "linear") -> Estimate:
     """λ(N) = lim (1 - SER(L))^(1/L) of ancestral sampling with the perfect denoiser on a bigram; exact to 1e-9.
 

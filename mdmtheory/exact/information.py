@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
 from mdmtheory.core.protocols import Language
 from mdmtheory.exact.bigrams import is_bigram
@@ -23,6 +24,7 @@ LEAST_CONTEXTS = 64
 """Every estimated point stands on at least so many drawn contexts: its interval needs their spread."""
 
 
+@whole_numbers(length=1, count=0, seed=0, threads=1)
 def information_curve(
     language: Language,
     length: int,

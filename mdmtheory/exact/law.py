@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
@@ -25,6 +26,7 @@ from mdmtheory.samplers.protocol import has_closed_law
 Marginals = Float[np.ndarray, "contexts length vocab_size"]
 
 
+@whole_numbers(length=1, threads=1)
 def law(model: SequenceModel, language: Language, length: int, *, threads: int | None = None) -> Law:
     """p(x) of every sequence, shape (V,)*length; what it lacks to 1 went to impossible contexts.
 
@@ -52,6 +54,7 @@ def law(model: SequenceModel, language: Language, length: int, *, threads: int |
     return np.exp(scored.values).reshape(shape)
 
 
+@whole_numbers(length=1)
 def law_cost(model: SequenceModel, length: int) -> float:
     """Operations that `law` takes, about, to decide whether to call it; infinite where it refuses whatever the size."""
     vocab_size = model.vocab_size
@@ -77,6 +80,7 @@ def law_cost(model: SequenceModel, length: int) -> float:
     return contexts + steps * power(3 * vocab_size, length) if hasattr(plan_law, "subset_law") else math.inf
 
 
+@whole_numbers(length=1, threads=1)
 def context_marginals(denoiser: Denoiser, length: int, *, threads: int | None = None) -> Marginals:
     """The denoiser's conditionals in each of the (V+1)^L partly masked contexts, numbered as by `context_numbers`."""
     conditionals = _conditionals_of(denoiser)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float, Integer
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language, SequenceModel
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
@@ -18,6 +19,7 @@ _PIECE_BYTES = 1 << 25
 _MOST_BLOCKS = 16
 
 
+@whole_numbers(length=1, threads=1)
 def uniform_law(model: UniformDiffusion, length: int, *, threads: int | None = None) -> Law:
     """p(x) of every sequence, shape (V,)*length: N transition matrices over all V^L sequences, O(N V^2L).
 
@@ -39,6 +41,7 @@ def uniform_law(model: UniformDiffusion, length: int, *, threads: int | None = N
     return law.reshape((model.vocab_size,) * length)
 
 
+@whole_numbers(length=1, threads=1)
 def elbo(model: SequenceModel, language: Language, length: int, *, threads: int | None = None) -> Law:
     """The evidence lower bound of log p(x) in nats of every sequence, exactly, shape (V,)*length: uniform diffusion.
 
@@ -105,6 +108,7 @@ def _mean_gains(
     return found
 
 
+@whole_numbers(length=1)
 def uniform_cost(model: UniformDiffusion, length: int) -> float:
     """Operations that `uniform_law` takes, about."""
     return 2 * length * model.steps * power(model.vocab_size, length) ** 2

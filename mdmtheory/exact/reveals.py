@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mdmtheory.core.contracts import as_denoiser, check_vocabularies
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.exact.enumeration import all_sequences, joint, power
 from mdmtheory.exact.law import context_marginals, context_numbers
@@ -24,6 +25,7 @@ MOST_PLANS = 1 << 18
 """Plans beyond which they are not listed."""
 
 
+@whole_numbers(length=1)
 def reveal_costs(denoiser: Denoiser, language: Language, length: int) -> Costs:
     """E_{x~q}[-log p(x_i | x_S)] in nats at [S, i], bit j of S telling whether position j is revealed; 0 for i in S.
 
@@ -45,6 +47,7 @@ def reveal_costs(denoiser: Denoiser, language: Language, length: int) -> Costs:
     return costs
 
 
+@whole_numbers(length=1)
 def all_plans(model: MaskedDiffusion, length: int) -> tuple[Plans, Float[np.ndarray, "plans"]]:
     """Every plan of a model and its probability, from the definitions of docs/theory.md, section 1, alone.
 

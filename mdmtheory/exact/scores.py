@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import TokensLike, as_tokens
@@ -15,6 +16,7 @@ from mdmtheory.samplers.by_block import block_lengths
 from mdmtheory.schedules import as_schedule
 
 
+@whole_numbers(steps=1, block=1, threads=1)
 def log_prob(
     language: Language,
     tokens: TokensLike,

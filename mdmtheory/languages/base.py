@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt64
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import normal_mean
 from mdmtheory.core.protocols import Denoiser
 from mdmtheory.core.spec import Spec
@@ -65,10 +66,9 @@ class LanguageBase(ABC):
 
         save_language(self, path)
 
+    @whole_numbers(length=1)  # noqa: B027  # a subclass may refuse more lengths
     def validate_length(self, length: int) -> None:
         """ValueError when the language has no sequences of this length."""
-        if length < 1:
-            raise ValueError(f"length is {length}; pass 1 or more")
 
     @abstractmethod
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Tokens:
@@ -98,10 +98,9 @@ class LanguageBase(ABC):
     def parameters(self) -> dict[str, Any]:
         """Arrays and plain values from which `from_parameters` builds an equal language."""
 
+    @whole_numbers(count=0, length=1, seed=0, first=0)
     def _streams(self, count: int, length: int, seed: int, first: int) -> UInt64[np.ndarray, "count 4"]:
         self.validate_length(length)
-        if count < 0 or first < 0:
-            raise ValueError(f"count is {count} and first is {first}; pass 0 or more")
         return stream_states(["language", self.digest, length, seed], first, count)
 
     def _sampled_entropy(self, length: int, count: int, seed: int) -> Estimate:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import PlanRun
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import over_rows
@@ -58,16 +59,19 @@ class ClosedLanguage(LanguageBase):
         Averaged over the sets of m revealed positions, the pairs outside them, and what is revealed.
         """
 
+    @whole_numbers(length=1)
     def partners(self, length: int) -> Int[np.ndarray, "length"]:
         """The position that carries the same token, -1 where there is none."""
         return np.full(length, -1, dtype=np.int64)
 
+    @whole_numbers(length=1)
     def tables(self, length: int, trust: float = 1.0) -> ClosedTables:
         """The language as the kernels take it."""
         from mdmtheory.kernels import closed
 
         return ClosedTables(getattr(closed, self.family), self.vocab_size, self.partners(length), 1.0 - trust)
 
+    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Tokens:
         """Sequences first..first+count-1, (count, length), of the stream that (language, length, seed) names."""
         streams = self._streams(count, length, seed, first)
@@ -79,6 +83,7 @@ class ClosedLanguage(LanguageBase):
     def _draw(self, streams: UInt64[np.ndarray, "count 4"], out: Tokens) -> None:
         """Fill row i of `out` from stream i."""
 
+    @whole_numbers(threads=1)
     def log_prob(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
         """Minus the logarithm of the support's size, in nats; -inf outside the support."""
         tokens = as_tokens(tokens, self.vocab_size)
@@ -89,6 +94,7 @@ class ClosedLanguage(LanguageBase):
         tokens = as_tokens(tokens, self.vocab_size, masks=True)
         return self.possible(tokens) & (tokens < self.vocab_size).all(axis=1)
 
+    @whole_numbers(threads=1)
     def possible(self, tokens: Tokens, threads: int | None = None) -> Bool[np.ndarray, "count"]:
         """Whether each partly masked row agrees with some sequence of the support."""
         from mdmtheory.kernels.closed import possible_closed
@@ -99,6 +105,7 @@ class ClosedLanguage(LanguageBase):
         over_rows(lambda a, b: possible_closed(tables, tokens[a:b], out[a:b]), len(tokens), threads)
         return out
 
+    @whole_numbers(length=1, count=0, seed=0)
     def entropy(self, length: int, count: int = 10_000, seed: int = 0) -> Estimate:
         """H(q) in nats, exact: the logarithm of the support's size."""
         self.validate_length(length)
@@ -161,10 +168,3 @@ class ClosedOracle(OracleBase):
 
     def _possible(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
         return self.language.possible(tokens)
-
-
-def checked_size(value: Any, name: str) -> int:
-    """An integer of 1 or more; ValueError names it."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} is {value}; pass an integer, 1 or more")
-    return int(value)

@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.integers import WholeNumber, whole_number
 from mdmtheory.core.tokens import Tokens
 
 
@@ -23,9 +24,10 @@ class UniformEvidence:
     noise: ClassVar[str] = "uniform"
     tokens: Tokens
     kept: float
-    vocab_size: int
+    vocab_size: WholeNumber
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "vocab_size", whole_number(self.vocab_size, "vocab_size", 1))
         _check_kept(self.kept)
 
     def likelihood(self) -> Float[np.ndarray, "count length vocab"]:

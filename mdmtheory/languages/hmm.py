@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
@@ -62,6 +63,7 @@ class HMM(LanguageBase):
         self._named(spec)
 
     @classmethod
+    @whole_numbers(states=1, vocab_size=1, seed=0)
     def random(
         cls,
         *,
@@ -78,9 +80,6 @@ class HMM(LanguageBase):
         `sticky` = s then replaces the transition matrix T by sI + (1-s)T. Entries are multiples of 2^-30. Redrawn up to
         1,000 times until the chain has exactly one closed class, then ValueError.
         """
-        for name, value in (("states", states), ("vocab_size", vocab_size)):
-            if value < 1:
-                raise ValueError(f"{name} is {value}; pass 1 or more")
         if states > MOST_STATES:
             raise ValueError(f"states is {states}; the dense transition matrix allows up to {MOST_STATES:,}")
         for name, prune in (("prune_transition", prune_transition), ("prune_emission", prune_emission)):
@@ -109,6 +108,7 @@ class HMM(LanguageBase):
         """The chain that the kernels work on."""
         return Chain.of(self.initial, self.transition, self.emission)
 
+    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Tokens:
         from mdmtheory.core.threads import over_rows
         from mdmtheory.kernels.sampling import sample_automaton, sample_hidden
@@ -132,6 +132,7 @@ class HMM(LanguageBase):
             )
         return out
 
+    @whole_numbers(threads=1)
     def log_prob(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
         return self.chain.log_prob(as_tokens(tokens, self.vocab_size), threads)
 
@@ -139,9 +140,11 @@ class HMM(LanguageBase):
         tokens = as_tokens(tokens, self.vocab_size, masks=True)
         return self.chain.possible(tokens) & (tokens < self.vocab_size).all(axis=1)
 
+    @whole_numbers(length=1, count=0, seed=0)
     def entropy(self, length: int, count: int = 10_000, seed: int = 0) -> Estimate:
         return self._sampled_entropy(length, count, seed)
 
+    @whole_numbers(count=0, seed=0)
     def entropy_rate(self, count: int = 2_000, seed: int = 0) -> Estimate:
         """An estimated upper bound in nats a token, (H(1024) - H(512)) / 512: it falls to the rate with the length."""
         return self._sampled_entropy_rate(count, seed)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Denoiser
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
@@ -80,6 +81,7 @@ class NGram(LanguageBase):
         self._named(spec)
 
     @classmethod
+    @whole_numbers(order=1, vocab_size=1, seed=0)
     def random(
         cls, *, order: int = 2, vocab_size: int = 8, seed: int = 0, prune: float = 0.0, spec: Spec | None = None
     ) -> NGram:
@@ -88,10 +90,8 @@ class NGram(LanguageBase):
         Entries are multiples of 2^-30. Redrawn up to 1,000 times until there is exactly one closed class, then
         ValueError.
         """
-        if not 1 <= order <= HIGHEST_ORDER:
+        if order > HIGHEST_ORDER:
             raise ValueError(f"order is {order}; pass 1 to {HIGHEST_ORDER}")
-        if vocab_size < 1:
-            raise ValueError(f"vocab_size is {vocab_size}; pass 1 or more")
         if not prune >= 0:
             raise ValueError(f"prune is {prune}; pass 0 or more (entries below it/vocab_size become zero)")
         contexts = vocab_size ** (order - 1)
@@ -153,6 +153,7 @@ class NGram(LanguageBase):
         emission[np.arange(1, rows), self._newest[1:]] = 1.0
         return Chain.of(transition[0, 1:], transition[1:, 1:], emission[1:])
 
+    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Tokens:
         from mdmtheory.kernels.sampling import sample_automaton
 
@@ -164,6 +165,7 @@ class NGram(LanguageBase):
         )
         return out
 
+    @whole_numbers(threads=1)
     def log_prob(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
         tokens = as_tokens(tokens, self.vocab_size)
         laws, _ = self.laws
@@ -188,6 +190,7 @@ class NGram(LanguageBase):
             at = self._following[at, np.minimum(token, self.vocab_size - 1)]
         return inside
 
+    @whole_numbers(length=1, count=0, seed=0)
     def entropy(self, length: int, count: int = 10_000, seed: int = 0) -> Estimate:
         """H(q) in nats, exact: the sum of the expected entropies of the next token."""
         self.validate_length(length)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Canvas, Evidence, Language, NoisyCanvas, Parallel, PlanRun
 from mdmtheory.core.reveal_plans import as_plans
 from mdmtheory.core.spec import Spec
@@ -53,6 +54,7 @@ class OracleBase(ABC):
     def __repr__(self) -> str:
         return f"Oracle({self.language!r}, trust={self.trust})"
 
+    @whole_numbers(threads=1)
     def conditionals(
         self, tokens: TokensLike, *, threads: int | None = None
     ) -> Float[np.ndarray, "count length vocab_size"]:
@@ -76,6 +78,7 @@ class OracleBase(ABC):
         self._check_underflow(tokens, impossible)
         return marginals
 
+    @whole_numbers(threads=1)
     def pairs(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count length length"]:
         """I(x_i; x_j | revealed tokens) in nats for every two masked positions of partly masked rows; 0 elsewhere.
 
@@ -85,6 +88,7 @@ class OracleBase(ABC):
         self.language.validate_length(tokens.shape[1])
         return self._pairs(tokens, threads)
 
+    @whole_numbers(threads=1)
     def posterior(
         self,
         evidence: Evidence | Float[np.ndarray, "count length vocab_size"],
@@ -137,6 +141,7 @@ class OracleBase(ABC):
             found[unsure] = in_logs
         return found / found.sum(axis=2, keepdims=True)
 
+    @whole_numbers(count=0, length=1, threads=1)
     def open(
         self,
         count: int,
@@ -178,6 +183,7 @@ class OracleBase(ABC):
 
         return ConditionalsCanvas(self, count, length, prompt, threads)
 
+    @whole_numbers(threads=1)
     def run_plan(
         self,
         plan: Any,

@@ -8,15 +8,17 @@ import numpy as np
 from jaxtyping import Float, Int, UInt64
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.languages.closed import ClosedLanguage, checked_size
+from mdmtheory.languages.closed import ClosedLanguage
 
 
 class _Paired(ClosedLanguage):
     family = "PAIRS"
     distance: int
 
+    @whole_numbers(length=1)
     def partners(self, length: int) -> Int[np.ndarray, "length"]:
         """The position that carries the same token, -1 where it lies beyond the end."""
         position = np.arange(length)
@@ -24,16 +26,19 @@ class _Paired(ClosedLanguage):
         partner = np.where(first_half, position + self.distance, position - self.distance)
         return np.where(partner < length, partner, -1)
 
+    @whole_numbers(length=1)
     def log_support_size(self, length: int) -> float:
         """log V for every position that has no partner before it."""
         free = int((~((self.partners(length) >= 0) & (self.partners(length) < np.arange(length)))).sum())
         return free * float(np.log(self.vocab_size))
 
+    @whole_numbers(length=1)
     def information_curve(self, length: int) -> Float[np.ndarray, "length"]:
         """log V unless the partner is revealed, which has probability m / (length - 1) where there is one."""
         paired = float((self.partners(length) >= 0).mean())
         return np.log(self.vocab_size) * (1 - paired * np.arange(length) / max(length - 1, 1))
 
+    @whole_numbers(length=1)
     def pair_clashes(self, length: int) -> Float[np.ndarray, "known"]:
         """1 - 1/V for partners, whatever else is revealed."""
         pairs = int((self.partners(length) >= 0).sum()) / 2
@@ -60,9 +65,10 @@ class EqualPairs(_Paired):
 
     kind = "equal_pairs"
 
+    @whole_numbers(vocab_size=1)
     def __init__(self, *, vocab_size: int = 16, spec: Spec | None = None) -> None:
         self.distance = 1
-        self._settle(checked_size(vocab_size, "vocab_size"), spec)
+        self._settle(vocab_size, spec)
 
     def parameters(self) -> dict[str, Any]:
         """The vocabulary's size."""
@@ -81,9 +87,10 @@ class Copy(_Paired):
 
     kind = "copy"
 
+    @whole_numbers(distance=1, vocab_size=1)
     def __init__(self, *, distance: int = 16, vocab_size: int = 8, spec: Spec | None = None) -> None:
-        self.distance = checked_size(distance, "distance")
-        self._settle(checked_size(vocab_size, "vocab_size"), spec)
+        self.distance = distance
+        self._settle(vocab_size, spec)
 
     def parameters(self) -> dict[str, Any]:
         """The distance and the vocabulary's size."""

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt64
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
@@ -30,14 +31,17 @@ class Parity(ClosedLanguage):
         """None."""
         return {}
 
+    @whole_numbers(length=1)
     def log_support_size(self, length: int) -> float:
         """All positions but one are free."""
         return (length - 1) * float(np.log(2))
 
+    @whole_numbers(length=1)
     def information_curve(self, length: int) -> Float[np.ndarray, "length"]:
         """log 2 until one position is left, which is 0."""
         return np.where(np.arange(length) < length - 1, np.log(2), 0.0)
 
+    @whole_numbers(length=1)
     def pair_clashes(self, length: int) -> Float[np.ndarray, "known"]:
         """1/2 for the last two positions, 0 before."""
         return np.where(np.arange(length - 1) == length - 2, 0.5, 0.0)

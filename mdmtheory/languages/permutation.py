@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float, UInt64
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.languages.closed import ClosedLanguage, checked_size
+from mdmtheory.languages.closed import ClosedLanguage
 
 
 class Permutation(ClosedLanguage):
@@ -25,28 +26,33 @@ class Permutation(ClosedLanguage):
     kind = "permutation"
     family = "PERMUTATION"
 
+    @whole_numbers(items=1)
     def __init__(self, *, items: int = 8, spec: Spec | None = None) -> None:
-        self.items = checked_size(items, "items")
+        self.items = items
         self._settle(self.items, spec)
 
     def parameters(self) -> dict[str, Any]:
         """The number of items."""
         return {"items": self.items}
 
+    @whole_numbers(length=1)
     def validate_length(self, length: int) -> None:
         """ValueError for lengths below 1 and above the number of items."""
         super().validate_length(length)
         if length > self.items:
             raise ValueError(f"length is {length}, and there are {self.items} items; use at most {self.items}")
 
+    @whole_numbers(length=1)
     def log_support_size(self, length: int) -> float:
         """Logarithm of items! / (items - length)!."""
         return float(np.log(np.arange(self.items - length + 1, self.items + 1)).sum())
 
+    @whole_numbers(length=1)
     def information_curve(self, length: int) -> Float[np.ndarray, "length"]:
         """log(items - m): uniform over what is left."""
         return np.log(self.items - np.arange(length))
 
+    @whole_numbers(length=1)
     def pair_clashes(self, length: int) -> Float[np.ndarray, "known"]:
         """1 / (items - m): both take the same item."""
         return 1 / (self.items - np.arange(length - 1))

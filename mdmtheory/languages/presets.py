@@ -10,6 +10,7 @@ import numpy as np
 
 from mdmtheory.core.contracts import LANGUAGE
 from mdmtheory.core.guards import guarded
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.plugins import conforming
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Registry, Spec
@@ -69,6 +70,7 @@ def _built(spec: Spec) -> Language:
     return language
 
 
+@whole_numbers(states=1, vocab_size=1, seed=0)
 def hmm(
     *,
     states: int = 32,
@@ -91,6 +93,7 @@ def hmm(
     )
 
 
+@whole_numbers(order=1, vocab_size=1, seed=0)
 def ngram(*, order: int = 2, vocab_size: int = 8, seed: int = 0, prune: float = NGRAM_PRUNE) -> Language:
     """A random n-gram with pruned Dirichlet(1) rows, n = order from 1 to 6."""
     from mdmtheory.languages.ngram import NGram
@@ -98,13 +101,11 @@ def ngram(*, order: int = 2, vocab_size: int = 8, seed: int = 0, prune: float = 
     return NGram.random(order=order, vocab_size=vocab_size, seed=seed, prune=prune)
 
 
+@whole_numbers(kinds=1, depth=1)
 def dyck(*, kinds: int = 2, depth: int = 4) -> Language:
     """Nested brackets of some kinds and bounded depth; every allowed move equally likely, no end condition."""
     from mdmtheory.languages.hmm import HMM
 
-    for name, value in (("kinds", kinds), ("depth", depth)):
-        if value < 1:
-            raise ValueError(f"{name} is {value}; pass 1 or more")
     stacks_so_far, level_size = 0, 1
     for _ in range(depth + 1):
         stacks_so_far, level_size = stacks_so_far + level_size, level_size * kinds
@@ -141,6 +142,7 @@ def _bracket_moves(stack: tuple[int, ...], kinds: int, depth: int) -> list[tuple
     return [(move, 1 / len(moves)) for move in moves]
 
 
+@whole_numbers(distance=1, vocab_size=1)
 def copy(*, distance: int = 16, vocab_size: int = 8) -> Language:
     """In blocks of 2*distance tokens the second half repeats the uniform first half."""
     from mdmtheory.languages.paired import Copy
@@ -148,6 +150,7 @@ def copy(*, distance: int = 16, vocab_size: int = 8) -> Language:
     return Copy(distance=distance, vocab_size=vocab_size)
 
 
+@whole_numbers(vocab_size=1)
 def equal_pairs(*, vocab_size: int = 16) -> Language:
     """Positions (1,2), (3,4), ... carry the same uniform symbol."""
     from mdmtheory.languages.paired import EqualPairs
@@ -155,6 +158,7 @@ def equal_pairs(*, vocab_size: int = 16) -> Language:
     return EqualPairs(vocab_size=vocab_size)
 
 
+@whole_numbers(items=1)
 def permutation(*, items: int = 8) -> Language:
     """A uniformly random ordering of items, no item twice."""
     from mdmtheory.languages.permutation import Permutation
@@ -169,6 +173,7 @@ def parity() -> Language:
     return Parity()
 
 
+@whole_numbers(vocab_size=1)
 def repetition(*, vocab_size: int = 8) -> Language:
     """One uniform symbol, repeated."""
     from mdmtheory.languages.repetition import Repetition

@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float, UInt64
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.languages.closed import ClosedLanguage, checked_size
+from mdmtheory.languages.closed import ClosedLanguage
 
 
 class Repetition(ClosedLanguage):
@@ -23,21 +24,25 @@ class Repetition(ClosedLanguage):
     kind = "repetition"
     family = "REPETITION"
 
+    @whole_numbers(vocab_size=1)
     def __init__(self, *, vocab_size: int = 8, spec: Spec | None = None) -> None:
-        self._settle(checked_size(vocab_size, "vocab_size"), spec)
+        self._settle(vocab_size, spec)
 
     def parameters(self) -> dict[str, Any]:
         """The vocabulary's size."""
         return {"vocab_size": self.vocab_size}
 
+    @whole_numbers(length=1)
     def log_support_size(self, length: int) -> float:
         """As many sequences as tokens."""
         return float(np.log(self.vocab_size))
 
+    @whole_numbers(length=1)
     def information_curve(self, length: int) -> Float[np.ndarray, "length"]:
         """log V once, then 0."""
         return np.where(np.arange(length) == 0, np.log(self.vocab_size), 0.0)
 
+    @whole_numbers(length=1)
     def pair_clashes(self, length: int) -> Float[np.ndarray, "known"]:
         """1 - 1/V before anything is revealed."""
         return np.where(np.arange(length - 1) == 0, 1 - 1 / self.vocab_size, 0.0)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Int
 
+from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.denoisers.oracle import Oracle
 from mdmtheory.languages.presets import as_language
@@ -48,10 +49,11 @@ class Comparison:
     best: dict[int, Int[np.ndarray, "n"]]
 
 
+@whole_numbers(length=1, count=0, seed=0, threads=1)
 def compare_schedules(
     source: Language | LossProfile,
     length: int,
-    steps: Sequence[int],
+    steps: Any,
     count: int = 1000,
     seed: int = 0,
     *,
@@ -59,17 +61,17 @@ def compare_schedules(
     schedules: Iterable[str | Schedule] = FAMILIES,
     threads: int | None = None,
 ) -> Comparison:
-    """Plan-averaged TER and gap of schedule families and of the optimal sizes, at each number of steps.
+    """Plan-averaged TER and gap of schedule families and of the optimal sizes, at each of some numbers of `steps`.
 
     For a language the curve is exact where `exact.information_curve` is; else sizes are chosen by one estimate of it
     and priced by an independent one (`count`, `seed`). `stride` with the oracle stands beside it, measured on `count`
     sequences, and for bigrams the schedule that is best for SER (sqrt_c) with everybody's SER. For a loss profile
     (`schedules.read_losses`) nothing but random order can be known.
     """
-    wrong = [each for each in steps if not 1 <= each <= length]
-    if wrong or not steps:
-        given = f"steps is {wrong[0]}" if wrong else "there are no steps"
-        raise ValueError(f"{given}; for length {length} pass numbers from 1 to {length}")
+    each_steps = steps if isinstance(steps, Iterable) else [steps]
+    steps = [whole_number(each, f"steps at length {length}", 1, length) for each in each_steps]
+    if not steps:
+        raise ValueError(f"there are no steps; pass whole numbers from 1 to {length}")
     families: dict[str, Schedule] = {}
     for chosen in map(as_schedule, schedules):
         if families.setdefault(str(chosen.spec), chosen) != chosen:

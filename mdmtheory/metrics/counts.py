@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.guards import unguarded
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.streams import stream_states
@@ -56,6 +57,7 @@ class Counts:
         return Counts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
+@whole_numbers(length=1, seed=0, first=0, count=0, threads=1)
 def draw_counts(
     model: Any, language: Language, length: int, seed: int, first: int, count: int, threads: int | None = 1
 ) -> Counts:
@@ -78,6 +80,7 @@ def draw_counts(
     )
 
 
+@whole_numbers(length=1, seed=0, first=0, count=0, plans=1, threads=1)
 def score_counts(
     models: Sequence[Any],
     language: Language,
@@ -125,6 +128,7 @@ def score_counts(
     return results
 
 
+@whole_numbers(length=1, seed=0, first=0, count=0, threads=1)
 def plan_score_counts(
     model: Any, language: Language, length: int, seed: int, first: int, count: int, threads: int | None = 1
 ) -> Counts:
@@ -164,6 +168,7 @@ def is_ancestral(model: Any) -> bool:
     return type(model) in (MaskedDiffusion, BlockDiffusion) and type(model.plan_law) is Ancestral
 
 
+@whole_numbers(seed=0, first=0, threads=1, block=1)
 def reveal_costs(
     denoiser: Any, tokens: Any, seed: int, first: int, threads: int | None = 1, *, block: int | None = None
 ) -> Float[np.ndarray, "count length"]:
@@ -182,6 +187,7 @@ def reveal_costs(
     return np.take_along_axis(costs, np.argsort(plan, axis=1, kind="stable"), axis=1)
 
 
+@whole_numbers(length=1)
 def curve_weights(model: MaskedDiffusion | BlockDiffusion, length: int) -> Float[np.ndarray, "length"]:
     """How many tokens the model's plans reveal, in expectation, with m others revealed before, m = 0..length-1.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.metrics.counts import draw_counts
 from mdmtheory.metrics.estimates import LEAST_RIGHT, cross_entropy_estimate
 
 
+@whole_numbers(length=1, count=1, seed=0, threads=1)
 def cross_entropy(
     model: Any,
     language: Language,

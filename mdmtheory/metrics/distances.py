@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate, Kind
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import bounded_mean, clopper_pearson, normal_mean
 from mdmtheory.core.protocols import Language
 from mdmtheory.exact.enumeration import Law, entropy_nats, error_rate, expected_nll, joint
@@ -38,6 +39,7 @@ class Distances:
     ser: Estimate
 
 
+@whole_numbers(length=1, count=1, seed=0, threads=1)
 def distances(
     model: Any,
     language: Language,

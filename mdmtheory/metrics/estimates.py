@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from mdmtheory.core.estimate import Estimate, Kind
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import anytime_binomial, clopper_pearson, normal_mean
 from mdmtheory.metrics.counts import Counts
 
@@ -12,6 +13,7 @@ LEAST_EFFECTIVE_SIZE = 100.0
 """SER by scoring is withheld below this effective sample size: its weights are too heavy-tailed for an interval."""
 
 
+@whole_numbers(max_errors=1)
 def ser_estimate(counts: Counts, level: float = 0.95, max_errors: int | None = None) -> Estimate:
     """SER from drawn sequences: Clopper-Pearson at a fixed count, anytime-valid when errors stopped the drawing."""
     interval = clopper_pearson if max_errors is None else anytime_binomial
@@ -19,11 +21,13 @@ def ser_estimate(counts: Counts, level: float = 0.95, max_errors: int | None = N
     return Estimate(counts.errors / counts.sequences, low, high, level, "estimate", counts.sequences)
 
 
+@whole_numbers(length=1)
 def ter_estimate(counts: Counts, length: int, level: float = 0.95, kind: Kind = "estimate") -> Estimate:
     """TER(p) = exp(E[-log p(x)]/L), perplexity per token, from scored sequences."""
     return _per_token(counts.sequences, counts.nats, counts.nats_squared, length, level, kind)
 
 
+@whole_numbers(length=1)
 def ter_ratio_estimate(counts: Counts, length: int, level: float = 0.95, kind: Kind = "estimate") -> Estimate:
     """TER(p)/TER(q) = exp(KL(q||p)/L), from the gaps log q(x) - log p(x) of the same sequences."""
     return _per_token(counts.sequences, counts.gap, counts.gap_squared, length, level, kind)
@@ -33,6 +37,7 @@ LEAST_RIGHT = 20
 """A cross-entropy of fewer right sequences is withheld: the normal interval of so few is too short."""
 
 
+@whole_numbers(length=1)
 def cross_entropy_estimate(counts: Counts, length: int, level: float = 0.95) -> Estimate:
     """E[-log q(x) | x in the language]/L in nats per token, from the drawn sequences that are right."""
     right = counts.sequences - counts.errors

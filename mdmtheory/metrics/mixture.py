@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.denoisers.oracle import exact_for
@@ -27,6 +28,7 @@ def check_method(method: str) -> None:
         raise ValueError(f"method is {method!r}; pass one of {', '.join(METHODS)}")
 
 
+@whole_numbers(threads=1)
 def mixture_log_prob(
     model: Any, language: Language, tokens: Tokens, threads: int | None = None
 ) -> Float[np.ndarray, "count"]:
@@ -45,6 +47,7 @@ def mixture_log_prob(
     return exact.log_prob(language, tokens, model.steps, model.schedule, block=block, threads=threads)
 
 
+@whole_numbers(length=1, seed=0, first=0, count=0, threads=1)
 def mixture_counts(
     model: Any, language: Language, length: int, seed: int, first: int, count: int, threads: int | None = None
 ) -> Counts:
@@ -81,6 +84,7 @@ def low_noise(log_weights: Float[np.ndarray, "count"]) -> Float[np.ndarray, "cou
     return -log_weights if evenness < LEAST_EVENNESS else np.expm1(log_weights) - log_weights
 
 
+@whole_numbers(length=1, threads=1)
 def known_support(model: Any, language: Language, length: int, threads: int | None = None) -> float | None:
     """1 - SER of the mixture over ancestral plans, exact; None for other models."""
     from mdmtheory import exact

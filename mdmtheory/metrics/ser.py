@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.metrics.counts import Counts, draw_counts
 from mdmtheory.metrics.estimates import ser_estimate
 from mdmtheory.models.fitting import held_to
 
 
+@whole_numbers(length=1, count=1, seed=0, max_errors=1, threads=1)
 def ser(
     model: Any,
     language: Language,
@@ -28,8 +30,6 @@ def ser(
     anytime-valid one; without, it is Clopper-Pearson.
     """
     model, language = held_to(model, language)
-    if count < 1:
-        raise ValueError(f"count is {count}; pass 1 or more")
     batch = count if max_errors is None else max(1, (1 << 15) // length)
     counts = Counts.zero()
     while counts.sequences < count and (max_errors is None or counts.errors < max_errors):

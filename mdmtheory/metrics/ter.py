@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.metrics.counts import score_counts, ter_kind
 from mdmtheory.metrics.estimates import ter_estimate, ter_ratio_estimate
@@ -14,6 +15,7 @@ from mdmtheory.models.autoregressive import Autoregressive
 from mdmtheory.models.fitting import held_to
 
 
+@whole_numbers(length=1, count=1, seed=0, plans=1, threads=1)
 def ter(
     model: Any,
     language: Language,
@@ -53,6 +55,7 @@ def ter(
     return Estimate(floor * ratio.value, floor * ratio.low, floor * ratio.high, level, "estimate", count)
 
 
+@whole_numbers(length=1, count=1, seed=0, plans=1, threads=1)
 def ter_ratio(
     model: Any,
     language: Language,

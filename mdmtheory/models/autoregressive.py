@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language, LogProb, Parallel, Samples
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike
@@ -31,12 +32,14 @@ class Autoregressive:
         """What its numbers depend on, as a JSON value."""
         return ["ar", self.language.digest]
 
+    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
         """Sequences of the language's own stream for this seed, so they are those that `language.sample` draws."""
         tokens = self.language.sample(count, length, seed, first=first, threads=threads)
         cost = np.full(count, length, dtype=np.int64)
         return Samples(tokens, cost, cost.copy(), np.zeros(count, dtype=np.bool_))
 
+    @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(
         self, tokens: TokensLike, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
     ) -> LogProb:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.estimate import Kind
-from mdmtheory.core.integers import whole_number
+from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Denoiser, LogProb, Parallel, Samples
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike
@@ -72,10 +72,12 @@ class BlockDiffusion:
         """The kind of `log_prob`; ValueError with the reason where there is none."""
         return self.masked.log_prob_kind
 
+    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
         """Sequences first..first+count-1 of the stream that (model, length, seed) names."""
         return self.masked.sample(count, length, seed, first=first, threads=threads)
 
+    @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(
         self, tokens: TokensLike, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
     ) -> LogProb:
@@ -85,6 +87,7 @@ class BlockDiffusion:
         """
         return self.masked.log_prob(tokens, seed, first=first, plans=plans, threads=threads)
 
+    @whole_numbers(threads=1)
     def replay(self, tokens: TokensLike, *, threads: int | None = None) -> AdaptiveRun:
         """What a sampler that looks at the context only does in each block where its draws turn out to be `tokens`."""
         return self.masked.replay(tokens, threads=threads)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.spec import Registry, Spec
 from mdmtheory.core.streams import digest, stream_states
 from mdmtheory.languages.laws import GRAIN
@@ -17,6 +18,7 @@ EMBEDDINGS = Registry(
 )
 
 
+@whole_numbers(vocab_size=1)
 def as_embedding(embedding: Any, vocab_size: int) -> tuple[Float[np.ndarray, "vocab dim"], dict[str, Any]]:
     """The (V, d) vectors that a name, a spec or an array stands for, and the options that say which they are.
 
@@ -35,19 +37,17 @@ def as_embedding(embedding: Any, vocab_size: int) -> tuple[Float[np.ndarray, "vo
     return given, {"embedding": f"given@{digest([list(given.shape), given.tobytes().hex()])[:12]}"}
 
 
+@whole_numbers(vocab_size=1)
 def onehot(vocab_size: int) -> Float[np.ndarray, "vocab vocab"]:
     """Unit vectors, one for each token."""
     return np.eye(vocab_size)
 
 
+@whole_numbers(vocab_size=1, dim=1, seed=0)
 def random(vocab_size: int, *, dim: int = 16, seed: int = 0) -> Float[np.ndarray, "vocab dim"]:
     """Normal vectors of mean squared length 1, rounded to multiples of 2^-30 so that they are the same everywhere."""
     from mdmtheory.kernels.random import fill_normals
 
-    if dim < 1:
-        raise ValueError(f"dim is {dim}; pass 1 or more")
-    if seed < 0:
-        raise ValueError(f"seed is {seed}; pass 0 or more")
     out = np.empty((vocab_size, dim))
     fill_normals(stream_states(["embedding", vocab_size, dim, seed], 0, vocab_size), out)
     return np.round(out / np.sqrt(dim) / GRAIN) * GRAIN

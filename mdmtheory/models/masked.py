@@ -9,7 +9,7 @@ from jaxtyping import Int, UInt64
 
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.estimate import Kind
-from mdmtheory.core.integers import whole_number
+from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Denoiser, LogProb, Parallel, PlanRun, Samples
 from mdmtheory.core.reveal_plans import LAST_STEP, as_plans
 from mdmtheory.core.spec import Spec
@@ -79,6 +79,7 @@ class MaskedDiffusion:
         """Whether every sequence follows the same plan, so that p_plan is p."""
         return self.plan_law is not None and self.plan_law.fixed
 
+    @whole_numbers(length=0)
     def exact_by_order(self, length: int) -> bool:
         """Whether p = q for any plan: one position at a time, drawn from the marginals of an exact denoiser."""
         return (
@@ -108,12 +109,14 @@ class MaskedDiffusion:
         self._replayed()
         return "exact"
 
+    @whole_numbers(length=1)
     def draw_plans(self, states: UInt64[np.ndarray, "count 4"], length: int) -> Int[np.ndarray, "count length"]:
         """Reveal plans, one from each stream; the streams move on. ValueError for a sampler that looks."""
         if self.plan_law is None:
             raise ValueError(f"the plans of sampler {self.sampler.spec} depend on tokens; see `replay`")
         return self.plan_law.draw(states, length, self.steps, self.schedule)
 
+    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
         """Sequences first..first+count-1 of the stream that (model, length, seed) names."""
         states = stream_states(["draw", self.identity, length, seed], first, count)
@@ -123,6 +126,7 @@ class MaskedDiffusion:
             run = self.run(self.draw_plans(states, length), states, threads=threads)
         return Samples(run.tokens, run.calls, run.rounds, run.impossible)
 
+    @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(
         self, tokens: TokensLike, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
     ) -> LogProb:
@@ -131,8 +135,6 @@ class MaskedDiffusion:
         For a law over plans, the log of the mean over `plans` drawn plans, a lower bound; sequence number first + i
         draws its plans from its own stream, whatever else is scored. ValueError where there is no such number.
         """
-        if plans < 1:
-            raise ValueError(f"plans is {plans}; pass 1 or more")
         tokens = as_tokens(tokens, self.vocab_size)
         kind = self.log_prob_kind
         if self.plan_law is None:
@@ -145,6 +147,7 @@ class MaskedDiffusion:
             scores[k] = self.run(self.draw_plans(states, length), tokens=tokens, threads=threads).log_probs.sum(axis=1)
         return LogProb(log_mean_exp(scores), kind)
 
+    @whole_numbers(threads=1)
     def run(
         self,
         plan: Any,
@@ -168,6 +171,7 @@ class MaskedDiffusion:
             return run
         return run_on_canvas(self.denoiser, plan, states, tokens, threads)
 
+    @whole_numbers(threads=1)
     def replay(self, tokens: TokensLike, *, threads: int | None = None) -> AdaptiveRun:
         """What a sampler that looks at the context only does where its draws turn out to be `tokens`.
 

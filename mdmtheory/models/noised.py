@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt64
 
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.estimate import Kind
-from mdmtheory.core.integers import whole_number
+from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Denoiser, LogProb, NoisyCanvas, Parallel, Samples
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.spec import Spec, Value
@@ -69,6 +69,7 @@ class NoisedDiffusion(ABC):
         """What `log_prob` is; ValueError with the reason where there is no bound."""
         return "lower bound"
 
+    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
         """Sequences first..first+count-1 of the stream that (model, length, seed) names."""
         states = stream_states(["draw", self.identity, length, seed], first, count)
@@ -83,6 +84,7 @@ class NoisedDiffusion(ABC):
         self._in_pieces(work, count, length, threads)
         return Samples(tokens, calls, rounds, impossible)
 
+    @whole_numbers(seed=0, first=0, threads=1)
     def elbo(
         self, tokens: TokensLike, seed: int = 0, *, first: int = 0, threads: int | None = None
     ) -> Float[np.ndarray, "count"]:
@@ -94,6 +96,7 @@ class NoisedDiffusion(ABC):
         """
         return self.log_prob(tokens, seed, first=first, threads=threads).values
 
+    @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(
         self, tokens: TokensLike, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
     ) -> LogProb:
@@ -102,8 +105,6 @@ class NoisedDiffusion(ABC):
         The more paths the tighter (Jensen). ValueError with the reason where there is no bound.
         """
         kind = self.log_prob_kind
-        if plans < 1:
-            raise ValueError(f"plans is {plans}; pass 1 or more")
         given = as_tokens(tokens, self.vocab_size)
         count, length = given.shape
         states = stream_states(["paths", self.identity, length, seed], first, count)

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.plots.methods import (
     CALLS,
     NAMES,
@@ -48,6 +49,7 @@ _ROUNDING = 1e-6
 ROUND_METHODS = ("ancestral", "stride", "bisection", "left_to_right", "blocks", "verify")
 
 
+@whole_numbers(length=1)
 def cost_figure(frame: pd.DataFrame, metric: str = "ser", length: int | None = None) -> Figure:
     """SER ("ser"), or KL(q||p) in nats per sequence ("kl"), against calls: a panel a language, every sampler.
 
@@ -96,6 +98,7 @@ def long_cost_figure(frame: pd.DataFrame) -> Figure:
     return cost_figure(frame, length=longest)
 
 
+@whole_numbers(length=1)
 def rounds_figure(frame: pd.DataFrame, languages: Sequence[str] | None = None, length: int | None = None) -> Figure:
     """SER against rounds above and against calls below, for verification and the orders: a column a language.
 
@@ -128,6 +131,7 @@ def rounds_figure(frame: pd.DataFrame, languages: Sequence[str] | None = None, l
     return figure
 
 
+@whole_numbers(length=1)
 def entropy_figure(frame: pd.DataFrame, length: int | None = None) -> Figure:
     """Cross-entropy of what is right less H(q)/L, against calls: what is below 0 has lost entropy.
 

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.plots.methods import NAMES, curves, languages_of, leaderboard, methods_of, of_metric, require, usual
 from mdmtheory.plots.sheet import bars_note, caption, label_of, outer_labels, panels
 from mdmtheory.plots.style import REFERENCE, Look, figure_style
@@ -74,6 +75,7 @@ def collapse_figure(frame: pd.DataFrame, rates: Rates | None = None) -> Figure:
     return figure
 
 
+@whole_numbers(length=1)
 def first_order_rates(
     languages: list[str], length: int, digests: Mapping[str, str] | None = None
 ) -> dict[str, Estimate]:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.plots.methods import (
     CELL,
     NAMES,
@@ -48,6 +49,7 @@ class Track:
     excess: Curve
 
 
+@whole_numbers(length=1)
 def plane_figure(frame: pd.DataFrame, languages: Sequence[str] | None = None, length: int | None = None) -> Figure:
     """SER against TER(p)/TER(q) - 1: each sampler a curve over its budgets, marks growing with calls.
 

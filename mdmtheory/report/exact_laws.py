@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.exact.enumeration import Law, entropy_nats, joint
@@ -98,6 +99,7 @@ def small_cases() -> Cases:
     )
 
 
+@whole_numbers(threads=1)
 def exact_rows(
     cases: Cases | None = None,
     samplers: Iterable[str] = SAMPLERS,
@@ -122,6 +124,7 @@ def exact_rows(
     return _frame(rows, (*COLUMNS, *MEASURES, "reason"))
 
 
+@whole_numbers(steps=1, threads=1)
 def correction_rows(
     cases: Cases | None = None,
     samplers: Iterable[str] = CORRECTING,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.spec import Spec
@@ -19,18 +20,18 @@ from mdmtheory.samplers.protocol import LeavesMasked, Marginals, Outcomes, Sampl
 from mdmtheory.schedules import Schedule
 
 
+@whole_numbers(length=0, block=1)
 def block_lengths(length: int, block: int) -> list[int]:
     """The lengths of the blocks of a sequence, the last one shorter where `block` does not divide `length`.
 
     >>> block_lengths(10, 4)
     [4, 4, 2]
     """
-    if block < 1:
-        raise ValueError(f"block is {block}; pass 1 or more tokens in a block")
     full, rest = divmod(length, block)
     return [block] * full + [rest] * (rest > 0)
 
 
+@whole_numbers(block=1)
 def by_block(sampler: PlanLaw | Sampler, block: int) -> PlanLaw | Sampler:
     """The sampler run inside blocks of so many positions, one after the other; `steps` is then for each block."""
     block_lengths(1, block)

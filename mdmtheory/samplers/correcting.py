@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.integers import WholeNumber, whole_number
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.samplers.drawing import DECIMALS, Drawing, chance_of
 from mdmtheory.samplers.protocol import Marginals, State
@@ -74,7 +75,7 @@ class Redraw(Drawing):
     correctors (2407.21243), which redraw a fixed number of the least certain tokens.
     """
 
-    sweeps: int = 24
+    sweeps: WholeNumber = 24
     tau: float = 0.05
     share: float = 0.5
 
@@ -86,8 +87,7 @@ class Redraw(Drawing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.sweeps < 0:
-            raise ValueError(f"sweeps is {self.sweeps}; pass 0 or more")
+        object.__setattr__(self, "sweeps", whole_number(self.sweeps, "sweeps", 0))
         for name in ("tau", "share"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; pass a probability above 0 and at most 1")

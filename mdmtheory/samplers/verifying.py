@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Int
 
+from mdmtheory.core.integers import WholeNumber, whole_number
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.plans import BitReversed, LeftToRight
 from mdmtheory.samplers.drawing import Drawing, chance_of
@@ -37,15 +38,14 @@ class Verify(Drawing):
     refusal too. Here they are made one after the other, as far as they are needed, and counted as if at once.
     """
 
-    k: int
+    k: WholeNumber
     order: str = "left_to_right"
 
     name = "verify"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.k < 1:
-            raise ValueError(f"k is {self.k}; pass 1 or more tokens to draft at once")
+        object.__setattr__(self, "k", whole_number(self.k, "k", 1))
         if self.order not in _ORDERS:
             raise ValueError(f"order is {self.order!r}; known: {', '.join(_ORDERS)}")
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.schedules.schedule import Numbers, Schedule
 
 Values = Float[np.ndarray, "length"]
@@ -73,12 +74,11 @@ def fixed_weights(sizes: Numbers) -> Values:
     return weights
 
 
+@whole_numbers(length=1)
 def ancestral_weights(fractions: Numbers, length: int) -> Values:
     """The same in expectation for i.i.d. steps with the revealed fractions a_k: L sum_k w_k Binomial(L-1, a_{k-1})."""
     from scipy.stats import binom
 
-    if length < 1:
-        raise ValueError(f"length is {length}; pass 1 or more")
     revealed = Schedule.from_fractions(fractions).revealed_fractions()
     shares = np.diff(revealed)
     weights = np.zeros(length)
@@ -118,6 +118,7 @@ def ancestral_gap(curve: Any, fractions: Numbers) -> float:
     return float((ancestral_weights(fractions, len(values)) - 1) @ values)
 
 
+@whole_numbers(steps=1)
 def continuum_gap(curve: Any, steps: int) -> float:
     """What `plan_averaged_gap` of the optimal sizes tends to for steps far below the length, in nats.
 
@@ -125,8 +126,6 @@ def continuum_gap(curve: Any, steps: int) -> float:
     as real numbers, so it says nothing where the best ones are near 1, and may be negative there. ValueError for a
     curve that rises.
     """
-    if steps < 1:
-        raise ValueError(f"steps is {steps}; pass 1 or more")
     values = falling_values(curve)
     root = float(np.sqrt(-np.diff(values)).sum())
     return 0.5 * (root**2 / steps - float(values[0] - values[-1]))

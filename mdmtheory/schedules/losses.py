@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
 from mdmtheory.core.reading import read_text
 from mdmtheory.schedules.averages import Values, fixed_weights, monotone
@@ -120,6 +121,7 @@ class LossProfile:
         """How many rows the fit moved."""
         return sum(pool.stop - pool.start for pool in self._pools if pool.stop - pool.start > 1)
 
+    @whole_numbers(length=1)
     def curve(self, length: int) -> Values:
         """H̄(0..L-1) with the learning error, in nats, made non-increasing: what `optimal` takes.
 
@@ -130,6 +132,7 @@ class LossProfile:
         """
         return monotone(_unsmeared(tuple(self.ratios), length) @ self.fitted)
 
+    @whole_numbers(length=1)
     def priced(self, length: int) -> Priced:
         """The profile for `prices`. I.i.d. steps cost L sum_k w_k g(a_{k-1}), whatever the curve behind g is."""
         curve = _unsmeared(tuple(self.ratios), length)
@@ -159,6 +162,7 @@ class LossProfile:
         cubics = PchipInterpolator(known, self.fitted[::-1])(inside)
         return float((_interpolation(self.ratios, inside) @ self.fitted - cubics).mean() * (known[-1] - known[0]))
 
+    @whole_numbers(length=1)
     def card(self, length: int, level: float = 0.95) -> dict[str, str]:
         """What the prices of this profile hold for, in words."""
         held = [

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mdmtheory.core.estimate import Kind
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
 from mdmtheory.schedules.averages import Values, ancestral_weights, continuum_gap, fixed_weights
 from mdmtheory.schedules.schedule import Schedule
@@ -55,6 +56,7 @@ class Priced:
         return value, value - half, value + half
 
 
+@whole_numbers(count=0, window=0)
 def priced_curve(values: Values, errors: Values | None = None, count: int = 0, window: int = 0) -> Priced:
     """An exact curve, or an estimated one whose points have independent standard errors.
 
@@ -72,6 +74,7 @@ def priced_curve(values: Values, errors: Values | None = None, count: int = 0, w
     return Priced(length, values, np.ones(length), fixed, partial(ancestral_weights, length=length), error, count)
 
 
+@whole_numbers(steps=1)
 def prices(
     priced: Priced, schedules: dict[str, Schedule], optimal_from: Values, steps: int, level: float
 ) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.schedules.averages import falling_values
 from mdmtheory.schedules.schedule import Schedule
 
@@ -23,6 +24,7 @@ _POINTS = 1025  # where a density is evaluated
 _FINE = 1 << 17  # where its integral is inverted
 
 
+@whole_numbers(steps=1)
 def optimal(curve: Any, steps: int) -> Sizes:
     """The reveal sizes that minimise `plan_averaged_nll`, at most `steps` of them: exact dynamic programming, O(N L).
 
@@ -37,8 +39,6 @@ def optimal(curve: Any, steps: int) -> Sizes:
 
     values = falling_values(curve)
     length = len(values)
-    if steps < 1:
-        raise ValueError(f"steps is {steps}; pass 1 or more")
     sizes = np.empty(min(steps, length), dtype=np.int64)
     needed = 4 * len(sizes) * length
     if needed > _MOST_BYTES:
@@ -50,6 +50,7 @@ def optimal(curve: Any, steps: int) -> Sizes:
     return sizes
 
 
+@whole_numbers(length=1)
 def dtc_rule(delta: float, length: int) -> Sizes:
     """Reveal sizes 1 + ⌊δ(revealed + 1)⌋, whose `plan_averaged_gap` is at most δ · DTC for any language.
 
@@ -62,6 +63,7 @@ def dtc_rule(delta: float, length: int) -> Sizes:
     return _blocks(delta, length, lambda revealed: 1 + math.floor(delta * (revealed + 1)))
 
 
+@whole_numbers(length=1)
 def tc_rule(delta: float, length: int) -> Sizes:
     """Reveal sizes 1 + ⌊δ(masked - 1)⌋, whose `plan_averaged_gap` is at most δ · TC for any language.
 
@@ -74,6 +76,7 @@ def tc_rule(delta: float, length: int) -> Sizes:
     return _blocks(delta, length, lambda revealed: 1 + math.floor(delta * (length - revealed - 1)))
 
 
+@whole_numbers(steps=1)
 def from_density(density: Callable[[Points], Any], steps: int) -> Schedule:
     """The schedule whose step size at revealed fraction α is ∝ 1/√density(α): every step has the same ∫√density.
 
@@ -83,8 +86,6 @@ def from_density(density: Callable[[Points], Any], steps: int) -> Schedule:
     """
     from scipy.interpolate import PchipInterpolator
 
-    if steps < 1:
-        raise ValueError(f"steps is {steps}; pass 1 or more")
     points = np.linspace(0, 1, _POINTS)
     values = np.asarray(density(points), dtype=np.float64)
     if values.shape != points.shape:
@@ -107,8 +108,6 @@ def _blocks(delta: float, length: int, size: Callable[[int], int]) -> Sizes:
     """Sizes chosen one after the other by the number revealed before; the last takes what is left."""
     if not 0 < delta < math.inf:
         raise ValueError(f"delta is {delta}; pass a positive number")
-    if length < 1:
-        raise ValueError(f"length is {length}; pass 1 or more")
     sizes: list[int] = []
     revealed = 0
     while revealed < length:

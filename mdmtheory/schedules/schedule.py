@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
 from mdmtheory.core.spec import Registry, Spec
 from mdmtheory.core.streams import digest
 from mdmtheory.schedules.numbers import read_numbers
@@ -50,7 +51,7 @@ class Schedule:
     spec: Spec
     curve: Callable[[Grid], Grid] | None = field(default=None, hash=False)
     fractions: tuple[float, ...] | None = None
-    reveal_sizes: tuple[int, ...] | None = None
+    reveal_sizes: tuple[WholeNumber, ...] | None = None
 
     def __post_init__(self) -> None:
         given = [each for each in (self.curve, self.fractions, self.reveal_sizes) if each is not None]
@@ -58,9 +59,9 @@ class Schedule:
             raise ValueError(f"schedule {self.spec} has {len(given)} of curve, fractions, reveal_sizes; pass one")
         if self.fractions is not None:
             _check_fractions(np.array(self.fractions), "revealed fractions")
-        for step, size in enumerate(self.reveal_sizes or (), start=1):
-            if size < 1:
-                raise ValueError(f"step {step} reveals {size} tokens; sizes must be integers, 1 or more")
+        if self.reveal_sizes is not None:
+            sizes = tuple(whole_number(size, f"the size of step {k}", 1) for k, size in enumerate(self.reveal_sizes, 1))
+            object.__setattr__(self, "reveal_sizes", sizes)
 
     @classmethod
     def from_fractions(cls, fractions: Numbers, *, spec: Spec | None = None) -> Schedule:
@@ -77,13 +78,9 @@ class Schedule:
     @classmethod
     def from_sizes(cls, sizes: Numbers, *, spec: Spec | None = None) -> Schedule:
         """How many tokens each step reveals; ValueError unless all are positive integers."""
-        values = np.asarray(sizes)
-        if values.ndim != 1 or len(values) == 0:
-            raise ValueError(f"reveal sizes have shape {values.shape}; pass a list with one size for each step")
-        for step, size in enumerate(values.tolist(), start=1):
-            if isinstance(size, bool) or not isinstance(size, int):
-                raise ValueError(f"step {step} reveals {size} tokens; sizes must be integers, 1 or more")
-        explicit = tuple(values.tolist())
+        if len(sizes) == 0:
+            raise ValueError("there are no reveal sizes; pass a list with one for each step")
+        explicit = tuple(whole_number(size, f"the size of step {k}", 1) for k, size in enumerate(sizes, 1))
         return cls(spec or Spec.of("sizes", digest=digest(explicit)[:12]), reveal_sizes=explicit)
 
     @classmethod
@@ -142,6 +139,7 @@ class Schedule:
             return f"Schedule.from_fractions({list(self.fractions)})"
         return f"as_schedule({str(self.spec)!r})"
 
+    @whole_numbers(steps=1)
     def revealed_fractions(self, steps: int | None = None) -> Grid:
         """a_0 = 0 < a_1 < ... < a_N = 1; `steps` = N may be left out where the schedule fixes it."""
         steps = self._steps(steps)
@@ -155,6 +153,7 @@ class Schedule:
         _check_fractions(values, f"the revealed fractions of {self.spec} at {steps} steps (as float64)")
         return values
 
+    @whole_numbers(steps=1)
     def revealed_shares(self, steps: int | None = None) -> Grid:
         """(a_k - a_{k-1}) / (1 - a_{k-1}): how likely a position that is masked before step k is revealed in it.
 
@@ -164,14 +163,13 @@ class Schedule:
         fractions = self.revealed_fractions(steps)
         return np.diff(fractions) / (1 - fractions[:-1])
 
+    @whole_numbers(length=1, steps=1)
     def sizes(self, length: int, steps: int | None = None) -> Int[np.ndarray, "n"]:
         """Tokens revealed by each of at most `steps` steps that reveal any: positive, and they sum to `length`.
 
         Largest remainder: each step gets its share of `length` rounded down, and those with the largest remainders
         one more; of equal remainders, the earlier steps.
         """
-        if length < 1:
-            raise ValueError(f"length is {length}; pass 1 or more")
         steps = self._steps(steps)
         if self.reveal_sizes is not None:
             if sum(self.reveal_sizes) != length:
@@ -192,8 +190,6 @@ class Schedule:
             if own is None:
                 raise ValueError(f"schedule {self.spec} serves any number of steps; pass steps")
             return own
-        if steps < 1:
-            raise ValueError(f"steps is {steps}; pass 1 or more")
         if own is not None and own != steps:
             raise ValueError(f"schedule {self.spec} has {own} steps, not {steps}; leave steps out or pass {own}")
         return steps

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mdmtheory.core.integers import LAST_SEED, WholeNumber, whole_number
 from mdmtheory.sweeps.ranges import PartOfLength, numbers, plain_numbers, steps_of, texts
 
 if TYPE_CHECKING:
@@ -26,25 +27,23 @@ class Cell:
     """
 
     language: str
-    length: int
+    length: WholeNumber
     model: str
     denoiser: str | None
     sampler: str | None
     schedule: str | None
-    steps: int | None
-    seed: int
+    steps: WholeNumber | None
+    seed: WholeNumber
     metrics: tuple[str, ...] = ("ser", "ter")
-    samples: int = 2000
-    max_errors: int | None = None
+    samples: WholeNumber = 2000
+    max_errors: WholeNumber | None = None
     check: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("length", "steps", "samples", "max_errors"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}; it must be 1 or more")
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}; it must be 0 or more")
+        for name in ("length", "samples", "steps", "max_errors"):
+            if name in ("length", "samples") or getattr(self, name) is not None:
+                object.__setattr__(self, name, whole_number(getattr(self, name), name, 1))
+        object.__setattr__(self, "seed", whole_number(self.seed, "seed", 0, LAST_SEED))
         for metric in self.metrics:
             if metric not in METRICS:
                 raise ValueError(f"unknown metric {metric!r}; known: {', '.join(METRICS)}")

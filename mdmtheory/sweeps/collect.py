@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mdmtheory.sweeps.cells import Cell
 from mdmtheory.sweeps.chunks import Chunk
@@ -34,7 +34,7 @@ def collect(
     cells: Iterable[Cell],
     *,
     out: str | Path = "results/sweep.sqlite",
-    workers: int | str = "auto",
+    workers: Any = "auto",
     progress: Callable[[Progress], None] | None = None,
     level: float = 0.95,
     executor: Executor | None = None,

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.threads import allowed_threads
 from mdmtheory.sweeps.chunks import Chunk
 from mdmtheory.sweeps.passes import Pass
@@ -38,6 +39,7 @@ class Executor(Protocol):
 class ThreadExecutor:
     """Threads of this process, each computing one chunk at a time on one processor."""
 
+    @whole_numbers(workers=1)
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._passes: Sequence[Pass] = ()
@@ -61,7 +63,7 @@ class ThreadExecutor:
             self._pool = None
 
 
-def worker_count(workers: int | str) -> int:
+def worker_count(workers: Any) -> int:
     """`auto` is every processor that this process may use; ValueError below 1 or above what threads can be had."""
     if isinstance(workers, str):
         if workers.strip() == "auto":
@@ -69,8 +71,7 @@ def worker_count(workers: int | str) -> int:
         if not workers.strip().isdecimal():
             raise ValueError(f"workers {workers!r} is not a number; give 1 or more, or auto for every processor")
         workers = int(workers)
-    if isinstance(workers, bool) or workers < 1:
-        raise ValueError(f"workers is {workers}; give 1 or more, or auto for every processor")
+    workers = whole_number(workers, "workers", 1)
     most = 64 * (os.cpu_count() or 1)
     if workers > most:
         raise ValueError(

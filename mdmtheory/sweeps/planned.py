@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.streams import canonical_json
 from mdmtheory.sweeps.cells import Cell
 from mdmtheory.sweeps.collect import warm
@@ -45,6 +46,7 @@ class SweepPlan:
 
     cells: tuple[PlannedCell, ...]
 
+    @whole_numbers(workers=1)
     def seconds(self, workers: int) -> float | None:
         """Expected time with so many workers, None when that of any cell is unknown."""
         known = [each.seconds for each in self.cells]

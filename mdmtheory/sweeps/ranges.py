@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
 
 _RANGE = re.compile(r"(-?\d+)\s*\.\.\s*(-?\d+)(?:\s*:\s*(-?\d+))?")
 _PART = re.compile(r"L(?:\s*/\s*(\d+))?")
@@ -17,8 +18,12 @@ _OPTION = re.compile(r"\s*[A-Za-z_]\w*\s*=")
 class PartOfLength:
     """A number of steps that follows the length: `L/4` is a quarter of it, rounded down."""
 
-    divisor: int
+    divisor: WholeNumber
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "divisor", whole_number(self.divisor, "divisor", 1))
+
+    @whole_numbers(length=1)
     def at(self, length: int) -> int:
         """The number of steps at a length; ValueError where it is below 1."""
         if length < self.divisor:
@@ -103,16 +108,18 @@ def steps_of(value: Any, name: str = "steps") -> list[int | PartOfLength]:
 
 
 def _items(value: Any) -> list[Any]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    if isinstance(value, str) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
         return [value]
     return list(value)
 
 
 def _numbers_of(piece: Any, name: str, least: int) -> list[int]:
     if not isinstance(piece, str):
-        if isinstance(piece, bool) or not hasattr(piece, "__index__"):
-            raise ValueError(f"{name} {piece!r} is not a whole number; {_how(name)}")
-        return [_checked(operator.index(piece), name, least)]
+        try:
+            number = whole_number(piece, name)
+        except ValueError:
+            raise ValueError(f"{name} {piece!r} is not a whole number; {_how(name)}") from None
+        return [_checked(number, name, least)]
     piece = piece.strip()
     bounds = _RANGE.fullmatch(piece)
     if bounds is None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.origin import plug_ins_in
 from mdmtheory.core.plugins import built_by_plug_in
 from mdmtheory.core.printable import printable
@@ -85,11 +86,13 @@ COMPONENT_VERSIONS: dict[str, int] = {
 """Raise one when its numbers change. What a plug-in brings has version 0: it keeps its own books."""
 
 
+@whole_numbers(length=1)
 def chunk_size(length: int) -> int:
     """Whole sequences in a chunk."""
     return max(1, CHUNK_TOKENS // length)
 
 
+@whole_numbers(samples=1, length=1)
 def chunks_for(samples: int, length: int) -> int:
     """How many chunks hold `samples` sequences."""
     return -(-samples // chunk_size(length))

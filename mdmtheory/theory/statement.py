@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.schedules import Schedule, as_schedule
 
@@ -39,16 +40,17 @@ class Setting:
     """
 
     language: Language
-    length: int
-    steps: int | None = None
+    length: WholeNumber
+    steps: WholeNumber | None = None
     schedule: Schedule = field(default_factory=lambda: as_schedule("linear"))
     options: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "length", whole_number(self.length, "length", 1))
         self.language.validate_length(self.length)
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"steps is {self.steps}; pass 1 or more")
+        if self.steps is not None:
+            object.__setattr__(self, "steps", whole_number(self.steps, "steps", 1))
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class Statement:
     conjecture: bool = False
     rounding: float = ROUNDING
 
+    @whole_numbers(length=1, steps=1)
     def setting(
         self, language: Language, length: int, steps: int | None = None, schedule: Any = "linear", **options: Any
     ) -> Setting:
@@ -127,6 +130,7 @@ class Statement:
                 raise ValueError(f"statement {self.id} has no option {name!r}; known: {known}")
         return Setting(language, length, steps, as_schedule(schedule), {**self.options, **options})
 
+    @whole_numbers(length=1, steps=1)
     def check(
         self, language: Language, length: int, steps: int | None = None, schedule: Any = "linear", **options: Any
     ) -> BoundCheck:

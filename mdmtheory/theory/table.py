@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.theory.statement import BoundCheck, Direction
 
 COLUMNS = (
@@ -31,6 +32,7 @@ COLUMNS = (
 _OUTWARD = {"<=": ROUND_CEILING, ">=": ROUND_FLOOR, "=": ROUND_HALF_EVEN}
 
 
+@whole_numbers(digits=1)
 def frame(checks: Sequence[BoundCheck], *, digits: int | None = 6) -> pd.DataFrame:
     """One row a check, all columns text; with `digits` None numbers in full.
 
@@ -40,6 +42,7 @@ def frame(checks: Sequence[BoundCheck], *, digits: int | None = 6) -> pd.DataFra
     return pd.DataFrame([_row(check, digits) for check in checks], columns=list(COLUMNS), dtype=str)
 
 
+@whole_numbers(digits=1)
 def rounded(value: float, direction: Direction, digits: int | None) -> str:
     """The value to so many significant digits, rounded up for <=, down for >=, to nearest for =.
 

@@ -50,7 +50,7 @@ def store(run) -> Path:
         (["--model", "gaussian:update=ddim"], "update=ddim has no likelihood bound; measure ser"),
         (["--model", "uniform", "--denoiser", "window:width=2"], "takes no uniform noise; it takes masked"),
         (["--model", "block"], "model 'block' needs size=...; write block:size=value"),
-        (["--model", "block:size=0"], "block is 0; pass 1 or more tokens in a block"),
+        (["--model", "block:size=0"], "block is 0; pass 1 or more"),
         (["--model", "block:size=2.5"], "size of model 'block'"),
         (["--denoiser", "oracles"], "unknown denoiser 'oracles' (did you mean 'oracle'?)"),
         (["--denoiser", "perturbed"], "denoiser 'perturbed' needs epsilon="),
@@ -69,7 +69,7 @@ def store(run) -> Path:
         (["--sampler", "remdm-loop:t_on=0.1,t_off=0.5"], "t_on is 0.1 and t_off 0.5; time falls"),
         (["--sampler", "redraw:tau=0"], "tau is 0; pass a probability above 0 and at most 1"),
         (["--sampler", "independent:mu=-1"], "mu is -1; pass 0 or a positive number of nats"),
-        (["--sampler", "verify:k=0"], "k is 0; pass 1 or more tokens to draft at once"),
+        (["--sampler", "verify:k=0"], "k is 0; pass 1 or more"),
         (
             ["--sampler", "topk_remask", "--denoiser", "oracle:trust=1"],
             "use an oracle that trusts less, as oracle:trust",
@@ -105,8 +105,8 @@ def test_a_sweep_needs_a_language_and_steps(refused):
     [
         ("0 0.5 0.3 1", "revealed fractions must rise at every step"),
         ("0 0.5 0.9", "1"),
-        ("3 0 5", "reveals 0 tokens"),
-        ("3 -1 5", "sizes must be integers, 1 or more"),
+        ("3 0 5", "the size of step 2 is 0; pass 1 or more"),
+        ("3 -1 5", "the size of step 2 is -1; pass 1 or more"),
         ("spam", "holds 'spam', which is no number"),
         ("", "holds no numbers"),
     ],

@@ -25,7 +25,7 @@ def test_estimates_print_their_kind_and_evaluate():
         ({"low": 0.55}, "outside its interval"),
         ({"value": float("nan")}, "outside its interval"),
         ({"level": 0.0}, "level 0.0"),
-        ({"count": -1}, "count -1"),
+        ({"count": -1}, "count is -1"),
     ],
 )
 def test_estimates_check_themselves(changes, message):

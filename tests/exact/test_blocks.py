@@ -156,7 +156,7 @@ def test_ends_out_of_sight_and_threads_change_nothing(monkeypatch):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: mt.exact.ser(GROWTH_CHAIN, 8, 2, block=0), "block is 0; pass 1 or more tokens in a block"),
+        (lambda: mt.exact.ser(GROWTH_CHAIN, 8, 2, block=0), "block is 0; pass 1 or more"),
         (lambda: mt.exact.log_prob(GROWTH_CHAIN, [[0, 1]], 2, block=-1), "block is -1"),
         (lambda: mt.exact.ser(mt.as_language("hmm"), 64, 2, block=8), "no bigram, so that its law is enumerated"),
     ],

@@ -299,7 +299,7 @@ def test_a_saved_language_loads_equal(tmp_path):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: EqualPairs(vocab_size=0), "vocab_size is 0; pass an integer, 1 or more"),
+        (lambda: EqualPairs(vocab_size=0), "vocab_size is 0; pass 1 or more"),
         (lambda: Copy(distance=0), "distance is 0"),
         (lambda: Permutation(items=-1), "items is -1"),
         (lambda: Permutation(items=4).sample(1, 5, seed=0), "length is 5, and there are 4 items; use at most 4"),

@@ -251,7 +251,7 @@ def test_names_tell_blocks_apart():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: BlockDiffusion(mt.Oracle(BIGRAM), 0), "block is 0; pass 1 or more tokens in a block"),
+        (lambda: BlockDiffusion(mt.Oracle(BIGRAM), 0), "block is 0; pass 1 or more"),
         (lambda: BlockDiffusion(mt.Oracle(BIGRAM), 4, 0), "steps is 0"),
         (lambda: BlockDiffusion(mt.Oracle(BIGRAM), 4, 2, "nothing"), "unknown sampler 'nothing'"),
         (

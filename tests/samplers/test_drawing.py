@@ -154,7 +154,7 @@ def test_temperature_zero_is_greedy_where_nothing_else_is_left_to_chance():
         ("redraw:share=2", "share is 2; pass a probability above 0"),
         ("redraw:sweeps=-1", "sweeps is -1; pass 0 or more"),
         ("redraw:sweeps=1.5", "sweeps of sampler 'redraw' is 1.5; pass a whole number"),
-        ("verify:k=0", "k is 0; pass 1 or more tokens"),
+        ("verify:k=0", "k is 0; pass 1 or more"),
         ("verify:k=2,order=random", "order is 'random'; known: left_to_right, bit_reversed"),
         ("verify", "needs k=...; write verify:k=value"),
         ("remdm", "unknown sampler 'remdm'"),

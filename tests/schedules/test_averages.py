@@ -135,7 +135,7 @@ def test_monotone_leaves_falling_curves_alone_and_pools_the_rest():
     ("call", "message"),
     [
         (lambda: plan_averaged_nll([1.0, 0.5], [1, 2]), "the sizes sum to 3 and the curve has 2 points"),
-        (lambda: plan_averaged_nll([1.0, 0.5], [0, 2]), "step 1 reveals 0 tokens"),
+        (lambda: plan_averaged_nll([1.0, 0.5], [0, 2]), "the size of step 1 is 0"),
         (lambda: plan_averaged_gap([[1.0]], [1]), "the curve has shape \\(1, 1\\)"),
         (lambda: plan_averaged_gap([1.0, math.nan], [1, 1]), "the curve is nan at m = 1"),
         (lambda: plan_averaged_gap([], [1]), "the curve has shape \\(0,\\)"),

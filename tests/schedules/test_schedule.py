@@ -203,12 +203,12 @@ def test_bad_fractions(fractions, message):
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ([3, 0, 2], "step 2 reveals 0 tokens"),
-        ([3, -1], "step 2 reveals -1 tokens; sizes must be integers, 1 or more"),
-        ([1.5, 2], "step 1 reveals 1.5 tokens"),
-        ([True], "step 1 reveals True tokens"),
-        ([], "shape \\(0,\\)"),
-        ([[1, 2]], "shape \\(1, 2\\)"),
+        ([3, 0, 2], "the size of step 2 is 0; pass 1 or more"),
+        ([3, -1], "the size of step 2 is -1; pass 1 or more"),
+        ([1.5, 2], "the size of step 1 is 1.5; pass a whole number"),
+        ([True], "the size of step 1 is True; pass a whole number"),
+        ([], "there are no reveal sizes"),
+        ([[1, 2]], "the size of step 1 is \\[1, 2\\]"),
     ],
 )
 def test_bad_sizes(sizes, message):
@@ -248,9 +248,9 @@ def test_bad_calls(call, message):
         ("[NaN]", "holds nan"),
         ("1e999", "holds inf"),
         ("1" * 400, "which is no number"),
-        ("0.1 0.5 1", "step 1 reveals 0.1 tokens.*starts with 0"),
+        ("0.1 0.5 1", "the size of step 1 is 0.1.*starts with 0"),
         ("0 0.7 0.5 1", "step 2 goes from"),
-        ("3 -2", "step 2 reveals -2"),
+        ("3 -2", "the size of step 2 is -2"),
     ],
 )
 def test_bad_files(tmp_path, text, message):
