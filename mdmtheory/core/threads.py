@@ -31,13 +31,13 @@ def over_rows(work: Callable[[int, int], None], count: int, threads: int | None 
             work(0, count)
         return
     edges = [count * piece // pieces for piece in range(pieces + 1)]
-    failed: list[BaseException] = []
+    failed: dict[int, BaseException] = {}
 
     def run(start: int, stop: int) -> None:
         try:
             work(start, stop)
         except BaseException as error:  # noqa: BLE001  # raised again by the thread that asked
-            failed.append(error)
+            failed[start] = error
 
     mine, *others = pairwise(edges)
     threads_there, left = [], [mine]
@@ -53,4 +53,4 @@ def over_rows(work: Callable[[int, int], None], count: int, threads: int | None 
     for thread in threads_there:
         thread.join()
     if failed:
-        raise failed[0]
+        raise failed[min(failed)]
