@@ -49,7 +49,10 @@ def always_guarded(plug_in: Any, contract: Contract, name: str | None = None, **
     """`guarded`, also for an object of a built-in class that a plug-in made and may be calling back from."""
     names = tuple(each for each in dir(plug_in) if not each.startswith("__"))
     behind: Any = type(plug_in)
-    return _guard_class(behind, names)(_Behind(plug_in, contract, name, facts))
+    guard = _guard_class(behind, names)(_Behind(plug_in, contract, name, facts))
+    for attribute in contract.attributes:
+        getattr(guard, attribute)
+    return guard
 
 
 def unguarded(thing: Any) -> Any:

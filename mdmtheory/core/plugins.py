@@ -72,9 +72,14 @@ def built_by_plug_in(what: str, builder: Callable[..., Any], *arguments: Any, **
 
 def conforming(value: Any, what: str, *protocols: type) -> Any:
     """The value, if it has the members of one of the protocols; ValueError names what it lacks of the nearest."""
-    if isinstance(value, type) or not any(_lacking(value, each) == [] for each in protocols):
+    if not any(conforms(value, each) for each in protocols):
         raise nonconforming(value, what, *protocols)
     return value
+
+
+def conforms(value: Any, protocol: type) -> bool:
+    """Whether an object has the members of a protocol; `isinstance` would raise what one of them may raise."""
+    return not isinstance(value, type) and not _lacking(value, protocol)
 
 
 def nonconforming(value: Any, what: str, *protocols: type) -> ValueError:

@@ -10,6 +10,7 @@ from jaxtyping import Bool
 from mdmtheory.core.contracts import identity_of, spec_of
 from mdmtheory.core.guards import Contract, floats, guarded, integers, laws, returned
 from mdmtheory.core.integers import whole_number
+from mdmtheory.core.plugins import conforms
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.plans import PlanLaw
@@ -123,4 +124,4 @@ PLAN_LAW = Contract(
 
 def guarded_sampler(sampler: Any, name: str | None = None) -> Any:
     """A law over plans or a sampler that looks, behind a guard if it is a plug-in."""
-    return guarded(sampler, PLAN_LAW if isinstance(sampler, PlanLaw) else SAMPLER, name)
+    return guarded(sampler, PLAN_LAW if conforms(sampler, PlanLaw) else SAMPLER, name)
