@@ -29,10 +29,7 @@ class SweepProgress:
         if self._terminal.verbosity >= 0 and sys.stderr.isatty():
             self._bar = _bar()
             self._bar.add_task("starting", total=None, rate="", left="", widest="")
-            try:
-                self._bar.start()
-            except RuntimeError:  # it draws in a thread, and no more can be had
-                self._bar = None
+            self._bar.start()
         return self
 
     def __exit__(

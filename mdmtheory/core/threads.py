@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from threading import Thread
 
 from mdmtheory.core.integers import whole_numbers
 
@@ -23,7 +23,7 @@ def over_rows(work: Callable[[int, int], None], count: int, threads: int | None 
     """Call `work(start, stop)` on contiguous pieces that cover range(count), in parallel.
 
     The kernels release the interpreter lock, so plain threads scale. Work on a row never depends on the piece that
-    it is in, so the result is the same for any number of threads, also where the system gives fewer than asked for.
+    it is in, so the result is the same for any number of threads.
     """
     pieces = min(allowed_threads(threads), count)
     if pieces <= 1:
@@ -31,26 +31,6 @@ def over_rows(work: Callable[[int, int], None], count: int, threads: int | None 
             work(0, count)
         return
     edges = [count * piece // pieces for piece in range(pieces + 1)]
-    failed: dict[int, BaseException] = {}
-
-    def run(start: int, stop: int) -> None:
-        try:
-            work(start, stop)
-        except BaseException as error:  # noqa: BLE001  # raised again by the thread that asked
-            failed[start] = error
-
-    mine, *others = pairwise(edges)
-    threads_there, left = [], [mine]
-    for piece in others:
-        thread = Thread(target=run, args=piece)
-        try:
-            thread.start()
-            threads_there.append(thread)
-        except RuntimeError:  # no more threads can be had: what is left is done here
-            left.append(piece)
-    for piece in left:
-        run(*piece)
-    for thread in threads_there:
-        thread.join()
-    if failed:
-        raise failed[min(failed)]
+    with ThreadPoolExecutor(pieces) as pool:
+        for done in [pool.submit(work, start, stop) for start, stop in pairwise(edges)]:
+            done.result()

@@ -26,12 +26,9 @@ _UNKNOWN = "which this version of mdmtheory does not know"
 
 def fault_of_task(task: Task) -> str | None:
     """Why a task cannot be shown, in words; None where it can."""
-    about: Any
     try:
         about, names = task.description, task.names
-    except (ValueError, RecursionError, AttributeError):
-        return "is no JSON object"
-    if not isinstance(about, dict):
+    except (ValueError, RecursionError):
         return "is no JSON object"
     unknown = sorted(about.keys() - _PARTS.keys())
     if unknown:

@@ -8,11 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Event
 from typing import Any, Protocol, runtime_checkable
 
 from mdmtheory.core.integers import whole_number, whole_numbers
-from mdmtheory.core.notices import notice
 from mdmtheory.core.threads import allowed_threads
 from mdmtheory.sweeps.chunks import Chunk
 from mdmtheory.sweeps.passes import Pass
@@ -48,50 +46,21 @@ class ThreadExecutor:
         self._pool: ThreadPoolExecutor | None = None
 
     def open(self, passes: Sequence[Pass]) -> None:
-        """Take the passes and start the threads: as many as the system gives, down to the one that asks."""
+        """Take the passes and start the threads."""
         self._passes = passes
-        count = self.workers
-        while self._pool is None and count:
-            self._pool = _started(count)
-            count //= 2
-        if self._pool is None:
-            notice("the system gives no more threads; the work is done by one")
+        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="mdmtheory-sweep")
 
     def submit(self, number: int, index: int, wanted: tuple[int, ...]) -> Future[list[Chunk]]:
-        """Queue `passes[number].compute(index, wanted)`, or do it at once where there are no threads."""
-        compute = self._passes[number].compute
-        if self._pool is not None:
-            return self._pool.submit(compute, index, wanted)
-        done: Future[list[Chunk]] = Future()
-        done.set_running_or_notify_cancel()
-        try:
-            done.set_result(compute(index, wanted))
-        except Exception as error:  # noqa: BLE001  # whoever waits for the result gets it
-            done.set_exception(error)
-        return done
+        """Queue `passes[number].compute(index, wanted)`; RuntimeError when not open."""
+        if self._pool is None:
+            raise RuntimeError("the executor is not open; call open(passes) first")
+        return self._pool.submit(self._passes[number].compute, index, wanted)
 
     def close(self) -> None:
         """Drop what has not begun and wait for what has."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
-
-
-def _started(count: int) -> ThreadPoolExecutor | None:
-    """So many threads, all of them there already; None where the system does not give them.
-
-    A pool starts its threads as work comes, and work that comes as that fails is neither refused nor waited for.
-    """
-    pool, begin = ThreadPoolExecutor(count, thread_name_prefix="mdmtheory-sweep"), Event()
-    try:
-        for _ in range(count):
-            pool.submit(begin.wait)
-    except RuntimeError:
-        begin.set()
-        pool.shutdown(wait=True, cancel_futures=True)
-        return None
-    begin.set()
-    return pool
 
 
 def worker_count(workers: Any) -> int:

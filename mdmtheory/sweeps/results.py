@@ -11,7 +11,7 @@ from mdmtheory.core.printable import first_few, printable
 from mdmtheory.core.streams import canonical_json
 from mdmtheory.sweeps.cells import sort_key
 from mdmtheory.sweeps.chunks import total, until_stopped
-from mdmtheory.sweeps.schema import Contents, StoredTask
+from mdmtheory.sweeps.schema import Contents, StoredLanguage, StoredTask
 from mdmtheory.sweeps.store import load
 
 if TYPE_CHECKING:
@@ -184,15 +184,19 @@ def _language_names(contents: Contents) -> dict[str, str]:
 
     So it is for two languages of one name, and for those whose parameters the store does not have.
     """
-    of_a_name: dict[str, list[str]] = {}
+    of_a_name: dict[str, dict[str, StoredLanguage]] = {}
     for digest, language in contents.languages.items():
-        of_a_name.setdefault(printable(language.name), []).append(digest)
+        of_a_name.setdefault(printable(language.name), {})[digest] = language
     names = {}
-    for name, digests in of_a_name.items():
-        places = next(n for n in range(8, max(map(len, digests)) + 9) if len({d[:n] for d in digests}) == len(digests))
-        for digest in digests:
-            alone = len(digests) == 1 and not contents.languages[digest].by_name_alone
-            names[digest] = name if alone else f"{name}@{printable(digest[:places])}"
+    for name, those in of_a_name.items():
+        by_name_alone = any(language.by_name_alone for language in those.values())
+        if len(those) == 1 and not by_name_alone:
+            names[next(iter(those))] = name
+            continue
+        places = 12 if by_name_alone else 8
+        while len({digest[:places] for digest in those}) < len(those):
+            places += 1
+        names.update({digest: f"{name}@{printable(digest[:places])}" for digest in those})
     return names
 
 

@@ -112,13 +112,13 @@ class Task:
 
     @cached_property
     def description(self) -> dict[str, Any]:
-        """What the JSON says."""
-        return cast(dict[str, Any], json.loads(self.json))
+        """What the JSON says; ValueError or RecursionError where it is no object."""
+        return _object(self.json)
 
     @cached_property
-    def names(self) -> dict[str, str | None]:
+    def names(self) -> dict[str, Any]:
         """Names as they were typed: model, denoiser, sampler, schedule; what cannot be printed is written out."""
-        names = json.loads(self.label)
+        names = _object(self.label)
         return {name: printable(text) if isinstance(text, str) else text for name, text in names.items()}
 
     @property
@@ -150,6 +150,13 @@ class Task:
             f"length {about['length']}, seed {about['seed']}",
         ]
         return ", ".join(part for part in parts if part)
+
+
+def _object(text: str) -> dict[str, Any]:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"a {type(found).__name__} stands where a JSON object should")
+    return found
 
 
 def tasks_of(cell: Cell, language: Language, model: SequenceModel) -> list[Task]:
