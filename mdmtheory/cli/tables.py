@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from mdmtheory.cli.terminal import print_table, writable
+from mdmtheory.core.estimate import bare_kind
 
 _CELL = ["language", "length", "model", "denoiser", "sampler", "schedule", "steps", "seed"]
 _NUMBERS = ("length", "steps", "seed")
@@ -51,7 +52,7 @@ def print_cells(frame: pd.DataFrame) -> None:
     there = set(frame["metric"].dropna())
     metrics = [*(metric for metric in _NAMES if metric in there), *sorted(there - set(_NAMES))]
     shown = frame[frame["value"].notna()]
-    kinds = {metric: sorted(set(shown["kind"][shown["metric"] == metric])) for metric in metrics}
+    kinds = {metric: sorted(set(shown["kind"][shown["metric"] == metric].map(bare_kind))) for metric in metrics}
     rounds = [] if frame["rounds"].equals(frame["calls"]) else ["rounds"]
     headers = [*varying, *(_header(metric, kinds[metric]) for metric in metrics), "count", "calls", *rounds, "seconds"]
     right = [column in _NUMBERS for column in varying] + [False] * len(metrics) + [True] * (3 + len(rounds))
@@ -92,8 +93,11 @@ def interval_text(rows: pd.DataFrame, *, say_kind: bool) -> str:
     value, low, high = float(row["value"]), float(row["low"]), float(row["high"])
     if math.isnan(value):
         return str(row["kind"])  # withheld, and why
-    sign = {"upper bound": "≤ ", "lower bound": "≥ "}.get(row["kind"], "")
-    kind = f" {row['kind']}" if say_kind else ""
+    said = str(row["kind"])
+    bare = bare_kind(said)
+    sign = {"upper bound": "≤ ", "lower bound": "≥ "}.get(bare, "")
+    # What was measured, where that was cut, is said in any case.
+    kind = f" {said}" if say_kind else said.removeprefix(bare)
     half = (high - low) / 2
     if not 0 < half < math.inf:
         return f"{sign}{value:.6g}{kind}"

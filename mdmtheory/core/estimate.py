@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import re
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from mdmtheory.core.integers import WholeNumber, whole_number
 
 Kind = Literal["exact", "estimate", "upper bound", "lower bound"]
+
+
+Ends = tuple[float, float, float]
+"""A value and the two ends of its interval."""
+
+_ROUNDING = 1e-9
+_CUT = ", cut from "
 
 
 @dataclass(frozen=True)
@@ -16,7 +25,8 @@ class Estimate:
 
     `kind` says what it is: "exact"; "estimate" (value with a confidence interval); "upper bound" or "lower bound"
     (of the quantity asked for; low < high when the bound itself was estimated). `count` is the number of sequences
-    behind it, 0 for an exact number. `level` is the confidence level of [low, high].
+    behind it, 0 for an exact number. `level` is the confidence level of [low, high]. `cut_from` is what was measured
+    where noise took value or interval beyond what the quantity can be, and they were cut there; else None.
 
     >>> float(Estimate(0.5, 0.4, 0.6, level=0.95, kind="estimate", count=100))
     0.5
@@ -28,6 +38,7 @@ class Estimate:
     level: float
     kind: Kind
     count: WholeNumber
+    cut_from: Ends | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -45,10 +56,50 @@ class Estimate:
         """A number known without sampling."""
         return cls(value, value, value, level=1.0, kind="exact", count=0)
 
+    def within(self, least: float = -math.inf, most: float = math.inf) -> Estimate:
+        """Value and interval cut to what the quantity can be; `cut_from` tells what they were, but for rounding.
+
+        >>> print(Estimate(0.96, 0.92, 1.01, level=0.95, kind="upper bound", count=100).within(least=1))
+        1 [1, 1.01] (upper bound, cut from 0.96 [0.92, 1.01], 0.95 interval)
+        """
+        given = self.value, self.low, self.high
+        value, low, high = (min(max(each, least), most) for each in given)
+        moved = any(abs(one - other) > _ROUNDING for one, other in zip(given, (value, low, high), strict=True))
+        return replace(self, value=value, low=low, high=high, cut_from=given if moved else self.cut_from)
+
+    @property
+    def said_kind(self) -> str:
+        """The kind in words, with what was measured where that was cut; `as_measured` reads it."""
+        return self.kind if self.cut_from is None else said_kind(self.kind, self.cut_from)
+
     def __float__(self) -> float:
         return self.value
 
     def __str__(self) -> str:
         if self.low == self.high:
-            return f"{self.value:.6g} ({self.kind})"
-        return f"{self.value:.6g} [{self.low:.6g}, {self.high:.6g}] ({self.kind}, {self.level:g} interval)"
+            return f"{self.value:.6g} ({self.said_kind})"
+        return f"{self.value:.6g} [{self.low:.6g}, {self.high:.6g}] ({self.said_kind}, {self.level:g} interval)"
+
+
+def said_kind(kind: str, cut_from: Ends) -> str:
+    """A kind in words, of a number that was cut from what was measured."""
+    value, low, high = cut_from
+    return f"{kind}{_CUT}{value:.9g} [{low:.9g}, {high:.9g}]"
+
+
+def bare_kind(said: str) -> str:
+    """The kind alone, without what was measured."""
+    return said.partition(_CUT)[0]
+
+
+def as_measured(said: str, ends: Ends) -> tuple[str, Ends]:
+    """The kind alone, and value and interval as they were measured: what other numbers may be made of.
+
+    >>> as_measured("upper bound, cut from 0.96 [0.92, 1.01]", (1.0, 1.0, 1.01))
+    ('upper bound', (0.96, 0.92, 1.01))
+    """
+    kind, cut, measured = said.partition(_CUT)
+    if not cut:
+        return kind, ends
+    value, low, high = (float(each) for each in re.split(r"[\[\], ]+", measured)[:3])
+    return kind, (value, low, high)

@@ -40,6 +40,11 @@ class LanguageBase(ABC):
             raise AttributeError(f"{type(self).__name__} is immutable; build a new one instead of setting {name!r}")
         object.__setattr__(self, name, value)
 
+    @property
+    def independent_tokens(self) -> bool:
+        """Whether tokens are known to say nothing of one another, so that p_plan = q for every plan."""
+        return False
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the kind and the parameters; arrays count by their float64 bytes."""

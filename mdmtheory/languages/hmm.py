@@ -17,6 +17,7 @@ from mdmtheory.languages.base import LanguageBase
 from mdmtheory.languages.chain import Chain
 from mdmtheory.languages.laws import (
     ATTEMPTS,
+    alike,
     checked_law,
     closed_classes,
     dirichlet_rows,
@@ -102,6 +103,10 @@ class HMM(LanguageBase):
         if sticky:
             transition = on_grain(sticky * np.eye(states) + (1 - sticky) * transition)
         return cls(initial, transition, emission, spec=spec)
+
+    @property
+    def independent_tokens(self) -> bool:
+        return alike(self.transition) or alike(self.emission)
 
     @cached_property
     def chain(self) -> Chain:

@@ -146,3 +146,8 @@ def row_entropies(rows: Float[np.ndarray, "rows outcomes"]) -> Float[np.ndarray,
 def rows_agree(rows: Float[np.ndarray, "rows outcomes"], within: float = 1e-14) -> bool:
     """Whether all rows are equal `within` a share of themselves, zeros exactly: the chain has forgotten."""
     return bool((np.ptp(rows, axis=0) <= within * rows.min(axis=0)).all())
+
+
+def alike(laws: Float[np.ndarray, "rows outcomes"]) -> bool:
+    """Whether all rows are one law."""
+    return bool((laws == laws[0]).all())

@@ -20,6 +20,7 @@ from mdmtheory.languages.base import LanguageBase
 from mdmtheory.languages.chain import Chain, reachable
 from mdmtheory.languages.laws import (
     ATTEMPTS,
+    alike,
     as_floats,
     checked_law,
     closed_classes,
@@ -123,6 +124,11 @@ class NGram(LanguageBase):
     def contexts(self) -> int:
         """V^(n-1), the number of full contexts."""
         return self.vocab_size ** (self.order - 1)
+
+    @property
+    def independent_tokens(self) -> bool:
+        # The first two tokens of a trigram may depend on each other whatever the rows are.
+        return self.order <= 2 and alike(self.conditional.reshape(-1, self.vocab_size))
 
     @cached_property
     def laws(self) -> tuple[Float[np.ndarray, "rows vocab"], tuple[int, ...]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Int
 
+from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.denoisers.oracle import Oracle
@@ -166,15 +167,19 @@ def _stride(
     [counts] = score_counts([model], language, length, seed, 0, count, threads=threads)
     ter, ratio = ter_estimate(counts, length, level), ter_ratio_estimate(counts, length, level)
     wrong = ser(model, language, length, count, seed, level=level, threads=threads)
-    ratios = (ratio.value, ratio.low, ratio.high)
     floor = None if entropy is None else math.exp(entropy / length)
-    found = {
-        "ter": (ter.value, ter.low, ter.high) if floor is None else tuple(floor * each for each in ratios),
-        # Sums of logarithms round in the twelfth digit: without this, an exact sampler would seem to err.
-        "gap": tuple(round(length * math.log(each), 9) + 0.0 for each in ratios),
-        "ser": (wrong.value, wrong.low, wrong.high),
-    }
-    return [row("", STRIDE, steps, metric, ends, "estimate", level, count) for metric, ends in found.items()]
+    if floor is not None:
+        value, low, high = (floor * each for each in ratio.cut_from or _ends(ratio))
+        ter = Estimate(value, low, high, level, "estimate", count).within(least=floor)
+    # Sums of logarithms round in the twelfth digit: without this, an exact sampler would seem to err.
+    value, low, high = (round(length * math.log(each), 9) + 0.0 for each in ratio.cut_from or _ends(ratio))
+    gap = Estimate(value, low, high, level, "estimate", count).within(least=0.0)
+    found = {"ter": ter, "gap": gap, "ser": wrong}
+    return [row("", STRIDE, steps, name, _ends(each), each.said_kind, level, count) for name, each in found.items()]
+
+
+def _ends(estimate: Estimate) -> tuple[float, float, float]:
+    return estimate.value, estimate.low, estimate.high
 
 
 def best_sizes(rows: Iterable[dict[str, Any]]) -> dict[int, Int[np.ndarray, "n"]]:

@@ -101,8 +101,9 @@ def distances_of_laws(p: Law, q: Law) -> Distances:
         expected_nll(p, q) - entropy_nats(q),
         error_rate(p, q),
     ]
-    variation, hellinger, kl, ser = (Estimate.exact(value) for value in values)
-    return Distances(variation, hellinger, kl, Estimate.exact(reverse) if support > 0 else None, ser)
+    variation, hellinger, kl, ser = (Estimate.exact(value).within(least=0.0) for value in values)
+    on_support = Estimate.exact(reverse).within(least=0.0) if support > 0 else None
+    return Distances(variation, hellinger.within(most=1.0), kl, on_support, ser)
 
 
 def _total_variation(log_ratio: Float[np.ndarray, "count"], level: float, kind: Kind) -> Estimate:
@@ -113,7 +114,7 @@ def _total_variation(log_ratio: Float[np.ndarray, "count"], level: float, kind: 
 
 
 def _squared_hellinger(log_ratio: Float[np.ndarray, "count"], level: float, kind: Kind) -> Estimate:
-    """1 - E√r, unbiased, so that it may fall below 0 by noise; the interval holds whatever the tail of r.
+    """1 - E√r, unbiased but for being cut to 0..1; the interval holds whatever the tail of r.
 
     √r has no bound, but (√r - c)+ <= r/(4c) and E r <= 1: cut at c it lacks at most 1/(4c). The c that makes the
     interval shortest depends on count and level alone.
@@ -125,7 +126,7 @@ def _squared_hellinger(log_ratio: Float[np.ndarray, "count"], level: float, kind
     cut = np.minimum(root, bound)
     _, low, high = bounded_mean(count, float(cut.sum()), float((cut**2).sum()), level, bound)
     least, most = max(1 - high - 1 / (4 * bound), 0.0), min(1 - low, 1.0)
-    return Estimate(value, min(value, least), max(value, most), level, kind, count)
+    return Estimate(value, min(value, least), max(value, most), level, kind, count).within(0.0, 1.0)
 
 
 def _kl(log_ratio: Float[np.ndarray, "count"], support: float | None, level: float, kind: Kind) -> Estimate:
@@ -134,7 +135,7 @@ def _kl(log_ratio: Float[np.ndarray, "count"], support: float | None, level: flo
     if support is not None:
         gap = low_noise(log_ratio - math.log(support)) - math.log(support)
     mean, low, high = normal_mean(len(gap), float(gap.sum()), float((gap**2).sum()), level)
-    return Estimate(mean, low, high, level, kind, len(gap))
+    return Estimate(mean, low, high, level, kind, len(gap)).within(least=0.0)
 
 
 def _on_support(
@@ -154,4 +155,5 @@ def _on_support(
     mean, low, high = normal_mean(valid, float(log_ratio.sum()), float((log_ratio**2).sum()), own_level)
     share_low, share_high = clopper_pearson(valid, count, own_level)
     value = mean - math.log(valid / count)
-    return Estimate(value, low - math.log(share_high), high - math.log(share_low), level, "estimate", count)
+    low, high = low - math.log(share_high), high - math.log(share_low)
+    return Estimate(value, low, high, level, "estimate", count).within(least=0.0)

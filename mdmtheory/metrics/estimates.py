@@ -23,14 +23,14 @@ def ser_estimate(counts: Counts, level: float = 0.95, max_errors: int | None = N
 
 @whole_numbers(length=1)
 def ter_estimate(counts: Counts, length: int, level: float = 0.95, kind: Kind = "estimate") -> Estimate:
-    """TER(p) = exp(E[-log p(x)]/L), perplexity per token, from scored sequences."""
-    return _per_token(counts.sequences, counts.nats, counts.nats_squared, length, level, kind)
+    """TER(p) = exp(E[-log p(x)]/L), perplexity per token, from scored sequences; no law of tokens has less than 1."""
+    return _per_token(counts.sequences, counts.nats, counts.nats_squared, length, level, kind).within(least=1.0)
 
 
 @whole_numbers(length=1)
 def ter_ratio_estimate(counts: Counts, length: int, level: float = 0.95, kind: Kind = "estimate") -> Estimate:
-    """TER(p)/TER(q) = exp(KL(q||p)/L), from the gaps log q(x) - log p(x) of the same sequences."""
-    return _per_token(counts.sequences, counts.gap, counts.gap_squared, length, level, kind)
+    """TER(p)/TER(q) = exp(KL(q||p)/L) >= 1, from the gaps log q(x) - log p(x) of the same sequences."""
+    return _per_token(counts.sequences, counts.gap, counts.gap_squared, length, level, kind).within(least=1.0)
 
 
 LEAST_RIGHT = 20
@@ -42,7 +42,7 @@ def cross_entropy_estimate(counts: Counts, length: int, level: float = 0.95) -> 
     """E[-log q(x) | x in the language]/L in nats per token, from the drawn sequences that are right."""
     right = counts.sequences - counts.errors
     mean, low, high = normal_mean(right, counts.nats, counts.nats_squared, level)
-    return Estimate(mean / length, low / length, high / length, level, "estimate", right)
+    return Estimate(mean / length, low / length, high / length, level, "estimate", right).within(least=0.0)
 
 
 def scored_ser_estimate(counts: Counts, level: float = 0.95) -> tuple[Estimate | None, float]:
@@ -53,7 +53,8 @@ def scored_ser_estimate(counts: Counts, level: float = 0.95) -> tuple[Estimate |
     if effective < LEAST_EFFECTIVE_SIZE:
         return None, effective
     mean, low, high = normal_mean(counts.sequences, counts.ratio, counts.ratio_squared, level)
-    return Estimate(1 - mean, 1 - high, 1 - low, level, "estimate", counts.sequences), effective
+    estimate = Estimate(1 - mean, 1 - high, 1 - low, level, "estimate", counts.sequences)
+    return estimate.within(0.0, 1.0), effective
 
 
 def _per_token(count: int, total: float, squares: float, length: int, level: float, kind: Kind) -> Estimate:

@@ -52,7 +52,8 @@ def ter(
     if entropy.kind != "exact":
         return ter_estimate(counts, length, level)
     ratio, floor = ter_ratio_estimate(counts, length, level), math.exp(entropy.value / length)
-    return Estimate(floor * ratio.value, floor * ratio.low, floor * ratio.high, level, "estimate", count)
+    value, low, high = (floor * each for each in ratio.cut_from or (ratio.value, ratio.low, ratio.high))
+    return Estimate(value, low, high, level, "estimate", count).within(least=floor)
 
 
 @whole_numbers(length=1, count=1, seed=0, plans=1, threads=1)

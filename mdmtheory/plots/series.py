@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from mdmtheory.core.estimate import as_measured, bare_kind
 from mdmtheory.plots.style import DASHES, Look, looks
 
 X_LABELS = {
@@ -64,6 +65,7 @@ def metric_rows(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     metric = column_of(metric)
     source = "ter_ratio" if metric == "ter_excess" else metric
     rows = frame[(frame["metric"] == source) & frame["value"].notna()].copy()
+    rows["kind"] = rows["kind"].map(bare_kind)
     if rows.empty:
         there = sorted(set(frame["metric"].dropna()))
         derived = ["ter_excess"] if "ter_ratio" in there else []
@@ -71,6 +73,15 @@ def metric_rows(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     if metric == "ter_excess":
         rows[["value", "low", "high"]] -= 1.0
         rows["metric"] = metric
+    return rows
+
+
+def uncut(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows as they were measured: where noise took a number beyond what it can be, the row says it cut."""
+    rows, numbers = frame.copy(), ["value", "low", "high"]
+    kinds = [as_measured(str(row["kind"]), (row["value"], row["low"], row["high"])) for _, row in rows.iterrows()]
+    rows["kind"] = [kind for kind, _ in kinds]
+    rows[numbers] = [ends for _, ends in kinds]
     return rows
 
 
@@ -91,6 +102,7 @@ class Reference:
 def reference_ter(frame: pd.DataFrame) -> dict[tuple[str, int], Reference]:
     """TER(q) of each (language, length): what the autoregressive model scored, else TER(p) over the TER ratio."""
     keys = ["language", "length"]
+    frame = uncut(frame)
     ter = frame[frame["metric"] == "ter"]
     cell = [column for column in IDENTITY if column not in keys]
     ratios = frame[frame["metric"] == "ter_ratio"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
-from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.estimate import Estimate, Kind, as_measured, bare_kind
 from mdmtheory.core.intervals import anytime_binomial, clopper_pearson
 from mdmtheory.report.answers import Answer, answers
 from mdmtheory.sweeps.building import Builder
@@ -103,7 +103,7 @@ def _forms_of_row(
 
 def _metrics_of(row: Mapping[str, Any]) -> tuple[str, ...]:
     """The metrics of closed forms that a row measures, or bounds."""
-    metric, kind = row["metric"], str(row["kind"])
+    metric, kind = row["metric"], bare_kind(str(row["kind"]))
     if _given(row["value"]) is None:
         return ()
     if metric == "ter_ratio":
@@ -120,8 +120,9 @@ def _given(value: Any) -> Any:
 
 def _measured(row: Mapping[str, Any], level: float) -> Estimate:
     """The row's number with an interval at another level; KL in nats a sequence for a ratio of TERs."""
-    count, kind = int(row["count"]), row["kind"]
-    value, low, high = (float(row[name]) for name in ("value", "low", "high"))
+    count, given = int(row["count"]), (float(row["value"]), float(row["low"]), float(row["high"]))
+    said, (value, low, high) = as_measured(str(row["kind"]), given)
+    kind = cast(Kind, said)
     if row["metric"] == "ser":
         errors = round(value * count)
         return Estimate(value, *_error_interval(errors, count, row, level), level, kind, count)

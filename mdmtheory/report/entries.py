@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.estimate import Ends, Estimate, as_measured, said_kind
 from mdmtheory.core.protocols import Language
 from mdmtheory.report.naming import entrants
 from mdmtheory.sweeps.building import most_calls
@@ -68,14 +68,23 @@ def _entry(rows: pd.DataFrame, entropies: Entropies) -> dict[str, Any]:
         ends: tuple[float, ...] = (math.nan,) * 3
         kind = ""
         if row is not None:
-            ends, kind = tuple(float(row[end]) for end in ("value", "low", "high")), str(row["kind"])
+            value, low, high = (float(row[end]) for end in ("value", "low", "high"))
+            ends, kind = (value, low, high), str(row["kind"])
             if name == "kl":
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    ends = tuple(round(length * float(np.log(end)), _DIGITS) for end in ends)
+                bare, measured = as_measured(kind, ends)
+                kind = bare if measured == ends else said_kind(bare, _in_nats(measured, length))
+                ends = _in_nats(ends, length)
             elif name == "excess":
                 ends, kind = _above(ends, kind, float(row["level"]), entropy, length)
         entry |= dict(zip((name, f"{name}_low", f"{name}_high", f"{name}_kind"), (*ends, kind), strict=True))
     return entry
+
+
+def _in_nats(ratios: Ends, length: int) -> Ends:
+    """KL(q||p) in nats a sequence from the ratio of TERs."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value, low, high = (round(length * float(np.log(each)), _DIGITS) for each in ratios)
+    return value, low, high
 
 
 def _above(

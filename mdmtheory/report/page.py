@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from mdmtheory.core.estimate import bare_kind
 from mdmtheory.report.budgets import budget_section
 from mdmtheory.report.closed_forms import closed_forms
 from mdmtheory.report.entries import entries, entropies_of
@@ -128,7 +129,7 @@ def _head(contents: Contents, whole: pd.DataFrame) -> str:
     levels = ", ".join(f"{100 * level:g} %" for level in sorted(set(known) - {1.0}))
     least, most = int(whole["count"].min()), int(whole["count"].max())
     counts = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-    kinds = frame["kind"][frame["value"].notna()].value_counts().sort_index()
+    kinds = frame["kind"][frame["value"].notna()].map(bare_kind).value_counts().sort_index()
     numbers = ", ".join(f"{count:,} of kind {kind}" for kind, count in kinds.items())
     seeds = ", ".join(str(each) for each in sorted(set(whole["seed"])))
     return (

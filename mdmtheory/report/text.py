@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from mdmtheory.core.estimate import bare_kind
+
 _DECIMALS = 4
 _NARROW = 0.5 * 10.0**-_DECIMALS
 """An interval whose half-width rounds to nothing at the decimals shown is not shown."""
@@ -31,7 +33,8 @@ def number(value: float, low: float, high: float, kind: str = "estimate", *, sig
     else:
         shown = round(value, _DECIMALS)
         text = f"{shown:{plus}.6g}" if shown else "0"
-    return _SIGNS.get(kind, "") + text.replace("-", "−")
+    sign, cut = _SIGNS.get(bare_kind(kind), ""), "" if kind == bare_kind(kind) else " (cut)"
+    return f"{sign}{text.replace('-', '−')}{cut}"
 
 
 def plain(value: float) -> str:

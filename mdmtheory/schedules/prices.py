@@ -133,7 +133,7 @@ def row(
     steps: int,
     metric: str,
     values: tuple[float, ...],
-    kind: Kind,
+    kind: str,
     level: float,
     count: int,
     *,

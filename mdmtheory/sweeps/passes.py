@@ -62,7 +62,7 @@ def passes_of(work: Sequence[tuple[Task, Language, SequenceModel]]) -> list[Pass
     together: dict[str, list[tuple[Task, Language, SequenceModel]]] = {}
     for task, language, model in work:
         about = task.description
-        shared = task.measure == "score" and curve_priced(model)
+        shared = task.measure == "score" and curve_priced(model, language)
         same = ("language", "length", "seed", "model", "denoiser")
         curve = [*(about[name] for name in same), about["versions"]["streams"]]
         key = canonical_json(curve) if shared else task.sha

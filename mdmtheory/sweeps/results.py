@@ -33,9 +33,11 @@ def read(store: str | Path, level: float = 0.95) -> pd.DataFrame:
 
     Columns: what the cell is (`language` to `seed`), `metric`, `value`, the interval `low`, `high` at `level`, `kind`,
     `count` of sequences, the mean `calls` and `rounds` of sequences drawn to their end (not given up at an impossible
-    context), and `seconds` of one worker for these counts. What does not apply is empty. Where an
-    estimate cannot be trusted `value` is empty and `kind` begins with "withheld" and says why. The effective sample
-    size of `ser_scored` has a row of its own, `effective_size`, of kind exact: it is a property of the very sample.
+    context), and `seconds` of one worker for these counts. What does not apply is empty. Where an estimate cannot be
+    trusted `value` is empty and `kind` begins with "withheld" and says why; where noise took value or interval beyond
+    what the quantity can be, they are cut there, and `kind` goes on ", cut from" with what was measured. The effective
+    sample size of `ser_scored` has a row of its own, `effective_size`, of kind exact: it is a property of the very
+    sample.
 
     `calls` and `rounds` are those of the sequences that the row itself counts; of a row of scores, those of the cell's
     drawn ones where the same versions drew them and no number of errors stopped it, else empty.
@@ -201,7 +203,9 @@ def _language_names(contents: Contents) -> dict[str, str]:
 
 
 def _row(metric: str, estimate: Estimate) -> dict[str, Any]:
-    return _numbers(metric, estimate.value, estimate.low, estimate.high, estimate.level, estimate.kind, estimate.count)
+    return _numbers(
+        metric, estimate.value, estimate.low, estimate.high, estimate.level, estimate.said_kind, estimate.count
+    )
 
 
 def _withheld(metric: str, reason: str, count: int) -> dict[str, Any]:

@@ -86,6 +86,13 @@ COMPONENT_VERSIONS: dict[str, int] = {
 """Raise one when its numbers change. What a plug-in brings has version 0: it keeps its own books."""
 
 
+SCORED_PLAN_BY_PLAN = 1
+"""What is added to the version of `measure score` where ancestral plans run over independent tokens.
+
+One drawn plan scores them without noise; before, the curve priced them as it does all others.
+"""
+
+
 @whole_numbers(length=1)
 def chunk_size(length: int) -> int:
     """Whole sequences in a chunk."""
@@ -172,7 +179,7 @@ def tasks_of(cell: Cell, language: Language, model: SequenceModel) -> list[Task]
 
 
 def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel) -> Task:
-    from mdmtheory.metrics.counts import ter_kind
+    from mdmtheory.metrics.counts import curve_priced, is_ancestral, ter_kind
 
     label = {name: getattr(cell, name) for name in ("model", "denoiser", "sampler", "schedule")}
     plug_ins = plug_ins_in(language, model)
@@ -187,6 +194,8 @@ def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel
         "identity": digest(cast(Any, model).identity),
         "versions": _versions(measure, _kind_of(language), specs),
     }
+    if measure == "score" and is_ancestral(model) and not curve_priced(model, language):
+        description["versions"]["measure score"] += SCORED_PLAN_BY_PLAN
     if plug_ins:
         # A plug-in may give itself any name and identity, also those of what is built in.
         description["plug_ins"] = {"classes": plug_ins, "words": label, **_plans_of_plug_in(cell, model)}

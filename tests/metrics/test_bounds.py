@@ -1,0 +1,119 @@
+"""No number is what it cannot be, and none is made so in silence."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import mdmtheory as mt
+from mdmtheory.metrics.counts import Counts, curve_priced
+from mdmtheory.metrics.estimates import cross_entropy_estimate, scored_ser_estimate, ter_estimate, ter_ratio_estimate
+from mdmtheory.sweeps import cells, collect
+from tests.sweeps.test_results import rows
+
+LAW = [0.55, 0.3, 0.1, 0.05]
+INDEPENDENT = [
+    mt.NGram(1.0, LAW),
+    mt.NGram([0.1, 0.2, 0.3, 0.4], [LAW] * 4),
+    mt.HMM([1.0, 0.0], [[0.5, 0.5], [0.9, 0.1]], [LAW, LAW]),
+    mt.HMM([0.5, 0.5], [[0.7, 0.3], [0.7, 0.3]], [[1, 0], [0.25, 0.75]]),
+]
+
+
+@pytest.mark.refutes("2.3")
+@pytest.mark.parametrize("language", INDEPENDENT)
+@pytest.mark.parametrize("length", [16, 64])
+def test_independent_tokens_cost_nothing_in_any_plan_and_without_noise(language, length):
+    for model in (
+        mt.MaskedDiffusion(mt.Oracle(language), "ancestral", 4),
+        mt.models.block.BlockDiffusion(mt.Oracle(language), 5, 2),
+    ):
+        ratio = mt.ter_ratio(model, language, length, 200)
+        assert (ratio.low, ratio.value, ratio.high) == pytest.approx((1, 1, 1), abs=1e-12)
+        assert min(ratio.low, ratio.value) >= 1
+    assert not curve_priced(mt.MaskedDiffusion(mt.Oracle(language), "ancestral", 4), language)
+
+
+@pytest.mark.refutes("2.3")
+def test_independent_tokens_are_kept_apart_from_what_the_curve_priced(tmp_path):
+    frame = collect(cells("ngram:order=1", length=64, steps=4, metrics="ter", samples=100), out=tmp_path / "s.sqlite")
+    [ratio] = frame[frame["metric"] == "ter_ratio"].to_dict("records")
+    assert (ratio["value"], ratio["low"], ratio["high"]) == pytest.approx((1, 1, 1), abs=1e-12)
+    assert ratio["kind"] == "upper bound"
+
+
+def test_tokens_that_say_something_of_one_another_are_priced_by_the_curve():
+    for language in (
+        mt.NGram.random(order=2, vocab_size=3, seed=0),
+        mt.NGram.random(order=3, vocab_size=2, seed=0),
+        mt.as_language("hmm:states=4"),
+        mt.Parity(),
+    ):
+        assert curve_priced(mt.MaskedDiffusion(mt.Oracle(language), "ancestral", 4), language)
+
+
+@pytest.mark.refutes("2.3")
+def test_value_and_interval_are_cut_where_the_quantity_ends_and_the_kind_says_so():
+    gaps = Counts(sequences=100, tokens=800, nats=1.0, nats_squared=90.0, gap=-3.0, gap_squared=40.0)
+    ratio = ter_ratio_estimate(gaps, 8, kind="upper bound")
+    assert ratio.low == ratio.value == 1 < ratio.high
+    assert ratio.cut_from == pytest.approx((math.exp(-0.03 / 8), ratio.cut_from[1], ratio.high))
+    assert ratio.said_kind.startswith("upper bound, cut from 0.99625")
+    assert "cut from 0.99625" in str(ratio)
+    assert ter_estimate(gaps, 8).low == 1
+    right = Counts(sequences=40, nats=1.0, nats_squared=1.0)
+    assert cross_entropy_estimate(right, 8).low == 0
+    weights = Counts(sequences=1000, ratio=1010.0, ratio_squared=1000 * (1.01**2 + 0.0005))
+    wrong, _ = scored_ser_estimate(weights)
+    assert (wrong.value, wrong.low, wrong.cut_from[0]) == (0, 0, pytest.approx(-0.01))
+
+
+@pytest.mark.refutes("2.3")
+def test_rows_say_what_was_measured():
+    gaps = Counts(sequences=100, tokens=800, nats=24.0, nats_squared=146.0, gap=-3.0, gap_squared=40.0)
+    row = rows("score", gaps)["ter_ratio"]
+    assert row["low"] == row["value"] == 1
+    assert row["kind"].startswith("upper bound, cut from 0.99625")
+
+
+def test_what_needs_no_cut_is_left_alone_and_rounding_is_none():
+    plain = mt.Estimate(1.5, 1.4, 1.6, level=0.95, kind="estimate", count=10)
+    assert plain.within(least=1) == plain
+    assert plain.said_kind == "estimate"
+    rounded = mt.Estimate.exact(-1e-16).within(least=0)
+    assert (rounded.value, rounded.cut_from) == (0, None)
+    assert eval(repr(plain.within(least=1.45)), {"Estimate": mt.Estimate}) == plain.within(least=1.45)
+
+
+@pytest.mark.refutes("2.3")
+def test_distances_are_not_negative():
+    language = mt.NGram.random(order=2, vocab_size=3, seed=3)
+    # All but q, so that noise decides the sign.
+    model = mt.MaskedDiffusion(mt.Perturbed(mt.Oracle(language), 1e-6), "left_to_right")
+    below = 0
+    for seed in range(6):
+        found = mt.distances(model, language, 64, 60, seed)
+        for each in (found.squared_hellinger, found.kl, found.kl_on_support):
+            assert 0 <= each.low <= each.value <= each.high
+            below += each.cut_from is not None
+    assert below
+
+
+@pytest.mark.refutes("2.3")
+def test_what_is_made_of_cut_numbers_is_made_of_those_measured():
+    import pandas as pd
+
+    from mdmtheory.plots.series import reference_ter
+    from mdmtheory.report.closed_forms import closed_forms
+
+    gaps = Counts(sequences=100, tokens=800, nats=300.0, nats_squared=1000.0, gap=-3.0, gap_squared=40.0)
+    cell = {"language": "parity", "length": 8, "model": "masked", "denoiser": "oracle", "sampler": "ancestral"}
+    cell |= {"schedule": "linear", "steps": 4, "seed": 0}
+    frame = pd.DataFrame([{**cell, **row} for row in rows("score", gaps).values()])
+    [reference] = reference_ter(frame).values()
+    assert reference.value == pytest.approx(math.exp((300 + 3) / 100 / 8))
+    [bound] = [each for each in closed_forms(frame) if each.form.metric == "kl_average"]
+    assert bound.measured.value == pytest.approx(-0.03)
+    assert np.isfinite(bound.measured.low)
