@@ -101,7 +101,6 @@ def test_distances_are_not_negative():
     assert below
 
 
-@pytest.mark.refutes("2.3")
 def test_what_is_made_of_cut_numbers_is_made_of_those_measured():
     import pandas as pd
 
