@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mdmtheory.cli.measuring import measured
-from mdmtheory.cli.outputs import check_file, write_text
+from mdmtheory.cli.outputs import FIGURE, PAGE, check_distinct, check_file, not_ours, was_typed
 from mdmtheory.cli.terminal import Terminal, print_table, writable
+from mdmtheory.core.writing import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,8 +66,11 @@ def leaderboard(
     chosen, wanted, folder = cells_of(keys), steps_of(budgets, "budgets"), figures or page.with_suffix("")
     for length in sorted({cell.length for cell in chosen}):
         budgets_at(wanted, length)
+    store, rows = Path(keys["out"]), page.with_suffix(".csv")
+    check_distinct({"the store": store, "the page": page, "the file of rows": rows})
     _check_outputs(page, None if no_figures else folder)
-    store = Path(keys["out"])
+    named = was_typed(context, "page")
+    _check_ours(page, rows, named)
     terminal.detail(f"{len(chosen)} cells into {store}")
     if no_sweep:
         from mdmtheory.sweeps.stored import stored
@@ -80,12 +84,12 @@ def leaderboard(
     standing = summary(entries[1], wanted)
     links = {} if no_figures else _draw(frame, folder, page, terminal)
     command = " ".join(["mdmtheory leaderboard", *([] if file == _FILE else [shlex.quote(file.as_posix())])])
-    rows = page.with_suffix(".csv")
     laws, corrections = (None, None) if no_laws else _laws(terminal)
     text = page_of(Contents(frame, entries, command, wanted, laws, corrections, links, rows.name))
+    _check_ours(page, rows, named)
     # What it took is another time on another day.
-    write_text(rows, frame.drop(columns="seconds").to_csv(index=False, lineterminator="\n"))
-    write_text(page, text)
+    write_whole(rows, frame.drop(columns="seconds").to_csv(index=False, lineterminator="\n").encode())
+    write_whole(page, text.encode())
     _print(standing, format)
     terminal.say(f"store: {store}\nrows: {rows}\npage: {page}")
 
@@ -100,6 +104,17 @@ def _check_outputs(page: Path, figures: Path | None) -> None:
         check_file(figures / "figure.png", "figure", "--figures")
 
 
+def _check_ours(page: Path, rows: Path, named: bool) -> None:
+    """ValueError where another's file has a name that nobody typed."""
+    from mdmtheory.sweeps.results import COLUMNS
+
+    header = ",".join(name for name in COLUMNS if name != "seconds") + "\n"
+    for path, mark in {rows: header.encode(), **({} if named else {page: PAGE})}.items():
+        theirs = not_ours(path, mark)
+        if theirs is not None:
+            raise ValueError(f"{theirs}; move it away, or choose another --page")
+
+
 def _draw(frame: pd.DataFrame, folder: Path, page: Path, terminal: Terminal) -> dict[str, str]:
     """Draws what can be drawn, and says what cannot; the links of the figures from the page, by title."""
     from mdmtheory.plots import sampler_figures, save_figure
@@ -111,8 +126,12 @@ def _draw(frame: pd.DataFrame, folder: Path, page: Path, terminal: Terminal) -> 
         terminal.say(f"no figures: {error}")
         return links
     for stem, figure in drawn.items():
-        path = save_figure(figure, folder / f"{stem}.png")
-        terminal.say(f"figure: {path}")
+        path = folder / f"{stem}.png"
+        theirs = not_ours(path, FIGURE)
+        if theirs is not None:
+            terminal.say(f"no figure: {theirs}; move it away, or choose another --figures")
+            continue
+        terminal.say(f"figure: {save_figure(figure, path)}")
         links[stem.replace("_", " ")] = Path(os.path.relpath(path, page.parent)).as_posix()
     return links
 

@@ -1,11 +1,18 @@
-"""Files that a verb will write: found out before the work, not after it, that they cannot be."""
+"""Files that a verb will write: found out before the work, not after it, that they cannot or must not be written."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+
+import typer
+
+FIGURE = b"Software\0mdmtheory"
+"""What marks a PNG as drawn by this program."""
+PAGE = b"\nMade by `mdmtheory leaderboard"
+SIZES = b"# reveal sizes for "
 
 
 def check_figure(path: Path) -> None:
@@ -20,7 +27,9 @@ def check_file(path: Path, what: str, option: str) -> None:
     """ValueError unless `path` names a file, there already or not, in a folder that takes files or can be made."""
     if path.is_dir():
         raise ValueError(f"{what} {path} is a folder; name a file in it")
-    folder = next(each for each in path.absolute().parents if each.exists())
+    if path.exists() and not path.is_file():
+        return  # a device or a pipe, which takes what it is given
+    folder = next(each for each in Path(os.path.realpath(path)).parents if each.exists())
     try:
         # By trying: root may write where the mode says no, and in /proc nobody can where it says yes.
         tempfile.TemporaryFile(dir=folder).close()
@@ -31,14 +40,33 @@ def check_file(path: Path, what: str, option: str) -> None:
         raise ValueError(f"{what} {path} cannot be written: it is read-only; choose another {option}")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all, in a folder that is made if need be."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+def check_distinct(paths: Mapping[str, Path]) -> None:
+    """ValueError where two of what a verb reads and writes are the same file."""
+    known: dict[str, str] = {}
+    for what, path in paths.items():
+        real = os.path.realpath(path)
+        if real in known:
+            raise ValueError(f"{known[real]} and {what} are the same file, {path}; name two")
+        known[real] = what
+
+
+def was_typed(context: typer.Context, parameter: str) -> bool:
+    """Whether an option stood on the command line."""
+    return getattr(context.get_parameter_source(parameter), "name", "") == "COMMANDLINE"
+
+
+def not_ours(path: Path, mark: bytes) -> str | None:
+    """Why a file that nobody named is not to be replaced: it is there, and has not the mark of this program.
+
+    Names that are typed are replaced; those that the program makes up, such as that of a figure beside a store, may
+    have been a user's before.
+    """
+    if not os.path.lexists(path):
+        return None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8", newline="\n")
-        unfinished.replace(path)
+        with path.open("rb") as file:
+            if path.is_file() and mark in file.read(4096):
+                return None
     except OSError:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise
+        pass
+    return f"{path} is there and was not made by mdmtheory"

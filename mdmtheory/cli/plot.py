@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mdmtheory.cli.outputs import check_distinct
 from mdmtheory.cli.terminal import Terminal
 
 
@@ -28,6 +29,7 @@ def plot(
     from mdmtheory.sweeps.results import read
 
     figure_format(out)
+    check_distinct({"the store": store, "the figure": out})
     frame = read(store, level=level)
     figure = metric_figure(frame, x, y.split(","), hue.split(",") if hue else None)
     Terminal.of(context).say(f"figure: {save_figure(figure, out)}")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from mdmtheory.cli.outputs import check_figure, check_file
+from mdmtheory.cli.outputs import FIGURE, SIZES, check_distinct, check_figure, check_file, not_ours, was_typed
 from mdmtheory.cli.terminal import Terminal
 from mdmtheory.core.integers import LAST_SEED
+from mdmtheory.core.writing import write_whole
 
 if TYPE_CHECKING:
     from mdmtheory.metrics.compare import Comparison
@@ -59,8 +60,14 @@ def schedule(
     check_level(level)
     chosen = _steps(steps, length)
     files = {} if sizes_out is None else {n: _numbered(sizes_out, n, len(chosen) > 1) for n in chosen}
+    read = {} if curve is None else {"the curve": curve}
+    drawn = {} if no_figure else {"the figure": figure}
+    check_distinct({**read, **{f"the sizes for {n} steps": path for n, path in files.items()}, **drawn})
     for path in files.values():
         check_file(path, "file of sizes", "--sizes-out")
+        theirs = not_ours(path, SIZES) if len(files) > 1 else None
+        if theirs is not None:
+            raise ValueError(f"file of sizes {theirs}; choose another --sizes-out or move it away")
     if not no_figure:
         check_figure(figure)
     with terminal.announcing_compilation():
@@ -71,7 +78,12 @@ def schedule(
     for n, path in files.items():
         _write_sizes(path, compared, length, n)
         terminal.say(f"optimal sizes for {n} steps: {path}")
-    if not no_figure:
+    if no_figure:
+        return
+    theirs = None if was_typed(context, "figure") else not_ours(figure, FIGURE)
+    if theirs is not None:
+        terminal.say(f"no figure: {theirs}; name it with --figure to replace it")
+    else:
         from mdmtheory.plots import save_figure, schedule_figure
 
         terminal.say(f"figure: {save_figure(schedule_figure(compared.frame, compared.about), figure)}")
@@ -110,9 +122,8 @@ def _write_sizes(path: Path, compared: Comparison, length: int, steps: int) -> N
     from mdmtheory.schedules.prices import RANDOM_ORDER
 
     source = str(compared.frame["source"].iloc[0])
-    heading = f"# reveal sizes for {steps} steps, length {length}, {source}\n# {RANDOM_ORDER}\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(heading + " ".join(map(str, compared.best[steps])) + "\n", encoding="utf-8")
+    heading = f"{SIZES.decode()}{steps} steps, length {length}, {source}\n# {RANDOM_ORDER}\n"
+    write_whole(path, (heading + " ".join(map(str, compared.best[steps])) + "\n").encode())
 
 
 def _print(compared: Comparison, format: str, terminal: Terminal) -> None:

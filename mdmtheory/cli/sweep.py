@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mdmtheory.cli.measuring import measured
-from mdmtheory.cli.outputs import check_figure
+from mdmtheory.cli.outputs import FIGURE, check_distinct, check_figure, not_ours, was_typed
 from mdmtheory.cli.progress import clock
 from mdmtheory.cli.terminal import Terminal, print_table
 
@@ -67,6 +67,7 @@ def sweep(
         return
     picture = None if no_figure else Path(settings["figure"] or store.parent / f"{store.stem}.png")
     if settings["figure"] and picture is not None:
+        check_distinct({"the store": store, "the figure": picture})
         check_figure(picture)
     terminal.detail(f"{len(chosen)} cells into {store}")
     frame = measured(chosen, store, settings["workers"], settings["level"], terminal)
@@ -81,8 +82,7 @@ def _settings(context: typer.Context, file: Path | None) -> tuple[dict[str, Any]
     from mdmtheory.sweeps.files import KEYS, read_toml
 
     options = {key: context.params[key] for key in KEYS}
-    given = [key for key in KEYS if getattr(context.get_parameter_source(key), "name", "") == "COMMANDLINE"]
-    typed = {key: options[key] for key in given}
+    typed = {key: options[key] for key in KEYS if was_typed(context, key)}
     return {**options, **(read_toml(file) if file else {}), **typed}, typed
 
 
@@ -114,6 +114,10 @@ def _draw(frame: pd.DataFrame, path: Path, terminal: Terminal, *, wanted: bool) 
     """The default figure; one that nobody asked for may be left out, with the reason, where nothing can be drawn."""
     from mdmtheory.plots import save_figure, sweep_figure
 
+    theirs = None if wanted else not_ours(path, FIGURE)
+    if theirs is not None:
+        terminal.say(f"no figure: {theirs}; name it with --figure to replace it")
+        return
     try:
         drawn = sweep_figure(frame)
     except ValueError as error:

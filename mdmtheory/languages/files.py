@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
 import math
 import re
@@ -24,6 +25,7 @@ from mdmtheory.core.limits import MOST_HEADER_BYTES, MOST_UNPACKED_BYTES
 from mdmtheory.core.printable import shortened
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
+from mdmtheory.core.writing import write_whole
 from mdmtheory.languages.base import language_digest
 from mdmtheory.languages.kinds import KINDS, Kind, built_in_kind
 
@@ -38,7 +40,7 @@ _DIRECTORY_END = struct.Struct("<4s4x2H4x4x2x")
 
 
 def save_language(language: Any, path: str | PathLike[str]) -> None:
-    """Write a language to one .npz file; OSError where the folder cannot be written, ValueError for a plug-in."""
+    """Write a language to one .npz file, whole or not at all; OSError where it cannot be, ValueError for a plug-in."""
     path = Path(path)
     if path.suffix != ".npz":
         raise ValueError(f"{path} does not end in .npz; languages are saved as .npz files")
@@ -57,8 +59,9 @@ def save_language(language: Any, path: str | PathLike[str]) -> None:
         "values": values,
     }
     text = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
-    with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, header=text, **arrays)
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, header=text, **arrays)
+    write_whole(path, content.getvalue())
 
 
 def load_language(path: str | PathLike[str]) -> Language:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,8 @@ from typing import Any, Literal
 import matplotlib as mpl
 import seaborn
 from matplotlib.figure import Figure
+
+from mdmtheory.core.writing import write_whole
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -187,13 +188,5 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
     content = io.BytesIO()
     with figure_style():
         figure.savefig(content, format=ending, metadata=metadata[ending])
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content.getvalue())
-        unfinished.replace(target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise OSError(f"figure {target} cannot be written ({error.strerror}); choose another file") from error
+    write_whole(target, content.getvalue())
     return target
