@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import tomllib
 from pathlib import Path
@@ -54,6 +55,53 @@ def test_the_public_names_that_the_readme_uses_are_there():
     used = set(re.findall(r"\bmt\.(\w+)", (ROOT / "README.md").read_text(encoding="utf-8")))
     assert used
     assert [name for name in used if not hasattr(mdmtheory, name)] == []
+
+
+def named_in(page: str) -> set[str]:
+    """The names of the package that a page gives: `mt.x.y`, `mdmtheory.x.y`, and `room.x` in backquotes."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    rooms = "|".join(sorted(path.stem for path in (ROOT / "mdmtheory").iterdir() if path.stem[0] != "_"))
+    found = re.findall(r"\b(?:mt|mdmtheory)\.((?:\w+\.)*\w+)", text)
+    found += re.findall(rf"`((?:{rooms})\.(?!py\b)[\w.]*\w)[`(]", text)
+    return set(found) - GONE
+
+
+GONE = {"plans.SAMPLERS", "plans.as_plan_law"}
+"""Names that the changelog gives as what something was called before."""
+
+
+def found_by(name: str) -> bool:
+    """Whether a dotted name leads to something, importing modules on the way."""
+    value: object = mdmtheory
+    path = "mdmtheory"
+    for part in name.split("."):
+        path = f"{path}.{part}"
+        if not hasattr(value, part):
+            try:
+                value = importlib.import_module(path)
+            except ModuleNotFoundError:
+                return False
+        else:
+            value = getattr(value, part)
+    return True
+
+
+@pytest.mark.refutes("1.8")
+def test_every_name_that_the_changelog_gives_leads_somewhere():
+    named = named_in("CHANGELOG.md")
+    assert {"samplers.as_sampler", "samplers.SAMPLERS"} <= named
+    assert [name for name in sorted(named) if not found_by(name)] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES[:2], *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_every_name_that_a_page_gives_leads_somewhere(page):
+    assert [name for name in sorted(named_in(page)) if not found_by(name)] == []
+
+
+@pytest.mark.refutes("1.8")
+def test_samplers_are_had_by_name():
+    assert mdmtheory.samplers.as_sampler("stride").plan(3, 2).tolist() == [1, 2, 1]
+    assert "verify" in mdmtheory.samplers.SAMPLERS
 
 
 def test_everything_installed_has_one_exact_version():

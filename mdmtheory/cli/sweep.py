@@ -34,7 +34,9 @@ def sweep(
         typer.Option(help="An order of positions, or a rule that looks, remasks, redraws or verifies (list samplers)."),
     ] = "ancestral",
     schedule: Annotated[str, typer.Option(help="How many positions each step reveals.")] = "linear",
-    metrics: Annotated[str, typer.Option(help="ser, ter or both.")] = "ser,ter",
+    metrics: Annotated[
+        str, typer.Option(help="ser, ter, ter_ratio, cross_entropy, or several as ser,ter.")
+    ] = "ser,ter",
     samples: Annotated[int, typer.Option(help="Sequences for each cell, at least.")] = 2000,
     max_errors: Annotated[int | None, typer.Option(help="Draw no more after so many wrong sequences.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Also estimate SER a second way, by scoring.")] = False,

@@ -8,8 +8,6 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-import numpy as np
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -29,15 +27,16 @@ _MOST_SHOWN = 60
 def whole_number(value: Any, name: str, least: int | None = None, most: int | None = None) -> int:
     """The value as a Python integer; ValueError for what is no integer, a truth value included, or out of range.
 
+    >>> import numpy as np
     >>> whole_number(np.int8(3), "steps", 1)
     3
     """
     expected = _expected(least, most)
-    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise ValueError(f"{name} is {_in_one_line(value)}; pass a whole number{expected}")
     try:
         number = operator.index(value)
-    except TypeError:  # arrays have __index__, but only those of one integer can be one
+    except TypeError:  # arrays and numpy's truth values have __index__, and most refuse
         raise ValueError(f"{name} is {_in_one_line(value)}; pass a whole number{expected}") from None
     if (least is not None and number < least) or (most is not None and number > most):
         raise ValueError(f"{name} is {number}; pass{expected or ' another'}")
@@ -49,6 +48,7 @@ def whole_numbers(**least: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
     None passes where the annotation allows it. ValueError as `whole_number` raises it, before anything is done.
 
+    >>> import numpy as np
     >>> @whole_numbers(length=1)
     ... def half(length: int) -> int:
     ...     return length // 2

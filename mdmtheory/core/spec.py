@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,8 +13,6 @@ from importlib.metadata import entry_points
 from numbers import Integral, Real
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, cast
-
-import numpy as np
 
 from mdmtheory.core.plugins import built_by_plug_in, callable_plug_in, load_entry_point, load_object
 
@@ -24,7 +23,9 @@ else:
     # Of numpy's types too on the way into a Spec, Python's own once it is made.
     Options = tuple[tuple[str, Any], ...]
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
-_OWN = re.compile(r"([A-Za-z_][\w.]*:[A-Za-z_][\w.]*)(?::(.*))?")
+_OWN = re.compile(r"([A-Za-z_][\w.]*:[A-Za-z_][\w.]*)(?::(.*))?", re.DOTALL)
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_PIECE = re.compile(rf"(?:[^,=]*=)?\s*{_QUOTED}\s*(?=,|\Z)|[^,]*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Spec:
     Spec(name='hmm', options=(('states', 16), ('sticky', 0.99)))
     >>> Spec.parse("my_module:MySampler:pace=2").name
     'my_module:MySampler'
+
+    A text that would be read as something else, or has a comma, is written in double quotes, as in JSON.
+
+    >>> str(Spec.of("file", path="a,b.txt"))
+    'file:path="a,b.txt"'
     """
 
     name: str
@@ -53,7 +59,7 @@ class Spec:
         elif not _NAME.fullmatch(name):
             raise ValueError(f"{text!r} does not start with a name; write name or name:key=value,key=value")
         options: dict[str, Value] = {}
-        for piece in rest.split(",") if separator else []:
+        for piece in pieces(rest) if separator else []:
             key, equals, value = piece.partition("=")
             key = key.strip()
             if not equals or not key or not value.strip():
@@ -79,7 +85,9 @@ class Spec:
 
 
 def parse_value(text: str) -> Value:
-    """An int, a float, true or false, else the text itself."""
+    """An int, a float, true or false, else the text itself, which may be quoted."""
+    if unquoted(text) != text:
+        return unquoted(text)
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     for convert in (int, float):
@@ -92,8 +100,10 @@ def parse_value(text: str) -> Value:
 
 def _plain(key: str, value: Any, name: str) -> Value:
     """An option's value as a type of Python's own: numpy's numbers are numbers, a path is its text."""
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
+    if getattr(value, "ndim", 1) == 0:
+        value = value.item()
+    if isinstance(value, bool):
+        return value
     if isinstance(value, str | PathLike):
         return str(fspath(value))
     if isinstance(value, Integral):
@@ -113,8 +123,34 @@ def _check_type(what: str, value: Value, annotation: str) -> None:
         raise ValueError(f"{what} is {_format(value)}; pass {asked}")
 
 
+def pieces(text: str) -> list[str]:
+    """What stands between the commas of a text; those of a quoted value, or a quoted piece, do not part it."""
+    found, start = [], 0
+    while True:
+        piece = cast("re.Match[str]", _PIECE.match(text, start))
+        found.append(piece[0])
+        if piece.end() == len(text):
+            return found
+        start = piece.end() + 1
+
+
+def unquoted(text: str) -> str:
+    """The text inside double quotes, written as in JSON; any other text as it is."""
+    if re.fullmatch(_QUOTED, text, re.DOTALL):
+        try:
+            return str(json.loads(text, strict=False))
+        except ValueError:  # "C:\new" is no JSON, and may well be a path
+            pass
+    return text
+
+
 def _format(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str):
+        return str(value)
+    plain = value == value.strip() != "" and "," not in value and value[0] != '"' and parse_value(value) == value
+    return value if plain else json.dumps(value, ensure_ascii=False)
 
 
 class Registry:

@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise
+from typing import Any, ParamSpec, TypeVar
 
 from mdmtheory.core.integers import whole_numbers
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_WITHIN: ContextVar[int | None] = ContextVar("within", default=None)
 
 
 @whole_numbers(threads=1)
 def allowed_threads(threads: int | None = None) -> int:
-    """`threads`, or all processors that this process may use; ValueError below 1."""
+    """`threads`, or what `within` allows, or all processors that this process may use; ValueError below 1."""
+    if threads is None and _WITHIN.get() is not None:
+        threads = _WITHIN.get()
     if threads is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return threads
+
+
+@contextmanager
+def within(threads: int | None) -> Iterator[None]:
+    """Calls inside that name no number of threads take so many, as methods do that have no such parameter."""
+    before = _WITHIN.set(allowed_threads(threads))
+    try:
+        yield
+    finally:
+        _WITHIN.reset(before)
+
+
+def within_its_threads(function: Callable[P, R]) -> Callable[P, R]:
+    """A function whose keyword `threads` holds for all that it calls."""
+
+    @functools.wraps(function)
+    def held(*arguments: P.args, **options: P.kwargs) -> R:
+        threads: Any = options.get("threads")
+        with within(threads):
+            return function(*arguments, **options)
+
+    return held
 
 
 @whole_numbers(count=0, threads=1)
@@ -23,14 +56,22 @@ def over_rows(work: Callable[[int, int], None], count: int, threads: int | None 
     """Call `work(start, stop)` on contiguous pieces that cover range(count), in parallel.
 
     The kernels release the interpreter lock, so plain threads scale. Work on a row never depends on the piece that
-    it is in, so the result is the same for any number of threads.
+    it is in, so the result is the same for any number of threads. What it calls opens no threads of its own unless
+    told to.
     """
-    pieces = min(allowed_threads(threads), count)
+    allowed = allowed_threads(threads)
+    pieces = min(allowed, count)
     if pieces <= 1:
         if count:
-            work(0, count)
+            with within(allowed):
+                work(0, count)
         return
+
+    def alone(start: int, stop: int) -> None:
+        with within(1):
+            work(start, stop)
+
     edges = [count * piece // pieces for piece in range(pieces + 1)]
     with ThreadPoolExecutor(pieces) as pool:
-        for done in [pool.submit(work, start, stop) for start, stop in pairwise(edges)]:
+        for done in [pool.submit(alone, start, stop) for start, stop in pairwise(edges)]:
             done.result()

@@ -11,7 +11,7 @@ from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Canvas, Denoiser, Evidence, NoisyCanvas, Parallel, PlanRun
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.tokens import Tokens, TokensLike
+from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.languages.oracle_base import OracleBase
 
 
@@ -52,8 +52,9 @@ class Perturbed:
         """Perturbed marginals at masked positions; rows of revealed tokens stay one-hot."""
         from mdmtheory.kernels.marginals import perturb_rows
 
+        tokens = as_tokens(tokens, self.vocab_size, masks=True)
         marginals: Float[np.ndarray, "count length vocab_size"] = self.base.conditionals(tokens, threads=threads)
-        masked = np.asarray(tokens) == self.vocab_size
+        masked = tokens == self.vocab_size
         rows = marginals[masked]
         perturb_rows(rows, self.epsilon)
         marginals[masked] = rows

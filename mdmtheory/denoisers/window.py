@@ -67,7 +67,7 @@ class Window:
         """The marginal at each (row, position) given the tokens in its window; zeros where those are impossible."""
         chain = getattr(self.language, "chain", None)
         if chain is not None:
-            weights = chain.window_weights(tokens, rows, positions, self.width)
+            weights = chain.window_weights(tokens, rows, positions, self.width, threads)
             totals = weights.sum(axis=1, keepdims=True)
             marginals: Float[np.ndarray, "n vocab_size"] = np.divide(weights, totals, out=weights, where=totals > 0)
             return marginals

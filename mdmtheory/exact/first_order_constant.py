@@ -13,6 +13,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.streams import stream_states
+from mdmtheory.core.threads import within_its_threads
 from mdmtheory.exact.bigrams import is_bigram
 from mdmtheory.exact.clashes import clashes_in
 from mdmtheory.exact.contexts import drawn_contexts
@@ -29,6 +30,7 @@ STRATUM = 8
 
 
 @whole_numbers(length=1, count=0, seed=0, threads=1)
+@within_its_threads
 def first_order(
     language: Language,
     length: int,

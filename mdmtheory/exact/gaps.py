@@ -13,7 +13,7 @@ from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.threads import over_rows
+from mdmtheory.core.threads import over_rows, within_its_threads
 from mdmtheory.denoisers.oracle import Oracle
 from mdmtheory.exact.bigrams import SIGHT, BigramHops, initial_and_transition, is_bigram
 from mdmtheory.exact.enumeration import Law, error_rate, joint
@@ -36,6 +36,7 @@ TINY_SHARE = 1e-12
 
 
 @whole_numbers(length=1, steps=1, block=1, threads=1)
+@within_its_threads
 def ser(
     language: Language,
     length: int,
@@ -56,6 +57,7 @@ def ser(
 
 
 @whole_numbers(length=1, steps=1, block=1, threads=1)
+@within_its_threads
 def ser_curve(
     language: Language,
     length: int,

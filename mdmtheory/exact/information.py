@@ -8,6 +8,7 @@ from jaxtyping import Float
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
 from mdmtheory.core.protocols import Language
+from mdmtheory.core.threads import within_its_threads
 from mdmtheory.exact.bigrams import is_bigram
 from mdmtheory.exact.contexts import drawn_contexts
 from mdmtheory.exact.curve import Curve
@@ -25,6 +26,7 @@ LEAST_CONTEXTS = 64
 
 
 @whole_numbers(length=1, count=0, seed=0, threads=1)
+@within_its_threads
 def information_curve(
     language: Language,
     length: int,

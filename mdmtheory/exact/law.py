@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
-from mdmtheory.core.threads import over_rows
+from mdmtheory.core.threads import over_rows, within_its_threads
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.draws import draws_cost, law_by_draws, require_closed_law
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
@@ -27,6 +27,7 @@ Marginals = Float[np.ndarray, "contexts length vocab_size"]
 
 
 @whole_numbers(length=1, threads=1)
+@within_its_threads
 def law(model: SequenceModel, language: Language, length: int, *, threads: int | None = None) -> Law:
     """p(x) of every sequence, shape (V,)*length; what it lacks to 1 went to impossible contexts.
 

@@ -9,7 +9,7 @@ from jaxtyping import Float, Integer
 
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language, SequenceModel
-from mdmtheory.core.threads import over_rows
+from mdmtheory.core.threads import over_rows, within_its_threads
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
 from mdmtheory.models.fitting import held_to
@@ -42,6 +42,7 @@ def uniform_law(model: UniformDiffusion, length: int, *, threads: int | None = N
 
 
 @whole_numbers(length=1, threads=1)
+@within_its_threads
 def elbo(model: SequenceModel, language: Language, length: int, *, threads: int | None = None) -> Law:
     """The evidence lower bound of log p(x) in nats of every sequence, exactly, shape (V,)*length: uniform diffusion.
 

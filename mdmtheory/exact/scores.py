@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
-from mdmtheory.core.threads import over_rows
+from mdmtheory.core.threads import over_rows, within_its_threads
 from mdmtheory.core.tokens import TokensLike, as_tokens
 from mdmtheory.exact.bigrams import SIGHT, BigramHops, initial_and_transition, is_bigram
 from mdmtheory.exact.gaps import MOST_OPERATIONS, ScheduleLike, ancestral_law
@@ -17,6 +17,7 @@ from mdmtheory.schedules import as_schedule
 
 
 @whole_numbers(steps=1, block=1, threads=1)
+@within_its_threads
 def log_prob(
     language: Language,
     tokens: TokensLike,

@@ -93,7 +93,7 @@ class Chain:
 
         over_rows(work, len(tokens), threads)
         unsure = np.flatnonzero(~np.isfinite(out))
-        if len(unsure) and (np.isnan(out[unsure]) | self.possible(tokens[unsure])).any():
+        if len(unsure) and (np.isnan(out[unsure]) | self.possible(tokens[unsure], threads)).any():
             raise FloatingPointError("a sequence is possible but its probability is below what float64 can tell from 0")
         return out
 
@@ -129,7 +129,12 @@ class Chain:
         return out
 
     def window_weights(
-        self, tokens: Tokens, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"], width: int
+        self,
+        tokens: Tokens,
+        rows: Int[np.ndarray, "n"],
+        positions: Int[np.ndarray, "n"],
+        width: int,
+        threads: int | None = None,
     ) -> Float[np.ndarray, "n vocab"]:
         """Weights of each token at each (row, position) given the revealed tokens within `width` of it."""
         from mdmtheory.kernels.chain import head_laws, window_weights
@@ -153,7 +158,7 @@ class Chain:
                 out[a:b],
             )
 
-        over_rows(work, len(rows))
+        over_rows(work, len(rows), threads)
         return out
 
     def tables(self, length: int, trust: float) -> ChainTables:

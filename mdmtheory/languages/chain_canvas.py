@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mdmtheory.core.threads import over_rows
+from mdmtheory.core.threads import over_rows, within
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.languages.canvas import ConditionalsCanvas
 
@@ -94,7 +94,8 @@ class ChainCanvas(ConditionalsCanvas):
         if dead.any():
             impossible = np.zeros(len(self.tokens), dtype=np.bool_)
             impossible[rows[dead]] = True
-            self.denoiser._check_underflow(self.tokens, impossible)
+            with within(self.threads):
+                self.denoiser._check_underflow(self.tokens, impossible)
             self.impossible |= impossible
         return found
 

@@ -13,7 +13,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Canvas, Evidence, Language, NoisyCanvas, Parallel, PlanRun
 from mdmtheory.core.reveal_plans import as_plans
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.threads import over_rows
+from mdmtheory.core.threads import over_rows, within
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.languages.evidence import UniformEvidence
 
@@ -75,7 +75,8 @@ class OracleBase(ABC):
             normalise_marginals(tokens[a:b], hard, marginals[a:b], impossible[a:b])
 
         over_rows(work, len(tokens), threads)
-        self._check_underflow(tokens, impossible)
+        with within(threads):
+            self._check_underflow(tokens, impossible)
         return marginals
 
     @whole_numbers(threads=1)
@@ -207,7 +208,8 @@ class OracleBase(ABC):
                 f"tokens have shape {given.shape} and the plan {plan.shape}; pass one plan row for each sequence"
             )
         run = self._run(plan, states, given, threads, recompute, epsilon)
-        self._check_underflow(run.tokens, run.impossible)
+        with within(threads):
+            self._check_underflow(run.tokens, run.impossible)
         return run
 
     def _kept(self, name: str, length: int, build: Callable[[], Table]) -> Table:

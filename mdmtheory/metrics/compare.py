@@ -13,6 +13,7 @@ from jaxtyping import Int
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Language
+from mdmtheory.core.threads import within_its_threads
 from mdmtheory.denoisers.oracle import Oracle
 from mdmtheory.languages.presets import as_language
 from mdmtheory.metrics.counts import score_counts
@@ -51,6 +52,7 @@ class Comparison:
 
 
 @whole_numbers(length=1, count=0, seed=0, threads=1)
+@within_its_threads
 def compare_schedules(
     source: Language | LossProfile,
     length: int,

@@ -7,11 +7,13 @@ from typing import Any
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
+from mdmtheory.core.threads import within_its_threads
 from mdmtheory.metrics.counts import draw_counts
 from mdmtheory.metrics.estimates import LEAST_RIGHT, cross_entropy_estimate
 
 
 @whole_numbers(length=1, count=1, seed=0, threads=1)
+@within_its_threads
 def cross_entropy(
     model: Any,
     language: Language,

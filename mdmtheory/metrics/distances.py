@@ -13,6 +13,7 @@ from mdmtheory.core.estimate import Estimate, Kind
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import bounded_mean, clopper_pearson, normal_mean
 from mdmtheory.core.protocols import Language
+from mdmtheory.core.threads import within_its_threads
 from mdmtheory.exact.enumeration import Law, entropy_nats, error_rate, expected_nll, joint
 from mdmtheory.exact.law import law, law_cost
 from mdmtheory.metrics.counts import scored, ter_kind
@@ -40,6 +41,7 @@ class Distances:
 
 
 @whole_numbers(length=1, count=1, seed=0, threads=1)
+@within_its_threads
 def distances(
     model: Any,
     language: Language,

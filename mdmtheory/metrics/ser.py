@@ -7,12 +7,14 @@ from typing import Any
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
+from mdmtheory.core.threads import within_its_threads
 from mdmtheory.metrics.counts import Counts, draw_counts
 from mdmtheory.metrics.estimates import ser_estimate
 from mdmtheory.models.fitting import held_to
 
 
 @whole_numbers(length=1, count=1, seed=0, max_errors=1, threads=1)
+@within_its_threads
 def ser(
     model: Any,
     language: Language,

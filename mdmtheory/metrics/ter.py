@@ -8,6 +8,7 @@ from typing import Any
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
+from mdmtheory.core.threads import within_its_threads
 from mdmtheory.metrics.counts import score_counts, ter_kind
 from mdmtheory.metrics.estimates import ter_estimate, ter_ratio_estimate
 from mdmtheory.metrics.mixture import check_method, mixture_counts
@@ -16,6 +17,7 @@ from mdmtheory.models.fitting import held_to
 
 
 @whole_numbers(length=1, count=1, seed=0, plans=1, threads=1)
+@within_its_threads
 def ter(
     model: Any,
     language: Language,
@@ -57,6 +59,7 @@ def ter(
 
 
 @whole_numbers(length=1, count=1, seed=0, plans=1, threads=1)
+@within_its_threads
 def ter_ratio(
     model: Any,
     language: Language,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from mdmtheory.core.spec import Spec, Value
+from mdmtheory.core.spec import Spec, Value, pieces
 
 _OF_THE_LAW = ("temperature", "nucleus")
 """Options that change what is drawn, not how much is spent: no curve runs along them."""
@@ -29,7 +29,7 @@ def language_names(languages: Iterable[str]) -> dict[str, str]:
     names = {}
     for each in known:
         kind, _, options = each.partition(":")
-        words = options.split(",") if options else []
+        words = pieces(options) if options else []
         if kind == "ngram" and words and words[0].startswith("order="):
             name = " ".join([f"{words[0].removeprefix('order=')}-gram", *words[1:]])
         else:

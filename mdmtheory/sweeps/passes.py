@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.streams import canonical_json
+from mdmtheory.core.threads import within
 from mdmtheory.sweeps.chunks import Chunk
 from mdmtheory.sweeps.tasks import Task, chunk_size
 
@@ -49,10 +50,11 @@ class Pass:
 
         models = [self.models[number] for number in wanted]
         measure = self.tasks[0].measure
-        if measure == "score":
-            return score_counts(models, self.language, self.length, self.seed, first, count, threads=1)
-        one: Callable[..., Counts] = draw_counts if measure == "draw" else plan_score_counts
-        return [one(model, self.language, self.length, self.seed, first, count, threads=1) for model in models]
+        with within(1):
+            if measure == "score":
+                return score_counts(models, self.language, self.length, self.seed, first, count, threads=1)
+            one: Callable[..., Counts] = draw_counts if measure == "draw" else plan_score_counts
+            return [one(model, self.language, self.length, self.seed, first, count, threads=1) for model in models]
 
 
 def passes_of(work: Sequence[tuple[Task, Language, SequenceModel]]) -> list[Pass]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
+from mdmtheory.core.spec import pieces, unquoted
 
 _RANGE = re.compile(r"(-?\d+)\s*\.\.\s*(-?\d+)(?:\s*:\s*(-?\d+))?")
 _PART = re.compile(r"L(?:\s*/\s*(\d+))?")
@@ -37,8 +38,12 @@ class PartOfLength:
 def texts(value: Any, name: str) -> list[str]:
     """The specs in a text, a list of texts, or one value; options keep their commas. ValueError when there is none.
 
+    Commas inside a quoted value or a quoted path are its own.
+
     >>> texts("hmm,ngram:order=2,seed=1,parity", "lang")
     ['hmm', 'ngram:order=2,seed=1', 'parity']
+    >>> texts('file:path="a,b.txt",linear', "schedule")
+    ['file:path="a,b.txt"', 'linear']
     """
     if value is None:
         raise ValueError(f"{name} is missing; give {name}=NAME[:key=value,...] or a list of them")
@@ -49,11 +54,11 @@ def texts(value: Any, name: str) -> list[str]:
                 f"{name} {each!r} is not a name or a text; write {name}=NAME[:key=value,...] or a list of them"
             )
         start = len(found)
-        for piece in each.split(","):
+        for piece in pieces(each):
             if _OPTION.match(piece) and len(found) > start and ":" in found[-1]:
                 found[-1] += "," + piece.strip()
             elif piece.strip():
-                found.append(piece.strip())
+                found.append(unquoted(piece.strip()))
             else:
                 raise ValueError(f"{name} {each!r} has an empty item; write names separated by single commas")
     if not found:
@@ -64,7 +69,8 @@ def texts(value: Any, name: str) -> list[str]:
 def numbers(value: Any, name: str, least: int = 1) -> list[int]:
     """Whole numbers from a number, a list, or text with lists and ranges; ValueError says what is wrong.
 
-    `a..b` doubles from a and ends with b; `a..b:n` is n numbers in geometric progression.
+    `a..b` doubles from a and ends with b; `a..b:n` is n different numbers, as near to a geometric progression
+    as whole numbers come.
 
     >>> numbers("64..300", "length"), numbers("64..256:3,1000", "length")
     ([64, 128, 256, 300], [64, 128, 256, 1000])
@@ -145,7 +151,14 @@ def _geometric(first: int, last: int, points: int, name: str) -> list[int]:
         raise ValueError(f"{name} {first}..{last}:{points} asks for {points} points; ask for 2 to {last - first + 1}")
     ratio = last / first
     found = [round(first * ratio ** (point / (points - 1))) for point in range(points)]
-    return list(dict.fromkeys(found))
+    found[-1] = last
+    # Where the progression is denser than the whole numbers, those that would stand twice move on.
+    for place in range(1, points):
+        found[place] = max(found[place], found[place - 1] + 1)
+    found[-1] = last
+    for place in range(points - 2, -1, -1):
+        found[place] = min(found[place], found[place + 1] - 1)
+    return found
 
 
 def _checked(number: int, name: str, least: int) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sqlite3
 
 import pytest
@@ -29,6 +30,23 @@ def test_every_verb_has_help(run, verb):
     outcome = run(*verb.split(), "--help")
     assert outcome.code == 0
     assert "Usage" in outcome.out
+
+
+@pytest.mark.refutes("1.8")
+def test_help_names_every_metric_and_what_else_can_be_named(run):
+    from mdmtheory.denoisers.registry import DENOISERS
+    from mdmtheory.models.registry import MODELS
+    from mdmtheory.plots.series import X_LABELS, Y_LABELS
+    from mdmtheory.schedules import SCHEDULES
+    from mdmtheory.sweeps.cells import METRICS
+
+    sweep, plot = (" ".join(run(verb, "--help").out.split()) for verb in ("sweep", "plot"))
+    assert [name for name in (*METRICS, *DENOISERS, *MODELS) if name not in re.findall(r"[\w-]+", sweep)] == []
+    assert [name for name in (*X_LABELS, *Y_LABELS) if name not in re.findall(r"[\w-]+", plot)] == []
+    listed = run("list").out
+    assert [
+        name for name in (*DENOISERS, *MODELS, *SCHEDULES, *mdmtheory.samplers.SAMPLERS) if name not in listed
+    ] == []
 
 
 def test_help_imports_nothing_that_computes(spawn):

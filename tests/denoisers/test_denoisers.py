@@ -121,3 +121,43 @@ def test_bad_calls_say_how_to_mend(build, message):
     with pytest.raises(ValueError, match=".") as error:
         build(mt.as_language("hmm:states=4"))
     assert message in str(error.value)
+
+
+BIGRAM = mt.NGram([0.5, 0.5], [[0.5, 0.5], [1.0, 0.0]])
+TAKES_TOKENS = {
+    "oracle conditionals": lambda x: mt.Oracle(BIGRAM).conditionals(x),
+    "oracle pairs": lambda x: mt.Oracle(BIGRAM).pairs(x),
+    "perturbed conditionals": lambda x: mt.Perturbed(mt.Oracle(BIGRAM), 0.1).conditionals(x),
+    "perturbed window conditionals": lambda x: mt.Perturbed(mt.Window(BIGRAM, 1), 0.1).conditionals(x),
+    "window conditionals": lambda x: mt.Window(BIGRAM, 1).conditionals(x),
+    "in_support": lambda x: BIGRAM.in_support(x),
+    "hmm in_support": lambda x: mt.HMM([1.0], [[1.0]], [[0.5, 0.5]]).in_support(x),
+    "parity in_support": lambda x: mt.Parity().in_support(x),
+}
+TAKES_WHOLE_TOKENS = {
+    "log_prob": lambda x: BIGRAM.log_prob(x),
+    "hmm log_prob": lambda x: mt.HMM([1.0], [[1.0]], [[0.5, 0.5]]).log_prob(x),
+    "parity log_prob": lambda x: mt.Parity().log_prob(x),
+    "exact.log_prob": lambda x: mt.exact.log_prob(BIGRAM, x, 2),
+    "masked log_prob": lambda x: mt.MaskedDiffusion(mt.Oracle(BIGRAM), steps=2).log_prob(x, 0).values,
+    "rule log_prob": lambda x: mt.MaskedDiffusion(mt.Oracle(BIGRAM), "entropy", 2).log_prob(x, 0).values,
+    "replay": lambda x: mt.MaskedDiffusion(mt.Oracle(BIGRAM), "entropy", 2).replay(x).log_probs,
+    "block log_prob": lambda x: mt.BlockDiffusion(mt.Oracle(BIGRAM), 2, 2).log_prob(x, 0).values,
+    "ar log_prob": lambda x: mt.Autoregressive(BIGRAM).log_prob(x, 0).values,
+    "uniform elbo": lambda x: mt.UniformDiffusion(mt.Oracle(BIGRAM), 2).elbo(x, 0),
+    "gaussian log_prob": lambda x: mt.GaussianDiffusion(mt.Oracle(BIGRAM), steps=2).log_prob(x, 0).values,
+}
+
+
+@pytest.mark.parametrize("name", [*TAKES_TOKENS, *TAKES_WHOLE_TOKENS])
+def test_one_sequence_is_a_batch_of_one(name):
+    one = [0, 2, 2, 1] if name in TAKES_TOKENS else [0, 1, 0, 0]
+    call = {**TAKES_TOKENS, **TAKES_WHOLE_TOKENS}[name]
+    for kind in (list, np.array):
+        np.testing.assert_array_equal(call(kind(one)), call([one]))
+
+
+@pytest.mark.refutes("1.8")
+def test_a_perturbed_denoiser_takes_one_sequence():
+    perturbed = mt.Perturbed(mt.Oracle(BIGRAM), 0.1)
+    np.testing.assert_array_equal(perturbed.conditionals([0, 2, 2]), perturbed.conditionals([[0, 2, 2]]))

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mdmtheory.sweeps.ranges import PartOfLength, numbers, plain_numbers, steps_of, texts
 
@@ -101,3 +105,23 @@ def test_bad_lists_of_names_are_refused_in_one_line(given):
     with pytest.raises(ValueError, match="lang") as caught:
         texts(given, "lang")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.refutes("1.8")
+@given(first=st.integers(1, 60), more=st.integers(1, 400), data=st.data())
+def test_a_range_has_as_many_numbers_as_are_asked_for(first, more, data):
+    points = data.draw(st.integers(2, more + 1))
+    found = numbers(f"{first}..{first + more}:{points}", "length")
+    assert len(found) == points
+    assert (found[0], found[-1]) == (first, first + more)
+    assert all(a < b for a, b in pairwise(found))
+    rounded = [round(first * (1 + more / first) ** (k / (points - 1))) for k in range(points)]
+    if len(set(rounded)) == points:
+        assert found == rounded
+
+
+@pytest.mark.refutes("1.8")
+def test_a_dense_range_takes_the_next_free_numbers():
+    assert numbers("1..20:15", "steps") == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 20]
+    assert numbers("1..5:5", "steps") == [1, 2, 3, 4, 5]
+    assert numbers("64..2048:9", "steps") == [64, 99, 152, 235, 362, 558, 861, 1328, 2048]
