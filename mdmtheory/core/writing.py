@@ -53,7 +53,7 @@ def put_in_place(new: Path, path: Path) -> None:
         replaced = path.stat()
         if not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, "it is read-only")
-        with contextlib.suppress(PermissionError):
+        with contextlib.suppress(OSError):
             os.chown(new, replaced.st_uid, replaced.st_gid)
         new.chmod(stat.S_IMODE(replaced.st_mode))
     _wait_for_the_disk(new)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
@@ -204,7 +205,7 @@ _OF_READING = ("SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ", "SQLITE_IOERR_FST
 
 @contextlib.contextmanager
 def saying(path: Path, *, reading: bool = False) -> Iterator[None]:
-    """SQLite's errors, and what the system says on `reading`, as one line that says what to do."""
+    """SQLite's errors, and a disk that fails on `reading`, as one line that says what to do."""
     try:
         yield
     except sqlite3.Error as error:
@@ -228,7 +229,7 @@ def saying(path: Path, *, reading: bool = False) -> Iterator[None]:
             raise OSError(f"cannot write {path} ({text}); choose a folder that can be written with --out") from error
         raise StoreError(f"{path} is damaged ({text}); restore a copy, or move it away and sweep again") from error
     except OSError as error:
-        if not reading or error.errno is None:
+        if not reading or error.errno not in (errno.EIO, errno.ESTALE):
             raise
         raise _disk_failed(path, error.strerror or str(error)) from error
 

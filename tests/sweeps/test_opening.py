@@ -348,6 +348,34 @@ def test_a_disk_that_does_not_read_is_blamed_and_not_the_store(store, monkeypatc
         assert not any(word in one_line(caught.value) for word in ("move", "free space", "damaged"))
 
 
+def test_a_folder_that_may_not_be_read_is_no_broken_disk(nobody):
+    nobody.parent.chmod(0o700)
+    root = os.geteuid() == 0
+    nobody.parent.chmod(0o700 if root else 0)
+    if root:
+        os.seteuid(65534)
+    try:
+        with pytest.raises((OSError, ValueError), match="Permission denied|there is no store"):
+            read(nobody)
+    finally:
+        if root:
+            os.seteuid(0)
+        nobody.parent.chmod(0o755)
+
+
+def test_reading_in_the_process_that_writes_leaves_it_its_locks(store, collected):
+    """A process that closes any descriptor of a file loses all the locks that it has on it."""
+    code = (
+        "import sqlite3, sys\n"
+        "try: sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None).execute('BEGIN IMMEDIATE')\n"
+        "except sqlite3.OperationalError as error: print(error)"
+    )
+    with Store(store) as opened, opened._transaction():
+        assert read(store).equals(read(collected))
+        done = subprocess.run([sys.executable, "-c", code, str(store)], capture_output=True, text=True, check=True)
+    assert done.stdout == "database is locked\n"
+
+
 def test_a_store_of_several_threads_is_read_by_one_at_a_time(store, collected):
     from concurrent.futures import ThreadPoolExecutor
 
