@@ -104,6 +104,16 @@ def test_samplers_are_had_by_name():
     assert "verify" in mdmtheory.samplers.SAMPLERS
 
 
+@pytest.mark.refutes("4.2")
+def test_all_files_are_written_in_one_way():
+    # The cache of kernels is no result: it may be lost, and no user's file stands in its place.
+    elsewhere = {"core/writing.py", "core/kernel_cache.py"}
+    writes = re.compile(r"""\.write_(text|bytes)\(|open\([^)\n]*["'][wax]b?\+?["']|\.(savefig|savez)\((path|out)\b""")
+    package = ROOT / "mdmtheory"
+    found = [path for path in package.rglob("*.py") if writes.search(path.read_text(encoding="utf-8"))]
+    assert {path.relative_to(package).as_posix() for path in found} <= elsewhere
+
+
 def test_everything_installed_has_one_exact_version():
     extras = PROJECT["optional-dependencies"].values()
     wanted = {canonical(each) for group in (PROJECT["dependencies"], *extras) for each in group}

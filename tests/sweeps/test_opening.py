@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sqlite3
 import stat
 import struct
@@ -236,6 +237,20 @@ def test_the_copy_is_private_and_gone_in_the_end(store, tmp_path, monkeypatch):
     load(store)
     assert [stat.S_IMODE(mode) for mode in modes] == [0o700]
     assert not list((tmp_path / "private").iterdir())
+
+
+def test_where_no_copy_can_be_made_the_reason_is_named_and_nothing_changed(store):
+    left_in_the_middle(store)
+    before = state_of(store.parent)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
+    try:
+        with pytest.raises(OSError, match="no copy of it can be made.*File too large.*TMPDIR") as caught:
+            read(store)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    one_line(caught.value)
+    assert state_of(store.parent) == before
 
 
 @pytest.mark.refutes("4.3")
