@@ -176,3 +176,22 @@ def test_calls_of_cells_that_were_given_up_are_at_most_the_steps():
     assert math.isnan(found["calls"][2])
     assert list(found["calls"])[4:6] == [7, 64]
     assert list(found["given_up"]) == [True, True, False, False, True, True, False]
+
+
+@pytest.mark.refutes("1.4")
+def test_a_saved_language_with_the_name_of_a_built_in_one_is_not_taken_for_it(tmp_path):
+    from mdmtheory.languages.presets import as_language
+    from mdmtheory.plots.lengths import first_order_rates
+    from mdmtheory.sweeps import cells, collect
+
+    as_language("ngram:vocab_size=3,seed=5").save(tmp_path / "ngram.npz")
+    chosen = cells(
+        str(tmp_path / "ngram.npz"), length=8, steps=4, model="masked,ar", samples=50, metrics="cross_entropy"
+    )
+    frame = collect(chosen, out=tmp_path / "store.sqlite", workers=1)
+    assert set(frame["language"]) == {"ngram"}
+    found = entropies_of(frame)["ngram", 8]
+    assert found.kind == "estimate"  # from the autoregressive model's rows
+    truth = as_language(tmp_path / "ngram.npz").entropy(8).value
+    assert found.low <= truth <= found.high
+    assert first_order_rates(["ngram"], 8, frame.attrs["digests"]) == {}
