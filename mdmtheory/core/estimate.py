@@ -65,7 +65,7 @@ class Estimate:
         given = self.value, self.low, self.high
         value, low, high = (min(max(each, least), most) for each in given)
         moved = any(abs(one - other) > _ROUNDING for one, other in zip(given, (value, low, high), strict=True))
-        return replace(self, value=value, low=low, high=high, cut_from=given if moved else self.cut_from)
+        return replace(self, value=value, low=low, high=high, cut_from=self.cut_from or (given if moved else None))
 
     @property
     def said_kind(self) -> str:

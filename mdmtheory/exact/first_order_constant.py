@@ -145,4 +145,4 @@ def _estimated(language: Language, length: int, count: int, seed: int, level: fl
     variances = np.bincount(stratum, (sums - means[stratum]) ** 2) / (drawn - 1) / drawn
     value = float(weights @ means)
     half = float(ndtri((1 + level) / 2) * np.sqrt(weights**2 @ variances))
-    return Estimate(value, value - half, value + half, level=level, kind="estimate", count=count)
+    return Estimate(value, value - half, value + half, level=level, kind="estimate", count=count).within(least=0.0)

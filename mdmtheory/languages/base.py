@@ -112,14 +112,18 @@ class LanguageBase(ABC):
         """H(q) from -log q(x) of `count` sequences drawn from q."""
         nats = -self.log_prob(self.sample(count, length, seed))
         mean, low, high = normal_mean(count, float(nats.sum()), float((nats**2).sum()), 0.95)
-        return Estimate(mean, low, high, level=0.95, kind="estimate", count=count)
+        return Estimate(mean, low, high, level=0.95, kind="estimate", count=count).within(
+            0.0, length * np.log(self.vocab_size)
+        )
 
     def _sampled_entropy_rate(self, count: int, seed: int, length: int = 512) -> Estimate:
         """(H(2 length) - H(length)) / length from the same sequences; for a stationary language it bounds the rate."""
         tokens = self.sample(count, 2 * length, seed)
         later = (self.log_prob(tokens[:, :length].copy()) - self.log_prob(tokens)) / length
         mean, low, high = normal_mean(count, float(later.sum()), float((later**2).sum()), 0.95)
-        return Estimate(mean, low, high, level=0.95, kind="upper bound", count=count)
+        return Estimate(mean, low, high, level=0.95, kind="upper bound", count=count).within(
+            0.0, np.log(self.vocab_size)
+        )
 
 
 def language_digest(kind: str, parameters: Mapping[str, Any]) -> str:

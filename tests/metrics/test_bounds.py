@@ -78,6 +78,20 @@ def test_rows_say_what_was_measured():
     assert row["kind"].startswith("upper bound, cut from 0.99625")
 
 
+@pytest.mark.refutes("2.3")
+def test_entropies_are_neither_negative_nor_more_than_their_alphabet_has():
+    uniform = mt.HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], [[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]])
+    nearly_none = mt.HMM([1, 0], [[1 - 1e-3, 1e-3], [0, 1]], [[1, 0], [0.5, 0.5]])
+    for language in (uniform, nearly_none):
+        for found in (language.entropy(32, 200, 0), language.entropy(32, 200, 7)):
+            assert 0 <= found.low <= found.value <= found.high <= 32 * math.log(language.vocab_size)
+
+
+def test_the_first_cut_is_the_one_that_is_told():
+    measured = mt.Estimate(0.5, -0.1, 1.2, level=0.95, kind="estimate", count=10)
+    assert measured.within(least=0).within(most=1).cut_from == (0.5, -0.1, 1.2)
+
+
 def test_what_needs_no_cut_is_left_alone_and_rounding_is_none():
     plain = mt.Estimate(1.5, 1.4, 1.6, level=0.95, kind="estimate", count=10)
     assert plain.within(least=1) == plain
