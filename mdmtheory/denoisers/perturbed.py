@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.origin import is_built_in
 from mdmtheory.core.protocols import Canvas, Denoiser, Evidence, NoisyCanvas, Parallel, PlanRun
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
@@ -34,7 +35,8 @@ class Perturbed:
         self.noises = denoiser.noises
         self.refusals: dict[str, str] = getattr(denoiser, "refusals", {})
         self.parallel = denoiser.parallel
-        inside = () if denoiser.spec.name == "oracle" and not denoiser.spec.options else (("of", str(denoiser.spec)),)
+        own = isinstance(denoiser, OracleBase) and is_built_in(denoiser) and not denoiser.spec.options
+        inside = () if own else (("of", str(denoiser.spec)),)
         self.spec = Spec("perturbed", (("epsilon", self.epsilon), *inside))
 
     def __repr__(self) -> str:
@@ -84,7 +86,7 @@ class Perturbed:
     @property
     def fused(self) -> bool:
         """Whether `run_plan` can run in the kernel of the oracle inside."""
-        return isinstance(self.base, OracleBase)
+        return isinstance(self.base, OracleBase) and is_built_in(self.base)
 
     def run_plan(self, *arguments: Any, **options: Any) -> PlanRun:
         """As the oracle's `run_plan`."""

@@ -34,20 +34,21 @@ def law(model: SequenceModel, language: Language, length: int, *, threads: int |
     Masked diffusion over any law over plans: a fixed plan by its product of marginals, random subsets (ancestral,
     fixed, first_hitting) by recursion over subsets in O(N (3V)^L). With a sampler that looks at its draws: by all of
     them (`law_by_draws`). Block diffusion as masked diffusion block by block. Uniform diffusion by its transitions,
-    O(N V^2L). Other models by their log_prob where that is exact: samplers that look at the context only, by replay.
+    O(N V^2L). Other models, classes that extend
+    these among them, by their log_prob where that is exact: samplers that look at the context only, by replay.
     ValueError with the cost where it is not feasible.
     """
     model, language = held_to(model, language)
     language.validate_length(length)
     vocab_size = language.vocab_size
-    if isinstance(model, BlockDiffusion):
+    if type(model) is BlockDiffusion:
         model = model.masked
     shape = (vocab_size,) * length
-    if isinstance(model, MaskedDiffusion) and model.plan_law is not None:
+    if type(model) is MaskedDiffusion and model.plan_law is not None:
         return _masked_law(model, length, threads).reshape(shape)
-    if isinstance(model, MaskedDiffusion) and not model.replayable:
+    if type(model) is MaskedDiffusion and not model.replayable:
         return law_by_draws(model, length, threads=threads)
-    if isinstance(model, UniformDiffusion):
+    if type(model) is UniformDiffusion:
         return uniform_law(model, length, threads=threads)
     scored = model.log_prob(all_sequences(vocab_size, length), 0, threads=threads)
     if scored.kind != "exact":
@@ -60,11 +61,11 @@ def law_cost(model: SequenceModel, length: int) -> float:
     """Operations that `law` takes, about, to decide whether to call it; infinite where it refuses whatever the size."""
     vocab_size = model.vocab_size
     every = power(vocab_size, length)
-    if isinstance(model, UniformDiffusion):
+    if type(model) is UniformDiffusion:
         return uniform_cost(model, length)
-    if isinstance(model, BlockDiffusion):
+    if type(model) is BlockDiffusion:
         model = model.masked
-    if not isinstance(model, MaskedDiffusion):
+    if type(model) is not MaskedDiffusion:
         return length * every if getattr(model, "log_prob_kind", "exact") == "exact" else math.inf
     if not has_closed_law(model.sampler):
         return math.inf

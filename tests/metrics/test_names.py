@@ -185,6 +185,8 @@ def test_a_class_that_extends_a_built_in_one_is_not_priced_as_that():
     [priced] = score_counts([worse], BIGRAM, 8, 0, 0, 50)
     assert priced.nats == pytest.approx(50 - plain.log_prob(BIGRAM.sample(50, 8, 0)).values.sum())
     assert mt.ter(Slow(BIGRAM), BIGRAM, 8, 50).kind == "estimate"
+    worse_in_order = Worse(mt.Oracle(BIGRAM), "left_to_right")
+    np.testing.assert_allclose(mt.exact.law(worse_in_order, BIGRAM, 3).sum(), np.exp(-1))
     assert mt.ter(mt.Autoregressive(BIGRAM), BIGRAM, 8, 50).kind == "exact"
 
 
@@ -194,6 +196,14 @@ def test_two_denoisers_of_one_name_share_no_pass():
     together = score_counts(models, BIGRAM, 8, 0, 0, 200)
     assert together == [score_counts([each], BIGRAM, 8, 0, 0, 200)[0] for each in models]
     assert together[0] != together[1]
+
+
+@pytest.mark.refutes("1.4")
+def test_what_is_perturbed_is_the_denoiser_and_not_what_it_is_called():
+    assert mt.Perturbed(mt.Oracle(BIGRAM), 0.1).spec == mt.Spec.of("perturbed", epsilon=0.1)
+    assert dict(mt.Perturbed(Blurred(BIGRAM), 0.1).spec.options)["of"] == "oracle"
+    blurred = mt.Perturbed(inheriting(BIGRAM), 0.1)
+    assert not blurred.fused
 
 
 @pytest.mark.refutes("1.4")
