@@ -22,7 +22,17 @@ def schedule(
     context: typer.Context,
     lang: Annotated[str | None, typer.Option(help="NAME[:key=value,...] or a saved file.")] = None,
     curve: Annotated[
-        Path | None, typer.Option(help="A real model's losses: CSV with mask_ratio,loss[,stderr], nats a masked token.")
+        Path | None, typer.Option(help="A real model's losses: CSV with mask_ratio,loss[,stderr].")
+    ] = None,
+    unit: Annotated[Literal["nats", "bits"], typer.Option(help="With --curve: the unit of the losses.")] = "nats",
+    per: Annotated[
+        Literal["masked", "all", "weighted"],
+        typer.Option(
+            help="With --curve: averaged over masked tokens; over all, the others as 0; or over all, by 1/mask_ratio."
+        ),
+    ] = "masked",
+    vocab: Annotated[
+        int | None, typer.Option(min=2, help="With --curve: the vocabulary's size, to notice losses too high for it.")
     ] = None,
     steps: Annotated[str | None, typer.Option(help="16,64,256; 8..256 (doubling); 8..256:9 (points); L/4.")] = None,
     length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = 512,
@@ -57,6 +67,8 @@ def schedule(
     if (lang is None) == (curve is None):
         both = "both --lang and --curve are given; give one of them" if lang else "no language; give --lang or --curve"
         raise ValueError(both)
+    if curve is None and (unit, per, vocab) != ("nats", "masked", None):
+        raise ValueError("--unit, --per and --vocab go with --curve; the curve of a language is in nats a masked token")
     check_level(level)
     chosen = _steps(steps, length)
     files = {} if sizes_out is None else {n: _numbered(sizes_out, n, len(chosen) > 1) for n in chosen}
@@ -72,7 +84,13 @@ def schedule(
         check_figure(figure)
     with terminal.announcing_compilation():
         compared = compare_schedules(
-            _source(lang, curve), length, chosen, count, seed, level=level, schedules=texts(schedules, "schedule")
+            _source(lang, curve, unit, per, vocab),
+            length,
+            chosen,
+            count,
+            seed,
+            level=level,
+            schedules=texts(schedules, "schedule"),
         )
     _print(compared, format, terminal)
     for n, path in files.items():
@@ -89,11 +107,11 @@ def schedule(
         terminal.say(f"figure: {save_figure(schedule_figure(compared.frame, compared.about), figure)}")
 
 
-def _source(lang: str | None, curve: Path | None) -> Any:
+def _source(lang: str | None, curve: Path | None, unit: str, per: str, vocab: int | None) -> Any:
     if curve is not None:
         from mdmtheory.schedules import read_losses
 
-        return read_losses(curve)
+        return read_losses(curve, unit=unit, per=per, vocab_size=vocab)
     from mdmtheory.languages.presets import as_language
 
     return as_language(str(lang))

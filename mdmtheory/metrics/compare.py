@@ -72,7 +72,7 @@ def compare_schedules(
     (`schedules.read_losses`) nothing but random order can be known.
     """
     each_steps = steps if isinstance(steps, Iterable) else [steps]
-    steps = [whole_number(each, f"steps at length {length}", 1, length) for each in each_steps]
+    steps = [whole_number(each, "steps", 1, length) for each in each_steps]
     if not steps:
         raise ValueError(f"there are no steps; pass whole numbers from 1 to {length}")
     families: dict[str, Schedule] = {}

@@ -3,6 +3,7 @@
 For a masked diffusion model the loss of a masked token at mask ratio t, in nats, is the mean of H̄ over the number of
 others that are revealed, plus the learning error there (docs/theory.md, 2.6 and 2.7; ours). So it prices every
 schedule, for positions revealed in random order at temperature 1 on the same text, and says nothing of other orders.
+Training code reports it in several conventions, UNITS and PER, which are brought to this one as they are read.
 """
 
 from __future__ import annotations
@@ -29,6 +30,21 @@ Rows = Float[np.ndarray, "rows"]
 COLUMNS = ("mask_ratio", "loss")
 ERRORS = "stderr"
 
+UNITS = {"nats": 1.0, "bits": math.log(2)}
+"""Nats in one unit of the losses."""
+
+PER = {
+    "masked": "averaged over masked tokens",
+    "all": "averaged over all tokens, of which those that are not masked count as 0",
+    "weighted": "averaged over all tokens, -log p of a masked one divided by mask_ratio (the integrand of the ELBO)",
+}
+"""What -log p of masked tokens is averaged over; docs/theory.md, 2.7 has what each is in the mean."""
+
+_SMALL_RATIO = 0.2
+"""Mask ratios up to which the growth of the loss tells conventions apart."""
+_GROWTH = 0.9
+"""An average over all tokens grows at least like the ratio there: its exponent is 1 or more but for noise."""
+
 
 @dataclass(frozen=True)
 class Fall:
@@ -49,7 +65,8 @@ class Fall:
 class LossProfile:
     """Mean loss in nats per masked token by mask ratio, as measured, with standard errors where they are known.
 
-    Make one with `from_losses` or `read_losses`. Ratios rise; `ignored` are the columns of the file that nobody read.
+    Make one with `from_losses` or `read_losses`. Ratios rise; `ignored` are the columns of the file that nobody read;
+    `unit` and `per` are the convention that the losses were given in, and `vocab_size` is known or None.
     """
 
     ratios: Rows
@@ -57,6 +74,42 @@ class LossProfile:
     errors: Rows | None
     name: str = "a loss profile"
     ignored: tuple[str, ...] = ()
+    unit: str = "nats"
+    per: str = "masked"
+    vocab_size: int | None = None
+
+    @cached_property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the losses could be in another convention than they were read in; a law can be such that they are not."""
+        found = []
+        grown, steep = self._growth, "at small mask ratios the loss grows like mask_ratio to the power"
+        if grown is not None and self.per != "all" and grown >= _GROWTH:
+            found.append(f"{steep} {grown:.2g}, as an average over all tokens does: could be --per all")
+        if grown is not None and self.per == "all" and grown <= _GROWTH - 1:
+            found.append(f"{steep} {1 + grown:.2g}, below 1, as no average over all tokens does: could be --per masked")
+        if grown is not None and self.per != "all" and grown <= -0.5:
+            found.append(f"{steep} {grown:.2g}: could be divided by mask_ratio, which is to be taken back")
+        most = math.inf if self.vocab_size is None else math.log(self.vocab_size)
+        row = int(np.argmax(self.losses if self.errors is None else self.losses - 3 * self.errors))
+        highest = float(self.losses[row] - (0 if self.errors is None else 3 * self.errors[row]))
+        # What divides by small ratios twice is named above.
+        if highest > most and not found:
+            bits = self.unit == "nats" and highest * UNITS["bits"] <= most
+            instead = "could be --unit bits" if bits else "could be sums, or divided by mask_ratio once more"
+            found.append(
+                f"{self.losses[row]:.4g} nats at mask ratio {self.ratios[row]:g} are more than log {self.vocab_size} = "
+                f"{most:.4g}, what knowing nothing costs: {instead}"
+            )
+        return tuple(found)
+
+    @cached_property
+    def _growth(self) -> float | None:
+        """The exponent with which the losses grow over the small ratios; None where too few of those are known."""
+        small = (self.ratios <= _SMALL_RATIO) & (self.losses > 0)
+        if small.sum() < 2:
+            return None
+        ratios, losses = np.log(self.ratios[small]), np.log(self.losses[small])
+        return float((losses[-1] - losses[0]) / (ratios[-1] - ratios[0]))
 
     @cached_property
     def fitted(self) -> Rows:
@@ -180,8 +233,17 @@ class LossProfile:
             monotone = f"yes, within error; {moved}" if self.pooled else "yes"
         ignored = f"; columns ignored: {', '.join(self.ignored)}" if self.ignored else ""
         span = f"{len(self.ratios)} mask ratios from {self.ratios[0]:g} to {self.ratios[-1]:g}"
+        given = f"{self.unit}, {PER[self.per]}"
+        as_given = (
+            {}
+            if (self.unit, self.per) == ("nats", "masked")
+            else {"given as": f"{given}; brought to nats a masked token"}
+        )
+        doubts = {"convention": f"read as {given}, BUT {'; '.join(self.doubts)}"} if self.doubts else {}
         return {
             "profile": f"{self.name}, {span}{ignored}",
+            **as_given,
+            **doubts,
             "order": RANDOM_ORDER,
             "stride": "cannot be known from a loss profile, nor can any other chosen or confidence-ordered sampler",
             "bound": "an upper bound in nats per token including learning error, for tokens drawn at temperature 1",
@@ -220,16 +282,30 @@ def _unsmeared(ratios: tuple[float, ...], length: int) -> Float[np.ndarray, "len
     return out
 
 
+@whole_numbers(vocab_size=2)
 def from_losses(
-    ratios: Any, losses: Any, errors: Any = None, *, name: str = "a loss profile", ignored: tuple[str, ...] = ()
+    ratios: Any,
+    losses: Any,
+    errors: Any = None,
+    *,
+    name: str = "a loss profile",
+    ignored: tuple[str, ...] = (),
+    unit: str = "nats",
+    per: str = "masked",
+    vocab_size: int | None = None,
 ) -> LossProfile:
-    """A loss profile from mask ratios in (0, 1], mean losses in nats per masked token and their standard errors.
+    """A loss profile from mask ratios in (0, 1], mean losses and their standard errors, brought to nats a masked token.
 
-    In any order. ValueError for fewer than two ratios, equal ones, and what is not a number or out of range.
+    In any order. `unit` is nats or bits, `per` one of PER: masked, all or weighted. With `vocab_size` losses that are
+    too high for their unit are noticed (`doubts`). ValueError for fewer than two ratios, equal ones, and what is not a
+    number or out of range.
 
     >>> from_losses([1.0, 0.5, 0.01], [2.0, 1.0, 0.5]).losses.tolist()
     [0.5, 1.0, 2.0]
     """
+    for option, given, known in (("unit", unit, UNITS), ("per", per, PER)):
+        if given not in known:
+            raise ValueError(f"{option} is {given!r}; pass {', '.join(known)}")
     columns = {COLUMNS[0]: ratios, COLUMNS[1]: losses, **({} if errors is None else {ERRORS: errors})}
     arrays = {column: np.asarray(values, dtype=np.float64) for column, values in columns.items()}
     shapes = {column: values.shape for column, values in arrays.items()}
@@ -240,7 +316,7 @@ def from_losses(
     if len(arrays[COLUMNS[0]]) < 2:
         raise ValueError(f"{name} has {len(arrays[COLUMNS[0]])} rows; measure the loss at 2 mask ratios or more")
     _check(name, arrays[COLUMNS[0]], COLUMNS[0], "above 0 and at most 1", lambda each: (each > 0) & (each <= 1))
-    _check(name, arrays[COLUMNS[1]], COLUMNS[1], "finite nats, 0 or more", lambda each: each >= 0)
+    _check(name, arrays[COLUMNS[1]], COLUMNS[1], f"finite {unit}, 0 or more", lambda each: each >= 0)
     if errors is not None:
         _check(name, arrays[ERRORS], ERRORS, "a finite standard error, 0 or more", lambda each: each >= 0)
     order = np.argsort(arrays[COLUMNS[0]], kind="stable")
@@ -251,13 +327,18 @@ def from_losses(
         raise ValueError(
             f"{name} has mask ratio {ratios[twice[0]]:g} in rows {first} and {second}; average them into one"
         )
-    return LossProfile(ratios, losses, None if errors is None else arrays[ERRORS][order], name, ignored)
+    # In the mean mask_ratio of all tokens are masked, so what divides by the one has divided by the other.
+    scale = UNITS[unit] / ratios if per == "all" else np.full(len(ratios), UNITS[unit])
+    scaled = None if errors is None else scale * arrays[ERRORS][order]
+    return LossProfile(ratios, scale * losses, scaled, name, ignored, unit, per, vocab_size)
 
 
-def read_losses(path: str | PathLike[str]) -> LossProfile:
+def read_losses(
+    path: str | PathLike[str], *, unit: str = "nats", per: str = "masked", vocab_size: Any = None
+) -> LossProfile:
     """The loss profile of a CSV file whose header names mask_ratio, loss and perhaps stderr; # starts a comment line.
 
-    ValueError says what cannot be read.
+    `unit`, `per` and `vocab_size` as for `from_losses`. ValueError says what cannot be read.
     """
     import pandas as pd
 
@@ -279,7 +360,16 @@ def read_losses(path: str | PathLike[str]) -> LossProfile:
     known = [*COLUMNS, ERRORS]
     ratios, losses, errors = ([_number(path, column, each) for each in table.get(column, [])] for column in known)
     ignored = tuple(column for column in table.columns if column not in known)
-    return from_losses(ratios, losses, errors if ERRORS in table else None, name=str(path), ignored=ignored)
+    return from_losses(
+        ratios,
+        losses,
+        errors if ERRORS in table else None,
+        name=str(path),
+        ignored=ignored,
+        unit=unit,
+        per=per,
+        vocab_size=vocab_size,
+    )
 
 
 def _number(path: str | PathLike[str], column: str, text: Any) -> float:

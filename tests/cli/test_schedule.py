@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -101,3 +102,30 @@ def test_the_figure(run, curve, ending):
 
 def test_the_same_words_print_the_same(run):
     assert run(*WORDS, "--no-figure").out == run(*WORDS, "--no-figure").out
+
+
+@pytest.mark.refutes("2.2")
+def test_conventions_are_named_on_the_command_line(run, curve):
+    words = ["--length", "24", "--steps", "3", "--no-figure", "--format", "json"]
+    plain = json.loads(run("schedule", "--curve", curve, *words).out)
+    assert "convention" not in plain["about"]
+    lines = [(k / 10, (0.5 + k / 10) * k / 10 / math.log(2), 0.01 * k / 10 / math.log(2)) for k in range(1, 11)]
+    rows = "".join(",".join(map(repr, line)) + "\n" for line in lines)
+    Path("all.csv").write_text("mask_ratio,loss,stderr\n" + rows)
+    named = json.loads(run("schedule", "--curve", "all.csv", "--unit", "bits", "--per", "all", *words).out)
+    assert "convention" not in named["about"]
+    assert named["about"]["given as"].startswith("bits, averaged over all tokens")
+    values = [[row["value"] for row in found["rows"]] for found in (plain, named)]
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-9)
+    unnamed = json.loads(run("schedule", "--curve", "all.csv", *words).out)
+    assert "could be --per all" in unnamed["about"]["convention"]
+    too_high = json.loads(run("schedule", "--curve", curve, "--vocab", "3", *words).out)
+    assert "could be --unit bits" in too_high["about"]["convention"]
+
+
+@pytest.mark.refutes("2.2")
+@pytest.mark.parametrize("option", [["--unit", "bits"], ["--per", "all"], ["--vocab", "8"]])
+def test_conventions_go_with_losses(run, option):
+    done = run(*WORDS, "--no-figure", *option)
+    assert done.code == 2
+    assert "go with --curve" in done.err

@@ -167,7 +167,7 @@ def test_a_loss_profile_knows_nothing_of_stride():
 @pytest.mark.parametrize(
     ("steps", "options", "message"),
     [
-        ([33], {}, "steps is 33; for length 32 pass numbers from 1 to 32"),
+        ([33], {}, "steps is 33; pass from 1 to 32"),
         ([0], {}, "steps is 0"),
         ([], {}, "there are no steps"),
         ([4], {"schedules": ["file:path=nothere"]}, "cannot read nothere"),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+import mdmtheory as mt
 from mdmtheory.schedules import ancestral_gap, as_schedule, from_losses, optimal, plan_averaged_nll, read_losses
 
 PROFILES = st.lists(
@@ -244,3 +247,102 @@ def test_files_that_cannot_be_read(tmp_path):
 def test_bad_calls(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# The README's profile, and what each convention makes of its mean losses g(t): the sum over masked tokens is t g(t) of
+# all, and divided by t it is g(t) again. Bits are nats over log 2.
+README_LOSSES = Path(__file__).parents[2] / "docs" / "losses.csv"
+CONVENTIONS = list(itertools.product(("nats", "bits"), ("masked", "all", "weighted")))
+
+
+def given_as(profile, unit, per):
+    scale = (profile.ratios if per == "all" else 1.0) / (math.log(2) if unit == "bits" else 1.0)
+    return profile.ratios, profile.losses * scale, profile.errors * scale
+
+
+def priced(profile):
+    return mt.compare_schedules(profile, 512, [16, 64]).frame.drop(columns="source")
+
+
+@pytest.mark.refutes("2.2")
+@pytest.mark.parametrize(("unit", "per"), CONVENTIONS)
+def test_one_profile_in_every_convention_has_the_same_prices(unit, per):
+    profile = read_losses(README_LOSSES)
+    other = from_losses(*given_as(profile, unit, per), unit=unit, per=per)
+    pd.testing.assert_frame_equal(priced(other), priced(profile), rtol=1e-12)
+    assert other.doubts == ()
+    assert ("given as" in other.card(512)) == ((unit, per) != ("nats", "masked"))
+
+
+@pytest.mark.refutes("2.2")
+def test_an_average_over_all_tokens_is_noticed_and_priced_right_when_it_is_named():
+    profile = read_losses(README_LOSSES)
+    given = given_as(profile, "nats", "all")
+    wrong = from_losses(*given)
+    [doubt] = wrong.doubts
+    assert "could be --per all" in doubt
+    assert doubt in wrong.card(512)["convention"]
+    ters = [
+        mt.compare_schedules(each, 512, [64], schedules=["linear"]).frame.query("metric == 'ter'")["value"].iloc[0]
+        for each in (wrong, from_losses(*given, per="all"), profile)
+    ]
+    assert ters[0] < 2.02
+    assert ters[1] == pytest.approx(ters[2], rel=1e-12)
+    assert ters[2] > 3
+
+
+@pytest.mark.refutes("2.2")
+@pytest.mark.parametrize(
+    ("unit", "per", "read_as", "doubt"),
+    [
+        ("nats", "all", {}, "could be --per all"),
+        ("nats", "all", {"per": "weighted"}, "could be --per all"),
+        ("bits", "all", {"unit": "bits"}, "could be --per all"),
+        ("nats", "masked", {"per": "all"}, "could be --per masked"),
+        ("nats", "weighted", {"per": "all"}, "could be --per masked"),
+        ("bits", "masked", {"vocab_size": 8}, "could be --unit bits"),
+        ("bits", "all", {"vocab_size": 8, "per": "all"}, "could be --unit bits"),
+    ],
+)
+def test_the_wrong_convention_is_noticed(unit, per, read_as, doubt):
+    given = given_as(read_losses(README_LOSSES), unit, per)
+    wrong = from_losses(*given, **read_as)
+    assert any(doubt in each for each in wrong.doubts)
+    right = from_losses(*given, unit=unit, per=per, vocab_size=read_as.get("vocab_size"))
+    assert right.doubts == ()
+    assert "convention" not in right.card(512)
+
+
+@pytest.mark.refutes("2.2")
+def test_losses_that_were_divided_twice_or_summed_are_noticed():
+    profile = read_losses(README_LOSSES)
+    assert "divided by mask_ratio" in from_losses(profile.ratios, profile.losses / profile.ratios).doubts[0]
+    assert "could be sums" in from_losses(profile.ratios, 512 * profile.losses, vocab_size=8).doubts[0]
+
+
+@pytest.mark.refutes("2.2")
+def test_a_law_whose_losses_look_like_another_convention_is_noticed_and_priced():
+    """Of equal pairs a token costs log V unless its partner is known: t log V, in the right convention."""
+    ratios = np.array([0.05, 0.1, 0.2, 0.5, 1.0])
+    pairs = from_losses(ratios, ratios * math.log(8), vocab_size=8)
+    assert "could be" in pairs.doubts[0]
+    exact = mt.compare_schedules(mt.EqualPairs(vocab_size=8), 64, [8]).frame.query("sampler != 'stride'")
+    found = mt.compare_schedules(pairs, 64, [8]).frame
+    value = exact.query("metric == 'ter' and sampler == 'ancestral' and schedule == 'linear'")["value"].iloc[0]
+    assert found.query("metric == 'ter' and sampler == 'ancestral' and schedule == 'linear'")["value"].iloc[
+        0
+    ] == pytest.approx(value, rel=0.01)
+
+
+@pytest.mark.refutes("2.2")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"unit": "bit"}, "unit is 'bit'; pass nats, bits"),
+        ({"per": "token"}, "per is 'token'; pass masked, all, weighted"),
+        ({"vocab_size": 1}, "vocab_size is 1; pass 2 or more"),
+    ],
+)
+def test_conventions_that_are_none_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        from_losses([0.5, 1.0], [1.0, 2.0], **options)
