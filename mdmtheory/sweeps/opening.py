@@ -26,6 +26,8 @@ _BESIDE = ("-journal", "-wal", "-shm")
 _TRIES = 20
 _MAGIC = bytes.fromhex("d9d505f920a163d7")
 _PAGES = slice(16, 20)  # of a journal: how many the database had
+_HEADS = {"-journal": (_MAGIC, bytes(8)), "-wal": (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")}
+"""How files that SQLite makes beside a database begin; zeros, until the disk has all of a journal."""
 
 _ALONE = threading.Lock()
 """Held while a store is read or opened: closing any descriptor of a file drops all locks that the process has on it,
@@ -76,7 +78,7 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
                 if names is not None:
                     raise StoreError(f"{names}; remove the other names, or copy it and go on with the copy")
             check_beside(path)
-            _check_journal_to_keep(path)
+            _check_what_would_go(path)
             with saying(path):
                 connection = opening.enter_context(contextlib.closing(connect(path, "rwc")))
                 # Nothing is opened before it is used.
@@ -140,31 +142,36 @@ def check_beside(path: Path) -> None:
             raise StoreError(f"{journal} names other files, and no sweep's does: it is not to be trusted; move it away")
 
 
-def _check_journal_to_keep(path: Path) -> None:
-    """StoreError for a file that SQLite would delete as the journal of a store to be written, and which is none."""
-    journal = _journal(path)
-    try:
-        with journal.open("rb") as file:
-            head = file.read(_PAGES.stop)
-    except FileNotFoundError:
-        return
-    # Until the disk has the pages, their number stands as zeros in the place of both.
-    if head[: len(_MAGIC)] not in (b"", bytes(len(_MAGIC)), _MAGIC):
-        raise StoreError(f"{journal} is no journal, and a sweep into {path} would delete it; move it away")
-    if any(head[_PAGES]) and (not path.exists() or not path.stat().st_size):
-        raise StoreError(
-            f"{journal} is the journal of a store that is not here; put that back as {path}, or move it away"
-        )
+def _check_what_would_go(path: Path) -> None:
+    """StoreError for files that SQLite would delete as those of a store to be written, and which are not."""
+    empty = not path.exists() or not path.stat().st_size
+    for suffix, heads in _HEADS.items():
+        beside = path.with_name(path.name + suffix)
+        try:
+            with beside.open("rb") as file:
+                head = file.read(_PAGES.stop)
+        except FileNotFoundError:
+            continue
+        if head and not head.startswith(heads):
+            raise StoreError(f"{beside} is no journal, and a sweep into {path} would delete it; move it away")
+        # The first journal of a new store speaks of no pages: that store may well be empty.
+        if empty and any(head[_PAGES] if suffix == "-journal" else head):
+            raise StoreError(
+                f"{beside} is the journal of a store that is not here; put that back as {path}, or move it away"
+            )
 
 
 def _logs_ahead(path: Path) -> bool:
-    """Whether a file is in the journal mode WAL, in which even readers write; other programs may have put it so."""
+    """Whether SQLite would open a file in the journal mode WAL, in which even readers write.
+
+    Other programs may have put a store so, and any file of the log's name makes SQLite do it.
+    """
     found = path.stat()
     if (found.st_dev, found.st_ino) in _written:
         return False
     with path.open("rb") as file:
         head = file.read(20)
-    return head.startswith(b"SQLite format 3\0") and 2 in head[18:20]
+    return path.with_name(path.name + "-wal").exists() or (head.startswith(b"SQLite format 3\0") and 2 in head[18:20])
 
 
 def _copied(path: Path, folder: Path) -> Path | None:

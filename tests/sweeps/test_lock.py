@@ -159,12 +159,13 @@ def test_a_migrated_store_has_the_permissions_that_it_had(store, monkeypatch):
 
 @pytest.mark.refutes("4.1")
 @pytest.mark.parametrize("there", [True, False])
-def test_a_users_file_of_the_journals_name_stays(store, there):
+@pytest.mark.parametrize("ending", ["-journal", "-wal"])
+def test_a_users_file_of_the_journals_name_stays(store, ending, there):
     """SQLite takes any file of that name for its own, and deletes it."""
-    journal = precious(store.with_name("store.sqlite-journal"))
+    journal = precious(store.with_name(f"store.sqlite{ending}"))
     if not there:
         store.unlink()
-    with pytest.raises(ValueError, match="store.sqlite-journal is no journal") as caught:
+    with pytest.raises(ValueError, match=f"store.sqlite{ending} is no journal") as caught:
         collect(small_cells(), out=store)
     one_line(caught.value)
     assert journal.read_text() == PRECIOUS

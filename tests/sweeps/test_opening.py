@@ -59,6 +59,11 @@ def killed_ahead(store: Path) -> None:
     assert store.with_name(store.name + "-wal").stat().st_size
 
 
+def with_a_users_log(store: Path) -> None:
+    """A file of the user has the name that makes SQLite believe in a log."""
+    store.with_name(store.name + "-wal").write_text("years of work")
+
+
 def untouched(store: Path) -> None:
     """As a sweep leaves it."""
 
@@ -93,6 +98,7 @@ def planned(store: Path) -> None:
         pytest.param(left_in_the_middle, marks=pytest.mark.refutes("4.3")),
         put_ahead,
         pytest.param(killed_ahead, marks=pytest.mark.refutes("4.3")),
+        pytest.param(with_a_users_log, marks=pytest.mark.refutes("4.3")),
     ],
 )
 def test_readers_change_no_file(store, leave, look):
@@ -291,6 +297,16 @@ def test_a_journal_that_names_another_file_does_not_delete_it(store, tmp_path, u
         use(store) if use is read else use(out=store)
     one_line(caught.value)
     assert state_of(tmp_path) == before
+
+
+@pytest.mark.refutes("4.3")
+def test_a_log_whose_store_was_moved_away_is_kept_for_it(store):
+    killed_ahead(store)
+    before = store.with_name(store.name + "-wal").read_bytes()
+    store.rename(store.with_name("moved.sqlite"))
+    with pytest.raises(ValueError, match="is the journal of a store that is not here"):
+        collect(small_cells(), out=store)
+    assert store.with_name(store.name + "-wal").read_bytes() == before
 
 
 @pytest.mark.refutes("4.3")
