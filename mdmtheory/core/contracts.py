@@ -54,7 +54,7 @@ def _drawn(
 
 
 def _support(language: Any, found: Any, tokens: Any) -> np.ndarray:
-    return np.require(returned(found, "b", (_shape(tokens)[0],)), requirements=["C", "W"])
+    return returned(found, "b", (_shape(tokens)[0],)).copy()
 
 
 def _log_prob(language: Any, found: Any, tokens: Any, *, threads: int | None = None) -> np.ndarray:
@@ -135,7 +135,7 @@ def _pairs(denoiser: Any, found: Any, tokens: Any, *, threads: int | None = None
 def _plan_run(denoiser: Any, found: Any, plan: Any, *arguments: Any, **options: Any) -> PlanRun:
     (count, length), mask = plan.shape, denoiser.vocab_size
     tokens = integers(found.tokens, (count, length), 0, mask, token_dtype(mask))
-    log_probs = np.asarray(returned(found.log_probs, "f", (count, length)), dtype=np.float64)
+    log_probs = np.array(returned(found.log_probs, "f", (count, length)), dtype=np.float64)
     return PlanRun(tokens, log_probs, *_costs(found, count))
 
 
@@ -169,12 +169,12 @@ def _flags(canvas: Any, found: Any) -> np.ndarray:
 
 
 def _marginals(canvas: Any, found: Any, rows: Any, positions: Any) -> np.ndarray:
-    return returned(found, "fiu", (len(rows), canvas.guarded_.facts["vocab_size"]))
+    return laws(found, (len(rows), canvas.guarded_.facts["vocab_size"]), zeros=True)
 
 
 def _posterior(canvas: Any, found: Any, evidence: Any) -> np.ndarray:
     facts = canvas.guarded_.facts
-    return returned(found, "fiu", (facts["count"], facts["length"], facts["vocab_size"]))
+    return laws(found, (facts["count"], facts["length"], facts["vocab_size"]), zeros=True)
 
 
 CANVAS = Contract(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache, partial
 from typing import Any, NoReturn
 
@@ -177,7 +177,10 @@ def _checked(behind: _Behind, name: str, check: Callable[[], Any]) -> Any:
 
 
 def _shown(value: Any, streams: bool) -> Any:
-    """An array as a plug-in may see it: read only, but for the streams of methods that move them on."""
+    """Arrays as a plug-in may see them: read only, but for the streams of methods that move them on."""
+    if is_dataclass(value) and hasattr(value, "log_likelihood"):
+        arrays = {each.name: getattr(value, each.name) for each in fields(value)}
+        return replace(value, **{name: _shown(each, streams) for name, each in arrays.items()})  # type: ignore[type-var]
     if not isinstance(value, np.ndarray) or (streams and value.dtype == np.uint64):
         return value
     view = value.view()
@@ -204,6 +207,9 @@ def _guard_class(behind: type, names: tuple[str, ...]) -> type[Guard]:
     return type(behind.__name__, (Guard,), {**members, **named})
 
 
+# What is returned is copied: the plug-in may keep it, and what it is used for may write to it.
+
+
 def returned(found: Any, kinds: str, shape: tuple[int, ...]) -> np.ndarray:
     """What a method returned as an array; ValueError unless its dtype is of these kinds and its shape this one."""
     array = np.asarray(found)
@@ -219,12 +225,12 @@ def integers(found: Any, shape: tuple[int, ...], least: int, most: int, dtype: A
     if array.size and (array.min() < least or array.max() > most):
         wrong = array[(array < least) | (array > most)][0]
         raise ValueError(f"returned {wrong}; return integers from {least} to {most}")
-    return np.require(array, dtype=dtype, requirements=["C", "W"])
+    return np.array(array, dtype=dtype, order="C")
 
 
 def floats(found: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Numbers of a shape as float64, none of them NaN."""
-    array = np.require(returned(found, "fiu", shape), dtype=np.float64, requirements=["C", "W"])
+    array = np.array(returned(found, "fiu", shape), dtype=np.float64, order="C")
     if np.isnan(array).any():
         raise ValueError("returned NaN")
     return array

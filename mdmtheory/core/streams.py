@@ -24,6 +24,15 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
+def check_states(states: Any, count: int) -> None:
+    """ValueError unless these are the states of so many streams, which kernels move on in place."""
+    array = np.asarray(states)
+    if array.shape != (count, 4) or array.dtype != np.uint64:
+        raise ValueError(
+            f"streams have shape {array.shape} and dtype {array.dtype}; pass ({count}, 4) of uint64, from stream_states"
+        )
+
+
 @whole_numbers(first=0, count=0)
 def stream_states(key: Any, first: int, count: int) -> UInt64[np.ndarray, "count 4"]:
     """The xoshiro256++ states of streams first..first+count-1 of a key (any JSON value).

@@ -103,7 +103,7 @@ class _PerturbedCanvas:
     def marginals(self, rows: Any, positions: Any) -> Any:
         from mdmtheory.kernels.marginals import perturb_rows
 
-        marginals = np.ascontiguousarray(self._base.marginals(rows, positions))
+        marginals = np.require(self._base.marginals(rows, positions), requirements=["C", "W"])
         perturb_rows(marginals, self._epsilon)
         return marginals
 

@@ -143,6 +143,8 @@ class Chain:
         head_laws(self.initial, self.transition, heads)
         out = np.empty((len(rows), self.emission.shape[1]))
         evidence = self.likelihood(1.0)
+        # Kernels are compiled for arrays that can be written to.
+        rows, positions = (np.require(each, requirements=["C", "W"]) for each in (rows, positions))
 
         def work(a: int, b: int) -> None:
             window_weights(

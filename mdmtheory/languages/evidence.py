@@ -60,7 +60,9 @@ class GaussianEvidence:
 
         count, length, _ = self.values.shape
         found = np.empty((count, length, len(self.embedding)))
-        gaussian_log_likelihood(self.values, self.embedding, self.kept, found)
+        # Kernels are compiled for arrays that can be written to.
+        values, embedding = (np.require(each, requirements=["C", "W"]) for each in (self.values, self.embedding))
+        gaussian_log_likelihood(values, embedding, self.kept, found)
         return found
 
 

@@ -13,6 +13,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Canvas, Evidence, Language, NoisyCanvas, Parallel, PlanRun
 from mdmtheory.core.reveal_plans import as_plans
 from mdmtheory.core.spec import Spec
+from mdmtheory.core.streams import check_states
 from mdmtheory.core.threads import over_rows, within
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.languages.evidence import UniformEvidence
@@ -188,8 +189,8 @@ class OracleBase(ABC):
     def run_plan(
         self,
         plan: Any,
-        states: UInt64[np.ndarray, "count 4"] | None = None,
-        tokens: TokensLike | None = None,
+        states: Any = None,
+        tokens: Any = None,
         *,
         threads: int | None = None,
         recompute: bool = False,
@@ -207,6 +208,8 @@ class OracleBase(ABC):
             raise ValueError(
                 f"tokens have shape {given.shape} and the plan {plan.shape}; pass one plan row for each sequence"
             )
+        if states is not None:
+            check_states(states, len(plan))
         run = self._run(plan, states, given, threads, recompute, epsilon)
         with within(threads):
             self._check_underflow(run.tokens, run.impossible)

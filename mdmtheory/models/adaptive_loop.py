@@ -12,8 +12,9 @@ from jaxtyping import Float, Int, Int32, UInt64
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.protocols import Canvas, Denoiser, PlanRun
+from mdmtheory.core.streams import check_states
 from mdmtheory.core.threads import over_rows
-from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype
 from mdmtheory.models.asking import marginals_of
 from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.gumbel import float32_draws
@@ -77,8 +78,12 @@ def run_adaptive(
         raise ValueError(f"sampler {sampler.spec} tosses coins, so tokens do not tell what it did; pass streams")
     if isinstance(sampler, LeavesMasked) and tokens is not None:
         raise ValueError(f"sampler {sampler.spec} draws masks too, so tokens do not tell what it did; pass streams")
-    count = sum(len(each) for each in (states, tokens) if each is not None)
     vocab_size = denoiser.vocab_size
+    if tokens is not None:
+        tokens = as_tokens(tokens, vocab_size)
+    count = sum(len(each) for each in (states, tokens) if each is not None)
+    if states is not None:
+        check_states(states, count)
     run = AdaptiveRun(
         np.full((count, length), vocab_size, dtype=token_dtype(vocab_size)),
         np.full((count, length), np.nan),

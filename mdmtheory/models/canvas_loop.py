@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Float, Int, UInt64
 
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.protocols import Canvas, Denoiser, PlanRun
-from mdmtheory.core.reveal_plans import as_plans
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.models.adaptive_loop import BATCH_ENTRIES
@@ -22,7 +19,7 @@ from mdmtheory.samplers.protocol import Marginals, has_closed_law
 
 def run_on_canvas(
     denoiser: Denoiser,
-    plan: Any,
+    plan: Int[np.ndarray, "count length"],
     states: UInt64[np.ndarray, "count 4"] | None = None,
     tokens: Tokens | None = None,
     threads: int | None = None,
@@ -34,7 +31,7 @@ def run_on_canvas(
     With `law`, which may have options of its own (`Planned`), tokens have its `token_laws`; float32 noise takes a
     uniform for every token that might be drawn.
     """
-    denoiser, plan = as_denoiser(denoiser), as_plans(plan)
+    denoiser = as_denoiser(denoiser)
     closed = law is None or has_closed_law(law)
     count, length = plan.shape
     canvas = denoiser.open(count, length, threads=threads)

@@ -29,7 +29,10 @@ def as_embedding(embedding: Any, vocab_size: int) -> tuple[Float[np.ndarray, "vo
         found: Float[np.ndarray, "vocab dim"] = EMBEDDINGS.build(spec, vocab_size)
         defaults = {key: each.default for key, each in EMBEDDINGS.options(spec.name).items()}
         return found, {"embedding": spec.name, **defaults, **dict(spec.options)}
-    given = np.array(embedding, dtype=np.float64)
+    as_given = np.asarray(embedding)
+    if as_given.dtype.kind not in "fiu":
+        raise ValueError(f"the embedding holds {as_given.dtype}; pass real numbers")
+    given = np.array(as_given, dtype=np.float64)
     if given.ndim != 2 or len(given) != vocab_size or given.shape[1] < 1:
         raise ValueError(f"the embedding has shape {given.shape}; pass ({vocab_size}, dim), one row for each token")
     if not np.isfinite(given).all():

@@ -13,8 +13,8 @@ from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Denoiser, LogProb, Parallel, PlanRun, Samples
 from mdmtheory.core.reveal_plans import LAST_STEP, as_plans
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.streams import stream_states
-from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
+from mdmtheory.core.streams import check_states, stream_states
+from mdmtheory.core.tokens import TokensLike, as_tokens
 from mdmtheory.denoisers.oracle import exact_for
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.canvas_loop import run_in_batches, run_on_canvas
@@ -151,17 +151,27 @@ class MaskedDiffusion:
     def run(
         self,
         plan: Any,
-        states: UInt64[np.ndarray, "count 4"] | None = None,
-        tokens: Tokens | None = None,
+        states: Any = None,
+        tokens: Any = None,
         *,
         threads: int | None = None,
     ) -> PlanRun:
         """Run given plans, in the denoiser's own kernel where it has one, else in a loop over its canvas.
 
         Kernels draw from the marginals themselves: a law over plans with options is run in the loop. `plan` is integers
-        (count, length) from 1, ValueError for others.
+        (count, length) from 1; ValueError for others, and for tokens or streams that do not fit.
         """
         plan = as_plans(plan)
+        if tokens is not None:
+            tokens = as_tokens(tokens, self.vocab_size)
+            if tokens.shape != plan.shape:
+                raise ValueError(
+                    f"tokens have shape {tokens.shape} and the plan {plan.shape}; pass one plan row for each sequence"
+                )
+        elif states is None:
+            raise ValueError("a plan needs tokens to score or streams to draw from; neither was given")
+        if states is not None:
+            check_states(states, len(plan))
         if isinstance(self.plan_law, Planned):
             if tokens is not None:
                 _require_closed_law(self.plan_law)

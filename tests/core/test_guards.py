@@ -578,3 +578,69 @@ def test_arrays_that_cannot_be_written_to_are_as_good_as_others():
     fixed.flags.writeable = False
     assert (PARITY.log_prob(fixed) == PARITY.log_prob(x)).all()
     assert (model().log_prob(fixed).values == model().log_prob(x).values).all()
+
+
+# What models are asked directly.
+
+
+@refutes("1.2")
+@pytest.mark.parametrize("tokens", [[[2, 0]], [[0.9, 0.0]], [[0, 0, 0]]])
+def test_tokens_to_score_are_checked_in_the_loop_as_in_the_kernels(tokens):
+    for p in (model("ancestral:temperature=0.5"), model(denoiser=mt.Window(PARITY, 1))):
+        with pytest.raises(ValueError, match="token"):
+            p.run(np.array([[1, 2]]), tokens=np.array(tokens))
+
+
+@refutes("1.2")
+@pytest.mark.parametrize(
+    "states", [np.ones((1, 4), dtype=np.uint64), np.ones((2, 4)), np.ones((2, 3), dtype=np.uint64)]
+)
+def test_streams_are_one_for_each_sequence(states):
+    plan = np.array([[1, 2], [2, 1]])
+    for p in (model(), model("ancestral:temperature=0.5"), model(denoiser=mt.Window(PARITY, 1))):
+        with pytest.raises(ValueError, match=r"streams have .*; pass \(2, 4\) of uint64"):
+            p.run(plan, states)
+
+
+@refutes("1.3")
+def test_a_denoiser_cannot_write_into_the_evidence():
+    class Careless(Asks):
+        noises = frozenset({"masked", "uniform", "gaussian"})
+
+        def open(self, count, length, *, noise="masked", prompt=None, threads=None):
+            from mdmtheory.languages.canvas import EvidenceCanvas
+
+            return EvidenceCanvas(self, count)
+
+        def posterior(self, evidence, *, threads=None):
+            for name in ("tokens", "values"):
+                if hasattr(evidence, name):
+                    getattr(evidence, name)[:] = 0
+            return PARITY.oracle().posterior(evidence)
+
+    for p in (mt.UniformDiffusion(Careless(), steps=2), mt.GaussianDiffusion(Careless(), steps=2)):
+        blamed(Careless, lambda p=p: p.sample(2, 4, 0), "wrote into an array that it was given in `posterior`")
+
+
+@refutes("1.3")
+def test_what_is_made_of_a_plug_ins_answer_does_not_change_it():
+    class Keeps(Asks):
+        kept: dict[bytes, np.ndarray] = {}  # noqa: RUF012
+
+        def conditionals(self, tokens, *, threads=None):
+            key = np.ascontiguousarray(tokens).tobytes()
+            if key not in self.kept:
+                self.kept[key] = PARITY.oracle().conditionals(tokens)
+            return self.kept[key]
+
+    x = np.array([[0, 2, 1]], dtype=np.uint8)
+    perturbed = mt.Perturbed(Keeps(), epsilon=0.05)
+    first = perturbed.conditionals(x).copy()
+    np.testing.assert_array_equal(perturbed.conditionals(x), first)
+
+
+@refutes("1.3")
+@pytest.mark.parametrize("embedding", [np.eye(2) * 1j, np.eye(2).astype(str), np.eye(2, dtype=np.bool_)])
+def test_embeddings_are_real(embedding):
+    with pytest.raises(ValueError, match="the embedding holds .*; pass real numbers"):
+        mt.GaussianDiffusion(mt.Oracle(PARITY), embedding, steps=2)

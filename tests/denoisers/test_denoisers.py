@@ -108,7 +108,7 @@ def test_a_prompt_is_revealed_and_never_charged():
         (lambda q: mt.Oracle(q).run_plan(np.ones((1, 4), dtype=int)), "neither tokens nor streams"),
         (
             lambda q: mt.Oracle(q).run_plan(np.zeros((1, 4), dtype=int), np.zeros((1, 4), dtype=np.uint64)),
-            "step numbers from 1",
+            "number steps from 1",
         ),
         (
             lambda q: mt.Oracle(q).run_plan(np.ones((1, 4), dtype=int), tokens=np.zeros((1, 3), dtype=int)),
