@@ -15,7 +15,7 @@ BENCH_VENV := .venv-bench
 BENCH := $(BENCH_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-bounds test-thorough checks lint format certify bench readme clean
+.PHONY: help demo test test-bounds test-thorough checks faults lint format certify bench readme clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ checks: $(DEV)  ## every theorem against many random instances, then the papers'
 	$(BIN)/pytest $(SHARED) --hypothesis-profile=checks tests/theory
 	$(BIN)/python docs/statements.py
 	$(BIN)/python -m paper_checks
+
+faults: $(DEV)  ## kills, failing disks, power cuts, limits, damage, in full; writes the table of docs/reliability.md; 15 minutes
+	$(BIN)/python -m tests.faults --workers $(WORKERS)
 
 refutations: $(DEV)  ## BASE=COMMIT: the tests of mended faults against that commit's package, where they must fail, and this one
 	$(BIN)/python tests/refutations.py $(BASE) --workers $(WORKERS)

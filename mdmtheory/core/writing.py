@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -40,8 +41,21 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
 @contextlib.contextmanager
 def folder_beside(path: Path) -> Iterator[Path]:
     """A new folder beside a file, private and of a random name, for what is not finished; it is gone in the end."""
-    with tempfile.TemporaryDirectory(prefix=".mdmtheory-", dir=path.parent, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    with passing_folder(path.parent) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def passing_folder(parent: Path | None = None) -> Iterator[Path]:
+    """A new private folder in `parent`, or where temporary files are; in the end it is removed, if it can be.
+
+    Not tempfile's: that recurses without end where a folder of ours may suddenly not be opened.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=".mdmtheory-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def put_in_place(new: Path, path: Path) -> None:

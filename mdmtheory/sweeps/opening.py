@@ -8,12 +8,12 @@ import os
 import shutil
 import sqlite3
 import stat
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from mdmtheory.core.writing import passing_folder
 from mdmtheory.sweeps.schema import StoreError
 
 PATIENCE = 30.0
@@ -55,8 +55,8 @@ def seen(path: Path, look: Callable[[sqlite3.Connection], _Seen]) -> _Seen:
                 except sqlite3.OperationalError as error:
                     if getattr(error, "sqlite_errorname", "") != "SQLITE_READONLY_ROLLBACK":
                         raise
-            with tempfile.TemporaryDirectory(prefix="mdmtheory-", ignore_cleanup_errors=True) as folder:
-                copy = _copied(path, Path(folder))
+            with passing_folder() as folder:
+                copy = _copied(path, folder)
                 if copy is not None:
                     with contextlib.closing(connect(copy, "rw")) as connection:
                         return look(connection)

@@ -1,0 +1,78 @@
+"""Every group of cases, in the few that each test run tries and in full."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults import cold_caches, corruption, drivers, failing, killing, language_files, limits, power
+from tests.faults.host import Host
+from tests.faults.judging import Tally, Whole
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a group works with: a host, one that has compiled nothing, an undisturbed sweep and an empty folder."""
+
+    host: Host
+    cold: Callable[[], Host]
+    whole: Whole
+    folder: Path
+
+
+Group = Callable[[Bench], Tally]
+
+
+def _cold(bench: Bench, **sizes: int) -> Tally:
+    with bench.cold() as host:
+        return cold_caches.filled(host, bench.folder, **sizes)
+
+
+FEW: dict[str, Group] = {
+    "kill -9": lambda b: killing.killed(b.host, b.folder, b.whole, moments=10),
+    "failing sweeps": lambda b: failing.failed_sweeps(b.host, b.folder, b.whole, stride=53),
+    "failing readers": lambda b: failing.failed_readers(b.host, b.folder, b.whole, stride=11),
+    "failing files": lambda b: failing.written_files(b.host, b.folder, b.whole, stride=5),
+    "power cuts of sweeps": lambda b: power.cut_sweeps(b.host, b.folder, b.whole, stride=9, resumed=40),
+    "power cuts of files": lambda b: power.cut_files(b.host, b.folder, b.whole),
+    "limits": lambda b: limits.limited(b.host, b.folder, b.whole, stride=13),
+    "a read-only folder": lambda b: limits.read_only(b.host, b.folder, b.whole),
+    "two sweeps": lambda b: drivers.two_drivers(b.host, b.folder, b.whole, commits=1),
+    "sweeps at once": lambda b: drivers.racing(b.host, b.folder, b.whole, rounds=1),
+    "corruption": lambda b: corruption.corrupted(b.host, b.folder, b.whole, range(1)),
+    "language files": lambda b: language_files.damaged_files(b.host, b.folder, truncations=127, flips=61, bomb=1 << 24),
+    "no language files": lambda b: language_files.links(b.host, b.folder),
+    "cold caches": lambda b: _cold(b, rounds=1, moments=1, damages=1, every=3),
+}
+
+ALL: dict[str, Group] = {
+    "kill -9": lambda b: killing.killed(b.host, b.folder, b.whole, moments=60),
+    "failing sweeps": lambda b: failing.failed_sweeps(b.host, b.folder, b.whole, stride=5),
+    "failing readers": lambda b: failing.failed_readers(b.host, b.folder, b.whole, stride=1),
+    "failing files": lambda b: failing.written_files(b.host, b.folder, b.whole, stride=1),
+    "power cuts of sweeps": lambda b: power.cut_sweeps(b.host, b.folder, b.whole, stride=1, resumed=10),
+    "power cuts of files": lambda b: power.cut_files(b.host, b.folder, b.whole),
+    "limits": lambda b: limits.limited(b.host, b.folder, b.whole, stride=1),
+    "a read-only folder": lambda b: limits.read_only(b.host, b.folder, b.whole),
+    "two sweeps": lambda b: drivers.two_drivers(b.host, b.folder, b.whole, commits=10),
+    "sweeps at once": lambda b: drivers.racing(b.host, b.folder, b.whole, rounds=20),
+    "corruption": lambda b: corruption.corrupted(b.host, b.folder, b.whole, range(20)),
+    "language files": lambda b: language_files.damaged_files(b.host, b.folder, truncations=5, flips=2),
+    "no language files": lambda b: language_files.links(b.host, b.folder),
+    "cold caches": lambda b: _cold(b, rounds=5, moments=4, damages=5, every=1),
+}
+
+
+def tried_alone(name: str, shim: Path) -> Tally:
+    """One group in full, with hosts of its own; in memory where that can be had: no disk to wait for."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="faults-", dir=memory if memory.is_dir() else None) as text:
+        scratch = Path(text)
+        folder = scratch / "cases"
+        folder.mkdir()
+        with Host(shim, scratch / "host") as host:
+            whole = Whole.measured(host, scratch / "whole.sqlite")
+            cold = lambda: Host(shim, scratch / "cold", compiled=False)  # noqa: E731
+            return ALL[name](Bench(host, cold, whole, folder))

@@ -1,0 +1,180 @@
+"""What may come of a fault, and what must not: the counts of a group of cases, and the sweep that they disturb."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.faults.host import Ended, Host, Line
+from tests.sweeps.small import rows_of
+
+LANGUAGES = "hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1,parity"
+SWEEP = ("sweep", "--length", "16", "--steps", "4", "--samples", "24", "--metrics", "ser,ter,cross_entropy")
+PER_TASK = 3
+"""Chunks: 24 sequences in chunks of 8 (`host.CHUNK_TOKENS` over the length)."""
+
+Row = tuple[Any, ...]
+
+
+def sweep(store: Path, *more: str, workers: int = 1) -> list[str]:
+    """The line that measures two languages, four tasks of three chunks, into a store."""
+    return [*SWEEP, "--lang", LANGUAGES, "--no-figure", "--workers", str(workers), "-o", str(store), *more]
+
+
+def show(store: Path) -> list[str]:
+    return ["show", str(store), "--format", "csv"]
+
+
+@dataclass
+class Tally:
+    """How many cases of a group were tried, and what should be nothing: each with what happened."""
+
+    group: str
+    tried: int = 0
+    lost: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    unclear: list[str] = field(default_factory=list)
+    hung: list[str] = field(default_factory=list)
+
+    @property
+    def troubles(self) -> list[str]:
+        kinds = {"lost": self.lost, "wrong": self.wrong, "unclear": self.unclear, "hung": self.hung}
+        return [f"{self.group}, {kind}: {each}" for kind, cases in kinds.items() for each in cases]
+
+    def judge_end(self, case: str, ended: Ended, lines: int) -> bool:
+        """Count a child that hung, fell over or did not say clearly how a line went; whether all is well."""
+        before = len(self.hung) + len(self.unclear)
+        if ended.hung:
+            self.hung.append(case)
+        elif ended.status or len(ended.lines) < lines:
+            self.unclear.append(f"{case}: the process ended with {ended.status} in line {len(ended.lines) + 1}")
+        for line in ended.lines:
+            self.judge_line(case, line)
+        return len(self.hung) + len(self.unclear) == before
+
+    def judge_line(self, case: str, line: Line) -> None:
+        if not line.is_clear:
+            self.unclear.append(f"{case}: status {line.code}, {line.err[-600:]!r}")
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The store of a sweep that nothing disturbed, not to be changed, with its rows and what `show` prints of it."""
+
+    path: Path
+    rows: frozenset[Row]
+    shown: tuple[dict[str, str], ...]
+
+    @classmethod
+    def measured(cls, host: Host, path: Path) -> Whole:
+        ended = host.run(sweep(path), show(path))
+        assert [line.code for line in ended.lines] == [0, 0], ended
+        return cls(path, frozenset(rows_of(path)), shown_rows(ended.lines[1]))
+
+
+def shown_rows(line: Line) -> tuple[dict[str, str], ...]:
+    """The rows of a CSV that `show` printed, without the seconds that differ between honest runs."""
+    return tuple(
+        {name: value for name, value in row.items() if name != "seconds"}
+        for row in csv.DictReader(io.StringIO(line.out))
+    )
+
+
+def stored_rows(store: Path, scratch: Path) -> list[Row] | None:
+    """What SQLite makes of a copy of the store and its journal; [] where nothing was ever written, None if unreadable.
+
+    The copy, because opening a store rolls a journal back.
+    """
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    if not store.exists():
+        return []
+    copied(store, scratch)
+    try:
+        return rows_of(scratch / store.name)
+    except sqlite3.OperationalError as error:
+        return [] if "no such table" in str(error) or not store.stat().st_size else None
+    except sqlite3.DatabaseError:
+        return None
+
+
+def copied(store: Path, folder: Path) -> Path:
+    """The store in another folder, with its journal."""
+    for name in (store.name, f"{store.name}-journal"):
+        if (store.parent / name).exists():
+            shutil.copy(store.parent / name, folder / name)
+    return folder / store.name
+
+
+def judge_rows(
+    tally: Tally, case: str, rows: Sequence[Row] | None, whole: Whole, acknowledged: Mapping[str, int]
+) -> None:
+    """Rows must be the undisturbed ones, a prefix of each task's, and no fewer than were acknowledged."""
+    found: dict[str, list[int]] = {}
+    for row in rows or []:
+        found.setdefault(row[0], []).append(row[1])
+    if not set(rows or []) <= whole.rows:
+        tally.wrong.append(f"{case}: {sorted(set(rows or []) - whole.rows)[:2]}")
+    if any(indices != list(range(len(indices))) for indices in found.values()):
+        tally.wrong.append(f"{case}: chunks {found} have gaps")
+    missing = {sha[:8]: count for sha, count in acknowledged.items() if len(found.get(sha, [])) < count}
+    if missing:
+        tally.lost.append(f"{case}: of {missing} there are { ({sha[:8]: len(each) for sha, each in found.items()}) }")
+
+
+def judge_mended(tally: Tally, host: Host, case: str, store: Path, whole: Whole) -> None:
+    """Without the fault, the store shows clearly (and is left as it is), and the same sweep completes it."""
+    before = contents_of(store.parent)
+    looking = host.run(show(store)) if store.exists() else None
+    if looking:
+        tally.judge_end(f"{case}, show", looking, 1)
+        if visible(contents_of(store.parent)) != visible(before):
+            tally.wrong.append(f"{case}: show changed a file")
+    ended = host.run(sweep(store), show(store))
+    if not tally.judge_end(f"{case}, resumed", ended, 2):
+        return
+    if [line.code for line in ended.lines] != [0, 0]:
+        tally.unclear.append(f"{case}: the sweep does not go on: {ended.lines[0].err!r}")
+    elif frozenset(rows_of(store)) != whole.rows or shown_rows(ended.lines[1]) != whole.shown:
+        tally.wrong.append(f"{case}: resumed, the rows are not those of an undisturbed sweep")
+    elif set(visible(contents_of(store.parent))) != {store.name}:
+        tally.unclear.append(f"{case}: beside the store there is {sorted(contents_of(store.parent))}")
+
+
+def judge_shown(tally: Tally, case: str, line: Line, genuine: Iterable[Mapping[str, str]]) -> None:
+    """Whatever is shown stands in the genuine rows."""
+    known = list(genuine)
+    for row in shown_rows(line) if line.code == 0 else ():
+        if not any(is_of(row, each) for each in known):
+            tally.wrong.append(f"{case}: shows {row}")
+            return
+
+
+def is_of(shown: Mapping[str, str], genuine: Mapping[str, str]) -> bool:
+    """Whether a row is a genuine one.
+
+    Costs, which another task of the cell brings, may be left out; a language may be told by its digest from one that
+    has come to have the same name, or be called by it alone.
+    """
+
+    def fits(name: str) -> bool:
+        if name == "language":
+            return shown[name].split("@")[0] == genuine[name]
+        return shown[name] == genuine[name] or (name in ("calls", "rounds") and not shown[name])
+
+    return all(map(fits, genuine))
+
+
+def contents_of(folder: Path) -> dict[str, bytes]:
+    return {each.name: each.read_bytes() if each.is_file() else b"" for each in folder.iterdir()}
+
+
+def visible(contents: dict[str, bytes]) -> dict[str, bytes]:
+    """Without hidden files: a lock that stays is no trouble."""
+    return {name: data for name, data in contents.items() if not name.startswith(".")}
