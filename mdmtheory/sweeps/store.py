@@ -96,13 +96,11 @@ class Store:
         new_languages = {each.digest: each for each in languages if each.digest not in self.contents.languages}
         if not new_tasks and not new_languages:
             return
+        left_out = self.contents.left_out
+        replaced = [key for key in (*new_languages, *new_tasks) if key in left_out]
         with self._transaction():
-            for table, key, keys in (
-                ("chunk", "task", new_tasks),
-                ("task", "sha", new_tasks),
-                ("language", "digest", new_languages),
-            ):
-                self._connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", [(each,) for each in keys])
+            for table, column in (("chunk", "task"), ("task", "sha"), ("language", "digest")) if replaced else ():
+                self._connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(key,) for key in replaced])
             self._connection.executemany(
                 "INSERT INTO language VALUES (?, ?, ?, ?, ?)",
                 [(each.digest, each.name, each.kind, each.parameters, each.crc) for each in new_languages.values()],
@@ -113,10 +111,8 @@ class Store:
             )
         self.contents.languages.update(new_languages)
         self.contents.tasks.update({sha: StoredTask(task) for sha, task in new_tasks.items()})
-        left_out = self.contents.left_out
-        replaced = [left_out.pop(key) for key in (*new_languages, *new_tasks) if key in left_out]
         if replaced:
-            notice(f"{self.path}: put in anew: {first_few(replaced)}")
+            notice(f"{self.path}: put in anew: {first_few([left_out.pop(key) for key in replaced])}")
 
     def append(self, chunks: Mapping[str, Sequence[Chunk]]) -> None:
         """Write finished chunks by task, each list going on where the task's chunks end; all of them or none.
