@@ -67,10 +67,18 @@ class Window:
         """The marginal at each (row, position) given the tokens in its window; zeros where those are impossible."""
         chain = getattr(self.language, "chain", None)
         if chain is not None:
-            weights = chain.window_weights(tokens, rows, positions, self.width, threads)
+            weights, sure = chain.window_weights(tokens, rows, positions, self.width, threads)
             totals = weights.sum(axis=1, keepdims=True)
             marginals: Float[np.ndarray, "n vocab_size"] = np.divide(weights, totals, out=weights, where=totals > 0)
+            if not sure.all():
+                marginals[~sure] = self._by_oracle(tokens, rows[~sure], positions[~sure], threads)
             return marginals
+        return self._by_oracle(tokens, rows, positions, threads)
+
+    def _by_oracle(
+        self, tokens: Tokens, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"], threads: int | None
+    ) -> Float[np.ndarray, "n vocab_size"]:
+        """As `seen_from`: the language's oracle is shown what the window shows."""
         out = np.empty((len(rows), self.vocab_size))
         near = np.arange(tokens.shape[1])
         # A few hundred thousand tokens at a time keep the copies small.

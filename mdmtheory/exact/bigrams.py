@@ -80,6 +80,19 @@ def initial_and_transition(
     return language.initial[reached], language.conditional[np.ix_(reached, reached)], numbers
 
 
+def hops_in_logs(
+    initial: Float[np.ndarray, "states"], transition: Float[np.ndarray, "states states"], length: int
+) -> BigramHops:
+    """The logarithms of `BigramHops.of`, with nothing too small for float64; O(length V^3) logarithms."""
+    with np.errstate(divide="ignore"):
+        head, moves = np.log(initial), np.log(transition)
+    heads, hops = [head], [moves]
+    for _ in range(length - 1):
+        heads.append(np.logaddexp.reduce(heads[-1][:, None] + moves, axis=0))
+        hops.append(np.logaddexp.reduce(hops[-1][:, :, None] + moves[None], axis=1))
+    return BigramHops(np.array(heads), np.array(hops))
+
+
 def _powers(transition: Float[np.ndarray, "states states"], most: int) -> Float[np.ndarray, "distances states states"]:
     from mdmtheory.kernels.chain import power_table
 

@@ -14,7 +14,7 @@ from mdmtheory.kernels.reveals import end_of_step, find_right, give_up, link_all
 
 
 @kernel
-def run_bigram_plans(bigram, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible):
+def run_bigram_plans(bigram, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible, unsure):
     """As `run_chain_plans`, with `bigram` the named tuple BigramTables; there is nothing to recompute. O(V) a token."""
     length = plan.shape[1]
     order, buckets = np.empty(length, dtype=np.int64), np.empty(plan.max() + 1, dtype=np.int64)
@@ -30,6 +30,7 @@ def run_bigram_plans(bigram, plan, tokens, states, drawing, recompute, epsilon, 
             epsilon,
             log_probs[row],
             calls[row : row + 1],
+            unsure[row : row + 1],
             order,
             buckets,
             before,
@@ -41,7 +42,21 @@ def run_bigram_plans(bigram, plan, tokens, states, drawing, recompute, epsilon, 
 
 @part
 def _run_row(
-    bigram, steps, token, state, drawing, epsilon, log_prob, calls, order, buckets, before, after, right, weights
+    bigram,
+    steps,
+    token,
+    state,
+    drawing,
+    epsilon,
+    log_prob,
+    calls,
+    unsure,
+    order,
+    buckets,
+    before,
+    after,
+    right,
+    weights,
 ):
     """One row of `run_bigram_plans`; returns whether a context was impossible."""
     length = len(steps)
@@ -73,7 +88,7 @@ def _run_row(
                 behind = bigram.back_powers[min(beside - place, settled) - 1, token[beside - 1]]
                 for v in range(vocab_size):
                     weights[v] = ahead[v] * behind[v]
-            if not settle(weights, epsilon, drawing, token, position, state, log_prob):
+            if not settle(weights, epsilon, drawing, token, position, state, log_prob, unsure):
                 impossible = True
                 break
         if impossible:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
+from mdmtheory.kernels.doubt import LEAST_PRODUCT
 
 
 @part
@@ -83,17 +84,45 @@ def weigh_tokens(forward, backward, emission, weights):
                 weights[v] += mass * row[v]
 
 
+@part
+def least_positive(message):
+    """The smallest positive entry, 1 where there is none."""
+    least = 1.0
+    for s in range(len(message)):
+        if 0.0 < message[s] < least:
+            least = message[s]
+    return least
+
+
 @kernel
-def window_weights(heads, transition, transposed, likelihood, emission, tokens, rows, positions, width, out):
+def window_weights(
+    heads,
+    least_heads,
+    transition,
+    transposed,
+    likelihood,
+    emission,
+    tokens,
+    rows,
+    positions,
+    width,
+    faintest,
+    out,
+    sure,
+):
     """Weights of every token at each (row, position), `out` (n, V), given the tokens within `width` of the position.
 
-    `heads` (length, S) is the law of the state at each position when nothing is revealed.
+    `heads` (length, S) is the law of the state at each position when nothing is revealed, `least_heads` (length,) the
+    smallest positive entry up to there. `faintest` is at most any
+    product of a positive transition probability and a positive evidence or emission; `sure` (n,) says where no product
+    can have been too small for float64.
     """
     size = len(transition)
     ahead, behind, message = np.empty(size), np.empty(size), np.empty(size)
     for k in range(len(rows)):
-        _weigh_window(
+        sure[k] = _weigh_window(
             heads,
+            least_heads,
             transition,
             transposed,
             likelihood,
@@ -104,15 +133,19 @@ def window_weights(heads, transition, transposed, likelihood, emission, tokens, 
             ahead,
             behind,
             message,
+            faintest,
             out[k],
         )
 
 
 @part
 def _weigh_window(
-    heads, transition, transposed, likelihood, emission, token, position, width, ahead, behind, message, out
-):
+    heads, least_heads, transition, transposed, likelihood, emission, token, position, width, ahead, behind, message,
+    faintest, out,
+):  # fmt: skip
+    """One window; returns whether it is sure."""
     size = len(ahead)
+    least = least_behind = 1.0
     first, last = max(0, position - width), min(len(token) - 1, position + width)
     for s in range(size):
         ahead[s] = heads[first, s]
@@ -121,13 +154,16 @@ def _weigh_window(
         for s in range(size):
             message[s] = ahead[s] * likelihood[token[i], s]
         normalise(message)
+        least = min(least, least_positive(message))
         combine_rows(message, transition, 0, size, ahead, 0, size)
     for i in range(last, position, -1):
         for s in range(size):
             message[s] = behind[s] * likelihood[token[i], s]
         normalise(message)
+        least_behind = min(least_behind, least_positive(message))
         combine_rows(message, transposed, 0, size, behind, 0, size)
     weigh_tokens(ahead, behind, emission, out)
+    return min(least, least_heads[first]) * faintest * least_behind * faintest >= LEAST_PRODUCT
 
 
 @kernel

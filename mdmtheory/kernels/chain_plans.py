@@ -14,8 +14,10 @@ import numpy as np
 
 from mdmtheory.kernels.chain import combine_rows, normalise, weigh_tokens
 from mdmtheory.kernels.compiling import kernel, part
+from mdmtheory.kernels.doubt import LEAST_TOTAL
 from mdmtheory.kernels.marginals import settle
 from mdmtheory.kernels.reveals import end_of_step, find_right, give_up, link_all, relink, sort_by_step, unlink_plan
+from mdmtheory.kernels.shift import dot
 
 
 class ChainScratch(NamedTuple):
@@ -105,14 +107,25 @@ def same_message(new, old, start, stop):
     return True
 
 
+@part
+def meet(ahead, behind, start, stop, unsure):
+    """Messages from both sides meet; unsure[0] becomes True where what one of them lost may be all that matters.
+
+    Their sum of products is what the revealed tokens have together, in the scale of the two messages.
+    """
+    if dot(ahead[start:stop], behind[start:stop]) < LEAST_TOTAL:
+        unsure[0] = True
+
+
 @kernel
-def run_chain_plans(chain, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible):
+def run_chain_plans(chain, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible, unsure):
     """Run each row of `plan` (count, length): draw `tokens` from streams `states`, or score the given ones.
 
     `chain` is the named tuple ChainTables. Fills `log_probs` (count, length) in nats, `calls` and `impossible`
-    (count,). `recompute` renews every message at every step that reveals, with the same result; `epsilon` > 0 mixes
-    every marginal with the uniform law (kernels/marginals.py). O(S^2) a message; a chain that forgets needs few a
-    token.
+    (count,), and says in `unsure` (count,) which rows cannot be believed, because float64 may have lost on the way what
+    later tokens leave alone (kernels/doubt.py). `recompute` renews every message at every step that reveals, with
+    the same result; `epsilon` > 0 mixes every marginal with the uniform law (kernels/marginals.py). O(S^2) a message; a
+    chain that forgets needs few a token.
     """
     length = plan.shape[1]
     size, vocab_size = chain.emission.shape
@@ -140,11 +153,12 @@ def run_chain_plans(chain, plan, tokens, states, drawing, recompute, epsilon, lo
             epsilon,
             log_probs[row],
             calls[row : row + 1],
+            unsure[row : row + 1],
         )
 
 
 @part
-def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, log_prob, calls):
+def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, log_prob, calls, unsure):
     """One row of `run_chain_plans`; returns whether a context was impossible."""
     order, before, after, right = scratch.order, scratch.before, scratch.after, scratch.right
     forward, backward, new, spare, weights = (
@@ -193,7 +207,7 @@ def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, l
                     size,
                 )
             weigh_tokens(forward[place], backward[place], chain.emission, weights)
-            if not settle(weights, epsilon, drawing, token, position, state, log_prob):
+            if not settle(weights, epsilon, drawing, token, position, state, log_prob, unsure):
                 impossible = True
                 break
         if impossible:
@@ -202,11 +216,18 @@ def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, l
             relink(order[m] + 1, before, after)
         if stop == length:
             break
+        doubted = unsure[0]
         fits = _renew_forward(
-            chain, token, steps, step, order, start, stop, before, after, forward, new, spare, recompute
-        )
-        _renew_backward(chain, token, steps, step, order, start, stop, before, after, backward, new, spare, recompute)
+            chain, token, steps, step, order, start, stop, before, after, forward, backward, new, spare, recompute,
+            unsure,
+        )  # fmt: skip
+        _renew_backward(
+            chain, token, steps, step, order, start, stop, before, after, forward, backward, new, spare, recompute,
+            unsure,
+        )  # fmt: skip
         if not fits:
+            # Whether that is so is seen from sets of states; that nothing is left makes it no doubtful case.
+            unsure[0] = doubted
             calls[0] += 1
             impossible = True
             break
@@ -217,7 +238,9 @@ def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, l
 
 
 @part
-def _renew_forward(chain, token, steps, step, order, start, stop, before, after, forward, new, spare, recompute):
+def _renew_forward(
+    chain, token, steps, step, order, start, stop, before, after, forward, backward, new, spare, recompute, unsure
+):
     """Bring the forward messages up to date after places order[start:stop] + 1 were revealed; False if impossible.
 
     A new place holds its predicted message. Sweeps rightwards from each new place and stops at an old message that
@@ -236,8 +259,12 @@ def _renew_forward(chain, token, steps, step, order, start, stop, before, after,
         if not recompute or steps[place - 1] == step:
             # Nothing left of it changed since its message was predicted, else the sweep had come past it.
             t = token[place - 1]
-            if condition(forward[place], chain.likelihood[t], chain.low[t], chain.high[t]) <= 0.0:
+            total = condition(forward[place], chain.likelihood[t], chain.low[t], chain.high[t])
+            if total <= 0.0:
                 return False
+            if total < LEAST_TOTAL:
+                unsure[0] = True
+            meet(forward[place], backward[place], chain.low[t], chain.high[t], unsure)
             reached = place
             place = after[place]
         while place <= length:
@@ -253,8 +280,16 @@ def _renew_forward(chain, token, steps, step, order, start, stop, before, after,
                 hop_forward(
                     forward[left], chain.low[source], chain.high[source], place - left, chain, spare, new, low, high
                 )
-            if condition(new, chain.likelihood[t], low, high) <= 0.0:
+            if not fresh:
+                # The message from the right holds the evidence of the place already.
+                meet(new, backward[place], low, high, unsure)
+            total = condition(new, chain.likelihood[t], low, high)
+            if total <= 0.0:
                 return False
+            if total < LEAST_TOTAL:
+                unsure[0] = True
+            if fresh:
+                meet(new, backward[place], low, high, unsure)
             if not (fresh or recompute) and same_message(new, forward[place], low, high):
                 break
             copy_into(new, forward[place], low, high)
@@ -264,7 +299,9 @@ def _renew_forward(chain, token, steps, step, order, start, stop, before, after,
 
 
 @part
-def _renew_backward(chain, token, steps, step, order, start, stop, before, after, backward, new, spare, recompute):
+def _renew_backward(
+    chain, token, steps, step, order, start, stop, before, after, forward, backward, new, spare, recompute, unsure
+):
     """The mirror of `_renew_forward`, sweeping leftwards. An impossible context was already found going forward."""
     length = len(token)
     reached = length + 1
@@ -278,7 +315,9 @@ def _renew_backward(chain, token, steps, step, order, start, stop, before, after
             continue
         if not recompute or steps[place - 1] == step:
             t = token[place - 1]
-            condition(backward[place], chain.likelihood[t], chain.low[t], chain.high[t])
+            meet(forward[place], backward[place], chain.low[t], chain.high[t], unsure)
+            if condition(backward[place], chain.likelihood[t], chain.low[t], chain.high[t]) < LEAST_TOTAL:
+                unsure[0] = True
             reached = place
             place = before[place]
         while place >= 1:
@@ -295,7 +334,9 @@ def _renew_backward(chain, token, steps, step, order, start, stop, before, after
                 hop_backward(
                     backward[right], chain.low[source], chain.high[source], right - place, chain, spare, new, low, high
                 )
-            condition(new, chain.likelihood[t], low, high)
+            meet(forward[place], new, low, high, unsure)
+            if condition(new, chain.likelihood[t], low, high) < LEAST_TOTAL:
+                unsure[0] = True
             if not (fresh or recompute) and same_message(new, backward[place], low, high):
                 break
             copy_into(new, backward[place], low, high)

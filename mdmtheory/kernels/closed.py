@@ -76,12 +76,12 @@ def possible_closed(language, tokens, out):
 
 
 @kernel
-def run_closed_plans(language, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible):
+def run_closed_plans(language, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible, unsure):
     """Run each row of `plan` (count, length): draw `tokens` from streams `states`, or score the given ones.
 
-    Fills `log_probs` (count, length) in nats, `calls` and `impossible` (count,). A reveal changes O(1) numbers, so
-    there is nothing for `recompute` to do afresh. `epsilon` > 0 mixes every marginal with the uniform law. O(V) a
-    token, for distrusted permutations O(length^2) a step.
+    Fills `log_probs` (count, length) in nats, `calls`, `impossible` and `unsure` (count,), as `run_chain_plans` does. A
+    reveal changes O(1) numbers, so there is nothing for `recompute` to do afresh. `epsilon` > 0 mixes every marginal
+    with the uniform law. O(V) a token, for distrusted permutations O(length^2) a step.
     """
     length, vocab_size = plan.shape[1], language.vocab_size
     evidence = Evidence(
@@ -100,12 +100,14 @@ def run_closed_plans(language, plan, tokens, states, drawing, recompute, epsilon
         sort_by_step(plan[row], order, buckets)
         impossible[row] = _run_row(
             language, plan[row], order, tokens[row], states[row], drawing, epsilon, evidence, scratch, weights,
-            log_probs[row], calls[row : row + 1],
+            log_probs[row], calls[row : row + 1], unsure[row : row + 1],
         )  # fmt: skip
 
 
 @part
-def _run_row(language, steps, order, token, state, drawing, epsilon, evidence, scratch, weights, log_prob, calls):
+def _run_row(
+    language, steps, order, token, state, drawing, epsilon, evidence, scratch, weights, log_prob, calls, unsure
+):  # fmt: skip
     """One row of `run_closed_plans`; returns whether a context was impossible."""
     length = len(steps)
     _forget(evidence)
@@ -122,7 +124,7 @@ def _run_row(language, steps, order, token, state, drawing, epsilon, evidence, s
         for m in range(start, stop):
             position = order[m]
             _weigh(language, position, evidence, scratch, weights)
-            settle(weights, epsilon, drawing, token, position, state, log_prob)
+            settle(weights, epsilon, drawing, token, position, state, log_prob, unsure)
         for m in range(start, stop):
             _reveal(language, order[m], np.int64(token[order[m]]), evidence)
         start = stop

@@ -15,6 +15,7 @@ import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.lanes import LANES, combine_lanes
+from mdmtheory.kernels.logs import add_logs, finish_logs, scale_logs, sum_logs
 from mdmtheory.kernels.shift import add_scaled, dot
 
 MOST_LOST = 1e-200
@@ -128,78 +129,65 @@ def _normalise(weights, seen, lane, leave_out, row):
 
 
 @kernel
-def smooth_evidence_in_logs(initial, transition, emission, logs, leave_out, out):
-    """As `smooth_evidence` where its rows cannot be believed: the first three arguments are logarithms. Slow."""
+def smooth_evidence_in_logs(initial, transition, emission, logs, leave_out, as_logs, out):
+    """As `smooth_evidence` where its rows cannot be believed: the first three arguments are logarithms. Slow.
+
+    With `as_logs` so is `out`, in which nothing is too small for float64.
+    """
     length, size = logs.shape[1], len(initial)
     ahead, behind = np.empty((length + 1, size)), np.empty(size)
     able, moved = np.empty(size), np.empty(size)
+    terms, weights = np.empty(size), np.empty(logs.shape[2])
     for row in range(len(logs)):
-        _smooth_row_in_logs(initial, transition, emission, logs[row], leave_out, ahead, behind, able, moved, out[row])
+        _smooth_row_in_logs(
+            initial, transition, emission, logs[row], leave_out, as_logs, ahead, behind, able, moved, terms, weights,
+            out[row],
+        )  # fmt: skip
 
 
 @part
-def _smooth_row_in_logs(initial, transition, emission, logs, leave_out, ahead, behind, able, moved, out):
+def _smooth_row_in_logs(
+    initial, transition, emission, logs, leave_out, as_logs, ahead, behind, able, moved, terms, weights, out
+):
     length, vocab_size = logs.shape
     size = len(initial)
     for s in range(size):
         ahead[0, s] = initial[s]
         behind[s] = 0.0
     for i in range(length):
-        _states_in_logs(emission, logs[i], able)
+        _states_in_logs(emission, logs[i], weights, able)
+        for s in range(size):
+            able[s] += ahead[i, s]
+        scale_logs(able)
         for j in range(size):
-            total = -np.inf
             for s in range(size):
-                total = add_logs(total, ahead[i, s] + able[s] + transition[s, j])
-            ahead[i + 1, j] = total
+                terms[s] = able[s] + transition[s, j]
+            ahead[i + 1, j] = sum_logs(terms)
     for i in range(length - 1, -1, -1):
         for v in range(vocab_size):
-            total = -np.inf
             for s in range(size):
-                total = add_logs(total, ahead[i, s] + behind[s] + emission[s, v])
+                terms[s] = ahead[i, s] + behind[s] + emission[s, v]
+            total = sum_logs(terms)
             out[i, v] = total if leave_out else total + logs[i, v]
-        from_logs(out[i])
-        _states_in_logs(emission, logs[i], able)
+        finish_logs(out[i], as_logs)
+        _states_in_logs(emission, logs[i], weights, able)
         for s in range(size):
             able[s] += behind[s]
+        scale_logs(able)
         for s in range(size):
-            total = -np.inf
             for j in range(size):
-                total = add_logs(total, transition[s, j] + able[j])
-            moved[s] = total
+                terms[j] = transition[s, j] + able[j]
+            moved[s] = sum_logs(terms)
         for s in range(size):
             behind[s] = moved[s]
 
 
 @part
-def _states_in_logs(emission, own, able):
+def _states_in_logs(emission, own, weights, able):
     for s in range(len(able)):
-        total = -np.inf
         for v in range(len(own)):
-            total = add_logs(total, emission[s, v] + own[v])
-        able[s] = total
-
-
-@part
-def add_logs(a, b):
-    """log(exp(a) + exp(b)); minus infinity stands for 0."""
-    if a < b:
-        a, b = b, a
-    return a if b == -np.inf else a + math.log1p(math.exp(b - a))
-
-
-@part
-def from_logs(row):
-    """Turn log weights into a law that sums to 1, or into zeros where all are minus infinity."""
-    best = -np.inf
-    for v in range(len(row)):
-        best = max(best, row[v])
-    total = 0.0
-    for v in range(len(row)):
-        row[v] = math.exp(row[v] - best) if best > -np.inf else 0.0
-        total += row[v]
-    if total > 0.0:
-        for v in range(len(row)):
-            row[v] /= total
+            weights[v] = emission[s, v] + own[v]
+        able[s] = sum_logs(weights)
 
 
 @kernel
@@ -275,17 +263,17 @@ def _scale(message):
 
 
 @kernel
-def smooth_contexts_in_logs(laws, following, logs, leave_out, out):
-    """As `smooth_contexts` where its rows cannot be believed; `laws` are logarithms. Slow."""
+def smooth_contexts_in_logs(laws, following, logs, leave_out, as_logs, out):
+    """As `smooth_contexts` where its rows cannot be believed; `laws` are logarithms, and `out` with `as_logs`. Slow."""
     length = logs.shape[1]
     rows = len(laws)
     ahead, behind, moved = np.empty((length + 1, rows)), np.empty(rows), np.empty(rows)
     for row in range(len(logs)):
-        _contexts_row_in_logs(laws, following, logs[row], leave_out, ahead, behind, moved, out[row])
+        _contexts_row_in_logs(laws, following, logs[row], leave_out, as_logs, ahead, behind, moved, out[row])
 
 
 @part
-def _contexts_row_in_logs(laws, following, logs, leave_out, ahead, behind, moved, out):
+def _contexts_row_in_logs(laws, following, logs, leave_out, as_logs, ahead, behind, moved, out):
     length, vocab_size = logs.shape
     for c in range(len(laws)):
         ahead[0, c] = -np.inf
@@ -299,6 +287,7 @@ def _contexts_row_in_logs(laws, following, logs, leave_out, ahead, behind, moved
                 for v in range(vocab_size):
                     target = following[c] + v
                     ahead[i + 1, target] = add_logs(ahead[i + 1, target], ahead[i, c] + laws[c, v] + logs[i, v])
+        scale_logs(ahead[i + 1])
     for i in range(length - 1, -1, -1):
         for v in range(vocab_size):
             out[i, v] = -np.inf
@@ -311,6 +300,7 @@ def _contexts_row_in_logs(laws, following, logs, leave_out, ahead, behind, moved
         if not leave_out:
             for v in range(vocab_size):
                 out[i, v] += logs[i, v]
-        from_logs(out[i])
+        finish_logs(out[i], as_logs)
+        scale_logs(moved)
         for c in range(len(laws)):
             behind[c] = moved[c]

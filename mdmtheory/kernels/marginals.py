@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
+from mdmtheory.kernels.doubt import LEAST_SHARE, LEAST_TOTAL
 from mdmtheory.kernels.random import next_uniform
 
 
@@ -55,16 +56,19 @@ def perturb(weights, total, epsilon):
 
 
 @part
-def settle(weights, epsilon, drawing, token, position, state, log_prob):
+def settle(weights, epsilon, drawing, token, position, state, log_prob, unsure):
     """Decide one position by its marginal: draw token[position], or take it as given, and record its log probability.
 
-    Returns False, and decides nothing, where all weights are 0: the context is impossible.
+    Returns False, and decides nothing, where all weights are 0: the context is impossible. unsure[0] becomes True where
+    the weights are so small that float64 may have lost what matters.
     """
     total = 0.0
     for v in range(len(weights)):
         total += weights[v]
     if total <= 0.0:
         return False
+    if total < LEAST_TOTAL:
+        unsure[0] = True
     if epsilon > 0.0:
         perturb(weights, total, epsilon)
         total = 0.0
@@ -72,8 +76,36 @@ def settle(weights, epsilon, drawing, token, position, state, log_prob):
             total += weights[v]
     if drawing:
         token[position] = draw(weights, total, next_uniform(state))
-    log_prob[position] = np.log(weights[token[position]] / total)
+    share = weights[token[position]] / total
+    if 0.0 < share < LEAST_SHARE:
+        unsure[0] = True
+    log_prob[position] = np.log(share)
     return True
+
+
+@kernel
+def settle_in_logs(laws, positions, epsilon, drawing, token, state, log_prob):
+    """As `settle` at some positions from the logarithms of their marginals, `laws` (n, V), which lose nothing."""
+    weights = np.empty(laws.shape[1])
+    for k in range(len(positions)):
+        _settle_in_logs(laws[k], positions[k], epsilon, drawing, token, state, log_prob, weights)
+
+
+@part
+def _settle_in_logs(law, position, epsilon, drawing, token, state, log_prob, weights):
+    total = 0.0
+    for v in range(len(law)):
+        weights[v] = np.exp(law[v])
+        total += weights[v]
+    if epsilon > 0.0:
+        perturb(weights, total, epsilon)
+        total = 0.0
+        for v in range(len(weights)):
+            total += weights[v]
+    if drawing:
+        token[position] = draw(weights, total, next_uniform(state))
+    chosen = token[position]
+    log_prob[position] = np.log(weights[chosen] / total) if epsilon > 0.0 else law[chosen]
 
 
 @kernel

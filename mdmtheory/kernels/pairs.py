@@ -6,16 +6,18 @@ import numpy as np
 
 from mdmtheory.kernels.chain import combine_rows, normalise
 from mdmtheory.kernels.compiling import kernel, part
+from mdmtheory.kernels.doubt import LEAST_PRODUCT, LEAST_TOTAL
 
 
 @kernel
-def pair_information(initial, transition, transposed, likelihood, emission, tokens, alike, out):
+def pair_information(initial, transition, transposed, likelihood, emission, tokens, alike, out, sure):
     """Mutual information in nats of every two masked tokens of each row given its revealed ones: `out` (count, L, L).
 
     `likelihood` (V + 1, S) is the evidence of each token, its last row, the mask's, all ones. From each masked position
     the law of the state is carried to the right, once for each token that may stand there; where all these laws agree
     within `alike`, relative, the state has forgotten the token, and the rest, of order alike^2, is 0. Elsewhere 0, and
-    in rows whose tokens are impossible. O(V S^2) a pair that remembers.
+    in rows whose tokens are impossible. `sure` (count,) says which rows float64 can have lost nothing of that matters.
+    O(V S^2) a pair that remembers.
     """
     count, length = tokens.shape
     size, vocab_size = emission.shape
@@ -25,11 +27,14 @@ def pair_information(initial, transition, transposed, likelihood, emission, toke
     first, second = np.empty(vocab_size), np.empty(vocab_size)
     scratch = (ahead, behind, carried, moved, spare, joint, first, second)
     for row in range(count):
-        _fill_row(initial, transition, transposed, likelihood, emission, tokens[row], alike, scratch, out[row])
+        sure[row] = _fill_row(
+            initial, transition, transposed, likelihood, emission, tokens[row], alike, scratch, out[row]
+        )  # fmt: skip
 
 
 @part
 def _fill_row(initial, transition, transposed, likelihood, emission, token, alike, scratch, out):
+    """One row of `pair_information`; returns whether it is sure."""
     ahead, behind, carried, moved, spare, joint, first, second = scratch
     length, (size, vocab_size) = len(token), emission.shape
     for i in range(length):
@@ -48,6 +53,12 @@ def _fill_row(initial, transition, transposed, likelihood, emission, token, alik
             spare[s] = behind[i, s] * likelihood[token[i], s]
         normalise(spare)
         combine_rows(spare, transposed, 0, size, behind[i - 1], 0, size)
+    sure = True
+    for i in range(length):
+        met = 0.0
+        for s in range(size):
+            met += ahead[i, s] * likelihood[token[i], s] * behind[i, s]
+        sure &= met >= LEAST_TOTAL
     for i in range(length - 1):
         if token[i] < vocab_size:
             continue
@@ -60,27 +71,31 @@ def _fill_row(initial, transition, transposed, likelihood, emission, token, alik
             for v in range(vocab_size):
                 combine_rows(carried[v], transition, 0, size, moved[v], 0, size)
             if token[j] == vocab_size:
-                information = _information(moved, emission, behind[j], joint, first, second)
+                total, information = _information(moved, emission, behind[j], joint, first, second)
+                sure &= total >= LEAST_TOTAL
                 out[i, j] = information
                 out[j, i] = information
-            if not _take_in(moved, likelihood[token[j]], carried):
+            total = _take_in(moved, likelihood[token[j]], carried)
+            sure &= total >= LEAST_TOTAL
+            if total <= 0.0:
                 break
+    return sure
 
 
 @part
 def _take_in(moved, evidence, carried):
-    """carried = moved times the evidence, scaled to sum 1 over all tokens; False where nothing is left."""
+    """carried = moved times the evidence, scaled to sum 1 over all tokens; returns the sum that they had."""
     total = 0.0
     for v in range(len(moved)):
         for s in range(len(evidence)):
             carried[v, s] = moved[v, s] * evidence[s]
             total += carried[v, s]
     if total <= 0.0:
-        return False
+        return total
     for v in range(len(moved)):
         for s in range(len(evidence)):
             carried[v, s] /= total
-    return True
+    return total
 
 
 @part
@@ -103,7 +118,7 @@ def _alike(carried, totals, alike):
 
 @part
 def _information(moved, emission, behind, joint, first, second):
-    """Mutual information in nats from the joint weights of two tokens, 0 where all are 0."""
+    """The sum of the joint weights of two tokens, and their mutual information in nats, 0 where all are 0."""
     vocab_size = len(moved)
     total = 0.0
     for v in range(vocab_size):
@@ -119,7 +134,7 @@ def _information(moved, emission, behind, joint, first, second):
         for w in range(vocab_size):
             total += joint[v, w]
     if total <= 0.0:
-        return 0.0
+        return total, 0.0
     for v in range(vocab_size):
         for w in range(vocab_size):
             joint[v, w] /= total
@@ -129,6 +144,8 @@ def _information(moved, emission, behind, joint, first, second):
     for v in range(vocab_size):
         for w in range(vocab_size):
             if joint[v, w] > 0.0:
-                information += joint[v, w] * np.log(joint[v, w] / (first[v] * second[w]))
+                apart = first[v] * second[w]
+                ratio = joint[v, w] / apart if apart > LEAST_PRODUCT else joint[v, w] / first[v] / second[w]
+                information += joint[v, w] * np.log(ratio)
     # Only rounding takes it below 0.
-    return max(information, 0.0)
+    return total, max(information, 0.0)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
+from mdmtheory.kernels.doubt import LEAST_PRODUCT, LEAST_TOTAL
 from mdmtheory.kernels.marginals import settle
 from mdmtheory.kernels.reveals import end_of_step, give_up, sort_by_step
 
@@ -102,6 +103,31 @@ def dot(left, right):
 
 
 @part
+def meet_live(left, right, keep, live, alive, first, last):
+    """The sum of products of two messages over the live entries."""
+    total = 0.0
+    for oldest in range(first, last):
+        base = oldest * keep
+        for k in range(alive):
+            c = base + live[k]
+            total += left[c] * right[c]
+    return total
+
+
+@part
+def least_live(message, keep, live, alive, first, last):
+    """The smallest positive live entry, infinite where there is none."""
+    least = np.inf
+    for oldest in range(first, last):
+        base = oldest * keep
+        for k in range(alive):
+            entry = message[base + live[k]]
+            if 0.0 < entry < least:
+                least = entry
+    return least
+
+
+@part
 def scale(message, keep, live, alive, first, last):
     """Scale the live entries to sum 1; returns the sum they had."""
     total = 0.0
@@ -142,8 +168,12 @@ def weigh_newest(message, out, evidence):
 
 
 @part
-def step_forward(shift, tokens, i, source, old, new, live):
-    """`old` becomes the message before i + 1 from `source`, the one before i; returns (sum, whether unchanged)."""
+def step_forward(shift, tokens, i, source, old, behind, new, live):
+    """`old` becomes the message before i + 1 from `source`, the one before i; returns (sum, met, whether unchanged).
+
+    `met` is what the tokens have together, in the scale of the messages `source` and `behind`, that before i + 1 from
+    the right.
+    """
     vocab_size = shift.laws.shape[1]
     keep = shift.size // vocab_size
     alive, first, last = live_contexts(shift, tokens, i + 1, live)
@@ -168,13 +198,17 @@ def step_forward(shift, tokens, i, source, old, new, live):
     alive, first, last = live_contexts(shift, tokens, i + 1, live)
     if token < vocab_size and not shift.hard:
         weigh_newest(new, new, shift.evidence[token])
+    met = meet_live(new, behind, keep, live, alive, first, last)
     total = scale(new, keep, live, alive, first, last)
-    return total, replace(new, old, keep, live, alive, first, last)
+    return total, met, replace(new, old, keep, live, alive, first, last)
 
 
 @part
-def step_backward(shift, tokens, i, source, old, new, weighted, live):
-    """`old` becomes the likelihood before i from `source`, the one before i + 1; returns whether it was unchanged."""
+def step_backward(shift, tokens, i, source, old, ahead, new, weighted, live):
+    """`old` becomes the likelihood before i from `source`, the one before i + 1; returns (met, whether unchanged).
+
+    `met` as in `step_forward`, `ahead` being the message before i from the left.
+    """
     vocab_size = shift.laws.shape[1]
     keep = shift.size // vocab_size
     alive, first, last = live_contexts(shift, tokens, i, live)
@@ -192,8 +226,9 @@ def step_backward(shift, tokens, i, source, old, new, weighted, live):
                 new[c] = law[token] * source[start + token]
             else:
                 new[c] = dot(law, source[start : start + vocab_size])
+    met = meet_live(ahead, new, keep, live, alive, first, last)
     scale(new, keep, live, alive, first, last)
-    return replace(new, old, keep, live, alive, first, last)
+    return met, replace(new, old, keep, live, alive, first, last)
 
 
 @part
@@ -227,34 +262,50 @@ def masked_messages(shift, forward):
     live, new = np.empty(shift.size, dtype=np.int64), np.empty(shift.size)
     forward[0, 0] = 1.0
     for i in range(length):
-        step_forward(shift, tokens, i, forward[i], forward[i + 1], new, live)
+        step_forward(shift, tokens, i, forward[i], forward[i + 1], forward[i], new, live)
 
 
 @kernel
-def smooth_shift(shift, tokens, out):
+def smooth_shift(shift, tokens, faintest, out, sure):
     """Weights of every token at every position given the others, `out` (count, length, V); positions may be masked.
 
     The evidence of position i is left out of row i, but a revealed token (hard evidence) also fixes which contexts are
-    live to its right, which is the same evidence of other positions. Full messages, O(L V^n) a row.
+    live to its right, which is the same evidence of other positions. `faintest` is at most any positive product of a
+    law and a token's evidence, and `sure` (count,) says where no product can have been too small for float64. Full
+    messages, O(L V^n) a row.
     """
     length = tokens.shape[1]
     forward, backward = np.zeros((length + 1, shift.size)), np.zeros((length + 1, shift.size))
     live, new, weighted = np.empty(shift.size, dtype=np.int64), np.empty(shift.size), np.empty(shift.size)
+    least = np.empty(length + 1)
     forward[0, 0] = 1.0
     backward[length] = 1.0
     for row in range(len(tokens)):
-        _smooth_row(shift, tokens[row], forward, backward, live, new, weighted, out[row])
+        sure[row] = _smooth_row(
+            shift, tokens[row], forward, backward, live, new, weighted, least, out[row], faintest
+        )  # fmt: skip
 
 
 @part
-def _smooth_row(shift, tokens, forward, backward, live, new, weighted, out):
+def _smooth_row(shift, tokens, forward, backward, live, new, weighted, least, out, faintest):
+    """One row of `smooth_shift`; returns whether it is sure. least[i] is the smallest entry of the message before i."""
     length = len(tokens)
+    keep = shift.size // shift.laws.shape[1]
+    sure = True
+    least[0] = 1.0
     for i in range(length):
-        step_forward(shift, tokens, i, forward[i], forward[i + 1], new, live)
+        step_forward(shift, tokens, i, forward[i], forward[i + 1], backward[i + 1], new, live)
+        alive, first, last = live_contexts(shift, tokens, i + 1, live)
+        least[i + 1] = least_live(forward[i + 1], keep, live, alive, first, last)
+    behind = 1.0
     for i in range(length - 1, -1, -1):
-        step_backward(shift, tokens, i, backward[i + 1], backward[i], new, weighted, live)
+        sure &= least[i] * behind * faintest >= LEAST_PRODUCT
+        step_backward(shift, tokens, i, backward[i + 1], backward[i], forward[i], new, weighted, live)
+        alive, first, last = live_contexts(shift, tokens, i, live)
+        behind = least_live(backward[i], keep, live, alive, first, last)
     for i in range(length):
         weigh_position(shift, tokens, i, forward, backward, live, out[i])
+    return sure
 
 
 @kernel
@@ -292,7 +343,7 @@ def _possible_row(allowed, following, token, alive, reached):
 
 
 @kernel
-def run_shift_plans(shift, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible):
+def run_shift_plans(shift, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible, unsure):
     """As `run_chain_plans`, for an n-gram, with messages at every position and `shift` the named tuple ShiftTables.
 
     `recompute` is the plain forward-backward pass over the whole sequence at every step that reveals.
@@ -323,11 +374,12 @@ def run_shift_plans(shift, plan, tokens, states, drawing, recompute, epsilon, lo
             epsilon,
             log_probs[row],
             calls[row : row + 1],
+            unsure[row : row + 1],
         )
 
 
 @part
-def _run_row(shift, scratch, steps, token, state, drawing, recompute, epsilon, log_prob, calls):
+def _run_row(shift, scratch, steps, token, state, drawing, recompute, epsilon, log_prob, calls, unsure):
     """One row of `run_shift_plans`; returns whether a context was impossible."""
     order, known, weights, live = scratch.order, scratch.known, scratch.weights, scratch.live
     forward, backward, new = scratch.forward, scratch.backward, scratch.new
@@ -344,7 +396,7 @@ def _run_row(shift, scratch, steps, token, state, drawing, recompute, epsilon, l
         for m in range(start, stop):
             i = order[m]
             weigh_position(shift, known, i, forward, backward, live, weights)
-            if not settle(weights, epsilon, drawing, token, i, state, log_prob):
+            if not settle(weights, epsilon, drawing, token, i, state, log_prob, unsure):
                 impossible = True
                 break
         if impossible:
@@ -353,9 +405,14 @@ def _run_row(shift, scratch, steps, token, state, drawing, recompute, epsilon, l
             known[order[m]] = token[order[m]]
         if stop == length:
             break
-        fits = _renew_forward(shift, known, order, start, stop, forward, new, live, recompute)
-        _renew_backward(shift, known, order, start, stop, backward, new, scratch.weighted, live, recompute)
+        doubted = unsure[0]
+        fits = _renew_forward(shift, known, order, start, stop, forward, backward, new, live, recompute, unsure)
+        _renew_backward(
+            shift, known, order, start, stop, forward, backward, new, scratch.weighted, live, recompute, unsure
+        )  # fmt: skip
         if not fits:
+            # Whether that is so is seen from sets of contexts; that nothing is left makes it no doubtful case.
+            unsure[0] = doubted
             calls[0] += 1
             impossible = True
             break
@@ -366,7 +423,7 @@ def _run_row(shift, scratch, steps, token, state, drawing, recompute, epsilon, l
 
 
 @part
-def _renew_forward(shift, known, order, start, stop, forward, new, live, recompute):
+def _renew_forward(shift, known, order, start, stop, forward, backward, new, live, recompute, unsure):
     """Sweep rightwards from each new position until a message stays as it was; False if the context is impossible."""
     reached = -1
     for m in range(start, stop):
@@ -374,10 +431,14 @@ def _renew_forward(shift, known, order, start, stop, forward, new, live, recompu
         if i <= reached:
             continue
         while i < len(known):
-            total, same = step_forward(shift, known, i, forward[i], forward[i + 1], new, live)
+            total, met, same = step_forward(
+                shift, known, i, forward[i], forward[i + 1], backward[i + 1], new, live
+            )  # fmt: skip
             reached = i
             if total <= 0.0:
                 return False
+            if met < LEAST_TOTAL:
+                unsure[0] = True
             if same and not recompute:
                 break
             i += 1
@@ -385,7 +446,9 @@ def _renew_forward(shift, known, order, start, stop, forward, new, live, recompu
 
 
 @part
-def _renew_backward(shift, known, order, start, stop, backward, new, weighted, live, recompute):
+def _renew_backward(
+    shift, known, order, start, stop, forward, backward, new, weighted, live, recompute, unsure
+):  # fmt: skip
     """The mirror of `_renew_forward`, sweeping leftwards."""
     reached = len(known)
     for m in range(stop - 1, start - 1, -1):
@@ -393,8 +456,12 @@ def _renew_backward(shift, known, order, start, stop, backward, new, weighted, l
         if i >= reached:
             continue
         while i >= 0:
-            same = step_backward(shift, known, i, backward[i + 1], backward[i], new, weighted, live)
+            met, same = step_backward(
+                shift, known, i, backward[i + 1], backward[i], forward[i], new, weighted, live
+            )  # fmt: skip
             reached = i
+            if met < LEAST_TOTAL:
+                unsure[0] = True
             if same and not recompute:
                 break
             i -= 1

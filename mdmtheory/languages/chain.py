@@ -81,20 +81,33 @@ class Chain:
         evidence = trust * self.emission.T + (1 - trust) / vocab_size
         return np.ascontiguousarray(np.vstack([evidence, np.ones(len(self.initial))]))
 
+    def faintest(self, trust: float) -> float:
+        """At most any product of a positive initial or transition probability and one of a token or of its evidence."""
+        moves = min(least_positive(self.initial), least_positive(self.transition))
+        return moves * min(least_positive(self.emission), least_positive(self.likelihood(trust)))
+
     def log_prob(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count"]:
-        """log q(x) in nats by the forward filter, -inf outside the support."""
-        from mdmtheory.kernels.lanes import filter_log_probs
+        """log q(x) in nats by the forward filter, -inf outside the support.
 
-        out = np.empty(len(tokens))
+        Rows of which something may be too small for float64 are done again in logarithms.
+        """
+        from mdmtheory.kernels.lanes import filter_log_probs, filter_log_probs_in_logs
+
+        out, sure = np.empty(len(tokens)), np.empty(len(tokens), dtype=np.bool_)
         likelihood = np.ascontiguousarray(self.likelihood(1.0).T)
+        laws, faintest = (self.initial, self.transition, likelihood), self.faintest(1.0)
+        over_rows(lambda a, b: filter_log_probs(*laws, tokens[a:b], faintest, out[a:b], sure[a:b]), len(out), threads)
+        rows = np.flatnonzero(~sure)
+        if len(rows):
+            some, found = tokens[rows], np.empty(len(rows))
+            with np.errstate(divide="ignore"):
+                initial, transition, emission = (np.log(law) for law in laws)
 
-        def work(start: int, stop: int) -> None:
-            filter_log_probs(self.initial, self.transition, likelihood, tokens[start:stop], out[start:stop])
+            def work(a: int, b: int) -> None:
+                filter_log_probs_in_logs(initial, transition, emission, some[a:b], found[a:b])
 
-        over_rows(work, len(tokens), threads)
-        unsure = np.flatnonzero(~np.isfinite(out))
-        if len(unsure) and (np.isnan(out[unsure]) | self.possible(tokens[unsure], threads)).any():
-            raise FloatingPointError("a sequence is possible but its probability is below what float64 can tell from 0")
+            over_rows(work, len(rows), threads)
+            out[rows] = found
         return out
 
     def possible(self, tokens: Tokens, threads: int | None = None) -> Bool[np.ndarray, "count"]:
@@ -106,27 +119,29 @@ class Chain:
         over_rows(lambda a, b: possible_rows(*sets, tokens[a:b], out[a:b]), len(tokens), threads)
         return out
 
-    def smooth(self, tokens: Tokens, trust: float, threads: int | None) -> Float[np.ndarray, "count length vocab"]:
-        """Weights of each token at each position given the other positions, unnormalised."""
+    def smooth(
+        self, tokens: Tokens, trust: float, threads: int | None
+    ) -> tuple[Float[np.ndarray, "count length vocab"], Bool[np.ndarray, "count"]]:
+        """Weights of each token at each position given the other positions, unnormalised, and which rows are sure."""
         from mdmtheory.kernels.lanes import smooth
 
-        out = np.empty((*tokens.shape, self.emission.shape[1]))
+        out, sure = np.empty((*tokens.shape, self.emission.shape[1])), np.empty(len(tokens), dtype=np.bool_)
         likelihood = np.ascontiguousarray(self.likelihood(trust).T)
+        laws = (self.initial, self.transition, self.transposed, likelihood, self.emission)
+        faintest = self.faintest(trust)
+        over_rows(lambda a, b: smooth(*laws, tokens[a:b], faintest, out[a:b], sure[a:b]), len(tokens), threads)
+        return out, sure
 
-        def work(a: int, b: int) -> None:
-            smooth(self.initial, self.transition, self.transposed, likelihood, self.emission, tokens[a:b], out[a:b])
-
-        over_rows(work, len(tokens), threads)
-        return out
-
-    def pairs(self, tokens: Tokens, trust: float, threads: int | None) -> Float[np.ndarray, "count length length"]:
-        """Mutual information in nats of every two masked tokens given the revealed ones; 0 elsewhere."""
+    def pairs(
+        self, tokens: Tokens, trust: float, threads: int | None
+    ) -> tuple[Float[np.ndarray, "count length length"], Bool[np.ndarray, "count"]]:
+        """Mutual information in nats of every two masked tokens given the revealed ones, and which rows are sure."""
         from mdmtheory.kernels.pairs import pair_information
 
-        out = np.empty((*tokens.shape, tokens.shape[1]))
+        out, sure = np.empty((*tokens.shape, tokens.shape[1])), np.empty(len(tokens), dtype=np.bool_)
         laws = (self.initial, self.transition, self.transposed, self.likelihood(trust), self.emission)
-        over_rows(lambda a, b: pair_information(*laws, tokens[a:b], ALIKE, out[a:b]), len(tokens), threads)
-        return out
+        over_rows(lambda a, b: pair_information(*laws, tokens[a:b], ALIKE, out[a:b], sure[a:b]), len(tokens), threads)
+        return out, sure
 
     def window_weights(
         self,
@@ -135,20 +150,22 @@ class Chain:
         positions: Int[np.ndarray, "n"],
         width: int,
         threads: int | None = None,
-    ) -> Float[np.ndarray, "n vocab"]:
-        """Weights of each token at each (row, position) given the revealed tokens within `width` of it."""
+    ) -> tuple[Float[np.ndarray, "n vocab"], Bool[np.ndarray, "n"]]:
+        """Weights of each token at each (row, position) given the tokens within `width`, and which are sure."""
         from mdmtheory.kernels.chain import head_laws, window_weights
 
         heads = np.empty((tokens.shape[1], len(self.initial)))
         head_laws(self.initial, self.transition, heads)
-        out = np.empty((len(rows), self.emission.shape[1]))
-        evidence = self.likelihood(1.0)
+        least_heads = np.minimum.accumulate(np.where(heads > 0, heads, 1.0).min(axis=1))
+        out, sure = np.empty((len(rows), self.emission.shape[1])), np.empty(len(rows), dtype=np.bool_)
+        evidence, faintest = self.likelihood(1.0), self.faintest(1.0)
         # Kernels are compiled for arrays that can be written to.
         rows, positions = (np.require(each, requirements=["C", "W"]) for each in (rows, positions))
 
         def work(a: int, b: int) -> None:
             window_weights(
                 heads,
+                least_heads,
                 self.transition,
                 self.transposed,
                 evidence,
@@ -157,11 +174,13 @@ class Chain:
                 rows[a:b],
                 positions[a:b],
                 width,
+                faintest,
                 out[a:b],
+                sure[a:b],
             )
 
         over_rows(work, len(rows), threads)
-        return out
+        return out, sure
 
     def tables(self, length: int, trust: float) -> ChainTables:
         """Powers of the transition matrix for hops up to `length` - 1, and where they settle; see ChainTables."""
@@ -214,6 +233,11 @@ def reachable(
         if (further == seen).all():
             return seen
         seen = further
+
+
+def least_positive(probabilities: Float[np.ndarray, "..."]) -> float:
+    """The smallest probability above 0."""
+    return float(probabilities[probabilities > 0].min())
 
 
 def _bits(sets: Bool[np.ndarray, "rows members"]) -> UInt64[np.ndarray, "rows words"]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mdmtheory.core.threads import over_rows, within
+from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.languages.canvas import ConditionalsCanvas
 
@@ -78,10 +78,15 @@ class ChainCanvas(ConditionalsCanvas):
         self.rounds[asked] += 1
         felt = self._changed.sum(axis=1) * self._reach / (2 * self.tokens.shape[1])
         kept = asked & (felt < np.where(self._kept, LEAVE, RETURN))
+        if self._messages is not None:
+            kept &= ~self._messages.unsure
         found: Float[np.ndarray, "n vocab_size"] = np.empty((len(rows), self.denoiser.vocab_size))
-        here = kept[rows]
         if kept.any():
+            here = kept[rows]
             found[here] = self._renewed(kept, wanted, rows[here], positions[here])
+            assert self._messages is not None
+            kept &= ~self._messages.unsure
+        here = kept[rows]
         afresh = np.flatnonzero(asked & ~kept)
         if len(afresh):
             number = np.empty(len(self.tokens), dtype=np.int64)
@@ -92,11 +97,7 @@ class ChainCanvas(ConditionalsCanvas):
         self._kept[asked] = kept[asked]
         dead = found @ np.ones(self.denoiser.vocab_size) <= 0
         if dead.any():
-            impossible = np.zeros(len(self.tokens), dtype=np.bool_)
-            impossible[rows[dead]] = True
-            with within(self.threads):
-                self.denoiser._check_underflow(self.tokens, impossible)
-            self.impossible |= impossible
+            self.impossible[rows[dead]] = True
         return found
 
     def _renewed(
@@ -135,11 +136,15 @@ class _Messages:
         )
         self._ahead[0, 0], self._behind[0, -1] = chain.initial, 1.0
         self._touched: Bool[np.ndarray, "count length"] = np.ones((1, length), dtype=np.bool_)
+        self._faintest = chain.faintest(trust)
+        self.unsure: Bool[np.ndarray, "count"] = np.zeros(1, dtype=np.bool_)
+        """Of these rows float64 may have lost something; they are not to be believed any more."""
         masks = np.full((1, length), vocab_size, dtype=token_dtype(vocab_size))
         everywhere = np.ones((1, length), dtype=np.bool_)
         self.marginals(masks, everywhere.copy(), np.zeros(1, dtype=np.int64), everywhere, 1)
-        self._ahead, self._behind, self._marginals, self._touched = (
-            np.repeat(each, count, axis=0) for each in (self._ahead, self._behind, self._marginals, self._touched)
+        kept = (self._ahead, self._behind, self._marginals, self._touched, self.unsure)
+        self._ahead, self._behind, self._marginals, self._touched, self.unsure = (
+            np.repeat(each, count, axis=0) for each in kept
         )
 
     def marginals(
@@ -158,5 +163,6 @@ class _Messages:
 
         renewed = np.zeros(len(tokens), dtype=np.int64)
         kept = (wanted, changed, self._touched, self._ahead, self._behind, self._marginals, renewed)
-        over_rows(lambda a, b: renew_marginals(*self._laws, tokens, picked[a:b], *kept), len(picked), threads)
+        doubt = (self._faintest, self.unsure)
+        over_rows(lambda a, b: renew_marginals(*self._laws, tokens, picked[a:b], *kept, *doubt), len(picked), threads)
         return self._marginals, renewed

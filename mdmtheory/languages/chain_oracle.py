@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int, UInt64
 from mdmtheory.core.protocols import Canvas, Language, PlanRun
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.chain import Chain, ChainTables
-from mdmtheory.languages.oracle_base import OracleBase, believed_or_in_logs, run_kernel
+from mdmtheory.languages.oracle_base import InLogs, OracleBase, run_kernel
 
 
 class ChainOracle(OracleBase):
@@ -24,7 +24,7 @@ class ChainOracle(OracleBase):
 
     def _weights(
         self, tokens: Tokens, trust: float, threads: int | None
-    ) -> Float[np.ndarray, "count length vocab_size"]:
+    ) -> tuple[Float[np.ndarray, "count length vocab_size"], Bool[np.ndarray, "count"]]:
         return self.chain.smooth(tokens, trust, threads)
 
     def _posterior(
@@ -34,21 +34,24 @@ class ChainOracle(OracleBase):
         out: Float[np.ndarray, "count length vocab_size"],
         threads: int | None,
     ) -> None:
-        from mdmtheory.kernels.evidence import smooth_evidence, smooth_evidence_in_logs
+        from mdmtheory.kernels.evidence import smooth_evidence
 
         chain = self.chain
         by_token = np.ascontiguousarray(chain.emission.T)
-        with np.errstate(divide="ignore"):
-            initial, transition, emission = (np.log(each) for each in (chain.initial, chain.transition, chain.emission))
 
         def quick(a: int, b: int, sure: Bool[np.ndarray, "rows"]) -> None:
             laws = (chain.initial, chain.transition, chain.transposed, chain.emission, by_token)
             smooth_evidence(*laws, logs[a:b], leave_out, out[a:b], sure)
 
-        def slow(some: Float[np.ndarray, "..."], found: Float[np.ndarray, "..."]) -> None:
-            smooth_evidence_in_logs(initial, transition, emission, some, leave_out, found)
+        self._believed_or_in_logs(quick, logs, leave_out, out, threads)
 
-        believed_or_in_logs(quick, slow, logs, out, threads)
+    def _in_logs(self, leave_out: bool, as_logs: bool) -> InLogs:
+        from mdmtheory.kernels.evidence import smooth_evidence_in_logs
+
+        with np.errstate(divide="ignore"):
+            laws = (self.chain.initial, self.chain.transition, self.chain.emission)
+            initial, transition, emission = (np.log(each) for each in laws)
+        return lambda logs, out: smooth_evidence_in_logs(initial, transition, emission, logs, leave_out, as_logs, out)
 
     def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> Canvas:
         from mdmtheory.languages.chain_canvas import chain_canvas
@@ -56,7 +59,14 @@ class ChainOracle(OracleBase):
         return chain_canvas(self, self.chain, count, length, prompt, threads)
 
     def _pairs(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length length"]:
-        return self.chain.pairs(tokens, self.trust, threads)
+        found, sure = self.chain.pairs(tokens, self.trust, threads)
+        rows = np.flatnonzero(~sure)
+        if self.trust == 1:
+            # In impossible contexts nothing is left, and nothing was lost.
+            rows = rows[self.chain.possible(tokens[rows], threads)]
+        if len(rows):
+            found[rows] = super()._pairs(tokens[rows], threads)
+        return found
 
     def _run(
         self,
@@ -66,7 +76,7 @@ class ChainOracle(OracleBase):
         threads: int | None,
         recompute: bool,
         epsilon: float,
-    ) -> PlanRun:
+    ) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
         from mdmtheory.kernels.chain_plans import run_chain_plans
 
         tables = self.tables(plan.shape[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from functools import partial
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.languages.base import LanguageBase
-from mdmtheory.languages.oracle_base import OracleBase, run_kernel
+from mdmtheory.languages.oracle_base import InLogs, OracleBase, run_kernel
 
 MOST_ITEMS = 12
 """Items up to which permanents are summed: 4,096 sets, 100,000 sums a sequence."""
@@ -129,13 +128,13 @@ class ClosedOracle(OracleBase):
 
     def _weights(
         self, tokens: Tokens, trust: float, threads: int | None
-    ) -> Float[np.ndarray, "count length vocab_size"]:
+    ) -> tuple[Float[np.ndarray, "count length vocab_size"], Bool[np.ndarray, "count"]]:
         from mdmtheory.kernels.closed import weigh_closed
 
         tables = self.language.tables(tokens.shape[1], trust)
         out = np.empty((*tokens.shape, self.vocab_size))
         over_rows(lambda a, b: weigh_closed(tables, tokens[a:b], out[a:b]), len(tokens), threads)
-        return out
+        return out, np.ones(len(tokens), dtype=np.bool_)
 
     def _posterior(
         self,
@@ -144,13 +143,20 @@ class ClosedOracle(OracleBase):
         out: Float[np.ndarray, "count length vocab_size"],
         threads: int | None,
     ) -> None:
+        weigh = self._in_logs(leave_out, False)
+        over_rows(lambda a, b: weigh(logs[a:b], out[a:b]), len(logs), threads)
+
+    def _in_logs(self, leave_out: bool, as_logs: bool) -> InLogs:
         from mdmtheory.kernels import closed_evidence
 
+        if self.language.family == "PERMUTATION" and self.language.vocab_size > MOST_ITEMS:
+            raise ValueError(f"its posterior is a permanent, a sum over sets of items, done for up to {MOST_ITEMS}")
         if self.language.family == "PAIRS":
-            weigh = partial(closed_evidence.weigh_pairs, self.language.partners(logs.shape[1]))
-        else:
-            weigh = getattr(closed_evidence, f"weigh_{self.language.family.lower()}")
-        over_rows(lambda a, b: weigh(logs[a:b], leave_out, out[a:b]), len(logs), threads)
+            return lambda logs, out: closed_evidence.weigh_pairs(
+                self.language.partners(logs.shape[1]), logs, leave_out, as_logs, out
+            )
+        weigh = getattr(closed_evidence, f"weigh_{self.language.family.lower()}")
+        return lambda logs, out: weigh(logs, leave_out, as_logs, out)
 
     def _run(
         self,
@@ -160,7 +166,7 @@ class ClosedOracle(OracleBase):
         threads: int | None,
         recompute: bool,
         epsilon: float,
-    ) -> PlanRun:
+    ) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
         from mdmtheory.kernels.closed import run_closed_plans
 
         tables = self.language.tables(plan.shape[1], self.trust)

@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.protocols import Canvas, PlanRun
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.languages.chain import POWER_BYTES
+from mdmtheory.languages.chain import POWER_BYTES, least_positive
 from mdmtheory.languages.chain_oracle import ChainOracle
-from mdmtheory.languages.oracle_base import OracleBase, believed_or_in_logs, run_kernel
+from mdmtheory.languages.oracle_base import InLogs, OracleBase, run_kernel
 
 if TYPE_CHECKING:
     from mdmtheory.languages.ngram import NGram
@@ -103,18 +103,19 @@ class NGramOracle(OracleBase):
 
     def _weights(
         self, tokens: Tokens, trust: float, threads: int | None
-    ) -> Float[np.ndarray, "count length vocab_size"]:
+    ) -> tuple[Float[np.ndarray, "count length vocab_size"], Bool[np.ndarray, "count"]]:
         from mdmtheory.core.threads import over_rows
         from mdmtheory.kernels.shift import smooth_shift
 
         if self.language.order == 1 and self.chain_oracle is not None:
             return self.chain_oracle._weights(tokens, trust, threads)
-        out = np.empty((*tokens.shape, self.vocab_size))
+        out, sure = np.empty((*tokens.shape, self.vocab_size)), np.empty(len(tokens), dtype=np.bool_)
         tables = self.tables(tokens.shape[1])
         if trust != self.trust:
             tables = tables._replace(evidence=self._token_evidence(trust), hard=trust == 1)
-        over_rows(lambda a, b: smooth_shift(tables, tokens[a:b], out[a:b]), len(tokens), threads)
-        return out
+        faintest = least_positive(tables.laws) * least_positive(tables.evidence)
+        over_rows(lambda a, b: smooth_shift(tables, tokens[a:b], faintest, out[a:b], sure[a:b]), len(tokens), threads)
+        return out, sure
 
     def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> Canvas:
         from mdmtheory.languages.chain_canvas import chain_canvas
@@ -138,21 +139,29 @@ class NGramOracle(OracleBase):
         out: Float[np.ndarray, "count length vocab_size"],
         threads: int | None,
     ) -> None:
-        from mdmtheory.kernels.evidence import smooth_contexts, smooth_contexts_in_logs
+        from mdmtheory.kernels.evidence import smooth_contexts
 
         if self.language.order == 1 and self.chain_oracle is not None:
             self.chain_oracle._posterior(logs, leave_out, out, threads)
             return
         laws, following = self.language.laws[0], np.ascontiguousarray(self.language._following[:, 0])
-        with np.errstate(divide="ignore"):
-            in_logs = np.log(laws)
-        believed_or_in_logs(
+        self._believed_or_in_logs(
             lambda a, b, sure: smooth_contexts(laws, following, logs[a:b], leave_out, out[a:b], sure),
-            lambda some, found: smooth_contexts_in_logs(in_logs, following, some, leave_out, found),
             logs,
+            leave_out,
             out,
             threads,
         )
+
+    def _in_logs(self, leave_out: bool, as_logs: bool) -> InLogs:
+        from mdmtheory.kernels.evidence import smooth_contexts_in_logs
+
+        if self.language.order == 1 and self.chain_oracle is not None:
+            return self.chain_oracle._in_logs(leave_out, as_logs)
+        with np.errstate(divide="ignore"):
+            laws = np.log(self.language.laws[0])
+        following = np.ascontiguousarray(self.language._following[:, 0])
+        return lambda logs, out: smooth_contexts_in_logs(laws, following, logs, leave_out, as_logs, out)
 
     def _run(
         self,
@@ -162,7 +171,7 @@ class NGramOracle(OracleBase):
         threads: int | None,
         recompute: bool,
         epsilon: float,
-    ) -> PlanRun:
+    ) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
         from mdmtheory.kernels.shift import run_shift_plans
 
         bigram = None if recompute else self.bigram_tables(plan.shape[1])

@@ -20,6 +20,12 @@ from mdmtheory.languages.evidence import UniformEvidence
 
 Table = TypeVar("Table")
 
+InLogs = Callable[[Float[np.ndarray, "rows length vocab_size"], Float[np.ndarray, "rows length vocab_size"]], None]
+"""Fills its second argument with posteriors under the evidence of its first, or with their logarithms."""
+
+LOG_ENTRIES = 1 << 22
+"""Log likelihoods of tokens that are held at a time where rows are done again in logarithms."""
+
 
 class OracleBase(ABC):
     """The exact posterior marginals of a language, given the revealed tokens.
@@ -68,7 +74,7 @@ class OracleBase(ABC):
 
         tokens = as_tokens(tokens, self.vocab_size, masks=True)
         self.language.validate_length(tokens.shape[1])
-        marginals = self._weights(tokens, self.trust, threads)
+        marginals = self._certain_weights(tokens, self.trust, threads)
         impossible = np.empty(len(tokens), dtype=np.bool_)
         hard = self.trust == 1
 
@@ -76,8 +82,6 @@ class OracleBase(ABC):
             normalise_marginals(tokens[a:b], hard, marginals[a:b], impossible[a:b])
 
         over_rows(work, len(tokens), threads)
-        with within(threads):
-            self._check_underflow(tokens, impossible)
         return marginals
 
     @whole_numbers(threads=1)
@@ -132,7 +136,7 @@ class OracleBase(ABC):
             seen, trust = np.full_like(tokens, self.vocab_size), 1.0
         else:
             seen, trust = tokens, evidence.kept
-        without_own = self._weights(seen, trust, threads)
+        without_own = self._certain_weights(seen, trust, threads)
         likelihood = evidence.likelihood()
         weights = without_own * likelihood
         unsure = np.flatnonzero((weights.sum(axis=2) < MOST_LOST * likelihood.max()).any(axis=1))
@@ -199,7 +203,8 @@ class OracleBase(ABC):
         """Run reveal plans: draw tokens from the streams `states` (which move on), or score the tokens given.
 
         `recompute` renews everything at every step that reveals, with the same tokens. `epsilon` > 0 mixes each
-        marginal with the uniform law until it is that many nats away (Perturbed).
+        marginal with the uniform law until it is that many nats away (Perturbed). Rows of which float64 may have lost
+        something are run again in logarithms; FloatingPointError with the first row where that cannot be done.
         """
         plan = as_plans(plan)
         self.language.validate_length(plan.shape[1])
@@ -210,9 +215,11 @@ class OracleBase(ABC):
             )
         if states is not None:
             check_states(states, len(plan))
-        run = self._run(plan, states, given, threads, recompute, epsilon)
+        begun = None if states is None else states.copy()
+        run, unsure = self._run(plan, states, given, threads, recompute, epsilon)
         with within(threads):
-            self._check_underflow(run.tokens, run.impossible)
+            for row in np.flatnonzero(unsure | self._lost(plan, run, drawn=given is None)):
+                self._run_again(int(row), plan[row], begun if given is None else None, states, run, epsilon)
         return run
 
     def _kept(self, name: str, length: int, build: Callable[[], Table]) -> Table:
@@ -227,14 +234,118 @@ class OracleBase(ABC):
         tables: Table = kept[1]
         return tables
 
-    def _check_underflow(self, tokens: Tokens, impossible: Bool[np.ndarray, "count"]) -> None:
-        """A probability of exactly 0 must mean an impossible context, not one too small for float64."""
-        rows = np.flatnonzero(impossible)
-        if len(rows) and self._possible(tokens[rows]).any():
-            raise FloatingPointError(
-                f"a context of {self.language.spec} is possible but its probability is below the smallest float64; "
-                "raise the smallest positive probabilities of the language"
-            )
+    def _certain_weights(
+        self, tokens: Tokens, trust: float, threads: int | None
+    ) -> Float[np.ndarray, "count length vocab_size"]:
+        """The conditionals at any trust, unnormalised; a zero means an impossible token, not one too small for float64.
+
+        A row that float64 may have lost something of is done again in logarithms.
+        """
+        weights, sure = self._weights(tokens, trust, threads)
+        rows = np.flatnonzero(~sure)
+        if len(rows):
+            weights[rows] = self._laws_in_logs(tokens[rows], trust, threads, as_logs=False)
+        return weights
+
+    def _laws_in_logs(
+        self, tokens: Tokens, trust: float, threads: int | None, *, as_logs: bool
+    ) -> Float[np.ndarray, "count length vocab_size"]:
+        """The conditionals at any trust, each row leaving out its own evidence, by kernels that lose nothing."""
+        soft = np.vstack([trust * np.eye(self.vocab_size) + (1 - trust) / self.vocab_size, np.ones(self.vocab_size)])
+        with np.errstate(divide="ignore"):
+            evidence = np.log(soft)
+        fill = self._in_logs(True, as_logs)
+        out = np.empty((*tokens.shape, self.vocab_size))
+        piece = max(1, LOG_ENTRIES // (tokens.shape[1] * self.vocab_size))
+        for first in range(0, len(tokens), piece):
+            logs, here = evidence[tokens[first : first + piece]], out[first : first + piece]
+
+            def work(a: int, b: int, logs: np.ndarray = logs, here: np.ndarray = here) -> None:
+                fill(logs[a:b], here[a:b])
+
+            over_rows(work, len(logs), threads)
+        return out
+
+    def _lost(self, plan: Int[np.ndarray, "count length"], run: PlanRun, *, drawn: bool) -> Bool[np.ndarray, "count"]:
+        """Where a probability of exactly 0 means one too small for float64: what it is of is possible.
+
+        Drawn rows stop in an impossible context; given tokens may be impossible one by one as well, where a step of
+        independent draws makes them.
+        """
+        lost = np.zeros(len(plan), dtype=np.bool_)
+        if drawn:
+            rows = np.flatnonzero(run.impossible)
+            # Nothing contradicts tokens that are trusted in part.
+            lost[rows] = self._possible(run.tokens[rows]) if self.trust == 1 else True
+            return lost
+        for row in np.flatnonzero(~(run.log_probs.min(axis=1) > -np.inf)):
+            token, zero = run.tokens[row], ~(run.log_probs[row] > -np.inf)
+            step = plan[row][zero].min()
+            context = np.full_like(token, self.vocab_size)
+            if self.trust == 1:
+                context[plan[row] < step] = token[plan[row] < step]
+            positions = np.flatnonzero(zero & (plan[row] == step))
+            with_token = np.repeat(context[None], len(positions), axis=0)
+            with_token[np.arange(len(positions)), positions] = token[positions]
+            lost[row] = self._possible(with_token).any()
+        return lost
+
+    def _run_again(
+        self,
+        row: int,
+        steps: Int[np.ndarray, "length"],
+        begun: UInt64[np.ndarray, "count 4"] | None,
+        states: UInt64[np.ndarray, "count 4"] | None,
+        run: PlanRun,
+        epsilon: float,
+    ) -> None:
+        """Run one row of a plan in logarithms, from where its stream had `begun` if its tokens are drawn."""
+        from mdmtheory.kernels.marginals import settle_in_logs
+
+        token, log_prob = run.tokens[row], run.log_probs[row]
+        drawing = begun is not None
+        state = np.zeros(4, dtype=np.uint64) if begun is None else begun[row]
+        if drawing:
+            token[:] = self.vocab_size
+        shown = np.full((1, len(steps)), self.vocab_size, dtype=token.dtype)
+        log_prob[:], run.calls[row], run.impossible[row] = np.nan, 0, False
+        for step in np.unique(steps):
+            positions = np.flatnonzero(steps == step)
+            run.calls[row] += 1
+            try:
+                laws = self._laws_in_logs(shown, self.trust, 1, as_logs=True)[0, positions]
+            except ValueError as error:
+                raise FloatingPointError(
+                    f"row {row} needs probabilities of {self.language.spec} below the smallest float64: {error}"
+                ) from error
+            if (laws.max(axis=1) == -np.inf).any():
+                run.impossible[row] = True
+                if not drawing:
+                    log_prob[steps >= step] = -np.inf
+                break
+            settle_in_logs(laws, positions, float(epsilon), drawing, token, state, log_prob)
+            shown[0, positions] = token[positions]
+        run.rounds[row] = run.calls[row]
+        if states is not None and drawing:
+            states[row] = state
+
+    def _believed_or_in_logs(
+        self,
+        quick: Callable[[int, int, Any], None],
+        logs: Float[np.ndarray, "count length vocab_size"],
+        leave_out: bool,
+        out: Float[np.ndarray, "count length vocab_size"],
+        threads: int | None,
+    ) -> None:
+        """Fill `out` by quick(start, stop, sure), then in logarithms the rows that it is not sure of."""
+        sure = np.empty(len(logs), dtype=np.bool_)
+        over_rows(lambda a, b: quick(a, b, sure[a:b]), len(logs), threads)
+        rows = np.flatnonzero(~sure)
+        if len(rows):
+            fill = self._in_logs(leave_out, False)
+            some, found = logs[rows], np.empty((len(rows), *logs.shape[1:]))
+            over_rows(lambda a, b: fill(some[a:b], found[a:b]), len(rows), threads)
+            out[rows] = found
 
     def _pairs(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length length"]:
         """From the conditionals; a language that can do better does."""
@@ -248,8 +359,11 @@ class OracleBase(ABC):
     @abstractmethod
     def _weights(
         self, tokens: Tokens, trust: float, threads: int | None
-    ) -> Float[np.ndarray, "count length vocab_size"]:
-        """The conditionals at any trust, unnormalised; each row leaves out the evidence of its own position."""
+    ) -> tuple[Float[np.ndarray, "count length vocab_size"], Bool[np.ndarray, "count"]]:
+        """The conditionals at any trust, unnormalised; each row leaves out the evidence of its own position.
+
+        Also in which rows nothing can have been too small for float64.
+        """
 
     @abstractmethod
     def _posterior(
@@ -270,8 +384,12 @@ class OracleBase(ABC):
         threads: int | None,
         recompute: bool,
         epsilon: float,
-    ) -> PlanRun:
-        """Run the plans with this language's kernel."""
+    ) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
+        """Run the plans with this language's kernel; also which rows float64 may have lost something of."""
+
+    @abstractmethod
+    def _in_logs(self, leave_out: bool, as_logs: bool) -> InLogs:
+        """Posteriors under any evidence by a kernel that loses nothing, whatever it takes."""
 
     @abstractmethod
     def _possible(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
@@ -288,8 +406,8 @@ def run_kernel(
     threads: int | None,
     recompute: bool,
     epsilon: float,
-) -> PlanRun:
-    """Run a plan kernel over all rows, in threads."""
+) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
+    """Run a plan kernel over all rows, in threads; also which rows it is not sure of."""
     from mdmtheory.core.tokens import token_dtype
 
     count, length = plan.shape
@@ -302,28 +420,11 @@ def run_kernel(
         states = np.zeros((count, 4), dtype=np.uint64)
     log_probs = np.full((count, length), np.nan)
     calls = np.zeros(count, dtype=np.int64)
-    impossible = np.zeros(count, dtype=np.bool_)
+    impossible, unsure = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
 
     def work(a: int, b: int) -> None:
-        flags = (drawing, recompute, float(epsilon))
-        kernel(tables, plan[a:b], tokens[a:b], states[a:b], *flags, log_probs[a:b], calls[a:b], impossible[a:b])
+        flags, filled = (drawing, recompute, float(epsilon)), (log_probs, calls, impossible, unsure)
+        kernel(tables, plan[a:b], tokens[a:b], states[a:b], *flags, *(each[a:b] for each in filled))
 
     over_rows(work, count, threads)
-    return PlanRun(tokens, log_probs, calls, calls.copy(), impossible)
-
-
-def believed_or_in_logs(
-    quick: Callable[[int, int, Any], None],
-    slow: Callable[[Any, Any], None],
-    logs: Float[np.ndarray, "count length vocab_size"],
-    out: Float[np.ndarray, "count length vocab_size"],
-    threads: int | None,
-) -> None:
-    """Fill `out` by quick(start, stop, sure), then by slow(logs, out) the rows that it is not sure of."""
-    sure = np.empty(len(logs), dtype=np.bool_)
-    over_rows(lambda a, b: quick(a, b, sure[a:b]), len(logs), threads)
-    rows = np.flatnonzero(~sure)
-    if len(rows):
-        some, found = logs[rows], np.empty((len(rows), *logs.shape[1:]))
-        over_rows(lambda a, b: slow(some[a:b], found[a:b]), len(rows), threads)
-        out[rows] = found
+    return PlanRun(tokens, log_probs, calls, calls.copy(), impossible), unsure

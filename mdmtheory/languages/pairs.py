@@ -46,8 +46,11 @@ def pairs_by_conditionals(
 def _information(joint: Float[np.ndarray, "n vocab_size length vocab_size"]) -> Float[np.ndarray, "n length"]:
     """Mutual information in nats of the first and the second token, 0 where the context is impossible."""
     joint = np.where(joint > 0, joint, 0.0)
-    independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=3, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(joint > 0, joint * np.log(joint / independent), 0.0)
+    one, other = joint.sum(axis=3, keepdims=True), joint.sum(axis=1, keepdims=True)
+    apart = other * one
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        # A product of two faint tokens may be too small for float64, the ratio of their pair to either is not.
+        ratio = np.where(apart > 1e-290, joint / apart, joint / one / other)
+        terms = np.where(joint > 0, joint * np.log(ratio), 0.0)
     # Only rounding takes it below 0.
     return np.maximum(terms.sum(axis=(1, 3)), 0.0)

@@ -123,6 +123,42 @@ def test_refusals():
         mt.exact.log_prob(GROWTH_CHAIN, [[0, 4]], 2)
     with pytest.raises(ValueError, match=r"2 sequences of length 4096 in 4096 steps take 1.9e\+14 operations or more"):
         mt.exact.log_prob(GROWTH_CHAIN, np.zeros((2, 4096), dtype=int), 4096)
-    hopeless = mt.NGram([0.5, 0.0, 0.5], [[1.0, 1e-150, 0.0], [0.0, 1.0, 1e-150], [0.0, 0.0, 1.0]])
-    with pytest.raises(FloatingPointError, match="sequence 1 needs probabilities of .* below the smallest float64"):
-        mt.exact.log_prob(hopeless, [[0, 0, 0], [0, 1, 2]], 2)
+
+
+@pytest.mark.refutes("2.1")
+def test_faint_sequences_are_scored_in_logarithms():
+    faint = 1e-150
+    language = mt.NGram([0.5, 0.0, 0.5], [[1.0, faint, 0.0], [0.0, 1.0, faint], [0.0, 0.0, 1.0]])
+    first, second, third = mt.exact.log_prob(language, [[0, 1, 2], [0, 0, 0], [2, 2, 2]], 2)
+    # Both ends in one step, and then what alone fits between them.
+    assert first == pytest.approx(np.log(1 / 32), rel=1e-12)
+    assert second < 0
+    assert third < 0
+    rare = mt.NGram([0.5, 0.5], [[1.0, 1e-300], [0.5, 0.5]])
+    tokens = [[0, 1, 0, 1, 0, 1], [0, 0, 0, 0, 0, 0]]
+    # Longer plans tend to one token at a time.
+    gaps = [mt.exact.log_prob(rare, tokens, steps) - rare.log_prob(tokens) for steps in (1, 1000)]
+    assert gaps[0][0] > 600
+    assert abs(mt.exact.log_prob(rare, [tokens[0]], 2)[0]) < 2000
+    np.testing.assert_array_equal(mt.exact.log_prob(rare, [tokens[1]], 2), mt.exact.log_prob(rare, tokens, 2)[1:])
+
+
+@given(language=recursion_languages(), length=st.integers(1, 4), edges=fractions(), block=st.integers(1, 4))
+def test_the_recursion_in_logarithms_is_the_plain_one(language, length, edges, block):
+    sequences = mt.exact.all_sequences(language.vocab_size, length)
+    plain = mt.exact.log_prob(language, sequences, schedule=edges, block=block)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mdmtheory.exact.scores.FAINT", 2.0)
+        in_logs = mt.exact.log_prob(language, sequences, schedule=edges, block=block)
+    np.testing.assert_allclose(in_logs, plain, rtol=0, atol=1e-11)
+
+
+@pytest.mark.refutes("2.1")
+def test_an_enumerated_probability_too_small_for_float64_is_no_zero():
+    language = mt.HMM([1.0], [[1.0]], [[1.0, 1e-200]])
+    assert mt.exact.log_prob(language, [[0, 0, 1]], 2)[0] == pytest.approx(np.log(1e-200), rel=1e-12)
+    with pytest.raises(FloatingPointError, match="sequence 1 has a probability below the smallest float64"):
+        mt.exact.log_prob(language, [[0, 0, 1], [1, 0, 1]], 2)
+    # What cannot be is still a zero.
+    split = mt.HMM([0.5, 0.5], np.eye(2), [[0.5, 0.5, 0], [0.5, 0.5, 0]])
+    assert mt.exact.log_prob(split, [[0, 2, 1]], 2)[0] == -np.inf
