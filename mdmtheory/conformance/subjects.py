@@ -21,7 +21,7 @@ from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
 from mdmtheory.core.spec import Registry, Spec
 from mdmtheory.denoisers.oracle import Oracle, exact_for
 from mdmtheory.denoisers.registry import DENOISERS
-from mdmtheory.languages.presets import LANGUAGES
+from mdmtheory.languages.presets import LANGUAGES, check_no_file_meant
 from mdmtheory.models.registry import MODELS
 from mdmtheory.plans import GivenPlan, PlanLaw
 from mdmtheory.samplers.contracts import guarded_sampler
@@ -90,6 +90,8 @@ def certified(text: str, kind: Kind | None = None) -> Certified:
     """
     if text.endswith(".npz"):
         return Certified("language", text, partial(check_language, text))
+    if "/" in text:
+        check_no_file_meant(text)
     name, _, rest = text.partition(":")
     kinds = [each for each in REGISTRIES if name in REGISTRIES[each] and kind in (None, each)]
     if len(kinds) > 1:

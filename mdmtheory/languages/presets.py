@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,23 @@ def as_language(language: str | PathLike[str] | Spec | Language) -> Language:
             from mdmtheory.languages.files import load_language
 
             return load_language(Path(language))
+        check_no_file_meant(language)
         return _built(Spec.parse(str(language)))
     return guarded(conforming(language, f"the language {type(language).__name__}", Language), LANGUAGE)
+
+
+def check_no_file_meant(language: str | PathLike[str]) -> None:
+    """ValueError for a text that can only mean a file, by its folder or ending or since it is there, but not .npz."""
+    text = str(language)
+    head = text.partition("=")[0]  # paths of options are theirs
+    name = head.partition(":")[0]
+    if name in LANGUAGES and isinstance(language, str):
+        return
+    made = "`mdmtheory language new SPEC -o FILE.npz`"
+    if ":" not in head and text.strip() and os.path.exists(text):  # noqa: PTH110  # which no odd name upsets
+        raise ValueError(f"{text} is no language file, since those end in .npz; pass one that {made} wrote")
+    if "/" in head or (name == text and Path(name).suffix) or not isinstance(language, str):
+        raise ValueError(f"no language file {text}, and those end in .npz; make one with {made}, or name a language")
 
 
 def language_named(name: str, digest: str | None = None) -> Language | None:

@@ -36,7 +36,12 @@ def registries() -> dict[str, Registry]:
 
 def known_language(text: str) -> str:
     """The text as it names a cell; ValueError for an unknown name. Files are read when the cell is built."""
-    return text if text.endswith(".npz") else known_spec("lang", text)
+    from mdmtheory.languages.presets import check_no_file_meant
+
+    if text.endswith(".npz"):
+        return text
+    check_no_file_meant(text)
+    return known_spec("lang", text)
 
 
 def known_spec(kind: str, text: str) -> str:

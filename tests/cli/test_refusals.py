@@ -398,3 +398,30 @@ def test_a_schedule_that_could_not_be_written_is_refused_before_the_work(refused
 def test_merging_never_overwrites(refused, store, run):
     run(*SWEEP, "--out", "other.sqlite", "--no-figure")
     assert "exists already" in refused("merge", "store.sqlite", "-o", "other.sqlite")
+
+
+@pytest.mark.refutes("2.4")
+@pytest.mark.parametrize("name", ["dir/foo", "foo.json", "foo.NPZ", "./hmm", "~/q", "there", "there.txt", "."])
+@pytest.mark.parametrize("words", [["language", "show"], ["sweep", "--steps", "2", "--no-figure", "--lang"]])
+def test_what_can_only_be_a_file_is_called_one(run, words, name):
+    Path("there").touch()
+    Path("there.txt").touch()
+    done = run(*words, name)
+    assert done.code == 2
+    assert f"language file {name}" in done.err or f"{name} is no language file" in done.err
+    assert "end in .npz" in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.refutes("2.4")
+def test_a_path_that_is_no_saved_language_is_refused_in_python():
+    import mdmtheory as mt
+
+    for path in (Path("hmm"), Path("dir/foo.txt"), "dir/hmm:states=4"):
+        with pytest.raises(ValueError, match="no language file"):
+            mt.as_language(path)
+
+
+def test_a_file_beside_that_has_a_languages_name_is_not_meant(run):
+    Path("parity").touch()
+    assert run("language", "show", "parity").code == 0

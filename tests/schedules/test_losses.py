@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -207,16 +208,22 @@ HEADER = "mask_ratio,loss,stderr\n"
         ("0.5,1\n0.6,2\n", "has no column mask_ratio and no loss, but 0.5, 1"),
         ("mask_ratio,nats\n0.5,1\n", "has no column loss"),
         (HEADER + "0.5,1,0.1\n0.6,nan,0.1\n", "has loss nan in row 2; it must be finite nats"),
-        (HEADER + "0.5,1,0.1\n0.6,,0.1\n", "has loss nan in row 2"),
+        (HEADER + "0.5,1,0.1\n0.6,,0.1\n", "has loss '', which is no number"),
         (HEADER + "0.5,1,0.1\n0.6,inf,0.1\n", "has loss inf in row 2"),
         (HEADER + "0.5,one,0.1\n0.6,1,0.1\n", "has loss 'one', which is no number"),
         (HEADER + "0.5,-1,0.1\n0.6,1,0.1\n", "has loss -1 in row 1; it must be finite nats, 0 or more"),
         (HEADER + "0,1,0.1\n0.6,1,0.1\n", "has mask_ratio 0 in row 1; it must be above 0 and at most 1"),
         (HEADER + "0.5,1,0.1\n1.5,1,0.1\n", "has mask_ratio 1.5 in row 2"),
         (HEADER + "0.5,1,0.1\n0.6,1,-0.1\n", "has stderr -0.1 in row 2"),
-        (HEADER + "0.5,1,0.1\n0.6,1,\n", "has stderr nan in row 2"),
+        (HEADER + "0.5,1,0.1\n0.6,1,\n", "has stderr '', which is no number"),
         (HEADER + "0.5,1,0.1\n0.6,1,0.1\n0.5,2,0.1\n", "has mask ratio 0.5 in rows 1 and 3; average them"),
-        (HEADER + "0.5,1,0.1,7\n0.6,1,0.1,8,9\n", "is no CSV table"),
+        (HEADER + "0.5,1,0.1,7\n0.6,1,0.1,8,9\n", "is no CSV table: row 1 has 4 values, and the header 3 names"),
+        (HEADER + "0.5,1,0.1\n0.6,1\n", "is no CSV table: row 2 has 2 values, and the header 3 names"),
+        ("mask_ratio,loss\n0.5,1,0.1\n0.6,1,0.1\n", "row 1 has 3 values, and the header 2 names; name every column"),
+        ("mask_ratio,loss,\n0.5,1,0.1\n0.6,1,0.1\n", "has a column without a name"),
+        ("mask_ratio,loss,loss\n0.5,1,0.1\n0.6,1,0.1\n", "has 2 columns called loss"),
+        ("0,1;1,0\n0,1;1,0;2,0\n", "is no CSV table|has no column"),
+        ('mask_ratio,loss\n0.5,"1\n', "is no CSV table: unexpected end of data"),
     ],
 )
 def test_bad_files(tmp_path, text, message):
@@ -346,3 +353,31 @@ def test_a_law_whose_losses_look_like_another_convention_is_noticed_and_priced()
 def test_conventions_that_are_none_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         from_losses([0.5, 1.0], [1.0, 2.0], **options)
+
+
+@pytest.mark.refutes("2.4")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mask_ratio,loss\n0.5,1,0.1\n0.6,1,0.1\n",
+        "0,1;1,0\n0,1;1,0;2,0,1\n",
+        "0,1;1,0\n0,1;1,0;2,0,1\n0,1,2,3\n",
+        "mask_ratio,loss,loss\n0.5,1,0.1\n0.6,1,0.1\n",
+    ],
+)
+def test_a_value_that_no_name_stands_over_is_refused_and_nothing_else_is_said(tmp_path, text):
+    path = tmp_path / "losses.csv"
+    path.write_text(text)
+    loudly = warnings.catch_warnings(record=True, action="always")
+    with loudly as said, pytest.raises(ValueError, match="name") as caught:
+        read_losses(path)
+    assert not said
+    assert "\n" not in str(caught.value)
+
+
+def test_a_comma_at_the_end_of_a_line_is_nothing(tmp_path):
+    path = tmp_path / "losses.csv"
+    for header in ("mask_ratio,loss", "mask_ratio,loss,"):
+        path.write_text(f"{header}\n0.5,1,\n1,2,\n")
+        assert read_losses(path).losses.tolist() == [1, 2]
+        assert read_losses(path).ignored == ()

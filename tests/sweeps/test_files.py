@@ -74,3 +74,10 @@ def test_a_table_without_a_language_says_which(tmp_path):
     keys = read_toml(written(tmp_path, '[[sweep]]\nlang = "hmm"\nsteps = 2\n[[sweep]]\nsteps = 2\n'))
     with pytest.raises(ValueError, match=r"\[\[sweep\]\] number 2 has no language; give --lang"):
         cells_of(keys)
+
+
+@pytest.mark.refutes("2.4")
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "sweep.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + b'lang = "hmm"\nsteps = 4\n')
+    assert read_toml(path) == {"lang": "hmm", "steps": 4}
