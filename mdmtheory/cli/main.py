@@ -25,6 +25,7 @@ from mdmtheory.core.plugins import ProtocolError
 
 _VERBOSITY = ("-v", "-vv", "-vvv", "--verbose", "-q", "--quiet")
 _ON_CTRL_C = 130
+_LONGEST_LINE = 2000  # of an error that quotes what was given
 _ON_BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 
 app = typer.Typer(
@@ -65,6 +66,7 @@ def program(
     """The options of the program itself."""
     context.obj = Terminal(-1 if quiet else verbose)
     _show_notices(context.obj)
+    context.with_resource(context.obj.patience())
 
 
 def _show_notices(terminal: Terminal) -> None:
@@ -139,7 +141,10 @@ def explain(error: Exception) -> tuple[str, int]:
             f"a fault of the program, {type(error).__name__}: {error} (with -vv a traceback; please report it)",
             1,
         )
-    return "; ".join(part.strip() for part in text.splitlines() if part.strip()), code
+    line = "; ".join(part.strip() for part in text.splitlines() if part.strip())
+    if len(line) > _LONGEST_LINE:
+        line = f"{line[: _LONGEST_LINE // 2]} ... {line[-_LONGEST_LINE // 2 :]}"
+    return line, code
 
 
 def _verbosity_first(arguments: list[str]) -> list[str]:

@@ -29,7 +29,11 @@ class SweepProgress:
         if self._terminal.verbosity >= 0 and sys.stderr.isatty():
             self._bar = _bar()
             self._bar.add_task("starting", total=None, rate="", left="", widest="")
-            self._bar.start()
+            try:
+                self._bar.start()
+                self._terminal.drawing = True
+            except RuntimeError:  # it draws in a thread, and no more can be had
+                self._bar = None
         return self
 
     def __exit__(
@@ -37,6 +41,7 @@ class SweepProgress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+            self._terminal.drawing = False
 
     def __call__(self, progress: Progress) -> None:
         """Show the newest progress."""

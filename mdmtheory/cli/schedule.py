@@ -118,12 +118,14 @@ def _source(lang: str | None, curve: Path | None, unit: str, per: str, vocab: in
 
 
 def _steps(steps: str | None, length: int) -> list[int]:
+    from mdmtheory.core.limits import MOST_LENGTH, check_limit
     from mdmtheory.sweeps.ranges import PartOfLength, steps_of
 
     if steps is None:
         raise ValueError("steps is missing; give --steps 16,64,256 or 8..256")
     if length < 2:
         raise ValueError(f"length is {length}; it must be 2 or more")
+    check_limit(length, MOST_LENGTH, "MOST_LENGTH", f"length is {length:,}", "use shorter sequences")
     chosen = [each.at(length) if isinstance(each, PartOfLength) else each for each in steps_of(steps)]
     over = [each for each in chosen if each > length]
     if over:

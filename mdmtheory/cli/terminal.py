@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import typer
+
+FIRST_WORD_AFTER = 5.0
+"""Seconds after which a verb that takes longer says so; then after twice as many more, and so on."""
+
+_WORD_EVERY = 600.0
 
 
 class Interrupted(Exception):
@@ -14,10 +20,11 @@ class Interrupted(Exception):
 
 
 class Terminal:
-    """The user's terminal. `verbosity` is -1 with -q, else the number of -v."""
+    """The user's terminal. `verbosity` is -1 with -q, else the number of -v; `drawing`: a bar shows progress."""
 
     def __init__(self, verbosity: int) -> None:
         self.verbosity = verbosity
+        self.drawing = False
 
     @classmethod
     def of(cls, context: typer.Context) -> Terminal:
@@ -34,6 +41,28 @@ class Terminal:
         """A line of talk on stderr that only -v shows."""
         if self.verbosity >= 1:
             print(text, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def patience(self) -> Iterator[None]:
+        """While the block lasts, say now and then that the program is at work, unless something else shows it."""
+        done = threading.Event()
+
+        def wait() -> None:
+            seconds, pause = 0.0, FIRST_WORD_AFTER
+            while not done.wait(pause):
+                seconds, pause = seconds + pause, min(2 * pause, _WORD_EVERY)
+                if not self.drawing:
+                    self.say(f"mdmtheory: still at work after {seconds:.0f} s; Ctrl-C stops it")
+
+        thread = threading.Thread(target=wait, daemon=True)
+        with suppress(RuntimeError):  # no thread can be had: so nothing is said
+            thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            if thread.ident is not None:
+                thread.join()
 
     @contextmanager
     def announcing_compilation(self) -> Iterator[None]:

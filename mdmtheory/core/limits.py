@@ -10,3 +10,27 @@ MOST_UNPACKED_BYTES = 1 << 28
 
 MOST_HEADER_BYTES = 1 << 16
 """Bytes of the header of a language file."""
+
+MOST_LENGTH = 1 << 20
+"""Tokens of a sequence, as many as a plan has steps: some hundred bytes each are in use at once."""
+
+MOST_SEQUENCES = 1 << 40
+"""Sequences of a measurement: their number, and that of their tokens, fits the 64 bits of a store."""
+
+MOST_VALUES = 10_000
+"""Numbers of a list or a range, each of which makes cells."""
+
+MOST_CELLS = 100_000
+"""Cells of a sweep, each of which is built before anything is measured."""
+
+MOST_TABLE_ENTRIES = 1 << 26
+"""Probabilities of a random language: 512 MiB, of which there are several copies while it is drawn."""
+
+MOST_ENTRIES_AT_ONCE = 1 << 29
+"""Tokens of a sequence times states or vocabulary: an oracle keeps a number for each, 4 GiB."""
+
+
+def check_limit(value: int, most: int, limit: str, what: str, instead: str) -> None:
+    """ValueError in one line, with the limit's name and what to do `instead`, for what is above it."""
+    if value > most:
+        raise ValueError(f"{what}, more than {limit} = {most:,} (mdmtheory.core.limits); {instead}")

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, UInt64
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import normal_mean
+from mdmtheory.core.limits import MOST_LENGTH, check_limit
 from mdmtheory.core.protocols import Denoiser
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import digest, stream_states
@@ -71,9 +72,10 @@ class LanguageBase(ABC):
 
         save_language(self, path)
 
-    @whole_numbers(length=1)  # noqa: B027  # a subclass may refuse more lengths
+    @whole_numbers(length=1)
     def validate_length(self, length: int) -> None:
-        """ValueError when the language has no sequences of this length."""
+        """ValueError when the language has no sequences of this length; a subclass may refuse more lengths."""
+        check_limit(length, MOST_LENGTH, "MOST_LENGTH", f"length is {length:,}", "use shorter sequences")
 
     @abstractmethod
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Tokens:

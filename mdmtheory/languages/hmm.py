@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.limits import MOST_TABLE_ENTRIES, check_limit
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 JOINT_COLUMNS = 1 << 20
 """Largest table of joint draws (next state and token); larger models draw the two one after the other."""
-
-MOST_STATES = 16_384
-"""Largest random HMM: its transition matrix takes 2 GiB."""
 
 
 class HMM(LanguageBase):
@@ -81,8 +79,9 @@ class HMM(LanguageBase):
         `sticky` = s then replaces the transition matrix T by sI + (1-s)T. Entries are multiples of 2^-30. Redrawn up to
         1,000 times until the chain has exactly one closed class, then ValueError.
         """
-        if states > MOST_STATES:
-            raise ValueError(f"states is {states}; the dense transition matrix allows up to {MOST_STATES:,}")
+        entries = states * max(states, vocab_size)
+        made = f"{states=} and {vocab_size=} make a table of {entries:,} probabilities"
+        check_limit(entries, MOST_TABLE_ENTRIES, "MOST_TABLE_ENTRIES", made, "use fewer of them")
         for name, prune in (("prune_transition", prune_transition), ("prune_emission", prune_emission)):
             if not prune >= 0:
                 raise ValueError(f"{name} is {prune}; pass 0 or more (entries below it/size become zero)")

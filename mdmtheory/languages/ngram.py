@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.limits import MOST_TABLE_ENTRIES, check_limit
 from mdmtheory.core.protocols import Denoiser
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
@@ -42,9 +43,6 @@ DENSE_CONTEXTS = 4096
 """Up to so many contexts the stationary law comes from a linear system, beyond it from iteration."""
 
 HIGHEST_ORDER = 6
-
-MOST_ENTRIES = 1 << 28
-"""Largest random n-gram: its table takes 2 GiB."""
 
 
 class NGram(LanguageBase):
@@ -96,10 +94,9 @@ class NGram(LanguageBase):
         if not prune >= 0:
             raise ValueError(f"prune is {prune}; pass 0 or more (entries below it/vocab_size become zero)")
         contexts = vocab_size ** (order - 1)
-        if contexts * vocab_size > MOST_ENTRIES:
-            raise ValueError(
-                f"{order=} and {vocab_size=} make {contexts * vocab_size:,} entries; keep them below {MOST_ENTRIES:,}"
-            )
+        entries = contexts * vocab_size
+        made = f"{order=} and {vocab_size=} make a table of {entries:,} probabilities"
+        check_limit(entries, MOST_TABLE_ENTRIES, "MOST_TABLE_ENTRIES", made, "use a lower order or fewer tokens")
         for attempt in range(ATTEMPTS):
             streams = stream_states(["random ngram", order, vocab_size, seed, attempt], 0, contexts)
             rows = on_grain(pruned(dirichlet_rows(streams, vocab_size), prune))

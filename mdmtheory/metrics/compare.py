@@ -12,6 +12,7 @@ from jaxtyping import Int
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_number, whole_numbers
+from mdmtheory.core.limits import MOST_LENGTH, check_limit
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.denoisers.oracle import Oracle
@@ -72,6 +73,7 @@ def compare_schedules(
     (`schedules.read_losses`) nothing but random order can be known.
     """
     each_steps = steps if isinstance(steps, Iterable) else [steps]
+    check_limit(length, MOST_LENGTH, "MOST_LENGTH", f"length is {length:,}", "use shorter sequences")
     steps = [whole_number(each, "steps", 1, length) for each in each_steps]
     if not steps:
         raise ValueError(f"there are no steps; pass whole numbers from 1 to {length}")

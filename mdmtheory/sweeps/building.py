@@ -6,7 +6,10 @@ import math
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mdmtheory.core.contracts import as_denoiser, as_model, check_vocabularies
+from mdmtheory.core.limits import MOST_ENTRIES_AT_ONCE, check_limit
 from mdmtheory.core.protocols import Denoiser, SequenceModel
 from mdmtheory.core.spec import Registry, Spec
 
@@ -120,6 +123,9 @@ class Builder:
         """The language and the model of a cell; ValueError says what in it does not fit together."""
         language = self.language(cell.language)
         language.validate_length(cell.length)
+        width = max(language.vocab_size, np.size(getattr(language, "initial", 0)))
+        at_once = f"length {cell.length:,} times {width:,} states or tokens is {cell.length * width:,} numbers at once"
+        check_limit(cell.length * width, MOST_ENTRIES_AT_ONCE, "MOST_ENTRIES_AT_ONCE", at_once, "use shorter sequences")
         # A model without a choice takes the default, which changes nothing.
         denoiser = self._denoiser(cell.language, cell.denoiser or "oracle")
         arguments: tuple[Any, ...] = (

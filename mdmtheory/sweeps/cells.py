@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.integers import LAST_SEED, WholeNumber, whole_number
+from mdmtheory.core.limits import MOST_CELLS, MOST_LENGTH, MOST_SEQUENCES, check_limit
 from mdmtheory.sweeps.ranges import PartOfLength, numbers, plain_numbers, steps_of, texts
 
 if TYPE_CHECKING:
@@ -43,6 +45,10 @@ class Cell:
         for name in ("length", "samples", "steps", "max_errors"):
             if name in ("length", "samples") or getattr(self, name) is not None:
                 object.__setattr__(self, name, whole_number(getattr(self, name), name, 1))
+        check_limit(self.length, MOST_LENGTH, "MOST_LENGTH", f"length is {self.length:,}", "use shorter sequences")
+        check_limit(
+            self.samples, MOST_SEQUENCES, "MOST_SEQUENCES", f"samples is {self.samples:,}", "draw fewer sequences"
+        )
         object.__setattr__(self, "seed", whole_number(self.seed, "seed", 0, LAST_SEED))
         for metric in self.metrics:
             if metric not in METRICS:
@@ -101,6 +107,9 @@ def cells(
     most = _one(samples, "samples")
     errors = None if max_errors is None else _one(max_errors, "max_errors")
     lengths, seeds = numbers(length, "length"), plain_numbers(seed, "seed")
+    lists: list[list[Any]] = [languages, lengths, models, seeds, denoisers, samplers, schedules, wanted or [None]]
+    count = math.prod(map(len, lists))
+    check_limit(count, MOST_CELLS, "MOST_CELLS", f"the lists multiply out to {count:,} cells", "use shorter lists")
     found: dict[Cell, None] = {}
     for language, at, kind, own_seed in itertools.product(languages, lengths, models, seeds):
         for denoiser_, sampler_, schedule_ in itertools.product(denoisers, samplers, schedules):

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
+from mdmtheory.core.integers import LAST_SEED, WholeNumber, whole_number, whole_numbers
+from mdmtheory.core.limits import MOST_VALUES, check_limit
 from mdmtheory.core.spec import pieces, unquoted
 
-_RANGE = re.compile(r"(-?\d+)\s*\.\.\s*(-?\d+)(?:\s*:\s*(-?\d+))?")
-_PART = re.compile(r"L(?:\s*/\s*(\d+))?")
+_RANGE = re.compile(r"(-?\d{1,40})\s*\.\.\s*(-?\d{1,40})(?:\s*:\s*(-?\d{1,40}))?")
+_PART = re.compile(r"L(?:\s*/\s*(\d{1,40}))?")
 _OPTION = re.compile(r"\s*[A-Za-z_]\w*\s*=")
 
 
@@ -129,7 +130,7 @@ def _numbers_of(piece: Any, name: str, least: int) -> list[int]:
     piece = piece.strip()
     bounds = _RANGE.fullmatch(piece)
     if bounds is None:
-        if not re.fullmatch(r"[+-]?\d+", piece):
+        if not re.fullmatch(r"[+-]?\d{1,40}", piece):
             raise ValueError(f"{name} {piece!r} is not a whole number or a range; {_how(name)}")
         return [_checked(int(piece), name, least)]
     first, last = (_checked(int(each), name, max(least, 1)) for each in bounds.group(1, 2))
@@ -149,6 +150,7 @@ def _doubling(first: int, last: int) -> list[int]:
 def _geometric(first: int, last: int, points: int, name: str) -> list[int]:
     if points < 2 or points > last - first + 1:
         raise ValueError(f"{name} {first}..{last}:{points} asks for {points} points; ask for 2 to {last - first + 1}")
+    check_limit(points, MOST_VALUES, "MOST_VALUES", f"{name} {first}..{last} has {points:,} points", "ask for fewer")
     ratio = last / first
     found = [round(first * ratio ** (point / (points - 1))) for point in range(points)]
     found[-1] = last
@@ -164,6 +166,8 @@ def _geometric(first: int, last: int, points: int, name: str) -> list[int]:
 def _checked(number: int, name: str, least: int) -> int:
     if number < least:
         raise ValueError(f"{name} is {number}; it must be {least} or more")
+    if number > LAST_SEED:
+        raise ValueError(f"{name} is {number}; it must be at most {LAST_SEED}")
     return number
 
 

@@ -27,6 +27,8 @@ class Outcome:
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MDMTHEORY_DEBUG", raising=False)
+    # However slow the machine, no test sees a line that only the clock brings.
+    monkeypatch.setattr("mdmtheory.cli.terminal.FIRST_WORD_AFTER", 1e6, raising=False)
 
 
 @pytest.fixture
