@@ -204,7 +204,9 @@ def as_schedule(schedule: str | Spec | Schedule | Numbers) -> Schedule:
     if isinstance(schedule, Schedule):
         return schedule
     if isinstance(schedule, str | Spec):
-        built: Schedule = SCHEDULES.build(schedule)
+        built: Any = SCHEDULES.build(schedule)
+        if not isinstance(built, Schedule):
+            raise ValueError(f"schedule {schedule} is a {type(built).__name__}; make a mdmtheory.Schedule")
         return built
     return Schedule.from_fractions(schedule)
 

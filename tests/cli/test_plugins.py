@@ -95,6 +95,9 @@ class Model(MaskedDiffusion):
             FAULTS[self.fault]()
         return super().log_prob(*given, **options)
 
+def no_schedule():
+    return 7
+
 def builds(*given, fault: str):
     FAULTS[fault]()
 
@@ -230,3 +233,9 @@ def test_an_exit_from_anywhere_else_is_no_success_and_no_broken_pipe(run, monkey
     outcome = run("list")
     assert outcome.code == 2
     assert outcome.err.splitlines() == [f"mdmtheory: error: a plug-in called sys.exit({code!r}); let it raise an error"]
+
+
+@refutes("5.1")
+def test_a_schedule_that_is_none_is_refused(refused):
+    line = refused(*SWEEP, "--schedule", "faulty:no_schedule")
+    assert "schedule faulty:no_schedule is a int; make a mdmtheory.Schedule" in line
