@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int32, UInt64
 
-from mdmtheory.core.integers import whole_number
+from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import digest
@@ -91,20 +91,23 @@ class Ancestral(_NamedLaw):
     name = "ancestral"
     uses_schedule = True
 
+    @whole_numbers(length=1, steps=1)
     def draw(self, states: States, length: int, steps: int, schedule: Schedule) -> Plans:
         """One alias draw a position."""
         from mdmtheory.kernels.plans import draw_steps
 
         _check_streams(states)
-        out = _empty_plans(states, length, steps)
+        out = np.empty((len(states), length), dtype=np.int32)
         table, bits = _step_table(schedule.revealed_fractions(steps).tobytes())
         draw_steps(table, bits, states, out)
         return out
 
+    @whole_numbers(length=1, steps=1)
     def steps_taken(self, length: int, steps: int) -> int:
         """All of them."""
         return steps
 
+    @whole_numbers(length=1, steps=1)
     def subset_law(self, length: int, steps: int, schedule: Schedule) -> SubsetLaw:
         """P(step k + 1 reveals just this set of s masked positions | m revealed before) at [k, m, s]."""
         rate = schedule.revealed_shares(steps)[:, None, None]
@@ -119,16 +122,18 @@ class _UniformSubsets(_NamedLaw):
     def _sizes(self, length: int, steps: int, schedule: Schedule) -> Any:
         raise NotImplementedError
 
+    @whole_numbers(length=1, steps=1)
     def draw(self, states: States, length: int, steps: int, schedule: Schedule) -> Plans:
         """Shuffle the list in which step k stands as often as it reveals positions."""
         from mdmtheory.kernels.plans import shuffle_rows
 
         _check_streams(states)
-        out = _empty_plans(states, length, steps)
+        out = np.empty((len(states), length), dtype=np.int32)
         sizes = self._sizes(length, steps, schedule)
         shuffle_rows(np.repeat(np.arange(1, len(sizes) + 1, dtype=np.int32), sizes), states, out)
         return out
 
+    @whole_numbers(length=1, steps=1)
     def subset_law(self, length: int, steps: int, schedule: Schedule) -> SubsetLaw:
         """P(step k + 1 reveals just this set of s masked positions | m revealed before) at [k, m, s]."""
         from scipy.special import comb
@@ -150,6 +155,7 @@ class FixedSizes(_UniformSubsets):
     def _sizes(self, length: int, steps: int, schedule: Schedule) -> Any:
         return schedule.sizes(length, steps)
 
+    @whole_numbers(length=1, steps=1)
     def steps_taken(self, length: int, steps: int) -> int:
         """Steps that would reveal nothing are left out."""
         return min(length, steps)
@@ -166,6 +172,7 @@ class FirstHitting(_UniformSubsets):
     def _sizes(self, length: int, steps: int, schedule: Schedule) -> Any:
         return np.ones(length, dtype=np.int64)
 
+    @whole_numbers(length=1, steps=1)
     def steps_taken(self, length: int, steps: int) -> int:
         """One for each position."""
         return length
@@ -176,15 +183,18 @@ class _OnePlan(_NamedLaw):
 
     fixed = True
 
+    @whole_numbers(length=1, steps=1)
     def plan(self, length: int, steps: int) -> Int32[np.ndarray, "length"]:
         raise NotImplementedError
 
+    @whole_numbers(length=1, steps=1)
     def draw(self, states: States, length: int, steps: int, schedule: Schedule | None) -> Plans:
         """The plan, once for each stream; the streams stay as they are."""
-        out = _empty_plans(states, length, steps)
+        out = np.empty((len(states), length), dtype=np.int32)
         out[:] = self.plan(length, steps)
         return out
 
+    @whole_numbers(length=1, steps=1)
     def steps_taken(self, length: int, steps: int) -> int:
         """The plan's last step."""
         return int(self.plan(length, steps).max())
@@ -198,6 +208,7 @@ class LeftToRight(_OnePlan):
     uses_steps = False
     one_at_a_time = True
 
+    @whole_numbers(length=1, steps=1)
     def plan(self, length: int, steps: int = 1) -> Int32[np.ndarray, "length"]:
         """1, 2, ..., length."""
         return np.arange(1, length + 1, dtype=np.int32)
@@ -209,6 +220,7 @@ class Blocks(_OnePlan):
 
     name = "blocks"
 
+    @whole_numbers(length=1, steps=1)
     def plan(self, length: int, steps: int) -> Int32[np.ndarray, "length"]:
         """1 + floor(i N / length)."""
         return (1 + np.arange(length, dtype=np.int64) * steps // length).astype(np.int32)
@@ -220,6 +232,7 @@ class Stride(_OnePlan):
 
     name = "stride"
 
+    @whole_numbers(length=1, steps=1)
     def plan(self, length: int, steps: int) -> Int32[np.ndarray, "length"]:
         """1 + (i mod N)."""
         return (1 + np.arange(length) % steps).astype(np.int32)
@@ -232,6 +245,7 @@ class Bisection(_OnePlan):
     name = "bisection"
     uses_steps = False
 
+    @whole_numbers(length=1, steps=1)
     def plan(self, length: int, steps: int = 1) -> Int32[np.ndarray, "length"]:
         """The round in which each position is the lower middle of its gap."""
         out = np.empty(length, dtype=np.int32)
@@ -257,6 +271,7 @@ class BitReversed(_OnePlan):
 
     name = "bit_reversed"
 
+    @whole_numbers(length=1, steps=1)
     def plan(self, length: int, steps: int) -> Int32[np.ndarray, "length"]:
         """1 + the rank of the reversed bits of i mod N."""
         residues = np.arange(min(length, steps))
@@ -306,6 +321,7 @@ class GivenPlan(_OnePlan):
         """Whether all steps differ."""
         return len(set(self.steps_of_positions)) == len(self.steps_of_positions)
 
+    @whole_numbers(length=1, steps=1)
     def plan(self, length: int, steps: int = 1) -> Int32[np.ndarray, "length"]:
         """The plan; ValueError for any length but its own."""
         if length != len(self.steps_of_positions):
@@ -324,11 +340,6 @@ def plan_from_file(*, file: str) -> GivenPlan:
         return GivenPlan(tuple(steps), Spec.of("plan", file=file))
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
-
-
-def _empty_plans(states: States, length: int, steps: int) -> Plans:
-    whole_number(steps, "steps", 1)
-    return np.empty((len(states), whole_number(length, "length", 1)), dtype=np.int32)
 
 
 def _check_streams(states: States) -> None:

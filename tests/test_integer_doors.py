@@ -258,6 +258,23 @@ for parameter in ("block", "steps"):
         lambda n, p=parameter: mt.BlockDiffusion(mt.Oracle(language()), **{"block": 2, p: n}).identity,
         none=parameter == "steps",
     )
+for law in mt.plans.PLAN_LAWS[:-1]:
+    for parameter in ("length", "steps"):
+        door(
+            f"{law} plans {parameter}",
+            lambda n, law=law, p=parameter: masked(law).plan_law.draw(
+                streams(0, 2), **{"length": 4, "steps": 2, "schedule": mt.schedules.linear(), p: n}
+            ),
+        )
+        door(
+            f"{law} steps_taken {parameter}",
+            lambda n, law=law, p=parameter: masked(law).plan_law.steps_taken(**{"length": 4, "steps": 2, p: n}),
+        )
+door(
+    "schedules.from_losses vocab_size",
+    lambda n: mt.schedules.from_losses([0.5, 1.0], [0.1, 0.2], vocab_size=n).doubts,
+    none=True,
+)
 door("verify k", verified)
 door("redraw sweeps", swept)
 door("by_block block", by_block)

@@ -400,6 +400,23 @@ def test_merging_never_overwrites(refused, store, run):
     assert "exists already" in refused("merge", "store.sqlite", "-o", "other.sqlite")
 
 
+@pytest.mark.refutes("1.7")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sweep", "--lang", "parity", "--steps", "2", "--length", "4", "--samples", "10", "--no-figure"],
+        ["language", "sample", "parity"],
+        ["schedule", "--lang", "parity", "--steps", "2", "--length", "4", "--count", "10", "--no-figure"],
+    ],
+    ids=["sweep", "sample", "schedule"],
+)
+def test_a_seed_that_no_store_holds_is_refused_before_anything_is_measured(run, words):
+    done = run(*words, "--seed", str(2**63))
+    assert done.code == 2
+    assert str(2**63 - 1) in done.err
+    assert not list(Path().iterdir())
+
+
 @pytest.mark.refutes("2.4")
 @pytest.mark.parametrize("name", ["dir/foo", "foo.json", "foo.NPZ", "./hmm", "~/q", "there", "there.txt", "."])
 @pytest.mark.parametrize("words", [["language", "show"], ["sweep", "--steps", "2", "--no-figure", "--lang"]])
