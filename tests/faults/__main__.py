@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.faults.groups import ALL, tried_alone
@@ -28,11 +28,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(arguments.workers) as pool:
         shim = built_shim(Path(folder))
         waiting = [pool.submit(tried_alone, name, shim) for name in names]
+        for each in as_completed(waiting):
+            print(f"{each.result().tried} cases: {each.result().group}", *each.result().troubles, sep="\n", flush=True)
         tallies = [each.result() for each in waiting]
     text = table(tallies, arguments.workers)
     print(text)
-    for tally in tallies:
-        print(*tally.troubles, sep="\n", end="\n" if tally.troubles else "")
     if not arguments.only:
         write(text)
     return 1 if any(tally.troubles for tally in tallies) else 0
