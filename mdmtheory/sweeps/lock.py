@@ -45,8 +45,8 @@ def locked(store: Path) -> Iterator[None]:
 
 
 def _is_ours(content: bytes) -> bool:
-    """Whether a sweep may have left it when it was killed."""
-    return not content or content.startswith(b"process ")
+    """Whether a sweep may have left it: when it was killed, or, with zeros for what it wrote, when the power failed."""
+    return not content.strip(b"\0") or content.startswith(b"process ")
 
 
 def _acquire(lock: FileLock, path: Path, store: Path) -> None:

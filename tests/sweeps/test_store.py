@@ -303,8 +303,9 @@ def test_a_store_that_a_sweep_writes_is_locked_for_other_sweeps_and_open_to_read
     assert [each.name for each in store.parent.iterdir()] == [store.name]
 
 
-def test_a_lock_file_that_a_killed_sweep_left_does_not_lock(store):
-    store.with_name(f".{store.name}.mdmtheory-lock").write_text("process 1 on nowhere\n")
+@pytest.mark.parametrize("left", ["process 1 on nowhere\n", "", "\0" * 20])
+def test_a_lock_file_that_a_killed_sweep_or_a_power_cut_left_does_not_lock(store, left):
+    store.with_name(f".{store.name}.mdmtheory-lock").write_text(left)
     collect(small_cells(), out=store)
 
 
