@@ -178,6 +178,9 @@ def _copied(path: Path, folder: Path) -> Path | None:
     """A copy of a store and of what lies beside it; None where any of them changed meanwhile."""
     before, copy = _stamp(path), folder / "store.sqlite"
     try:
+        # A file may say that it is far longer than what it takes up, and would fill the disk.
+        if path.stat().st_size > shutil.disk_usage(folder).free:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
         for suffix in ("", "-journal", "-wal"):
             with contextlib.suppress(FileNotFoundError):
                 shutil.copyfile(path.with_name(path.name + suffix), copy.with_name(copy.name + suffix))

@@ -20,7 +20,7 @@ def two_drivers(host: Host, folder: Path, whole: Whole, commits: int) -> Tally:
             under.mkdir()
             store = under / "store.sqlite"
             first = host.start(sweep(store), stop_after=after)
-            assert first.wait().stopped
+            assert first.wait().stopped, f"the sweep made fewer than {after} commits; ask for fewer"
             _second(tally, host, f"{name}, after {after} commits", store, _named(name, store), whole)
             _end(tally, host, f"{name}, after {after} commits", first, store, whole, kill=after % 2 == 0)
             shutil.rmtree(under)
@@ -65,7 +65,7 @@ def _end(tally: Tally, host: Host, case: str, first: Child, store: Path, whole: 
     for each in store.parent.iterdir():
         if each.is_symlink() or each.name == "hard.sqlite":
             each.unlink()
-    shutil.rmtree(store.parent / "copy")
+    shutil.rmtree(store.parent / "copy", ignore_errors=True)
     judge_mended(tally, host, case, store, whole)
 
 

@@ -56,7 +56,7 @@ ALL: dict[str, Group] = {
     "power cuts of files": lambda b: power.cut_files(b.host, b.folder, b.whole),
     "limits": lambda b: limits.limited(b.host, b.folder, b.whole, stride=1),
     "a read-only folder": lambda b: limits.read_only(b.host, b.folder, b.whole),
-    "two sweeps": lambda b: drivers.two_drivers(b.host, b.folder, b.whole, commits=10),
+    "two sweeps": lambda b: drivers.two_drivers(b.host, b.folder, b.whole, commits=5),
     "sweeps at once": lambda b: drivers.racing(b.host, b.folder, b.whole, rounds=20),
     "corruption": lambda b: corruption.corrupted(b.host, b.folder, b.whole, range(20)),
     "language files": lambda b: language_files.damaged_files(b.host, b.folder, truncations=5, flips=2),
@@ -66,9 +66,8 @@ ALL: dict[str, Group] = {
 
 
 def tried_alone(name: str, shim: Path) -> Tally:
-    """One group in full, with hosts of its own; in memory where that can be had: no disk to wait for."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(prefix="faults-", dir=memory if memory.is_dir() else None) as text:
+    """One group in full, with hosts of its own."""
+    with tempfile.TemporaryDirectory(prefix="faults-") as text:
         scratch = Path(text)
         folder = scratch / "cases"
         folder.mkdir()

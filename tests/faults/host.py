@@ -34,6 +34,7 @@ CHUNK_TOKENS = 128
 """So small that a sweep of a tenth of a second has a dozen chunks, each committed by itself."""
 
 _CPU_SECONDS = 20
+_LARGEST_FILE = 1 << 28  # what no case needs and no disk of a tester is filled with
 _GUARD_SECONDS = 120  # of the clock: only a child that waits for ever, using no processor, gets there
 
 WARM_UP = ["sweep", "--lang", "parity", "--length", "8", "--steps", "4", "--samples", "4", "--workers", "1"]
@@ -291,7 +292,8 @@ def arm(library: ctypes.CDLL, *, under: str, kinds: int, at: int, action: int, e
 def limit(limits: dict[str, int]) -> None:
     """Soft limits alone, so that they can be lifted to report."""
     used = {"RLIMIT_AS": address_space, "RLIMIT_NOFILE": lambda: len(os.listdir("/proc/self/fd"))}  # noqa: PTH208
-    for name, least in {"RLIMIT_CPU": _CPU_SECONDS, "RLIMIT_CORE": 0, **limits}.items():
+    always = {"RLIMIT_CPU": _CPU_SECONDS, "RLIMIT_CORE": 0, "RLIMIT_FSIZE": _LARGEST_FILE}
+    for name, least in {**always, **limits}.items():
         number = getattr(resource, name)
         wanted = least + (used[name]() if name in used else 0)
         resource.setrlimit(number, (wanted, resource.getrlimit(number)[1]))

@@ -87,17 +87,21 @@ def shown_rows(line: Line) -> tuple[dict[str, str], ...]:
 
 
 def stored_rows(store: Path, scratch: Path) -> list[Row] | None:
-    """What SQLite makes of a copy of the store and its journal; [] where nothing was ever written, None if unreadable.
+    """What SQLite makes of a store; [] where nothing was ever written, None if unreadable.
 
-    The copy, because opening a store rolls a journal back.
+    With a journal, of a copy: to open it is to roll the journal back. Without, the file itself, which may be huge.
     """
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
     if not store.exists():
         return []
-    copied(store, scratch)
+    if store.with_name(f"{store.name}-journal").exists():
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        copied(store, scratch)
+        looked_at = scratch / store.name
+    else:
+        looked_at = store
     try:
-        return rows_of(scratch / store.name)
+        return rows_of(looked_at)
     except sqlite3.OperationalError as error:
         return [] if "no such table" in str(error) or not store.stat().st_size else None
     except sqlite3.DatabaseError:

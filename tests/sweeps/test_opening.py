@@ -117,6 +117,15 @@ def test_what_is_read_is_what_was_committed_and_a_sweep_goes_on_from_it(store, c
     assert [each.name for each in store.parent.iterdir()] == [store.name]
 
 
+def test_a_file_that_is_longer_than_the_disk_has_room_is_not_copied(store):
+    left_in_the_middle(store)
+    with store.open("r+b") as file:
+        file.truncate(1 << 43)  # a hole: it takes up nothing
+    with pytest.raises(OSError, match="no copy of it can be made to read .*: No space left") as caught:
+        read(store)
+    one_line(caught.value)
+
+
 @pytest.fixture
 def nobody(collected: Path) -> Iterator[Path]:
     """A copy of the store in a folder that is read-only for this process, which is not root in the meantime."""
