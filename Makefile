@@ -32,8 +32,9 @@ test-bounds: $(DEV)  ## the kernels once more, with every array index checked
 test-thorough: $(DEV)  ## all tests, with many more random examples
 	$(BIN)/pytest $(SHARED) --hypothesis-profile=thorough
 
-checks: $(DEV)  ## every theorem against many random instances, then the papers' numbers; writes paper_checks/README.md
+checks: $(DEV)  ## every theorem against many random instances, thousands of command lines, the papers' numbers; writes paper_checks/README.md
 	$(BIN)/pytest $(SHARED) --hypothesis-profile=checks tests/theory
+	MDMTHEORY_FUZZ=3000 MDMTHEORY_FUZZ_SEED=$$(date +%s) $(BIN)/pytest tests/cli/test_fuzz.py
 	$(BIN)/python docs/statements.py
 	$(BIN)/python -m paper_checks
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ import matplotlib as mpl
 import seaborn
 from matplotlib.figure import Figure
 
+from mdmtheory.core.notices import notice
 from mdmtheory.core.writing import write_whole
 
 FORMATS = ("png", "svg", "pdf")
@@ -186,7 +188,10 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
     if target.is_dir():
         raise ValueError(f"figure {target} is a folder; name a file in it")
     content = io.BytesIO()
-    with figure_style():
+    with figure_style(), warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
         figure.savefig(content, format=ending, metadata=metadata[ending])
+    for each in said:
+        notice(f"figure {target}: {' '.join(str(each.message).split())}")
     write_whole(target, content.getvalue())
     return target
