@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mdmtheory.cli.terminal import Terminal, print_table, writable
+from mdmtheory.core.limits import MOST_LENGTH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +21,10 @@ def bounds(
     context: typer.Context,
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Statements, by id or number.")] = None,
     lang: Annotated[str | None, typer.Option(help="Hold them against this language instead of their own.")] = None,
-    length: Annotated[int | None, typer.Option(help="With --lang: tokens a sequence (5).", min=1)] = None,
-    steps: Annotated[int | None, typer.Option(help="With --lang: steps (3).", min=1)] = None,
+    length: Annotated[
+        int | None, typer.Option(help="With --lang: tokens a sequence (5).", min=1, max=MOST_LENGTH)
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="With --lang: steps (3).", min=1, max=MOST_LENGTH)] = None,
     schedule: Annotated[str | None, typer.Option(help="With --lang: the schedule (linear).")] = None,
     conjectures: Annotated[bool, typer.Option("--conjectures", help="Conjectures too.")] = False,
     format: Annotated[

@@ -79,6 +79,7 @@ class HMM(LanguageBase):
         `sticky` = s then replaces the transition matrix T by sI + (1-s)T. Entries are multiples of 2^-30. Redrawn up to
         1,000 times until the chain has exactly one closed class, then ValueError.
         """
+        token_dtype(vocab_size)
         entries = states * max(states, vocab_size)
         made = f"{states=} and {vocab_size=} make a table of {entries:,} probabilities"
         check_limit(entries, MOST_TABLE_ENTRIES, "MOST_TABLE_ENTRIES", made, "use fewer of them")

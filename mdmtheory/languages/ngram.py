@@ -94,6 +94,7 @@ class NGram(LanguageBase):
         if not prune >= 0:
             raise ValueError(f"prune is {prune}; pass 0 or more (entries below it/vocab_size become zero)")
         contexts = vocab_size ** (order - 1)
+        token_dtype(vocab_size)
         entries = contexts * vocab_size
         made = f"{order=} and {vocab_size=} make a table of {entries:,} probabilities"
         check_limit(entries, MOST_TABLE_ENTRIES, "MOST_TABLE_ENTRIES", made, "use a lower order or fewer tokens")

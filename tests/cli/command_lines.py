@@ -68,8 +68,6 @@ ABSURD = (
     "builtins:exec",
     "builtins:object",
     "json:loads",
-    "antigravity",
-    "this:s",
     "numpy:random",
     "--",
     "-",

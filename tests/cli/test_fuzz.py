@@ -22,7 +22,7 @@ SEED = int(os.environ.get("MDMTHEORY_FUZZ_SEED", "0"))
 REPORTING = {"certify": 1, "bounds": 1}
 """Verbs with an exit status of their own, for a check or a theorem that fails."""
 
-TALK = ("compiling kernels", " says nothing here: ", " cannot be measured here: ")
+TALK = ("compiling kernels", "still at work", " says nothing here: ", " cannot be measured here: ")
 """What a verb may say before it has to stop."""
 
 NEVER = ("Traceback", "Warning: ", 'File "', "a fault of the program")
@@ -122,6 +122,7 @@ def test_what_is_no_line_is_told_from_one(outcome):
 
 
 FOUND: list[tuple[list[str], dict[str, str]]] = [
+    (["bounds", "replay", "--lang", "permutation", "--length", "3", "--steps", "9" * 30], {}),
     (["sweep", "--lang", "parity", "--length", "4", "--steps", "1.." + "9" * 400 + ":3"], {}),
     (["sweep", "--lang", "parity", "--length", "1.." + "9" * 400 + ":3", "--steps", "2"], {}),
     (["sweep", "given.toml"], {"given.toml": "lang = " + "[" * 5000}),
