@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import pairwise
+from threading import Event
 from typing import Any, ParamSpec, TypeVar
 
 from mdmtheory.core.integers import whole_numbers
@@ -56,7 +57,8 @@ def over_rows(work: Callable[[int, int], None], count: int, threads: int | None 
     """Call `work(start, stop)` on contiguous pieces that cover range(count), in parallel.
 
     The kernels release the interpreter lock, so plain threads scale. Work on a row never depends on the piece that
-    it is in, so the result is the same for any number of threads. What it calls opens no threads of its own unless
+    it is in, so the result is the same for any number of threads, also for the one that is left where the system
+    gives no more. What it calls opens no threads of its own unless
     told to.
     """
     allowed = allowed_threads(threads)
@@ -72,6 +74,28 @@ def over_rows(work: Callable[[int, int], None], count: int, threads: int | None 
             work(start, stop)
 
     edges = [count * piece // pieces for piece in range(pieces + 1)]
-    with ThreadPoolExecutor(pieces) as pool:
+    pool = started_pool(pieces)
+    if pool is None:
+        for start, stop in pairwise(edges):
+            alone(start, stop)
+        return
+    with pool:
         for done in [pool.submit(alone, start, stop) for start, stop in pairwise(edges)]:
             done.result()
+
+
+def started_pool(count: int, name: str = "") -> ThreadPoolExecutor | None:
+    """So many threads, all of them there already; None where the system does not give them.
+
+    A pool starts its threads as work comes, and work that comes as that fails is neither refused nor waited for.
+    """
+    pool, begin = ThreadPoolExecutor(count, thread_name_prefix=name), Event()
+    try:
+        for _ in range(count):
+            pool.submit(begin.wait)
+    except RuntimeError:
+        begin.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+        return None
+    begin.set()
+    return pool

@@ -11,7 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, runtime_checkable
 
 from mdmtheory.core.integers import whole_number, whole_numbers
-from mdmtheory.core.threads import allowed_threads
+from mdmtheory.core.notices import notice
+from mdmtheory.core.threads import allowed_threads, started_pool
 from mdmtheory.sweeps.chunks import Chunk
 from mdmtheory.sweeps.passes import Pass
 
@@ -46,15 +47,27 @@ class ThreadExecutor:
         self._pool: ThreadPoolExecutor | None = None
 
     def open(self, passes: Sequence[Pass]) -> None:
-        """Take the passes and start the threads."""
+        """Take the passes and start the threads: as many as the system gives, down to the one that asks."""
         self._passes = passes
-        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="mdmtheory-sweep")
+        count = self.workers
+        while self._pool is None and count:
+            self._pool = started_pool(count, "mdmtheory-sweep")
+            count //= 2
+        if self._pool is None:
+            notice("the system gives no more threads; the work is done by one")
 
     def submit(self, number: int, index: int, wanted: tuple[int, ...]) -> Future[list[Chunk]]:
-        """Queue `passes[number].compute(index, wanted)`; RuntimeError when not open."""
-        if self._pool is None:
-            raise RuntimeError("the executor is not open; call open(passes) first")
-        return self._pool.submit(self._passes[number].compute, index, wanted)
+        """Queue `passes[number].compute(index, wanted)`, or do it at once where there are no threads."""
+        compute = self._passes[number].compute
+        if self._pool is not None:
+            return self._pool.submit(compute, index, wanted)
+        done: Future[list[Chunk]] = Future()
+        done.set_running_or_notify_cancel()
+        try:
+            done.set_result(compute(index, wanted))
+        except Exception as error:  # noqa: BLE001  # whoever waits for the result gets it
+            done.set_exception(error)
+        return done
 
     def close(self) -> None:
         """Drop what has not begun and wait for what has."""
