@@ -9,6 +9,7 @@ from jaxtyping import Float, Int, UInt64
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.limits import MOST_LENGTH, check_limit
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
@@ -89,6 +90,7 @@ class Copy(_Paired):
 
     @whole_numbers(distance=1, vocab_size=1)
     def __init__(self, *, distance: int = 16, vocab_size: int = 8, spec: Spec | None = None) -> None:
+        check_limit(distance, MOST_LENGTH, "MOST_LENGTH", f"distance is {distance:,}", "use a shorter one")
         self.distance = distance
         self._settle(vocab_size, spec)
 

@@ -122,6 +122,7 @@ def test_what_is_no_line_is_told_from_one(outcome):
 
 
 FOUND: list[tuple[list[str], dict[str, str]]] = [
+    (["language", "sample", "copy:distance=9223372036854775808"], {}),
     (["bounds", "replay", "--lang", "permutation", "--length", "3", "--steps", "9" * 30], {}),
     (["sweep", "--lang", "parity", "--length", "4", "--steps", "1.." + "9" * 400 + ":3"], {}),
     (["sweep", "--lang", "parity", "--length", "1.." + "9" * 400 + ":3", "--steps", "2"], {}),
