@@ -10,7 +10,7 @@ import filecmp
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -90,17 +90,17 @@ class Store:
     def add(self, tasks: Iterable[Task], languages: Iterable[StoredLanguage]) -> None:
         """Make tasks known, with the languages that they speak of; what is known already stays as it is.
 
-        Rows of theirs that are damaged or not understood make room: their chunks are measured anew.
+        Rows of theirs that are damaged or not understood make room: their chunks are measured anew. Others stay.
         """
         new_tasks = {task.sha: task for task in tasks if task.sha not in self.contents.tasks}
         new_languages = {each.digest: each for each in languages if each.digest not in self.contents.languages}
-        if not new_tasks and not new_languages:
-            return
         left_out = self.contents.left_out
+        if not new_tasks and not new_languages and not left_out:
+            return
         replaced = [key for key in (*new_languages, *new_tasks) if key in left_out]
         with self._transaction():
-            for table, column in (("chunk", "task"), ("task", "sha"), ("language", "digest")) if replaced else ():
-                self._connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(key,) for key in replaced])
+            if left_out:
+                self._write_anew(without=replaced)
             self._connection.executemany(
                 "INSERT INTO language VALUES (?, ?, ?, ?, ?)",
                 [(each.digest, each.name, each.kind, each.parameters, each.crc) for each in new_languages.values()],
@@ -133,6 +133,18 @@ class Store:
         for sha, offered in chunks.items():
             known = self.contents.tasks[sha].chunks
             known.extend(chunk for chunk in offered if chunk.index >= len(known))
+
+    def _write_anew(self, without: Collection[str]) -> None:
+        """Write every row again but those of these tasks and languages.
+
+        In a damaged file rows may stand where SQLite, which takes them to be in order, neither finds nor removes them.
+        """
+        for table in schema.TABLES:
+            rows = self._connection.execute(f"SELECT * FROM {table}").fetchall()
+            self._connection.execute(f"DELETE FROM {table}")
+            kept = [row for row in rows if row[0] not in without]
+            marks = ", ".join("?" * len(kept[0])) if kept else ""
+            self._connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", kept)
 
     def _migrate_on_a_copy(self, version: int) -> None:
         """The copy takes the store's place, and the store as it was stays beside it under a name of its own."""

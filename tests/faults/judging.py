@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.faults.host import Ended, Host, Line
+from tests.faults.host import CHUNK_TOKENS, Ended, Host, Line
 from tests.sweeps.small import rows_of
 
 LANGUAGES = "hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1,parity"
-SWEEP = ("sweep", "--length", "16", "--steps", "4", "--samples", "24", "--metrics", "ser,ter,cross_entropy")
 PER_TASK = 3
-"""Chunks: 24 sequences in chunks of 8 (`host.CHUNK_TOKENS` over the length)."""
+"""Chunks of each task."""
+_LENGTH = 16
+_IN_A_CHUNK = CHUNK_TOKENS // _LENGTH
+_SAMPLES = str(PER_TASK * _IN_A_CHUNK)
+SWEEP = ("sweep", "--length", str(_LENGTH), "--steps", "4", "--samples", _SAMPLES, "--metrics", "ser,ter,cross_entropy")
 
 Row = tuple[Any, ...]
 
@@ -65,17 +68,25 @@ class Tally:
 
 @dataclass(frozen=True)
 class Whole:
-    """The store of a sweep that nothing disturbed, not to be changed, with its rows and what `show` prints of it."""
+    """The store of a sweep that nothing disturbed, not to be changed, with its rows and what `show` prints of it.
+
+    `prefixes` is what it prints of each number of chunks of every task.
+    """
 
     path: Path
     rows: frozenset[Row]
     shown: tuple[dict[str, str], ...]
+    prefixes: tuple[dict[str, str], ...]
 
     @classmethod
     def measured(cls, host: Host, path: Path) -> Whole:
-        ended = host.run(sweep(path), show(path))
-        assert [line.code for line in ended.lines] == [0, 0], ended
-        return cls(path, frozenset(rows_of(path)), shown_rows(ended.lines[1]))
+        prefixes: list[dict[str, str]] = []
+        for chunks in range(1, PER_TASK + 1):
+            ended = host.run(sweep(path, "--samples", str(chunks * _IN_A_CHUNK)), show(path))
+            assert [line.code for line in ended.lines] == [0, 0], ended
+            shown = shown_rows(ended.lines[1])
+            prefixes += shown
+        return cls(path, frozenset(rows_of(path)), shown, tuple(prefixes))
 
 
 def shown_rows(line: Line) -> tuple[dict[str, str], ...]:
@@ -154,25 +165,22 @@ def judge_mended(tally: Tally, host: Host, case: str, store: Path, whole: Whole)
 def judge_shown(tally: Tally, case: str, line: Line, genuine: Iterable[Mapping[str, str]]) -> None:
     """Whatever is shown stands in the genuine rows."""
     known = list(genuine)
+    costs = {(each["language"], each["calls"], each["rounds"]) for each in known}
+    costs |= {(each["language"], "", "") for each in known}
     for row in shown_rows(line) if line.code == 0 else ():
-        if not any(is_of(row, each) for each in known):
+        cost = row["language"].split("@")[0], row["calls"], row["rounds"]
+        if not any(is_of(row, each) for each in known) or cost not in costs:
             tally.wrong.append(f"{case}: shows {row}")
             return
 
 
 def is_of(shown: Mapping[str, str], genuine: Mapping[str, str]) -> bool:
-    """Whether a row is a genuine one.
+    """Whether a row is a genuine one, apart from its costs, which another task of the cell brings.
 
-    Costs, which another task of the cell brings, may be left out; a language may be told by its digest from one that
-    has come to have the same name, or be called by it alone.
+    A language may be told by its digest from one that has come to have the same name.
     """
-
-    def fits(name: str) -> bool:
-        if name == "language":
-            return shown[name].split("@")[0] == genuine[name]
-        return shown[name] == genuine[name] or (name in ("calls", "rounds") and not shown[name])
-
-    return all(map(fits, genuine))
+    own = {**shown, "language": shown["language"].split("@")[0]}
+    return all(own[name] == value for name, value in genuine.items() if name not in ("calls", "rounds"))
 
 
 def contents_of(folder: Path) -> dict[str, bytes]:

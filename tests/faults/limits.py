@@ -17,7 +17,7 @@ def limits(stride: int) -> Iterator[tuple[str, dict[str, int]]]:
     """Every `stride`-th of them. Memory and files come on top of what a child has in use when it begins."""
     every = [(f"files of {size} bytes", {"RLIMIT_FSIZE": size}) for size in range(4 * _KB, 40 * _KB, _KB)]
     every += [(f"{number} more descriptors", {"RLIMIT_NOFILE": number}) for number in range(24)]
-    every += [(f"{size // _KB} KB more memory", {"RLIMIT_AS": size}) for size in range(0, 32 * _MB, 512 * _KB)]
+    every += [(f"{size // _KB} KB more memory", {"RLIMIT_AS": size}) for size in range(512 * _KB, 32 * _MB, 512 * _KB)]
     yield from every[::stride]
 
 

@@ -303,6 +303,20 @@ def test_a_store_that_a_sweep_writes_is_locked_for_other_sweeps_and_open_to_read
     assert [each.name for each in store.parent.iterdir()] == [store.name]
 
 
+@pytest.mark.filterwarnings("ignore::mdmtheory.core.notices.Notice")
+@pytest.mark.parametrize("which", range(3))
+def test_a_sweep_mends_a_store_whose_rows_are_out_of_order(store, collected, which):
+    shas = sorted(load(collected).tasks)
+    data = store.read_bytes()
+    # In the key of a row of chunks, so that SQLite looks for it, and for others, where they are not.
+    places = [found.start() for found in re.finditer(shas[-1].encode(), data)]
+    at = places[which % len(places)]
+    store.write_bytes(data[:at] + b"0" + data[at + 1 :])
+    collect(small_cells(), out=store)
+    assert set(rows_of(store)) >= set(rows_of(collected))
+    assert len(read(store)) == len(read(collected))
+
+
 @pytest.mark.parametrize("left", ["process 1 on nowhere\n", "", "\0" * 20])
 def test_a_lock_file_that_a_killed_sweep_or_a_power_cut_left_does_not_lock(store, left):
     store.with_name(f".{store.name}.mdmtheory-lock").write_text(left)
