@@ -167,7 +167,7 @@ def _checked(number: int, name: str, least: int) -> int:
     if number < least:
         raise ValueError(f"{name} is {number}; it must be {least} or more")
     if number > LAST_SEED:
-        raise ValueError(f"{name} is {number}; it must be at most {LAST_SEED}")
+        raise ValueError(f"{name} is {number}; pass from {least} to {LAST_SEED}")
     return number
 
 

@@ -37,7 +37,7 @@ def test_a_curve_is_its_values_and_cannot_change():
         ({"high": [1.0, math.nan]}, "point 1 is 0.5, outside its interval"),
         ({"values": [], "low": [], "high": []}, r"shapes \(0,\)"),
         ({"level": 0.0}, "level 0.0 is not a probability"),
-        ({"count": -1}, "count -1 is negative"),
+        ({"count": -1}, "count is -1; pass 0 or more"),
     ],
 )
 def test_a_curve_checks_itself(change, message):
