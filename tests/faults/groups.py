@@ -49,7 +49,7 @@ FEW: dict[str, Group] = {
 
 ALL: dict[str, Group] = {
     "kill -9": lambda b: killing.killed(b.host, b.folder, b.whole, moments=60),
-    "failing sweeps": lambda b: failing.failed_sweeps(b.host, b.folder, b.whole, stride=5),
+    "failing sweeps": lambda b: failing.failed_sweeps(b.host, b.folder, b.whole, stride=1),
     "failing readers": lambda b: failing.failed_readers(b.host, b.folder, b.whole, stride=1),
     "failing files": lambda b: failing.written_files(b.host, b.folder, b.whole, stride=1),
     "power cuts of sweeps": lambda b: power.cut_sweeps(b.host, b.folder, b.whole, stride=1, resumed=10),
