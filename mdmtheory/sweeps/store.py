@@ -142,9 +142,9 @@ class Store:
         for table in schema.TABLES:
             rows = self._connection.execute(f"SELECT * FROM {table}").fetchall()
             self._connection.execute(f"DELETE FROM {table}")
-            kept = [row for row in rows if row[0] not in without]
-            marks = ", ".join("?" * len(kept[0])) if kept else ""
-            self._connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", kept)
+            if kept := [row for row in rows if row[0] not in without]:
+                marks = ", ".join("?" * len(kept[0]))
+                self._connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", kept)
 
     def _migrate_on_a_copy(self, version: int) -> None:
         """The copy takes the store's place, and the store as it was stays beside it under a name of its own."""
