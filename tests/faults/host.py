@@ -188,7 +188,7 @@ class Host:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("the host of the fault tests has ended; its own message stands above")
+            raise RuntimeError(f"the host of the fault tests has ended with status {self._process.wait()}")
         return json.loads(line)
 
 
