@@ -178,6 +178,12 @@ class Host:
         """`start`, waited for."""
         return self.start(*lines, **how).wait()
 
+    @property
+    def limits(self) -> dict[str, tuple[int, int]]:
+        """The soft and hard limits of the host itself."""
+        names = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_NOFILE", "RLIMIT_FSIZE")
+        return {name: resource.prlimit(self._process.pid, getattr(resource, name)) for name in names}
+
     def ask(self, request: dict[str, Any]) -> Any:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request) + "\n")
@@ -300,7 +306,8 @@ def limit(limits: dict[str, int]) -> None:
 
 
 def lift() -> None:
-    for name in ("RLIMIT_AS", "RLIMIT_NOFILE", "RLIMIT_FSIZE"):
+    # The host runs lines too, when it warms up, and lives for as long as there are cases.
+    for name in ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_NOFILE", "RLIMIT_FSIZE"):
         number = getattr(resource, name)
         resource.setrlimit(number, (resource.getrlimit(number)[1],) * 2)
 

@@ -92,3 +92,8 @@ def test_a_child_that_does_not_end_is_found_by_its_processor_time(host):
     endless = ["language", "sample", "parity", "--length", "4096", "--count", "1000000000"]
     ended = host.run(endless, limits={"RLIMIT_CPU": 1})
     assert ended.hung
+
+
+def test_the_host_has_no_limits_of_its_own(host):
+    # It would be ended by its processor time in the midst of some thousand cases.
+    assert all(soft == hard for soft, hard in host.limits.values()), host.limits
