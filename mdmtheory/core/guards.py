@@ -16,6 +16,8 @@ import numpy as np
 from mdmtheory.core.origin import is_built_in
 from mdmtheory.core.plugins import ProtocolError, reason_of
 
+_NOTHING = object()
+
 Check = Callable[..., Any]
 """Takes the guard, what a method returned and the method's arguments; gives it back in our own types, or ValueError."""
 
@@ -25,7 +27,8 @@ class Contract:
     """What a kind of plug-in has to keep to: checks of what its methods return and of its attributes, by name.
 
     A ValueError from the methods in `refuse` says that an argument does not suit the plug-in; from others it is a
-    fault. `streams` names the methods that move random streams on, the only arrays that a plug-in may change.
+    fault. `streams` names the methods that move random streams on, the only arrays that a plug-in may change. What a
+    plug-in does not have is as in `defaults`, the class from which what is built in inherits it.
     """
 
     kind: str
@@ -33,6 +36,7 @@ class Contract:
     attributes: Mapping[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
     refuse: frozenset[str] = frozenset()
     streams: frozenset[str] = frozenset()
+    defaults: type = object
 
 
 def guarded(plug_in: Any, contract: Contract, name: str | None = None, **facts: Any) -> Any:
@@ -143,8 +147,11 @@ class Guard:
             value = getattr(behind.plug_in, name)
             if name in behind.contract.attributes:
                 return _checked(behind, name, partial(behind.contract.attributes[name], self, value))
-        except AttributeError:  # so that hasattr says what is there
-            raise
+        except AttributeError:
+            default = inspect.getattr_static(behind.contract.defaults, name, _NOTHING)
+            if default is _NOTHING or inspect.getattr_static(behind.plug_in, name, _NOTHING) is not _NOTHING:
+                raise
+            return default.__get__(self, type(self)) if hasattr(default, "__get__") else default
         except BaseException as error:  # noqa: BLE001  # sys.exit too
             behind.blame(error, name, refusal=True)
         if name in behind.contract.methods or inspect.isroutine(value):

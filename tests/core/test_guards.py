@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import mdmtheory as mt
+from mdmtheory.core.guards import Contract, guarded
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.protocols import Language
 from mdmtheory.languages.canvas import ConditionalsCanvas
@@ -570,6 +571,37 @@ def test_a_guard_is_no_surprise():
     assert again.identity == p.identity
     assert (copy.copy(p.sampler) == sampler) is False
     assert isinstance(pickle.loads(pickle.dumps(p)).sampler, Leftmost)
+
+
+class Kept:
+    """What things of a kind have where they say nothing else."""
+
+    pace: int | None = None
+
+    @property
+    def twice(self):
+        return 2 * self.size
+
+    def larger(self, by):
+        return self.size + by
+
+
+def test_what_a_plug_in_leaves_out_is_the_default_of_its_kind():
+    class Bare:
+        size = 3
+
+    class Broken(Bare):
+        @property
+        def twice(self):
+            return self.nowhere
+
+    bare = guarded(Bare(), Contract("thing", {}, defaults=Kept))
+    assert (bare.pace, bare.twice, bare.larger(2)) == (None, 6, 5)
+    bare.pace = 7
+    assert bare.pace == 7
+    assert not hasattr(bare, "unknown")
+    with pytest.raises(AttributeError, match="nowhere"):
+        _ = guarded(Broken(), Contract("thing", {}, defaults=Kept)).twice
 
 
 def test_arrays_that_cannot_be_written_to_are_as_good_as_others():
