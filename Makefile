@@ -58,7 +58,7 @@ format: $(DEV)  ## put imports and layout right
 	$(BIN)/ruff format
 
 bench: $(BENCH)  ## speed against hmmlearn and dynamax, and the growth of cost; writes benchmarks/README.md
-	$(BENCH_VENV)/bin/python benchmarks/run.py
+	$(BENCH_VENV)/bin/python -m benchmarks
 
 readme: $(INSTALLED)  ## the main job once more; writes its table and figure into README.md
 	$(BIN)/python docs/readme.py

@@ -7,8 +7,10 @@ import platform
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ratios import Row
+if TYPE_CHECKING:
+    from benchmarks.ratios import Row
 
 PAGE = Path(__file__).parent / "README.md"
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 import mdmtheory as mt
+from benchmarks.peers import Dynamax, Hmmlearn, run_batches, run_batches_shared
+from benchmarks.timing import Ratio, Side, compare
 from mdmtheory.core.streams import stream_states
 from mdmtheory.languages.canvas import ConditionalsCanvas
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import as_schedule
-from peers import Dynamax, Hmmlearn, run_batches, run_batches_shared
-from timing import Ratio, Side, compare
 
 STATES, VOCAB_SIZE, LENGTH, THREADS = 32, 8, 512, 2
 PLANS = 8192

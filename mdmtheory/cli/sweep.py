@@ -65,7 +65,7 @@ def sweep(
     chosen = cells_of(settings, typed)
     store = Path(settings["out"])
     if dry_run:
-        _print_plan(chosen, store, settings["workers"], terminal)
+        _print_forecast(chosen, store, settings["workers"], terminal)
         return
     picture = None if no_figure else Path(settings["figure"] or store.parent / f"{store.stem}.png")
     if settings["figure"] and picture is not None:
@@ -88,13 +88,13 @@ def _settings(context: typer.Context, file: Path | None) -> tuple[dict[str, Any]
     return {**options, **(read_toml(file) if file else {}), **typed}, typed
 
 
-def _print_plan(chosen: list[Cell], store: Path, workers: int | str, terminal: Terminal) -> None:
+def _print_forecast(chosen: list[Cell], store: Path, workers: int | str, terminal: Terminal) -> None:
     from mdmtheory.sweeps.executors import worker_count
-    from mdmtheory.sweeps.planned import plan_of
+    from mdmtheory.sweeps.forecast import forecast
 
     count = worker_count(workers)
     with terminal.announcing_compilation():
-        plan = plan_of(chosen, store)
+        expected = forecast(chosen, store)
     rows = [
         [
             str(each.cell),
@@ -103,13 +103,13 @@ def _print_plan(chosen: list[Cell], store: Path, workers: int | str, terminal: T
             "unknown" if each.seconds is None else f"{each.seconds:.2g}",
             each.source,
         ]
-        for each in plan.cells
+        for each in expected.cells
     ]
     headers = ["cell", "sequences\nstored", "sequences\nmissing", "expected\nseconds", "from"]
     print_table(headers, rows, right=[False, True, True, True, False])
-    seconds = plan.seconds(count)
-    expected = "unknown" if seconds is None else clock(seconds)
-    print(f"{len(rows)} cells into {store}; expected time with {count} workers: {expected}")
+    seconds = expected.seconds(count)
+    said = "unknown" if seconds is None else clock(seconds)
+    print(f"{len(rows)} cells into {store}; expected time with {count} workers: {said}")
 
 
 def _draw(frame: pd.DataFrame, path: Path, terminal: Terminal, *, wanted: bool) -> None:

@@ -11,8 +11,8 @@ from mdmtheory.core.estimate import bare_kind
 from mdmtheory.report.budgets import budget_section
 from mdmtheory.report.closed_forms import closed_forms
 from mdmtheory.report.entries import entries, entropies_of
-from mdmtheory.report.gaps import missing_section
 from mdmtheory.report.laws import closed_section, exact_section
+from mdmtheory.report.missing import missing_section
 from mdmtheory.report.naming import language_names, trusts
 from mdmtheory.report.sections import frontier_section, order_section, price_section, trust_section
 from mdmtheory.report.text import code, table

@@ -6,21 +6,21 @@
 from mdmtheory.sweeps.cells import Cell, cells
 from mdmtheory.sweeps.collect import collect
 from mdmtheory.sweeps.files import cells_of, read_toml
-from mdmtheory.sweeps.planned import PlannedCell, SweepPlan, plan_of
+from mdmtheory.sweeps.forecast import CellForecast, Forecast, forecast
 from mdmtheory.sweeps.progress import Progress
 from mdmtheory.sweeps.results import read
 from mdmtheory.sweeps.store import merge
 
 __all__ = [
     "Cell",
-    "PlannedCell",
+    "CellForecast",
+    "Forecast",
     "Progress",
-    "SweepPlan",
     "cells",
     "cells_of",
     "collect",
+    "forecast",
     "merge",
-    "plan_of",
     "read",
     "read_toml",
 ]

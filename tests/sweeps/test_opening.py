@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from mdmtheory.cli.main import main
-from mdmtheory.sweeps import collect, merge, plan_of, read
+from mdmtheory.sweeps import collect, forecast, merge, read
 from mdmtheory.sweeps.store import Store, load
 from tests.sweeps.small import one_line, rows_of, small_cells
 
@@ -88,7 +88,7 @@ def merged(store: Path) -> None:
 
 
 def planned(store: Path) -> None:
-    assert all(each.missing_chunks == 0 for each in plan_of(small_cells(), store, probe=False).cells)
+    assert all(each.missing_chunks == 0 for each in forecast(small_cells(), store, probe=False).cells)
 
 
 @pytest.mark.parametrize("look", [read, shown, plotted, merged, planned])

@@ -1,6 +1,7 @@
-"""All of the benchmark: `python benchmarks/run.py`, or some of it: `python benchmarks/run.py ratios --quick`.
+"""All of the benchmark: `python -m benchmarks`, or some of it: `python -m benchmarks ratios --quick`.
 
 Prints what it measures and writes it into benchmarks/README.md; `--quick` measures two rounds and writes nothing.
+`python -m benchmarks --base COMMIT` prints this package's speed against that commit's, and nothing else.
 """
 
 from __future__ import annotations
@@ -13,10 +14,7 @@ from datetime import UTC, datetime
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
 
-import growth
-import page
-import ratios
-import sweep
+from benchmarks import before, growth, page, sweep
 
 SECTIONS = ("ratios", "sweep", "growth")
 PACKAGES = ("mdmtheory", "numpy", "numba", "hmmlearn", "dynamax", "jax")
@@ -27,9 +25,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", metavar="|".join(SECTIONS), default=SECTIONS)
     parser.add_argument("--quick", action="store_true", help="two rounds, nothing written")
+    parser.add_argument("--base", metavar="COMMIT", help="against that commit's package, nothing written")
+    parser.add_argument("--only", default="", help="with --base: the jobs whose names have this in them")
     options = parser.parse_args()
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"unknown section {', '.join(unknown)}; known: {', '.join(SECTIONS)}")
+    if options.base:
+        print(page.table(before.HEADS, []))
+        for line in before.lines(options.base, 3 if options.quick else 9, options.only):
+            print(page.table(line, []).splitlines()[0], flush=True)
+        return
     for section in options.sections:
         text = {"ratios": ratio_section, "sweep": sweep_section, "growth": growth_section}[section](options.quick)
         if not options.quick:
@@ -38,6 +43,8 @@ def main() -> None:
 
 def ratio_section(quick: bool) -> str:
     """Ratios against the peers and against ourselves without the tricks."""
+    from benchmarks import ratios  # which needs the peers
+
     rows = []
     for row in ratios.rows(rounds=2 if quick else 7):
         rows.append(row)

@@ -22,9 +22,9 @@ def missing_section(whole: pd.DataFrame, ranked: pd.DataFrame, names: Mapping[st
     """The samplers without log p, the numbers that the store withholds, and the cells that it lacks, with reasons."""
     builder = Builder()
     parts = ["\n".join(lines) for lines in (_unscored(whole, builder), _withheld(whole)) if lines]
-    gaps = [*_lengths(ranked, names), *_cells(ranked, names, builder)]
-    if gaps:
-        parts += [_WORDS, folded("cells that are not there", "\n".join(gaps))]
+    missing = [*_lengths(ranked, names), *_cells(ranked, names, builder)]
+    if missing:
+        parts += [_WORDS, folded("cells that are not there", "\n".join(missing))]
     return "\n\n".join(["## What is not there, and why", *parts]) if parts else ""
 
 

@@ -1,4 +1,4 @@
-"""What a sweep would do, and how long that would take."""
+"""The forecast of a sweep: what it would do, and how long that would take."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PROBE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class PlannedCell:
+class CellForecast:
     """What is stored of a cell and what is missing, over all its measurements, in chunks and in sequences.
 
     `seconds` is what one worker is expected to take for what is missing, its share of passes that serve several cells;
@@ -41,10 +41,10 @@ class PlannedCell:
 
 
 @dataclass(frozen=True)
-class SweepPlan:
-    """What a sweep would do."""
+class Forecast:
+    """What a sweep would do, cell by cell."""
 
-    cells: tuple[PlannedCell, ...]
+    cells: tuple[CellForecast, ...]
 
     @whole_numbers(workers=1)
     def seconds(self, workers: int) -> float | None:
@@ -53,7 +53,7 @@ class SweepPlan:
         return None if None in known else sum(each or 0.0 for each in known) / workers
 
 
-def plan_of(cells: Iterable[Cell], out: str | Path, *, probe: bool = True) -> SweepPlan:
+def forecast(cells: Iterable[Cell], out: str | Path, *, probe: bool = True) -> Forecast:
     """What `collect(cells, out=out)` would do; nothing is written. ValueError or OSError as `collect` raises them.
 
     The time comes from what is stored of the same or like work; else, with `probe`, from a few sequences run now (which
@@ -70,7 +70,7 @@ def plan_of(cells: Iterable[Cell], out: str | Path, *, probe: bool = True) -> Sw
         for state in each.states:
             costs[state.task.sha] = (None if seconds is None else seconds * (state.needed - len(state.chunks)), source)
     seen: set[str] = set()
-    planned = []
+    found = []
     for cell, states in work.cells:
         size = chunk_size(cell.length)
         stored = sum(len(state.chunks) for state in states)
@@ -80,12 +80,12 @@ def plan_of(cells: Iterable[Cell], out: str | Path, *, probe: bool = True) -> Sw
         seen.update(state.task.sha for state in states)
         known = [seconds for seconds, _ in own if seconds is not None]
         total = sum(known) if len(known) == len(own) else None
-        planned.append(
-            PlannedCell(
+        found.append(
+            CellForecast(
                 cell, stored, missing, stored * size, missing * size, total, _worst([source for _, source in own])
             )
         )
-    return SweepPlan(tuple(planned))
+    return Forecast(tuple(found))
 
 
 def _worst(sources: list[Source]) -> Source:
