@@ -13,7 +13,7 @@ import mdmtheory as mt
 from benchmarks.peers import Dynamax, Hmmlearn, run_batches, run_batches_shared
 from benchmarks.timing import Ratio, Side, compare
 from mdmtheory.core.streams import stream_states
-from mdmtheory.languages.canvas import ConditionalsCanvas
+from mdmtheory.oracles.canvas import ConditionalsCanvas
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import as_schedule
 

@@ -12,7 +12,7 @@ from mdmtheory.cli.terminal import Interrupted, Terminal
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mdmtheory.sweeps.cells import Cell
+    from mdmtheory.sweeps.cell import Cell
 
 
 def measured(chosen: Iterable[Cell], store: Path, workers: int | str, level: float, terminal: Terminal) -> pd.DataFrame:

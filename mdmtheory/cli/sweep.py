@@ -15,7 +15,7 @@ from mdmtheory.cli.terminal import Terminal, print_table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mdmtheory.sweeps.cells import Cell
+    from mdmtheory.sweeps.cell import Cell
 
 
 def sweep(

@@ -19,21 +19,20 @@ from mdmtheory.conformance.bayes import (
 )
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
 from mdmtheory.conformance.settings import enumerable_length, uniforms
-from mdmtheory.core.contracts import as_denoiser, check_vocabularies
+from mdmtheory.core.contracts import as_denoiser, check_vocabularies, exact_for
 from mdmtheory.core.guards import MOST_OFF
 from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json, stream_states
 from mdmtheory.core.tokens import Tokens, token_dtype
-from mdmtheory.denoisers.oracle import exact_for
 from mdmtheory.denoisers.perturbed import Perturbed
 from mdmtheory.denoisers.window import Window
 from mdmtheory.exact.enumeration import joint
-from mdmtheory.languages.evidence import GaussianEvidence, UniformEvidence
-from mdmtheory.languages.oracle_base import OracleBase
 from mdmtheory.languages.presets import as_language
 from mdmtheory.models.asking import posteriors_of
 from mdmtheory.models.canvas_loop import run_on_canvas
+from mdmtheory.oracles.base import OracleBase
+from mdmtheory.oracles.evidence import GaussianEvidence, UniformEvidence
 
 _MOST_CONTEXTS = 800
 _WALK = 40

@@ -11,12 +11,12 @@ from jaxtyping import Float
 from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
-from mdmtheory.denoisers.oracle import Oracle
 from mdmtheory.languages.hmm import HMM
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.permutation import Permutation
+from mdmtheory.oracles.oracle import Oracle
 from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.protocol import Sampler
 

@@ -15,14 +15,14 @@ from mdmtheory.conformance.models import check_model
 from mdmtheory.conformance.report import Report, merged, one_line
 from mdmtheory.conformance.samplers import check_sampler
 from mdmtheory.conformance.settings import small_languages
-from mdmtheory.core.contracts import as_denoiser, as_model
+from mdmtheory.core.contracts import as_denoiser, as_model, exact_for
 from mdmtheory.core.plugins import conforming, load_object, nonconforming
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
 from mdmtheory.core.spec import Registry, Spec
-from mdmtheory.denoisers.oracle import Oracle, exact_for
 from mdmtheory.denoisers.registry import DENOISERS
 from mdmtheory.languages.presets import LANGUAGES, check_no_file_meant
 from mdmtheory.models.registry import MODELS
+from mdmtheory.oracles.oracle import Oracle
 from mdmtheory.plans import GivenPlan, PlanLaw
 from mdmtheory.samplers.contracts import guarded_sampler
 from mdmtheory.samplers.protocol import Sampler

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.guards import Contract, always_guarded, floats, guarded, integers, laws, returned
+from mdmtheory.core.guards import Contract, always_guarded, floats, guarded, integers, laws, returned, unguarded
 from mdmtheory.core.integers import whole_number
 from mdmtheory.core.plugins import conforming
 from mdmtheory.core.protocols import Canvas, Denoiser, LogProb, NoisyCanvas, PlanRun, Samples, SequenceModel
@@ -19,6 +19,7 @@ MOST_LOG_PROB = 1e-9
 """Nats a token by which log q(x) may exceed 0: what rounding leaves in float64, less than any mistake."""
 
 _COUNTABLE = np.iinfo(np.int64).max
+_ANSWERS = ("open", "conditionals", "run_plan")
 
 
 def spec_of(plug_in: Any, found: Any) -> Spec:
@@ -158,6 +159,22 @@ def as_denoiser(denoiser: Any, name: str | None = None) -> Any:
     """A denoiser, behind a guard if it is a plug-in; ValueError for what is none. `name` is what it was typed as."""
     what = "the denoiser" if name is None else name
     return guarded(conforming(denoiser, what, Denoiser), DENOISER, name)
+
+
+def exact_for(denoiser: Any) -> str | None:
+    """The digest of the language whose exact posterior a denoiser says it is; None where it says no such thing.
+
+    A class that changes what another one answers has to say it anew: what it inherits, or fetches from a denoiser
+    inside, speaks of other answers than its own.
+    """
+    denoiser = unguarded(denoiser)
+    for own in (getattr(denoiser, "__dict__", {}), *map(vars, type(denoiser).__mro__)):
+        if "exact_for" in own:
+            said: str | None = denoiser.exact_for
+            return said
+        if any(answer in own for answer in _ANSWERS):
+            return None
+    return None
 
 
 def _counted(canvas: Any, found: Any) -> np.ndarray:

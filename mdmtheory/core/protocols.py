@@ -141,7 +141,7 @@ class Canvas(Protocol):
 
 @runtime_checkable
 class Evidence(Protocol):
-    """What is seen of `count` sequences under a noise other than masking; see languages/evidence.py."""
+    """What is seen of `count` sequences under a noise other than masking; see oracles/evidence.py."""
 
     noise: ClassVar[str]
 

@@ -13,7 +13,7 @@ from mdmtheory.core.origin import is_built_in
 from mdmtheory.core.protocols import Canvas, Denoiser, Evidence, NoisyCanvas, Parallel, PlanRun
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
-from mdmtheory.languages.oracle_base import OracleBase
+from mdmtheory.oracles.base import OracleBase
 
 
 class Perturbed:

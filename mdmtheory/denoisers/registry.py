@@ -5,9 +5,9 @@ from __future__ import annotations
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.core.spec import Registry
-from mdmtheory.denoisers.oracle import Oracle
 from mdmtheory.denoisers.perturbed import Perturbed
 from mdmtheory.denoisers.window import Window
+from mdmtheory.oracles.oracle import Oracle
 
 DENOISERS = Registry(
     "denoiser",

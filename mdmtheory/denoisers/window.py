@@ -11,8 +11,8 @@ from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Canvas, Language, Parallel
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
-from mdmtheory.languages.canvas import ConditionalsCanvas
 from mdmtheory.languages.presets import as_language
+from mdmtheory.oracles.canvas import ConditionalsCanvas
 
 
 class Window:

@@ -14,12 +14,12 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import over_rows, within_its_threads
-from mdmtheory.denoisers.oracle import Oracle
 from mdmtheory.exact.bigrams import SIGHT, BigramHops, initial_and_transition, is_bigram
 from mdmtheory.exact.enumeration import Law, error_rate, joint
 from mdmtheory.exact.law import law
 from mdmtheory.languages.presets import as_language
 from mdmtheory.models.block import BlockDiffusion
+from mdmtheory.oracles.oracle import Oracle
 from mdmtheory.samplers.by_block import block_lengths
 from mdmtheory.schedules import Numbers, Schedule, as_schedule
 

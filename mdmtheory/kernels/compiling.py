@@ -19,7 +19,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @cache
 def kernel_sources_digest() -> str:
-    """SHA-256 over every kernel source and what else decides the machine code."""
+    """SHA-256 over every kernel source and what else decides the machine code.
+
+    Kept code names the modules of its named tuples: where one moves and no kernel changes, it is compiled again.
+    """
     sha = hashlib.sha256(f"{numba.__version__} {config.BOUNDSCHECK} {config.OPT}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         sha.update(source.name.encode() + b"\0" + source.read_bytes())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from functools import cached_property
 from os import PathLike
 from typing import Any, ClassVar, Self
@@ -17,15 +15,28 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import normal_mean
 from mdmtheory.core.limits import MOST_LENGTH, check_limit
 from mdmtheory.core.protocols import Denoiser
-from mdmtheory.core.spec import Spec
-from mdmtheory.core.streams import digest, stream_states
+from mdmtheory.core.spec import Registry, Spec
+from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike
+from mdmtheory.languages.digest import language_digest
+from mdmtheory.languages.files import save_language
+
+ORACLES = Registry(
+    "oracle",
+    {
+        "chain": "mdmtheory.oracles.chain:ChainOracle",
+        "ngram": "mdmtheory.oracles.ngram:NGramOracle",
+        "closed": "mdmtheory.oracles.closed:ClosedOracle",
+    },
+)
 
 
 class LanguageBase(ABC):
-    """An immutable language; subclasses set `kind`, their parameters and `vocab_size`, then call `_named`."""
+    """An immutable language; subclasses set `kind`, `oracle_name`, parameters and `vocab_size`, then call `_named`."""
 
     kind: ClassVar[str]
+    oracle_name: ClassVar[str]
+    """What its oracle is registered as."""
     vocab_size: int
     spec: Spec
     rounded: float = 0.0
@@ -68,8 +79,6 @@ class LanguageBase(ABC):
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write one .npz file that `load_language` reads; see languages/files.py."""
-        from mdmtheory.languages.files import save_language
-
         save_language(self, path)
 
     @whole_numbers(length=1)
@@ -97,9 +106,10 @@ class LanguageBase(ABC):
     def entropy_rate(self) -> Estimate | None:
         """Entropy per token in nats as the length grows; None where the language has no such limit."""
 
-    @abstractmethod
     def oracle(self, trust: float = 1.0) -> Denoiser:
         """The exact posterior marginals of this language."""
+        oracle: Denoiser = ORACLES.builder(self.oracle_name)(self, trust)
+        return oracle
 
     @abstractmethod
     def parameters(self) -> dict[str, Any]:
@@ -126,15 +136,3 @@ class LanguageBase(ABC):
         return Estimate(mean, low, high, level=0.95, kind="upper bound", count=count).within(
             0.0, np.log(self.vocab_size)
         )
-
-
-def language_digest(kind: str, parameters: Mapping[str, Any]) -> str:
-    """The digest of the language of a kind with these parameters; the language itself need not be built."""
-    return digest([kind, {key: _fingerprint(value) for key, value in parameters.items()}])
-
-
-def _fingerprint(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        array = np.ascontiguousarray(value, dtype="<f8")
-        return [list(array.shape), hashlib.sha256(array.tobytes()).hexdigest()]
-    return value

@@ -1,4 +1,4 @@
-"""Languages that are uniform on a support in closed form, and their oracle."""
+"""Languages that are uniform on a support in closed form."""
 
 from __future__ import annotations
 
@@ -10,15 +10,10 @@ from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import PlanRun
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.languages.base import LanguageBase
-from mdmtheory.languages.oracle_base import InLogs, OracleBase, run_kernel
-
-MOST_ITEMS = 12
-"""Items up to which permanents are summed: 4,096 sets, 100,000 sums a sequence."""
 
 
 class ClosedTables(NamedTuple):
@@ -34,6 +29,7 @@ class ClosedLanguage(LanguageBase):
     """Uniform on its support; subclasses set `family`, a constant of kernels/closed.py, and their support's size."""
 
     family: ClassVar[str]
+    oracle_name = "closed"
 
     def _settle(self, vocab_size: int, spec: Spec | None) -> None:
         token_dtype(vocab_size)
@@ -109,68 +105,3 @@ class ClosedLanguage(LanguageBase):
         """H(q) in nats, exact: the logarithm of the support's size."""
         self.validate_length(length)
         return Estimate.exact(self.log_support_size(length))
-
-    def oracle(self, trust: float = 1.0) -> ClosedOracle:
-        """The exact posterior marginals of this language."""
-        return ClosedOracle(self, trust)
-
-
-class ClosedOracle(OracleBase):
-    """Marginals from a few numbers that sum up what is revealed."""
-
-    language: ClosedLanguage
-
-    def _refused_noises(self) -> dict[str, str]:
-        if self.language.family == "PERMUTATION" and self.language.vocab_size > MOST_ITEMS:
-            reason = f"its posterior is a permanent, a sum over sets of items, done for up to {MOST_ITEMS} of them"
-            return {"gaussian": reason, **super()._refused_noises()}
-        return super()._refused_noises()
-
-    def _weights(
-        self, tokens: Tokens, trust: float, threads: int | None
-    ) -> tuple[Float[np.ndarray, "count length vocab_size"], Bool[np.ndarray, "count"]]:
-        from mdmtheory.kernels.closed import weigh_closed
-
-        tables = self.language.tables(tokens.shape[1], trust)
-        out = np.empty((*tokens.shape, self.vocab_size))
-        over_rows(lambda a, b: weigh_closed(tables, tokens[a:b], out[a:b]), len(tokens), threads)
-        return out, np.ones(len(tokens), dtype=np.bool_)
-
-    def _posterior(
-        self,
-        logs: Float[np.ndarray, "count length vocab_size"],
-        leave_out: bool,
-        out: Float[np.ndarray, "count length vocab_size"],
-        threads: int | None,
-    ) -> None:
-        weigh = self._in_logs(leave_out, False)
-        over_rows(lambda a, b: weigh(logs[a:b], out[a:b]), len(logs), threads)
-
-    def _in_logs(self, leave_out: bool, as_logs: bool) -> InLogs:
-        from mdmtheory.kernels import closed_evidence
-
-        if self.language.family == "PERMUTATION" and self.language.vocab_size > MOST_ITEMS:
-            raise ValueError(f"its posterior is a permanent, a sum over sets of items, done for up to {MOST_ITEMS}")
-        if self.language.family == "PAIRS":
-            return lambda logs, out: closed_evidence.weigh_pairs(
-                self.language.partners(logs.shape[1]), logs, leave_out, as_logs, out
-            )
-        weigh = getattr(closed_evidence, f"weigh_{self.language.family.lower()}")
-        return lambda logs, out: weigh(logs, leave_out, as_logs, out)
-
-    def _run(
-        self,
-        plan: Int[np.ndarray, "count length"],
-        states: UInt64[np.ndarray, "count 4"] | None,
-        tokens: Tokens | None,
-        threads: int | None,
-        recompute: bool,
-        epsilon: float,
-    ) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
-        from mdmtheory.kernels.closed import run_closed_plans
-
-        tables = self.language.tables(plan.shape[1], self.trust)
-        return run_kernel(run_closed_plans, tables, plan, states, tokens, self.vocab_size, threads, recompute, epsilon)
-
-    def _possible(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
-        return self.language.possible(tokens)

@@ -26,7 +26,7 @@ from mdmtheory.core.printable import shortened
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.writing import write_whole
-from mdmtheory.languages.base import language_digest
+from mdmtheory.languages.digest import language_digest
 from mdmtheory.languages.kinds import KINDS, Kind, built_in_kind
 
 FORMAT = "mdmtheory language"

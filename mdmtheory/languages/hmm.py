@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -28,9 +28,6 @@ from mdmtheory.languages.laws import (
     stationary_law,
 )
 
-if TYPE_CHECKING:
-    from mdmtheory.languages.chain_oracle import ChainOracle
-
 JOINT_COLUMNS = 1 << 20
 """Largest table of joint draws (next state and token); larger models draw the two one after the other."""
 
@@ -46,6 +43,7 @@ class HMM(LanguageBase):
     """
 
     kind = "hmm"
+    oracle_name = "chain"
 
     def __init__(self, initial: Any, transition: Any, emission: Any, *, spec: Spec | None = None) -> None:
         self.transition = checked_law(transition, "transition")
@@ -153,11 +151,6 @@ class HMM(LanguageBase):
     def entropy_rate(self, count: int = 2_000, seed: int = 0) -> Estimate:
         """An estimated upper bound in nats a token, (H(1024) - H(512)) / 512: it falls to the rate with the length."""
         return self._sampled_entropy_rate(count, seed)
-
-    def oracle(self, trust: float = 1.0) -> ChainOracle:
-        from mdmtheory.languages.chain_oracle import ChainOracle
-
-        return ChainOracle(self, self.chain, trust)
 
     def parameters(self) -> dict[str, Any]:
         return {"initial": self.initial, "transition": self.transition, "emission": self.emission}

@@ -5,10 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mdmtheory.languages.base import LanguageBase
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -21,10 +18,9 @@ class Kind:
     numbers: tuple[str, ...] = ()
 
     @property
-    def language(self) -> type[LanguageBase]:
+    def language(self) -> Any:
         """The class."""
-        found: type[LanguageBase] = getattr(importlib.import_module(self.module), self.name)
-        return found
+        return getattr(importlib.import_module(self.module), self.name)
 
 
 KINDS: Mapping[str, Kind] = {

@@ -12,7 +12,6 @@ from jaxtyping import Bool, Float
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_TABLE_ENTRIES, check_limit
-from mdmtheory.core.protocols import Denoiser
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.threads import over_rows
@@ -58,6 +57,7 @@ class NGram(LanguageBase):
     """
 
     kind = "ngram"
+    oracle_name = "ngram"
 
     def __init__(self, initial: Any, conditional: Any, *, spec: Spec | None = None) -> None:
         self.conditional = checked_law(conditional, "conditional")
@@ -229,11 +229,6 @@ class NGram(LanguageBase):
         else:
             law = _iterated_stationary_law(moves, classes[0])
         return Estimate.exact(float(law @ row_entropies(full)))
-
-    def oracle(self, trust: float = 1.0) -> Denoiser:
-        from mdmtheory.languages.ngram_oracle import NGramOracle
-
-        return NGramOracle(self, trust)
 
     def parameters(self) -> dict[str, Any]:
         return {"initial": self.initial, "conditional": self.conditional}

@@ -15,12 +15,12 @@ from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.limits import MOST_LENGTH, check_limit
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import within_its_threads
-from mdmtheory.denoisers.oracle import Oracle
 from mdmtheory.languages.presets import as_language
 from mdmtheory.metrics.counts import score_counts
 from mdmtheory.metrics.estimates import ter_estimate, ter_ratio_estimate
 from mdmtheory.metrics.ser import ser
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.oracles.oracle import Oracle
 from mdmtheory.schedules import LossProfile, Schedule, as_schedule, from_density, smoothed
 from mdmtheory.schedules.averages import Values
 from mdmtheory.schedules.prices import OPTIMAL, RANDOM_ORDER, priced_curve, prices, row

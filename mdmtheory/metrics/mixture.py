@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.contracts import exact_for
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.denoisers.oracle import exact_for
 from mdmtheory.metrics.counts import Counts, is_ancestral, scored
 from mdmtheory.models.fitting import held_to
 

@@ -11,10 +11,10 @@ from mdmtheory.core.estimate import Kind
 from mdmtheory.core.protocols import Denoiser, NoisyCanvas
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, token_dtype
-from mdmtheory.languages.evidence import GaussianEvidence
 from mdmtheory.models.asking import posteriors_of
 from mdmtheory.models.embedding import as_embedding
 from mdmtheory.models.noised import NoisedDiffusion, per_sequence
+from mdmtheory.oracles.evidence import GaussianEvidence
 
 UPDATES = ("ddpm", "ddim")
 DECODES = ("draw", "argmax")

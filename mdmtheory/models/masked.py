@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, UInt64
 
-from mdmtheory.core.contracts import as_denoiser
+from mdmtheory.core.contracts import as_denoiser, exact_for
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Denoiser, LogProb, Parallel, PlanRun, Samples
@@ -15,7 +15,6 @@ from mdmtheory.core.reveal_plans import LAST_STEP, as_plans
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import check_states, stream_states
 from mdmtheory.core.tokens import TokensLike, as_tokens
-from mdmtheory.denoisers.oracle import exact_for
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.canvas_loop import run_in_batches, run_on_canvas
 from mdmtheory.models.log_mean import log_mean_exp

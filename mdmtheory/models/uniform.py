@@ -10,9 +10,9 @@ from jaxtyping import Float, UInt64
 
 from mdmtheory.core.protocols import Denoiser, NoisyCanvas
 from mdmtheory.core.tokens import Tokens, token_dtype
-from mdmtheory.languages.evidence import UniformEvidence
 from mdmtheory.models.asking import posteriors_of
 from mdmtheory.models.noised import NoisedDiffusion, per_sequence
+from mdmtheory.oracles.evidence import UniformEvidence
 
 UPDATES = ("ancestral", "tweedie")
 

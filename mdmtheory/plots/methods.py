@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from mdmtheory.core.spec import Spec
 from mdmtheory.plots.series import metric_rows
 from mdmtheory.plots.style import FAMILIES, Look, family_of, looks
-from mdmtheory.sweeps.building import LESS_TRUST, most_calls
+from mdmtheory.sweeps.choices import LESS_TRUST, most_calls
 
 Values = Float[np.ndarray, "points"]
 

@@ -11,7 +11,7 @@ from mdmtheory.core.estimate import Estimate, Kind, as_measured, bare_kind
 from mdmtheory.core.intervals import anytime_binomial, clopper_pearson
 from mdmtheory.report.answers import Answer, answers
 from mdmtheory.sweeps.building import Builder
-from mdmtheory.sweeps.cells import Cell
+from mdmtheory.sweeps.cell import Cell
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from mdmtheory.core.contracts import exact_for
 from mdmtheory.core.origin import plug_ins_in
 from mdmtheory.core.protocols import Language, SequenceModel
-from mdmtheory.denoisers.oracle import exact_for
-from mdmtheory.languages.oracle_base import OracleBase
 from mdmtheory.models.autoregressive import Autoregressive
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.oracles.base import OracleBase
 from mdmtheory.plans import Ancestral, FirstHitting, FixedSizes, PlanLaw
 from mdmtheory.samplers.budgeted import Confidence, DrawConfidence
 from mdmtheory.samplers.by_block import block_lengths

@@ -13,7 +13,7 @@ import pandas as pd
 from mdmtheory.core.estimate import Ends, Estimate, as_measured, said_kind
 from mdmtheory.core.protocols import Language
 from mdmtheory.report.naming import entrants
-from mdmtheory.sweeps.building import most_calls
+from mdmtheory.sweeps.choices import most_calls
 from mdmtheory.sweeps.results import CELL_COLUMNS
 
 MEASURES = ("ser", "kl", "excess")

@@ -18,7 +18,7 @@ from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.permutation import Permutation
 from mdmtheory.metrics.distances import Distances, distances_of_laws
-from mdmtheory.sweeps.building import choices_of, fitting_denoiser, registries
+from mdmtheory.sweeps.choices import choices_of, fitting_denoiser, registries
 from mdmtheory.theory.instances import bigram3, hmm2x3, trigram2
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mdmtheory.metrics.counts import ter_kind
 from mdmtheory.sweeps.building import Builder
-from mdmtheory.sweeps.cells import Cell
+from mdmtheory.sweeps.cell import Cell
 
 NOT_RUN = "not run here"
 

@@ -3,7 +3,8 @@
 `cells` multiplies options out, `collect` measures, `read` and `merge` work on stores; importing them costs little.
 """
 
-from mdmtheory.sweeps.cells import Cell, cells
+from mdmtheory.sweeps.cell import Cell
+from mdmtheory.sweeps.cells import cells
 from mdmtheory.sweeps.collect import collect
 from mdmtheory.sweeps.files import cells_of, read_toml
 from mdmtheory.sweeps.forecast import CellForecast, Forecast, forecast

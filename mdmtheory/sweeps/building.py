@@ -1,115 +1,16 @@
-"""From the words of a cell to a language and a model, and which words a model has a use for."""
+"""From the words of a cell to a language and a model."""
 
 from __future__ import annotations
 
-import math
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mdmtheory.core.contracts import as_denoiser, as_model, check_vocabularies
 from mdmtheory.core.limits import MOST_ENTRIES_AT_ONCE, check_limit
-from mdmtheory.core.protocols import Denoiser, SequenceModel
-from mdmtheory.core.spec import Registry, Spec
-
-if TYPE_CHECKING:
-    from mdmtheory.core.protocols import Language
-    from mdmtheory.sweeps.cells import Cell
-
-_ALL = frozenset({"denoiser", "sampler", "schedule", "steps"})
-_CHOICES_OF_MODELS = {"ar": frozenset[str](), "uniform": _ALL - {"sampler"}, "gaussian": _ALL - {"sampler"}}
-"""What has a say in a model, where that is not everything."""
-
-LESS_TRUST = 0.999
-"""How far `oracle` trusts revealed tokens for samplers that can change them (docs/theory.md, section 4)."""
-
-
-@cache
-def registries() -> dict[str, Registry]:
-    """The registry behind each kind of word that can be typed."""
-    from mdmtheory.denoisers.registry import DENOISERS
-    from mdmtheory.languages.presets import LANGUAGES
-    from mdmtheory.models.registry import MODELS
-    from mdmtheory.samplers.registry import SAMPLERS
-    from mdmtheory.schedules import SCHEDULES
-
-    return {"lang": LANGUAGES, "model": MODELS, "denoiser": DENOISERS, "sampler": SAMPLERS, "schedule": SCHEDULES}
-
-
-def known_language(text: str) -> str:
-    """The text as it names a cell; ValueError for an unknown name. Files are read when the cell is built."""
-    from mdmtheory.languages.presets import check_no_file_meant
-
-    if text.endswith(".npz"):
-        return text
-    check_no_file_meant(text)
-    return known_spec("lang", text)
-
-
-def known_spec(kind: str, text: str) -> str:
-    """A spec written the usual way; ValueError for an unknown name of this kind, with the known ones."""
-    spec = Spec.parse(text)
-    registries()[kind].builder(spec.name)
-    return str(spec)
-
-
-def choices_of(model: str, sampler: str) -> frozenset[str]:
-    """Which of denoiser, sampler, schedule and steps change what a model with this sampler does."""
-    from mdmtheory.samplers.registry import as_sampler
-
-    choices = _CHOICES_OF_MODELS.get(Spec.parse(model).name, _ALL)
-    if "sampler" not in choices:
-        return choices
-    built = _fitted(Spec.parse(model), as_sampler(sampler))
-    unused = {name for name, used in (("schedule", built.uses_schedule), ("steps", built.uses_steps)) if not used}
-    return choices - unused
-
-
-def _fitted(model: Spec, sampler: Any) -> Any:
-    """The sampler as a model runs it, from which it is read what has a say."""
-    from mdmtheory.samplers.by_block import by_block
-
-    size = dict(model.options).get("size")
-    return by_block(sampler, size) if model.name == "block" and isinstance(size, int) else sampler
-
-
-def fitting_denoiser(sampler: str, denoiser: str) -> str:
-    """`oracle` as it serves a sampler: where tokens may change, one that trusts revealed ones less."""
-    from mdmtheory.samplers.registry import as_sampler
-
-    remasks = getattr(as_sampler(sampler), "remasks", False)
-    return f"oracle:trust={LESS_TRUST}" if remasks and denoiser == "oracle" else denoiser
-
-
-def own_steps(schedule: str) -> int | None:
-    """The number of steps that an explicit schedule fixes, None for a family."""
-    from mdmtheory.schedules import as_schedule
-
-    return as_schedule(schedule).steps
-
-
-def most_calls(model: Any, sampler: Any, steps: Any, length: Any) -> float:
-    """Calls of a sequence that is not given up, at most: min(steps, length), in every block, or a plan's own steps.
-
-    The arguments are those of a row of results; NaN where a rule decides, and of samplers that are not built in or read
-    a file: names in results are data, which neither run code nor open files.
-    """
-    import pandas as pd
-
-    from mdmtheory.plans import PlanLaw
-    from mdmtheory.samplers.registry import SAMPLERS, as_sampler
-
-    own = dict(Spec.parse(str(model)).options).get("size")
-    size = own if isinstance(own, int) else int(length)
-    if not pd.isna(steps):
-        whole, rest = divmod(int(length), size)
-        return float(whole * min(int(steps), size) + min(int(steps), rest))
-    try:
-        law = as_sampler(sampler) if isinstance(sampler, str) and SAMPLERS.is_plain(sampler) else None
-    except ValueError:
-        law = None
-    return float(law.steps_taken(int(length), 1)) if isinstance(law, PlanLaw) and size == length else math.nan
+from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
+from mdmtheory.sweeps.cell import Cell
+from mdmtheory.sweeps.choices import registries
 
 
 class Builder:

@@ -1,72 +1,15 @@
-"""Cells: what one point of a curve is made of, and the lists that multiply out to many."""
+"""The lists that multiply out to cells."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mdmtheory.core.integers import LAST_SEED, WholeNumber, whole_number
-from mdmtheory.core.limits import MOST_CELLS, MOST_LENGTH, MOST_SEQUENCES, check_limit
+from mdmtheory.core.limits import MOST_CELLS, check_limit
+from mdmtheory.sweeps.cell import Cell
+from mdmtheory.sweeps.choices import choices_of, fitting_denoiser, known_language, known_spec, own_steps
 from mdmtheory.sweeps.ranges import PartOfLength, numbers, plain_numbers, steps_of, texts
-
-if TYPE_CHECKING:
-    from mdmtheory.core.protocols import Language, SequenceModel
-
-METRICS = ("ser", "ter", "ter_ratio", "cross_entropy")
-"""What can be asked for; `check` adds ser_scored."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One language, length, model and seed, what is measured of them and on how many sequences.
-
-    `language` is a spec or the path of a saved file; `denoiser`, `sampler`, `schedule` and `steps` are None where the
-    model has no such choice. `samples` is the number of sequences of each measurement; with `max_errors` drawing stops
-    earlier, at the first prefix of chunks with so many wrong sequences. `check` adds SER by scoring plans.
-    """
-
-    language: str
-    length: WholeNumber
-    model: str
-    denoiser: str | None
-    sampler: str | None
-    schedule: str | None
-    steps: WholeNumber | None
-    seed: WholeNumber
-    metrics: tuple[str, ...] = ("ser", "ter")
-    samples: WholeNumber = 2000
-    max_errors: WholeNumber | None = None
-    check: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("length", "samples", "steps", "max_errors"):
-            if name in ("length", "samples") or getattr(self, name) is not None:
-                object.__setattr__(self, name, whole_number(getattr(self, name), name, 1))
-        check_limit(self.length, MOST_LENGTH, "MOST_LENGTH", f"length is {self.length:,}", "use shorter sequences")
-        check_limit(
-            self.samples, MOST_SEQUENCES, "MOST_SEQUENCES", f"samples is {self.samples:,}", "draw fewer sequences"
-        )
-        object.__setattr__(self, "seed", whole_number(self.seed, "seed", 0, LAST_SEED))
-        for metric in self.metrics:
-            if metric not in METRICS:
-                raise ValueError(f"unknown metric {metric!r}; known: {', '.join(METRICS)}")
-        if not self.metrics:
-            raise ValueError(f"metrics is empty; give at least one of {', '.join(METRICS)}")
-
-    def build(self) -> tuple[Language, SequenceModel]:
-        """The language and the model; ValueError says what in the cell does not fit together."""
-        from mdmtheory.sweeps.building import Builder
-
-        return Builder().build(self)
-
-    def __str__(self) -> str:
-        named = ("model", "denoiser", "sampler", "schedule")
-        parts = [self.language, f"length {self.length}", *(getattr(self, name) for name in named)]
-        parts += [f"{self.steps} steps" if self.steps else None, f"seed {self.seed}"]
-        return ", ".join(part for part in parts if part)
 
 
 def cells(
@@ -95,8 +38,6 @@ def cells(
     >>> len(cells("hmm", steps="64..256", sampler="ancestral,left_to_right", model="masked,ar"))
     5
     """
-    from mdmtheory.sweeps.building import choices_of, fitting_denoiser, known_language, known_spec, own_steps
-
     languages = [known_language(each) for each in texts(lang, "lang")]
     models, denoisers, samplers, schedules = (
         [known_spec(kind, each) for each in texts(value, kind)]
@@ -133,11 +74,6 @@ def cells(
                 )
                 found[cell] = None
     return list(found)
-
-
-def sort_key(values: Iterable[Any]) -> tuple[tuple[int, Any], ...]:
-    """A key that orders cells: what does not apply comes first, numbers by size, texts by letter."""
-    return tuple((0, 0) if value is None else (1, value) for value in values)
 
 
 def _one(value: Any, name: str) -> int:

@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mdmtheory.sweeps.cells import Cell
+from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.chunks import Chunk
 from mdmtheory.sweeps.executors import Executor, ThreadExecutor, worker_count
 from mdmtheory.sweeps.meter import Meter

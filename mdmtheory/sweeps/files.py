@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mdmtheory.core.reading import read_text
-from mdmtheory.sweeps.cells import Cell, cells
+from mdmtheory.sweeps.cell import Cell
+from mdmtheory.sweeps.cells import cells
 
 OF_THE_RUN = ("level", "workers", "out", "figure")
 """What says how to measure and where to, not what."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.streams import canonical_json
-from mdmtheory.sweeps.cells import Cell
+from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.collect import warm
 from mdmtheory.sweeps.passes import Pass
 from mdmtheory.sweeps.schema import Contents

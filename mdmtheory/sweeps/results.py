@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mdmtheory.core.notices import notice
 from mdmtheory.core.printable import first_few, printable
 from mdmtheory.core.streams import canonical_json
-from mdmtheory.sweeps.cells import sort_key
+from mdmtheory.sweeps.cell import sort_key
 from mdmtheory.sweeps.chunks import total, until_stopped
 from mdmtheory.sweeps.schema import Contents, StoredLanguage, StoredTask
 from mdmtheory.sweeps.store import load

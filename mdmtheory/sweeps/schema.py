@@ -81,7 +81,7 @@ class StoredLanguage:
     @property
     def fault(self) -> str | None:
         """Why it is not the language whose digest it is kept under, in words."""
-        from mdmtheory.languages.base import language_digest
+        from mdmtheory.languages.digest import language_digest
 
         if self.by_name_alone:
             return None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mdmtheory.sweeps.cells import Cell
+from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.results import frame_of
 from mdmtheory.sweeps.store import load
 from mdmtheory.sweeps.work import Work

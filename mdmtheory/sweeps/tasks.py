@@ -23,7 +23,7 @@ from mdmtheory.core.streams import canonical_json, digest, stream_states
 
 if TYPE_CHECKING:
     from mdmtheory.core.protocols import Language, SequenceModel
-    from mdmtheory.sweeps.cells import Cell
+    from mdmtheory.sweeps.cell import Cell
 
 _PROBES = 16
 """Plans by which a law over plans from outside is known."""

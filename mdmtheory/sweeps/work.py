@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mdmtheory.sweeps.cells import METRICS, Cell
+from mdmtheory.sweeps.cell import METRICS, Cell
 from mdmtheory.sweeps.chunks import Chunk
 from mdmtheory.sweeps.passes import Pass, passes_of
 from mdmtheory.sweeps.schema import Contents, StoredLanguage

@@ -110,7 +110,8 @@ class Favouring:
     ) -> Float[np.ndarray, "count length vocab_size"]:
         """The oracle's, with the favoured law in place of the uniform one."""
         tokens = as_tokens(tokens, self.vocab_size, masks=True)
-        marginals: Float[np.ndarray, "count length vocab_size"] = self.language.oracle().conditionals(tokens)
+        oracle: Any = self.language.oracle()
+        marginals: Float[np.ndarray, "count length vocab_size"] = oracle.conditionals(tokens)
         partners = self.language.partners(tokens.shape[1])
         unknown = (tokens == self.vocab_size) & ((partners < 0) | (tokens[:, partners] == self.vocab_size))
         marginals[unknown] = favoured_law(self.vocab_size, self.epsilon)

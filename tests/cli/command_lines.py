@@ -13,7 +13,7 @@ from typing import Any, Literal
 import typer.main
 
 from mdmtheory.cli.main import app
-from mdmtheory.sweeps.building import registries
+from mdmtheory.sweeps.choices import registries
 from mdmtheory.sweeps.files import KEYS
 
 ABSURD = (

@@ -43,7 +43,7 @@ def oracle(language):
     return language.oracle()
 
 def half(language):
-    from mdmtheory.languages.canvas import ConditionalsCanvas
+    from mdmtheory.oracles.canvas import ConditionalsCanvas
     oracle = language.oracle()
     oracle._canvas = lambda *given: ConditionalsCanvas(oracle, *given)
     exact = oracle.conditionals

@@ -5,7 +5,7 @@ import re
 import numba
 import pytest
 
-from mdmtheory.sweeps.building import registries
+from mdmtheory.sweeps.choices import registries
 
 KINDS = {
     "languages": "lang",

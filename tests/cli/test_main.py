@@ -38,7 +38,7 @@ def test_help_names_every_metric_and_what_else_can_be_named(run):
     from mdmtheory.models.registry import MODELS
     from mdmtheory.plots.series import X_LABELS, Y_LABELS
     from mdmtheory.schedules import SCHEDULES
-    from mdmtheory.sweeps.cells import METRICS
+    from mdmtheory.sweeps.cell import METRICS
 
     sweep, plot = (" ".join(run(verb, "--help").out.split()) for verb in ("sweep", "plot"))
     assert [name for name in (*METRICS, *DENOISERS, *MODELS) if name not in re.findall(r"[\w-]+", sweep)] == []

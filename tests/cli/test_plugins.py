@@ -16,7 +16,7 @@ FAULTY = """
 import sys
 import numpy as np
 from mdmtheory import MaskedDiffusion, Oracle, Parity, Spec
-from mdmtheory.languages.canvas import ConditionalsCanvas
+from mdmtheory.oracles.canvas import ConditionalsCanvas
 from mdmtheory.samplers.budgeted import Confidence
 from mdmtheory.samplers.protocol import State
 

@@ -10,7 +10,7 @@ from mdmtheory.conformance import denoisers
 from mdmtheory.conformance.denoisers import check_denoiser
 from mdmtheory.conformance.settings import untied
 from mdmtheory.core.spec import Spec
-from mdmtheory.languages.canvas import ConditionalsCanvas
+from mdmtheory.oracles.canvas import ConditionalsCanvas
 
 BIGRAM, HMM, TRIGRAM = untied()
 

@@ -10,7 +10,7 @@ from mdmtheory.conformance import languages
 from mdmtheory.conformance.languages import check_language
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.languages.base import LanguageBase
-from mdmtheory.languages.canvas import ConditionalsCanvas
+from mdmtheory.oracles.canvas import ConditionalsCanvas
 
 PARAMETERS = {
     "initial": [0.6, 0.4],

@@ -11,9 +11,9 @@ import pytest
 from mdmtheory.conformance import plan_laws, samplers
 from mdmtheory.conformance.samplers import check_sampler
 from mdmtheory.core.spec import Spec
-from mdmtheory.languages import chain_canvas
-from mdmtheory.languages.canvas import ConditionalsCanvas
 from mdmtheory.models import adaptive_loop, canvas_loop
+from mdmtheory.oracles import chain_canvas
+from mdmtheory.oracles.canvas import ConditionalsCanvas
 from mdmtheory.plans import Ancestral, FixedSizes, GivenPlan, LeftToRight, PlanLaw, Stride
 from mdmtheory.samplers.budgeted import Confidence, DrawConfidence
 from mdmtheory.samplers.planned import Planned
@@ -459,8 +459,8 @@ def test_a_law_over_plans_without_probabilities_is_held_against_its_plans():
 
 
 def test_calls_and_scores_of_plans_are_those_of_the_plan(monkeypatch):
-    from mdmtheory.languages.chain_oracle import ChainOracle
-    from mdmtheory.languages.ngram_oracle import NGramOracle
+    from mdmtheory.oracles.chain import ChainOracle
+    from mdmtheory.oracles.ngram import NGramOracle
 
     for each in (ChainOracle, NGramOracle):
         monkeypatch.setattr(each, "run_plan", _charging_every_step(each.run_plan))

@@ -12,7 +12,7 @@ import mdmtheory as mt
 from mdmtheory.core.guards import Contract, guarded
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.protocols import Language
-from mdmtheory.languages.canvas import ConditionalsCanvas
+from mdmtheory.oracles.canvas import ConditionalsCanvas
 from mdmtheory.samplers.protocol import State
 
 refutes = pytest.mark.refutes
@@ -640,7 +640,7 @@ def test_a_denoiser_cannot_write_into_the_evidence():
         noises = frozenset({"masked", "uniform", "gaussian"})
 
         def open(self, count, length, *, noise="masked", prompt=None, threads=None):
-            from mdmtheory.languages.canvas import EvidenceCanvas
+            from mdmtheory.oracles.canvas import EvidenceCanvas
 
             return EvidenceCanvas(self, count)
 

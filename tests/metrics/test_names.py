@@ -16,6 +16,7 @@ from mdmtheory.exact.reveals import all_plans
 from mdmtheory.metrics.counts import curve_priced, curve_weights, score_counts
 from mdmtheory.plans import Ancestral, FixedSizes
 from mdmtheory.sweeps import cells, collect, read
+from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.tasks import tasks_of
 
 BIGRAM = mt.NGram.random(order=2, vocab_size=3, seed=1)
@@ -241,7 +242,7 @@ def plug_ins(tmp_path, monkeypatch):
 def test_what_goes_by_a_built_in_name_is_kept_apart_from_it(plug_ins):
     given = {"lang": "ngram:order=2,vocab_size=3", "length": 16, "steps": 4, "samples": 100}
     both = cells(**given, denoiser="oracle,borrowed_names:blurred")
-    shas = [{task.sha for task in tasks_of(cell, *cell.build())} for cell in both]
+    shas = [{task.sha for task in tasks_of(cell, *Builder().build(cell))} for cell in both]
     assert not shas[0] & shas[1]
     alone = collect(both[:1], out=plug_ins / "alone.sqlite")
     frame = collect(both, out=plug_ins / "both.sqlite")
@@ -256,24 +257,24 @@ def test_a_plug_in_law_called_fixed_is_neither_checked_nor_kept_as_fixed(plug_in
     [cell] = cells(
         "ngram:order=2,vocab_size=3", length=16, sampler="borrowed_names:Fixed", schedule="file:path=sizes.txt", steps=3
     )
-    cell.build()
+    Builder().build(cell)
     paces = [
         cells("ngram:order=2,vocab_size=3", length=16, sampler=f"borrowed_names:Fixed:pace={pace}", steps=3)[0]
         for pace in (1, 2)
     ]
-    one, two = ({task.sha for task in tasks_of(each, *each.build())} for each in paces)
+    one, two = ({task.sha for task in tasks_of(each, *Builder().build(each))} for each in paces)
     assert not one & two
 
 
 @pytest.mark.refutes("1.6")
 def test_a_law_over_plans_that_was_changed_is_kept_apart_from_what_it_was(plug_ins, monkeypatch):
     [cell] = cells("ngram:order=2,vocab_size=3", length=16, sampler="borrowed_names:Fixed", steps=3)
-    before = {task.sha for task in tasks_of(cell, *cell.build())}
-    assert before == {task.sha for task in tasks_of(cell, *cell.build())}
+    before = {task.sha for task in tasks_of(cell, *Builder().build(cell))}
+    assert before == {task.sha for task in tasks_of(cell, *Builder().build(cell))}
     monkeypatch.setattr(
         AllAtOnce, "draw", lambda self, states, length, *_: np.tile(1 + np.arange(length) % 2, (len(states), 1))
     )
-    assert not before & {task.sha for task in tasks_of(cell, *cell.build())}
+    assert not before & {task.sha for task in tasks_of(cell, *Builder().build(cell))}
 
 
 @pytest.mark.refutes("1.4")

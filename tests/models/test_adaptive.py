@@ -9,9 +9,9 @@ import mdmtheory as mt
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
-from mdmtheory.languages.canvas import ConditionalsCanvas
 from mdmtheory.models import adaptive_loop
 from mdmtheory.models.adaptive_loop import run_adaptive
+from mdmtheory.oracles.canvas import ConditionalsCanvas
 from mdmtheory.samplers.protocol import Sampler, State
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import as_schedule

@@ -23,6 +23,7 @@ from mdmtheory.samplers.protocol import Sampler
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import as_schedule
 from mdmtheory.sweeps import cells
+from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.tasks import tasks_of
 from mdmtheory.theory.order_exactness import ONE_AT_A_TIME
 from mdmtheory.theory.statement import HypothesisError
@@ -177,7 +178,9 @@ def test_defaults_spelt_out_are_the_law_itself(tmp_path):
         assert not isinstance(built, Planned)
         assert str(built.spec) == name
     one, other = (cells("hmm", length=8, steps=2, sampler=each)[0] for each in ("ancestral", "ancestral:temperature=1"))
-    assert [task.sha for task in tasks_of(one, *one.build())] == [task.sha for task in tasks_of(other, *other.build())]
+    assert [task.sha for task in tasks_of(one, *Builder().build(one))] == [
+        task.sha for task in tasks_of(other, *Builder().build(other))
+    ]
 
 
 @pytest.mark.parametrize("name", NAMED)

@@ -11,6 +11,7 @@ from mdmtheory.metrics.counts import curve_weights
 from mdmtheory.plans import Ancestral
 from mdmtheory.schedules import Schedule, as_schedule
 from mdmtheory.sweeps import cells, collect
+from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.tasks import tasks_of
 
 BIGRAM = mt.NGram.random(order=2, vocab_size=3, seed=1)
@@ -131,4 +132,4 @@ def test_what_is_built_in_goes_by_its_name(name):
     assert schedule == as_schedule(name)
     assert hash(schedule) == hash(as_schedule(name))
     [cell] = cells("parity", length=8, steps=4, schedule=name)
-    assert all("plug_ins" not in task.description for task in tasks_of(cell, *cell.build()))
+    assert all("plug_ins" not in task.description for task in tasks_of(cell, *Builder().build(cell)))

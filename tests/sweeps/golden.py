@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mdmtheory.sweeps import cells
+from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.passes import passes_of
 from mdmtheory.sweeps.tasks import tasks_of
 
@@ -99,7 +100,7 @@ def measured(case: str) -> dict[str, Any]:
             Path("plan.txt").write_text("1 2 3 1 2 3 4 4 4 1 2 3")
             Path("sizes.txt").write_text("6 3 2 1")
             [cell] = cells(**CASES[case])
-            language, model = cell.build()
+            language, model = Builder().build(cell)
         finally:
             os.chdir(before)
     found = {}

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from mdmtheory.sweeps import Cell, cells, collect, read, read_toml
+from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.schema import Contents
 from mdmtheory.sweeps.work import Work
 from tests.sweeps.small import one_line
@@ -60,7 +61,7 @@ def test_blocks_of_each_size_and_steps_for_each_of_them():
     [cell] = cells("hmm", model="block:size=1", steps="4,8", schedule="linear,cosine")
     assert (cell.sampler, cell.schedule, cell.steps) == ("ancestral", None, None)
     assert len(cells("hmm", model="block:size=1", steps="4,8", sampler="entropy")) == 2
-    _, model = cells("hmm", model="block:size=16", steps=4, sampler="entropy")[0].build()
+    _, model = Builder().build(cells("hmm", model="block:size=16", steps=4, sampler="entropy")[0])
     assert (model.block, model.steps) == (16, 4)
 
 
@@ -107,7 +108,7 @@ def test_samplers_that_may_change_tokens_get_an_oracle_that_trusts_less():
     [cell] = cells("hmm", model="ar", sampler="redraw")
     assert cell.denoiser is None
     with pytest.raises(ValueError, match="what is revealed is certain; use an oracle that trusts less"):
-        cells("hmm", steps=4, sampler="redraw", denoiser="oracle:trust=1")[0].build()
+        Builder().build(cells("hmm", steps=4, sampler="redraw", denoiser="oracle:trust=1")[0])
 
 
 def test_a_sampler_without_log_p_is_measured_by_ser_alone(tmp_path):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mdmtheory.sweeps import Progress, cells, collect, read
+from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.chunks import Chunk, total
 from mdmtheory.sweeps.executors import worker_count
 from mdmtheory.sweeps.passes import Pass
@@ -94,7 +95,7 @@ def test_chunks_that_arrive_out_of_order_are_written_in_order(collected, tmp_pat
 def test_counts_are_those_of_the_metrics_on_the_same_sequences(collected):
     from mdmtheory.metrics.counts import draw_counts, score_counts
 
-    built = {(cell.sampler, cell.steps): cell.build() for cell in small_cells()}
+    built = {(cell.sampler, cell.steps): Builder().build(cell) for cell in small_cells()}
     for stored in load(collected).tasks.values():
         language, model = built[stored.task.names["sampler"], stored.task.description["steps"]]
         if stored.task.measure == "draw":

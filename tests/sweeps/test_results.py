@@ -9,6 +9,7 @@ from scipy.stats import beta
 from mdmtheory.core.intervals import anytime_binomial, normal_mean
 from mdmtheory.metrics.counts import Counts
 from mdmtheory.sweeps import cells, collect, read
+from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.chunks import COUNTED, Chunk, total, until_stopped
 from mdmtheory.sweeps.results import COLUMNS, estimates
 from mdmtheory.sweeps.store import load
@@ -18,7 +19,7 @@ from tests.sweeps.small import LANGUAGE, small_cells
 
 def task(measure: str, **changed: object) -> Task:
     [cell] = cells("parity", **{"length": 8, "steps": 4, "check": True, **changed})
-    return next(each for each in tasks_of(cell, *cell.build()) if each.measure == measure)
+    return next(each for each in tasks_of(cell, *Builder().build(cell)) if each.measure == measure)
 
 
 def rows(measure: str, counts: Counts, level: float = 0.95, **changed: object) -> dict[str, dict[str, object]]:

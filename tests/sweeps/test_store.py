@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from mdmtheory.sweeps import collect, merge, read, schema
+from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.store import Store, load
 from tests.sweeps.small import one_line, rows_of, small_cells
 
@@ -62,7 +63,7 @@ def test_a_chunk_is_whole_sequences_and_additive(store):
     contents = load(store)
     [language] = contents.languages.values()
     assert language.fault is None
-    assert language.digest == small_cells()[0].build()[0].digest
+    assert language.digest == Builder().build(small_cells()[0])[0].digest
     assert len(contents.tasks) == 8
     for stored in contents.tasks.values():
         assert [chunk.index for chunk in stored.chunks] == [0, 1, 2, 3]

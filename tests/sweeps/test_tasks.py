@@ -6,6 +6,7 @@ import pytest
 
 from mdmtheory.sweeps import Cell, cells
 from mdmtheory.sweeps import tasks as tasks_module
+from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.tasks import COMPONENT_VERSIONS, Task, chunk_size, chunks_for, tasks_of
 from tests.sweeps import golden
 from tests.sweeps.small import LANGUAGE
@@ -14,7 +15,7 @@ RECORDED = json.loads(golden.FILE.read_text())
 
 
 def tasks(cell: Cell) -> dict[str, Task]:
-    return {task.measure: task for task in tasks_of(cell, *cell.build())}
+    return {task.measure: task for task in tasks_of(cell, *Builder().build(cell))}
 
 
 def draw(**changed: object) -> Task:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mdmtheory as mt
-from mdmtheory.languages.evidence import GaussianEvidence, UniformEvidence
+from mdmtheory.oracles.evidence import GaussianEvidence, UniformEvidence
 from tests import brute_force
 from tests.languages.small import hmms, ngrams
 
@@ -89,7 +89,7 @@ def test_the_pass_in_logs_agrees_with_the_plain_one(lang, monkeypatch):
     for out in (False, True):
         plain = language.oracle().posterior(logs, leave_one_out=out)
         with monkeypatch.context() as patch:
-            patch.setattr("mdmtheory.languages.oracle_base.OracleBase._believed_or_in_logs", only_in_logs)
+            patch.setattr("mdmtheory.oracles.base.OracleBase._believed_or_in_logs", only_in_logs)
             in_logs = language.oracle().posterior(logs, leave_one_out=out)
         assert (in_logs != plain).any()
         np.testing.assert_allclose(in_logs, plain, rtol=1e-9, atol=1e-13)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
-from mdmtheory.core.protocols import Canvas, Language, PlanRun
+from mdmtheory.core.protocols import Canvas, PlanRun
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.languages.chain import Chain, ChainTables
-from mdmtheory.languages.oracle_base import InLogs, OracleBase, run_kernel
+from mdmtheory.languages.chain import ChainTables
+from mdmtheory.languages.hmm import HMM
+from mdmtheory.languages.ngram import NGram
+from mdmtheory.oracles.base import InLogs, OracleBase, run_kernel
+from mdmtheory.oracles.chain_canvas import chain_canvas
 
 
 class ChainOracle(OracleBase):
     """Messages at revealed positions, powers of the transition matrix between; docs/theory.md, section 4 (ours)."""
 
-    def __init__(self, language: Language, chain: Chain, trust: float) -> None:
+    def __init__(self, language: HMM | NGram, trust: float = 1.0) -> None:
         super().__init__(language, trust)
-        self.chain = chain
+        assert language.chain is not None, "an n-gram of too many contexts"
+        self.chain = language.chain
 
     def tables(self, length: int) -> ChainTables:
         """The tables for sequences of this length; the last ones made are kept."""
@@ -54,8 +58,6 @@ class ChainOracle(OracleBase):
         return lambda logs, out: smooth_evidence_in_logs(initial, transition, emission, logs, leave_out, as_logs, out)
 
     def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> Canvas:
-        from mdmtheory.languages.chain_canvas import chain_canvas
-
         return chain_canvas(self, self.chain, count, length, prompt, threads)
 
     def _pairs(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length length"]:

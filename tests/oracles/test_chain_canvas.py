@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 import mdmtheory as mt
 from mdmtheory.core.streams import stream_states
-from mdmtheory.languages import chain_canvas
-from mdmtheory.languages.canvas import ConditionalsCanvas
-from mdmtheory.languages.chain_canvas import ChainCanvas
 from mdmtheory.models.canvas_loop import run_on_canvas
+from mdmtheory.oracles import chain_canvas
+from mdmtheory.oracles.canvas import ConditionalsCanvas
+from mdmtheory.oracles.chain_canvas import ChainCanvas
 from tests.languages.small import hmms, ngrams
 
 ALWAYS = {"LEAVE": np.inf, "RETURN": np.inf}

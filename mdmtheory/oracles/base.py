@@ -15,8 +15,10 @@ from mdmtheory.core.reveal_plans import as_plans
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import check_states
 from mdmtheory.core.threads import over_rows, within
-from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
-from mdmtheory.languages.evidence import UniformEvidence
+from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
+from mdmtheory.oracles.canvas import ConditionalsCanvas, EvidenceCanvas
+from mdmtheory.oracles.evidence import UniformEvidence
+from mdmtheory.oracles.pairs import pairs_by_conditionals
 
 Table = TypeVar("Table")
 
@@ -158,8 +160,6 @@ class OracleBase(ABC):
         threads: int | None = None,
     ) -> Canvas | NoisyCanvas:
         """A canvas of `count` masked sequences, with the prompt's tokens revealed; under other noises a NoisyCanvas."""
-        from mdmtheory.languages.canvas import EvidenceCanvas
-
         self._check_noise(noise)
         self.language.validate_length(length)
         if noise == "masked":
@@ -185,8 +185,6 @@ class OracleBase(ABC):
 
     def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> Canvas:
         """A canvas that computes everything afresh; a language that can keep what did not change does."""
-        from mdmtheory.languages.canvas import ConditionalsCanvas
-
         return ConditionalsCanvas(self, count, length, prompt, threads)
 
     @whole_numbers(threads=1)
@@ -349,7 +347,6 @@ class OracleBase(ABC):
 
     def _pairs(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length length"]:
         """From the conditionals; a language that can do better does."""
-        from mdmtheory.languages.pairs import pairs_by_conditionals
 
         def conditionals(rows: Tokens) -> Float[np.ndarray, "rows length vocab_size"]:
             return self.conditionals(rows, threads=threads)
@@ -408,8 +405,6 @@ def run_kernel(
     epsilon: float,
 ) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
     """Run a plan kernel over all rows, in threads; also which rows it is not sure of."""
-    from mdmtheory.core.tokens import token_dtype
-
     count, length = plan.shape
     drawing = tokens is None
     if tokens is None:

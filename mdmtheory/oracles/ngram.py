@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.protocols import Canvas, PlanRun
+from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.chain import POWER_BYTES, least_positive
-from mdmtheory.languages.chain_oracle import ChainOracle
-from mdmtheory.languages.oracle_base import InLogs, OracleBase, run_kernel
-
-if TYPE_CHECKING:
-    from mdmtheory.languages.ngram import NGram
-
+from mdmtheory.languages.ngram import NGram
+from mdmtheory.oracles.base import InLogs, OracleBase, run_kernel
+from mdmtheory.oracles.chain import ChainOracle
+from mdmtheory.oracles.chain_canvas import chain_canvas
 
 KEPT_STATES = 128
 """Contexts up to which a canvas keeps messages of the whole chain: they are dense, and cost the square of this."""
@@ -50,8 +49,7 @@ class NGramOracle(OracleBase):
     @cached_property
     def chain_oracle(self) -> ChainOracle | None:
         """The same oracle on the chain of contexts, where that is small."""
-        chain = self.language.chain
-        return None if chain is None else ChainOracle(self.language, chain, self.trust)
+        return None if self.language.chain is None else ChainOracle(self.language, self.trust)
 
     def tables(self, length: int) -> ShiftTables:
         """The tables for sequences of this length."""
@@ -104,7 +102,6 @@ class NGramOracle(OracleBase):
     def _weights(
         self, tokens: Tokens, trust: float, threads: int | None
     ) -> tuple[Float[np.ndarray, "count length vocab_size"], Bool[np.ndarray, "count"]]:
-        from mdmtheory.core.threads import over_rows
         from mdmtheory.kernels.shift import smooth_shift
 
         if self.language.order == 1 and self.chain_oracle is not None:
@@ -118,8 +115,6 @@ class NGramOracle(OracleBase):
         return out, sure
 
     def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> Canvas:
-        from mdmtheory.languages.chain_canvas import chain_canvas
-
         chain = self.language.chain
         if chain is None or len(chain.initial) > KEPT_STATES:
             return super()._canvas(count, length, prompt, threads)

@@ -150,7 +150,7 @@ def test_plans_on_contexts_draw_and_score_by_the_exact_posterior(language, seed,
     """As n-grams too large for a chain do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mdmtheory.languages.ngram.CHAIN_STATES", 0)
-        patch.setattr("mdmtheory.languages.ngram_oracle.POWER_BYTES", 0)
+        patch.setattr("mdmtheory.oracles.ngram.POWER_BYTES", 0)
         assert_plans(mt.NGram(language.initial, language.conditional), seed, drawing, False)
 
 
@@ -225,7 +225,7 @@ def test_pairs_share_the_exact_information(language, seed):
 
 @given(language=FAINT, kept=st.sampled_from([1e-9, 0.5, 0.999]), seed=st.integers(0, 99))
 def test_posteriors_of_uniform_noise_are_exact(language, kept, seed):
-    from mdmtheory.languages.evidence import UniformEvidence
+    from mdmtheory.oracles.evidence import UniformEvidence
 
     vocab_size, q = language.vocab_size, joint(language, LENGTH)
     rows = np.random.default_rng(seed).integers(0, vocab_size, (4, LENGTH))
@@ -276,7 +276,7 @@ def test_ordinary_rows_beside_faint_ones_keep_their_bits():
 
 def test_what_no_row_needs_is_not_done_in_logarithms(monkeypatch):
     """Ordinary languages never leave float64, at whatever length."""
-    from mdmtheory.languages.oracle_base import OracleBase
+    from mdmtheory.oracles.base import OracleBase
 
     monkeypatch.setattr(OracleBase, "_laws_in_logs", None)
     monkeypatch.setattr("mdmtheory.kernels.lanes.filter_log_probs_in_logs", None)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mdmtheory as mt
-from mdmtheory.languages.oracle_base import OracleBase
+from mdmtheory.oracles.base import OracleBase
 from tests import brute_force
 from tests.languages.small import hmms, ngrams
 
@@ -86,7 +86,7 @@ def test_enumeration_refutes_a_chain_that_forgets_too_soon(monkeypatch):
 
 
 def test_large_vocabularies_are_taken_piece_by_piece(monkeypatch):
-    from mdmtheory.languages import pairs
+    from mdmtheory.oracles import pairs
 
     q = mt.Permutation(items=6)
     tokens = np.array([[6, 2, 6, 6], [6, 6, 6, 6]])

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.protocols import Canvas
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, token_dtype
-from mdmtheory.languages.canvas import ConditionalsCanvas
-
-if TYPE_CHECKING:
-    from mdmtheory.core.protocols import Canvas
-    from mdmtheory.languages.chain import Chain
-    from mdmtheory.languages.oracle_base import OracleBase
+from mdmtheory.languages.chain import Chain
+from mdmtheory.oracles.base import OracleBase
+from mdmtheory.oracles.canvas import ConditionalsCanvas
 
 MESSAGE_BYTES = 1 << 28
 """What the messages of a canvas may take; beyond it everything is computed afresh."""

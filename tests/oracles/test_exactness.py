@@ -85,7 +85,7 @@ def test_recomputing_every_message_draws_the_same_tokens(language, steps, length
 @given(language=ngrams(orders=(2, 3)), seed=st.integers(0, 1000), trust=st.sampled_from([1.0, 0.9]))
 def test_messages_on_contexts_and_on_hidden_states_draw_the_same_tokens(language, seed, trust):
     import mdmtheory.languages.ngram as ngram
-    import mdmtheory.languages.ngram_oracle as ngram_oracle
+    import mdmtheory.oracles.ngram as ngram_oracle
 
     plan = np.random.default_rng(seed).integers(1, 6, (20, 9))
     quick = language.oracle(trust).run_plan(plan, stream_states("contexts", seed, 20))
