@@ -157,7 +157,7 @@ def judge_mended(tally: Tally, host: Host, case: str, store: Path, whole: Whole)
     if not tally.judge_end(f"{case}, resumed", ended, 2):
         return
     if [line.code for line in ended.lines] != [0, 0]:
-        tally.unclear.append(f"{case}: the sweep does not go on: {ended.lines[0].err!r}")
+        tally.unclear.append(f"{case}: the sweep does not go on: {[line.err for line in ended.lines]}")
     elif frozenset(rows_of(store)) != whole.rows or shown_rows(ended.lines[1]) != whole.shown:
         tally.wrong.append(f"{case}: resumed, the rows are not those of an undisturbed sweep")
     elif set(visible(contents_of(store.parent))) != {store.name}:
