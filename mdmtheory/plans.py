@@ -10,24 +10,12 @@ import numpy as np
 from jaxtyping import Float, Int32, UInt64
 
 from mdmtheory.core.integers import whole_number, whole_numbers
+from mdmtheory.core.register import registered
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import digest
 from mdmtheory.schedules import Schedule, read_numbers
 from mdmtheory.schedules.schedule import Numbers
-
-PLAN_LAWS = (
-    "ancestral",
-    "fixed",
-    "first_hitting",
-    "left_to_right",
-    "blocks",
-    "stride",
-    "bisection",
-    "bit_reversed",
-    "plan",
-)
-"""Names that stand for a law over plans; `samplers.planned` builds them with the options of all samplers."""
 
 States = UInt64[np.ndarray, "count 4"]
 Plans = Int32[np.ndarray, "count length"]
@@ -84,6 +72,7 @@ class _NamedLaw:
         return [self.name]
 
 
+@registered("plan law", version=1, family="random order", place=1, examples=("", "temperature=0.7"))
 @dataclass(frozen=True)
 class Ancestral(_NamedLaw):
     """Positions independent, P(K = k) = w_k: the masked diffusion sampler of 2502.09622 without its idle steps."""
@@ -145,6 +134,7 @@ class _UniformSubsets(_NamedLaw):
         return law
 
 
+@registered("plan law", version=1, family="random order", place=2)
 @dataclass(frozen=True)
 class FixedSizes(_UniformSubsets):
     """Uniformly random subsets; sizes from the schedule by largest remainder (`Schedule.sizes`)."""
@@ -161,6 +151,7 @@ class FixedSizes(_UniformSubsets):
         return min(length, steps)
 
 
+@registered("plan law", version=1, family="random order", place=3)
 @dataclass(frozen=True)
 class FirstHitting(_UniformSubsets):
     """A uniformly random order, one position a step: in law the first-hitting sampler, whatever the schedule."""
@@ -200,6 +191,7 @@ class _OnePlan(_NamedLaw):
         return int(self.plan(length, steps).max())
 
 
+@registered("plan law", version=1, family="chosen order", place=6)
 @dataclass(frozen=True)
 class LeftToRight(_OnePlan):
     """Position i at step i + 1."""
@@ -214,6 +206,7 @@ class LeftToRight(_OnePlan):
         return np.arange(1, length + 1, dtype=np.int32)
 
 
+@registered("plan law", version=1, family="chosen order", place=7)
 @dataclass(frozen=True)
 class Blocks(_OnePlan):
     """N contiguous blocks from left to right: position i at step 1 + floor(i N / length)."""
@@ -226,6 +219,7 @@ class Blocks(_OnePlan):
         return (1 + np.arange(length, dtype=np.int64) * steps // length).astype(np.int32)
 
 
+@registered("plan law", version=1, family="chosen order", place=4, examples=("", "nucleus=0.9"))
 @dataclass(frozen=True)
 class Stride(_OnePlan):
     """Every N-th position together: position i at step 1 + (i mod N)."""
@@ -238,6 +232,7 @@ class Stride(_OnePlan):
         return (1 + np.arange(length) % steps).astype(np.int32)
 
 
+@registered("plan law", version=1, family="chosen order", place=5)
 @dataclass(frozen=True)
 class Bisection(_OnePlan):
     """The lower middle of every gap, gap by gap in parallel: ceil(log2(length + 1)) rounds."""
@@ -260,6 +255,7 @@ class Bisection(_OnePlan):
         return out
 
 
+@registered("plan law", version=1, family="chosen order", place=8)
 @dataclass(frozen=True)
 class BitReversed(_OnePlan):
     """Stride with the residues that occur, 0..min(N, length)-1, ranked by their reversed bits.
@@ -330,6 +326,14 @@ class GivenPlan(_OnePlan):
         return np.array(self.steps_of_positions, dtype=np.int32)
 
 
+@registered(
+    "plan law",
+    "plan",
+    version=1,
+    family="chosen order",
+    place=9,
+    examples=(GivenPlan((2, 1, 3, 1), Spec.of("plan")),),
+)
 def plan_from_file(*, file: str) -> GivenPlan:
     """A plan from a text, CSV or JSON file with the step of each position."""
     steps = read_numbers(file)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import mdmtheory as mt
+from mdmtheory.core.register import Register
 
 REFUTES = pytest.mark.refutes("1.7")
 
@@ -111,7 +112,7 @@ def workers(number: Any) -> Any:
 
 
 def dyck(**options: Any) -> Any:
-    from mdmtheory.languages.presets import dyck as preset
+    from mdmtheory.languages.brackets import dyck as preset
 
     return preset(**options)
 
@@ -258,7 +259,7 @@ for parameter in ("block", "steps"):
         lambda n, p=parameter: mt.BlockDiffusion(mt.Oracle(language()), **{"block": 2, p: n}).identity,
         none=parameter == "steps",
     )
-for law in mt.plans.PLAN_LAWS[:-1]:
+for law in Register("plan law", "mdmtheory.plans").built_in[:-1]:
     for parameter in ("length", "steps"):
         door(
             f"{law} plans {parameter}",

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import power_divergence
 
+from mdmtheory.core.register import Register
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.kernels.plans import draw_below
-from mdmtheory.plans import LAST_STEP, PLAN_LAWS, Ancestral, GivenPlan
+from mdmtheory.plans import LAST_STEP, Ancestral, GivenPlan
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import Schedule, as_schedule
 
@@ -243,7 +244,7 @@ def test_flags():
         "bisection": (False, False, True, False),
         "bit_reversed": (True, False, True, False),
     }
-    assert set(PLAN_LAWS) == {*flags, "plan"}
+    assert set(Register("plan law", "mdmtheory.plans")) == {*flags, "plan"}
 
 
 @pytest.mark.parametrize("sampler", RANDOM + DETERMINISTIC)

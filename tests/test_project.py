@@ -66,7 +66,7 @@ def named_in(page: str) -> set[str]:
     return set(found) - GONE
 
 
-GONE = {"plans.SAMPLERS", "plans.as_plan_law"}
+GONE = {"plans.SAMPLERS", "plans.as_plan_law", "plans.PLAN_LAWS"}
 """Names that the changelog gives as what something was called before."""
 
 

@@ -18,47 +18,32 @@ from mdmtheory.conformance.settings import small_languages
 from mdmtheory.core.contracts import as_denoiser, as_model, exact_for
 from mdmtheory.core.plugins import conforming, load_object, nonconforming
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
-from mdmtheory.core.spec import Registry, Spec
-from mdmtheory.denoisers.registry import DENOISERS
+from mdmtheory.core.register import Register
+from mdmtheory.core.spec import Spec
+from mdmtheory.denoisers import DENOISERS
 from mdmtheory.languages.presets import LANGUAGES, check_no_file_meant
-from mdmtheory.models.registry import MODELS
+from mdmtheory.models import MODELS
 from mdmtheory.oracles.oracle import Oracle
-from mdmtheory.plans import GivenPlan, PlanLaw
+from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.contracts import guarded_sampler
 from mdmtheory.samplers.protocol import Sampler
 from mdmtheory.samplers.registry import SAMPLERS
 
 Kind = Literal["language", "denoiser", "sampler", "model"]
 
-REGISTRIES: dict[Kind, Registry] = {
+REGISTRIES: dict[Kind, Register] = {
     "language": LANGUAGES,
     "denoiser": DENOISERS,
     "sampler": SAMPLERS,
     "model": MODELS,
 }
 
-EXAMPLES: dict[str, tuple[str, ...]] = {
-    "hmm": ("", "states=4,vocab_size=3,sticky=0.9"),
-    "ngram": ("", "order=1", "order=3,vocab_size=4"),
-    "copy": ("", "distance=2,vocab_size=3"),
-    "permutation": ("", "items=4"),
-    "oracle": ("", "trust=0.9"),
-    "perturbed": ("epsilon=0.05", "epsilon=2.0"),
-    "window": ("width=1",),
-    "ancestral": ("", "temperature=0.7"),
-    "stride": ("", "nucleus=0.9"),
-    "confidence": ("", "temperature=0.7"),
-    "entropy_bound": ("gamma=0.5",),
-    "entropy_sum": ("h=1.0",),
-    "threshold": ("tau=0.6",),
-    "independent": ("mu=0.1",),
-    "redraw": ("sweeps=2,tau=0.2",),
-    "verify": ("k=2", "k=3,order=bit_reversed"),
-    "block": ("size=2",),
+_SUITES: dict[Kind, Callable[[Any], Report]] = {
+    "language": check_language,
+    "denoiser": check_denoiser,
+    "sampler": check_sampler,
+    "model": check_model,
 }
-"""With which options a name is certified among everything built in, where not with its defaults alone."""
-
-_PLAN = (2, 1, 3, 1)
 _STEPS = 3
 
 
@@ -72,14 +57,14 @@ class Certified:
 
 
 def everything_built_in() -> Iterator[Certified]:
-    """All registered names that do not come from installed packages, with their EXAMPLES."""
-    for kind, registry in REGISTRIES.items():
-        for name in registry.built_in:
-            if name == "plan":
-                yield Certified("sampler", "plan", partial(check_sampler, GivenPlan(_PLAN, Spec.of("plan"))))
-                continue
-            for options in EXAMPLES.get(name, ("",)):
-                yield _registered(kind, Spec.parse(f"{name}:{options}" if options else name))
+    """All registered names that do not come from installed packages, with the examples that they give."""
+    for kind, register in REGISTRIES.items():
+        for name in register.built_in:
+            for example in register.about(name).examples:
+                if isinstance(example, str):
+                    yield _registered(kind, Spec.parse(f"{name}:{example}" if example else name))
+                else:
+                    yield Certified(kind, name, partial(_SUITES[kind], example))
 
 
 def certified(text: str, kind: Kind | None = None) -> Certified:
@@ -160,13 +145,7 @@ def _of_object(text: str, value: Any) -> Certified:
             return _from_languages(kind, text, partial(_made, text, value))
         value = _made(text, value)
     kind = _kind_of(text, value)
-    suites: dict[Kind, Callable[[Any], Report]] = {
-        "language": check_language,
-        "denoiser": check_denoiser,
-        "sampler": check_sampler,
-        "model": check_model,
-    }
-    return Certified(kind, text, partial(suites[kind], value))
+    return Certified(kind, text, partial(_SUITES[kind], value))
 
 
 def _required(text: str, factory: Any) -> int:

@@ -1,20 +1,13 @@
-"""Names with options, `name:key=value,...`, and the registries that turn them into objects."""
+"""Names with options, `name:key=value,...`."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from importlib.metadata import entry_points
 from numbers import Integral, Real
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, cast
-
-from mdmtheory.core.plugins import built_by_plug_in, callable_plug_in, load_entry_point, load_object
 
 Value = int | float | bool | str
 if TYPE_CHECKING:
@@ -81,7 +74,7 @@ class Spec:
     def __str__(self) -> str:
         if not self.options:
             return self.name
-        return self.name + ":" + ",".join(f"{key}={_format(value)}" for key, value in self.options)
+        return self.name + ":" + ",".join(f"{key}={format_value(value)}" for key, value in self.options)
 
 
 def parse_value(text: str) -> Value:
@@ -113,14 +106,14 @@ def _plain(key: str, value: Any, name: str) -> Value:
     raise ValueError(f"{key} of {name!r} is {value!r}; pass a number, true or false, or a text")
 
 
-def _check_type(what: str, value: Value, annotation: str) -> None:
+def check_type(what: str, value: Value, annotation: str) -> None:
     """ValueError unless the value is of the kind that a builder's annotation (such as `int`) asks for."""
     wanted = {part.strip() for part in annotation.replace("WholeNumber", "int").split("|")}
     kinds = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
     allowed = wanted | ({"int"} if "float" in wanted else set())
     if wanted <= kinds.keys() and type(value).__name__ not in allowed:
         asked = " or ".join(kinds[each] for each in sorted(wanted - ({"int"} if "float" in wanted else set())))
-        raise ValueError(f"{what} is {_format(value)}; pass {asked}")
+        raise ValueError(f"{what} is {format_value(value)}; pass {asked}")
 
 
 def pieces(text: str) -> list[str]:
@@ -144,102 +137,11 @@ def unquoted(text: str) -> str:
     return text
 
 
-def _format(value: Value) -> str:
+def format_value(value: Value) -> str:
+    """A value as it is typed; what would be read as something else is quoted."""
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, str):
         return str(value)
     plain = value == value.strip() != "" and "," not in value and value[0] != '"' and parse_value(value) == value
     return value if plain else json.dumps(value, ensure_ascii=False)
-
-
-class Registry:
-    """Names that users type, each with the function that builds what it stands for.
-
-    A builder is given as "module:function" and imported when first used, so listing names costs nothing. Installed
-    packages add theirs under the entry-point group `mdmtheory.<kind>s`.
-    """
-
-    def __init__(self, kind: str, builders: Mapping[str, str], aliases: Mapping[str, str] | None = None) -> None:
-        self.kind = kind
-        self._builders = dict(builders)
-        self._aliases = dict(aliases or {})
-
-    def __contains__(self, name: str) -> bool:
-        return self._resolve(name) in self._builders or name in self._installed()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter([*self._builders, *self._installed()])
-
-    @property
-    def built_in(self) -> tuple[str, ...]:
-        """The names that do not come from installed packages."""
-        return tuple(self._builders)
-
-    def is_plain(self, text: str) -> bool:
-        """Whether a spec from a file of results can be built as it is: built in, and without a file of its own."""
-        spec = Spec.parse(text)
-        return self._resolve(spec.name) in self._builders and not {"file", "path"} & dict(spec.options).keys()
-
-    def builder(self, name: str) -> Callable[..., Any]:
-        """The function behind a name; ValueError lists the known names."""
-        name = self._resolve(name)
-        if name in self._builders:
-            module, _, attribute = self._builders[name].partition(":")
-            target = importlib.import_module(module)
-            for part in attribute.split("."):
-                target = getattr(target, part)
-            return cast("Callable[..., Any]", target)
-        if name in self._installed():
-            what = f"{self.kind} {name!r}"
-            return cast("Callable[..., Any]", callable_plug_in(load_entry_point(self._installed()[name], what), what))
-        if ":" in name:
-            return self._own(name)
-        known = sorted(self)
-        near = get_close_matches(name, known, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise ValueError(f"unknown {self.kind} {name!r}{hint}; known: {', '.join(known)}")
-
-    def build(self, spec: Spec | str, *arguments: Any) -> Any:
-        """Call the builder with the spec's options; ValueError names an unknown or missing option."""
-        if isinstance(spec, str):
-            spec = Spec.parse(spec)
-        builder = self.builder(spec.name)
-        options = dict(spec.options)
-        known = self.options(spec.name)
-        for key, value in options.items():
-            if key not in known:
-                offered = f"known: {', '.join(known)}" if known else "it takes none"
-                raise ValueError(f"{self.kind} {spec.name!r} has no option {key!r}; {offered}")
-            _check_type(f"{key} of {self.kind} {spec.name!r}", value, str(known[key].annotation))
-        for key, parameter in known.items():
-            if parameter.default is inspect.Parameter.empty and key not in options:
-                raise ValueError(f"{self.kind} {spec.name!r} needs {key}=...; write {spec.name}:{key}=value")
-        if self._resolve(spec.name) not in self._builders:
-            return built_by_plug_in(f"{self.kind} {str(spec)!r}", builder, *arguments, **options)
-        try:
-            return builder(*arguments, **options)
-        except TypeError as error:
-            raise ValueError(f"{self.kind} {spec}: {error}") from error
-
-    def options(self, name: str) -> dict[str, inspect.Parameter]:
-        """The keyword-only parameters of a builder: what may stand after the colon."""
-        parameters = inspect.signature(self.builder(name)).parameters
-        return {key: each for key, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
-
-    def _own(self, name: str) -> Callable[..., Any]:
-        """What `module:name` stands for; ValueError where it does not import or cannot be called."""
-        first, _, rest = name.partition(":")
-        if first in self:
-            raise ValueError(f"{rest!r} in {name!r} is not key=value; write {first}:key=value,key=value")
-        found = load_object(name)
-        if not callable(found):
-            kind = type(found).__name__
-            raise ValueError(f"{self.kind} {name!r} is a {kind}; name a class or a function that makes one")
-        return cast("Callable[..., Any]", found)
-
-    def _resolve(self, name: str) -> str:
-        return self._aliases.get(name, name)
-
-    def _installed(self) -> dict[str, Any]:
-        return {point.name: point for point in entry_points(group=f"mdmtheory.{self.kind}s")}

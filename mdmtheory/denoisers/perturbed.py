@@ -10,10 +10,12 @@ from jaxtyping import Float
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.origin import is_built_in
-from mdmtheory.core.protocols import Canvas, Denoiser, Evidence, NoisyCanvas, Parallel, PlanRun
+from mdmtheory.core.protocols import Canvas, Denoiser, Evidence, Language, NoisyCanvas, Parallel, PlanRun
+from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.oracles.base import OracleBase
+from mdmtheory.oracles.oracle import Oracle
 
 
 class Perturbed:
@@ -119,3 +121,9 @@ class _PerturbedNoisyCanvas:
         posterior: Float[np.ndarray, "count length vocab_size"] = self._base.posterior(evidence)
         perturb_rows(posterior.reshape(-1, posterior.shape[2]), self._epsilon)
         return posterior
+
+
+@registered("denoiser", "perturbed", version=1, place=2, examples=("epsilon=0.05", "epsilon=2.0"))
+def named(language: Language, *, epsilon: float) -> Denoiser:
+    """The oracle moved epsilon nats towards uniform at every context."""
+    return Perturbed(Oracle(language), epsilon)

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Canvas, Language, Parallel
+from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.languages.presets import as_language
@@ -118,3 +119,10 @@ class _WindowCanvas(ConditionalsCanvas):
         marginals = self.denoiser.seen_from(self.tokens, rows, positions, self.threads)
         self.impossible[rows[marginals.sum(axis=1) <= 0]] = True
         return marginals
+
+
+@registered("denoiser", "window", version=1, place=3, examples=("width=1",))
+@whole_numbers(width=0)
+def named(language: Language, *, width: int) -> Window:
+    """The exact posterior of an observer who sees only tokens within width positions."""
+    return Window(language, width)

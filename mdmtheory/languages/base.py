@@ -15,28 +15,29 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import normal_mean
 from mdmtheory.core.limits import MOST_LENGTH, check_limit
 from mdmtheory.core.protocols import Denoiser
-from mdmtheory.core.spec import Registry, Spec
+from mdmtheory.core.register import Register
+from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike
 from mdmtheory.languages.digest import language_digest
 from mdmtheory.languages.files import save_language
 
-ORACLES = Registry(
-    "oracle",
-    {
-        "chain": "mdmtheory.oracles.chain:ChainOracle",
-        "ngram": "mdmtheory.oracles.ngram:NGramOracle",
-        "closed": "mdmtheory.oracles.closed:ClosedOracle",
-    },
-)
+ORACLES = Register("oracle", "mdmtheory.oracles")
 
 
 class LanguageBase(ABC):
-    """An immutable language; subclasses set `kind`, `oracle_name`, parameters and `vocab_size`, then call `_named`."""
+    """An immutable language; subclasses set `kind`, `oracle_name`, parameters and `vocab_size`, then call `_named`.
+
+    A class says besides what its parameters are, which files and stores may hold: `arrays` of probabilities, and whole
+    `numbers` from 1; and its `version`, which is raised when its numbers change.
+    """
 
     kind: ClassVar[str]
     oracle_name: ClassVar[str]
     """What its oracle is registered as."""
+    version: ClassVar[int] = 0
+    arrays: ClassVar[tuple[str, ...]] = ()
+    numbers: ClassVar[tuple[str, ...]] = ()
     vocab_size: int
     spec: Spec
     rounded: float = 0.0

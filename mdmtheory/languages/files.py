@@ -27,7 +27,7 @@ from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.writing import write_whole
 from mdmtheory.languages.digest import language_digest
-from mdmtheory.languages.kinds import KINDS, Kind, built_in_kind
+from mdmtheory.languages.kinds import built_in_kind, kinds
 
 FORMAT = "mdmtheory language"
 VERSION = 1
@@ -47,7 +47,7 @@ def save_language(language: Any, path: str | PathLike[str]) -> None:
     kind = built_in_kind(language)
     if kind is None:
         raise ValueError(
-            f"{language.spec} is a plug-in, of no kind that a file can hold ({', '.join(KINDS)}); name it by its spec"
+            f"{language.spec} is a plug-in, of no kind that a file can hold ({', '.join(kinds())}); name it by its spec"
         )
     arrays, values = split_parameters(language.parameters())
     header = {
@@ -79,13 +79,13 @@ def load_language(path: str | PathLike[str]) -> Language:
         with zipfile.ZipFile(file) as archive:
             members = _members(archive, path)
             header = _header(archive, members, path)
-            kind = KINDS[header["kind"]]
+            kind = kinds()[header["kind"]]
             if members.keys() != {"header", *kind.arrays}:
                 raise _other(path)
             arrays = {name: _array(archive, members[name], path, "f8") for name in kind.arrays}
     parameters = {**arrays, **_numbers(header["values"], kind, path)}
     try:
-        language: Language = kind.language.from_parameters(parameters, Spec.parse(header["spec"]))
+        language: Language = kind.from_parameters(parameters, Spec.parse(header["spec"]))
     except ValueError as error:
         raise ValueError(f"{path} holds no language: {shortened(str(error))}") from error
     if language_digest(header["kind"], parameters) != header["digest"]:
@@ -132,7 +132,7 @@ def _check_directory(file: BinaryIO, path: Path) -> None:
     mark, count, in_all = _DIRECTORY_END.unpack(file.read(_DIRECTORY_END.size))
     if mark != b"PK\5\6" or count != in_all:
         raise _truncated(path)
-    if count > 1 + max(len(kind.arrays) for kind in KINDS.values()):
+    if count > 1 + max(len(kind.arrays) for kind in kinds().values()):
         raise _other(path)
 
 
@@ -169,10 +169,10 @@ def _header(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], path:
         )
     if {name: type(value) for name, value in header.items()} != _FIELDS or not header["spec"].isprintable():
         raise _other(path)
-    if header["kind"] not in KINDS:
+    if header["kind"] not in kinds():
         raise _Refused(
             f"{path} holds a language of the kind {shortened(repr(header['kind']))}, which this version of mdmtheory "
-            f"does not know; known: {', '.join(KINDS)}"
+            f"does not know; known: {', '.join(kinds())}"
         )
     return header
 
@@ -195,7 +195,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, kind: st
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fields[2] == b"True" else "C")
 
 
-def _numbers(values: dict[str, Any], kind: Kind, path: Path) -> dict[str, int]:
+def _numbers(values: dict[str, Any], kind: Any, path: Path) -> dict[str, int]:
     known = values.keys() == set(kind.numbers)
     if not known or any(type(value) is not int or not 1 <= value < 1 << 63 for value in values.values()):
         raise ValueError(f"{path} has other values than {', '.join(kind.numbers) or 'none'}; save the language again")

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_TABLE_ENTRIES, check_limit
+from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
@@ -44,6 +45,8 @@ class HMM(LanguageBase):
 
     kind = "hmm"
     oracle_name = "chain"
+    version = 1
+    arrays = ("initial", "transition", "emission")
 
     def __init__(self, initial: Any, transition: Any, emission: Any, *, spec: Spec | None = None) -> None:
         self.transition = checked_law(transition, "transition")
@@ -184,3 +187,25 @@ class HMM(LanguageBase):
             alias_rows(self.emission, np.arange(vocab_size), states, emission_bits),
             emission_bits,
         )
+
+
+@registered("language", "hmm", place=1, examples=("", "states=4,vocab_size=3,sticky=0.9"))
+@whole_numbers(states=1, vocab_size=1, seed=0)
+def preset(
+    *,
+    states: int = 32,
+    vocab_size: int = 8,
+    seed: int = 0,
+    prune_transition: float = 2.5,
+    prune_emission: float = 2.0,
+    sticky: float = 0.0,
+) -> HMM:
+    """A random hidden Markov model with pruned Dirichlet(1) rows; sticky=s stays in a state with probability s."""
+    return HMM.random(
+        states=states,
+        vocab_size=vocab_size,
+        seed=seed,
+        prune_transition=prune_transition,
+        prune_emission=prune_emission,
+        sticky=sticky,
+    )

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int, UInt64
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_LENGTH, check_limit
+from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
@@ -55,29 +56,9 @@ class _Paired(ClosedLanguage):
         sample_pairs(self.partners(out.shape[1]), self.vocab_size, streams, out)
 
 
-class EqualPairs(_Paired):
-    """Positions (0, 1), (2, 3), ... carry the same uniform token; an odd length leaves the last one alone.
-
-    Its SER and TER under random order have closed forms (docs/theory.md, section 7; ours).
-
-    >>> EqualPairs(vocab_size=2).in_support(np.array([[0, 0, 1, 1, 0], [0, 1, 1, 1, 0]])).tolist()
-    [True, False]
-    """
-
-    kind = "equal_pairs"
-
-    @whole_numbers(vocab_size=1)
-    def __init__(self, *, vocab_size: int = 16, spec: Spec | None = None) -> None:
-        self.distance = 1
-        self._settle(vocab_size, spec)
-
-    def parameters(self) -> dict[str, Any]:
-        """The vocabulary's size."""
-        return {"vocab_size": self.vocab_size}
-
-
+@registered("language", "copy", place=4, examples=("", "distance=2,vocab_size=3"))
 class Copy(_Paired):
-    """In blocks of 2*distance tokens the second half repeats the first, which is uniform.
+    """In blocks of 2*distance tokens the second half repeats the uniform first half.
 
     Memory as long as the distance, and no more entropy for it. Where the last block is cut off, a position whose
     partner lies beyond the end is free.
@@ -87,6 +68,8 @@ class Copy(_Paired):
     """
 
     kind = "copy"
+    version = 1
+    numbers = ("distance", "vocab_size")
 
     @whole_numbers(distance=1, vocab_size=1)
     def __init__(self, *, distance: int = 16, vocab_size: int = 8, spec: Spec | None = None) -> None:
@@ -97,3 +80,27 @@ class Copy(_Paired):
     def parameters(self) -> dict[str, Any]:
         """The distance and the vocabulary's size."""
         return {"distance": self.distance, "vocab_size": self.vocab_size}
+
+
+@registered("language", "equal_pairs", place=5)
+class EqualPairs(_Paired):
+    """Positions (0, 1), (2, 3), ... carry the same uniform token; an odd length leaves the last one alone.
+
+    Its SER and TER under random order have closed forms (docs/theory.md, section 7; ours).
+
+    >>> EqualPairs(vocab_size=2).in_support(np.array([[0, 0, 1, 1, 0], [0, 1, 1, 1, 0]])).tolist()
+    [True, False]
+    """
+
+    kind = "equal_pairs"
+    version = 1
+    numbers = ("vocab_size",)
+
+    @whole_numbers(vocab_size=1)
+    def __init__(self, *, vocab_size: int = 16, spec: Spec | None = None) -> None:
+        self.distance = 1
+        self._settle(vocab_size, spec)
+
+    def parameters(self) -> dict[str, Any]:
+        """The vocabulary's size."""
+        return {"vocab_size": self.vocab_size}

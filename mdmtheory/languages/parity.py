@@ -9,19 +9,24 @@ from jaxtyping import Float, UInt64
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
 
 
+@registered("language", "parity", place=7)
 class Parity(ClosedLanguage):
-    """Uniform over bit strings with an even number of ones (docs/theory.md, section 7; ours).
+    """Uniform over bit strings with an even number of ones.
+
+    Its SER and TER have closed forms (docs/theory.md, section 7; ours).
 
     >>> Parity().in_support(np.array([[1, 1, 0], [1, 1, 1]])).tolist()
     [True, False]
     """
 
     kind = "parity"
+    version = 1
     family = "PARITY"
 
     def __init__(self, *, spec: Spec | None = None) -> None:

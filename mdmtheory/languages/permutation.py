@@ -9,11 +9,13 @@ from jaxtyping import Float, UInt64
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
 
 
+@registered("language", "permutation", place=6, examples=("", "items=4"))
 class Permutation(ClosedLanguage):
     """The first `length` of a uniformly random order of `items` tokens; no token twice, so length is at most items.
 
@@ -24,6 +26,8 @@ class Permutation(ClosedLanguage):
     """
 
     kind = "permutation"
+    version = 1
+    numbers = ("items",)
     family = "PERMUTATION"
 
     @whole_numbers(items=1)

@@ -9,19 +9,25 @@ from jaxtyping import Float, UInt64
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
 
 
+@registered("language", "repetition", place=8)
 class Repetition(ClosedLanguage):
-    """All positions carry the same uniform token (docs/theory.md, section 7; ours).
+    """All positions carry the same uniform token.
+
+    Its SER and TER have closed forms (docs/theory.md, section 7; ours).
 
     >>> Repetition(vocab_size=3).in_support(np.array([[2, 2, 2], [2, 2, 1]])).tolist()
     [True, False]
     """
 
     kind = "repetition"
+    version = 1
+    numbers = ("vocab_size",)
     family = "REPETITION"
 
     @whole_numbers(vocab_size=1)

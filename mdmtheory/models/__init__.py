@@ -1,0 +1,5 @@
+"""What generates sequences, by name."""
+
+from mdmtheory.core.register import Register
+
+MODELS = Register("model", "mdmtheory.models")

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import Language, LogProb, Parallel, Samples
+from mdmtheory.core.protocols import Denoiser, Language, LogProb, Parallel, Samples
+from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike
 from mdmtheory.languages.presets import as_language
@@ -45,3 +46,9 @@ class Autoregressive:
     ) -> LogProb:
         """log q(x) in nats, exact."""
         return LogProb(self.language.log_prob(tokens, threads=threads), "exact")
+
+
+@registered("model", "ar", version=1, place=5, family="autoregressive", needs=())
+def named(language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any) -> Autoregressive:
+    """Left to right with the language's own next-token law; takes no denoiser, sampler, steps or schedule."""
+    return Autoregressive(language)

@@ -8,7 +8,8 @@ from typing import Any
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.integers import whole_number, whole_numbers
-from mdmtheory.core.protocols import Denoiser, LogProb, Parallel, Samples
+from mdmtheory.core.protocols import Denoiser, Language, LogProb, Parallel, Samples
+from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike
 from mdmtheory.models.adaptive_loop import AdaptiveRun
@@ -91,3 +92,11 @@ class BlockDiffusion:
     def replay(self, tokens: TokensLike, *, threads: int | None = None) -> AdaptiveRun:
         """What a sampler that looks at the context only does in each block where its draws turn out to be `tokens`."""
         return self.masked.replay(tokens, threads=threads)
+
+
+@registered("model", "block", version=1, place=4, family="block by block", examples=("size=2",))
+def named(
+    language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any, *, size: int
+) -> BlockDiffusion:
+    """Blocks of `size` tokens from left to right, each by masked diffusion in so many steps (2503.09573)."""
+    return BlockDiffusion(denoiser, size, steps, sampler, schedule)

@@ -8,14 +8,12 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.spec import Registry, Spec
+from mdmtheory.core.register import Register, registered
+from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import digest, stream_states
 from mdmtheory.languages.laws import GRAIN
 
-EMBEDDINGS = Registry(
-    "embedding",
-    {"onehot": "mdmtheory.models.embedding:onehot", "random": "mdmtheory.models.embedding:random"},
-)
+EMBEDDINGS = Register("embedding", "mdmtheory.models")
 
 
 @whole_numbers(vocab_size=1)
@@ -40,12 +38,14 @@ def as_embedding(embedding: Any, vocab_size: int) -> tuple[Float[np.ndarray, "vo
     return given, {"embedding": f"given@{digest([list(given.shape), given.tobytes().hex()])[:12]}"}
 
 
+@registered("embedding")
 @whole_numbers(vocab_size=1)
 def onehot(vocab_size: int) -> Float[np.ndarray, "vocab vocab"]:
     """Unit vectors, one for each token."""
     return np.eye(vocab_size)
 
 
+@registered("embedding")
 @whole_numbers(vocab_size=1, dim=1, seed=0)
 def random(vocab_size: int, *, dim: int = 16, seed: int = 0) -> Float[np.ndarray, "vocab dim"]:
     """Normal vectors of mean squared length 1, rounded to multiples of 2^-30 so that they are the same everywhere."""

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float, UInt64
 
 from mdmtheory.core.estimate import Kind
-from mdmtheory.core.protocols import Denoiser, NoisyCanvas
+from mdmtheory.core.protocols import Denoiser, Language, NoisyCanvas
+from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.models.asking import posteriors_of
@@ -138,3 +139,22 @@ class GaussianDiffusion(NoisedDiffusion):
         out = np.empty((len(states), length * dim))
         fill_normals(states, out)
         return out.reshape(len(states), length, dim)
+
+
+@registered("model", "gaussian", version=1, place=3, family="other noise", needs=("denoiser", "schedule", "steps"))
+def named(
+    language: Language,
+    denoiser: Denoiser,
+    sampler: str,
+    steps: int | None,
+    schedule: Any,
+    *,
+    embedding: str = "onehot",
+    dim: int | None = None,
+    seed: int | None = None,
+    update: str = "ddpm",
+    decode: str = "draw",
+) -> GaussianDiffusion:
+    """Gaussian noise on embeddings (onehot or random); update=ddpm or ddim, decode=draw or argmax; no sampler."""
+    given = {key: value for key, value in (("dim", dim), ("seed", seed)) if value is not None}
+    return GaussianDiffusion(denoiser, Spec.of(embedding, **given), steps, schedule, update, decode)

@@ -10,7 +10,8 @@ from jaxtyping import Int, UInt64
 from mdmtheory.core.contracts import as_denoiser, exact_for
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.integers import whole_number, whole_numbers
-from mdmtheory.core.protocols import Denoiser, LogProb, Parallel, PlanRun, Samples
+from mdmtheory.core.protocols import Denoiser, Language, LogProb, Parallel, PlanRun, Samples
+from mdmtheory.core.register import registered
 from mdmtheory.core.reveal_plans import LAST_STEP, as_plans
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import check_states, stream_states
@@ -231,3 +232,9 @@ def check_trust(denoiser: Any, sampler: Any) -> None:
             f"sampler {sampler.spec} may change tokens, but to denoiser {denoiser.spec} what is revealed is certain; "
             "use an oracle that trusts less, as oracle:trust=0.999"
         )
+
+
+@registered("model", "masked", version=1, place=1)
+def named(language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any) -> MaskedDiffusion:
+    """Masked diffusion: tokens are revealed step by step, those of one step independently."""
+    return MaskedDiffusion(denoiser, sampler, steps, schedule)

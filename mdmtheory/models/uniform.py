@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt64
 
-from mdmtheory.core.protocols import Denoiser, NoisyCanvas
+from mdmtheory.core.protocols import Denoiser, Language, NoisyCanvas
+from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.models.asking import posteriors_of
 from mdmtheory.models.noised import NoisedDiffusion, per_sequence
@@ -95,3 +96,11 @@ class UniformDiffusion(NoisedDiffusion):
         with np.errstate(divide="ignore"):
             gains: Float[np.ndarray, "count length vocab_size"] = np.log(laws) - np.log(forth)
         return gains
+
+
+@registered("model", "uniform", version=1, place=2, family="other noise", needs=("denoiser", "schedule", "steps"))
+def named(
+    language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any, *, update: str = "ancestral"
+) -> UniformDiffusion:
+    """Uniform noise: every step draws every token anew, given all; update=ancestral or tweedie; no sampler."""
+    return UniformDiffusion(denoiser, steps, schedule, update)

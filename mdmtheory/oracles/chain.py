@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.protocols import Canvas, PlanRun
+from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.chain import ChainTables
 from mdmtheory.languages.hmm import HMM
@@ -14,6 +15,7 @@ from mdmtheory.oracles.base import InLogs, OracleBase, run_kernel
 from mdmtheory.oracles.chain_canvas import chain_canvas
 
 
+@registered("oracle", "chain")
 class ChainOracle(OracleBase):
     """Messages at revealed positions, powers of the transition matrix between; docs/theory.md, section 4 (ours)."""
 

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.protocols import PlanRun
+from mdmtheory.core.register import registered
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
@@ -15,6 +16,7 @@ MOST_ITEMS = 12
 """Items up to which permanents are summed: 4,096 sets, 100,000 sums a sequence."""
 
 
+@registered("oracle", "closed")
 class ClosedOracle(OracleBase):
     """Marginals from a few numbers that sum up what is revealed."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.protocols import Canvas, PlanRun
+from mdmtheory.core.register import registered
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.chain import POWER_BYTES, least_positive
@@ -41,6 +42,7 @@ class BigramTables(NamedTuple):
     back_powers: Float[np.ndarray, "distances vocab vocab"]
 
 
+@registered("oracle", "ngram")
 class NGramOracle(OracleBase):
     """Messages on contexts; small n-grams run plans as chains, where a bigram needs its two neighbours only."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from mdmtheory.core.register import registered
 from mdmtheory.samplers.drawing import chance_of
 from mdmtheory.samplers.protocol import Marginals, State
 from mdmtheory.samplers.rule import BestRule, Ranked, Scores, Sizes, confidence, margin, negative_entropy
@@ -31,6 +32,7 @@ class Budgeted(BestRule, ABC):
         return sizes[state.memory]
 
 
+@registered("sampler", version=1, family="most confident", place=10, examples=("", "temperature=0.7"))
 @dataclass(frozen=True, kw_only=True)
 class Confidence(Budgeted):
     """The k positions whose most probable token is most probable, then a draw at each: no look at the draw."""
@@ -42,6 +44,7 @@ class Confidence(Budgeted):
         return confidence(seen)
 
 
+@registered("sampler", version=1, family="most confident", place=13)
 @dataclass(frozen=True, kw_only=True)
 class DrawConfidence(Budgeted):
     """A draw at every masked position, then the k whose drawn token is most probable (MaskGIT, LLaDA): biased.
@@ -57,6 +60,7 @@ class DrawConfidence(Budgeted):
         return chance_of(seen, drawn)
 
 
+@registered("sampler", version=1, family="most confident", place=11)
 @dataclass(frozen=True, kw_only=True)
 class Margin(Budgeted):
     """The k positions of largest p(1st) - p(2nd) (2502.06768)."""
@@ -68,6 +72,7 @@ class Margin(Budgeted):
         return margin(seen)
 
 
+@registered("sampler", version=1, family="most confident", place=12)
 @dataclass(frozen=True, kw_only=True)
 class Entropy(Budgeted):
     """The k positions of lowest entropy (Dream)."""

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.integers import WholeNumber, whole_number
+from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.samplers.drawing import DECIMALS, Drawing, chance_of
 from mdmtheory.samplers.protocol import Marginals, State
@@ -23,6 +24,7 @@ class _Shared:
     per_step: np.ndarray
 
 
+@registered("sampler", version=1, family="changing tokens", place=19)
 @dataclass(frozen=True, kw_only=True)
 class TopKRemask(Drawing):
     """Of all positions the k most probable tokens are kept, the others masked; k grows (top-k of MGDM, 2410.14157).
@@ -66,6 +68,7 @@ class TopKRemask(Drawing):
         return state.after(state.memory + 1), after
 
 
+@registered("sampler", version=1, family="changing tokens", place=18, examples=("sweeps=2,tau=0.2",))
 @dataclass(frozen=True, kw_only=True)
 class Redraw(Drawing):
     """Ancestral steps, then sweeps that draw anew tokens whose probability given all others is below tau.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory import plans as laws
+from mdmtheory.core.register import about
 from mdmtheory.core.spec import Spec
 from mdmtheory.plans import PlanLaw, Plans, States
 from mdmtheory.samplers.contracts import guarded_sampler
@@ -108,8 +109,9 @@ def with_options(
 ) -> Callable[..., PlanLaw | Sampler]:
     """What builds a law over plans, with the options of all samplers besides its own.
 
-    With none of them changed it builds the law itself, whose plans are run in fused kernels. `in_float32` builds, from
-    the same options, what takes its place where published programs draw plan and tokens with the same noise.
+    What the law says of itself is said of it too. With no option changed it builds the law itself, whose plans are run
+    in fused kernels. `in_float32` builds, from the same options, what takes its place where published programs draw
+    plan and tokens with the same noise.
     """
     own = [each for each in inspect.signature(build).parameters.values() if each.kind is each.KEYWORD_ONLY]
     shared = [each for each in inspect.signature(TokenOptions).parameters.values() if each.name in SHARED_OPTIONS]
@@ -126,6 +128,8 @@ def with_options(
     if in_float32 is not None:
         inside = (in_float32.__doc__ or "").partition("\n")[0]
         built.__doc__ = f"{(build.__doc__ or '').rstrip('.')}. With precision=float32: {inside}"
+    said = about(build)
+    built.about = said and replace(said, kind="sampler")  # type: ignore[attr-defined]  # read by registers
     built.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]  # read by `inspect`
     return built
 

@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 from mdmtheory.core.plugins import conforming
-from mdmtheory.core.spec import Registry, Spec
-from mdmtheory.plans import PLAN_LAWS, PlanLaw
+from mdmtheory.core.register import Register
+from mdmtheory.core.spec import Spec
+from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.contracts import guarded_sampler
 from mdmtheory.samplers.protocol import Sampler
 
-SAMPLERS = Registry(
-    "sampler",
-    {
-        **{name: f"mdmtheory.samplers.planned:{name}" for name in PLAN_LAWS},
-        "confidence": "mdmtheory.samplers.budgeted:Confidence",
-        "draw_confidence": "mdmtheory.samplers.budgeted:DrawConfidence",
-        "margin": "mdmtheory.samplers.budgeted:Margin",
-        "entropy": "mdmtheory.samplers.budgeted:Entropy",
-        "entropy_bound": "mdmtheory.samplers.unbudgeted:EntropyBound",
-        "entropy_sum": "mdmtheory.samplers.unbudgeted:EntropySum",
-        "threshold": "mdmtheory.samplers.unbudgeted:Threshold",
-        "independent": "mdmtheory.samplers.unbudgeted:Independent",
-        "topk_remask": "mdmtheory.samplers.correcting:TopKRemask",
-        "redraw": "mdmtheory.samplers.correcting:Redraw",
-        "remdm-cap": "mdmtheory.samplers.remasking:ReMDMCap",
-        "remdm-rescale": "mdmtheory.samplers.remasking:ReMDMRescale",
-        "remdm-conf": "mdmtheory.samplers.remasking:ReMDMConf",
-        "remdm-loop": "mdmtheory.samplers.remasking:ReMDMLoop",
-        "verify": "mdmtheory.samplers.verifying:Verify",
-    },
-)
+SAMPLERS = Register("sampler", "mdmtheory.samplers")
 
 
 def as_sampler(sampler: str | Spec | PlanLaw | Sampler) -> PlanLaw | Sampler:

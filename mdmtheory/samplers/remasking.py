@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.samplers.drawing import Drawing, chance_of
 from mdmtheory.samplers.protocol import Marginals, State
@@ -100,6 +101,7 @@ class ReMDM(Drawing, ABC):
         """sigma, the probability that a set token is masked again, where so much is revealed before and after."""
 
 
+@registered("sampler", version=1, family="changing tokens", place=20)
 @dataclass(frozen=True, kw_only=True)
 class ReMDMCap(ReMDM):
     """ReMDM (2503.00307): set tokens are masked again with probability eta, or the largest the schedule allows."""
@@ -119,6 +121,7 @@ class ReMDMCap(ReMDM):
         return np.minimum(self.eta, largest_again(before, after))
 
 
+@registered("sampler", version=1, family="changing tokens", place=21)
 @dataclass(frozen=True, kw_only=True)
 class ReMDMRescale(ReMDM):
     """ReMDM (2503.00307): set tokens are masked again with eta times the largest probability allowed."""
@@ -138,6 +141,7 @@ class ReMDMRescale(ReMDM):
         return self.eta * largest_again(before, after)
 
 
+@registered("sampler", version=1, family="changing tokens", place=22)
 @dataclass(frozen=True, kw_only=True)
 class ReMDMConf(ReMDMRescale):
     """ReMDM (2503.00307): as remdm-rescale, but set tokens share sigma by softmax(-p), p their probability when drawn.
@@ -175,6 +179,7 @@ class ReMDMConf(ReMDMRescale):
         return memory
 
 
+@registered("sampler", version=1, family="changing tokens", place=23)
 @dataclass(frozen=True, kw_only=True)
 class ReMDMLoop(ReMDMCap):
     """ReMDM (2503.00307): reveals a fraction alpha, stays there and remasks with min(eta, (1 - alpha) / alpha), ends.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from mdmtheory.core.register import registered
 from mdmtheory.samplers.drawing import DECIMALS
 from mdmtheory.samplers.protocol import Marginals, State
 from mdmtheory.samplers.rule import BestRule, Chosen, Ranked, Rule, Scores, confidence, negative_entropy, ranking
@@ -22,6 +23,7 @@ class _LowestEntropies(BestRule, ABC):
         return negative_entropy(seen)
 
 
+@registered("sampler", version=1, family="as many as allowed", place=14, examples=("gamma=0.5",))
 @dataclass(frozen=True, kw_only=True)
 class EntropyBound(_LowestEntropies):
     """Lowest entropies first, while their sum less the largest is at most gamma nats (2505.24857).
@@ -45,6 +47,7 @@ class EntropyBound(_LowestEntropies):
         return _at_most(before, self.gamma)
 
 
+@registered("sampler", version=1, family="as many as allowed", place=15, examples=("h=1.0",))
 @dataclass(frozen=True, kw_only=True)
 class EntropySum(_LowestEntropies):
     """Lowest entropies first, while their sum is at most h nats (2603.22248)."""
@@ -62,6 +65,7 @@ class EntropySum(_LowestEntropies):
         return _at_most(np.cumsum(-ranked, axis=1), self.h)
 
 
+@registered("sampler", version=1, family="as many as allowed", place=16, examples=("tau=0.6",))
 @dataclass(frozen=True, kw_only=True)
 class Threshold(BestRule):
     """Every position whose most probable token has probability tau or more (Fast-dLLM)."""
@@ -84,6 +88,7 @@ class Threshold(BestRule):
         return (ranked >= np.round(self.tau, DECIMALS)).sum(axis=1)
 
 
+@registered("sampler", version=1, family="as many as allowed", place=17, examples=("mu=0.1",))
 @dataclass(frozen=True, kw_only=True)
 class Independent(Rule):
     """From the most confident down, positions whose mutual information with each one chosen is below mu nats.

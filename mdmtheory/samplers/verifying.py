@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from mdmtheory.core.integers import WholeNumber, whole_number
+from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.plans import BitReversed, LeftToRight
 from mdmtheory.samplers.drawing import Drawing, chance_of
@@ -25,6 +26,7 @@ class _Shared:
     order: Int[np.ndarray, "length"]
 
 
+@registered("sampler", version=1, family="verified drafts", place=24, examples=("k=2", "k=3,order=bit_reversed"))
 @dataclass(frozen=True, kw_only=True)
 class Verify(Drawing):
     """Drafts the next k tokens from their marginals, then keeps those that the chain rule accepts, and mends the next.

@@ -11,22 +11,12 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
-from mdmtheory.core.spec import Registry, Spec
+from mdmtheory.core.register import Register
+from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import digest
 from mdmtheory.schedules.numbers import read_numbers
 
-SCHEDULES = Registry(
-    "schedule",
-    {
-        "linear": "mdmtheory.schedules.families:linear",
-        "cosine": "mdmtheory.schedules.families:cosine",
-        "polynomial": "mdmtheory.schedules.families:polynomial",
-        "geometric": "mdmtheory.schedules.families:geometric",
-        "file": "mdmtheory.schedules.families:from_file",
-    },
-    # MDLM's name for the same masking law.
-    aliases={"loglinear": "linear"},
-)
+SCHEDULES = Register("schedule", "mdmtheory.schedules")
 
 _PROBED = 1024
 """Steps at which a curve of one's own is looked at where nobody says how many are taken."""

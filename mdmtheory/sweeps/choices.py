@@ -6,22 +6,22 @@ import math
 from functools import cache
 from typing import Any
 
-from mdmtheory.core.spec import Registry, Spec
+from mdmtheory.core.register import Register
+from mdmtheory.core.spec import Spec
 
-_ALL = frozenset({"denoiser", "sampler", "schedule", "steps"})
-_CHOICES_OF_MODELS = {"ar": frozenset[str](), "uniform": _ALL - {"sampler"}, "gaussian": _ALL - {"sampler"}}
-"""What has a say in a model, where that is not everything."""
+_ALL = ("denoiser", "sampler", "schedule", "steps")
+"""What may have a say in a model."""
 
 LESS_TRUST = 0.999
 """How far `oracle` trusts revealed tokens for samplers that can change them (docs/theory.md, section 4)."""
 
 
 @cache
-def registries() -> dict[str, Registry]:
-    """The registry behind each kind of word that can be typed."""
-    from mdmtheory.denoisers.registry import DENOISERS
+def registries() -> dict[str, Register]:
+    """The register behind each kind of word that can be typed."""
+    from mdmtheory.denoisers import DENOISERS
     from mdmtheory.languages.presets import LANGUAGES
-    from mdmtheory.models.registry import MODELS
+    from mdmtheory.models import MODELS
     from mdmtheory.samplers.registry import SAMPLERS
     from mdmtheory.schedules import SCHEDULES
 
@@ -49,7 +49,8 @@ def choices_of(model: str, sampler: str) -> frozenset[str]:
     """Which of denoiser, sampler, schedule and steps change what a model with this sampler does."""
     from mdmtheory.samplers.registry import as_sampler
 
-    choices = _CHOICES_OF_MODELS.get(Spec.parse(model).name, _ALL)
+    needs = registries()["model"].about(Spec.parse(model).name).needs
+    choices = frozenset(_ALL if needs is None else needs)
     if "sampler" not in choices:
         return choices
     built = _fitted(Spec.parse(model), as_sampler(sampler))

@@ -74,9 +74,9 @@ class StoredLanguage:
     @property
     def by_name_alone(self) -> bool:
         """Whether its parameters are not there, or are those of a kind that is not built in here."""
-        from mdmtheory.languages.kinds import KINDS
+        from mdmtheory.languages.kinds import kinds
 
-        return self.kind not in KINDS
+        return self.kind not in kinds()
 
     @property
     def fault(self) -> str | None:

@@ -1,9 +1,9 @@
 """Tasks: what exactly a row of counts was measured of, so that equal work has one name wherever it is done.
 
 A task's name is the SHA-256 of its canonical JSON. Whatever the numbers depend on stands in it: what is measured, the
-language's digest, the model, the length, the seed, and a version of every component that draws or scores. When a
-change of code changes numbers, the golden values in tests/sweeps fail, and the component's version here is raised: old
-counts then belong to other tasks, and are never mixed with new ones.
+language's digest, the model, the length, the seed, and a version of every component that draws or scores, which it says
+of itself. When a change of code changes numbers, the golden values in tests/sweeps fail, and the component's version is
+raised: old counts then belong to other tasks, and are never mixed with new ones.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from mdmtheory.core.plugins import built_by_plug_in
 from mdmtheory.core.printable import printable
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json, digest, stream_states
+from mdmtheory.languages.kinds import built_in_kind, kinds
+from mdmtheory.sweeps.choices import registries
 
 if TYPE_CHECKING:
     from mdmtheory.core.protocols import Language, SequenceModel
@@ -38,53 +40,8 @@ COMPONENT_VERSIONS: dict[str, int] = {
     "measure draw": 2,  # 2: right sequences are scored under q; calls and rounds of sequences drawn to their end
     "measure score": 1,
     "measure score_plans": 1,
-    "language copy": 1,
-    "language equal_pairs": 1,
-    "language hmm": 1,
-    "language ngram": 1,
-    "language parity": 1,
-    "language permutation": 1,
-    "language repetition": 1,
-    "denoiser oracle": 1,
-    "denoiser perturbed": 1,
-    "denoiser window": 1,
-    "model ar": 1,
-    "model gaussian": 1,
-    "model block": 1,
-    "model masked": 1,
-    "model uniform": 1,
-    "sampler ancestral": 1,
-    "sampler bisection": 1,
-    "sampler bit_reversed": 1,
-    "sampler blocks": 1,
-    "sampler confidence": 1,
-    "sampler draw_confidence": 1,
-    "sampler entropy": 1,
-    "sampler entropy_bound": 1,
-    "sampler entropy_sum": 1,
-    "sampler first_hitting": 1,
-    "sampler fixed": 1,
-    "sampler independent": 1,
-    "sampler left_to_right": 1,
-    "sampler margin": 1,
-    "sampler plan": 1,
-    "sampler redraw": 1,
-    "sampler remdm-cap": 1,
-    "sampler remdm-conf": 1,
-    "sampler remdm-loop": 1,
-    "sampler remdm-rescale": 1,
-    "sampler stride": 1,
-    "sampler threshold": 1,
-    "sampler topk_remask": 1,
-    "sampler verify": 1,
-    "schedule cosine": 1,
-    "schedule file": 1,
-    "schedule geometric": 1,
-    "schedule linear": 1,
-    "schedule polynomial": 1,
 }
-"""Raise one when its numbers change. What a plug-in brings has version 0: it keeps its own books."""
-
+"""Raise one when its numbers change; languages, denoisers, samplers, models and schedules say their own."""
 
 SCORED_PLAN_BY_PLAN = 1
 """What is added to the version of `measure score` where ancestral plans run over independent tokens.
@@ -192,7 +149,7 @@ def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel
         "steps": cell.steps,
         **specs,
         "identity": digest(cast(Any, model).identity),
-        "versions": _versions(measure, _kind_of(language), specs),
+        "versions": _versions(measure, cell, language, specs),
     }
     if measure == "score" and is_ancestral(model) and not curve_priced(model, language):
         description["versions"]["measure score"] += SCORED_PLAN_BY_PLAN
@@ -240,14 +197,23 @@ def _without_file(spec: Spec) -> str:
     return str(Spec(spec.name, tuple(each for each in spec.options if each[0] not in ("file", "path"))))
 
 
-def _kind_of(language: Language) -> str:
-    """What a language's version is kept under: its kind, or the name that a plug-in was asked for by."""
-    from mdmtheory.languages.kinds import built_in_kind
+def _versions(measure: Measure, cell: Cell, language: Language, specs: dict[str, str | None]) -> dict[str, int]:
+    """The version of every component that takes part, by its kind and name."""
+    versions = {each: COMPONENT_VERSIONS[each] for each in ("streams", f"measure {measure}")}
+    # A language's is kept under its kind, or the name that a plug-in was asked for by.
+    names = {"language": built_in_kind(language) or language.spec.name}
+    names |= {kind: Spec.parse(text).name for kind, text in specs.items() if text is not None}
+    return versions | {
+        f"{kind} {name}": component_version(kind, name, str(getattr(cell, kind))) for kind, name in names.items()
+    }
 
-    return built_in_kind(language) or language.spec.name
 
-
-def _versions(measure: Measure, language_kind: str, specs: dict[str, str | None]) -> dict[str, int]:
-    used = ["streams", f"measure {measure}", f"language {language_kind}"]
-    used += [f"{kind} {Spec.parse(text).name}" for kind, text in specs.items() if text is not None]
-    return {component: COMPONENT_VERSIONS.get(component, 0) for component in used}
+def component_version(kind: str, name: str, typed: str) -> int:
+    """What is built in under a name says its version; else the plug-in that was typed, 0 where it says none."""
+    if kind == "language" and name in kinds():
+        return kinds()[name].version
+    register = registries()["lang" if kind == "language" else kind]
+    if name in register.built_in:
+        return register.about(name).version
+    typed = Spec.parse(typed).name
+    return register.about(typed).version if register.from_outside(typed) else 0

@@ -143,5 +143,3 @@ BUDGET = Statement(
     tight=_budget_tight,
     options={"epsilon": 0.0},
 )
-
-STATEMENTS = (ACCURATE, BUDGET)

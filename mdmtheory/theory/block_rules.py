@@ -87,5 +87,3 @@ TC_RULE: Statement = Statement(
     tight=_tc_tight,
     options={"delta": 0.1},
 )
-
-STATEMENTS = (DTC_RULE, TC_RULE)

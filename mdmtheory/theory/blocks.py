@@ -191,5 +191,3 @@ REFINING_SER = Statement(
     options={"sizes": "", "cut": 0},
     conjecture=True,
 )
-
-STATEMENTS = (BLOCKS, SINGLE, REFINING, REFINING_SER)

@@ -117,5 +117,3 @@ CONTINUUM_ABOVE: Statement = Statement(
     tight=_straight,
     constants=(Constant("factor", 0.5, "ours"),),
 )
-
-STATEMENTS = (CONTINUUM_BELOW, CONTINUUM_ABOVE)

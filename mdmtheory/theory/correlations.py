@@ -110,5 +110,3 @@ INFORMATION_WITH_REST: Statement = Statement(
     settings=lambda: _settings(INFORMATION_WITH_REST),
     hypotheses="any language; small enough to enumerate",
 )
-
-STATEMENTS = (TOTAL_CORRELATION, DUAL_TOTAL_CORRELATION, INFORMATION_WITH_REST)

@@ -15,7 +15,7 @@ import numpy as np
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Denoiser, Language
-from mdmtheory.denoisers.registry import DENOISERS
+from mdmtheory.denoisers import DENOISERS
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, entropy_nats, joint, subset_entropies
 from mdmtheory.exact.law import context_marginals, context_numbers
 from mdmtheory.exact.reveals import Costs, all_plans, plan_costs

@@ -176,5 +176,3 @@ PERMUTATION = Statement(
     requires=_requires_permutation,
     options={"order": "ancestral"},
 )
-
-STATEMENTS = (BISECTION, BISECTION_ROUNDS, ODD_EVEN, PERMUTATION)

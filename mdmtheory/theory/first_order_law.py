@@ -162,5 +162,3 @@ REMAINDER = Statement(
     hypotheses="any language, exact denoiser, ancestral plans of L steps or more; small enough to enumerate",
     requires=_requires_steps,
 )
-
-STATEMENTS = (LIMIT, REMAINDER)

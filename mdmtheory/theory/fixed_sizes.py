@@ -245,5 +245,3 @@ DOUBLED_STEP: Statement = Statement(
     settings=lambda: [DOUBLED_STEP.setting(language, 5) for language in (*small_languages(), EqualPairs(vocab_size=3))],
     hypotheses="any language; small enough to enumerate",
 )
-
-STATEMENTS = (FIXED_GAP_ABOVE, FIXED_GAP_BELOW, FIXED_PAIRS, DOUBLED_STEP)

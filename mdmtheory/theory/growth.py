@@ -163,5 +163,3 @@ KAPPA = Statement(
         Constant("kappa(golden_chain)", 0.069106018296, "ours"),
     ),
 )
-
-STATEMENTS = (GROWTH, ONE_STEP, KAPPA)

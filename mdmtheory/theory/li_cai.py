@@ -151,5 +151,3 @@ LARGEST_STEP: Statement = Statement(
     tight=_tight,
     options={"sampler": "fixed"},
 )
-
-STATEMENTS = (LI_CAI, LARGEST_STEP)

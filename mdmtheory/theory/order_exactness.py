@@ -199,5 +199,3 @@ DRAWN_PAIR = Statement(
     hypotheses="any language at length 2, exact denoiser",
     requires=_requires_two,
 )
-
-STATEMENTS = (ONE_AT_A_TIME, DRAWN_MODES, DRAWN_ALL_MODES, DRAWN_PAIR)

@@ -198,5 +198,3 @@ PAIRS_BITS = Statement(
     hypotheses="equal_pairs at even lengths, exact denoiser, ancestral plans; small enough to enumerate",
     requires=_requires_whole_pairs,
 )
-
-STATEMENTS = (PARITY, PARITY_SIZES, REPETITION, PAIRS, PAIRS_BITS)

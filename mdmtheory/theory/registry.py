@@ -4,46 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from importlib import import_module
 
+from mdmtheory.core.register import things_in
 from mdmtheory.theory.statement import Statement
-
-_MODULES = (
-    "accurate_hmm",
-    "block_rules",
-    "blocks",
-    "continuum",
-    "correlations",
-    "entropy_bound",
-    "error_budget",
-    "exact_orders",
-    "first_order_law",
-    "fixed_sizes",
-    "growth",
-    "jensen",
-    "li_cai",
-    "order_exactness",
-    "parity_repetition",
-    "plan_average",
-    "replay",
-    "scoring",
-    "ser_from_kl",
-    "ser_lower_bound",
-    "smoothing",
-    "stride",
-    "ter_upper_bound",
-    "two_sided_gap",
-)
-"""The modules with a STATEMENT, or several closely related STATEMENTS."""
 
 
 @cache
 def statements() -> dict[str, Statement]:
-    """Every statement by its id, in the order of their numbers."""
-    found: list[Statement] = []
-    for name in _MODULES:
-        module = import_module(f"mdmtheory.theory.{name}")
-        found += getattr(module, "STATEMENTS", None) or (module.STATEMENT,)
+    """Every statement of this room by its id, in the order of their numbers."""
+    found = [each for each in things_in("mdmtheory.theory") if isinstance(each, Statement)]
     return {each.id: each for each in sorted(found, key=lambda each: each.number)}
 
 
@@ -53,10 +22,11 @@ def chosen_statements(ids: Iterable[str], *, conjectures: bool = False) -> list[
     ValueError for an id that is not known.
     """
     known = statements()
+    last = max(each.number for each in known.values())
     chosen: list[Statement] = []
     for each in ids:
         found = [known[each]] if each in known else [one for one in known.values() if str(one.number) == each]
         if not found:
-            raise ValueError(f"there is no statement {each!r}; known: {', '.join(known)}, and numbers 1 to 23")
+            raise ValueError(f"there is no statement {each!r}; known: {', '.join(known)}, and numbers 1 to {last}")
         chosen += [one for one in found if one not in chosen]
     return chosen or [each for each in known.values() if conjectures or not each.conjecture]

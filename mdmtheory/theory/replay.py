@@ -18,7 +18,7 @@ import numpy as np
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Denoiser
-from mdmtheory.denoisers.registry import DENOISERS
+from mdmtheory.denoisers import DENOISERS
 from mdmtheory.exact.draws import law_by_draws
 from mdmtheory.exact.enumeration import Law, all_sequences, entropy_nats, expected_nll, joint
 from mdmtheory.languages.parity import Parity
@@ -139,5 +139,3 @@ DIVERGENCE = Statement(
     requires=_requires_exact,
     options={"sampler": "entropy"},
 )
-
-STATEMENTS = (LIKELIHOOD, DIVERGENCE)

@@ -211,11 +211,3 @@ DISTANCE_BELOW_HELLINGER: Statement = Statement(
     requires=require_random_subsets,
     options={"sampler": "ancestral", "epsilon": 0.0},
 )
-
-STATEMENTS = (
-    SCORING,
-    SAMPLED_SCORING,
-    DISTANCE_ABOVE_SER,
-    DISTANCE_ABOVE_HELLINGER,
-    DISTANCE_BELOW_HELLINGER,
-)

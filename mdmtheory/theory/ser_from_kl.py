@@ -17,7 +17,7 @@ from dataclasses import replace
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Denoiser
 from mdmtheory.core.spec import Spec
-from mdmtheory.denoisers.registry import DENOISERS
+from mdmtheory.denoisers import DENOISERS
 from mdmtheory.exact.enumeration import entropy_nats, error_rate, expected_nll, joint
 from mdmtheory.exact.law import law
 from mdmtheory.languages.closed import ClosedLanguage

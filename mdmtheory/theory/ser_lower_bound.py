@@ -238,5 +238,3 @@ SER_HALF = Statement(
     ),
     options={"denoiser": "favouring", "epsilon": LEARNING_ERROR, "C": STEPS_PER_TOKEN},
 )
-
-STATEMENTS = (SER_LOWER_BOUND, SER_HALF)

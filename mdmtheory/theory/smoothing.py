@@ -81,5 +81,3 @@ FILTERING = Statement(
     settings=_filtering_settings,
     hypotheses="any language; small enough to enumerate",
 )
-
-STATEMENTS = (SMOOTHING, FILTERING)

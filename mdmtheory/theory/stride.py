@@ -221,5 +221,3 @@ DECAY = Statement(
     options={"fitted_length": 64, "slowest": 0.95, "count": 1000},
     conjecture=True,
 )
-
-STATEMENTS = (BIGRAM, FORGETTING, DECAY)

@@ -217,5 +217,3 @@ TER_LENGTH_FREE = Statement(
     tight=_linear_tight,
     options={"epsilon": 0.1},
 )
-
-STATEMENTS = (TER_UPPER_BOUND, STEPS_FOR_TER, TER_LENGTH_FREE)

@@ -100,5 +100,3 @@ GAP_BELOW = Statement(
     tight=_straight,
     constants=(Constant("factor", 0.5, "ours"),),
 )
-
-STATEMENTS = (GAP_ABOVE, GAP_BELOW)

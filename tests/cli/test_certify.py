@@ -173,7 +173,7 @@ def fails():
 def test_installed_plug_ins_that_cannot_be_used_are_refused_in_one_line(refused, monkeypatch, group, words, fault):
     load = fails if fault == "import" else (lambda: lambda *arguments: object())
     points = {f"mdmtheory.{group}": [Point("theirs", "theirs:Thing", load)]}
-    monkeypatch.setattr("mdmtheory.core.spec.entry_points", lambda group: points.get(group, []))
+    monkeypatch.setattr("mdmtheory.core.register.entry_points", lambda group: points.get(group, []))
     reason = refused(*words)
     assert ("does not import" if fault == "import" else "object has no") in reason
 
@@ -189,7 +189,7 @@ def test_installed_plug_ins_that_cannot_be_used_are_refused_in_one_line(refused,
 )
 def test_installed_plug_ins_that_fail_when_built_are_refused_in_one_line(refused, monkeypatch, words, found, message):
     points = {"mdmtheory.samplers": [Point("theirs", "theirs:Thing", lambda: found)]}
-    monkeypatch.setattr("mdmtheory.core.spec.entry_points", lambda group: points.get(group, []))
+    monkeypatch.setattr("mdmtheory.core.register.entry_points", lambda group: points.get(group, []))
     assert message in refused(*words)
 
 
@@ -198,7 +198,7 @@ def test_an_installed_sampler_that_breaks_its_protocol_ends_a_sweep_in_one_line(
     exec(compile(EXAMPLE, "stroll.py", "exec", dont_inherit=True), space)
     monkeypatch.setattr(space["Stroll"], "step", lambda self, state, tokens, *rest: (state, tokens.copy()))
     points = {"mdmtheory.samplers": [Point("stroll", "stroll:Stroll", lambda: space["Stroll"])]}
-    monkeypatch.setattr("mdmtheory.core.spec.entry_points", lambda group: points.get(group, []))
+    monkeypatch.setattr("mdmtheory.core.register.entry_points", lambda group: points.get(group, []))
     words = ["sweep", "--lang", "parity", "--length", "2", "--sampler", "stroll", "--samples", "1", "--out", "a.sqlite"]
     assert "sampler stroll set no token in a step" in refused(*words)
 
@@ -221,7 +221,7 @@ class Theirs:
 
 def test_an_installed_model_is_swept(run, monkeypatch):
     points = {"mdmtheory.models": [Point("theirs", "theirs:Theirs", lambda: Theirs)]}
-    monkeypatch.setattr("mdmtheory.core.spec.entry_points", lambda group: points.get(group, []))
+    monkeypatch.setattr("mdmtheory.core.register.entry_points", lambda group: points.get(group, []))
     words = ["sweep", "--lang", "parity", "--length", "4", "--steps", "2", "--model", "theirs", "--samples", "1"]
     outcome = run(*words, "--check", "--out", "a.sqlite", "--no-figure")
     assert outcome.code == 0, outcome.err
@@ -248,7 +248,7 @@ def test_an_installed_sampler_is_certified_by_its_name(run, monkeypatch):
     space: dict[str, object] = {}
     exec(compile(EXAMPLE, "stroll.py", "exec", dont_inherit=True), space)
     points = {"mdmtheory.samplers": [Point("stroll", "stroll:Stroll", lambda: space["Stroll"])]}
-    monkeypatch.setattr("mdmtheory.core.spec.entry_points", lambda group: points.get(group, []))
+    monkeypatch.setattr("mdmtheory.core.register.entry_points", lambda group: points.get(group, []))
     assert run("certify", "stroll").code == 0
     assert "stroll" not in {each.name for each in everything_built_in()}
 

@@ -34,8 +34,8 @@ def test_every_verb_has_help(run, verb):
 
 @pytest.mark.refutes("1.8")
 def test_help_names_every_metric_and_what_else_can_be_named(run):
-    from mdmtheory.denoisers.registry import DENOISERS
-    from mdmtheory.models.registry import MODELS
+    from mdmtheory.denoisers import DENOISERS
+    from mdmtheory.models import MODELS
     from mdmtheory.plots.series import X_LABELS, Y_LABELS
     from mdmtheory.schedules import SCHEDULES
     from mdmtheory.sweeps.cell import METRICS

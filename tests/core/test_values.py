@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.spec import Registry, Spec
+from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import allowed_threads, over_rows
 from mdmtheory.core.tokens import as_tokens, token_dtype
 
@@ -57,21 +57,6 @@ def test_malformed_specs_are_named(text, message):
     with pytest.raises(ValueError, match=".") as error:
         Spec.parse(text)
     assert message in str(error.value)
-
-
-def test_a_known_name_without_a_value_is_no_module_of_ones_own():
-    with pytest.raises(ValueError, match="'fast' in 'linear:fast' is not key=value; write linear:key=value"):
-        Registry("schedule", {"linear": "mdmtheory.schedules:linear"}).build("linear:fast")
-
-
-def test_registries_name_what_they_know():
-    registry = Registry("schedule", {"linear": "mdmtheory.schedules:linear"}, aliases={"loglinear": "linear"})
-    assert list(registry) == ["linear"]
-    assert "loglinear" in registry
-    with pytest.raises(ValueError, match=r"unknown schedule 'lineal' \(did you mean 'linear'\?\); known: linear"):
-        registry.build("lineal")
-    with pytest.raises(ValueError, match="has no option 'power'; it takes none"):
-        registry.build("linear:power=2")
 
 
 def test_tokens_are_checked_and_small():

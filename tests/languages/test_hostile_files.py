@@ -340,14 +340,14 @@ def test_a_damaged_file_is_refused_in_one_line_or_holds_the_same(tmp_path: Path,
 
 
 def test_every_kind_is_what_the_list_of_kinds_says() -> None:
-    from mdmtheory.languages.kinds import KINDS, built_in_kind
+    from mdmtheory.languages.kinds import built_in_kind, kinds
     from mdmtheory.languages.presets import LANGUAGES
 
     built = {mt.as_language(name).kind: mt.as_language(name) for name in LANGUAGES.built_in}
-    assert built.keys() == KINDS.keys()
+    assert built.keys() == kinds().keys()
     for name, q in built.items():
-        kind, parameters = KINDS[name], q.parameters()
-        assert type(q) is kind.language
+        kind, parameters = kinds()[name], q.parameters()
+        assert type(q) is kind
         assert {key for key, value in parameters.items() if isinstance(value, np.ndarray)} == set(kind.arrays)
         assert {key for key, value in parameters.items() if isinstance(value, int)} == set(kind.numbers)
         assert q.digest == digest_of(name, parameters)

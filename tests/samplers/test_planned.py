@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mdmtheory as mt
+from mdmtheory.core.register import Register
 from mdmtheory.core.streams import stream_states
 from mdmtheory.exact.law import law_cost
 from mdmtheory.exact.reveals import all_plans
 from mdmtheory.kernels import random
 from mdmtheory.metrics.counts import curve_priced
 from mdmtheory.models.block import BlockDiffusion
-from mdmtheory.plans import PLAN_LAWS, Ancestral, FirstHitting, GivenPlan, PlanLaw, Stride
+from mdmtheory.plans import Ancestral, FirstHitting, GivenPlan, PlanLaw, Stride
 from mdmtheory.samplers.planned import Planned, token_laws
 from mdmtheory.samplers.protocol import Sampler
 from mdmtheory.samplers.registry import as_sampler
@@ -33,7 +34,7 @@ from tests.languages.small import ngrams
 HMM = mt.HMM([0.3, 0.7], [[0.5, 0.5], [0.0, 1.0]], [[0.5, 0.5, 0.0], [0.1, 0.0, 0.9]])
 BIGRAM = mt.NGram([0.5, 0.3, 0.2], [[0.7, 0.3, 0], [0, 0.6, 0.4], [0.5, 0, 0.5]])
 LANGUAGES = [HMM, BIGRAM, mt.Parity(), mt.Permutation(items=3), mt.EqualPairs(vocab_size=2)]
-NAMED = [name for name in PLAN_LAWS if name != "plan"]
+NAMED = [name for name in Register("plan law", "mdmtheory.plans") if name != "plan"]
 OPTIONS = [
     {"temperature": 0.5},
     {"temperature": 2.0},

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdmtheory.plans import PLAN_LAWS, PlanLaw
+from mdmtheory.core.register import Register
+from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.drawing import tempered
 from mdmtheory.samplers.protocol import Sampler, State
 from mdmtheory.samplers.registry import SAMPLERS, as_sampler
@@ -197,7 +198,7 @@ def test_options_stand_in_the_name_where_they_are_not_the_default():
 
 
 def test_one_name_space_holds_plan_laws_and_rules():
-    assert set(SAMPLERS) >= {*PLAN_LAWS, *(rule.partition(":")[0] for rule in RULES)}
+    assert set(SAMPLERS) >= {*Register("plan law", "mdmtheory.plans"), *(rule.partition(":")[0] for rule in RULES)}
     assert isinstance(as_sampler("ancestral"), PlanLaw)
     assert not isinstance(as_sampler("ancestral"), Sampler)
 

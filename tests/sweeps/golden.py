@@ -1,7 +1,7 @@
 """Small draws and scores of every component, written down.
 
-When a test says that they changed and the change is meant, raise the version of what changed in COMPONENT_VERSIONS
-(mdmtheory/sweeps/tasks.py), so that stores do not mix old and new numbers, and write the new ones down:
+When a test says that they changed and the change is meant, raise the version that what changed says of itself,
+so that stores do not mix old and new numbers, and write the new ones down:
 
     python -m tests.sweeps.golden
 """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mdmtheory.sweeps import cells, collect, read
-from mdmtheory.sweeps import tasks as tasks_module
 from mdmtheory.sweeps.stored import stored
+from tests.sweeps.versions import raise_version
 
 GIVEN = {"lang": "parity", "length": 16, "steps": 4, "metrics": "ser,ter", "samples": 5000}
 
@@ -18,11 +18,11 @@ def costs(frame, metric):
 @pytest.mark.refutes("1.5")
 def test_costs_are_those_of_the_version_that_drew(tmp_path, monkeypatch):
     out = tmp_path / "store.sqlite"
-    monkeypatch.setitem(tasks_module.COMPONENT_VERSIONS, "sampler ancestral", 2)
+    raise_version(monkeypatch, "sampler ancestral", 2)
     asked = cells(**GIVEN)
     measured = collect(asked, out=out)
     assert measured["calls"].notna().all()
-    monkeypatch.setitem(tasks_module.COMPONENT_VERSIONS, "sampler ancestral", 3)
+    raise_version(monkeypatch, "sampler ancestral", 3)
     # Only scored by this version: what was drawn by another says nothing of what it costs.
     scored = cells(**{**GIVEN, "metrics": "ter"})
     assert collect(scored, out=out)["calls"].isna().all()

@@ -15,6 +15,7 @@ from mdmtheory.sweeps.results import COLUMNS, estimates
 from mdmtheory.sweeps.store import load
 from mdmtheory.sweeps.tasks import Task, tasks_of
 from tests.sweeps.small import LANGUAGE, small_cells
+from tests.sweeps.versions import raise_version
 
 
 def task(measure: str, **changed: object) -> Task:
@@ -150,10 +151,8 @@ def test_one_sequence_has_no_interval_and_infinite_scores_are_shown():
 
 
 def test_a_cell_measured_twice_over_by_changed_code_is_shown_once(store, monkeypatch):
-    from mdmtheory.sweeps import tasks
-
     before = read(store)
-    monkeypatch.setitem(tasks.COMPONENT_VERSIONS, "sampler ancestral", 2)
+    raise_version(monkeypatch, "sampler ancestral", 2)
     frame = collect(small_cells(samples=10), out=store)
     assert len(load(store).tasks) == 12
     assert len(frame) == len(before)

@@ -4,12 +4,14 @@ import json
 
 import pytest
 
+from mdmtheory.languages.kinds import kinds
 from mdmtheory.sweeps import Cell, cells
-from mdmtheory.sweeps import tasks as tasks_module
 from mdmtheory.sweeps.building import Builder
+from mdmtheory.sweeps.choices import registries
 from mdmtheory.sweeps.tasks import COMPONENT_VERSIONS, Task, chunk_size, chunks_for, tasks_of
 from tests.sweeps import golden
 from tests.sweeps.small import LANGUAGE
+from tests.sweeps.versions import raise_version
 
 RECORDED = json.loads(golden.FILE.read_text())
 
@@ -103,10 +105,10 @@ def test_a_files_content_names_the_task_and_its_path_does_not(tmp_path):
 
 def test_only_versions_of_what_takes_part_stand_in_a_task(monkeypatch):
     before = draw().sha
-    monkeypatch.setitem(tasks_module.COMPONENT_VERSIONS, "language ngram", 2)
-    monkeypatch.setitem(tasks_module.COMPONENT_VERSIONS, "sampler stride", 2)
+    raise_version(monkeypatch, "language ngram", 2)
+    raise_version(monkeypatch, "sampler stride", 2)
     assert draw().sha == before
-    monkeypatch.setitem(tasks_module.COMPONENT_VERSIONS, "sampler ancestral", 2)
+    raise_version(monkeypatch, "sampler ancestral", 2)
     assert draw().sha != before
 
 
@@ -141,4 +143,12 @@ def test_numbers_are_those_written_down_for_the_versions_of_their_components(cas
 
 def test_every_component_has_a_number_written_down():
     used = {name for case in RECORDED.values() for each in case.values() for name in each["versions"]}
-    assert used == set(COMPONENT_VERSIONS)
+    assert used == {
+        *COMPONENT_VERSIONS,
+        *(f"language {kind}" for kind in kinds()),
+        *(
+            f"{kind} {name}"
+            for kind in ("model", "denoiser", "sampler", "schedule")
+            for name in registries()[kind].built_in
+        ),
+    }

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.denoisers.registry import DENOISERS
+from mdmtheory.denoisers import DENOISERS
 from mdmtheory.exact.enumeration import entropy_nats, expected_nll, factorisation_gap, joint
 from mdmtheory.exact.law import law
 from mdmtheory.exact.reveals import all_plans, plan_costs

@@ -1,0 +1,191 @@
+"""What a thing says of itself, and the registers that find it by that: no table knows what there is."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from importlib.metadata import entry_points
+from math import inf
+from typing import Any, TypeVar, cast
+
+from mdmtheory.core.plugins import built_by_plug_in, callable_plug_in, load_entry_point, load_object
+from mdmtheory.core.spec import Spec, check_type
+
+Thing = TypeVar("Thing")
+
+_OF_A_PLUG_IN = {"version": int, "family": str, "needs": tuple}
+"""What a class from outside, which registers nothing, may say by attributes; others are its own affair."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a class, or a function that builds, says of itself.
+
+    `version`: raised when its numbers change; results are kept by it. `family`: how it is drawn (plots/style.py).
+    `place`: where it stands among its kind, last and by name if it says none. `examples`: the options with which it is
+    certified, or finished objects. `needs`: what of a kind's arguments has a say in it (None: all). `aliases`: other
+    names that it may be asked for by.
+    """
+
+    kind: str
+    name: str
+    version: int = 0
+    family: str | None = None
+    place: float = inf
+    examples: tuple[Any, ...] = ("",)
+    needs: tuple[str, ...] | None = None
+    aliases: tuple[str, ...] = ()
+
+
+def registered(kind: str, name: str | None = None, **said: Any) -> Callable[[Thing], Thing]:
+    """What follows is of a kind, as a register of it will find; `said` is what it says besides, as in `About`.
+
+    Its name is that of the class (`name`) or of the function where none is given.
+    """
+
+    def says(thing: Any) -> Any:
+        thing.about = About(kind, name or getattr(thing, "name", thing.__name__), **said)
+        return thing
+
+    return says
+
+
+def about(thing: Any) -> About | None:
+    """What the very thing says of itself: a class does not say what the one it inherits from does."""
+    said = getattr(thing, "__dict__", {}).get("about")
+    return said if isinstance(said, About) else None
+
+
+def things_in(room: str) -> list[Any]:
+    """Whatever stands in the modules of a package, each once, by module and line; imports them all."""
+    package = importlib.import_module(room)
+    names = sorted(each.name for each in pkgutil.iter_modules(getattr(package, "__path__", ())))
+    modules = [package, *(importlib.import_module(f"{room}.{name}") for name in names)]
+    return list({id(each): each for module in modules for each in vars(module).values()}.values())
+
+
+class Register:
+    """All that is registered of a kind: names that users type, each with what builds the thing it stands for.
+
+    Found in the modules of a room when first asked for, so that a new thing is a new file there. Installed packages add
+    theirs under the entry-point group `mdmtheory.<kind>s`; `module:name` is one's own.
+    """
+
+    def __init__(self, kind: str, room: str) -> None:
+        self.kind = kind
+        self._room = room
+
+    def __contains__(self, name: str) -> bool:
+        return self._resolve(name) in self._things or name in self._installed()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._things, *self._installed()])
+
+    @property
+    def built_in(self) -> tuple[str, ...]:
+        """The names that do not come from installed packages, by their place."""
+        return tuple(self._things)
+
+    def is_plain(self, text: str) -> bool:
+        """Whether a spec from a file of results can be built as it is: built in, and without a file of its own."""
+        spec = Spec.parse(text)
+        return self._resolve(spec.name) in self._things and not {"file", "path"} & dict(spec.options).keys()
+
+    def from_outside(self, name: str) -> bool:
+        """Whether a name stands for a plug-in, if for anything."""
+        return self._resolve(name) not in self._things
+
+    def about(self, name: str) -> About:
+        """What the thing behind a name says of itself, a plug-in by attributes of its own; ValueError as `builder`."""
+        builder = self.builder(name)
+        own = about(builder)
+        if own is not None and own.kind == self.kind:
+            return own
+        said = {key: getattr(builder, key, None) for key in _OF_A_PLUG_IN}
+        understood: dict[str, Any] = {key: each for key, each in said.items() if type(each) is _OF_A_PLUG_IN[key]}
+        return About(self.kind, name, **understood)
+
+    def builder(self, name: str) -> Callable[..., Any]:
+        """What makes the thing behind a name; ValueError lists the known names."""
+        name = self._resolve(name)
+        if name in self._things:
+            return cast("Callable[..., Any]", self._things[name])
+        if name in self._installed():
+            what = f"{self.kind} {name!r}"
+            return cast("Callable[..., Any]", callable_plug_in(load_entry_point(self._installed()[name], what), what))
+        if ":" in name:
+            return self._own(name)
+        known = sorted(self)
+        near = get_close_matches(name, known, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(f"unknown {self.kind} {name!r}{hint}; known: {', '.join(known)}")
+
+    def build(self, spec: Spec | str, *arguments: Any) -> Any:
+        """Call the builder with the spec's options; ValueError names an unknown or missing option."""
+        if isinstance(spec, str):
+            spec = Spec.parse(spec)
+        builder = self.builder(spec.name)
+        options = dict(spec.options)
+        known = self.options(spec.name)
+        for key, value in options.items():
+            if key not in known:
+                offered = f"known: {', '.join(known)}" if known else "it takes none"
+                raise ValueError(f"{self.kind} {spec.name!r} has no option {key!r}; {offered}")
+            check_type(f"{key} of {self.kind} {spec.name!r}", value, str(known[key].annotation))
+        for key, parameter in known.items():
+            if parameter.default is inspect.Parameter.empty and key not in options:
+                raise ValueError(f"{self.kind} {spec.name!r} needs {key}=...; write {spec.name}:{key}=value")
+        if self.from_outside(spec.name):
+            return built_by_plug_in(f"{self.kind} {str(spec)!r}", builder, *arguments, **options)
+        try:
+            return builder(*arguments, **options)
+        except TypeError as error:
+            raise ValueError(f"{self.kind} {spec}: {error}") from error
+
+    def options(self, name: str) -> dict[str, inspect.Parameter]:
+        """The keyword-only parameters of a builder: what may stand after the colon. A name (a Spec) is no option."""
+        parameters = inspect.signature(self.builder(name)).parameters
+        options = {key: each for key, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
+        return {key: each for key, each in options.items() if "Spec" not in str(each.annotation)}
+
+    @cached_property
+    def _things(self) -> dict[str, Any]:
+        """What the room has, by name."""
+        found: dict[str, Any] = {}
+        for said, thing in self._said():
+            if said.name in found:
+                raise ValueError(f"there are two {self.kind}s {said.name!r} in {self._room}; give one another name")
+            found[said.name] = thing
+        return found
+
+    @cached_property
+    def _aliases(self) -> dict[str, str]:
+        return {alias: said.name for said, _ in self._said() for alias in said.aliases}
+
+    def _said(self) -> list[tuple[About, Any]]:
+        each_said = [(said, thing) for thing in things_in(self._room) if (said := about(thing)) is not None]
+        return sorted(
+            (each for each in each_said if each[0].kind == self.kind), key=lambda each: (each[0].place, each[0].name)
+        )
+
+    def _own(self, name: str) -> Callable[..., Any]:
+        """What `module:name` stands for; ValueError where it does not import or cannot be called."""
+        first, _, rest = name.partition(":")
+        if first in self:
+            raise ValueError(f"{rest!r} in {name!r} is not key=value; write {first}:key=value,key=value")
+        found = load_object(name)
+        if not callable(found):
+            kind = type(found).__name__
+            raise ValueError(f"{self.kind} {name!r} is a {kind}; name a class or a function that makes one")
+        return cast("Callable[..., Any]", found)
+
+    def _resolve(self, name: str) -> str:
+        return name if name in self._things else self._aliases.get(name, name)
+
+    def _installed(self) -> dict[str, Any]:
+        return {point.name: point for point in entry_points(group=f"mdmtheory.{self.kind}s")}
