@@ -170,9 +170,9 @@ def entropy_figure(frame: pd.DataFrame, length: int | None = None) -> Figure:
 def _costs(axes: Axes, panel: Sequence[Curve], every: Sequence[Curve], top: float | None) -> None:
     """Curves with a strip for what is not told apart from 0, on scales that suit the whole figure."""
     least, most = span(every)
-    families = rows_of(families_of([curve.method for curve in every]))
+    families = rows_of(families_of(curve.look for curve in every))
     places = np.concatenate([curve.x for curve in every])
     zero_scale(axes, "y", least, top or 1.3 * most)
     call_scale(axes, places.min(), places.max())
     for curve in panel:
-        draw_with_strip(axes, curve, families[families_of([curve.method])[0]])
+        draw_with_strip(axes, curve, families[curve.look.family])

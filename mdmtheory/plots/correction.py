@@ -36,7 +36,7 @@ def correction_figure(frame: pd.DataFrame) -> Figure:
     except ValueError as error:
         missing = f"No cross-entropy: {error}."
     palette = methods_of(found)
-    families = rows_of(families_of(list(palette)))
+    families = rows_of(families_of(palette.values()))
     with figure_style():
         figure = Figure(figsize=(3.5 * len(drawn), 2.4 * len(names) + 1.1))
         grid = figure.subplots(len(names), len(drawn), squeeze=False)
@@ -50,7 +50,7 @@ def correction_figure(frame: pd.DataFrame) -> Figure:
             if metric == "ser":
                 zero_scale(axes, "y", min(span(ser)[0], _LEAST_SER), 1.0)
                 for curve in panel:
-                    draw_with_strip(axes, curve, families[families_of([curve.method])[0]])
+                    draw_with_strip(axes, curve, families[curve.look.family])
             else:
                 _entropies(axes, panel, drawn[metric])
             _delta_scale(axes, found["delta"])

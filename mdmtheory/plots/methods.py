@@ -11,8 +11,9 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from mdmtheory.core.spec import Spec
+from mdmtheory.languages.presets import LANGUAGES
 from mdmtheory.plots.series import metric_rows
-from mdmtheory.plots.style import FAMILIES, Look, family_of, looks
+from mdmtheory.plots.style import Look, family_looks, looks
 from mdmtheory.sweeps.choices import LESS_TRUST, most_calls
 
 Values = Float[np.ndarray, "points"]
@@ -25,7 +26,6 @@ NAMES = {
 }
 CALLS = "denoiser calls per sequence"
 ROUNDS = "rounds per sequence"
-_LANGUAGES = ("hmm", "ngram", "dyck", "copy", "equal_pairs", "permutation", "parity", "repetition")
 _LEAST = {"kl": 1e-3, "excess": 1e-5}
 _FEW = 8
 CELL = ["language", "length", "method", "options", "delta", "steps"]
@@ -140,7 +140,7 @@ def at_length(rows: pd.DataFrame, length: int | None) -> pd.DataFrame:
 def languages_of(rows: pd.DataFrame) -> list[str]:
     """The languages, those with short memory first."""
     there = list(dict.fromkeys(rows["language"]))
-    known = {name: place for place, name in enumerate(_LANGUAGES)}
+    known = {name: place for place, name in enumerate(LANGUAGES.built_in)}
     return sorted(there, key=lambda name: (known.get(name.partition(":")[0], len(known)), there.index(name)))
 
 
@@ -154,11 +154,13 @@ def various(rows: pd.DataFrame) -> list[str]:
 
 
 def methods_of(rows: pd.DataFrame) -> dict[str, Look]:
-    """A look for each method: built-in ones by family, then those that are not built in."""
+    """A look for each method: those of a family first, then the others."""
     there = list(dict.fromkeys(rows["method"]))
-    built_in = {name: family.look(name) for family in FAMILIES for name in family.markers if name in there}
-    every = looks("sampler", [*(name for family in FAMILIES for name in family.markers), *there])
-    return built_in | {name: every[name] for name in there if name not in built_in}
+    members = family_looks(rows.attrs.get("families"))
+    every = looks("sampler", [*members, *there])
+    return {name: look for name, look in members.items() if name in there} | {
+        name: every[name] for name in there if name not in members
+    }
 
 
 def curves(rows: pd.DataFrame, palette: dict[str, Look], x: str = "place", along: str | None = None) -> list[Curve]:
@@ -179,15 +181,9 @@ def curves(rows: pd.DataFrame, palette: dict[str, Look], x: str = "place", along
             places, value, low, high = (ordered[column].to_numpy(float) for column in (x, "value", "low", "high"))
             told = (low > 0) & (value >= ordered["least"].to_numpy(float))
             bound = bool((ordered["kind"] == "upper bound").any())
-            lead = len(palette) <= _FEW or leads(method)
+            lead = len(palette) <= _FEW or look.lead
             result.append(Curve(method, look, places, value, low, high, told, bound, lead))
     return result
-
-
-def leads(method: str) -> bool:
-    """Whether a method is drawn in full: the first of each family, and all that are not built in."""
-    family = family_of(method)
-    return family is None or next(iter(family.markers)) == method
 
 
 def require(rows: pd.DataFrame, methods: Sequence[str], what: str) -> pd.DataFrame:

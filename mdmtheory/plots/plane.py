@@ -68,7 +68,7 @@ def plane_figure(frame: pd.DataFrame, languages: Sequence[str] | None = None, le
     drawn = {name: _tracks(ser[ser["language"] == name], excess[excess["language"] == name], palette) for name in names}
     every = [track for panel in drawn.values() for track in panel]
     (least, most), (left, right) = span([each.ser for each in every]), span([each.excess for each in every])
-    families = rows_of(families_of(list(palette)))
+    families = rows_of(families_of(palette.values()))
     costs = np.concatenate([each.ser.x for each in every])
     calls = costs[np.isfinite(costs)]
     at = int(rows["length"].iloc[0])
@@ -79,7 +79,7 @@ def plane_figure(frame: pd.DataFrame, languages: Sequence[str] | None = None, le
             zero_scale(axes, "x", left, 1.5 * right)
             most_wrong(axes, at, left, 1.5 * right)
             for track in drawn[name]:
-                _draw(axes, track, families[families_of([track.ser.method])[0]], (calls.min(), calls.max()))
+                _draw(axes, track, families[track.ser.look.family], (calls.min(), calls.max()))
         outer_labels(list(sheet.values()), NAMES["excess"], NAMES["ser"])
         family_legend(figure, [each.excess for each in every])
         notes = [

@@ -180,7 +180,7 @@ def palette_of(rows: pd.DataFrame, hue: Sequence[str]) -> dict[str, Look]:
     """A look for each value of the hue columns together, in the order in which they appear."""
     texts = identities(rows)
     values = list(dict.fromkeys(texts[list(hue)].agg(", ".join, axis=1)))
-    return looks(hue[0] if len(hue) == 1 else "", values)
+    return looks(hue[0] if len(hue) == 1 else "", values, rows.attrs.get("families"))
 
 
 def _along(x: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import pandas as pd
@@ -14,9 +14,8 @@ from matplotlib.lines import Line2D
 
 from mdmtheory.plots.methods import Curve
 from mdmtheory.plots.strip import mark_style
-from mdmtheory.plots.style import REFERENCE, family_of
+from mdmtheory.plots.style import REFERENCE, Look
 
-OTHERS = "not built in"
 _FEW = 8
 _COLUMNS = 3
 _PAGE = 7.0
@@ -27,9 +26,9 @@ ENTROPY_NOTE = (
 )
 
 
-def families_of(methods: Sequence[str]) -> list[str]:
-    """The titles of the families of these methods, in their order."""
-    return list(dict.fromkeys(_title(method) for method in methods))
+def families_of(looks: Iterable[Look]) -> list[str]:
+    """The titles of the families that have these looks, in their order."""
+    return list(dict.fromkeys(look.family for look in looks))
 
 
 def family_legend(
@@ -42,7 +41,7 @@ def family_legend(
         style = {**mark_style(curve), "markerfacecolor": curve.look.colour, "markeredgecolor": "white"}
         width = 1.1 if curve.lead else 0.6
         handle = Line2D([], [], linestyle=curve.look.dashes, linewidth=width, label=label_of(method), **style)
-        groups.setdefault(_title(method), []).append(handle)
+        groups.setdefault(curve.look.family, []).append(handle)
     if len(shown) <= _FEW:
         handles = [handle for group in groups.values() for handle in group]
         columns = -(-len(handles) // (1 if len(handles) < 5 else 2))
@@ -150,11 +149,6 @@ def caption(figure: Figure, notes: Sequence[str]) -> None:
 def label_of(method: str) -> str:
     """A method's name as a reader meets it."""
     return {"ar": "ar (exact)", "block": "block"}.get(method, method.replace("_", " "))
-
-
-def _title(method: str) -> str:
-    family = family_of(method)
-    return family.title if family else OTHERS
 
 
 def _blank(label: str) -> Line2D:

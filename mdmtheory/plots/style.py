@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,10 @@ import seaborn
 from matplotlib.figure import Figure
 
 from mdmtheory.core.notices import notice
+from mdmtheory.core.spec import Spec
 from mdmtheory.core.writing import write_whole
+from mdmtheory.models import MODELS
+from mdmtheory.samplers import SAMPLERS
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -61,14 +64,21 @@ _SETTINGS: Any = {
 
 @dataclass(frozen=True)
 class Look:
-    """What tells a curve from its neighbours: in colour, and on a grey printer."""
+    """What tells a curve from its neighbours: in colour, and on a grey printer.
+
+    `family` is the title of the family whose look it is; `lead` says whether it is drawn in full where many are.
+    """
 
     colour: str
     marker: str
     dashes: Dashes
+    family: str = "not built in"
+    lead: bool = True
 
 
 _SHADES = (0.0, 0.55, 0.3, 0.7, 0.15, 0.42)
+_MARKS = "os^DvPX<>p*dHh8"
+"""Those that members of a family take when its own are taken."""
 
 
 @dataclass(frozen=True)
@@ -78,69 +88,51 @@ class Family:
     title: str
     colour: str
     dashes: Dashes
-    markers: dict[str, str]
+    marks: str
 
-    def look(self, name: str) -> Look:
-        """That of a member: the first has the colour itself, the others darker ones."""
-        shade = _SHADES[list(self.markers).index(name)]
+    def look(self, number: int) -> Look:
+        """That of a member, from 0: the first has the colour itself, the others darker ones."""
+        shade = _SHADES[number % len(_SHADES)]
         red, green, blue = mpl.colors.to_rgb(self.colour)
         colour = mpl.colors.to_hex(((1 - shade) * red, (1 - shade) * green, (1 - shade) * blue))
-        return Look(colour, self.markers[name], self.dashes)
+        marks = self.marks + "".join(each for each in _MARKS if each not in self.marks)
+        return Look(colour, marks[number % len(marks)], self.dashes, self.title, number == 0)
 
 
 FAMILIES = (
-    Family("random order", _PALETTE[0], "-", {"ancestral": "o", "fixed": "s", "first_hitting": "p"}),
-    Family(
-        "chosen order",
-        _PALETTE[3],
-        DASHES[1],
-        {"stride": "D", "bisection": "^", "left_to_right": "v", "blocks": "P", "bit_reversed": "<", "plan": "X"},
-    ),
-    Family(
-        "most confident",
-        _PALETTE[2],
-        DASHES[2],
-        {"confidence": "*", "margin": ">", "entropy": "d", "draw_confidence": "H"},
-    ),
-    Family(
-        "as many as allowed",
-        _PALETTE[4],
-        DASHES[3],
-        {"entropy_bound": "h", "entropy_sum": "s", "threshold": "^", "independent": "X"},
-    ),
-    Family(
-        "changing tokens",
-        _PALETTE[1],
-        DASHES[4],
-        {
-            "redraw": "D",
-            "topk_remask": "P",
-            "remdm-cap": ">",
-            "remdm-rescale": "<",
-            "remdm-conf": "v",
-            "remdm-loop": "p",
-        },
-    ),
-    Family("verified drafts", "#1a1a1a", "-", {"verify": "X"}),
-    Family("other noise", _PALETTE[9], DASHES[5], {"uniform": "d", "gaussian": "o"}),
-    Family("block by block", "#8c613c", DASHES[1], {"block": "s"}),
-    Family("autoregressive", _PALETTE[7], DASHES[2], {"ar": "*"}),
+    Family("random order", _PALETTE[0], "-", "osp"),
+    Family("chosen order", _PALETTE[3], DASHES[1], "D^vP<X"),
+    Family("most confident", _PALETTE[2], DASHES[2], "*>dH"),
+    Family("as many as allowed", _PALETTE[4], DASHES[3], "hs^X"),
+    Family("changing tokens", _PALETTE[1], DASHES[4], "DP><vp"),
+    Family("verified drafts", "#1a1a1a", "-", "X"),
+    Family("other noise", _PALETTE[9], DASHES[5], "do"),
+    Family("block by block", "#8c613c", DASHES[1], "s"),
+    Family("autoregressive", _PALETTE[7], DASHES[2], "*"),
 )
-"""The built-in samplers, and the models other than masked diffusion: each looks the same in every figure."""
+"""Samplers, and models other than masked diffusion, say which they belong to, and look the same in every figure."""
 
 
-def family_of(name: str) -> Family | None:
-    """The family of a sampler or model by its name, options or none; None for what is not built in."""
-    bare = name.partition(":")[0].replace(" ", "_")
-    return next((family for family in FAMILIES if bare in family.markers), None)
+def family_looks(of_plug_ins: Mapping[str, str] | None = None) -> dict[str, Look]:
+    """The look of each member, by name and family: those built in, by their place, then plug-ins with what they say.
+
+    The second are names and titles as results give them; none is looked up.
+    """
+    said = [(name, register.about(name).family) for register in (SAMPLERS, MODELS) for name in register.built_in]
+    said += sorted((of_plug_ins or {}).items())
+    return {
+        name: family.look(number)
+        for family in FAMILIES
+        for number, name in enumerate(name for name, title in said if title == family.title)
+    }
 
 
-def looks(column: str, values: Sequence[str]) -> dict[str, Look]:
+def looks(column: str, values: Sequence[str], of_plug_ins: Mapping[str, str] | None = None) -> dict[str, Look]:
     """A look for each value of a column; the colour and mark of a sampler are the same in every figure."""
+    members = family_looks(of_plug_ins) if column == "sampler" else {}
     known: dict[str, Look] = {}
-    for value in values if column == "sampler" else ():
-        family = family_of(value)
-        look = family.look(value.partition(":")[0].replace(" ", "_")) if family else None
+    for value in values:
+        look = members.get(_name(value))
         if look and look not in known.values():  # the same name with other options gets another look
             known[value] = look
     colours = {look.colour for look in known.values()}
@@ -153,6 +145,14 @@ def looks(column: str, values: Sequence[str]) -> dict[str, Look]:
         look = known.get(value, Look(_PALETTE[place], _MARKERS[place], "-"))
         result[value] = replace(look, dashes=DASHES[index % len(DASHES)])
     return result
+
+
+def _name(value: str) -> str:
+    """The name in a spec, or the words that a figure makes of it."""
+    try:
+        return Spec.parse(value).name
+    except ValueError:
+        return value.replace(" ", "_")
 
 
 @contextmanager

@@ -3,18 +3,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mdmtheory.models import MODELS
 from mdmtheory.plots.methods import (
     at_length,
     curves,
     languages_of,
     leaderboard,
-    leads,
     methods_of,
     of_metric,
     usual,
     various,
 )
-from mdmtheory.plots.style import FAMILIES, looks
+from mdmtheory.plots.style import FAMILIES, family_looks, looks
 from mdmtheory.samplers.registry import SAMPLERS
 
 
@@ -25,12 +25,13 @@ def curve_of(frame, method, metric="ser", language="hmm"):
 
 
 def test_every_built_in_sampler_and_model_belongs_to_one_family():
-    members = [name for family in FAMILIES for name in family.markers]
-    assert sorted(members) == sorted([*SAMPLERS.built_in, "uniform", "gaussian", "block", "ar"])
-    chosen = [family.look(name) for family in FAMILIES for name in family.markers]
-    assert len({(look.colour, look.marker) for look in chosen}) == len(chosen)
+    found = family_looks()
+    assert sorted(found) == sorted([*SAMPLERS.built_in, *(name for name in MODELS.built_in if name != "masked")])
+    assert len({(look.colour, look.marker) for look in found.values()}) == len(found)
     for family in FAMILIES:
-        assert len(set(family.markers.values())) == len(family.markers)
+        marks = [look.marker for look in found.values() if look.family == family.title]
+        assert "".join(marks) == family.marks
+        assert len(set(marks)) == len(marks)
 
 
 def test_methods_are_named_by_the_sampler_or_by_another_model(make_frame, measure):
@@ -104,13 +105,13 @@ def test_a_sampler_that_is_not_built_in_has_a_look_of_its_own_and_is_drawn_in_fu
     palette = methods_of(rows)
     assert list(palette) == ["ancestral", "stroll", "amble"]
     assert len({look.marker for look in palette.values()}) == len({look.colour for look in palette.values()}) == 3
-    assert leads("stroll")
-    assert leads("stride")
-    assert not leads("bisection")
+    assert palette["stroll"].lead
+    assert family_looks()["stride"].lead
+    assert not family_looks()["bisection"].lead
 
 
 def test_a_sampler_looks_the_same_here_and_in_every_other_figure():
-    other, here = looks("sampler", ["stride"])["stride"], FAMILIES[1].look("stride")
+    other, here = looks("sampler", ["stride"])["stride"], family_looks()["stride"]
     assert (other.colour, other.marker) == (here.colour, here.marker)
 
 

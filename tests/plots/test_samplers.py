@@ -14,7 +14,8 @@ from mdmtheory.plots.correction import correction_figure
 from mdmtheory.plots.lengths import collapse_figure, first_order_rates
 from mdmtheory.plots.plane import plane_figure
 from mdmtheory.plots.strip import STRIP
-from mdmtheory.plots.style import FAMILIES
+from mdmtheory.plots.style import FAMILIES, family_looks
+from mdmtheory.samplers import SAMPLERS
 
 
 def words(figure) -> str:
@@ -29,7 +30,7 @@ def panel(figure, title):
 
 
 def look_of(method):
-    return next(family for family in FAMILIES if method in family.markers).look(method)
+    return family_looks()[method]
 
 
 def marks(axes, method):
@@ -120,7 +121,7 @@ def test_a_language_in_which_nothing_is_ever_wrong_has_no_panel(board, make_fram
 
 def all_at_once(measure, *languages):
     models = ("uniform", "gaussian", "block:size=16")
-    names = [name for family in FAMILIES[:6] for name in family.markers]
+    names = SAMPLERS.built_in
     cells = [measure(name, language, 8) for language in languages for name in (*names, "stroll")]
     cells += [measure("x", language, 8, model=model) for language in languages for model in models]
     return cells + [measure("x", language, model="ar", calls=64.0) for language in languages]
@@ -135,7 +136,7 @@ def test_the_legend_has_every_method_under_its_family_and_covers_nothing(make_fr
     assert entries.index("random order") + 1 == entries.index("ancestral")
     assert entries.index("chosen order") < entries.index("stride") < entries.index("blocks")
     assert entries.index("not built in") + 1 == entries.index("stroll")
-    assert len(entries) == len(set(entries)) == sum(len(family.markers) + 1 for family in FAMILIES) + 2
+    assert len(entries) == len(set(entries)) == len(family_looks()) + len(FAMILIES) + 2
     assert legend.get_window_extent().width <= figure.bbox.width
     for axes in figure.axes:
         assert not legend.get_window_extent().overlaps(axes.get_window_extent())

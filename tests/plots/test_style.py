@@ -7,6 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from mdmtheory.plots import figure_format, figure_style, looks, save_figure, sweep_figure
+from mdmtheory.plots.style import family_looks
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
@@ -63,6 +64,65 @@ def test_another_ending_is_refused_by_name(name):
 
 def test_the_ending_may_be_in_capitals():
     assert figure_format(Path("FIGURE.PDF")) == "pdf"
+
+
+LOOKS = {
+    "ancestral": ("random order", "#0173b2", "o", "-", True),
+    "fixed": ("random order", "#003450", "s", "-", False),
+    "first_hitting": ("random order", "#01507d", "p", "-", False),
+    "stride": ("chosen order", "#d55e00", "D", (0.0, (5.0, 1.5)), True),
+    "bisection": ("chosen order", "#602a00", "^", (0.0, (5.0, 1.5)), False),
+    "left_to_right": ("chosen order", "#954200", "v", (0.0, (5.0, 1.5)), False),
+    "blocks": ("chosen order", "#401c00", "P", (0.0, (5.0, 1.5)), False),
+    "bit_reversed": ("chosen order", "#b55000", "<", (0.0, (5.0, 1.5)), False),
+    "plan": ("chosen order", "#7c3700", "X", (0.0, (5.0, 1.5)), False),
+    "confidence": ("most confident", "#029e73", "*", (0.0, (1.0, 1.2)), True),
+    "margin": ("most confident", "#014734", ">", (0.0, (1.0, 1.2)), False),
+    "entropy": ("most confident", "#016f50", "d", (0.0, (1.0, 1.2)), False),
+    "draw_confidence": ("most confident", "#012f23", "H", (0.0, (1.0, 1.2)), False),
+    "entropy_bound": ("as many as allowed", "#cc78bc", "h", (0.0, (5.0, 1.5, 1.0, 1.5)), True),
+    "entropy_sum": ("as many as allowed", "#5c3655", "s", (0.0, (5.0, 1.5, 1.0, 1.5)), False),
+    "threshold": ("as many as allowed", "#8f5484", "^", (0.0, (5.0, 1.5, 1.0, 1.5)), False),
+    "independent": ("as many as allowed", "#3d2438", "X", (0.0, (5.0, 1.5, 1.0, 1.5)), False),
+    "redraw": ("changing tokens", "#de8f05", "D", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), True),
+    "topk_remask": ("changing tokens", "#644002", "P", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
+    "remdm-cap": ("changing tokens", "#9b6403", ">", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
+    "remdm-rescale": ("changing tokens", "#432b02", "<", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
+    "remdm-conf": ("changing tokens", "#bd7a04", "v", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
+    "remdm-loop": ("changing tokens", "#815303", "p", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
+    "verify": ("verified drafts", "#1a1a1a", "X", "-", True),
+    "uniform": ("other noise", "#56b4e9", "d", (0.0, (8.0, 2.0)), True),
+    "gaussian": ("other noise", "#275169", "o", (0.0, (8.0, 2.0)), False),
+    "block": ("block by block", "#8c613c", "s", (0.0, (5.0, 1.5)), True),
+    "ar": ("autoregressive", "#949494", "*", (0.0, (1.0, 1.2)), True),
+}
+"""Family, colour, mark, dashes and whether it is drawn in full: what readers of earlier figures know them by."""
+
+
+def test_what_is_built_in_looks_as_it_always_has():
+    found = family_looks().items()
+    assert [(name, (look.family, look.colour, look.marker, look.dashes, look.lead)) for name, look in found] == [
+        *LOOKS.items()
+    ]
+
+
+def test_a_plug_in_has_the_next_mark_of_the_family_that_it_says():
+    names = {"stroll:Stroll": "most confident", "mine:Odd": "no such family", "mine:Walk": "most confident"}
+    found = family_looks(names)
+    assert {name: look for name, look in found.items() if name in LOOKS} == family_looks()
+    assert found.keys() - LOOKS.keys() == {"stroll:Stroll", "mine:Walk"}
+    walk, stroll = found["mine:Walk"], found["stroll:Stroll"]
+    assert (walk.family, walk.dashes) == (stroll.family, stroll.dashes) == ("most confident", LOOKS["margin"][3])
+    assert (walk.marker, stroll.marker) == ("o", "s")
+    assert len({look.marker for look in found.values() if look.family == "most confident"}) == 6
+    alone = looks("sampler", ["stroll:Stroll:pace=2", "ancestral:Mine"], {"stroll:Stroll": "most confident"})
+    assert alone["stroll:Stroll:pace=2"].family == "most confident"
+    assert alone["ancestral:Mine"].family == "not built in"
+
+
+def test_a_family_has_a_look_for_any_number_of_members():
+    many = family_looks({f"mine:Walk{number}": "changing tokens" for number in range(40)})
+    assert sum(look.family == "changing tokens" for look in many.values()) == 46
 
 
 def test_a_sampler_keeps_its_colour_and_mark_whatever_stands_beside_it():
