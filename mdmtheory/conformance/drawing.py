@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, refuses
+from mdmtheory.conformance.watching import HandsOn
 from mdmtheory.core.protocols import Samples, SequenceModel
 from mdmtheory.core.tokens import Tokens
 
@@ -62,36 +63,31 @@ def check_seeds(sample: Callable[[int], Tokens]) -> str:
     return "seed 1 twice the same, seed 2 others"
 
 
-class Replaced:
+class Replaced(HandsOn):
     """A denoiser whose canvases give other marginals than the denoiser inside: `change` takes and returns an array."""
 
     fused = False
+    exact_for = None
 
-    def __init__(self, base: Any, change: Callable[[np.ndarray], np.ndarray]) -> None:
-        self._base, self._change = base, change
-        self.vocab_size, self.spec, self.identity = base.vocab_size, base.spec, base.identity
-        self.noises, self.parallel = base.noises, base.parallel
-        for name in ("trust", "pairs"):
-            if hasattr(base, name):
-                setattr(self, name, getattr(base, name))
+    def __init__(self, inside: Any, change: Callable[[np.ndarray], np.ndarray]) -> None:
+        super().__init__(inside)
+        self._change = change
 
     def open(self, *arguments: Any, **options: Any) -> Any:
         """A canvas of the denoiser inside, its answers changed."""
-        return _ReplacedCanvas(self._base.open(*arguments, **options), self._change)
+        return _ReplacedCanvas(self._inside.open(*arguments, **options), self._change)
 
 
-class _ReplacedCanvas:
-    def __init__(self, base: Any, change: Callable[[np.ndarray], np.ndarray]) -> None:
-        self._base, self._change = base, change
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._base, name)
+class _ReplacedCanvas(HandsOn):
+    def __init__(self, inside: Any, change: Callable[[np.ndarray], np.ndarray]) -> None:
+        super().__init__(inside)
+        self._change = change
 
     def marginals(self, rows: Any, positions: Any) -> np.ndarray:
-        return self._change(np.asarray(self._base.marginals(rows, positions)))
+        return self._change(np.asarray(self._inside.marginals(rows, positions)))
 
     def posterior(self, evidence: Any) -> np.ndarray:
-        return self._change(np.asarray(self._base.posterior(evidence)))
+        return self._change(np.asarray(self._inside.posterior(evidence)))
 
 
 Laws = Float[np.ndarray, "*places vocab_size"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -17,8 +17,8 @@ from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.plans import PlanLaw
-from mdmtheory.samplers.protocol import Sampler
+from mdmtheory.plans import PlanLawBase
+from mdmtheory.samplers.base import SamplerBase
 
 DRAWS = 6_000
 """Sequences that are held against an enumerated law."""
@@ -26,7 +26,7 @@ DRAWS = 6_000
 WATCHED = 64
 """Sequences of which each step is looked at."""
 
-Kind = TypeVar("Kind", PlanLaw, Sampler)
+Kind = TypeVar("Kind", PlanLawBase, SamplerBase)
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,21 @@ class MaskedCase(ABC, Generic[Kind]):
     def length(self) -> int:
         """A length that is not too short, if the sampler takes it."""
 
+    @property
+    @abstractmethod
+    def random_places(self) -> bool:
+        """Whether which positions come next is random, whatever was drawn."""
 
-def check_names(sampler: Any, flags: tuple[str, ...]) -> None:
-    """RefutedError unless the spec can be typed, the identity is JSON, and the flags are True or False."""
+
+def check_names(sampler: Any) -> None:
+    """RefutedError unless the spec can be typed, the identity is JSON, and what it says of itself True or False."""
     if not isinstance(sampler.spec, Spec) or Spec.parse(str(sampler.spec)).name != sampler.spec.name:
         raise RefutedError(f"spec is {sampler.spec!r}, which cannot be typed")
     try:
         canonical_json(sampler.identity)
     except (TypeError, ValueError) as error:
         raise RefutedError(f"identity is {sampler.identity!r}, no JSON value: {error}") from None
-    for name in flags:
+    for name in sampler.facts:
         if not isinstance(getattr(sampler, name), bool | np.bool_):
             raise RefutedError(f"{name} is {getattr(sampler, name)!r}")
 
@@ -80,22 +85,20 @@ def check_law(sampler: Any) -> int:
 
 def require_closed_law(case: MaskedCase[Any]) -> None:
     """DoesNotApplyError where tokens are drawn with noise of too few bits."""
-    precision = getattr(case.sampler, "precision", "float64")
-    if precision != "float64":
-        raise DoesNotApplyError(f"the law of {precision} noise has no closed form")
+    if not case.sampler.has_closed_law:
+        raise DoesNotApplyError(f"the law of {case.sampler.precision} noise has no closed form")
 
 
 def _greedy(case: MaskedCase[Any]) -> str:
     sampler: Any = case.sampler
-    if not hasattr(sampler, "temperature") or not is_dataclass(sampler):
+    if not is_dataclass(sampler) or "temperature" not in {each.name for each in fields(sampler)}:
         raise DoesNotApplyError("it is no dataclass with a temperature")
     cold: Any = replace(sampler, temperature=0.0)  # type: ignore[type-var]
     refuses("temperature -1", lambda: replace(sampler, temperature=-1.0))  # type: ignore[type-var]
     law = np.asarray(cold.law(np.array([[0.2, 0.5, 0.3], [0.0, 0.1, 0.9]])))
     if not np.array_equal(law, [[0, 1, 0], [0, 0, 1]]):
         raise RefutedError(f"at temperature 0 the marginal 0.2, 0.5, 0.3 becomes {law[0].tolist()}")
-    random_places = getattr(sampler, "leaves_masked", False) or not getattr(sampler, "fixed", True)
-    if getattr(sampler, "remasks", False) or random_places:
+    if case.sampler.remasks or case.random_places:
         return "one-hot laws at temperature 0"
     for language in untied():
         tokens = replace(case, sampler=cold).model(language, 3).sample(WATCHED, LENGTH, 0).tokens
@@ -107,9 +110,8 @@ def _greedy(case: MaskedCase[Any]) -> str:
 
 
 def _noise(case: MaskedCase[Any]) -> str:
-    precision = getattr(case.sampler, "precision", "float64")
-    if precision != "float64":
-        raise RefutedError(f"precision is {precision}")
+    if not case.sampler.has_closed_law:
+        raise RefutedError(f"precision is {case.sampler.precision}")
     return "inverse cumulative probabilities of float64 uniforms"
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from mdmtheory.conformance.drawing import check_samples
@@ -27,7 +25,7 @@ from mdmtheory.core.streams import stream_states
 from mdmtheory.exact.enumeration import all_sequences
 from mdmtheory.exact.law import context_marginals, context_numbers, law
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.plans import PlanLaw, Plans
+from mdmtheory.plans import PlanLawBase, Plans
 from mdmtheory.samplers.planned import Planned, token_laws
 from mdmtheory.schedules import as_schedule
 
@@ -35,13 +33,18 @@ _PLANS = 200
 _SETTINGS = ((1, 1), (LENGTH, 1), (LENGTH, 3), (9, 4), (9, 20))
 
 
-def check_plan_law(plan_law: PlanLaw, name: str) -> Report:
+def check_plan_law(plan_law: PlanLawBase, name: str) -> Report:
     """Try everything that a law over reveal plans promises."""
     return make("sampler", name, TRIALS, PlanLawCase(plan_law))
 
 
-class PlanLawCase(MaskedCase[PlanLaw]):
+class PlanLawCase(MaskedCase[PlanLawBase]):
     """A law over plans."""
+
+    @property
+    def random_places(self) -> bool:
+        """Where plans differ."""
+        return not self.sampler.fixed
 
     def plans(self, length: int, steps: int, schedule: str = "linear", count: int = _PLANS, first: int = 0) -> Plans:
         """Plans first..first+count-1 of one key."""
@@ -68,7 +71,7 @@ class PlanLawCase(MaskedCase[PlanLaw]):
 
 
 def _protocol(case: PlanLawCase) -> str:
-    check_names(case.sampler, ("uses_steps", "uses_schedule", "fixed", "one_at_a_time"))
+    check_names(case.sampler)
     return f"spec {case.sampler.spec}"
 
 
@@ -111,7 +114,7 @@ def _plans_alone(case: PlanLawCase) -> str:
 
 def _subset_law(case: PlanLawCase) -> str:
     """Drawn plans against the probabilities of `subset_law`, which the enumerated law is made of."""
-    subset_law: Any = getattr(case.sampler, "subset_law", None)
+    subset_law = case.sampler.subset_law
     if subset_law is None:
         raise DoesNotApplyError("it has no `subset_law`")
     lowest = 1.0
@@ -144,7 +147,7 @@ def _draws_follow_law(case: PlanLawCase) -> str:
     for language in small_languages():
         model = case.model(language)
         try:
-            if case.sampler.fixed or hasattr(case.sampler, "subset_law"):
+            if case.sampler.fixed or case.sampler.subset_law is not None:
                 samples = model.sample(DRAWS, LENGTH, 7)
                 seen.append(follows(samples.tokens, law(model, language, LENGTH), samples.impossible))
             else:

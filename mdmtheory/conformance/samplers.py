@@ -51,10 +51,9 @@ def check_sampler(sampler: str | Spec | PlanLaw | Sampler) -> Report:
     True
     """
     built = as_sampler(sampler)
-    name = str(getattr(built, "spec", type(built).__name__))
-    if isinstance(built, PlanLaw):
-        return plan_laws.check_plan_law(built, name)
-    return make("sampler", name, TRIALS, SamplerCase(built))
+    if built.oblivious:
+        return plan_laws.check_plan_law(built, str(built.spec))
+    return make("sampler", str(built.spec), TRIALS, SamplerCase(built))
 
 
 def _uses(case: SamplerCase) -> str:
@@ -95,8 +94,7 @@ def _draws_follow_law(case: SamplerCase) -> str:
 
 
 def _replay(case: SamplerCase) -> str:
-    scored = hasattr(case.sampler, "scored_as") or (case.sampler.context_only and not case.sampler.remasks)
-    if not scored:
+    if case.sampler.scored_as is None:
         model = case.model(untied()[0])
         refuses("log_prob of a sampler without one", lambda: model.log_prob(np.zeros((1, LENGTH), dtype=np.uint8)))
         return "refused with a reason: no replay gives log p(x)"

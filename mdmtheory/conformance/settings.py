@@ -17,8 +17,8 @@ from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.permutation import Permutation
 from mdmtheory.oracles.oracle import Oracle
-from mdmtheory.plans import PlanLaw
-from mdmtheory.samplers.protocol import Sampler
+from mdmtheory.plans import PlanLawBase
+from mdmtheory.samplers.base import SamplerBase
 
 LENGTH = 4
 """Tokens a sequence of the small languages."""
@@ -59,9 +59,9 @@ def small_languages() -> tuple[Language, ...]:
     return untied() + tied()
 
 
-def oracle_for(language: Language, sampler: PlanLaw | Sampler | None = None) -> Denoiser:
+def oracle_for(language: Language, sampler: PlanLawBase | SamplerBase | None = None) -> Denoiser:
     """The exact denoiser; with trust below 1 for a sampler that may change tokens."""
-    return Oracle(language, 1 - DELTA if getattr(sampler, "remasks", False) else 1.0)
+    return Oracle(language, 1 - DELTA if sampler and sampler.remasks else 1.0)
 
 
 def enumerable_length(vocab_size: int, allowed: Callable[[int], bool]) -> int | None:

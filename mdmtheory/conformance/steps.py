@@ -18,21 +18,27 @@ from mdmtheory.core.protocols import Language, Samples
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.ngram import NGram
-from mdmtheory.samplers.protocol import Sampler, State
+from mdmtheory.samplers.base import SamplerBase
+from mdmtheory.samplers.protocol import State
 from mdmtheory.schedules import as_schedule
 
 _LENGTHS = (1, LENGTH, 9)
 _STEPS = (1, 3, 20)
 
 
-class SamplerCase(MaskedCase[Sampler]):
+class SamplerCase(MaskedCase[SamplerBase]):
     """A sampler that looks at the sequence."""
+
+    @property
+    def random_places(self) -> bool:
+        """Where the mask may be drawn."""
+        return self.sampler.leaves_masked
 
     def watched(self, language: Language, length: int, steps: int, count: int = WATCHED) -> tuple[list[Step], Samples]:
         """Every step of some sequences, and what they came to; ValueError where the sampler takes no such length."""
-        slow = self.sampler.remasks or hasattr(self.sampler, "leaves_masked")
+        slow = self.sampler.remasks or self.sampler.leaves_masked
         most = 100 * (length + steps) if slow else length + 1
-        watched = Watched(self.sampler, most)
+        watched: Any = Watched(self.sampler, most)
         samples = SamplerCase(watched).model(language, steps).sample(count, length, 0, threads=1)
         return watched.seen, samples
 
@@ -65,7 +71,7 @@ class SamplerCase(MaskedCase[Sampler]):
 def check_members(case: SamplerCase) -> str:
     """Shapes and types, and that arguments are left alone."""
     sampler = case.sampler
-    check_names(sampler, ("uses_steps", "uses_schedule", "context_only", "remasks"))
+    check_names(sampler)
     tokens = np.full((3, LENGTH), 2, dtype=np.uint8)
     state: Any = sampler.init(3, LENGTH, 2, 2, as_schedule("linear"))
     if not isinstance(state, State) or len(state.memory) != 3:
@@ -91,11 +97,12 @@ def check_members(case: SamplerCase) -> str:
     return f"spec {sampler.spec}, shapes as described"
 
 
-def _ready(sampler: Any, state: Any, tokens: Tokens) -> Any:
+def _ready(sampler: SamplerBase, state: State, tokens: Tokens) -> State:
     """The state with what some samplers are shown for one step: all coins that may fall, no information in pairs."""
-    if hasattr(sampler, "chances"):
-        state = replace(state, coins=np.asarray(sampler.chances(state, tokens)) > 0)
-    if getattr(sampler, "sees_pairs", False):
+    chances = sampler.chances(state, tokens)
+    if chances is not None:
+        state = replace(state, coins=np.asarray(chances) > 0)
+    if sampler.sees_pairs:
         state = replace(state, pairs=np.zeros((*tokens.shape, tokens.shape[1])))
     return state
 
@@ -155,11 +162,13 @@ def check_tokens_set(case: SamplerCase) -> str:
 
 def check_calls(case: SamplerCase) -> str:
     """Whether the calls charged are those made."""
-    if hasattr(case.sampler, "charges"):
+    tokens = np.full((1, case.length), 2, dtype=np.uint8)
+    begun = case.sampler.init(1, case.length, 2, 3, as_schedule("linear"))
+    if case.sampler.charges(begun, tokens) is not None:
         raise DoesNotApplyError("it says by itself what a step costs")
     for language in (untied()[0], tied()[0]):
         for number in range(12):
-            watched = Watched(case.sampler, 100 * (case.length + 3))
+            watched: Any = Watched(case.sampler, 100 * (case.length + 3))
             samples = SamplerCase(watched).model(language, 3).sample(1, case.length, 3, first=number, threads=1)
             asked = sum(bool(step.wanted.any()) for step in watched.seen)
             # The call that finds a context impossible ends its sequence before the sampler's step.
@@ -190,18 +199,19 @@ def check_context_only(case: SamplerCase) -> str:
 
 def check_fractions(case: SamplerCase) -> str:
     """Whether remasking keeps the marginal a x + (1 - a) mask, at every step and position."""
-    given: Any = getattr(case.sampler, "fractions", None)
-    if given is None or not case.sampler.remasks:
+    if not case.sampler.remasks or case.sampler.fractions(3, as_schedule("linear")) is None:
         raise DoesNotApplyError("it has no `fractions` that remasking might keep")
-    if not getattr(case.sampler, "keeps_fractions", True):
+    if not case.sampler.keeps_fractions:
         raise DoesNotApplyError("`keeps_fractions` is False")
     q = np.array([0.5, 0.3, 0.2])
     language = NGram(1.0, q, spec=Spec.of("independent"))
     lowest = 1.0
     for steps, schedule in ((3, "linear"), (6, "cosine")):
-        watched = Watched(case.sampler, steps)
+        watched: Any = Watched(case.sampler, steps)
         SamplerCase(watched).model(language, steps, schedule).sample(DRAWS, LENGTH, 11, threads=1)
-        for number, (step, kept) in enumerate(zip(watched.seen, given(steps, as_schedule(schedule))[1:], strict=True)):
+        fractions = case.sampler.fractions(steps, as_schedule(schedule))
+        assert fractions is not None
+        for number, (step, kept) in enumerate(zip(watched.seen, fractions[1:], strict=True)):
             law = np.append(kept * q, 1 - kept)
             for position, tokens in enumerate(step.after.T):
                 p = g_test(np.bincount(tokens, minlength=4), law)

@@ -11,10 +11,22 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.conformance.report import RefutedError
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.samplers.protocol import Outcomes, Sampler, State
+from mdmtheory.samplers.base import SamplerBase
+from mdmtheory.samplers.protocol import Outcomes, State
 
-_OPTIONAL = ("chances", "sees_pairs", "charges", "leaves_masked", "precision", "temperature", "fractions", "scored_as")
-"""What some samplers have besides the members of the protocol."""
+
+class HandsOn:
+    """Stands for the thing inside, and has all that it has; subclasses say what they do otherwise."""
+
+    def __init__(self, inside: Any) -> None:
+        self._inside = inside
+
+    @property  # type: ignore[misc]  # object's can be assigned to
+    def __class__(self) -> type:
+        return type(self._inside)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inside, name)
 
 
 @dataclass(frozen=True)
@@ -52,38 +64,25 @@ class Step:
         placed[self.wanted] = self.drawn
         return placed
 
-    def changed_if_drawn_otherwise(self, sampler: Sampler) -> Bool[np.ndarray, "rows length"]:
+    def changed_if_drawn_otherwise(self, sampler: SamplerBase) -> Bool[np.ndarray, "rows length"]:
         """Where tokens would have been set had the least likely possible token been drawn at each wanted position."""
         others = np.where(self.law > 0, self.law, np.inf).argmin(axis=1)
         _, after = sampler.step(self.state, self.before.copy(), self.wanted.copy(), self.marginals.copy(), others)
         return after != self.before
 
 
-class Watched:
+class Watched(HandsOn):
     """A sampler that does what the one inside does and writes it down; RefutedError after `most` steps."""
 
-    def __init__(self, base: Sampler, most: int) -> None:
-        self._base, self._most = base, most
+    def __init__(self, inside: SamplerBase, most: int) -> None:
+        super().__init__(inside)
+        self._most = most
         self.seen: list[Step] = []
         self._law: Any = None
-        self.spec, self.identity = base.spec, base.identity
-        self.uses_steps, self.uses_schedule = base.uses_steps, base.uses_schedule
-        self.context_only, self.remasks = base.context_only, base.remasks
-        self.init, self.finished, self.wants = base.init, base.finished, base.wants
-        for name in _OPTIONAL:
-            if hasattr(base, name):
-                setattr(self, name, getattr(base, name))
-        if hasattr(base, "law_in"):
-            self.law_in = self._law_in
 
-    def law(self, marginals: Float[np.ndarray, "n vocab_size"]) -> Float[np.ndarray, "n vocab_size"]:
+    def law_in(self, *arguments: Any) -> Outcomes:
         """The laws of the sampler inside."""
-        self._law = self._base.law(marginals)
-        return self._law
-
-    def _law_in(self, *arguments: Any) -> Any:
-        base: Any = self._base
-        self._law = base.law_in(*arguments)
+        self._law = self._inside.law_in(*arguments)
         return self._law
 
     def step(
@@ -100,7 +99,7 @@ class Watched:
                 f"{len(tokens)} sequences of {tokens.shape[1]} are not finished after {self._most} steps"
             )
         shown = (tokens.copy(), wanted.copy(), marginals.copy(), drawn.copy())
-        after_state, after = self._base.step(state, tokens, wanted, marginals, drawn)
+        after_state, after = self._inside.step(state, tokens, wanted, marginals, drawn)
         self.seen.append(Step(state, *shown, np.asarray(self._law).copy(), after.copy()))
         return after_state, after
 

@@ -6,6 +6,7 @@ Everything of somebody else's is called through a guard, put up once where it co
 from __future__ import annotations
 
 import inspect
+from abc import ABCMeta
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache, partial
@@ -28,7 +29,8 @@ class Contract:
 
     A ValueError from the methods in `refuse` says that an argument does not suit the plug-in; from others it is a
     fault. `streams` names the methods that move random streams on, the only arrays that a plug-in may change. What a
-    plug-in does not have is as in `defaults`, the class from which what is built in inherits it.
+    plug-in does not have is as in `defaults`, the class from which what is built in inherits it; a guard is an instance
+    of that too.
     """
 
     kind: str
@@ -53,7 +55,7 @@ def always_guarded(plug_in: Any, contract: Contract, name: str | None = None, **
     """`guarded`, also for an object of a built-in class that a plug-in made and may be calling back from."""
     names = tuple(each for each in dir(plug_in) if not each.startswith("__"))
     behind: Any = type(plug_in)
-    guard = _guard_class(behind, names)(_Behind(plug_in, contract, name, facts))
+    guard = _guard_class(behind, names, contract.defaults)(_Behind(plug_in, contract, name, facts))
     for attribute in contract.attributes:
         getattr(guard, attribute)
     return guard
@@ -154,7 +156,7 @@ class Guard:
             return default.__get__(self, type(self)) if hasattr(default, "__get__") else default
         except BaseException as error:  # noqa: BLE001  # sys.exit too
             behind.blame(error, name, refusal=True)
-        if name in behind.contract.methods or inspect.isroutine(value):
+        if value is not None and (name in behind.contract.methods or inspect.isroutine(value)):
             return partial(self._call, name, value)
         return value
 
@@ -206,12 +208,15 @@ class _Member:
 
 
 @cache
-def _guard_class(behind: type, names: tuple[str, ...]) -> type[Guard]:
+def _guard_class(behind: type, names: tuple[str, ...], defaults: type) -> type[Guard]:
     members: dict[str, Any] = {name: _Member(name) for name in names if not hasattr(Guard, name)}
     if hasattr(behind, "__dataclass_fields__"):
         members["__dataclass_fields__"] = behind.__dataclass_fields__
     named = {"__module__": behind.__module__, "__qualname__": behind.__qualname__}
-    return type(behind.__name__, (Guard,), {**members, **named})
+    made = type(behind.__name__, (Guard,), {**members, **named})
+    if isinstance(defaults, ABCMeta):
+        defaults.register(made)  # with these it has all that an instance has
+    return made
 
 
 # What is returned is copied: the plug-in may keep it, and what it is used for may write to it.

@@ -13,17 +13,9 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.plans import PlanLaw
-from mdmtheory.samplers.protocol import (
-    LeavesMasked,
-    Sampler,
-    SeesPairs,
-    State,
-    TossesCoins,
-    check_whole,
-    has_closed_law,
-    law_of,
-)
+from mdmtheory.plans import PlanLawBase
+from mdmtheory.samplers.base import SamplerBase, check_whole
+from mdmtheory.samplers.protocol import State
 
 
 @dataclass(frozen=True)
@@ -63,7 +55,7 @@ def after_each_step(
     Finished ones are listed once. What is missing in all to 1 went to impossible contexts. Errors as `law_by_draws`.
     """
     sampler, conditionals = model.sampler, getattr(model.denoiser, "conditionals", None)
-    if isinstance(sampler, PlanLaw) or conditionals is None:
+    if sampler.oblivious or conditionals is None:
         raise ValueError(f"the draws of {model.spec} cannot be enumerated; pass an adaptive sampler and an oracle")
     require_closed_law(sampler)
     vocab_size = model.vocab_size
@@ -78,9 +70,9 @@ def after_each_step(
         now = _next(model.denoiser, sampler, now.take(~done), threads)
 
 
-def require_closed_law(sampler: PlanLaw | Sampler) -> None:
+def require_closed_law(sampler: PlanLawBase | SamplerBase) -> None:
     """ValueError where a sampler draws with noise of too few bits, so that its law is known from draws alone."""
-    if not has_closed_law(sampler):
+    if not sampler.has_closed_law:
         raise ValueError(f"sampler {sampler.spec} draws with float32 noise, whose law has no closed form; draw from it")
 
 
@@ -91,22 +83,21 @@ def draws_cost(model: MaskedDiffusion, length: int) -> float:
     Where tokens may change, from everywhere to everywhere, in every step; where masks are drawn too, in every step from
     everywhere to what has the same tokens and perhaps others.
     """
-    if getattr(model.sampler, "remasks", False):
+    if model.sampler.remasks:
         return model.steps * length * power((model.vocab_size + 1) ** 2, length)
-    if isinstance(model.sampler, LeavesMasked):
+    if not model.sampler.oblivious and model.sampler.leaves_masked:
         return model.steps * length * power(2 * model.vocab_size + 1, length)
     return length * power(2 * model.vocab_size, length)
 
 
-def _next(denoiser: Any, sampler: Sampler, now: _Mass, threads: int | None) -> _Mass:
+def _next(denoiser: Any, sampler: SamplerBase, now: _Mass, threads: int | None) -> _Mass:
     """One step from everywhere; mass in impossible contexts is dropped."""
-    if isinstance(sampler, TossesCoins):
-        now = _tossed(sampler, now)
+    now = _tossed(sampler, now)
     wanted = sampler.wants(now.state, now.tokens)
     every = denoiser.conditionals(now.tokens, threads=threads)
     possible = (every.sum(axis=2) > 0).all(axis=1, where=wanted)
     now, wanted, every = now.take(possible), wanted[possible], every[possible]
-    if isinstance(sampler, SeesPairs):
+    if sampler.sees_pairs:
         now = _Mass(now.tokens, replace(now.state, pairs=denoiser.pairs(now.tokens, threads=threads)), now.mass)
     found = []
     # Rows that want equally many positions have equally many outcomes.
@@ -114,7 +105,7 @@ def _next(denoiser: Any, sampler: Sampler, now: _Mass, threads: int | None) -> _
         here = wanted.sum(axis=1) == size
         some, asked = now.take(here), wanted[here]
         marginals = every[here][asked]
-        law = law_of(sampler, some.state, some.tokens, asked, marginals)
+        law = sampler.law_in(some.state, some.tokens, asked, marginals)
         drawn, chance, rows = _all_draws(law.reshape(len(asked), size, law.shape[1]))
         repeated = np.repeat(marginals.reshape(len(asked), size, every.shape[2]), chance.shape[1], axis=0)
         likely = chance.reshape(-1) > 0
@@ -134,9 +125,11 @@ def _next(denoiser: Any, sampler: Sampler, now: _Mass, threads: int | None) -> _
     )
 
 
-def _tossed(sampler: TossesCoins, now: _Mass) -> _Mass:
-    """Everywhere with all coins that may fall there."""
+def _tossed(sampler: SamplerBase, now: _Mass) -> _Mass:
+    """Everywhere with all coins that may fall there, if any are tossed."""
     chances = sampler.chances(now.state, now.tokens)
+    if chances is None:
+        return now
     fallen = all_sequences(2, chances.shape[1]).astype(np.bool_)
     mass = now.mass[:, None] * np.where(fallen, chances[:, None], 1 - chances[:, None]).prod(axis=2)
     rows, which = np.nonzero(mass > 0)

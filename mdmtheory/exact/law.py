@@ -21,7 +21,6 @@ from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.models.uniform import UniformDiffusion
 from mdmtheory.samplers.by_block import PlansByBlock, block_lengths
 from mdmtheory.samplers.planned import plans_alone, token_laws
-from mdmtheory.samplers.protocol import has_closed_law
 
 Marginals = Float[np.ndarray, "contexts length vocab_size"]
 
@@ -67,19 +66,18 @@ def law_cost(model: SequenceModel, length: int) -> float:
         model = model.masked
     if type(model) is not MaskedDiffusion:
         return length * every if getattr(model, "log_prob_kind", "exact") == "exact" else math.inf
-    if not has_closed_law(model.sampler):
+    if not model.sampler.has_closed_law:
         return math.inf
     contexts = length * vocab_size * power(vocab_size + 1, length)
-    plan_law: Any = model.plan_law
-    if plan_law is None:
+    if model.plan_law is None:
         return length * contexts if model.replayable else draws_cost(model, length)
-    plan_law = plans_alone(plan_law)
+    plan_law = plans_alone(model.plan_law)
     if plan_law.fixed:
         return contexts
     if isinstance(plan_law, PlansByBlock):
         return contexts + _cost_by_block(model, plan_law, length)
     steps = plan_law.steps_taken(length, model.steps)
-    return contexts + steps * power(3 * vocab_size, length) if hasattr(plan_law, "subset_law") else math.inf
+    return contexts + steps * power(3 * vocab_size, length) if plan_law.subset_law else math.inf
 
 
 @whole_numbers(length=1, threads=1)
@@ -112,11 +110,12 @@ def context_numbers(
 def _masked_law(model: MaskedDiffusion, length: int, threads: int | None) -> Float[np.ndarray, "count"]:
     assert model.plan_law is not None
     require_closed_law(model.plan_law)
-    plan_law: Any = plans_alone(model.plan_law)
+    plan_law = plans_alone(model.plan_law)
     vocab_size = model.vocab_size
     if isinstance(plan_law, PlansByBlock) and not plan_law.fixed:
         return _law_by_block(model, plan_law, length, threads)
-    if not plan_law.fixed and not hasattr(plan_law, "subset_law"):
+    subset_law = plan_law.subset_law
+    if not plan_law.fixed and subset_law is None:
         raise ValueError(
             f"the law over plans {plan_law.spec} is neither fixed nor has a `subset_law`; its law cannot be enumerated"
         )
@@ -126,10 +125,10 @@ def _masked_law(model: MaskedDiffusion, length: int, threads: int | None) -> Flo
         check_feasible(steps * power(3 * vocab_size, length), 8 * steps * power(2, length), what)
     sequences = all_sequences(vocab_size, length)
     marginals = token_laws(model.plan_law, context_marginals(model.denoiser, length, threads=threads))
-    if plan_law.fixed:
+    if plan_law.fixed or subset_law is None:
         plan = plan_law.draw(np.zeros((1, 4), dtype=np.uint64), length, model.steps, model.schedule)[0]
         return law_of_plan(marginals, plan, sequences)
-    return _law_of_subsets(marginals, plan_law.subset_law(length, model.steps, model.schedule), sequences, threads)
+    return _law_of_subsets(marginals, subset_law(length, model.steps, model.schedule), sequences, threads)
 
 
 def _law_by_block(
@@ -139,7 +138,7 @@ def _law_by_block(
     vocab_size, law = model.vocab_size, plans.law
     conditionals, whole = _conditionals_of(model.denoiser), model.plan_law
     assert whole is not None
-    if not hasattr(law, "subset_law"):
+    if law.subset_law is None:
         raise ValueError(f"the law over plans {law.spec} has no `subset_law`; its law cannot be enumerated")
     size = 4 * 8 * length * vocab_size * power(vocab_size + 1, min(plans.block, length))
     check_feasible(_cost_by_block(model, plans, length), size, f"{vocab_size}^{length} sequences block by block")
@@ -162,7 +161,7 @@ def _law_by_block(
 
 def _cost_by_block(model: MaskedDiffusion, plans: PlansByBlock, length: int) -> float:
     """Operations of `_law_by_block`, about; infinite where the law inside cannot be enumerated."""
-    if not hasattr(plans.law, "subset_law"):
+    if plans.law.subset_law is None:
         return math.inf
     cost, begin = 0.0, 0
     for size in block_lengths(length, plans.block):

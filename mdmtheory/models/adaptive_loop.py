@@ -17,19 +17,9 @@ from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype
 from mdmtheory.models.asking import marginals_of
 from mdmtheory.plans import PlanLaw
+from mdmtheory.samplers.base import SamplerBase, check_whole
 from mdmtheory.samplers.gumbel import float32_draws
-from mdmtheory.samplers.protocol import (
-    CountsItself,
-    LeavesMasked,
-    Outcomes,
-    Sampler,
-    SeesPairs,
-    State,
-    TossesCoins,
-    check_whole,
-    has_closed_law,
-    law_of,
-)
+from mdmtheory.samplers.protocol import Outcomes, Sampler, State
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import Schedule
 
@@ -70,13 +60,11 @@ def run_adaptive(
     if (states is None) == (tokens is None):
         raise ValueError("an adaptive run needs streams to draw from or tokens to replay; pass one of them")
     denoiser, sampler = as_denoiser(denoiser), as_sampler(sampler)
-    if isinstance(sampler, PlanLaw):
+    if sampler.oblivious:
         raise ValueError(f"sampler {sampler.spec} is a law over plans; run its plans")
     if length < 1:
         raise ValueError(f"length is {length}; pass 1 or more")
-    if isinstance(sampler, TossesCoins) and tokens is not None:
-        raise ValueError(f"sampler {sampler.spec} tosses coins, so tokens do not tell what it did; pass streams")
-    if isinstance(sampler, LeavesMasked) and tokens is not None:
+    if sampler.leaves_masked and tokens is not None:
         raise ValueError(f"sampler {sampler.spec} draws masks too, so tokens do not tell what it did; pass streams")
     vocab_size = denoiser.vocab_size
     if tokens is not None:
@@ -123,7 +111,7 @@ def run_adaptive(
 class _Batch:
     """Sequences that go through the steps together, each by itself; the arrays are written in place."""
 
-    sampler: Sampler
+    sampler: SamplerBase
     canvas: Canvas
     vocab_size: int
     pairs: Pairs | None
@@ -137,26 +125,30 @@ class _Batch:
 
     def run(self, state: State) -> None:
         """Step until each sequence is finished or has met an impossible context."""
+        counts_itself = self.sampler.charges(state, self.shown) is not None
         active = np.arange(len(self.shown))
         turn = 0
         while True:
             live = ~(self.canvas.impossible[active] | self.sampler.finished(state, self.shown[active]))
             active, state = active[live], state.take(live)
             if not len(active):
-                if not isinstance(self.sampler, CountsItself):
+                if not counts_itself:
                     self.calls[:], self.rounds[:] = self.canvas.calls, self.canvas.rounds
                 return
             turn += 1
             active, state = self._step(active, state, turn)
 
     def _step(self, active: Int[np.ndarray, "rows"], state: State, turn: int) -> tuple[Int[np.ndarray, "left"], State]:
-        if isinstance(self.sampler, TossesCoins):
-            chances = self.sampler.chances(state, self.shown[active])
+        chances = self.sampler.chances(state, self.shown[active])
+        if chances is not None:
+            if self.given is not None:
+                name = self.sampler.spec
+                raise ValueError(f"sampler {name} tosses coins, so tokens do not tell what it did; pass streams")
             state = replace(state, coins=self._uniforms(active) < chances)
-        if isinstance(self.sampler, CountsItself):
-            calls, rounds = self.sampler.charges(state, self.shown[active])
-            self.calls[active] += calls
-            self.rounds[active] += rounds
+        charged = self.sampler.charges(state, self.shown[active])
+        if charged is not None:
+            self.calls[active] += charged[0]
+            self.rounds[active] += charged[1]
         wanted = self.sampler.wants(state, self.shown[active])
         rows, positions = np.nonzero(wanted)
         marginals = self._marginals(active[rows], positions)
@@ -168,7 +160,7 @@ class _Batch:
         before = self.shown[active]
         if self.pairs is not None:
             state = replace(state, pairs=self.pairs(before))
-        law = np.require(law_of(self.sampler, state, before, wanted, marginals), requirements=["C", "W"])
+        law = np.require(self.sampler.law_in(state, before, wanted, marginals), requirements=["C", "W"])
         drawn = self._drawn(active, rows, positions, law)
         state, after = self.sampler.step(state, before, wanted, marginals, drawn)
         changed = after != before
@@ -209,7 +201,7 @@ class _Batch:
 
         if self.given is not None:
             return self.given[active[rows], positions].astype(np.int64)
-        if not has_closed_law(self.sampler):
+        if not self.sampler.has_closed_law:
             noise = self._uniforms(active, law.shape[1]).reshape(*self.shown[active].shape, law.shape[1])
             return float32_draws(law, noise[rows, positions])
         drawn = np.empty(len(rows), dtype=np.int64)
@@ -228,9 +220,9 @@ class _Batch:
         return uniforms
 
 
-def _pairs_of(denoiser: Any, sampler: Sampler) -> Pairs | None:
+def _pairs_of(denoiser: Any, sampler: SamplerBase) -> Pairs | None:
     """What gives the mutual information that a sampler asks for; ValueError where the denoiser does not know it."""
-    if not isinstance(sampler, SeesPairs):
+    if not sampler.sees_pairs:
         return None
     if not hasattr(denoiser, "pairs"):
         raise ValueError(

@@ -40,7 +40,7 @@ class BlockDiffusion:
     ) -> None:
         self.block = whole_number(block, "block")
         self.sampler = as_sampler(sampler)
-        self.plan_law = self.sampler if isinstance(self.sampler, PlanLaw) else None
+        self.plan_law = self.sampler if self.sampler.oblivious else None
         self.masked = MaskedDiffusion(denoiser, by_block(self.sampler, self.block), steps, schedule)
         self.steps, self.schedule = self.masked.steps, self.masked.schedule
         self.vocab_size = self.masked.vocab_size

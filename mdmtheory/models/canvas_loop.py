@@ -11,10 +11,10 @@ from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.models.adaptive_loop import BATCH_ENTRIES
 from mdmtheory.models.asking import marginals_of
-from mdmtheory.plans import PlanLaw
+from mdmtheory.plans import PlanLawBase
 from mdmtheory.samplers.gumbel import float32_draws
 from mdmtheory.samplers.planned import token_laws
-from mdmtheory.samplers.protocol import Marginals, has_closed_law
+from mdmtheory.samplers.protocol import Marginals
 
 
 def run_on_canvas(
@@ -24,7 +24,7 @@ def run_on_canvas(
     tokens: Tokens | None = None,
     threads: int | None = None,
     *,
-    law: PlanLaw | None = None,
+    law: PlanLawBase | None = None,
 ) -> PlanRun:
     """Draw tokens from the streams (one uniform a token, in order of step then position), or score the tokens given.
 
@@ -32,7 +32,7 @@ def run_on_canvas(
     uniform for every token that might be drawn.
     """
     denoiser = as_denoiser(denoiser)
-    closed = law is None or has_closed_law(law)
+    closed = law is None or law.has_closed_law
     count, length = plan.shape
     canvas = denoiser.open(count, length, threads=threads)
     assert isinstance(canvas, Canvas)
@@ -68,7 +68,7 @@ def run_on_canvas(
 
 def run_in_batches(
     denoiser: Denoiser,
-    law: PlanLaw,
+    law: PlanLawBase,
     plan: Int[np.ndarray, "count length"],
     states: UInt64[np.ndarray, "count 4"] | None = None,
     tokens: Tokens | None = None,

@@ -19,9 +19,10 @@ from mdmtheory.core.tokens import TokensLike, as_tokens
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.canvas_loop import run_in_batches, run_on_canvas
 from mdmtheory.models.log_mean import log_mean_exp
-from mdmtheory.plans import PlanLaw
+from mdmtheory.plans import PlanLaw, PlanLawBase
+from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.planned import Planned
-from mdmtheory.samplers.protocol import Sampler, has_closed_law
+from mdmtheory.samplers.protocol import Sampler
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import Schedule, as_schedule
 
@@ -44,7 +45,7 @@ class MaskedDiffusion:
         denoiser = as_denoiser(denoiser)
         self.denoiser: Any = denoiser
         self.sampler = as_sampler(sampler)
-        self.plan_law = self.sampler if isinstance(self.sampler, PlanLaw) else None
+        self.plan_law = self.sampler if self.sampler.oblivious else None
         self.schedule: Schedule = as_schedule(schedule)
         if self.plan_law is None:
             check_trust(denoiser, self.sampler)
@@ -93,12 +94,7 @@ class MaskedDiffusion:
     def replayable(self) -> bool:
         """Whether p(x) is what replaying a sampler that looks gives: it looks at the context only, and sets once."""
         sampler = self.sampler
-        return (
-            not isinstance(sampler, PlanLaw)
-            and sampler.context_only
-            and not sampler.remasks
-            and has_closed_law(sampler)
-        )
+        return not sampler.oblivious and sampler.has_closed_law and sampler.scored_as is sampler
 
     @property
     def log_prob_kind(self) -> Kind:
@@ -199,15 +195,13 @@ class MaskedDiffusion:
     def _run_adaptive(self, sampler: Any, length: int, **options: Any) -> AdaptiveRun:
         return run_adaptive(self.denoiser, sampler, length, self.steps, self.schedule, **options)
 
-    def _replayed(self) -> Any:
+    def _replayed(self) -> SamplerBase:
         """The sampler whose replay on x gives p(x); ValueError with the reason where there is none."""
-        sampler: Any = self.sampler
-        if isinstance(sampler, PlanLaw):
+        sampler = self.sampler
+        if sampler.oblivious:
             raise ValueError(f"sampler {sampler.spec} does not look at the sequence; see `draw_plans` and `run`")
-        if self.replayable:
-            return sampler
         _require_closed_law(sampler)
-        if hasattr(sampler, "scored_as"):
+        if sampler.scored_as is not None:
             return sampler.scored_as
         reason = "may change tokens" if sampler.remasks else "chooses by tokens that it draws and drops"
         raise ValueError(
@@ -216,9 +210,9 @@ class MaskedDiffusion:
         )
 
 
-def _require_closed_law(sampler: Any) -> None:
+def _require_closed_law(sampler: PlanLawBase | SamplerBase) -> None:
     """ValueError where a sampler draws with noise of too few bits."""
-    if not has_closed_law(sampler):
+    if not sampler.has_closed_law:
         raise ValueError(
             f"sampler {sampler.spec} draws with float32 noise, whose law has no closed form; measure ser, or use "
             "precision=float64"

@@ -233,7 +233,7 @@ def _of_independent(language: NGram, model: SequenceModel, length: int) -> Itera
     if isinstance(model, GaussianDiffusion):
         return
     if not _ranks_draws(changes):
-        if not getattr(changes, "remasks", False):
+        if changes is None or not changes.remasks:
             yield Answer("kl", 0.0, "0: p = q", source)
             yield Answer("kl_average", 0.0, "0: every plan and path has p = q", source)
         yield Answer("cross_entropy", _nats(law_of_token, law_of_token), "H(q)/L", source)

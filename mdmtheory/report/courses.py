@@ -14,10 +14,10 @@ from mdmtheory.models.autoregressive import Autoregressive
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.oracles.base import OracleBase
-from mdmtheory.plans import Ancestral, FirstHitting, FixedSizes, PlanLaw
+from mdmtheory.plans import Ancestral, FirstHitting, FixedSizes, PlanLawBase
+from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.budgeted import Confidence, DrawConfidence
 from mdmtheory.samplers.by_block import block_lengths
-from mdmtheory.samplers.drawing import SHARED_OPTIONS
 from mdmtheory.samplers.verifying import Verify
 
 
@@ -85,9 +85,9 @@ def exact_denoiser(model: Any, language: Language) -> bool:
     return isinstance(model.denoiser, OracleBase) and model.denoiser.language.digest == language.digest
 
 
-def at_defaults(sampler: Any) -> bool:
+def at_defaults(sampler: PlanLawBase | SamplerBase) -> bool:
     """Whether a sampler draws from the marginals themselves."""
-    return all(getattr(sampler, name, value) == value for name, value in SHARED_OPTIONS.items())
+    return not sampler.changed
 
 
 def lengths_of_blocks(model: Any, length: int) -> tuple[int, ...]:
@@ -100,7 +100,7 @@ def _one_by_one(length: int) -> OnePlan:
 
 
 def _course_of_plans(model: Any, whole: MaskedDiffusion, length: int) -> Course | None:
-    law: PlanLaw | None = whole.plan_law
+    law: PlanLawBase | None = whole.plan_law
     assert law is not None
     if law.fixed:
         plan = law.draw(np.zeros((1, 4), dtype=np.uint64), length, model.steps, model.schedule)[0]

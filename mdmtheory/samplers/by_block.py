@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,12 @@ from jaxtyping import Bool, Float, Int
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.reveal_plans import LAST_STEP
-from mdmtheory.core.spec import Spec
+from mdmtheory.core.spec import Spec, Value
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.plans import PlanLaw, Plans, States
+from mdmtheory.plans import LeftToRight, PlanLawBase, Plans, States
+from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.planned import Planned
-from mdmtheory.samplers.protocol import LeavesMasked, Marginals, Outcomes, Sampler, State, law_of
+from mdmtheory.samplers.protocol import Marginals, Outcomes, State
 from mdmtheory.schedules import Schedule
 
 
@@ -32,24 +33,26 @@ def block_lengths(length: int, block: int) -> list[int]:
 
 
 @whole_numbers(block=1)
-def by_block(sampler: PlanLaw | Sampler, block: int) -> PlanLaw | Sampler:
+def by_block(sampler: PlanLawBase | SamplerBase, block: int) -> PlanLawBase | SamplerBase:
     """The sampler run inside blocks of so many positions, one after the other; `steps` is then for each block."""
     block_lengths(1, block)
     if isinstance(sampler, Planned):
         return replace(sampler, plans=PlansByBlock(sampler.plans, block))
-    if isinstance(sampler, PlanLaw):
-        return PlansByBlock(sampler, block)
-    kinds = tuple(kind for ability, kind in _OPTIONAL.items() if hasattr(sampler, ability))
-    found: Sampler = _sampler_class(kinds)(sampler, block)
-    return found
+    return PlansByBlock(sampler, block) if sampler.oblivious else SamplerByBlock(sampler, block)
 
 
 @dataclass(frozen=True)
-class PlansByBlock:
-    """The plans of a law in each block, independently, after the steps of the blocks before it."""
+class PlansByBlock(PlanLawBase):
+    """The plans of a law in each block, independently, after the steps of the blocks before it.
 
-    law: PlanLaw
+    Nothing is left to choose in blocks of one position: they are opened from left to right.
+    """
+
+    law: PlanLawBase
     block: int
+
+    def __post_init__(self) -> None:
+        self._as(LeftToRight() if self.block == 1 else self.law)
 
     @property
     def spec(self) -> Spec:
@@ -60,26 +63,6 @@ class PlansByBlock:
     def identity(self) -> Any:
         """The law's and the size of a block."""
         return ["by_block", self.block, self.law.identity]
-
-    @property
-    def uses_steps(self) -> bool:
-        """Whether the law does; nothing is left to choose in blocks of one position."""
-        return self.law.uses_steps and self.block > 1
-
-    @property
-    def uses_schedule(self) -> bool:
-        """Whether the law does; nothing is left to choose in blocks of one position."""
-        return self.law.uses_schedule and self.block > 1
-
-    @property
-    def fixed(self) -> bool:
-        """Whether the law is; blocks of one position are opened from left to right."""
-        return self.law.fixed or self.block == 1
-
-    @property
-    def one_at_a_time(self) -> bool:
-        """Whether the law is, or blocks have one position."""
-        return self.law.one_at_a_time or self.block == 1
 
     def draw(self, states: States, length: int, steps: int, schedule: Schedule) -> Plans:
         """Block after block from the same stream; ValueError where there are more steps than a plan can have."""
@@ -176,17 +159,17 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class SamplerByBlock:
+class SamplerByBlock(SamplerBase):
     """A sampler that looks, run in one block after the other: it is shown the block alone, and told its length.
 
     Memory is the number of the block, and what the sampler inside remembers of it.
     """
 
-    inside: Any
+    inside: SamplerBase
     block: int
 
-    def __reduce__(self) -> Any:
-        return by_block, (self.inside, self.block)
+    def __post_init__(self) -> None:
+        self._as(self.inside)
 
     @property
     def spec(self) -> Spec:
@@ -197,25 +180,17 @@ class SamplerByBlock:
         return ["by_block", self.block, self.inside.identity]
 
     @property
-    def uses_steps(self) -> bool:
-        return bool(self.inside.uses_steps)
-
-    @property
-    def uses_schedule(self) -> bool:
-        return bool(self.inside.uses_schedule)
-
-    @property
-    def context_only(self) -> bool:
-        return bool(self.inside.context_only)
-
-    @property
-    def remasks(self) -> bool:
-        return bool(self.inside.remasks)
-
-    @property
     def precision(self) -> str:
-        """In which numbers tokens are drawn."""
-        return str(getattr(self.inside, "precision", "float64"))
+        return self.inside.precision
+
+    @property
+    def changed(self) -> Mapping[str, Value]:
+        return self.inside.changed
+
+    @property
+    def scored_as(self) -> SamplerBase | None:
+        scored = self.inside.scored_as
+        return self if scored is self.inside else scored and SamplerByBlock(scored, self.block)
 
     def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
         lengths = block_lengths(length, self.block)
@@ -239,17 +214,36 @@ class SamplerByBlock:
         return wanted
 
     def law(self, marginals: Marginals) -> Marginals:
-        found: Marginals = self.inside.law(marginals)
-        return found
+        return self.inside.law(marginals)
+
+    def chances(self, state: State, tokens: Tokens) -> Float[np.ndarray, "rows length"] | None:
+        """Those of the block; no coin falls elsewhere."""
+        chances = np.zeros(tokens.shape)
+        for part in self._parts(state, tokens):
+            inside = self.inside.chances(part.state, part.tokens)
+            if inside is None:
+                return None
+            chances[part.rows[:, None], part.columns] = inside
+        return chances
+
+    def charges(self, state: State, tokens: Tokens) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]] | None:
+        """What the sampler inside charges."""
+        calls, rounds = np.zeros((2, len(tokens)), dtype=np.int64)
+        for part in self._parts(state, tokens):
+            inside = self.inside.charges(part.state, part.tokens)
+            if inside is None:
+                return None
+            calls[part.rows], rounds[part.rows] = inside
+        return calls, rounds
 
     def law_in(
         self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
     ) -> Outcomes:
         """The laws of the sampler inside, which may depend on its state."""
-        found = np.empty((len(marginals), marginals.shape[1] + isinstance(self.inside, LeavesMasked)))
+        found = np.empty((len(marginals), marginals.shape[1] + self.leaves_masked))
         for part in self._parts(state, tokens):
             here = part.entries(wanted)
-            found[here] = law_of(self.inside, part.state, part.tokens, part.of(wanted), marginals[here])
+            found[here] = self.inside.law_in(part.state, part.tokens, part.of(wanted), marginals[here])
         return found
 
     def step(
@@ -300,62 +294,3 @@ def _last_or_not(shared: _Shared, numbers: Float[np.ndarray, "rows"]) -> list[tu
     last = numbers == shared.count - 1
     found = [(which, np.flatnonzero(last == bool(which))) for which in (0, 1)]
     return [(which, rows) for which, rows in found if len(rows)]
-
-
-class _WithCoins(SamplerByBlock):
-    """A sampler inside that has coins tossed."""
-
-    def chances(self, state: State, tokens: Tokens) -> Float[np.ndarray, "rows length"]:
-        """Those of the block; no coin falls elsewhere."""
-        chances = np.zeros(tokens.shape)
-        for part in self._parts(state, tokens):
-            chances[part.rows[:, None], part.columns] = self.inside.chances(part.state, part.tokens)
-        return chances
-
-
-class _WithPairs(SamplerByBlock):
-    """A sampler inside that looks at pairs of positions."""
-
-    sees_pairs = True
-
-
-class _WithMasks(SamplerByBlock):
-    """A sampler inside that may draw the mask."""
-
-    leaves_masked = True
-
-
-class _WithCounts(SamplerByBlock):
-    """A sampler inside that counts its calls and rounds."""
-
-    def charges(self, state: State, tokens: Tokens) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]]:
-        """What the sampler inside charges."""
-        calls, rounds = np.zeros(len(tokens), dtype=np.int64), np.zeros(len(tokens), dtype=np.int64)
-        for part in self._parts(state, tokens):
-            calls[part.rows], rounds[part.rows] = self.inside.charges(part.state, part.tokens)
-        return calls, rounds
-
-
-class _WithScores(SamplerByBlock):
-    """A sampler inside whose law is that of another one that can be replayed."""
-
-    @property
-    def scored_as(self) -> Any:
-        """That one, block by block."""
-        return by_block(self.inside.scored_as, self.block)
-
-
-_OPTIONAL = {
-    "chances": _WithCoins,
-    "sees_pairs": _WithPairs,
-    "leaves_masked": _WithMasks,
-    "charges": _WithCounts,
-    "scored_as": _WithScores,
-}
-"""What a sampler may have besides the methods of `Sampler`, and how it is handed on (samplers/protocol.py)."""
-
-
-@cache
-def _sampler_class(kinds: tuple[type[SamplerByBlock], ...]) -> type[SamplerByBlock]:
-    """The class with just these abilities: having one is how a sampler asks for it."""
-    return type("SamplerByBlock", (*kinds, SamplerByBlock), {}) if kinds else SamplerByBlock

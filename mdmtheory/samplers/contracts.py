@@ -8,13 +8,14 @@ import numpy as np
 from jaxtyping import Bool
 
 from mdmtheory.core.contracts import identity_of, spec_of
-from mdmtheory.core.guards import Contract, floats, guarded, integers, laws, returned
+from mdmtheory.core.guards import Contract, floats, guarded, integers, laws, returned, unguarded
 from mdmtheory.core.integers import whole_number
 from mdmtheory.core.plugins import conforms
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.tokens import Tokens, token_dtype
-from mdmtheory.plans import PlanLaw
-from mdmtheory.samplers.protocol import LeavesMasked, Marginals, Outcomes, State
+from mdmtheory.plans import PlanLaw, PlanLawBase
+from mdmtheory.samplers.base import SamplerBase
+from mdmtheory.samplers.protocol import Marginals, Outcomes, State
 from mdmtheory.schedules import Schedule
 
 
@@ -45,7 +46,7 @@ def _law(sampler: Any, found: Any, marginals: Marginals) -> Marginals:
 
 
 def _law_in(sampler: Any, found: Any, state: State, tokens: Tokens, wanted: Any, marginals: Marginals) -> Outcomes:
-    return _scaled(found, marginals, isinstance(sampler, LeavesMasked))
+    return _scaled(found, marginals, sampler.leaves_masked)
 
 
 def _scaled(found: Any, marginals: Marginals, masks: int) -> Outcomes:
@@ -60,14 +61,18 @@ def _scaled(found: Any, marginals: Marginals, masks: int) -> Outcomes:
     return array / array.sum(axis=1, keepdims=True)
 
 
-def _chances(sampler: Any, found: Any, state: State, tokens: Tokens) -> np.ndarray:
+def _chances(sampler: Any, found: Any, state: State, tokens: Tokens) -> np.ndarray | None:
+    if found is None:
+        return None
     chances = floats(found, tokens.shape)
     if chances.size and not (chances.min() >= 0 and chances.max() <= 1):
         raise ValueError(f"returned chances from {chances.min():g} to {chances.max():g}; return probabilities")
     return chances
 
 
-def _charges(sampler: Any, found: Any, state: State, tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
+def _charges(sampler: Any, found: Any, state: State, tokens: Tokens) -> tuple[np.ndarray, np.ndarray] | None:
+    if found is None:
+        return None
     calls, rounds = found
     most = np.iinfo(np.int64).max
     return integers(calls, (len(tokens),), 0, most, np.int64), integers(rounds, (len(tokens),), 0, most, np.int64)
@@ -79,6 +84,13 @@ def _stepped(
     after_state, after = found
     mask = marginals.shape[1]
     return _state(after_state, len(tokens)), integers(after, tokens.shape, 0, mask, token_dtype(mask))
+
+
+def _scored_as(sampler: Any, found: Any) -> Any:
+    """The guard itself where a plug-in names itself, so that nothing comes out from behind it."""
+    if found is None or found is unguarded(sampler):
+        return None if found is None else sampler
+    return guarded(found, SAMPLER)
 
 
 SAMPLER = Contract(
@@ -93,8 +105,9 @@ SAMPLER = Contract(
         "chances": _chances,
         "charges": _charges,
     },
-    {"spec": spec_of, "identity": identity_of},
+    {"spec": spec_of, "identity": identity_of, "scored_as": _scored_as},
     refuse=frozenset({"init"}),
+    defaults=SamplerBase,
 )
 
 
@@ -119,6 +132,7 @@ PLAN_LAW = Contract(
     {"spec": spec_of, "identity": identity_of},
     refuse=frozenset({"draw", "steps_taken", "subset_law", "plan"}),
     streams=frozenset({"draw"}),
+    defaults=PlanLawBase,
 )
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from mdmtheory.core.spec import Spec, Value
-from mdmtheory.core.tokens import Tokens
-from mdmtheory.samplers.protocol import Marginals, State
-from mdmtheory.schedules import Schedule
+from mdmtheory.samplers.base import SamplerBase
+from mdmtheory.samplers.protocol import Marginals
 
 Precision = Literal["float64", "float32"]
 
@@ -64,14 +63,10 @@ class TokenOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawing(TokenOptions, ABC):
+class Drawing(TokenOptions, SamplerBase, ABC):
     """A sampler that looks, with options; subclasses say which positions it asks for and what it keeps."""
 
     name: ClassVar[str]
-    uses_steps: ClassVar[bool] = False
-    uses_schedule: ClassVar[bool] = False
-    context_only: ClassVar[bool] = True
-    remasks: ClassVar[bool] = False
 
     @property
     def spec(self) -> Spec:
@@ -83,24 +78,6 @@ class Drawing(TokenOptions, ABC):
     def identity(self) -> Any:
         """Name and options."""
         return [self.name, dict(self.spec.options)]
-
-    @abstractmethod
-    def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
-        """As in `Sampler`; so are the others."""
-
-    @abstractmethod
-    def finished(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows"]: ...
-    @abstractmethod
-    def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]: ...
-    @abstractmethod
-    def step(
-        self,
-        state: State,
-        tokens: Tokens,
-        wanted: Bool[np.ndarray, "rows length"],
-        marginals: Marginals,
-        drawn: Int[np.ndarray, "n"],
-    ) -> tuple[State, Tokens]: ...
 
     def seen(self, marginals: Marginals) -> Marginals:
         """What scores look at: the law, but p itself at temperature 0."""

@@ -14,10 +14,11 @@ from jaxtyping import Float
 from mdmtheory import plans as laws
 from mdmtheory.core.register import about
 from mdmtheory.core.spec import Spec
-from mdmtheory.plans import PlanLaw, Plans, States
+from mdmtheory.plans import PlanLawBase, Plans, States
+from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.contracts import guarded_sampler
 from mdmtheory.samplers.drawing import SHARED_OPTIONS, TokenOptions
-from mdmtheory.samplers.protocol import Marginals, Sampler
+from mdmtheory.samplers.protocol import Marginals
 from mdmtheory.samplers.race import Race
 from mdmtheory.schedules import Schedule
 
@@ -25,11 +26,12 @@ Laws = Float[np.ndarray, "*places vocab_size"]
 
 
 @dataclass(frozen=True)
-class Planned(TokenOptions):
+class Planned(TokenOptions, PlanLawBase):
     """A law over plans whose tokens are drawn at a temperature, from a nucleus, or with float32 noise.
 
     To everything that asks for plans it is the law itself; what it changes is one marginal at a time, so that log p(x)
-    given a plan is the sum of log `law` on its way. With no option changed it draws what the law draws.
+    given a plan is the sum of log `law` on its way. With no option changed it draws what the law draws. A law that is
+    `one_at_a_time` has p = q no longer, as tokens are not drawn from the marginals.
 
     Plans are drawn in float64 whatever the precision; the ancestral sampler by name draws both in float32 (`Race`).
 
@@ -37,11 +39,12 @@ class Planned(TokenOptions):
     'stride:temperature=0.5'
     """
 
-    plans: PlanLaw
+    plans: PlanLawBase
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "plans", guarded_sampler(self.plans))
+        self._as(self.plans)
 
     @property
     def spec(self) -> Spec:
@@ -54,29 +57,9 @@ class Planned(TokenOptions):
         return ["planned", self.plans.identity, self.changed]
 
     @property
-    def uses_steps(self) -> bool:
-        """Whether the law does."""
-        return self.plans.uses_steps
-
-    @property
-    def uses_schedule(self) -> bool:
-        """Whether the law does."""
-        return self.plans.uses_schedule
-
-    @property
-    def fixed(self) -> bool:
-        """Whether the law is."""
-        return self.plans.fixed
-
-    @property
-    def one_at_a_time(self) -> bool:
-        """Whether the law is; that makes p = q no longer, as tokens are not drawn from the marginals."""
-        return self.plans.one_at_a_time
-
-    @property
-    def subset_law(self) -> Any:
-        """The law's; AttributeError where it has none."""
-        return self.plans.subset_law  # type: ignore[attr-defined]  # not every law has one
+    def subset_law(self) -> Any:  # type: ignore[override]  # the law's here, on the class elsewhere
+        """The law's."""
+        return self.plans.subset_law
 
     def draw(self, states: States, length: int, steps: int, schedule: Schedule) -> Plans:
         """The law's plans."""
@@ -87,12 +70,12 @@ class Planned(TokenOptions):
         return self.plans.steps_taken(length, steps)
 
 
-def plans_alone(law: PlanLaw) -> PlanLaw:
+def plans_alone(law: PlanLawBase) -> PlanLawBase:
     """The law over plans, whatever tokens are drawn from."""
     return law.plans if isinstance(law, Planned) else law
 
 
-def token_laws(law: PlanLaw, marginals: Laws) -> Laws:
+def token_laws(law: PlanLawBase, marginals: Laws) -> Laws:
     """What tokens are drawn from where the marginals are these; rows of zeros (impossible contexts) stay."""
     if not isinstance(law, Planned):
         return marginals
@@ -105,8 +88,8 @@ def token_laws(law: PlanLaw, marginals: Laws) -> Laws:
 
 
 def with_options(
-    build: Callable[..., PlanLaw], in_float32: Callable[..., Sampler] | None = None
-) -> Callable[..., PlanLaw | Sampler]:
+    build: Callable[..., PlanLawBase], in_float32: Callable[..., SamplerBase] | None = None
+) -> Callable[..., PlanLawBase | SamplerBase]:
     """What builds a law over plans, with the options of all samplers besides its own.
 
     What the law says of itself is said of it too. With no option changed it builds the law itself, whose plans are run
@@ -117,7 +100,7 @@ def with_options(
     shared = [each for each in inspect.signature(TokenOptions).parameters.values() if each.name in SHARED_OPTIONS]
 
     @wraps(build, updated=())
-    def built(**options: Any) -> PlanLaw | Sampler:
+    def built(**options: Any) -> PlanLawBase | SamplerBase:
         if in_float32 is not None and options.get("precision") == "float32":
             return in_float32(**options)
         changing = {key: options.pop(key) for key in SHARED_OPTIONS if key in options}

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.schedules import Schedule
 
 Marginals = Float[np.ndarray, "n vocab_size"]
 Outcomes = Float[np.ndarray, "n outcomes"]
-"""Laws over tokens, and over tokens and the mask for samplers that leave positions masked (LeavesMasked)."""
+"""Laws over tokens, and over tokens and the mask where `leaves_masked`."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class State:
 
     `memory` (rows, ...) has one row a sequence. With the sequence's tokens it decides all that may follow: sequences
     that agree in both have one future. `shared` depends on length, vocabulary, steps and schedule alone. `coins` and
-    `pairs` are there for one step, for samplers that ask for them (TossesCoins, SeesPairs).
+    `pairs` are there for one step, for samplers that ask for them (`chances`, `sees_pairs`).
     """
 
     memory: np.ndarray
@@ -49,8 +49,8 @@ class Sampler(Protocol):
 
     A step: `wants` names positions, the denoiser gives their marginals, a token is drawn from the `law` made of each,
     and `step` says which of the drawn tokens are kept. Rows never look at one another. No method draws anything:
-    chance is in the drawn tokens alone, and in coins for samplers that have them tossed (TossesCoins), so one loop
-    draws sequences, replays given ones, and enumerates.
+    chance is in the drawn tokens alone, and in coins for samplers that have them tossed (`chances`), so one loop draws
+    sequences, replays given ones, and enumerates. What a sampler may do besides stands in samplers.base.
 
     `context_only`: what is kept depends on tokens set before and on marginals, never on the tokens just drawn (then
     replaying x gives log p(x) exactly). `remasks`: tokens once set may change. `uses_steps` and `uses_schedule`:
@@ -74,18 +74,23 @@ class Sampler(Protocol):
     @property
     def remasks(self) -> bool: ...
 
+    @abstractmethod
     def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
         """The state of `count` sequences of which nothing is set; ValueError where the schedule does not fit."""
 
+    @abstractmethod
     def finished(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows"]:
         """Whether nothing more is to be done for each sequence."""
 
+    @abstractmethod
     def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
         """The positions whose marginals this step needs; a row without any costs no call."""
 
+    @abstractmethod
     def law(self, marginals: Marginals) -> Marginals:
         """The laws, each of sum 1, from which tokens are drawn where the marginals are these (temperature)."""
 
+    @abstractmethod
     def step(
         self,
         state: State,
@@ -97,75 +102,5 @@ class Sampler(Protocol):
         """The next state and tokens, as new arrays, given marginals and drawn tokens of the n positions `wanted`.
 
         Those positions come row by row, from left to right. A sampler that never remasks sets a token in every row,
-        unless it drew masks alone there (LeavesMasked).
+        unless it drew masks alone there (`leaves_masked`).
         """
-
-
-@runtime_checkable
-class TossesCoins(Protocol):
-    """A sampler whose choice of positions is random, whatever is drawn there."""
-
-    def chances(self, state: State, tokens: Tokens) -> Float[np.ndarray, "rows length"]:
-        """The probability that each position's coin falls, tossed before `wants` and shown as `state.coins`."""
-
-
-@runtime_checkable
-class SeesPairs(Protocol):
-    """A sampler that is shown, as `state.pairs`, the mutual information of masked positions given what is set (nats).
-
-    The denoiser must have `pairs(tokens)`, as the exact oracles do. It is not counted as a call: no network has it.
-    """
-
-    sees_pairs: bool
-
-
-@runtime_checkable
-class DrawsByState(Protocol):
-    """A sampler whose law of a token depends on more than the marginal."""
-
-    def law_in(
-        self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
-    ) -> Outcomes:
-        """In the place of `law`: the laws of the n positions `wanted`."""
-
-
-@runtime_checkable
-class LeavesMasked(DrawsByState, Protocol):
-    """A sampler that draws by state, and may draw the mask: its `law_in` has one column more than the marginals.
-
-    Where `drawn` is the vocabulary's size the position stays masked; a step in which a row draws nothing else sets
-    nothing there.
-    """
-
-    leaves_masked: bool
-
-
-@runtime_checkable
-class CountsItself(Protocol):
-    """A sampler whose steps are not one call and one round each."""
-
-    def charges(self, state: State, tokens: Tokens) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]]:
-        """The calls and the rounds that the coming step costs each sequence."""
-
-
-def law_of(
-    sampler: Sampler, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
-) -> Outcomes:
-    """The laws from which a sampler's tokens are drawn at the n positions `wanted`."""
-    if isinstance(sampler, DrawsByState):
-        return sampler.law_in(state, tokens, wanted, marginals)
-    return sampler.law(marginals)
-
-
-def check_whole(sampler: Any, tokens: Tokens, mask: int) -> None:
-    """ProtocolError where sequences that a sampler has finished keep a mask."""
-    if (tokens == mask).any():
-        raise ProtocolError(
-            f"sampler {sampler.spec} finished a sequence that keeps a mask; let `finished` be true of sequences "
-            "without masks only"
-        )
-
-
-def has_closed_law(sampler: Any) -> bool:
-    """Whether tokens are drawn from `law` itself, not with noise of too few bits (option precision=float32)."""
-    return getattr(sampler, "precision", "float64") == "float64"

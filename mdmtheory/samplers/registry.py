@@ -5,14 +5,15 @@ from __future__ import annotations
 from mdmtheory.core.plugins import conforming
 from mdmtheory.core.register import Register
 from mdmtheory.core.spec import Spec
-from mdmtheory.plans import PlanLaw
+from mdmtheory.plans import PlanLaw, PlanLawBase
+from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.contracts import guarded_sampler
 from mdmtheory.samplers.protocol import Sampler
 
 SAMPLERS = Register("sampler", "mdmtheory.samplers")
 
 
-def as_sampler(sampler: str | Spec | PlanLaw | Sampler) -> PlanLaw | Sampler:
+def as_sampler(sampler: str | Spec | PlanLaw | Sampler) -> PlanLawBase | SamplerBase:
     """The law over plans, or the adaptive sampler, that a name or spec stands for; ValueError for anything else.
 
     >>> as_sampler("entropy_bound:gamma=0.5").context_only
@@ -24,4 +25,5 @@ def as_sampler(sampler: str | Spec | PlanLaw | Sampler) -> PlanLaw | Sampler:
     built: PlanLaw | Sampler = SAMPLERS.build(sampler) if isinstance(sampler, str | Spec) else sampler
     name = f"sampler {sampler}" if named else None
     found = conforming(built, name or f"the sampler {type(sampler).__name__}", PlanLaw, Sampler)
-    return guarded_sampler(found, name)
+    checked: PlanLawBase | SamplerBase = guarded_sampler(found, name)
+    return checked

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -33,12 +32,7 @@ class _Shared:
 
 @dataclass(frozen=True, kw_only=True)
 class ReMDM(Drawing, ABC):
-    """N steps, each a coin for every position: masked tokens are set, set ones masked again.
-
-    `keeps_fractions`: whether each position is set with the probability that `fractions` says after every step.
-    """
-
-    keeps_fractions: ClassVar[bool] = True
+    """N steps, each a coin for every position: masked tokens are set, set ones masked again."""
 
     uses_steps = True
     uses_schedule = True

@@ -50,16 +50,13 @@ class Verify(Drawing):
         object.__setattr__(self, "k", whole_number(self.k, "k", 1))
         if self.order not in _ORDERS:
             raise ValueError(f"order is {self.order!r}; known: {', '.join(_ORDERS)}")
-
-    @property
-    def context_only(self) -> bool:  # type: ignore[override]  # depends on k here, on the class elsewhere
-        """Whether nothing that is drafted is dropped."""
-        return self.k == 1
+        # Nothing that is drafted is dropped.
+        object.__setattr__(self, "context_only", self.k == 1)
 
     @property
     def scored_as(self) -> Verify:
         """A sampler with the same law that looks at the context only: drafts of one token, always accepted."""
-        return replace(self, k=1)
+        return self if self.context_only else replace(self, k=1)
 
     def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
         """Memory: how many of a draft are verified (0: draft anew) and how many there are; then tokens and laws."""

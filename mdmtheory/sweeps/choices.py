@@ -70,8 +70,7 @@ def fitting_denoiser(sampler: str, denoiser: str) -> str:
     """`oracle` as it serves a sampler: where tokens may change, one that trusts revealed ones less."""
     from mdmtheory.samplers.registry import as_sampler
 
-    remasks = getattr(as_sampler(sampler), "remasks", False)
-    return f"oracle:trust={LESS_TRUST}" if remasks and denoiser == "oracle" else denoiser
+    return f"oracle:trust={LESS_TRUST}" if as_sampler(sampler).remasks and denoiser == "oracle" else denoiser
 
 
 def own_steps(schedule: str) -> int | None:
@@ -89,7 +88,6 @@ def most_calls(model: Any, sampler: Any, steps: Any, length: Any) -> float:
     """
     import pandas as pd
 
-    from mdmtheory.plans import PlanLaw
     from mdmtheory.samplers.registry import SAMPLERS, as_sampler
 
     own = dict(Spec.parse(str(model)).options).get("size")
@@ -101,4 +99,4 @@ def most_calls(model: Any, sampler: Any, steps: Any, length: Any) -> float:
         law = as_sampler(sampler) if isinstance(sampler, str) and SAMPLERS.is_plain(sampler) else None
     except ValueError:
         law = None
-    return float(law.steps_taken(int(length), 1)) if isinstance(law, PlanLaw) and size == length else math.nan
+    return float(law.steps_taken(int(length), 1)) if law and law.oblivious and size == length else math.nan

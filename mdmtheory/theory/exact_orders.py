@@ -24,7 +24,7 @@ from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.permutation import Permutation
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.plans import Bisection, PlanLaw
+from mdmtheory.plans import Bisection
 from mdmtheory.theory.instances import bigram3, cycle3, golden_chain, growth_chain
 from mdmtheory.theory.orders import chosen_order, distance_from_language, drawn_law
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
@@ -94,7 +94,7 @@ def _permutation(setting: Setting) -> Sides:
     sampler = chosen_order(setting)
     model = MaskedDiffusion(language.oracle(), sampler, setting.steps, setting.schedule)
     correct = 1 - error_rate(drawn_law(setting, sampler), joint(language, length))
-    if isinstance(sampler, PlanLaw):
+    if sampler.oblivious:
         plans, chances = all_plans(model, length)
     elif sampler.context_only:
         # All sequences look alike to a rule, up to the names of the items.

@@ -23,7 +23,6 @@ from mdmtheory.exact.enumeration import Law, all_sequences, joint
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
-from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.drawing import DECIMALS
 from mdmtheory.theory.instances import bigram3, full_support, hmm2x3, independent, small_languages, trigram2
 from mdmtheory.theory.kept_draws import best_kept
@@ -33,9 +32,9 @@ from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statemen
 
 def _requires_one_at_a_time(setting: Setting) -> None:
     order = chosen_order(setting)
-    if getattr(order, "changed", {}):
+    if order.changed:
         raise HypothesisError(f"{order.spec} draws no token from its marginal; it is about samplers that do")
-    if isinstance(order, PlanLaw):
+    if order.oblivious:
         single = order.one_at_a_time
     elif not order.context_only or order.remasks:
         raise HypothesisError(

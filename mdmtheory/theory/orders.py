@@ -9,13 +9,13 @@ from mdmtheory.exact.draws import law_by_draws
 from mdmtheory.exact.enumeration import Law, joint
 from mdmtheory.exact.law import law
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.plans import GivenPlan, PlanLaw
-from mdmtheory.samplers.protocol import Sampler
+from mdmtheory.plans import GivenPlan, PlanLawBase
+from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.theory.statement import Setting
 
 
-def chosen_order(setting: Setting) -> PlanLaw | Sampler:
+def chosen_order(setting: Setting) -> PlanLawBase | SamplerBase:
     """The option `order`: the name of a sampler, or the step of each position from 1, written 1-2-1."""
     order: str = setting.options["order"]
     if order[0].isdigit():
@@ -23,7 +23,7 @@ def chosen_order(setting: Setting) -> PlanLaw | Sampler:
     return as_sampler(order)
 
 
-def drawn_law(setting: Setting, order: str | PlanLaw | Sampler, steps: int | None = None) -> Law:
+def drawn_law(setting: Setting, order: str | PlanLawBase | SamplerBase, steps: int | None = None) -> Law:
     """p(x) of the exact denoiser in an order; of samplers that look at the sequence, from all that they may draw."""
     model = MaskedDiffusion(setting.language.oracle(), order, steps or setting.steps, setting.schedule)
     if model.plan_law is None:
@@ -31,7 +31,9 @@ def drawn_law(setting: Setting, order: str | PlanLaw | Sampler, steps: int | Non
     return law(model, setting.language, setting.length)
 
 
-def distance_from_language(setting: Setting, order: str | PlanLaw | Sampler, steps: int | None = None) -> Estimate:
+def distance_from_language(
+    setting: Setting, order: str | PlanLawBase | SamplerBase, steps: int | None = None
+) -> Estimate:
     """The total variation distance of `drawn_law` from q; mass lost to impossible contexts counts in full."""
     p, q = drawn_law(setting, order, steps), joint(setting.language, setting.length)
     return Estimate.exact(float(np.abs(p - q).sum() + abs(1 - p.sum())) / 2)

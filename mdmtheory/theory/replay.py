@@ -23,7 +23,6 @@ from mdmtheory.exact.draws import law_by_draws
 from mdmtheory.exact.enumeration import Law, all_sequences, entropy_nats, expected_nll, joint
 from mdmtheory.languages.parity import Parity
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.theory.instances import bigram3, small_languages
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
@@ -40,7 +39,7 @@ SAMPLERS = (
 
 def _requires_context_only(setting: Setting) -> None:
     sampler = as_sampler(setting.options["sampler"])
-    if isinstance(sampler, PlanLaw):
+    if sampler.oblivious:
         raise HypothesisError(
             f"{sampler.spec} draws its plan beforehand; it is about samplers that look at the sequence"
         )

@@ -16,6 +16,7 @@ import mdmtheory as mt
 from mdmtheory.core.streams import stream_states
 from mdmtheory.metrics.counts import reveal_costs, score_counts
 from mdmtheory.models.block import BlockDiffusion
+from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.by_block import PlansByBlock, block_lengths, by_block
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import as_schedule
@@ -229,11 +230,18 @@ def test_plans_follow_one_another():
 
 
 def test_what_a_sampler_asks_for_is_asked_for_by_its_blocks():
-    asks = ("chances", "sees_pairs", "leaves_masked", "charges", "scored_as")
-    for spec in (*RULES, *DRAWING, *REMASKING, "ancestral:precision=float32"):
+    blank = np.full((1, 3), 2, dtype=np.uint8)
+    for spec in (*RULES, *DRAWING, *REMASKING, "ancestral:precision=float32", "entropy:temperature=0.5"):
         inside = as_sampler(spec)
         outside = by_block(inside, 3)
-        assert [hasattr(outside, name) for name in asks] == [hasattr(inside, name) for name in asks]
+        begun = [each.init(1, 3, 2, 3, as_schedule("linear")) for each in (inside, outside)]
+        for asks in ("chances", "charges"):
+            told = [getattr(each, asks)(state, blank) for each, state in zip((inside, outside), begun, strict=True)]
+            np.testing.assert_equal(told[1], told[0])
+        for said in (*SamplerBase.facts, "precision", "changed", "has_closed_law"):
+            assert getattr(outside, said) == getattr(inside, said), (spec, said)
+        assert outside.scored_as == (inside.scored_as and by_block(inside.scored_as, 3))
+        assert (outside.scored_as is outside) is (inside.scored_as is inside)
         assert pickle.loads(pickle.dumps(outside)) == outside
 
 

@@ -1,80 +1,27 @@
-"""Laws over reveal plans: the step, from 1, at which each position is revealed (docs/theory.md, section 1)."""
+"""The laws over reveal plans that can be named, and the plan that is given."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int32, UInt64
+from jaxtyping import Int32, UInt64
 
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.register import registered
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import digest
+from mdmtheory.plans.base import PlanLawBase, Plans, States, SubsetLaw
 from mdmtheory.schedules import Schedule, read_numbers
 from mdmtheory.schedules.schedule import Numbers
-
-States = UInt64[np.ndarray, "count 4"]
-Plans = Int32[np.ndarray, "count length"]
-SubsetLaw = Float[np.ndarray, "steps revealed size"]
-
-
-@runtime_checkable
-class PlanLaw(Protocol):
-    """What chooses a reveal plan for each sequence, without looking at tokens.
-
-    `uses_steps` and `uses_schedule`: whether they change the plans. `fixed`: every sequence gets the same plan.
-    `one_at_a_time`: no step ever reveals two positions.
-    """
-
-    @property
-    def spec(self) -> Spec:
-        """The name it goes by."""
-
-    @property
-    def identity(self) -> Any:
-        """What its plans depend on besides length, steps, schedule and stream, as a JSON value."""
-
-    @property
-    def uses_steps(self) -> bool: ...  # noqa: D102  # described above
-    @property
-    def uses_schedule(self) -> bool: ...  # noqa: D102
-    @property
-    def fixed(self) -> bool: ...  # noqa: D102
-    @property
-    def one_at_a_time(self) -> bool: ...  # noqa: D102
-
-    def draw(self, states: States, length: int, steps: int, schedule: Schedule) -> Plans:
-        """One plan a row; row i uses stream states[i] alone and moves it on in place (fixed laws leave it alone)."""
-
-    def steps_taken(self, length: int, steps: int) -> int:
-        """The largest step number that a plan can have."""
-
-
-class _NamedLaw:
-    """What the laws that a name alone describes have in common."""
-
-    name: ClassVar[str]
-    uses_steps: ClassVar[bool] = True
-    uses_schedule: ClassVar[bool] = False
-    fixed: ClassVar[bool] = False
-    one_at_a_time: ClassVar[bool] = False
-
-    @property
-    def spec(self) -> Spec:
-        return Spec.of(self.name)
-
-    @property
-    def identity(self) -> Any:
-        return [self.name]
 
 
 @registered("plan law", version=1, family="random order", place=1, examples=("", "temperature=0.7"))
 @dataclass(frozen=True)
-class Ancestral(_NamedLaw):
+class Ancestral(PlanLawBase):
     """Positions independent, P(K = k) = w_k: the masked diffusion sampler of 2502.09622 without its idle steps."""
 
     name = "ancestral"
@@ -105,7 +52,7 @@ class Ancestral(_NamedLaw):
         return np.where(revealed + size <= length, rate**size * (1 - rate) ** kept, 0.0)
 
 
-class _UniformSubsets(_NamedLaw):
+class _UniformSubsets(PlanLawBase):
     """Uniformly random subsets of given sizes, one after the other."""
 
     def _sizes(self, length: int, steps: int, schedule: Schedule) -> Any:
@@ -169,7 +116,7 @@ class FirstHitting(_UniformSubsets):
         return length
 
 
-class _OnePlan(_NamedLaw):
+class _OnePlan(PlanLawBase):
     """The same plan for every sequence."""
 
     fixed = True
@@ -301,6 +248,7 @@ class GivenPlan(_OnePlan):
             if not 1 <= step <= LAST_STEP:
                 raise ValueError(f"the plan has step {step} at position {position}; number steps from 1 to {LAST_STEP}")
         object.__setattr__(self, "steps_of_positions", steps)
+        object.__setattr__(self, "one_at_a_time", len(set(steps)) == len(steps))
 
     @property
     def spec(self) -> Spec:
@@ -311,11 +259,6 @@ class GivenPlan(_OnePlan):
     def identity(self) -> Any:
         """The plan itself, whatever its file is called."""
         return [self.name, list(self.steps_of_positions)]
-
-    @property
-    def one_at_a_time(self) -> bool:  # type: ignore[override]  # depends on the plan here, on the class elsewhere
-        """Whether all steps differ."""
-        return len(set(self.steps_of_positions)) == len(self.steps_of_positions)
 
     @whole_numbers(length=1, steps=1)
     def plan(self, length: int, steps: int = 1) -> Int32[np.ndarray, "length"]:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from scipy.stats import power_divergence
 
 from mdmtheory.core.register import Register
+from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.kernels.plans import draw_below
-from mdmtheory.plans import LAST_STEP, Ancestral, GivenPlan
+from mdmtheory.plans import Ancestral, GivenPlan
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import Schedule, as_schedule
 

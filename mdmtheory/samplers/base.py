@@ -1,0 +1,78 @@
+"""What every sampler that looks has, whether or not it says so: what it may do besides, with nothing as the default."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mdmtheory.core.plugins import ProtocolError
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.plans import Chooser
+from mdmtheory.samplers.protocol import Marginals, Outcomes, Sampler, State
+from mdmtheory.schedules import Schedule
+
+
+class SamplerBase(Chooser, Sampler):
+    """A sampler that looks, with all that it may leave unsaid.
+
+    `sees_pairs`: it is shown, as `state.pairs`, the mutual information of masked positions given what is set (nats);
+    the denoiser must have `pairs(tokens)`, as the exact oracles do. It is not counted as a call: no network has it.
+    `leaves_masked`: it may draw the mask, and `law_in` has one column more than the marginals. Where `drawn` is the
+    vocabulary's size the position stays masked; a step in which a row draws nothing else sets nothing there.
+    `keeps_fractions`: each position is set with the probability that `fractions` says after every step.
+    """
+
+    facts = (
+        "uses_steps",
+        "uses_schedule",
+        "context_only",
+        "remasks",
+        "sees_pairs",
+        "leaves_masked",
+        "keeps_fractions",
+    )
+    oblivious: ClassVar[Literal[False]] = False
+    uses_steps: bool = False
+    uses_schedule: bool = False
+    context_only: bool = True
+    remasks: bool = False
+    sees_pairs: bool = False
+    leaves_masked: bool = False
+    keeps_fractions: bool = True
+
+    @property
+    def scored_as(self) -> SamplerBase | None:
+        """The sampler whose replay gives log p(x): itself where it looks at the context only and sets tokens once."""
+        return self if self.context_only and not self.remasks else None
+
+    def chances(self, state: State, tokens: Tokens) -> Float[np.ndarray, "rows length"] | None:
+        """The probability that each position's coin falls, tossed before `wants` and shown as `state.coins`.
+
+        None for a sampler whose choice of positions is not random.
+        """
+        return None
+
+    def charges(self, state: State, tokens: Tokens) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]] | None:
+        """The calls and the rounds that the coming step costs each sequence; None where it is one of each."""
+        return None
+
+    def law_in(
+        self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
+    ) -> Outcomes:
+        """The laws from which the n positions `wanted` are drawn, where they depend on more than the marginals."""
+        return self.law(marginals)
+
+    def fractions(self, steps: int, schedule: Schedule) -> Float[np.ndarray, "edges"] | None:
+        """The fraction set before the first step and after each, for samplers that take steps of a schedule."""
+        return None
+
+
+def check_whole(sampler: SamplerBase, tokens: Tokens, mask: int) -> None:
+    """ProtocolError where sequences that a sampler has finished keep a mask."""
+    if (tokens == mask).any():
+        raise ProtocolError(
+            f"sampler {sampler.spec} finished a sequence that keeps a mask; let `finished` be true of sequences "
+            "without masks only"
+        )
