@@ -150,8 +150,8 @@ class Guard:
             if name in behind.contract.attributes:
                 return _checked(behind, name, partial(behind.contract.attributes[name], self, value))
         except AttributeError:
-            default = inspect.getattr_static(behind.contract.defaults, name, _NOTHING)
-            if default is _NOTHING or inspect.getattr_static(behind.plug_in, name, _NOTHING) is not _NOTHING:
+            default = _on_class(behind.contract.defaults, name)
+            if default is _NOTHING or _on_class(type(behind.plug_in), name) is not _NOTHING:
                 raise
             return default.__get__(self, type(self)) if hasattr(default, "__get__") else default
         except BaseException as error:  # noqa: BLE001  # sys.exit too
@@ -172,6 +172,11 @@ class Guard:
         if name not in behind.contract.methods:
             return returned
         return _checked(behind, name, partial(behind.contract.methods[name], self, returned, *arguments, **options))
+
+
+@cache
+def _on_class(kind: type, name: str) -> Any:
+    return inspect.getattr_static(kind, name, _NOTHING)
 
 
 def _checked(behind: _Behind, name: str, check: Callable[[], Any]) -> Any:
