@@ -151,7 +151,8 @@ class Guard:
                 return _checked(behind, name, partial(behind.contract.attributes[name], self, value))
         except AttributeError:
             default = _on_class(behind.contract.defaults, name)
-            if default is _NOTHING or _on_class(type(behind.plug_in), name) is not _NOTHING:
+            kind: Any = type(behind.plug_in)
+            if default is _NOTHING or _on_class(kind, name) is not _NOTHING:
                 raise
             return default.__get__(self, type(self)) if hasattr(default, "__get__") else default
         except BaseException as error:  # noqa: BLE001  # sys.exit too
