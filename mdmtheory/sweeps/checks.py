@@ -27,7 +27,7 @@ _UNKNOWN = "which this version of mdmtheory does not know"
 def fault_of_task(task: Task) -> str | None:
     """Why a task cannot be shown, in words; None where it can."""
     try:
-        about, names = task.description, task.names
+        about, names, families = task.description, task.names, task.families
     except (ValueError, RecursionError):
         return "is no JSON object"
     unknown = sorted(about.keys() - _PARTS.keys())
@@ -48,6 +48,12 @@ def fault_of_task(task: Task) -> str | None:
         return "has no version of its measure"
     if set(names) != set(_NAMES) or names["model"] is None or not all(map(_is_name, names.values())):
         return "has names that are none"
+    if (
+        not isinstance(families, dict)
+        or not families.keys() <= set(_NAMES)
+        or not all(map(_is_text, families.values()))
+    ):
+        return "has families that are none"
     return None
 
 

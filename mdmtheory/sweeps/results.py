@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.notices import notice
 from mdmtheory.core.printable import first_few, printable
+from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json
 from mdmtheory.sweeps.cell import sort_key
 from mdmtheory.sweeps.chunks import total, until_stopped
@@ -43,7 +44,8 @@ def read(store: str | Path, level: float = 0.95) -> pd.DataFrame:
     drawn ones where the same versions drew them and no number of errors stopped it, else empty.
 
     What the store has of rows that are damaged, or that only a newer mdmtheory knows, is left out; a warning says so,
-    and `frame.attrs["left_out"]` lists them with the reasons. `frame.attrs["digests"]` has the languages' digests.
+    and `frame.attrs["left_out"]` lists them with the reasons. `frame.attrs["digests"]` has the languages' digests, and
+    `frame.attrs["families"]` what plug-ins say of how they are drawn.
     """
     return frame_of(load(store), level)
 
@@ -60,6 +62,7 @@ def frame_of(contents: Contents, level: float, metrics: Mapping[str, Iterable[st
     costs = _costs(contents)
     left_out = _left_out(contents, metrics)
     rows = []
+    families: dict[str, str] = {}
     for stored in chosen:
         wanted = None if metrics is None else set(metrics[stored.task.sha])
         about = stored.task.description
@@ -67,6 +70,7 @@ def frame_of(contents: Contents, level: float, metrics: Mapping[str, Iterable[st
             continue
         cell = {"language": names[about["language"]], **{name: about[name] for name in ("length", "steps", "seed")}}
         cell |= stored.task.names
+        families |= {Spec.parse(cell[kind]).name: family for kind, family in stored.task.families.items() if cell[kind]}
         calls, rounds = _cost(stored) if stored.task.measure == "draw" else costs.get(_drawn_as(stored), (None, None))
         counts = total(until_stopped(stored.chunks, stored.task.max_errors))
         cell |= {"calls": calls, "rounds": rounds, "seconds": sum(chunk.seconds for chunk in stored.chunks)}
@@ -80,7 +84,8 @@ def frame_of(contents: Contents, level: float, metrics: Mapping[str, Iterable[st
         key=lambda row: (sort_key(row[name] for name in CELL_COLUMNS), METRIC_ORDER.index(row["metric"]), row["count"])
     )
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    frame.attrs = {"left_out": left_out, "digests": {name: digest for digest, name in names.items()}}
+    digests = {name: digest for digest, name in names.items()}
+    frame.attrs = {"left_out": left_out, "digests": digests, "families": families}
     if left_out:
         notice(f"left out of the results: {first_few(left_out)}; the sweep that made them puts them in anew")
     return frame.astype({**dict.fromkeys(_WHOLE, "Int64"), **dict.fromkeys(_REAL, "float64")})

@@ -64,7 +64,10 @@ def chunks_for(samples: int, length: int) -> int:
 
 @dataclass(frozen=True)
 class Task:
-    """One measurement of one cell. `json` is canonical; `label` holds the names as typed, which identify nothing."""
+    """One measurement of one cell. `json` is canonical.
+
+    `label` holds the names as typed, and the families that plug-ins say they belong to; these identify nothing.
+    """
 
     json: str
     label: str
@@ -82,8 +85,13 @@ class Task:
     @cached_property
     def names(self) -> dict[str, Any]:
         """Names as they were typed: model, denoiser, sampler, schedule; what cannot be printed is written out."""
-        names = _object(self.label)
+        names = {name: text for name, text in _object(self.label).items() if name != "families"}
         return {name: printable(text) if isinstance(text, str) else text for name, text in names.items()}
+
+    @cached_property
+    def families(self) -> Any:
+        """The families that plug-ins said they belong to, by `model` or `sampler`: how they are drawn."""
+        return _object(self.label).get("families", {})
 
     @property
     def measure(self) -> Measure:
@@ -161,7 +169,17 @@ def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel
         description.update({"kind": kind} if measure == "score" else {})
     if measure == "draw" and cell.max_errors is not None:
         description["stop"] = {"max_errors": cell.max_errors}
-    return Task(canonical_json(description), canonical_json(label))
+    return Task(canonical_json(description), canonical_json({**label, **_families_of_plug_ins(cell)}))
+
+
+def _families_of_plug_ins(cell: Cell) -> dict[str, dict[str, str]]:
+    """What only plug-ins can say, so that figures need not ask them again; nothing where they say nothing."""
+    found: dict[str, str] = {}
+    for kind, text in (("model", cell.model), ("sampler", cell.sampler)):
+        name = Spec.parse(text).name if text else None
+        if name and registries()[kind].from_outside(name) and (family := registries()[kind].about(name).family):
+            found[kind] = family
+    return {"families": found} if found else {}
 
 
 def _plans_of_plug_in(cell: Cell, model: Any) -> dict[str, str]:

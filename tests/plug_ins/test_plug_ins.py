@@ -1,0 +1,154 @@
+"""What is somebody else's: one file each, and everything that is done with what is built in is done with it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import mdmtheory as mt
+from mdmtheory.cli.main import main
+from mdmtheory.plots.methods import leaderboard, methods_of
+from mdmtheory.plots.series import palette_of
+from mdmtheory.plots.style import family_looks
+from mdmtheory.sweeps.store import load
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+[STROLL] = re.findall(
+    r"```python\n(import numpy.*?class Stroll.*?)```", (ROOT / "docs" / "plugins.md").read_text(), re.S
+)
+AMBLE = """
+
+class Amble(Stroll):
+    spec, identity = Spec.of("amble"), ["amble"]
+    version, family = 4, "most confident"
+"""
+SWEEP = ["sweep", "--lang", "no_two_ones:NoTwoOnes:often=0.4", "--denoiser", "bolder:Bolder:power=1.5"]
+SWEEP += ["--sampler", "stroll:Stroll,stroll:Amble,confidence", "--length", "6", "--steps", "3", "--samples", "300"]
+SWEEP += ["--workers", "1", "--no-figure", "-o", "store.sqlite"]
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with somebody's files, in which the program is started."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("no_two_ones", "bolder"):
+        shutil.copy(HERE / f"{name}.py", tmp_path)
+    (tmp_path / "stroll.py").write_text(STROLL + AMBLE)
+    yield tmp_path
+    for name in ("no_two_ones", "bolder", "stroll"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs the program inside this process, and gives what it prints."""
+
+    def run(*words: str) -> str:
+        capsys.readouterr()
+        code = main(list(words))
+        captured = capsys.readouterr()
+        assert code == 0, captured.err
+        return captured.out
+
+    return run
+
+
+@pytest.fixture
+def swept(theirs: Path, run: Callable[..., str]) -> str:
+    return run(*SWEEP)
+
+
+def test_they_are_swept_resumed_and_shown(swept: str, run: Callable[..., str], theirs: Path) -> None:
+    for word in ("no_two_ones:NoTwoOnes", "bolder:Bolder", "stroll:Stroll", "stroll:Amble"):
+        assert word in swept
+    before = load("store.sqlite")
+    assert run(*SWEEP) == swept  # to the second that it took: nothing was measured again
+    after = load("store.sqlite")
+    assert after.tasks.keys() == before.tasks.keys()
+    run(*SWEEP, "--samples", "6000", "--metrics", "ser")
+    assert sum(len(each.chunks) for each in load("store.sqlite").tasks.values()) > sum(
+        len(each.chunks) for each in before.tasks.values()
+    )
+    for path in theirs.glob("*.py"):
+        path.unlink()
+    for name in ("no_two_ones", "bolder", "stroll"):
+        sys.modules.pop(name, None)
+    assert "stroll:Amble" in run("show", "store.sqlite")
+    assert not {"no_two_ones", "bolder", "stroll"} & sys.modules.keys()
+
+
+def test_their_versions_stand_in_their_tasks(swept: str) -> None:
+    found = [stored.task.description["versions"] for stored in load("store.sqlite").tasks.values()]
+    of_others = {"language no_two_ones:NoTwoOnes": 2, "denoiser bolder": 3, "model masked": 1, "schedule linear": 1}
+    samplers = {"sampler stroll": 0, "sampler amble": 4, "sampler confidence": 1}
+    for versions in found:
+        assert of_others.items() <= versions.items() or "schedule linear" not in versions
+        assert any(each in samplers.items() for each in versions.items())
+
+
+def test_they_are_plotted_with_the_look_of_their_family(swept: str, run: Callable[..., str], theirs: Path) -> None:
+    run("plot", "store.sqlite", "-o", "figure.png")
+    assert (theirs / "figure.png").stat().st_size > 1000
+    frame = mt.read("store.sqlite")
+    next_of_its_family = family_looks({"stroll:Amble": "most confident"})["stroll:Amble"]
+    looks = palette_of(frame, ["sampler"])
+    assert (looks["stroll:Amble"].colour, looks["stroll:Amble"].marker) == (
+        next_of_its_family.colour,
+        next_of_its_family.marker,
+    )
+    assert looks["stroll:Stroll"].family == "not built in"
+    frame["denoiser"] = "oracle"
+    assert methods_of(leaderboard(frame))["stroll:Amble"] == next_of_its_family
+
+
+@pytest.mark.parametrize("name", ["no_two_ones:NoTwoOnes", "bolder:Bolder", "stroll:Stroll"])
+def test_they_are_certified(theirs: Path, run: Callable[..., str], name: str) -> None:
+    assert run("certify", name)
+
+
+IN_THE_PACKAGE = """
+import mdmtheory as mt
+from mdmtheory.cli.main import main
+from mdmtheory.conformance.subjects import everything_built_in
+from mdmtheory.plots.series import palette_of
+from mdmtheory.plots.style import family_looks
+
+assert mt.__file__.startswith(__import__("os").getcwd())
+sweep = ["sweep", "--lang", "parity", "--sampler", "steady:pace=2,confidence", "--length", "4", "--steps", "2"]
+sweep += ["--samples", "50", "--workers", "1", "--no-figure", "-o", "store.sqlite"]
+for words in (["list", "samplers"], sweep, ["certify", "steady"], ["plot", "store.sqlite", "-o", "figure.png"]):
+    assert main(words) == 0, words
+looks = palette_of(mt.read("store.sqlite"), ["sampler"])
+for name, look in {"steady": looks["steady:pace=2"], "confidence": looks["confidence"]}.items():
+    own = family_looks()[name]
+    print(name, own.family, (own.colour, own.marker) == (look.colour, look.marker), own.marker)
+print([each.name for each in everything_built_in() if each.name.startswith("steady")])
+"""
+
+
+def test_a_file_in_its_room_is_all_that_a_new_sampler_needs(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "mdmtheory", tmp_path / "mdmtheory", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(HERE / "steady.py", tmp_path / "mdmtheory" / "samplers")
+    done = subprocess.run(
+        [sys.executable, "-c", IN_THE_PACKAGE],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert any(re.match(r"steady .*pace=1 +The `pace` positions whose most probable token", line) for line in lines)
+    assert any(re.match(r"steady:pace=2 +0\.\d+ \[", line) for line in lines)
+    assert lines[-3] == "steady most confident True o"
+    assert lines[-2] == "confidence most confident True *"
+    assert lines[-1] == "['steady', 'steady:pace=2']"
