@@ -18,7 +18,7 @@ from mdmtheory.conformance.masked import (
     require_closed_law,
     token_laws_trial,
 )
-from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make
+from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Trial
 from mdmtheory.conformance.settings import LENGTH, small_languages, untied
 from mdmtheory.core.protocols import Samples
 from mdmtheory.core.streams import stream_states
@@ -31,11 +31,6 @@ from mdmtheory.schedules import as_schedule
 
 _PLANS = 200
 _SETTINGS = ((1, 1), (LENGTH, 1), (LENGTH, 3), (9, 4), (9, 20))
-
-
-def check_plan_law(plan_law: PlanLawBase, name: str) -> Report:
-    """Try everything that a law over reveal plans promises."""
-    return make("sampler", name, TRIALS, PlanLawCase(plan_law))
 
 
 class PlanLawCase(MaskedCase[PlanLawBase]):

@@ -52,7 +52,7 @@ def check_sampler(sampler: str | Spec | PlanLaw | Sampler) -> Report:
     """
     built = as_sampler(sampler)
     if built.oblivious:
-        return plan_laws.check_plan_law(built, str(built.spec))
+        return make("sampler", str(built.spec), plan_laws.TRIALS, plan_laws.PlanLawCase(built))
     return make("sampler", str(built.spec), TRIALS, SamplerCase(built))
 
 

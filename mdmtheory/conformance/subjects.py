@@ -16,7 +16,7 @@ from mdmtheory.conformance.report import Report, merged, one_line
 from mdmtheory.conformance.samplers import check_sampler
 from mdmtheory.conformance.settings import small_languages
 from mdmtheory.core.contracts import as_denoiser, as_model, exact_for
-from mdmtheory.core.plugins import conforming, load_object, nonconforming
+from mdmtheory.core.plugins import load_object, nonconforming
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
 from mdmtheory.core.register import Register
 from mdmtheory.core.spec import Spec
@@ -25,9 +25,8 @@ from mdmtheory.languages.presets import LANGUAGES, check_no_file_meant
 from mdmtheory.models import MODELS
 from mdmtheory.oracles.oracle import Oracle
 from mdmtheory.plans import PlanLaw
-from mdmtheory.samplers.contracts import guarded_sampler
 from mdmtheory.samplers.protocol import Sampler
-from mdmtheory.samplers.registry import SAMPLERS
+from mdmtheory.samplers.registry import SAMPLERS, as_sampler
 
 Kind = Literal["language", "denoiser", "sampler", "model"]
 
@@ -95,7 +94,7 @@ def _registered(kind: Kind, spec: Spec) -> Certified:
     """ValueError for unknown or missing options, before any suite runs."""
     build = partial(REGISTRIES[kind].build, spec)
     if kind == "sampler":
-        return Certified(kind, str(spec), partial(check_sampler, _sampler(build(), str(spec))))
+        return Certified(kind, str(spec), partial(check_sampler, as_sampler(spec)))
     if kind == "language":
         return Certified(kind, str(spec), partial(check_language, spec))
     if kind == "denoiser":
@@ -103,10 +102,6 @@ def _registered(kind: Kind, spec: Spec) -> Certified:
     return _from_languages(
         kind, str(spec), lambda language: build(language, Oracle(language), "ancestral", _STEPS, "linear")
     )
-
-
-def _sampler(value: Any, what: str) -> Any:
-    return guarded_sampler(conforming(value, what, PlanLaw, Sampler), f"sampler {what}")
 
 
 def _from_languages(kind: Kind, name: str, build: Callable[[Language], Any]) -> Certified:

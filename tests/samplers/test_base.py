@@ -76,6 +76,16 @@ def test_it_is_certified(stroll):
     assert report.passed, str(report)
 
 
+def test_one_that_inherits_the_base_need_not_say_what_it_is_not(stroll):
+    needed = ("spec", "identity", "init", "finished", "wants", "law", "step")
+    short = type("Short", (SamplerBase,), {name: vars(stroll)[name] for name in needed})
+    ours, theirs = (mt.MaskedDiffusion(mt.Oracle(BIGRAM), kind()).sample(40, 6, 0).tokens for kind in (short, stroll))
+    np.testing.assert_array_equal(ours, theirs)
+    half = type("Half", (SamplerBase,), {name: vars(stroll)[name] for name in needed[:-1]})
+    with pytest.raises(TypeError, match="abstract"):
+        half()
+
+
 class Halves:
     """A law over plans that inherits nothing: the second half of the positions after the first."""
 
