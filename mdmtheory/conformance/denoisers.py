@@ -64,8 +64,7 @@ class DenoiserCase:
     @property
     def language(self) -> Language | None:
         """The language that it speaks of, if any is known."""
-        inside = getattr(self.denoiser, "base", self.denoiser)
-        found: Language | None = self.exact_for or getattr(inside, "language", None)
+        found: Language | None = self.exact_for or self.denoiser.language
         return found
 
     @cached_property
@@ -172,8 +171,8 @@ def _claim(case: DenoiserCase) -> str:
     if isinstance(denoiser, Window):
         expected = _seen_through_window(law, case.contexts, denoiser.width)
     else:
-        expected = bayes(law, case.contexts, getattr(denoiser, "trust", 1.0))
-        if getattr(denoiser, "trust", 1.0) == 1.0:
+        expected = bayes(law, case.contexts, denoiser.trust or 1.0)
+        if denoiser.trust in (None, 1.0):
             expected[~possible(law, case.contexts)] = 0.0
     expected[case.contexts != denoiser.vocab_size] = 0.0
     off = np.abs(case.marginals[0] - expected).max(axis=(1, 2))
@@ -242,15 +241,13 @@ def _history(case: DenoiserCase) -> str:
 
 
 def _conditionals(case: DenoiserCase) -> str:
-    if not hasattr(case.denoiser, "conditionals"):
-        raise DoesNotApplyError("it has no `conditionals`")
     found = np.asarray(case.denoiser.conditionals(case.contexts), dtype=np.float64)
     masked = case.contexts == case.denoiser.vocab_size
     off = np.abs(found - case.marginals[0])[masked]
     if not off.max() <= case.tolerance:
         raise RefutedError(f"`conditionals` and canvas differ by {off.max():.2g}")
     shown = case.contexts[~masked].astype(np.int64)
-    if getattr(getattr(case.denoiser, "base", case.denoiser), "trust", 1.0) == 1.0:
+    if case.denoiser.trust in (None, 1.0):
         one_hot = np.eye(case.denoiser.vocab_size)[shown]
         if not np.array_equal(found[~masked], one_hot):
             raise RefutedError("the row of a revealed token is not one-hot")
@@ -322,7 +319,7 @@ def _noises(case: DenoiserCase) -> str:
 def _fused(case: DenoiserCase) -> str:
     """`run_plan` against the loop over a canvas, on shared uniforms and on given tokens."""
     denoiser = case.denoiser
-    if not getattr(denoiser, "fused", False):
+    if not denoiser.fused:
         raise DoesNotApplyError("it has no kernel of its own")
     plan = (1 + 3 * uniforms("plan", 200, case.length)).astype(np.int32)
     given = (uniforms("given", *plan.shape) * denoiser.vocab_size).astype(token_dtype(denoiser.vocab_size))

@@ -20,9 +20,10 @@ from mdmtheory.conformance.drawing import (
 from mdmtheory.conformance.goodness import LEAST_P, follows
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
 from mdmtheory.conformance.settings import LENGTH, enumerable_length
-from mdmtheory.core.contracts import as_model, check_vocabularies
+from mdmtheory.core.contracts import as_denoiser, as_model, check_vocabularies
 from mdmtheory.core.intervals import clopper_pearson
-from mdmtheory.core.protocols import Language, LogProb, Samples, SequenceModel
+from mdmtheory.core.plugins import conforms
+from mdmtheory.core.protocols import Denoiser, Language, LogProb, Samples, SequenceModel
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json
 from mdmtheory.core.tokens import token_dtype
@@ -60,10 +61,15 @@ class ModelCase:
     @property
     def language(self) -> Language | None:
         """What it is a model of, if that is known."""
-        denoiser = getattr(self.model, "denoiser", self.model)
-        inside = getattr(denoiser, "base", denoiser)
-        found: Language | None = self.given or getattr(inside, "language", None)
+        asked = self.denoiser
+        found: Language | None = self.given or self.model.language or (None if asked is None else asked.language)
         return found
+
+    @property
+    def denoiser(self) -> Any:
+        """The denoiser that it asks, if it shows one."""
+        found = self.model.denoiser
+        return as_denoiser(found) if conforms(found, Denoiser) else None
 
     def allowed(self, length: int) -> bool:
         """Whether it has sequences of a length."""
@@ -219,13 +225,12 @@ def _most_probable(case: ModelCase, sequences: np.ndarray) -> np.ndarray:
 
 
 def _bad_marginals(case: ModelCase) -> str:
-    denoiser = getattr(case.model, "denoiser", None)
-    if denoiser is None:
+    if case.denoiser is None:
         raise DoesNotApplyError("it has no `denoiser`")
 
     def draw(change: Callable[[np.ndarray], np.ndarray]) -> object:
         other = copy.copy(case.model)
-        other.denoiser = Replaced(denoiser, change)
+        other.denoiser = Replaced(case.denoiser, change)
         return other.sample(4, case.length, 0)
 
     return check_refusals(draw)

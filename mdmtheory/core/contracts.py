@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mdmtheory.core.defaults import DenoiserDefaults, LanguageDefaults, ModelDefaults
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.guards import Contract, always_guarded, floats, guarded, integers, laws, returned, unguarded
 from mdmtheory.core.integers import whole_number
@@ -103,6 +104,7 @@ LANGUAGE = Contract(
     refuse=frozenset(
         {"sample", "in_support", "log_prob", "entropy", "entropy_rate", "oracle", "validate_length", "parameters"}
     ),
+    defaults=LanguageDefaults,
 )
 
 # ----------------------------------------------------------------------------------------------------------- denoisers
@@ -152,6 +154,7 @@ DENOISER = Contract(
     {"vocab_size": _vocab_size, "spec": spec_of, "identity": identity_of},
     refuse=frozenset({"open", "conditionals", "pairs", "posterior", "run_plan"}),
     streams=frozenset({"run_plan"}),
+    defaults=DenoiserDefaults,
 )
 
 
@@ -168,13 +171,9 @@ def exact_for(denoiser: Any) -> str | None:
     inside, speaks of other answers than its own.
     """
     denoiser = unguarded(denoiser)
-    for own in (getattr(denoiser, "__dict__", {}), *map(vars, type(denoiser).__mro__)):
-        if "exact_for" in own:
-            said: str | None = denoiser.exact_for
-            return said
-        if any(answer in own for answer in _ANSWERS):
-            return None
-    return None
+    places = (getattr(denoiser, "__dict__", {}), *map(vars, type(denoiser).__mro__))
+    first = next((own for own in places if own.keys() & {"exact_for", *_ANSWERS}), {})
+    return denoiser.exact_for if "exact_for" in first else None
 
 
 def _counted(canvas: Any, found: Any) -> np.ndarray:
@@ -238,8 +237,9 @@ MODEL = Contract(
     "model",
     {"sample": _samples, "log_prob": _scores},
     {"vocab_size": _vocab_size, "spec": spec_of, "identity": identity_of},
-    refuse=frozenset({"sample", "log_prob", "replay", "draw_plans", "run", "elbo"}),
+    refuse=frozenset({"sample", "log_prob", "validate_length", "replay", "draw_plans", "run", "elbo"}),
     streams=frozenset({"draw_plans", "run"}),
+    defaults=ModelDefaults,
 )
 
 

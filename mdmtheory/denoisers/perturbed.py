@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.contracts import as_denoiser
+from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.origin import is_built_in
-from mdmtheory.core.protocols import Canvas, Denoiser, Evidence, Language, NoisyCanvas, Parallel, PlanRun
+from mdmtheory.core.protocols import Canvas, Denoiser, Evidence, Language, NoisyCanvas, PlanRun
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
@@ -18,27 +19,22 @@ from mdmtheory.oracles.base import OracleBase
 from mdmtheory.oracles.oracle import Oracle
 
 
-class Perturbed:
+class Perturbed(DenoiserDefaults):
     """A denoiser mixed with the uniform law so that at every context KL(denoiser || perturbed) = epsilon nats.
 
     Where even the uniform law is nearer than that, it is the uniform law. With the oracle inside, epsilon is the
     learning error of 2502.09622 at every context (the most attainable where that is less).
     """
 
-    parallel: Parallel = "threads"
-
     def __init__(self, denoiser: Denoiser, epsilon: float) -> None:
         if not 0 < epsilon < np.inf:
             raise ValueError(f"epsilon is {epsilon}; pass a positive number of nats")
-        denoiser = as_denoiser(denoiser)
-        self.base: Any = denoiser
+        self.base: Any = as_denoiser(denoiser)
         self.epsilon = float(epsilon)
-        self.vocab_size = denoiser.vocab_size
-        self.noises = denoiser.noises
-        self.refusals: dict[str, str] = getattr(denoiser, "refusals", {})
-        self.parallel = denoiser.parallel
-        own = isinstance(denoiser, OracleBase) and is_built_in(denoiser) and not denoiser.spec.options
-        inside = () if own else (("of", str(denoiser.spec)),)
+        self.vocab_size, self.noises, self.parallel = self.base.vocab_size, self.base.noises, self.base.parallel
+        self.refusals, self.trust, self.language = self.base.refusals, self.base.trust, self.base.language
+        self.fused = isinstance(self.base, OracleBase) and is_built_in(self.base)
+        inside = () if self.fused and not self.base.spec.options else (("of", str(self.base.spec)),)
         self.spec = Spec("perturbed", (("epsilon", self.epsilon), *inside))
 
     def __repr__(self) -> str:
@@ -80,18 +76,8 @@ class Perturbed:
             return _PerturbedNoisyCanvas(inside, self.epsilon)
         return _PerturbedCanvas(inside, self.epsilon)
 
-    @property
-    def trust(self) -> float | None:
-        """How far the denoiser inside trusts revealed tokens, where it says so."""
-        return getattr(self.base, "trust", None)
-
-    @property
-    def fused(self) -> bool:
-        """Whether `run_plan` can run in the kernel of the oracle inside."""
-        return isinstance(self.base, OracleBase) and is_built_in(self.base)
-
     def run_plan(self, *arguments: Any, **options: Any) -> PlanRun:
-        """As the oracle's `run_plan`."""
+        """As the `run_plan` of the oracle inside."""
         run: PlanRun = self.base.run_plan(*arguments, **options, epsilon=self.epsilon)
         return run
 

@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Canvas, Language, Parallel
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
+from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.presets import as_language
 from mdmtheory.oracles.canvas import ConditionalsCanvas
 
 
-class Window:
+class Window(DenoiserDefaults):
     """q(x_i | revealed tokens within `width` positions of i): exact for that observer, and blind to the rest.
 
     Contexts that are impossible as a whole may look possible through every window. Chains (HMMs, small n-grams) pay
@@ -25,12 +26,11 @@ class Window:
 
     noises = frozenset({"masked"})
     parallel: Parallel = "threads"
-    fused = False
     trust = 1.0
 
     def __init__(self, language: Language, width: Any) -> None:
         language = as_language(language)
-        self.language = language
+        self.language: Any = language
         self.width = whole_number(width, "width", 0)
         self.vocab_size = language.vocab_size
         self.spec = Spec.of("window", width=self.width)
@@ -45,19 +45,6 @@ class Window:
         return ["window", self.width, self.language.digest]
 
     @whole_numbers(threads=1)
-    def conditionals(
-        self, tokens: TokensLike, *, threads: int | None = None
-    ) -> Float[np.ndarray, "count length vocab_size"]:
-        """Marginals at every position; rows of revealed tokens are one-hot."""
-        tokens = as_tokens(tokens, self.vocab_size, masks=True)
-        marginals = np.zeros((*tokens.shape, self.vocab_size))
-        rows, positions = np.nonzero(tokens < self.vocab_size)
-        marginals[rows, positions, tokens[rows, positions]] = 1.0
-        rows, positions = np.nonzero(tokens == self.vocab_size)
-        marginals[rows, positions] = self.seen_from(tokens, rows, positions, threads)
-        return marginals
-
-    @whole_numbers(threads=1)
     def seen_from(
         self,
         tokens: Tokens,
@@ -66,7 +53,7 @@ class Window:
         threads: int | None = None,
     ) -> Float[np.ndarray, "n vocab_size"]:
         """The marginal at each (row, position) given the tokens in its window; zeros where those are impossible."""
-        chain = getattr(self.language, "chain", None)
+        chain = self.language.chain
         if chain is not None:
             weights, sure = chain.window_weights(tokens, rows, positions, self.width, threads)
             totals = weights.sum(axis=1, keepdims=True)

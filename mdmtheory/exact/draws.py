@@ -54,9 +54,9 @@ def after_each_step(
 
     Finished ones are listed once. What is missing in all to 1 went to impossible contexts. Errors as `law_by_draws`.
     """
-    sampler, conditionals = model.sampler, getattr(model.denoiser, "conditionals", None)
-    if sampler.oblivious or conditionals is None:
-        raise ValueError(f"the draws of {model.spec} cannot be enumerated; pass an adaptive sampler and an oracle")
+    sampler = model.sampler
+    if sampler.oblivious:
+        raise ValueError(f"the draws of {model.spec} cannot be enumerated; pass an adaptive sampler")
     require_closed_law(sampler)
     vocab_size = model.vocab_size
     what = f"what {sampler.spec} may draw in {vocab_size}^{length} sequences"

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.contracts import as_denoiser, as_model
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
+from mdmtheory.core.protocols import Language, SequenceModel
 from mdmtheory.core.threads import over_rows, within_its_threads
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.draws import draws_cost, law_by_draws, require_closed_law
@@ -65,7 +66,7 @@ def law_cost(model: SequenceModel, length: int) -> float:
     if type(model) is BlockDiffusion:
         model = model.masked
     if type(model) is not MaskedDiffusion:
-        return length * every if getattr(model, "log_prob_kind", "exact") == "exact" else math.inf
+        return length * every if as_model(model).log_prob_kind == "exact" else math.inf
     if not model.sampler.has_closed_law:
         return math.inf
     contexts = length * vocab_size * power(vocab_size + 1, length)
@@ -81,21 +82,14 @@ def law_cost(model: SequenceModel, length: int) -> float:
 
 
 @whole_numbers(length=1, threads=1)
-def context_marginals(denoiser: Denoiser, length: int, *, threads: int | None = None) -> Marginals:
+def context_marginals(denoiser: Any, length: int, *, threads: int | None = None) -> Marginals:
     """The denoiser's conditionals in each of the (V+1)^L partly masked contexts, numbered as by `context_numbers`."""
-    conditionals = _conditionals_of(denoiser)
+    denoiser = as_denoiser(denoiser)
     vocab_size = denoiser.vocab_size
     entries = power(vocab_size + 1, length) * length * vocab_size
     # Conditionals come with a few copies of themselves.
     check_feasible(entries * length, 4 * 8 * entries, f"{vocab_size + 1}^{length} contexts")
-    return conditionals(all_sequences(vocab_size + 1, length), threads=threads)
-
-
-def _conditionals_of(denoiser: Denoiser) -> Any:
-    conditionals: Any = getattr(denoiser, "conditionals", None)
-    if conditionals is None:
-        raise ValueError(f"the denoiser {denoiser.spec} has no `conditionals`; its law cannot be enumerated")
-    return conditionals
+    return denoiser.conditionals(all_sequences(vocab_size + 1, length), threads=threads)
 
 
 def context_numbers(
@@ -136,7 +130,7 @@ def _law_by_block(
 ) -> Float[np.ndarray, "count"]:
     """The product over blocks of their laws given what stands before them, all later positions masked."""
     vocab_size, law = model.vocab_size, plans.law
-    conditionals, whole = _conditionals_of(model.denoiser), model.plan_law
+    whole = model.plan_law
     assert whole is not None
     if law.subset_law is None:
         raise ValueError(f"the law over plans {law.spec} has no `subset_law`; its law cannot be enumerated")
@@ -152,7 +146,7 @@ def _law_by_block(
         for number in np.flatnonzero(out):
             if begin:
                 shown[:, :begin] = np.unravel_index(number, (vocab_size,) * begin)
-            marginals = token_laws(whole, conditionals(shown, threads=threads)[:, begin : begin + size])
+            marginals = token_laws(whole, model.denoiser.conditionals(shown, threads=threads)[:, begin : begin + size])
             given[number] = _law_of_subsets(np.ascontiguousarray(marginals), subsets, sequences, threads)
         out = (out[:, None] * given).reshape(-1)
         begin += size

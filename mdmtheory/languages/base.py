@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from jaxtyping import Bool, Float, UInt64
 
+from mdmtheory.core.defaults import LanguageDefaults
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import normal_mean
@@ -25,7 +26,7 @@ from mdmtheory.languages.files import save_language
 ORACLES = Register("oracle", "mdmtheory.oracles")
 
 
-class LanguageBase(ABC):
+class LanguageBase(LanguageDefaults, ABC):
     """An immutable language; subclasses set `kind`, `oracle_name`, parameters and `vocab_size`, then call `_named`.
 
     A class says besides what its parameters are, which files and stores may hold: `arrays` of probabilities, and whole
@@ -38,8 +39,8 @@ class LanguageBase(ABC):
     version: ClassVar[int] = 0
     arrays: ClassVar[tuple[str, ...]] = ()
     numbers: ClassVar[tuple[str, ...]] = ()
-    vocab_size: int
     spec: Spec
+    _frozen = False
     rounded: float = 0.0
     """How far rows of its parameters were from the sum 1, which was divided out, where that is float32's rounding."""
 
@@ -49,14 +50,9 @@ class LanguageBase(ABC):
         object.__setattr__(self, "_frozen", True)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if getattr(self, "_frozen", False):
+        if self._frozen:
             raise AttributeError(f"{type(self).__name__} is immutable; build a new one instead of setting {name!r}")
         object.__setattr__(self, name, value)
-
-    @property
-    def independent_tokens(self) -> bool:
-        """Whether tokens are known to say nothing of one another, so that p_plan = q for every plan."""
-        return False
 
     @cached_property
     def digest(self) -> str:

@@ -109,6 +109,10 @@ class HMM(LanguageBase):
     def independent_tokens(self) -> bool:
         return alike(self.transition) or alike(self.emission)
 
+    @property
+    def width(self) -> int:
+        return max(self.vocab_size, len(self.initial))
+
     @cached_property
     def chain(self) -> Chain:
         """The chain that the kernels work on."""

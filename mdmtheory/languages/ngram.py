@@ -134,6 +134,10 @@ class NGram(LanguageBase):
         # The first two tokens of a trigram may depend on each other whatever the rows are.
         return self.order <= 2 and alike(self.conditional.reshape(-1, self.vocab_size))
 
+    @property
+    def width(self) -> int:
+        return max(self.vocab_size, self.contexts)
+
     @cached_property
     def laws(self) -> tuple[Float[np.ndarray, "rows vocab"], tuple[int, ...]]:
         """The law of the next token after every context, shorter ones first, and where those of m tokens start."""

@@ -105,11 +105,10 @@ def score_counts(
     results = []
     for model in models:
         if plans == 1 and curve_priced(model, language):
-            block = getattr(model, "block", None)
             # By the denoiser itself: another one may go by the same name.
-            key = (id(unguarded(model.denoiser)), block)
+            key = (id(unguarded(model.denoiser)), model.block)
             if key not in profiles:
-                profiles[key] = reveal_costs(model.denoiser, tokens, seed, first, threads, block=block)
+                profiles[key] = reveal_costs(model.denoiser, tokens, seed, first, threads, block=model.block)
             # Not a matrix product: BLAS may sum in another order for another number of rows.
             nats = (profiles[key] * curve_weights(model, length)).sum(axis=1)
         else:
@@ -153,7 +152,7 @@ def plan_score_counts(
     )
 
 
-def curve_priced(model: Any, language: Language | None = None) -> bool:
+def curve_priced(model: Any, language: Any = None) -> bool:
     """Whether the plan average of -log p_plan(x) is taken from reveals in random order, one at a time.
 
     That holds in expectation wherever a step reveals a uniformly random set of positions, of a block in block
@@ -162,7 +161,7 @@ def curve_priced(model: Any, language: Language | None = None) -> bool:
     plan all the same: their few weights fall on single reveals, so on the preset HMM (L = 512, N = 64) the curve's
     standard deviation is 45 nats a sequence against 2.6.
     """
-    return is_ancestral(model) and not getattr(language, "independent_tokens", False)
+    return is_ancestral(model) and not (language is not None and language.independent_tokens)
 
 
 def is_ancestral(model: Any) -> bool:
@@ -222,7 +221,7 @@ def _curve_weights(fixed: bool, reveals: bytes, length: int) -> Float[np.ndarray
 def scored(model: Any, tokens: Any, seed: int = 0, **options: Any) -> Float[np.ndarray, "count"]:
     """log p(x) in nats, of the kind that the model has announced; ProtocolError where it is of another kind."""
     found = model.log_prob(tokens, seed, **options)
-    announced = getattr(model, "log_prob_kind", "exact")
+    announced = model.log_prob_kind
     if found.kind != announced:
         raise ProtocolError(
             f"log_prob of model {model.spec} is of kind {found.kind!r}, and its log_prob_kind {announced!r} (exact "
@@ -237,5 +236,4 @@ def ter_kind(model: Any) -> Kind:
 
     ValueError with the reason where the model has no log p.
     """
-    exact = getattr(model, "log_prob_kind", "exact") == "exact"
-    return "estimate" if exact else "upper bound"
+    return "estimate" if model.log_prob_kind == "exact" else "upper bound"

@@ -36,15 +36,14 @@ def mixture_log_prob(
     from mdmtheory import exact
 
     model, language = held_to(model, language)
-    if getattr(model, "log_prob_kind", "exact") == "exact":
+    if model.log_prob_kind == "exact":
         return scored(model, tokens, threads=threads)
     if not _ancestral_oracle(model, language):
         raise ValueError(
             f"{model.spec} has no exact log p(x); the mixture is known for ancestral plans with the language's exact "
             "oracle, for fixed plans and for samplers that look at the context only: use those, or method='plans'"
         )
-    block = getattr(model, "block", None)
-    return exact.log_prob(language, tokens, model.steps, model.schedule, block=block, threads=threads)
+    return exact.log_prob(language, tokens, model.steps, model.schedule, block=model.block, threads=threads)
 
 
 @whole_numbers(length=1, seed=0, first=0, count=0, threads=1)
@@ -92,8 +91,7 @@ def known_support(model: Any, language: Language, length: int, threads: int | No
     model, language = held_to(model, language)
     if not _ancestral_oracle(model, language):
         return None
-    block = getattr(model, "block", None)
-    support = 1 - exact.ser(language, length, model.steps, model.schedule, block=block, threads=threads).value
+    support = 1 - exact.ser(language, length, model.steps, model.schedule, block=model.block, threads=threads).value
     if support <= 0:
         raise ValueError(f"SER of {model.spec} at length {length} rounds to 1 in float64; use more steps")
     return support

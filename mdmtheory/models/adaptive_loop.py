@@ -224,7 +224,7 @@ def _pairs_of(denoiser: Any, sampler: SamplerBase) -> Pairs | None:
     """What gives the mutual information that a sampler asks for; ValueError where the denoiser does not know it."""
     if not sampler.sees_pairs:
         return None
-    if not hasattr(denoiser, "pairs"):
+    if denoiser.pairs is None:
         raise ValueError(
             f"sampler {sampler.spec} looks at pairs of positions, which denoiser {denoiser.spec} does not know; use "
             "the oracle"

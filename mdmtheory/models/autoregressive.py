@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, Parallel, Samples
 from mdmtheory.core.register import registered
@@ -14,7 +15,7 @@ from mdmtheory.core.tokens import TokensLike
 from mdmtheory.languages.presets import as_language
 
 
-class Autoregressive:
+class Autoregressive(ModelDefaults):
     """Draws token i from q(x_i | x_<i) exactly, one call and one round a token."""
 
     parallel: Parallel = "threads"

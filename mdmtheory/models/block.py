@@ -5,7 +5,11 @@ from __future__ import annotations
 from copy import copy
 from typing import Any
 
+import numpy as np
+from jaxtyping import Int, UInt64
+
 from mdmtheory.core.contracts import as_denoiser
+from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, Parallel, Samples
@@ -14,13 +18,14 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike
 from mdmtheory.models.adaptive_loop import AdaptiveRun
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.plans import PlanLaw
-from mdmtheory.samplers.by_block import by_block
+from mdmtheory.plans import FixedSizes, PlanLaw
+from mdmtheory.samplers.by_block import block_lengths, by_block
+from mdmtheory.samplers.planned import plans_alone
 from mdmtheory.samplers.protocol import Sampler
 from mdmtheory.samplers.registry import as_sampler
 
 
-class BlockDiffusion:
+class BlockDiffusion(ModelDefaults):
     """Draws blocks of `block` tokens from left to right, each in `steps` steps of a sampler inside it (2503.09573).
 
     The denoiser sees the blocks before and what is revealed of this one; later ones are masked. Sizes and fractions are
@@ -29,6 +34,8 @@ class BlockDiffusion:
     MaskedDiffusion; `masked` is the masked diffusion over the whole sequence, with plans or rules that go block by
     block, that this is.
     """
+
+    block: int
 
     def __init__(
         self,
@@ -72,6 +79,16 @@ class BlockDiffusion:
     def log_prob_kind(self) -> Kind:
         """The kind of `log_prob`; ValueError with the reason where there is none."""
         return self.masked.log_prob_kind
+
+    def validate_length(self, length: int) -> None:
+        self.masked.validate_length(length)
+        if self.plan_law is not None and isinstance(plans_alone(self.plan_law), FixedSizes):
+            for size in set(block_lengths(length, self.block)):
+                self.schedule.sizes(size, self.steps)
+
+    def draw_plans(self, states: UInt64[np.ndarray, "count 4"], length: int) -> Int[np.ndarray, "count length"]:
+        """Reveal plans of the whole sequence, one from each stream; the streams move on."""
+        return self.masked.draw_plans(states, length)
 
     @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:

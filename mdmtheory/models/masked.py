@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int, UInt64
 
 from mdmtheory.core.contracts import as_denoiser, exact_for
+from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, Parallel, PlanRun, Samples
@@ -19,15 +20,15 @@ from mdmtheory.core.tokens import TokensLike, as_tokens
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.canvas_loop import run_in_batches, run_on_canvas
 from mdmtheory.models.log_mean import log_mean_exp
-from mdmtheory.plans import PlanLaw, PlanLawBase
+from mdmtheory.plans import FixedSizes, PlanLaw, PlanLawBase
 from mdmtheory.samplers.base import SamplerBase
-from mdmtheory.samplers.planned import Planned
+from mdmtheory.samplers.planned import Planned, plans_alone
 from mdmtheory.samplers.protocol import Sampler
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import Schedule, as_schedule
 
 
-class MaskedDiffusion:
+class MaskedDiffusion(ModelDefaults):
     """Reveals masked tokens step by step; tokens of one step are drawn independently from the denoiser's marginals.
 
     `sampler` is a name such as "ancestral" or "entropy", a PlanLaw, or a Sampler that looks at the sequence; `schedule`
@@ -105,6 +106,16 @@ class MaskedDiffusion:
         self._replayed()
         return "exact"
 
+    def validate_length(self, length: int) -> None:
+        if self.plan_law is None:
+            self.sampler.init(1, length, self.vocab_size, self.steps, self.schedule)
+            return
+        self.plan_law.steps_taken(length, self.steps)
+        if self.plan_law.uses_schedule:
+            self.schedule.revealed_fractions(self.steps)
+        if isinstance(plans_alone(self.plan_law), FixedSizes):
+            self.schedule.sizes(length, self.steps)
+
     @whole_numbers(length=1)
     def draw_plans(self, states: UInt64[np.ndarray, "count 4"], length: int) -> Int[np.ndarray, "count length"]:
         """Reveal plans, one from each stream; the streams move on. ValueError for a sampler that looks."""
@@ -172,7 +183,7 @@ class MaskedDiffusion:
             if tokens is not None:
                 _require_closed_law(self.plan_law)
             return run_in_batches(self.denoiser, self.plan_law, plan, states, tokens, threads)
-        if getattr(self.denoiser, "fused", False):
+        if self.denoiser.fused:
             run: PlanRun = self.denoiser.run_plan(plan, states, tokens, threads=threads)
             return run
         return run_on_canvas(self.denoiser, plan, states, tokens, threads)
@@ -221,7 +232,7 @@ def _require_closed_law(sampler: PlanLawBase | SamplerBase) -> None:
 
 def check_trust(denoiser: Any, sampler: Any) -> None:
     """ValueError where a sampler may change tokens and the denoiser holds every revealed token to be certain."""
-    if sampler.remasks and getattr(denoiser, "trust", None) == 1:
+    if sampler.remasks and denoiser.trust == 1:
         raise ValueError(
             f"sampler {sampler.spec} may change tokens, but to denoiser {denoiser.spec} what is revealed is certain; "
             "use an oracle that trusts less, as oracle:trust=0.999"

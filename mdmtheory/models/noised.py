@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt64
 
 from mdmtheory.core.contracts import as_denoiser
+from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Denoiser, LogProb, NoisyCanvas, Parallel, Samples
@@ -26,7 +27,7 @@ PIECE_TOKENS = 1 << 14
 """Sequences go through all steps together, so many tokens at a time, but as many as the oracle's vectors are wide."""
 
 
-class NoisedDiffusion(ABC):
+class NoisedDiffusion(ModelDefaults, ABC):
     """Diffusion that changes every token at every step; subclasses set `noise`, the name of both.
 
     `kept[t]`, t = 0..N, is the share of the signal at noise level t: the schedule's revealed fractions backwards, from
@@ -34,16 +35,16 @@ class NoisedDiffusion(ABC):
     """
 
     noise: ClassVar[str]
+    own_spec: Spec
 
     def __init__(self, denoiser: Denoiser, steps: Any, schedule: Any, options: dict[str, Value]) -> None:
-        denoiser = as_denoiser(denoiser)
+        self.denoiser: Any = as_denoiser(denoiser)
         if self.noise not in denoiser.noises:
-            reason = getattr(denoiser, "refusals", {}).get(self.noise)
+            reason = self.denoiser.refusals.get(self.noise)
             raise ValueError(
                 f"the denoiser {denoiser.spec} takes no {self.noise} noise{f': {reason}' if reason else ''}; "
                 f"it takes {', '.join(sorted(denoiser.noises))}"
             )
-        self.denoiser: Any = denoiser
         self.schedule: Schedule = as_schedule(schedule)
         self.steps = whole_number(self.schedule.steps or 64 if steps is None else steps, "steps", 1, LAST_STEP)
         self.kept: Float[np.ndarray, "levels"] = self.schedule.revealed_fractions(self.steps)[::-1].copy()

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
+from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Canvas, Evidence, Language, NoisyCanvas, Parallel, PlanRun
 from mdmtheory.core.reveal_plans import as_plans
@@ -29,7 +30,7 @@ LOG_ENTRIES = 1 << 22
 """Log likelihoods of tokens that are held at a time where rows are done again in logarithms."""
 
 
-class OracleBase(ABC):
+class OracleBase(DenoiserDefaults, ABC):
     """The exact posterior marginals of a language, given the revealed tokens.
 
     `trust` below 1 takes a revealed token v as soft evidence, trust*1[v = x] + (1 - trust)/V: no context is impossible
@@ -43,7 +44,7 @@ class OracleBase(ABC):
         if not 0 < trust <= 1:
             raise ValueError(f"trust is {trust}; pass a number above 0 and at most 1")
         self.language = language
-        self.trust = float(trust)
+        self.trust: float = float(trust)
         self._tables: dict[str, tuple[tuple[int, float], Any]] = {}
         self.refusals = self._refused_noises()
         self.noises = frozenset({"masked", "uniform", "gaussian"} - self.refusals.keys())

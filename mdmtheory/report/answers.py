@@ -220,10 +220,10 @@ def redrawn_pair_error(
     return float(error * (1 - mended) ** sweeps)
 
 
-def _of_independent(language: NGram, model: SequenceModel, length: int) -> Iterator[Answer]:
+def _of_independent(language: NGram, model: Any, length: int) -> Iterator[Answer]:
     """Independent tokens: the marginals never change, so whatever never ranks its draws is exact."""
-    changes = getattr(model, "sampler", None)
-    if hasattr(model, "denoiser") and not exact_denoiser(model, language):
+    changes = model.sampler
+    if model.denoiser is not None and not exact_denoiser(model, language):
         return
     if changes is not None and not at_defaults(changes):
         return

@@ -92,7 +92,7 @@ def at_defaults(sampler: PlanLawBase | SamplerBase) -> bool:
 
 def lengths_of_blocks(model: Any, length: int) -> tuple[int, ...]:
     """The lengths of the blocks that a model goes through: of masked diffusion, one."""
-    return tuple(block_lengths(length, getattr(model, "block", length)))
+    return tuple(block_lengths(length, model.block or length))
 
 
 def _one_by_one(length: int) -> OnePlan:

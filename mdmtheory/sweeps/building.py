@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from mdmtheory.core.contracts import as_denoiser, as_model, check_vocabularies
 from mdmtheory.core.limits import MOST_ENTRIES_AT_ONCE, check_limit
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
@@ -22,11 +20,11 @@ class Builder:
 
     def build(self, cell: Cell) -> tuple[Language, SequenceModel]:
         """The language and the model of a cell; ValueError says what in it does not fit together."""
-        language = self.language(cell.language)
+        language: Any = self.language(cell.language)
         language.validate_length(cell.length)
-        width = max(language.vocab_size, np.size(getattr(language, "initial", 0)))
-        at_once = f"length {cell.length:,} times {width:,} states or tokens is {cell.length * width:,} numbers at once"
-        check_limit(cell.length * width, MOST_ENTRIES_AT_ONCE, "MOST_ENTRIES_AT_ONCE", at_once, "use shorter sequences")
+        width, entries = language.width, cell.length * language.width
+        at_once = f"length {cell.length:,} times {width:,} states or tokens is {entries:,} numbers at once"
+        check_limit(entries, MOST_ENTRIES_AT_ONCE, "MOST_ENTRIES_AT_ONCE", at_once, "use shorter sequences")
         # A model without a choice takes the default, which changes nothing.
         denoiser = self._denoiser(cell.language, cell.denoiser or "oracle")
         arguments: tuple[Any, ...] = (
@@ -37,11 +35,9 @@ class Builder:
             cell.schedule or "linear",
         )
         built = registries()["model"].build(cell.model, *arguments)
-        model: SequenceModel = as_model(built, f"model {cell.model}")
+        model = as_model(built, f"model {cell.model}")
         check_vocabularies(model, language)
-        # A plug-in may keep its sampler to itself; then it refuses by itself what does not fit.
-        if cell.sampler is not None and hasattr(model, "plan_law"):
-            _check_sampler(model, cell.length)
+        model.validate_length(cell.length)
         return language, model
 
     def language(self, text: str) -> Language:
@@ -58,21 +54,3 @@ class Builder:
             built = registries()["denoiser"].build(text, self.language(language))
             self._denoisers[key] = as_denoiser(built, f"denoiser {text}")
         return self._denoisers[key]
-
-
-def _check_sampler(model: Any, length: int) -> None:
-    """ValueError where a plan or a schedule is for another length or number of steps."""
-    from mdmtheory.plans import FixedSizes
-    from mdmtheory.samplers.by_block import block_lengths
-    from mdmtheory.samplers.planned import plans_alone
-
-    whole, law, schedule = getattr(model, "masked", model), model.plan_law, model.schedule
-    if law is None:
-        whole.sampler.init(1, length, model.vocab_size, model.steps, schedule)
-        return
-    whole.plan_law.steps_taken(length, model.steps)
-    if law.uses_schedule:
-        schedule.revealed_fractions(model.steps)
-    if isinstance(plans_alone(law), FixedSizes):
-        for size in set(block_lengths(length, getattr(model, "block", length))):
-            schedule.sizes(size, model.steps)

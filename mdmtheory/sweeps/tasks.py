@@ -184,18 +184,18 @@ def _families_of_plug_ins(cell: Cell) -> dict[str, dict[str, str]]:
 
 def _plans_of_plug_in(cell: Cell, model: Any) -> dict[str, str]:
     """A digest of some plans of a law over plans from outside: it may be changed, and called as before."""
-    law = getattr(model, "plan_law", None)
-    if law is None or not plug_ins_in(law):
+    if model.plan_law is None or not plug_ins_in(model.plan_law):
         return {}
-    draw = getattr(model, "masked", model).draw_plans
-    plans = built_by_plug_in(f"sampler {cell.sampler}", draw, stream_states("probe", 0, _PROBES), cell.length)
+    plans = built_by_plug_in(
+        f"sampler {cell.sampler}", model.draw_plans, stream_states("probe", 0, _PROBES), cell.length
+    )
     return {"plans": digest(plans.tolist())}
 
 
 def _canonical_specs(cell: Cell, model: Any) -> dict[str, str | None]:
     """Names as the objects themselves write them, so that two spellings of one thing are one task."""
     return {
-        "model": str(getattr(model, "own_spec", Spec.parse(cell.model))),
+        "model": str(model.own_spec or Spec.parse(cell.model)),
         "denoiser": _canonical(cell.denoiser, model, "denoiser"),
         "sampler": _canonical(cell.sampler, model, "sampler"),
         "schedule": _canonical(cell.schedule, model, "schedule"),
@@ -206,7 +206,7 @@ def _canonical(text: str | None, model: Any, part: str) -> str | None:
     """The spec of a part of the model; as it was typed where a plug-in does not show that part."""
     if text is None:
         return None
-    spec = getattr(getattr(model, part, None), "spec", None) or Spec.parse(text)
+    spec = getattr(getattr(model, part), "spec", None) or Spec.parse(text)
     return str(spec) if part == "denoiser" else _without_file(spec)
 
 

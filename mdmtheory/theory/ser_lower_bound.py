@@ -15,13 +15,14 @@ Source. 2502.09622; the constant and the proof ours, docs/theory.md 7.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Canvas, Parallel
 from mdmtheory.core.spec import Spec
@@ -77,18 +78,17 @@ def most_agreement(vocab_size: int, epsilon: float) -> float:
 
 
 @dataclass(frozen=True)
-class Favouring:
+class Favouring(DenoiserDefaults):
     """The denoiser of EqualPairs that gains most from an error of epsilon nats in each context.
 
     A token whose partner is masked comes from `favoured_law` instead of the uniform law, the same for all; one whose
     partner is revealed is copied. Its `conditionals` serve `exact.law`; it opens no canvas.
     """
 
-    language: EqualPairs
-    epsilon: float
+    language: EqualPairs = field()
+    epsilon: float = field()
     parallel: Parallel = "threads"
     noises: frozenset[str] = frozenset({"masked"})
-    fused: bool = False
 
     @property
     def vocab_size(self) -> int:

@@ -9,6 +9,7 @@ import mdmtheory as mt
 from mdmtheory.conformance import denoisers
 from mdmtheory.conformance.denoisers import check_denoiser
 from mdmtheory.conformance.settings import untied
+from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.spec import Spec
 from mdmtheory.oracles.canvas import ConditionalsCanvas
 
@@ -41,8 +42,8 @@ def tried(denoiser, check, language=None):
     return found
 
 
-class Mine:
-    """Sound: a denoiser as somebody else may write it, from the exact conditionals; bugs are planted below."""
+class Plain:
+    """Sound: a denoiser as somebody else may write it, from the exact conditionals."""
 
     spec, identity = Spec.of("mine"), ["mine"]
     noises = frozenset({"masked"})
@@ -64,18 +65,47 @@ class Mine:
 
 
 def test_a_denoiser_of_ones_own_passes():
-    report = check_denoiser(Mine(), BIGRAM)
+    report = check_denoiser(Plain(), BIGRAM)
     assert report.passed, str(report)
     assert report["claim"].passed is True
-    assert check_denoiser(Mine())["claim"].passed is None
+    assert check_denoiser(Plain())["claim"].passed is None
 
 
 @pytest.mark.parametrize("sampler", ["ancestral", "entropy"])
 def test_a_denoiser_of_ones_own_is_sampled_and_scored_like_the_oracle_it_asks(sampler):
-    mine, oracle = (mt.MaskedDiffusion(each, sampler, 2) for each in (Mine(), mt.Oracle(BIGRAM)))
+    mine, oracle = (mt.MaskedDiffusion(each, sampler, 2) for each in (Plain(), mt.Oracle(BIGRAM)))
     np.testing.assert_allclose(mt.exact.law(mine, BIGRAM, 3), mt.exact.law(oracle, BIGRAM, 3), rtol=1e-12)
     assert (mine.sample(200, 4, 0).tokens <= 3).all()
     assert np.isfinite(mt.ter(mine, BIGRAM, 4, 20, 0).value)
+
+
+class CanvasAlone:
+    """Sound, and no more than the protocol."""
+
+    vocab_size, spec, identity = 3, Spec.of("canvas_alone"), ["canvas_alone"]
+    noises, parallel = frozenset({"masked"}), "threads"
+
+    def open(self, count, length, *, noise="masked", prompt=None, threads=None):
+        return mt.Oracle(BIGRAM).open(count, length, noise=noise, prompt=prompt, threads=threads)
+
+
+def test_a_canvas_is_enough_to_be_enumerated_perturbed_and_replayed():
+    """What a denoiser leaves out is said once, in core.defaults: its conditionals are what its canvas answers."""
+    report = check_denoiser(CanvasAlone(), BIGRAM)
+    assert report.passed, str(report)
+    for sampler in ("ancestral", "entropy"):
+        alone, oracle = (mt.MaskedDiffusion(each, sampler, 2) for each in (CanvasAlone(), mt.Oracle(BIGRAM)))
+        np.testing.assert_allclose(mt.exact.law(alone, BIGRAM, 3), mt.exact.law(oracle, BIGRAM, 3), rtol=1e-12)
+        assert alone.log_prob_kind == ("lower bound" if sampler == "ancestral" else "exact")
+    contexts = denoisers.DenoiserCase(CanvasAlone(), BIGRAM).contexts
+    moved = (mt.Perturbed(each, 0.05).conditionals(contexts) for each in (CanvasAlone(), mt.Oracle(BIGRAM)))
+    np.testing.assert_allclose(*moved, atol=1e-12)
+    with pytest.raises(ValueError, match="which denoiser canvas_alone does not know; use the oracle"):
+        mt.MaskedDiffusion(CanvasAlone(), "independent:mu=0.1", 2).sample(1, 3, 0)
+
+
+class Mine(Plain, DenoiserDefaults):
+    """With what its guard would add; bugs are planted below."""
 
 
 class TakesAnyNoise(Mine):
@@ -247,5 +277,5 @@ def test_each_check_has_its_bug():
 
 def test_a_large_vocabulary_is_shown_some_contexts():
     rows = np.full((60, 60), 1 / 60)
-    report = check_denoiser(Mine(mt.NGram(rows[0], rows)))
+    report = check_denoiser(Plain(mt.NGram(rows[0], rows)))
     assert report.passed, str(report)

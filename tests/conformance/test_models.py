@@ -11,6 +11,7 @@ import mdmtheory as mt
 from mdmtheory.conformance import models
 from mdmtheory.conformance.models import check_model
 from mdmtheory.conformance.settings import untied
+from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.protocols import LogProb, Samples
 from mdmtheory.core.spec import Spec
 from mdmtheory.models.uniform import UniformDiffusion
@@ -42,8 +43,8 @@ def tried(model, check):
     return found
 
 
-class Mine:
-    """Sound: a model as somebody else may write it; bugs are planted below."""
+class Plain:
+    """Sound: a model as somebody else may write it."""
 
     vocab_size, spec, parallel = 3, Spec.of("mine"), "threads"
     identity = ("mine",)
@@ -60,10 +61,14 @@ class Mine:
 
 
 def test_a_model_of_ones_own_passes():
-    report = check_model(Mine())
+    report = check_model(Plain())
     assert report.passed, str(report)
     assert report["law"].passed is True
     assert report["bad marginals"].passed is None
+
+
+class Mine(Plain, ModelDefaults):
+    """With what its guard would add; bugs are planted below."""
 
 
 class TakesNoLength(Mine):

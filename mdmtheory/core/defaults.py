@@ -1,0 +1,96 @@
+"""What languages, denoisers and models are where they say nothing else.
+
+What is built in inherits it; of a plug-in that lacks something the guard answers with it (core.contracts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from mdmtheory.core.estimate import Kind
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import TokensLike, as_tokens
+
+
+class LanguageDefaults:
+    """What a language knows of itself besides core.protocols.Language."""
+
+    vocab_size: int
+
+    @property
+    def independent_tokens(self) -> bool:
+        """Whether tokens are known to say nothing of one another, so that p_plan = q for every plan."""
+        return False
+
+    @property
+    def chain(self) -> Any:
+        """This language as a chain of hidden states (languages.chain.Chain); None where it is none, or too large."""
+        return None
+
+    @property
+    def width(self) -> int:
+        """How many numbers stand at each position while it is computed with: tokens, states or contexts."""
+        return self.vocab_size
+
+
+class DenoiserDefaults:
+    """What a denoiser can and says besides core.protocols.Denoiser."""
+
+    fused: bool = False
+    """Whether `run_plan` runs plans in a kernel of its own."""
+    trust: float | None = None
+    """How far it trusts revealed tokens: 1 holds them to be certain, None is unknown."""
+    refusals: Mapping[str, str] = MappingProxyType({})
+    """Why it does not take a noise, by noise."""
+    language: Any = None
+    """The language that it is a denoiser of, if that is known."""
+    pairs: Any = None
+    """pairs(tokens, threads=...) is the mutual information in nats of every two masked positions, where it is known."""
+
+    @property
+    def exact_for(self) -> str | None:
+        """The digest of the language whose exact posterior it is; see `core.contracts.exact_for`."""
+        return None
+
+    def conditionals(
+        self: Any, tokens: TokensLike, *, threads: int | None = None
+    ) -> Float[np.ndarray, "count length vocab_size"]:
+        """Marginals at every position of partly masked rows: a canvas's at masks, one-hot at revealed tokens."""
+        tokens = as_tokens(tokens, self.vocab_size, masks=True)
+        found = np.zeros((*tokens.shape, self.vocab_size))
+        rows, positions = np.nonzero(tokens < self.vocab_size)
+        found[rows, positions, tokens[rows, positions]] = 1.0
+        rows, positions = np.nonzero(tokens == self.vocab_size)
+        if len(rows):
+            canvas = self.open(*tokens.shape, prompt=tokens, threads=threads)
+            found[rows, positions] = canvas.marginals(rows, positions)
+        return found
+
+
+class ModelDefaults:
+    """What a model says of itself besides core.protocols.SequenceModel; None where it has no such thing."""
+
+    denoiser: Any = None
+    sampler: Any = None
+    schedule: Any = None
+    plan_law: Any = None
+    """Its sampler, where that is a law over plans."""
+    language: Any = None
+    """The language that it is a model of, if that is known other than by its denoiser."""
+    block: int | None = None
+    """The length of its blocks, which come from left to right."""
+    own_spec: Spec | None = None
+    """What it is called without its denoiser, steps and schedule, where that is not as it was typed."""
+
+    @property
+    def log_prob_kind(self) -> Kind:
+        """The kind of `log_prob`; ValueError with the reason where there is none."""
+        return "exact"
+
+    def validate_length(self, length: int) -> None:
+        """ValueError where its sampler or its schedule is for another length."""
