@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, refuses
 from mdmtheory.conformance.watching import HandsOn
+from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.protocols import Samples, SequenceModel
 from mdmtheory.core.tokens import Tokens
 
@@ -68,6 +69,7 @@ class Replaced(HandsOn):
 
     fused = False
     exact_for = None
+    conditionals = DenoiserDefaults.conditionals
 
     def __init__(self, inside: Any, change: Callable[[np.ndarray], np.ndarray]) -> None:
         super().__init__(inside)
