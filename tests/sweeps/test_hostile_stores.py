@@ -79,13 +79,14 @@ VALUES: tuple[Any, ...] = (
     *(None, True, -1, 0, 1.5, 1e400, 1 << 63, 1 << 64, 10**400),
     *("", "a", "trap:Trap", ":::", "one\ntwo", "\x1b[2J", "\ud800", "x" * 10_000),
     *([], {}, [1], {"a": 1}, {"max_errors": 0}, {"max_errors": "2"}, {"max_errors": 1, "more": 1}),
+    *({"sampler": "changing tokens"}, {"sampler": 1}, {"denoiser": ["a"]}),
     *({"classes": [], "words": {}}, {"measure draw": "2"}, {"measure draw": 10**30}, {"streams": 1}),
 )
 KEYS = (
     *("measure", "language", "length", "seed", "steps", "model", "denoiser", "sampler", "schedule", "identity"),
     *("versions", "kind", "stop", "plug_ins", "added later"),
 )
-NAMES = ("model", "denoiser", "sampler", "schedule", "added later")
+NAMES = ("model", "denoiser", "sampler", "schedule", "families", "added later")
 
 
 @pytest.mark.refutes("4.5")
