@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import mdmtheory.core.spec as specs
+import mdmtheory.core.register as register
 from mdmtheory.cli.main import main
 
 SMALL = """
@@ -170,7 +170,7 @@ def test_a_sampler_of_ones_own_takes_part_by_its_name(run, monkeypatch):
     Path("stroll_of_a_test.py").write_text(STROLL)
     monkeypatch.syspath_prepend(Path.cwd())
     points = [EntryPoint("stroll", "stroll_of_a_test:Stroll", "mdmtheory.samplers")]
-    monkeypatch.setattr(specs, "entry_points", lambda group: points if group == "mdmtheory.samplers" else [])
+    monkeypatch.setattr(register, "entry_points", lambda group: points if group == "mdmtheory.samplers" else [])
     Path("mine.toml").write_text(
         'lang = "parity"\nlength = 8\nsamples = 50\nsteps = 4\nsampler = ["ancestral", "stroll"]\nmetrics = "ser,ter"\n'
     )
