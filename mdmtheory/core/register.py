@@ -29,7 +29,8 @@ class About:
     `version`: raised when its numbers change; results are kept by it. `family`: how it is drawn (plots/style.py).
     `place`: where it stands among its kind, last and by name if it says none. `examples`: the options with which it is
     certified, or finished objects. `needs`: what of a kind's arguments has a say in it (None: all). `aliases`: other
-    names that it may be asked for by.
+    names that it may be asked for by. Of a model, `exact`: it is the language's own law; `blocks`: the option with the
+    length of the blocks that it draws one after the other.
     """
 
     kind: str
@@ -40,6 +41,8 @@ class About:
     examples: tuple[Any, ...] = ("",)
     needs: tuple[str, ...] | None = None
     aliases: tuple[str, ...] = ()
+    exact: bool = False
+    blocks: str | None = None
 
 
 def registered(kind: str, name: str | None = None, **said: Any) -> Callable[[Thing], Thing]:
@@ -109,6 +112,14 @@ class Register:
         said = {key: getattr(builder, key, None) for key in _OF_A_PLUG_IN}
         understood: dict[str, Any] = {key: each for key, each in said.items() if type(each) is _OF_A_PLUG_IN[key]}
         return About(self.kind, name, **understood)
+
+    def known(self, text: str) -> About | None:
+        """What the built-in thing that a spec names says of itself; None for others, which are not looked up."""
+        try:
+            name = self._resolve(Spec.parse(text).name)
+        except ValueError:
+            return None
+        return about(self._things[name]) if name in self._things else None
 
     def builder(self, name: str) -> Callable[..., Any]:
         """What makes the thing behind a name; ValueError lists the known names."""

@@ -49,7 +49,7 @@ class Autoregressive(ModelDefaults):
         return LogProb(self.language.log_prob(tokens, threads=threads), "exact")
 
 
-@registered("model", "ar", version=1, place=5, family="autoregressive", needs=())
+@registered("model", "ar", version=1, place=5, family="autoregressive", needs=(), exact=True)
 def named(language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any) -> Autoregressive:
     """Left to right with the language's own next-token law; takes no denoiser, sampler, steps or schedule."""
     return Autoregressive(language)

@@ -111,7 +111,7 @@ class BlockDiffusion(ModelDefaults):
         return self.masked.replay(tokens, threads=threads)
 
 
-@registered("model", "block", version=1, place=4, family="block by block", examples=("size=2",))
+@registered("model", "block", version=1, place=4, family="block by block", examples=("size=2",), blocks="size")
 def named(
     language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any, *, size: int
 ) -> BlockDiffusion:

@@ -14,7 +14,8 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.languages.presets import LANGUAGES
 from mdmtheory.plots.series import metric_rows
 from mdmtheory.plots.style import Look, family_looks, looks
-from mdmtheory.sweeps.choices import LESS_TRUST, most_calls
+from mdmtheory.sweeps.cell import DEFAULTS
+from mdmtheory.sweeps.choices import LESS_TRUST, is_exact, most_calls
 
 Values = Float[np.ndarray, "points"]
 
@@ -109,7 +110,7 @@ def of_metric(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def entropy_per_token(rows: pd.DataFrame) -> dict[tuple[str, int], tuple[float, float]]:
     """H(q)/L in nats by (language, length), and the half width of its interval: from the TER of model ar."""
-    found = rows[(rows["model"] == "ar") & (rows["metric"] == "ter") & rows["value"].notna()]
+    found = rows[rows["model"].map(is_exact).astype(bool) & (rows["metric"] == "ter") & rows["value"].notna()]
     return {
         (str(row["language"]), int(row["length"])): (
             float(np.log(row["value"])),
@@ -200,9 +201,9 @@ def _named(model: Any, sampler: Any) -> tuple[str, str]:
     inner = None if pd.isna(sampler) else Spec.parse(str(sampler))
     if inner is None:
         return outer.name, _options(outer)
-    if outer.name == "masked":
+    if outer.name == DEFAULTS["model"]:
         return inner.name, _options(inner)
-    name = outer.name if inner.name == "ancestral" else f"{outer.name} {inner.name}"
+    name = outer.name if inner.name == DEFAULTS["sampler"] else f"{outer.name} {inner.name}"
     return name, ",".join(filter(None, (_options(outer), _options(inner))))
 
 
@@ -215,7 +216,7 @@ def _delta(denoiser: Any) -> float:
     if pd.isna(denoiser):
         return 0.0
     spec = Spec.parse(str(denoiser))
-    if spec.name != "oracle":
+    if spec.name != DEFAULTS["denoiser"]:
         raise ValueError(
             f"rows of denoiser {denoiser}; these figures compare samplers under the oracle, leave them out"
         )

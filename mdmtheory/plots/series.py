@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from mdmtheory.core.estimate import as_measured, bare_kind
 from mdmtheory.plots.style import DASHES, Look, looks
+from mdmtheory.sweeps.choices import is_exact
 
 X_LABELS = {
     "steps": "sampling steps $N$",
@@ -87,7 +88,7 @@ def uncut(frame: pd.DataFrame) -> pd.DataFrame:
 
 def without_reference(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows that are not those of the autoregressive reference (all of them, when there is nothing else)."""
-    others = frame[frame["model"] != "ar"]
+    others = frame[~frame["model"].map(is_exact).astype(bool)]
     return frame if others.empty else others
 
 
@@ -109,7 +110,7 @@ def reference_ter(frame: pd.DataFrame) -> dict[tuple[str, int], Reference]:
     pairs = ter.merge(ratios, on=[*keys, *cell], suffixes=("", "_of_ratio"))
     implied = (pairs["value"] / pairs["value_of_ratio"]).groupby([pairs[key] for key in keys]).median()
     found: dict[Any, Any] = {key: Reference(float(value), "estimate") for key, value in implied.dropna().items()}
-    for _, row in ter[(ter["model"] == "ar") & ter["value"].notna()].iterrows():
+    for _, row in ter[ter["model"].map(is_exact).astype(bool) & ter["value"].notna()].iterrows():
         found[row["language"], row["length"]] = Reference(float(row["value"]), str(row["kind"]))
     return {(str(language), int(length)): reference for (language, length), reference in found.items()}
 

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from mdmtheory.plots.methods import Curve
 from mdmtheory.plots.strip import mark_style
 from mdmtheory.plots.style import REFERENCE, Look
+from mdmtheory.sweeps.choices import is_exact
 
 _FEW = 8
 _COLUMNS = 3
@@ -148,7 +149,7 @@ def caption(figure: Figure, notes: Sequence[str]) -> None:
 
 def label_of(method: str) -> str:
     """A method's name as a reader meets it."""
-    return {"ar": "ar (exact)", "block": "block"}.get(method, method.replace("_", " "))
+    return f"{method} (exact)" if is_exact(method) else method.replace("_", " ")
 
 
 def _blank(label: str) -> Line2D:

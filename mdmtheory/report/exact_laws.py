@@ -11,13 +11,13 @@ import numpy as np
 
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
-from mdmtheory.core.spec import Spec
 from mdmtheory.exact.enumeration import Law, entropy_nats, joint
 from mdmtheory.exact.law import law
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.permutation import Permutation
 from mdmtheory.metrics.distances import Distances, distances_of_laws
+from mdmtheory.models.gaussian import GaussianDiffusion
 from mdmtheory.sweeps.choices import choices_of, fitting_denoiser, registries
 from mdmtheory.theory.instances import bigram3, hmm2x3, trigram2
 
@@ -168,11 +168,11 @@ def _asked(samplers: tuple[str, ...], models: tuple[str, ...], steps: tuple[int,
 def _row(language: Language, length: int, asked: _Asked, threads: int | None) -> dict[str, Any]:
     q = joint(language, length)
     row = {"language": str(language.spec), "length": length, **asked.names, "entropy_of_language": entropy_nats(q)}
-    if Spec.parse(asked.model).name == "gaussian":
-        return {**row, "reason": "Gaussian noise is continuous, so its law is an integral and not a sum"}
     known = registries()
     denoiser = known["denoiser"].build(asked.denoiser, language)
     model = known["model"].build(asked.model, language, denoiser, asked.sampler, asked.steps, "linear")
+    if isinstance(model, GaussianDiffusion):
+        return {**row, "reason": "Gaussian noise is continuous, so its law is an integral and not a sum"}
     p = law(model, language, length, threads=threads)
     return {**row, **_measures(distances_of_laws(p, q)), "entropy": entropy_on_support(p, q), "reason": ""}
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mdmtheory.core.spec import Spec, Value, pieces
+from mdmtheory.sweeps.cell import DEFAULTS
 
 _OF_THE_LAW = ("temperature", "nucleus")
 """Options that change what is drawn, not how much is spent: no curve runs along them."""
@@ -81,12 +82,14 @@ def trusts(names: pd.Series) -> pd.DataFrame:
 
 
 def _entrant(model: str, denoiser: str, sampler: str, schedule: str) -> str:
-    words = [sampler or model] if model == "masked" else [model, "" if sampler == "ancestral" else sampler]
-    words.append("" if schedule in ("", "linear") else schedule)
-    spec = Spec.parse(denoiser or "oracle")
-    trust = dict(spec.options).get("trust", 1) if spec.name == "oracle" else 1
-    if spec.name != "oracle":
-        words.append(denoiser)
+    words = (
+        [sampler or model] if model == DEFAULTS["model"] else [model, "" if sampler == DEFAULTS["sampler"] else sampler]
+    )
+    words.append("" if schedule in ("", DEFAULTS["schedule"]) else schedule)
+    spec = Spec.parse(denoiser or DEFAULTS["denoiser"])
+    unsaid = spec.name == DEFAULTS["denoiser"]
+    trust = dict(spec.options).get("trust", 1) if unsaid else 1
+    words.append("" if unsaid else denoiser)
     name = ", ".join(word for word in words if word)
     return name if isinstance(trust, str) or trust == 1 else f"{name}{DELTA}{1 - trust:.6g}"
 

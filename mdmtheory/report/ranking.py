@@ -11,8 +11,9 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from mdmtheory.metrics.estimates import LEAST_RIGHT
+from mdmtheory.samplers import SAMPLERS
 
-RANDOM_ORDER = ("ancestral", "fixed", "first_hitting")
+RANDOM_ORDER = tuple(name for name in SAMPLERS.built_in if SAMPLERS.about(name).family == "random order")
 """The plain random orders with the oracle and the linear schedule, which all others are compared with."""
 
 Column = Float[np.ndarray, "cells"]

@@ -7,7 +7,7 @@ from typing import Any
 from mdmtheory.core.contracts import as_denoiser, as_model, check_vocabularies
 from mdmtheory.core.limits import MOST_ENTRIES_AT_ONCE, check_limit
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
-from mdmtheory.sweeps.cell import Cell
+from mdmtheory.sweeps.cell import DEFAULTS, Cell
 from mdmtheory.sweeps.choices import registries
 
 
@@ -26,13 +26,13 @@ class Builder:
         at_once = f"length {cell.length:,} times {width:,} states or tokens is {entries:,} numbers at once"
         check_limit(entries, MOST_ENTRIES_AT_ONCE, "MOST_ENTRIES_AT_ONCE", at_once, "use shorter sequences")
         # A model without a choice takes the default, which changes nothing.
-        denoiser = self._denoiser(cell.language, cell.denoiser or "oracle")
+        denoiser = self._denoiser(cell.language, cell.denoiser or DEFAULTS["denoiser"])
         arguments: tuple[Any, ...] = (
             language,
             denoiser,
-            cell.sampler or "ancestral",
+            cell.sampler or DEFAULTS["sampler"],
             cell.steps,
-            cell.schedule or "linear",
+            cell.schedule or DEFAULTS["schedule"],
         )
         built = registries()["model"].build(cell.model, *arguments)
         model = as_model(built, f"model {cell.model}")

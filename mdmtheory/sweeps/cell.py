@@ -12,6 +12,9 @@ from mdmtheory.core.limits import MOST_LENGTH, MOST_SEQUENCES, check_limit
 METRICS = ("ser", "ter", "ter_ratio", "cross_entropy")
 """What can be asked for; `check` adds ser_scored."""
 
+DEFAULTS = {"model": "masked", "denoiser": "oracle", "sampler": "ancestral", "schedule": "linear"}
+"""What is taken where nothing is typed, and what goes unsaid where cells are named."""
+
 
 @dataclass(frozen=True)
 class Cell:

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from mdmtheory.core.limits import MOST_CELLS, check_limit
-from mdmtheory.sweeps.cell import Cell
+from mdmtheory.sweeps.cell import DEFAULTS, Cell
 from mdmtheory.sweeps.choices import choices_of, fitting_denoiser, known_language, known_spec, own_steps
 from mdmtheory.sweeps.ranges import PartOfLength, numbers, plain_numbers, steps_of, texts
 
@@ -17,10 +17,10 @@ def cells(
     *,
     length: Any = 512,
     steps: Any = None,
-    model: Any = "masked",
-    denoiser: Any = "oracle",
-    sampler: Any = "ancestral",
-    schedule: Any = "linear",
+    model: Any = DEFAULTS["model"],
+    denoiser: Any = DEFAULTS["denoiser"],
+    sampler: Any = DEFAULTS["sampler"],
+    schedule: Any = DEFAULTS["schedule"],
     metrics: Any = "ser,ter",
     samples: Any = 2000,
     max_errors: Any = None,

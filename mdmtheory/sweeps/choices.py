@@ -8,6 +8,7 @@ from typing import Any
 
 from mdmtheory.core.register import Register
 from mdmtheory.core.spec import Spec
+from mdmtheory.sweeps.cell import DEFAULTS
 
 _ALL = ("denoiser", "sampler", "schedule", "steps")
 """What may have a say in a model."""
@@ -62,15 +63,32 @@ def _fitted(model: Spec, sampler: Any) -> Any:
     """The sampler as a model runs it, from which it is read what has a say."""
     from mdmtheory.samplers.by_block import by_block
 
-    size = dict(model.options).get("size")
-    return by_block(sampler, size) if model.name == "block" and isinstance(size, int) else sampler
+    size = block_of(str(model))
+    return sampler if size is None else by_block(sampler, size)
+
+
+def block_of(model: str) -> int | None:
+    """The length of the blocks that a built-in model draws one after the other; None where it draws no blocks."""
+    said = registries()["model"].known(model)
+    size = dict(Spec.parse(model).options).get(said.blocks) if said and said.blocks else None
+    return size if isinstance(size, int) else None
+
+
+def is_exact(model: str) -> bool:
+    """Whether a model is the language's own law, so that it scores TER(q) and H(q); plug-ins are not looked up."""
+    said = registries()["model"].known(model)
+    return said is not None and said.exact
 
 
 def fitting_denoiser(sampler: str, denoiser: str) -> str:
     """`oracle` as it serves a sampler: where tokens may change, one that trusts revealed ones less."""
     from mdmtheory.samplers.registry import as_sampler
 
-    return f"oracle:trust={LESS_TRUST}" if as_sampler(sampler).remasks and denoiser == "oracle" else denoiser
+    return (
+        f"{denoiser}:trust={LESS_TRUST}"
+        if as_sampler(sampler).remasks and denoiser == DEFAULTS["denoiser"]
+        else denoiser
+    )
 
 
 def own_steps(schedule: str) -> int | None:
@@ -90,8 +108,7 @@ def most_calls(model: Any, sampler: Any, steps: Any, length: Any) -> float:
 
     from mdmtheory.samplers.registry import SAMPLERS, as_sampler
 
-    own = dict(Spec.parse(str(model)).options).get("size")
-    size = own if isinstance(own, int) else int(length)
+    size = block_of(str(model)) or int(length)
     if not pd.isna(steps):
         whole, rest = divmod(int(length), size)
         return float(whole * min(int(steps), size) + min(int(steps), rest))

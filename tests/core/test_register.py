@@ -126,6 +126,13 @@ def test_what_reads_a_file_or_comes_from_outside_is_not_plain(widgets):
     assert not widgets.is_plain("tests.core.test_register:Own")
 
 
+def test_what_a_name_in_results_says_is_known_of_what_is_built_in_alone(widgets):
+    assert widgets.known("square:side=2") == about(square)
+    assert widgets.known("circle").name == "round"
+    for text in ("no_such_module:Mine", "round and square", "", "oval"):
+        assert widgets.known(text) is None
+
+
 def test_a_plug_in_says_by_attributes_what_it_says(widgets, monkeypatch):
     module = types.ModuleType("theirs")
     module.Own, module.Odd, module.Said = Own, Odd, Round  # type: ignore[attr-defined]
