@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Kind
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike, as_tokens
 
@@ -57,6 +58,7 @@ class DenoiserDefaults:
         """The digest of the language whose exact posterior it is; see `core.contracts.exact_for`."""
         return None
 
+    @whole_numbers(threads=1)
     def conditionals(
         self: Any, tokens: TokensLike, *, threads: int | None = None
     ) -> Float[np.ndarray, "count length vocab_size"]:
