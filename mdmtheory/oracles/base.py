@@ -26,6 +26,9 @@ Table = TypeVar("Table")
 InLogs = Callable[[Float[np.ndarray, "rows length vocab_size"], Float[np.ndarray, "rows length vocab_size"]], None]
 """Fills its second argument with posteriors under the evidence of its first, or with their logarithms."""
 
+Quick = Callable[[Any, Any, Any], None]
+"""Fills its second argument like InLogs, faster, and its third with whether nothing of a row was lost."""
+
 LOG_ENTRIES = 1 << 22
 """Log likelihoods of tokens that are held at a time where rows are done again in logarithms."""
 
@@ -221,6 +224,36 @@ class OracleBase(DenoiserDefaults, ABC):
                 self._run_again(int(row), plan[row], begun if given is None else None, states, run, epsilon)
         return run
 
+    def _run(
+        self,
+        plan: Int[np.ndarray, "count length"],
+        states: UInt64[np.ndarray, "count 4"] | None,
+        tokens: Tokens | None,
+        threads: int | None,
+        recompute: bool,
+        epsilon: float,
+    ) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
+        """Run plans by this language's kernel, in threads; also which rows float64 may have lost something of."""
+        count, length = plan.shape
+        kernel, tables = self._plan_kernel(length, recompute)
+        drawing = tokens is None
+        if tokens is None:
+            if states is None:
+                raise ValueError("run_plan was given neither tokens nor streams; pass tokens to score or states")
+            tokens = np.full((count, length), self.vocab_size, dtype=token_dtype(self.vocab_size))
+        if states is None:
+            states = np.zeros((count, 4), dtype=np.uint64)
+        log_probs = np.full((count, length), np.nan)
+        calls = np.zeros(count, dtype=np.int64)
+        impossible, unsure = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
+
+        def work(a: int, b: int) -> None:
+            flags, filled = (drawing, recompute, float(epsilon)), (log_probs, calls, impossible, unsure)
+            kernel(tables, plan[a:b], tokens[a:b], states[a:b], *flags, *(each[a:b] for each in filled))
+
+        over_rows(work, count, threads)
+        return PlanRun(tokens, log_probs, calls, calls.copy(), impossible), unsure
+
     def _kept(self, name: str, length: int, build: Callable[[], Table]) -> Table:
         """The tables of a kernel for one length and trust; the last ones made are kept.
 
@@ -328,17 +361,20 @@ class OracleBase(DenoiserDefaults, ABC):
         if states is not None and drawing:
             states[row] = state
 
-    def _believed_or_in_logs(
+    def _posterior(
         self,
-        quick: Callable[[int, int, Any], None],
         logs: Float[np.ndarray, "count length vocab_size"],
         leave_out: bool,
         out: Float[np.ndarray, "count length vocab_size"],
         threads: int | None,
     ) -> None:
-        """Fill `out` by quick(start, stop, sure), then in logarithms the rows that it is not sure of."""
-        sure = np.empty(len(logs), dtype=np.bool_)
-        over_rows(lambda a, b: quick(a, b, sure[a:b]), len(logs), threads)
+        """Fill `out` with the posteriors under any evidence; rows that are impossible with zeros.
+
+        In logarithms where there is no quick way, and rows of which that is not sure.
+        """
+        sure, quick = np.zeros(len(logs), dtype=np.bool_), self._quick(leave_out)
+        if quick is not None:
+            over_rows(lambda a, b: quick(logs[a:b], out[a:b], sure[a:b]), len(logs), threads)
         rows = np.flatnonzero(~sure)
         if len(rows):
             fill = self._in_logs(leave_out, False)
@@ -363,27 +399,13 @@ class OracleBase(DenoiserDefaults, ABC):
         Also in which rows nothing can have been too small for float64.
         """
 
-    @abstractmethod
-    def _posterior(
-        self,
-        logs: Float[np.ndarray, "count length vocab_size"],
-        leave_out: bool,
-        out: Float[np.ndarray, "count length vocab_size"],
-        threads: int | None,
-    ) -> None:
-        """Fill `out` with the posteriors under any evidence; rows that are impossible with zeros."""
+    def _quick(self, leave_out: bool) -> Quick | None:
+        """Posteriors under any evidence by a kernel that may lose something; None where one in logs alone is there."""
+        return None
 
     @abstractmethod
-    def _run(
-        self,
-        plan: Int[np.ndarray, "count length"],
-        states: UInt64[np.ndarray, "count 4"] | None,
-        tokens: Tokens | None,
-        threads: int | None,
-        recompute: bool,
-        epsilon: float,
-    ) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
-        """Run the plans with this language's kernel; also which rows float64 may have lost something of."""
+    def _plan_kernel(self, length: int, recompute: bool) -> tuple[Any, Any]:
+        """The kernel that runs plans of a length, and its tables."""
 
     @abstractmethod
     def _in_logs(self, leave_out: bool, as_logs: bool) -> InLogs:
@@ -392,35 +414,3 @@ class OracleBase(DenoiserDefaults, ABC):
     @abstractmethod
     def _possible(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
         """Whether each partly masked row agrees with some sequence of the support."""
-
-
-def run_kernel(
-    kernel: Any,
-    tables: Any,
-    plan: Int[np.ndarray, "count length"],
-    states: UInt64[np.ndarray, "count 4"] | None,
-    tokens: Tokens | None,
-    vocab_size: int,
-    threads: int | None,
-    recompute: bool,
-    epsilon: float,
-) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
-    """Run a plan kernel over all rows, in threads; also which rows it is not sure of."""
-    count, length = plan.shape
-    drawing = tokens is None
-    if tokens is None:
-        if states is None:
-            raise ValueError("run_plan was given neither tokens nor streams; pass tokens to score or states to draw")
-        tokens = np.full((count, length), vocab_size, dtype=token_dtype(vocab_size))
-    if states is None:
-        states = np.zeros((count, 4), dtype=np.uint64)
-    log_probs = np.full((count, length), np.nan)
-    calls = np.zeros(count, dtype=np.int64)
-    impossible, unsure = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
-
-    def work(a: int, b: int) -> None:
-        flags, filled = (drawing, recompute, float(epsilon)), (log_probs, calls, impossible, unsure)
-        kernel(tables, plan[a:b], tokens[a:b], states[a:b], *flags, *(each[a:b] for each in filled))
-
-    over_rows(work, count, threads)
-    return PlanRun(tokens, log_probs, calls, calls.copy(), impossible), unsure

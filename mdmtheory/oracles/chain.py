@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
-from jaxtyping import Bool, Float, Int, UInt64
+from typing import Any
 
-from mdmtheory.core.protocols import Canvas, PlanRun
+import numpy as np
+from jaxtyping import Bool, Float
+
+from mdmtheory.core.protocols import Canvas
 from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.chain import ChainTables
 from mdmtheory.languages.hmm import HMM
 from mdmtheory.languages.ngram import NGram
-from mdmtheory.oracles.base import InLogs, OracleBase, run_kernel
+from mdmtheory.oracles.base import InLogs, OracleBase, Quick
 from mdmtheory.oracles.chain_canvas import chain_canvas
 
 
@@ -33,23 +35,12 @@ class ChainOracle(OracleBase):
     ) -> tuple[Float[np.ndarray, "count length vocab_size"], Bool[np.ndarray, "count"]]:
         return self.chain.smooth(tokens, trust, threads)
 
-    def _posterior(
-        self,
-        logs: Float[np.ndarray, "count length vocab_size"],
-        leave_out: bool,
-        out: Float[np.ndarray, "count length vocab_size"],
-        threads: int | None,
-    ) -> None:
+    def _quick(self, leave_out: bool) -> Quick:
         from mdmtheory.kernels.evidence import smooth_evidence
 
-        chain = self.chain
-        by_token = np.ascontiguousarray(chain.emission.T)
-
-        def quick(a: int, b: int, sure: Bool[np.ndarray, "rows"]) -> None:
-            laws = (chain.initial, chain.transition, chain.transposed, chain.emission, by_token)
-            smooth_evidence(*laws, logs[a:b], leave_out, out[a:b], sure)
-
-        self._believed_or_in_logs(quick, logs, leave_out, out, threads)
+        laws = (self.chain.initial, self.chain.transition, self.chain.transposed, self.chain.emission)
+        by_token = np.ascontiguousarray(self.chain.emission.T)
+        return lambda logs, out, sure: smooth_evidence(*laws, by_token, logs, leave_out, out, sure)
 
     def _in_logs(self, leave_out: bool, as_logs: bool) -> InLogs:
         from mdmtheory.kernels.evidence import smooth_evidence_in_logs
@@ -72,19 +63,10 @@ class ChainOracle(OracleBase):
             found[rows] = super()._pairs(tokens[rows], threads)
         return found
 
-    def _run(
-        self,
-        plan: Int[np.ndarray, "count length"],
-        states: UInt64[np.ndarray, "count 4"] | None,
-        tokens: Tokens | None,
-        threads: int | None,
-        recompute: bool,
-        epsilon: float,
-    ) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
+    def _plan_kernel(self, length: int, recompute: bool) -> tuple[Any, Any]:
         from mdmtheory.kernels.chain_plans import run_chain_plans
 
-        tables = self.tables(plan.shape[1])
-        return run_kernel(run_chain_plans, tables, plan, states, tokens, self.vocab_size, threads, recompute, epsilon)
+        return run_chain_plans, self.tables(length)
 
     def _possible(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
         return self.chain.possible(tokens)

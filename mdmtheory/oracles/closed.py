@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-from jaxtyping import Bool, Float, Int, UInt64
+from typing import Any
 
-from mdmtheory.core.protocols import PlanRun
+import numpy as np
+from jaxtyping import Bool, Float
+
 from mdmtheory.core.register import registered
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
-from mdmtheory.oracles.base import InLogs, OracleBase, run_kernel
+from mdmtheory.oracles.base import InLogs, OracleBase
 
 MOST_ITEMS = 12
 """Items up to which permanents are summed: 4,096 sets, 100,000 sums a sequence."""
@@ -38,16 +39,6 @@ class ClosedOracle(OracleBase):
         over_rows(lambda a, b: weigh_closed(tables, tokens[a:b], out[a:b]), len(tokens), threads)
         return out, np.ones(len(tokens), dtype=np.bool_)
 
-    def _posterior(
-        self,
-        logs: Float[np.ndarray, "count length vocab_size"],
-        leave_out: bool,
-        out: Float[np.ndarray, "count length vocab_size"],
-        threads: int | None,
-    ) -> None:
-        weigh = self._in_logs(leave_out, False)
-        over_rows(lambda a, b: weigh(logs[a:b], out[a:b]), len(logs), threads)
-
     def _in_logs(self, leave_out: bool, as_logs: bool) -> InLogs:
         from mdmtheory.kernels import closed_evidence
 
@@ -60,19 +51,10 @@ class ClosedOracle(OracleBase):
         weigh = getattr(closed_evidence, f"weigh_{self.language.family.lower()}")
         return lambda logs, out: weigh(logs, leave_out, as_logs, out)
 
-    def _run(
-        self,
-        plan: Int[np.ndarray, "count length"],
-        states: UInt64[np.ndarray, "count 4"] | None,
-        tokens: Tokens | None,
-        threads: int | None,
-        recompute: bool,
-        epsilon: float,
-    ) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
+    def _plan_kernel(self, length: int, recompute: bool) -> tuple[Any, Any]:
         from mdmtheory.kernels.closed import run_closed_plans
 
-        tables = self.language.tables(plan.shape[1], self.trust)
-        return run_kernel(run_closed_plans, tables, plan, states, tokens, self.vocab_size, threads, recompute, epsilon)
+        return run_closed_plans, self.language.tables(length, self.trust)
 
     def _possible(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
         return self.language.possible(tokens)

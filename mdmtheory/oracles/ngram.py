@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt64
+from jaxtyping import Bool, Float, Int
 
-from mdmtheory.core.protocols import Canvas, PlanRun
+from mdmtheory.core.protocols import Canvas
 from mdmtheory.core.register import registered
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.chain import POWER_BYTES, least_positive
 from mdmtheory.languages.ngram import NGram
-from mdmtheory.oracles.base import InLogs, OracleBase, run_kernel
+from mdmtheory.oracles.base import InLogs, OracleBase, Quick
 from mdmtheory.oracles.chain import ChainOracle
 from mdmtheory.oracles.chain_canvas import chain_canvas
 
@@ -129,26 +129,13 @@ class NGramOracle(OracleBase):
             return super()._pairs(tokens, threads)
         return self.chain_oracle._pairs(tokens, threads)
 
-    def _posterior(
-        self,
-        logs: Float[np.ndarray, "count length vocab_size"],
-        leave_out: bool,
-        out: Float[np.ndarray, "count length vocab_size"],
-        threads: int | None,
-    ) -> None:
+    def _quick(self, leave_out: bool) -> Quick:
         from mdmtheory.kernels.evidence import smooth_contexts
 
         if self.language.order == 1 and self.chain_oracle is not None:
-            self.chain_oracle._posterior(logs, leave_out, out, threads)
-            return
+            return self.chain_oracle._quick(leave_out)
         laws, following = self.language.laws[0], np.ascontiguousarray(self.language._following[:, 0])
-        self._believed_or_in_logs(
-            lambda a, b, sure: smooth_contexts(laws, following, logs[a:b], leave_out, out[a:b], sure),
-            logs,
-            leave_out,
-            out,
-            threads,
-        )
+        return lambda logs, out, sure: smooth_contexts(laws, following, logs, leave_out, out, sure)
 
     def _in_logs(self, leave_out: bool, as_logs: bool) -> InLogs:
         from mdmtheory.kernels.evidence import smooth_contexts_in_logs
@@ -160,31 +147,18 @@ class NGramOracle(OracleBase):
         following = np.ascontiguousarray(self.language._following[:, 0])
         return lambda logs, out: smooth_contexts_in_logs(laws, following, logs, leave_out, as_logs, out)
 
-    def _run(
-        self,
-        plan: Int[np.ndarray, "count length"],
-        states: UInt64[np.ndarray, "count 4"] | None,
-        tokens: Tokens | None,
-        threads: int | None,
-        recompute: bool,
-        epsilon: float,
-    ) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
+    def _plan_kernel(self, length: int, recompute: bool) -> tuple[Any, Any]:
+        from mdmtheory.kernels.bigram_plans import run_bigram_plans
         from mdmtheory.kernels.shift import run_shift_plans
 
-        bigram = None if recompute else self.bigram_tables(plan.shape[1])
+        bigram = None if recompute else self.bigram_tables(length)
         if bigram is not None:
-            from mdmtheory.kernels.bigram_plans import run_bigram_plans
-
-            return run_kernel(
-                run_bigram_plans, bigram, plan, states, tokens, self.vocab_size, threads, recompute, epsilon
-            )
+            return run_bigram_plans, bigram
         if self.chain_oracle is not None and (not recompute or self.language.order == 1):
-            return self.chain_oracle._run(plan, states, tokens, threads, recompute, epsilon)
-        tables = self.tables(plan.shape[1])
-        if recompute:
-            # The plain pass: evidence multiplied in, no context left out for disagreeing with a revealed token.
-            tables = tables._replace(hard=False)
-        return run_kernel(run_shift_plans, tables, plan, states, tokens, self.vocab_size, threads, recompute, epsilon)
+            return self.chain_oracle._plan_kernel(length, recompute)
+        tables = self.tables(length)
+        # Recomputed by the plain pass: evidence multiplied in, no context left out for disagreeing with a token.
+        return run_shift_plans, tables._replace(hard=False) if recompute else tables
 
     def _possible(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
         if self.language.chain is not None:
