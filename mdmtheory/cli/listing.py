@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -12,26 +12,16 @@ from mdmtheory.core.register import Register
 
 Kind = Literal["languages", "samplers", "models", "schedules", "denoisers"]
 
-_TYPED = {
-    "languages": "lang",
-    "samplers": "sampler",
-    "models": "model",
-    "schedules": "schedule",
-    "denoisers": "denoiser",
-}
-"""By which option a name of each kind is asked for."""
-
 
 def list_names(kind: Annotated[Kind | None, typer.Argument(help="One kind; all of them by default.")] = None) -> None:
     """Print the known names, their options with defaults, and what they are."""
-    from mdmtheory.sweeps.choices import registries
-
-    for number, each in enumerate([kind] if kind else _TYPED):
+    for number, each in enumerate([kind] if kind else get_args(Kind)):
         if number:
             print()
-        register = registries()[_TYPED[each]]
+        register = Register(each.removesuffix("s"))
         rows = [[name, _options(register, name), _description(register, name)] for name in sorted(register)]
-        print_table([f"{each} (--{_TYPED[each]})", "options", "what it is"], rows)
+        typed = register.kind if each != "languages" else "lang"
+        print_table([f"{each} (--{typed})", "options", "what it is"], rows)
 
 
 def _options(register: Register, name: str) -> str:

@@ -75,13 +75,13 @@ def things_in(room: str) -> list[Any]:
 class Register:
     """All that is registered of a kind: names that users type, each with what builds the thing it stands for.
 
-    Found in the modules of a room when first asked for, so that a new thing is a new file there. Installed packages add
-    theirs under the entry-point group `mdmtheory.<kind>s`; `module:name` is one's own.
+    Found in the modules of a room, `mdmtheory.<kind>s`, when first asked for, so that a new thing is a new file there.
+    Installed packages add theirs under the entry-point group of the same name; `module:name` is one's own.
     """
 
-    def __init__(self, kind: str, room: str) -> None:
+    def __init__(self, kind: str, room: str | None = None) -> None:
         self.kind = kind
-        self._room = room
+        self._room = room or f"mdmtheory.{kind}s"
 
     def __contains__(self, name: str) -> bool:
         return self._resolve(name) in self._things or name in self._installed()

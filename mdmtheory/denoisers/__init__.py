@@ -2,4 +2,4 @@
 
 from mdmtheory.core.register import Register
 
-DENOISERS = Register("denoiser", "mdmtheory.denoisers")
+DENOISERS = Register("denoiser")

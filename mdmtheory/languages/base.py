@@ -23,7 +23,7 @@ from mdmtheory.core.tokens import Tokens, TokensLike
 from mdmtheory.languages.digest import language_digest
 from mdmtheory.languages.files import save_language
 
-ORACLES = Register("oracle", "mdmtheory.oracles")
+ORACLES = Register("oracle")
 
 
 class LanguageBase(LanguageDefaults, ABC):

@@ -13,7 +13,7 @@ from mdmtheory.core.protocols import Language
 from mdmtheory.core.register import Register
 from mdmtheory.core.spec import Spec
 
-LANGUAGES = Register("language", "mdmtheory.languages")
+LANGUAGES = Register("language")
 
 
 def as_language(language: str | PathLike[str] | Spec | Language) -> Language:

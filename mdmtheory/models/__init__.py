@@ -2,4 +2,4 @@
 
 from mdmtheory.core.register import Register
 
-MODELS = Register("model", "mdmtheory.models")
+MODELS = Register("model")

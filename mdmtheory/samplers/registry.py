@@ -10,7 +10,7 @@ from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.contracts import guarded_sampler
 from mdmtheory.samplers.protocol import Sampler
 
-SAMPLERS = Register("sampler", "mdmtheory.samplers")
+SAMPLERS = Register("sampler")
 
 
 def as_sampler(sampler: str | Spec | PlanLaw | Sampler) -> PlanLawBase | SamplerBase:

@@ -16,7 +16,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import digest
 from mdmtheory.schedules.numbers import read_numbers
 
-SCHEDULES = Register("schedule", "mdmtheory.schedules")
+SCHEDULES = Register("schedule")
 
 _PROBED = 1024
 """Steps at which a curve of one's own is looked at where nobody says how many are taken."""
