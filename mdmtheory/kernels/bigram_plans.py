@@ -6,109 +6,54 @@ States are tokens here; places are positions counted from 1 with the ends at 0 a
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
-from mdmtheory.kernels.marginals import settle
-from mdmtheory.kernels.reveals import end_of_step, find_right, give_up, link_all, relink, sort_by_step, unlink_plan
+from mdmtheory.kernels.plan_runs import PlanParts, plan_runner
+from mdmtheory.kernels.reveals import find_left, relink, unlink_plan
 
 
-@kernel
-def run_bigram_plans(bigram, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible, unsure):
-    """As `run_chain_plans`, with `bigram` the named tuple BigramTables; there is nothing to recompute. O(V) a token."""
-    length = plan.shape[1]
-    order, buckets = np.empty(length, dtype=np.int64), np.empty(plan.max() + 1, dtype=np.int64)
-    before, after = np.empty(length + 2, dtype=np.int64), np.empty(length + 2, dtype=np.int64)
-    right, weights = np.empty(length + 2, dtype=np.int64), np.empty(bigram.powers.shape[1])
-    for row in range(len(plan)):
-        impossible[row] = _run_row(
-            bigram,
-            plan[row],
-            tokens[row],
-            states[row],
-            drawing,
-            epsilon,
-            log_probs[row],
-            calls[row : row + 1],
-            unsure[row : row + 1],
-            order,
-            buckets,
-            before,
-            after,
-            right,
-            weights,
-        )
+class BigramScratch(NamedTuple):
+    """What one thread works in; see `run_bigram_plans`."""
+
+    before: Any
+    after: Any
+    left: Any
+    weights: Any
 
 
 @part
-def _run_row(
-    bigram,
-    steps,
-    token,
-    state,
-    drawing,
-    epsilon,
-    log_prob,
-    calls,
-    unsure,
-    order,
-    buckets,
-    before,
-    after,
-    right,
-    weights,
-):
-    """One row of `run_bigram_plans`; returns whether a context was impossible."""
-    length = len(steps)
-    vocab_size = len(weights)
-    settled = len(bigram.powers)
-    heads = len(bigram.heads)
-    sort_by_step(steps, order, buckets)
-    link_all(before, after)
-    unlink_plan(steps, order, before, after)
-    impossible = False
-    start = 0
-    while start < length:
-        stop = end_of_step(steps, order, start)
-        calls[0] += 1
-        find_right(steps, order, start, stop, after, right)
-        for m in range(start, stop):
-            position = order[m]
-            place = position + 1
-            left, beside = before[place], right[place]
-            if left == 0:
-                ahead = bigram.heads[min(position, heads - 1)]
-            else:
-                # The last power stands for all that follow: its rows agree.
-                ahead = bigram.powers[min(place - left, settled) - 1, token[left - 1]]
-            if beside > length:
-                for v in range(vocab_size):
-                    weights[v] = ahead[v]
-            else:
-                behind = bigram.back_powers[min(beside - place, settled) - 1, token[beside - 1]]
-                for v in range(vocab_size):
-                    weights[v] = ahead[v] * behind[v]
-            if not settle(weights, epsilon, drawing, token, position, state, log_prob, unsure):
-                impossible = True
-                break
-        if impossible:
-            break
-        for m in range(stop - 1, start - 1, -1):
-            relink(order[m] + 1, before, after)
-        if stop == length:
-            break
-        fits = True
-        for m in range(start, stop):
-            place = order[m] + 1
-            fits = fits and _joined(bigram, token, before[place], place) and _joined(bigram, token, place, after[place])
-        if not fits:
-            calls[0] += 1
-            impossible = True
-            break
-        start = stop
-    if impossible and not drawing:
-        give_up(steps, order, start, log_prob)
-    return impossible
+def _weigh(bigram, scratch, row, position):
+    token, weights = row.token, scratch.weights
+    vocab_size, settled = len(weights), len(bigram.powers)
+    place = position + 1
+    left, right = find_left(row.steps, position, scratch.before, scratch.left), scratch.after[place]
+    if left == 0:
+        ahead = bigram.heads[min(position, len(bigram.heads) - 1)]
+    else:
+        # The last power stands for all that follow: its rows agree.
+        ahead = bigram.powers[min(place - left, settled) - 1, token[left - 1]]
+    if right > len(token):
+        for v in range(vocab_size):
+            weights[v] = ahead[v]
+    else:
+        behind = bigram.back_powers[min(right - place, settled) - 1, token[right - 1]]
+        for v in range(vocab_size):
+            weights[v] = ahead[v] * behind[v]
+
+
+@part
+def _reveal(bigram, scratch, row, start, stop, recompute):
+    before, after = scratch.before, scratch.after
+    for m in range(start, stop):
+        relink(row.order[m] + 1, before, after)
+    for m in range(start, stop):
+        place = row.order[m] + 1
+        if not (_joined(bigram, row.token, before[place], place) and _joined(bigram, row.token, place, after[place])):
+            return False
+    return True
 
 
 @part
@@ -119,3 +64,23 @@ def _joined(bigram, token, left, right):
     if left == 0:
         return bigram.heads[min(right - 1, len(bigram.heads) - 1), token[right - 1]] > 0.0
     return bigram.powers[min(right - left, len(bigram.powers)) - 1, token[left - 1], token[right - 1]] > 0.0
+
+
+_run = plan_runner(PlanParts(unlink_plan, _weigh, _reveal))
+
+
+@kernel
+def run_bigram_plans(bigram, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible, unsure):
+    """As `run_chain_plans`, with `bigram` the named tuple BigramTables; there is nothing to recompute. O(V) a token."""
+    length = plan.shape[1]
+    order, buckets = np.empty(length, dtype=np.int64), np.empty(plan.max() + 1, dtype=np.int64)
+    scratch = BigramScratch(
+        np.empty(length + 2, dtype=np.int64),
+        np.empty(length + 2, dtype=np.int64),
+        np.empty(length + 2, dtype=np.int64),
+        np.empty(bigram.powers.shape[1]),
+    )
+    _run(
+        bigram, scratch, order, buckets, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls,
+        impossible, unsure,
+    )  # fmt: skip

@@ -15,19 +15,17 @@ import numpy as np
 from mdmtheory.kernels.chain import combine_rows, normalise, weigh_tokens
 from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.doubt import LEAST_TOTAL
-from mdmtheory.kernels.marginals import settle
-from mdmtheory.kernels.reveals import end_of_step, find_right, give_up, link_all, relink, sort_by_step, unlink_plan
+from mdmtheory.kernels.plan_runs import PlanParts, plan_runner
+from mdmtheory.kernels.reveals import find_left, relink, unlink_plan
 from mdmtheory.kernels.shift import dot
 
 
 class ChainScratch(NamedTuple):
     """What one thread works in; see `run_chain_plans`."""
 
-    order: Any
-    buckets: Any
     before: Any
     after: Any
-    right: Any
+    left: Any
     forward: Any
     backward: Any
     new: Any
@@ -117,135 +115,50 @@ def meet(ahead, behind, start, stop, unsure):
         unsure[0] = True
 
 
-@kernel
-def run_chain_plans(chain, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible, unsure):
-    """Run each row of `plan` (count, length): draw `tokens` from streams `states`, or score the given ones.
-
-    `chain` is the named tuple ChainTables. Fills `log_probs` (count, length) in nats, `calls` and `impossible`
-    (count,), and says in `unsure` (count,) which rows cannot be believed, because float64 may have lost on the way what
-    later tokens leave alone (kernels/doubt.py). `recompute` renews every message at every step that reveals, with
-    the same result; `epsilon` > 0 mixes every marginal with the uniform law (kernels/marginals.py). O(S^2) a message; a
-    chain that forgets needs few a token.
-    """
-    length = plan.shape[1]
-    size, vocab_size = chain.emission.shape
-    scratch = ChainScratch(
-        np.empty(length, dtype=np.int64),
-        np.empty(plan.max() + 1, dtype=np.int64),
-        np.empty(length + 2, dtype=np.int64),
-        np.empty(length + 2, dtype=np.int64),
-        np.empty(length + 2, dtype=np.int64),
-        np.empty((length + 2, size)),
-        np.empty((length + 2, size)),
-        np.empty(size),
-        np.empty(size),
-        np.empty(vocab_size),
-    )
-    for row in range(len(plan)):
-        impossible[row] = _run_row(
-            chain,
-            scratch,
-            plan[row],
-            tokens[row],
-            states[row],
-            drawing,
-            recompute,
-            epsilon,
-            log_probs[row],
-            calls[row : row + 1],
-            unsure[row : row + 1],
-        )
-
-
 @part
-def _run_row(chain, scratch, steps, token, state, drawing, recompute, epsilon, log_prob, calls, unsure):
-    """One row of `run_chain_plans`; returns whether a context was impossible."""
-    order, before, after, right = scratch.order, scratch.before, scratch.after, scratch.right
-    forward, backward, new, spare, weights = (
-        scratch.forward,
-        scratch.backward,
-        scratch.new,
-        scratch.spare,
-        scratch.weights,
-    )
-    length = len(steps)
+def _weigh(chain, scratch, row, position):
+    """Both messages of the place, from its nearest neighbours among those revealed before, and what they make of it."""
+    token, place = row.token, position + 1
     size = len(chain.emission)
-    heads = len(chain.heads)
-    low, high = chain.low, chain.high
-    sort_by_step(steps, order, scratch.buckets)
-    link_all(before, after)
-    unlink_plan(steps, order, before, after)
-    impossible = False
-    start = 0
-    while start < length:
-        step = steps[order[start]]
-        stop = end_of_step(steps, order, start)
-        calls[0] += 1
-        find_right(steps, order, start, stop, after, right)
-        for m in range(start, stop):
-            position = order[m]
-            place = position + 1
-            left = before[place]
-            if left == 0:
-                copy_into(chain.heads[min(position, heads - 1)], forward[place], 0, size)
-            else:
-                t = token[left - 1]
-                hop_forward(forward[left], low[t], high[t], place - left, chain, spare, forward[place], 0, size)
-            if right[place] > length:
-                fill(backward[place], 1.0, 0, size)
-            else:
-                t = token[right[place] - 1]
-                hop_backward(
-                    backward[right[place]],
-                    low[t],
-                    high[t],
-                    right[place] - place,
-                    chain,
-                    spare,
-                    backward[place],
-                    0,
-                    size,
-                )
-            weigh_tokens(forward[place], backward[place], chain.emission, weights)
-            if not settle(weights, epsilon, drawing, token, position, state, log_prob, unsure):
-                impossible = True
-                break
-        if impossible:
-            break
-        for m in range(stop - 1, start - 1, -1):
-            relink(order[m] + 1, before, after)
-        if stop == length:
-            break
-        doubted = unsure[0]
-        fits = _renew_forward(
-            chain, token, steps, step, order, start, stop, before, after, forward, backward, new, spare, recompute,
-            unsure,
-        )  # fmt: skip
-        _renew_backward(
-            chain, token, steps, step, order, start, stop, before, after, forward, backward, new, spare, recompute,
-            unsure,
-        )  # fmt: skip
-        if not fits:
-            # Whether that is so is seen from sets of states; that nothing is left makes it no doubtful case.
-            unsure[0] = doubted
-            calls[0] += 1
-            impossible = True
-            break
-        start = stop
-    if impossible and not drawing:
-        give_up(steps, order, start, log_prob)
-    return impossible
+    ahead, behind = scratch.forward[place], scratch.backward[place]
+    left, right = find_left(row.steps, position, scratch.before, scratch.left), scratch.after[place]
+    if left == 0:
+        copy_into(chain.heads[min(position, len(chain.heads) - 1)], ahead, 0, size)
+    else:
+        t = token[left - 1]
+        hop_forward(
+            scratch.forward[left], chain.low[t], chain.high[t], place - left, chain, scratch.spare, ahead, 0, size
+        )
+    if right > len(token):
+        fill(behind, 1.0, 0, size)
+    else:
+        t = token[right - 1]
+        hop_backward(
+            scratch.backward[right], chain.low[t], chain.high[t], right - place, chain, scratch.spare, behind, 0, size
+        )
+    weigh_tokens(ahead, behind, chain.emission, scratch.weights)
 
 
 @part
-def _renew_forward(
-    chain, token, steps, step, order, start, stop, before, after, forward, backward, new, spare, recompute, unsure
-):
+def _reveal(chain, scratch, row, start, stop, recompute):
+    for m in range(start, stop):
+        relink(row.order[m] + 1, scratch.before, scratch.after)
+    fits = _renew_forward(chain, scratch, row, start, stop, recompute)
+    _renew_backward(chain, scratch, row, start, stop, recompute)
+    return fits
+
+
+@part
+def _renew_forward(chain, scratch, row, start, stop, recompute):
     """Bring the forward messages up to date after places order[start:stop] + 1 were revealed; False if impossible.
 
     A new place holds its predicted message. Sweeps rightwards from each new place and stops at an old message that
     comes out as it was: everything beyond it depends on the left through that message alone.
     """
+    before, after, new, spare = scratch.before, scratch.after, scratch.new, scratch.spare
+    forward, backward = scratch.forward, scratch.backward
+    order, steps, token, unsure = row.order, row.steps, row.token, row.unsure
+    step = steps[order[start]]
     length = len(token)
     reached = 0
     for m in range(start, stop):
@@ -299,10 +212,12 @@ def _renew_forward(
 
 
 @part
-def _renew_backward(
-    chain, token, steps, step, order, start, stop, before, after, forward, backward, new, spare, recompute, unsure
-):
+def _renew_backward(chain, scratch, row, start, stop, recompute):
     """The mirror of `_renew_forward`, sweeping leftwards. An impossible context was already found going forward."""
+    before, after, new, spare = scratch.before, scratch.after, scratch.new, scratch.spare
+    forward, backward = scratch.forward, scratch.backward
+    order, steps, token, unsure = row.order, row.steps, row.token, row.unsure
+    step = steps[order[start]]
     length = len(token)
     reached = length + 1
     for m in range(stop - 1, start - 1, -1):
@@ -342,3 +257,35 @@ def _renew_backward(
             copy_into(new, backward[place], low, high)
             reached = place
             place = before[place]
+
+
+_run = plan_runner(PlanParts(unlink_plan, _weigh, _reveal))
+
+
+@kernel
+def run_chain_plans(chain, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible, unsure):
+    """Run each row of `plan` (count, length): draw `tokens` from streams `states`, or score the given ones.
+
+    `chain` is the named tuple ChainTables. Fills `log_probs` (count, length) in nats, `calls` and `impossible`
+    (count,), and says in `unsure` (count,) which rows cannot be believed, because float64 may have lost on the way what
+    later tokens leave alone (kernels/doubt.py). `recompute` renews every message at every step that reveals, with
+    the same result; `epsilon` > 0 mixes every marginal with the uniform law (kernels/marginals.py). O(S^2) a message; a
+    chain that forgets needs few a token.
+    """
+    length = plan.shape[1]
+    size, vocab_size = chain.emission.shape
+    order, buckets = np.empty(length, dtype=np.int64), np.empty(plan.max() + 1, dtype=np.int64)
+    scratch = ChainScratch(
+        np.empty(length + 2, dtype=np.int64),
+        np.empty(length + 2, dtype=np.int64),
+        np.empty(length + 2, dtype=np.int64),
+        np.empty((length + 2, size)),
+        np.empty((length + 2, size)),
+        np.empty(size),
+        np.empty(size),
+        np.empty(vocab_size),
+    )
+    _run(
+        chain, scratch, order, buckets, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible,
+        unsure,
+    )  # fmt: skip

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
-from mdmtheory.kernels.marginals import settle
-from mdmtheory.kernels.reveals import end_of_step, sort_by_step
+from mdmtheory.kernels.plan_runs import PlanParts, plan_runner
 
 PAIRS, PERMUTATION, PARITY, REPETITION = 0, 1, 2, 3
 
@@ -40,95 +39,71 @@ class PermanentScratch(NamedTuple):
     grown: Any
 
 
+class ClosedScratch(NamedTuple):
+    """What one thread works in."""
+
+    evidence: Any
+    permanent: Any
+    weights: Any
+
+
 @kernel
 def weigh_closed(language, tokens, out):
     """Leave-one-out weights of every token at every position of partly masked rows: `out` (count, length, V).
 
     All zeros in impossible contexts; without noise, rows of revealed tokens are one-hot.
     """
-    length, vocab_size = tokens.shape[1], language.vocab_size
-    evidence = Evidence(
-        np.empty(4, dtype=np.int64),
-        np.empty(vocab_size, dtype=np.int64),
-        np.empty(length + 1, dtype=np.int64),
-        np.empty(length, dtype=np.int64),
-    )
-    scratch = PermanentScratch(
-        _log_factorials(vocab_size), np.empty(length + 1), np.empty(vocab_size + 1), np.empty(vocab_size + 1)
-    )
+    scratch = _closed_scratch(tokens.shape[1], language.vocab_size)
     for row in range(len(tokens)):
-        _weigh_row(language, tokens[row], evidence, scratch, out[row])
+        _weigh_row(language, tokens[row], scratch.evidence, scratch.permanent, out[row])
 
 
 @kernel
 def possible_closed(language, tokens, out):
     """Whether each partly masked row agrees with some sequence of the support, whatever the noise."""
-    length = tokens.shape[1]
-    evidence = Evidence(
-        np.empty(4, dtype=np.int64),
-        np.empty(language.vocab_size, dtype=np.int64),
-        np.empty(length + 1, dtype=np.int64),
-        np.empty(length, dtype=np.int64),
-    )
+    evidence = _closed_scratch(tokens.shape[1], language.vocab_size).evidence
     for row in range(len(tokens)):
         _reveal_all(language, tokens[row], evidence)
         out[row] = evidence.sums[_FITS] == 1
 
 
-@kernel
-def run_closed_plans(language, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible, unsure):
-    """Run each row of `plan` (count, length): draw `tokens` from streams `states`, or score the given ones.
-
-    Fills `log_probs` (count, length) in nats, `calls`, `impossible` and `unsure` (count,), as `run_chain_plans` does. A
-    reveal changes O(1) numbers, so there is nothing for `recompute` to do afresh. `epsilon` > 0 mixes every marginal
-    with the uniform law. O(V) a token, for distrusted permutations O(length^2) a step.
-    """
-    length, vocab_size = plan.shape[1], language.vocab_size
-    evidence = Evidence(
-        np.empty(4, dtype=np.int64),
-        np.empty(vocab_size, dtype=np.int64),
-        np.empty(length + 1, dtype=np.int64),
-        np.empty(length, dtype=np.int64),
-    )
-    scratch = PermanentScratch(
-        _log_factorials(vocab_size), np.empty(length + 1), np.empty(vocab_size + 1), np.empty(vocab_size + 1)
-    )
-    order = np.empty(length, dtype=np.int64)
-    buckets = np.empty(plan.max() + 1, dtype=np.int64)
-    weights = np.empty(vocab_size)
-    for row in range(len(plan)):
-        sort_by_step(plan[row], order, buckets)
-        impossible[row] = _run_row(
-            language, plan[row], order, tokens[row], states[row], drawing, epsilon, evidence, scratch, weights,
-            log_probs[row], calls[row : row + 1], unsure[row : row + 1],
-        )  # fmt: skip
+@part
+def _begin_row(language, scratch, row):
+    _forget(scratch.evidence)
+    _take_stock(language, scratch.evidence, scratch.permanent)
 
 
 @part
-def _run_row(
-    language, steps, order, token, state, drawing, epsilon, evidence, scratch, weights, log_prob, calls, unsure
-):  # fmt: skip
-    """One row of `run_closed_plans`; returns whether a context was impossible."""
-    length = len(steps)
-    _forget(evidence)
-    start = 0
-    while start < length:
-        stop = end_of_step(steps, order, start)
-        calls[0] += 1
-        if evidence.sums[_FITS] == 0 and language.noise == 0.0:
-            if not drawing:
-                for m in range(start, length):
-                    log_prob[order[m]] = -np.inf
-            return True
-        _take_stock(language, evidence, scratch)
-        for m in range(start, stop):
-            position = order[m]
-            _weigh(language, position, evidence, scratch, weights)
-            settle(weights, epsilon, drawing, token, position, state, log_prob, unsure)
-        for m in range(start, stop):
-            _reveal(language, order[m], np.int64(token[order[m]]), evidence)
-        start = stop
-    return False
+def _weigh_token(language, scratch, row, position):
+    _weigh(language, position, scratch.evidence, scratch.permanent, scratch.weights)
+
+
+@part
+def _reveal_step(language, scratch, row, start, stop, recompute):
+    for m in range(start, stop):
+        _reveal(language, row.order[m], np.int64(row.token[row.order[m]]), scratch.evidence)
+    if scratch.evidence.sums[_FITS] == 0 and language.noise == 0.0:
+        return False
+    _take_stock(language, scratch.evidence, scratch.permanent)
+    return True
+
+
+_run = plan_runner(PlanParts(_begin_row, _weigh_token, _reveal_step))
+
+
+@kernel
+def run_closed_plans(language, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible, unsure):
+    """As `run_chain_plans`; a reveal changes O(1) numbers, so there is nothing to recompute.
+
+    O(V) a token, for distrusted permutations O(length^2) a step.
+    """
+    length = plan.shape[1]
+    order, buckets = np.empty(length, dtype=np.int64), np.empty(plan.max() + 1, dtype=np.int64)
+    scratch = _closed_scratch(length, language.vocab_size)
+    _run(
+        language, scratch, order, buckets, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls,
+        impossible, unsure,
+    )  # fmt: skip
 
 
 @part
@@ -328,9 +303,17 @@ def _log_permanent(values, revealed, items, noise, scratch):
 
 
 @kernel
-def _log_factorials(most):
-    """log k! for k = 0..most."""
-    logs = np.zeros(most + 1)
-    for k in range(1, most + 1):
-        logs[k] = logs[k - 1] + math.log(k)
-    return logs
+def _closed_scratch(length, vocab_size):
+    log_factorial = np.zeros(vocab_size + 1)
+    for k in range(1, vocab_size + 1):
+        log_factorial[k] = log_factorial[k - 1] + math.log(k)
+    evidence = Evidence(
+        np.empty(4, dtype=np.int64),
+        np.empty(vocab_size, dtype=np.int64),
+        np.empty(length + 1, dtype=np.int64),
+        np.empty(length, dtype=np.int64),
+    )
+    permanent = PermanentScratch(
+        log_factorial, np.empty(length + 1), np.empty(vocab_size + 1), np.empty(vocab_size + 1)
+    )
+    return ClosedScratch(evidence, permanent, np.empty(vocab_size))

@@ -56,7 +56,7 @@ def perturb(weights, total, epsilon):
 
 
 @part
-def settle(weights, epsilon, drawing, token, position, state, log_prob, unsure):
+def settle(weights, epsilon, drawing, position, state, row):
     """Decide one position by its marginal: draw token[position], or take it as given, and record its log probability.
 
     Returns False, and decides nothing, where all weights are 0: the context is impossible. unsure[0] becomes True where
@@ -68,18 +68,18 @@ def settle(weights, epsilon, drawing, token, position, state, log_prob, unsure):
     if total <= 0.0:
         return False
     if total < LEAST_TOTAL:
-        unsure[0] = True
+        row.unsure[0] = True
     if epsilon > 0.0:
         perturb(weights, total, epsilon)
         total = 0.0
         for v in range(len(weights)):
             total += weights[v]
     if drawing:
-        token[position] = draw(weights, total, next_uniform(state))
-    share = weights[token[position]] / total
+        row.token[position] = draw(weights, total, next_uniform(state))
+    share = weights[row.token[position]] / total
     if 0.0 < share < LEAST_SHARE:
-        unsure[0] = True
-    log_prob[position] = np.log(share)
+        row.unsure[0] = True
+    row.log_prob[position] = np.log(share)
     return True
 
 

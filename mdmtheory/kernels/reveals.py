@@ -35,18 +35,10 @@ def end_of_step(steps, order, start):
 
 
 @part
-def give_up(steps, order, start, log_prob):
-    """What comes after the step at order[start] has probability 0: its context is impossible."""
-    for m in range(end_of_step(steps, order, start), len(order)):
+def give_up(order, stop, log_prob):
+    """What is revealed from order[stop] on has probability 0: its context is impossible."""
+    for m in range(stop, len(order)):
         log_prob[order[m]] = -np.inf
-
-
-@part
-def link_all(before, after):
-    """Link places 0..L+1 (the ends included) in a row."""
-    for place in range(len(before)):
-        before[place] = place - 1
-        after[place] = place + 1
 
 
 @part
@@ -64,27 +56,24 @@ def relink(place, before, after):
 
 
 @part
-def unlink_plan(steps, order, before, after):
-    """Unlink all places, the last step's first and from left to right within a step.
+def unlink_plan(tables, scratch, row):
+    """Unlink all places, the last step's first and from right to left within a step; the `begin` of a PlanParts.
 
-    A place then keeps its nearest neighbours among those revealed before it (to its right possibly one of its own
-    step).
+    A place then keeps its nearest neighbours among those revealed before it, but to its left possibly one of its own
+    step: see `find_left`. To be linked again from left to right.
     """
-    stop = len(order)
-    while stop > 0:
-        start = stop - 1
-        while start > 0 and steps[order[start - 1]] == steps[order[stop - 1]]:
-            start -= 1
-        for m in range(start, stop):
-            unlink(order[m] + 1, before, after)
-        stop = start
+    order, before, after = row.order, scratch.before, scratch.after
+    for place in range(len(before)):
+        before[place] = place - 1
+        after[place] = place + 1
+    for m in range(len(order) - 1, -1, -1):
+        unlink(order[m] + 1, before, after)
 
 
 @part
-def find_right(steps, order, start, stop, after, right):
-    """right[place] becomes the nearest place to its right revealed before, for the places of step order[start:stop]."""
-    for m in range(stop - 1, start - 1, -1):
-        place = order[m] + 1
-        beside = after[place]
-        own_step = beside <= len(order) and steps[beside - 1] == steps[order[m]]
-        right[place] = right[beside] if own_step else beside
+def find_left(steps, position, before, left):
+    """The nearest place to the left that was revealed before; to be asked from left to right within a step."""
+    place, beside = position + 1, before[position + 1]
+    own_step = beside > 0 and steps[beside - 1] == steps[position]
+    left[place] = left[beside] if own_step else beside
+    return left[place]

@@ -15,15 +15,12 @@ import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.doubt import LEAST_PRODUCT, LEAST_TOTAL
-from mdmtheory.kernels.marginals import settle
-from mdmtheory.kernels.reveals import end_of_step, give_up, sort_by_step
+from mdmtheory.kernels.plan_runs import PlanParts, plan_runner
 
 
 class ShiftScratch(NamedTuple):
     """What one thread works in; see `run_shift_plans`."""
 
-    order: Any
-    buckets: Any
     forward: Any
     backward: Any
     live: Any
@@ -342,6 +339,82 @@ def _possible_row(allowed, following, token, alive, reached):
     return True
 
 
+@part
+def _begin(shift, scratch, row):
+    """The messages when every token is masked."""
+    forward, backward, known = scratch.forward, scratch.backward, scratch.known
+    for i in range(len(forward)):
+        for c in range(shift.size):
+            forward[i, c] = shift.forward[i, c]
+            backward[i, c] = 1.0
+    for i in range(len(known)):
+        known[i] = shift.laws.shape[1]
+
+
+@part
+def _weigh(shift, scratch, row, position):
+    weigh_position(
+        shift, scratch.known, position, scratch.forward, scratch.backward, scratch.live, scratch.weights
+    )  # fmt: skip
+
+
+@part
+def _reveal(shift, scratch, row, start, stop, recompute):
+    for m in range(start, stop):
+        scratch.known[row.order[m]] = row.token[row.order[m]]
+    fits = _renew_forward(shift, scratch, row, start, stop, recompute)
+    _renew_backward(shift, scratch, row, start, stop, recompute)
+    return fits
+
+
+@part
+def _renew_forward(shift, scratch, row, start, stop, recompute):
+    """Sweep rightwards from each new position until a message stays as it was; False if the context is impossible."""
+    forward, backward, known = scratch.forward, scratch.backward, scratch.known
+    reached = -1
+    for m in range(start, stop):
+        i = 0 if recompute else row.order[m]
+        if i <= reached:
+            continue
+        while i < len(known):
+            total, met, same = step_forward(
+                shift, known, i, forward[i], forward[i + 1], backward[i + 1], scratch.new, scratch.live
+            )  # fmt: skip
+            reached = i
+            if total <= 0.0:
+                return False
+            if met < LEAST_TOTAL:
+                row.unsure[0] = True
+            if same and not recompute:
+                break
+            i += 1
+    return True
+
+
+@part
+def _renew_backward(shift, scratch, row, start, stop, recompute):
+    """The mirror of `_renew_forward`, sweeping leftwards."""
+    forward, backward, known = scratch.forward, scratch.backward, scratch.known
+    reached = len(known)
+    for m in range(stop - 1, start - 1, -1):
+        i = len(known) - 1 if recompute else row.order[m]
+        if i >= reached:
+            continue
+        while i >= 0:
+            met, same = step_backward(
+                shift, known, i, backward[i + 1], backward[i], forward[i], scratch.new, scratch.weighted, scratch.live
+            )
+            reached = i
+            if met < LEAST_TOTAL:
+                row.unsure[0] = True
+            if same and not recompute:
+                break
+            i -= 1
+
+
+_run = plan_runner(PlanParts(_begin, _weigh, _reveal))
+
+
 @kernel
 def run_shift_plans(shift, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible, unsure):
     """As `run_chain_plans`, for an n-gram, with messages at every position and `shift` the named tuple ShiftTables.
@@ -349,9 +422,8 @@ def run_shift_plans(shift, plan, tokens, states, drawing, recompute, epsilon, lo
     `recompute` is the plain forward-backward pass over the whole sequence at every step that reveals.
     """
     length = plan.shape[1]
+    order, buckets = np.empty(length, dtype=np.int64), np.empty(plan.max() + 1, dtype=np.int64)
     scratch = ShiftScratch(
-        np.empty(length, dtype=np.int64),
-        np.empty(plan.max() + 1, dtype=np.int64),
         np.empty((length + 1, shift.size)),
         np.empty((length + 1, shift.size)),
         np.empty(shift.size, dtype=np.int64),
@@ -360,108 +432,7 @@ def run_shift_plans(shift, plan, tokens, states, drawing, recompute, epsilon, lo
         np.empty(shift.laws.shape[1]),
         np.empty(length, dtype=np.int64),
     )
-    for row in range(len(plan)):
-        scratch.forward[:] = shift.forward
-        scratch.backward[:] = 1.0
-        impossible[row] = _run_row(
-            shift,
-            scratch,
-            plan[row],
-            tokens[row],
-            states[row],
-            drawing,
-            recompute,
-            epsilon,
-            log_probs[row],
-            calls[row : row + 1],
-            unsure[row : row + 1],
-        )
-
-
-@part
-def _run_row(shift, scratch, steps, token, state, drawing, recompute, epsilon, log_prob, calls, unsure):
-    """One row of `run_shift_plans`; returns whether a context was impossible."""
-    order, known, weights, live = scratch.order, scratch.known, scratch.weights, scratch.live
-    forward, backward, new = scratch.forward, scratch.backward, scratch.new
-    length = len(steps)
-    vocab_size = shift.laws.shape[1]
-    sort_by_step(steps, order, scratch.buckets)
-    for i in range(length):
-        known[i] = vocab_size
-    impossible = False
-    start = 0
-    while start < length:
-        stop = end_of_step(steps, order, start)
-        calls[0] += 1
-        for m in range(start, stop):
-            i = order[m]
-            weigh_position(shift, known, i, forward, backward, live, weights)
-            if not settle(weights, epsilon, drawing, token, i, state, log_prob, unsure):
-                impossible = True
-                break
-        if impossible:
-            break
-        for m in range(start, stop):
-            known[order[m]] = token[order[m]]
-        if stop == length:
-            break
-        doubted = unsure[0]
-        fits = _renew_forward(shift, known, order, start, stop, forward, backward, new, live, recompute, unsure)
-        _renew_backward(
-            shift, known, order, start, stop, forward, backward, new, scratch.weighted, live, recompute, unsure
-        )  # fmt: skip
-        if not fits:
-            # Whether that is so is seen from sets of contexts; that nothing is left makes it no doubtful case.
-            unsure[0] = doubted
-            calls[0] += 1
-            impossible = True
-            break
-        start = stop
-    if impossible and not drawing:
-        give_up(steps, order, start, log_prob)
-    return impossible
-
-
-@part
-def _renew_forward(shift, known, order, start, stop, forward, backward, new, live, recompute, unsure):
-    """Sweep rightwards from each new position until a message stays as it was; False if the context is impossible."""
-    reached = -1
-    for m in range(start, stop):
-        i = 0 if recompute else order[m]
-        if i <= reached:
-            continue
-        while i < len(known):
-            total, met, same = step_forward(
-                shift, known, i, forward[i], forward[i + 1], backward[i + 1], new, live
-            )  # fmt: skip
-            reached = i
-            if total <= 0.0:
-                return False
-            if met < LEAST_TOTAL:
-                unsure[0] = True
-            if same and not recompute:
-                break
-            i += 1
-    return True
-
-
-@part
-def _renew_backward(
-    shift, known, order, start, stop, forward, backward, new, weighted, live, recompute, unsure
-):  # fmt: skip
-    """The mirror of `_renew_forward`, sweeping leftwards."""
-    reached = len(known)
-    for m in range(stop - 1, start - 1, -1):
-        i = len(known) - 1 if recompute else order[m]
-        if i >= reached:
-            continue
-        while i >= 0:
-            met, same = step_backward(
-                shift, known, i, backward[i + 1], backward[i], forward[i], new, weighted, live
-            )  # fmt: skip
-            reached = i
-            if met < LEAST_TOTAL:
-                unsure[0] = True
-            if same and not recompute:
-                break
-            i -= 1
+    _run(
+        shift, scratch, order, buckets, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible,
+        unsure,
+    )  # fmt: skip
