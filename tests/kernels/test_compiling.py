@@ -17,10 +17,10 @@ print(len(said), cache_folder())
 """
 
 
-def run(cache, **environment):
+def run(cache, program=PROGRAM, **environment):
     settings = {**os.environ, **environment, "MDMTHEORY_CACHE": str(cache)}
     out = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=settings, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], env=settings, capture_output=True, text=True, check=True
     ).stdout
     said, folder = out.split()
     return int(said), folder
@@ -50,3 +50,22 @@ def test_every_source_of_the_kernels_counts(monkeypatch, tmp_path):
     before = compiling.kernel_sources_digest.__wrapped__()
     (tmp_path / "b.py").write_text("x = 2")
     assert compiling.kernel_sources_digest.__wrapped__() != before
+
+
+PLANS = """
+import numpy as np
+import mdmtheory as mt
+from mdmtheory.kernels.compiling import announcing_compilation
+plan, tokens = np.ones((1, 4), dtype=np.int32), np.zeros((1, 4), dtype=np.uint8)
+said = []
+with announcing_compilation(lambda: said.append(1)):
+    for lang in ("ngram:order=2", "parity"):
+        mt.as_language(lang).oracle().run_plan(plan, tokens=tokens)
+print(len(said), "done")
+"""
+
+
+def test_the_runners_of_plans_are_found_again_though_they_close_over_their_parts(tmp_path):
+    first, _ = run(tmp_path, PLANS)
+    again, _ = run(tmp_path, PLANS)
+    assert (first, again) == (1, 0)
