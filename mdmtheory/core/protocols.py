@@ -92,7 +92,8 @@ class Language(Protocol):
 class Denoiser(Protocol):
     """Token marginals at positions, given the rest.
 
-    One that is the exact posterior of a language says so: `exact_for`, None or not there otherwise, is its digest.
+    One that is the exact posterior of a language says so: `exact_for` is its digest. What it may say and do besides is
+    in core.defaults.
     """
 
     vocab_size: int

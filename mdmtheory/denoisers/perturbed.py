@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -72,8 +73,6 @@ class Perturbed(DenoiserDefaults):
     ) -> Canvas | NoisyCanvas:
         """A canvas of the denoiser inside, its marginals perturbed."""
         inside = self.base.open(count, length, noise=noise, prompt=prompt, threads=threads)
-        if noise != "masked":
-            return _PerturbedNoisyCanvas(inside, self.epsilon)
         return _PerturbedCanvas(inside, self.epsilon)
 
     def run_plan(self, *arguments: Any, **options: Any) -> PlanRun:
@@ -83,30 +82,27 @@ class Perturbed(DenoiserDefaults):
 
 
 class _PerturbedCanvas:
-    def __init__(self, base: Any, epsilon: float) -> None:
-        self._base, self._epsilon = base, epsilon
-        self.calls, self.rounds, self.impossible = base.calls, base.rounds, base.impossible
-        self.write = base.write
+    """The canvas inside, its answers perturbed; it is asked anew what it counts, of which a guard gives copies."""
 
-    def marginals(self, rows: Any, positions: Any) -> Any:
-        from mdmtheory.kernels.marginals import perturb_rows
+    calls, rounds, impossible, write = (
+        property(attrgetter(f"_inside.{name}")) for name in ("calls", "rounds", "impossible", "write")
+    )
 
-        marginals = np.require(self._base.marginals(rows, positions), requirements=["C", "W"])
-        perturb_rows(marginals, self._epsilon)
-        return marginals
+    def __init__(self, inside: Any, epsilon: float) -> None:
+        self._inside, self._epsilon = inside, epsilon
 
-
-class _PerturbedNoisyCanvas:
-    def __init__(self, base: Any, epsilon: float) -> None:
-        self._base, self._epsilon = base, epsilon
-        self.calls, self.rounds, self.impossible = base.calls, base.rounds, base.impossible
+    def marginals(self, rows: Any, positions: Any) -> Float[np.ndarray, "n vocab_size"]:
+        return self._perturbed(self._inside.marginals(rows, positions))
 
     def posterior(self, evidence: Evidence) -> Float[np.ndarray, "count length vocab_size"]:
+        return self._perturbed(self._inside.posterior(evidence))
+
+    def _perturbed(self, laws: Float[np.ndarray, "*places vocab_size"]) -> Float[np.ndarray, "*places vocab_size"]:
         from mdmtheory.kernels.marginals import perturb_rows
 
-        posterior: Float[np.ndarray, "count length vocab_size"] = self._base.posterior(evidence)
-        perturb_rows(posterior.reshape(-1, posterior.shape[2]), self._epsilon)
-        return posterior
+        laws = np.require(laws, requirements=["C", "W"])
+        perturb_rows(laws.reshape(-1, laws.shape[-1]), self._epsilon)
+        return laws
 
 
 @registered("denoiser", "perturbed", version=1, place=2, examples=("epsilon=0.05", "epsilon=2.0"))

@@ -34,7 +34,7 @@ class LanguageBase(LanguageDefaults, ABC):
     """
 
     kind: ClassVar[str]
-    oracle_name: ClassVar[str]
+    oracle_name: str
     """What its oracle is registered as."""
     version: ClassVar[int] = 0
     arrays: ClassVar[tuple[str, ...]] = ()

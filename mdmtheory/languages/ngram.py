@@ -61,7 +61,6 @@ class NGram(LanguageBase):
     """
 
     kind = "ngram"
-    oracle_name = "ngram"
     version = 1
     arrays = ("initial", "conditional")
 
@@ -73,6 +72,7 @@ class NGram(LanguageBase):
         if len(shape) > HIGHEST_ORDER:
             raise ValueError(f"conditional has {len(shape)} axes; orders 1 to {HIGHEST_ORDER} are supported")
         self.order, self.vocab_size = len(shape), shape[0]
+        self.oracle_name = "chain" if self.order == 1 else "ngram"
         start = as_floats(initial, "initial")
         if start.shape != shape[:-1]:
             raise ValueError(

@@ -106,8 +106,6 @@ class NGramOracle(OracleBase):
     ) -> tuple[Float[np.ndarray, "count length vocab_size"], Bool[np.ndarray, "count"]]:
         from mdmtheory.kernels.shift import smooth_shift
 
-        if self.language.order == 1 and self.chain_oracle is not None:
-            return self.chain_oracle._weights(tokens, trust, threads)
         out, sure = np.empty((*tokens.shape, self.vocab_size)), np.empty(len(tokens), dtype=np.bool_)
         tables = self.tables(tokens.shape[1])
         if trust != self.trust:
@@ -120,8 +118,8 @@ class NGramOracle(OracleBase):
         chain = self.language.chain
         if chain is None or len(chain.initial) > KEPT_STATES:
             return super()._canvas(count, length, prompt, threads)
-        # Up to order 2 a chain's smoother is the faster one too.
-        denoiser = self.chain_oracle if self.chain_oracle is not None and self.language.order <= 2 else self
+        # At order 2 a chain's smoother is the faster one too.
+        denoiser = self.chain_oracle if self.chain_oracle is not None and self.language.order == 2 else self
         return chain_canvas(denoiser, chain, count, length, prompt, threads)
 
     def _pairs(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length length"]:
@@ -132,16 +130,12 @@ class NGramOracle(OracleBase):
     def _quick(self, leave_out: bool) -> Quick:
         from mdmtheory.kernels.evidence import smooth_contexts
 
-        if self.language.order == 1 and self.chain_oracle is not None:
-            return self.chain_oracle._quick(leave_out)
         laws, following = self.language.laws[0], np.ascontiguousarray(self.language._following[:, 0])
         return lambda logs, out, sure: smooth_contexts(laws, following, logs, leave_out, out, sure)
 
     def _in_logs(self, leave_out: bool, as_logs: bool) -> InLogs:
         from mdmtheory.kernels.evidence import smooth_contexts_in_logs
 
-        if self.language.order == 1 and self.chain_oracle is not None:
-            return self.chain_oracle._in_logs(leave_out, as_logs)
         with np.errstate(divide="ignore"):
             laws = np.log(self.language.laws[0])
         following = np.ascontiguousarray(self.language._following[:, 0])
@@ -154,7 +148,7 @@ class NGramOracle(OracleBase):
         bigram = None if recompute else self.bigram_tables(length)
         if bigram is not None:
             return run_bigram_plans, bigram
-        if self.chain_oracle is not None and (not recompute or self.language.order == 1):
+        if self.chain_oracle is not None and not recompute:
             return self.chain_oracle._plan_kernel(length, recompute)
         tables = self.tables(length)
         # Recomputed by the plain pass: evidence multiplied in, no context left out for disagreeing with a token.

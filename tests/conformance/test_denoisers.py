@@ -11,6 +11,7 @@ from mdmtheory.conformance.denoisers import check_denoiser
 from mdmtheory.conformance.settings import untied
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.spec import Spec
+from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.oracles.canvas import ConditionalsCanvas
 
 BIGRAM, HMM, TRIGRAM = untied()
@@ -100,6 +101,10 @@ def test_a_canvas_is_enough_to_be_enumerated_perturbed_and_replayed():
     contexts = denoisers.DenoiserCase(CanvasAlone(), BIGRAM).contexts
     moved = (mt.Perturbed(each, 0.05).conditionals(contexts) for each in (CanvasAlone(), mt.Oracle(BIGRAM)))
     np.testing.assert_allclose(*moved, atol=1e-12)
+    given = {"plan": np.tile([1, 2, 2], (5, 1)).astype(np.int32), "tokens": BIGRAM.sample(5, 3, 0)}
+    run, same = (run_on_canvas(mt.Perturbed(each, 0.05), **given) for each in (CanvasAlone(), mt.Oracle(BIGRAM)))
+    np.testing.assert_allclose(run.log_probs, same.log_probs, rtol=1e-12)
+    assert run.calls.tolist() == same.calls.tolist() == [2] * 5  # though a guard hands out copies of what is counted
     with pytest.raises(ValueError, match="which denoiser canvas_alone does not know; use the oracle"):
         mt.MaskedDiffusion(CanvasAlone(), "independent:mu=0.1", 2).sample(1, 3, 0)
 
