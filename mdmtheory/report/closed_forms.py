@@ -12,6 +12,7 @@ from mdmtheory.core.intervals import anytime_binomial, clopper_pearson
 from mdmtheory.report.answers import Answer, answers
 from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.cell import Cell
+from mdmtheory.sweeps.choices import registries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,13 +85,17 @@ def _forms_of_row(
 ) -> list[ClosedForm]:
     metrics = _metrics_of(row)
     language = str(row["language"])
+    names: dict[str, Any] = {name: _given(row[name]) for name in ("denoiser", "sampler", "schedule", "steps")}
     # Files, and languages told apart by a digest, cannot be built from their names.
     if not metrics or language.partition(":")[0] not in LANGUAGES or "@" in language:
         return []
-    names: dict[str, Any] = {name: _given(row[name]) for name in ("denoiser", "sampler", "schedule", "steps")}
     if names["steps"] is not None:
         names["steps"] = int(names["steps"])
-    cell = {"language": language, "length": int(row["length"]), "model": str(row["model"]), **names}
+    cell: dict[str, Any] = {"language": language, "length": int(row["length"]), "model": str(row["model"]), **names}
+    # Nor is a plug-in: names in results are data, which neither run code nor open files.
+    words = {kind: cell[kind] for kind in ("model", "denoiser", "sampler", "schedule") if cell[kind] is not None}
+    if not all(registries()[kind].is_plain(str(text)) for kind, text in words.items()):
+        return []
     key = tuple(cell.values())
     if key not in known:
         known[key] = answers(*builder.build(Cell(**cell, seed=0)), cell["length"])

@@ -20,6 +20,7 @@ from mdmtheory.report.closed_forms import ClosedForm, closed_form, closed_forms
 from mdmtheory.schedules import Schedule
 from mdmtheory.sweeps import cells, collect
 from mdmtheory.theory.parity_repetition import parity_error
+from tests.trap import trap
 
 PLANS = ("left_to_right", "first_hitting", "stride", "bit_reversed", "bisection", "blocks", "fixed", "ancestral")
 RULES = ("confidence", "draw_confidence", "margin", "entropy", "threshold:tau=0.6", "entropy_bound:gamma=0.7")
@@ -318,3 +319,14 @@ def test_rows_without_a_closed_form_have_none():
     withheld = {**row, "language": "parity", "value": math.nan, "kind": "withheld (1 sequence)"}
     assert closed_form(withheld) == []
     assert [each.value for each in closed_form({**row, "language": "parity"})] == [0.5]
+
+
+@pytest.mark.parametrize("kind", ["model", "denoiser", "sampler", "schedule"])
+@pytest.mark.parametrize("name", ["trap:Trap", "sprung", "file:path=/etc/passwd"])
+def test_names_of_results_run_no_code_of_others(kind, name, tmp_path, monkeypatch):
+    row = {"language": "parity", "length": 4, "model": "masked", "denoiser": "oracle", "sampler": "ancestral"}
+    row |= {"schedule": "linear", "steps": 2, "metric": "ser", "value": 0.5, "kind": "estimate"}
+    assert closed_form(row)
+    with trap(tmp_path, monkeypatch) as mark:
+        assert closed_form({**row, kind: name}) == []
+    assert not mark.exists()
