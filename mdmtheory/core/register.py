@@ -26,11 +26,11 @@ _OF_A_PLUG_IN = {"version": int, "family": str, "needs": tuple}
 class About:
     """What a class, or a function that builds, says of itself.
 
-    `version`: raised when its numbers change; results are kept by it. `family`: how it is drawn (plots/style.py).
-    `place`: where it stands among its kind, last and by name if it says none. `examples`: the options with which it is
-    certified, or finished objects. `needs`: what of a kind's arguments has a say in it (None: all). `aliases`: other
-    names that it may be asked for by. Of a model, `exact`: it is the language's own law; `blocks`: the option with the
-    length of the blocks that it draws one after the other.
+    `version`: raised when its numbers change; results are kept by it. `family`: among which it is drawn
+    (plots/style.py) or listed. `place`: where it stands among its kind, last and by name if it says none. `examples`:
+    the options with which it is certified, or finished objects. `needs`: what of a kind's arguments has a say in it
+    (None: all). `aliases`: other names that it may be asked for by. Of a model, `exact`: it is the language's own law;
+    `blocks`: the option with the length of the blocks that it draws one after the other.
     """
 
     kind: str

@@ -193,7 +193,7 @@ class HMM(LanguageBase):
         )
 
 
-@registered("language", "hmm", place=1, examples=("", "states=4,vocab_size=3,sticky=0.9"))
+@registered("language", "hmm", family="random chain", place=1, examples=("", "states=4,vocab_size=3,sticky=0.9"))
 @whole_numbers(states=1, vocab_size=1, seed=0)
 def preset(
     *,

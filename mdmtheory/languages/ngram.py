@@ -303,7 +303,7 @@ def _iterated_stationary_law(moves: csr_array, among: Bool[np.ndarray, "contexts
     )
 
 
-@registered("language", "ngram", place=2, examples=("", "order=1", "order=3,vocab_size=4"))
+@registered("language", "ngram", family="random chain", place=2, examples=("", "order=1", "order=3,vocab_size=4"))
 @whole_numbers(order=1, vocab_size=1, seed=0)
 def preset(*, order: int = 2, vocab_size: int = 8, seed: int = 0, prune: float = PRESET_PRUNE) -> NGram:
     """A random n-gram with pruned Dirichlet(1) rows, n = order from 1 to 6."""

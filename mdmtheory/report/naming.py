@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from mdmtheory.core.spec import Spec, Value, pieces
+from mdmtheory.languages.presets import LANGUAGES
 from mdmtheory.sweeps.cell import DEFAULTS
 
 _OF_THE_LAW = ("temperature", "nucleus")
 """Options that change what is drawn, not how much is spent: no curve runs along them."""
-_CHAINS = ("hmm", "ngram")
 _MOST_COLUMNS = 6
 DELTA = ", δ="
 """What a name says before δ = 1 - trust."""
@@ -42,7 +42,7 @@ def language_names(languages: Iterable[str]) -> dict[str, str]:
 def language_groups(languages: Iterable[str]) -> list[list[str]]:
     """The languages of one table each: random chains first, then those with a structure, six at most in a table."""
     known = list(dict.fromkeys(languages))
-    chains = [each for each in known if each.partition(":")[0] in _CHAINS]
+    chains = [each for each in known if (said := LANGUAGES.known(each)) and said.family == "random chain"]
     groups = []
     for group in (chains, [each for each in known if each not in chains]):
         tables = -(-len(group) // _MOST_COLUMNS)
