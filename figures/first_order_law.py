@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 import mdmtheory as mt
 from mdmtheory.exact import entropy_nats, enumerated_information_curve, error_rate, expected_nll, joint
-from mdmtheory.metrics.counts import curve_weights
+from mdmtheory.metrics.pricing import curve_weights
 from mdmtheory.plots.style import REFERENCE, figure_style, looks, save_figure
 from mdmtheory.theory.instances import bigram3, full_support, hmm2x3, trigram2
 

@@ -79,8 +79,11 @@ def embedded(name: str, **options: Any) -> Any:
     return as_embedding(Spec.of(name, **options), 3)
 
 
-def counted(name: str, *arguments: Any, **options: Any) -> Any:
-    return getattr(importlib.import_module("mdmtheory.metrics.counts"), name)(*arguments, **options)
+def counted(name: str, threads: Any, **numbers: Any) -> Any:
+    from mdmtheory.metrics.measure import Sequences
+    from mdmtheory.metrics.registry import measures
+
+    return measures()[name].count([model()], Sequences(language(), **numbers), threads)
 
 
 def interval(name: str, *arguments: Any) -> Any:
@@ -301,11 +304,11 @@ for parameter in ("length", "count", "seed", "threads"):
     )
 door("compare_schedules steps", lambda n: mt.compare_schedules(profile(), 8, [n]).frame.to_dict())
 for parameter in ("length", "seed", "first", "count", "threads"):
-    for name in ("draw_counts", "plan_score_counts"):
+    for name in ("draw", "score", "score_plans"):
         door(
             f"{name} {parameter}",
             lambda n, name=name, p=parameter: counted(
-                name, model(), language(), **{"length": 4, "seed": 0, "first": 0, "count": 3, "threads": 1, p: n}
+                name, **{"length": 4, "seed": 0, "first": 0, "count": 3, "threads": 1, p: n}
             ),
             none=parameter == "threads",
         )

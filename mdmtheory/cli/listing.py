@@ -10,7 +10,7 @@ import typer
 from mdmtheory.cli.terminal import print_table
 from mdmtheory.core.register import Register
 
-Kind = Literal["languages", "samplers", "models", "schedules", "denoisers"]
+Kind = Literal["languages", "samplers", "models", "schedules", "denoisers", "metrics"]
 
 
 def list_names(kind: Annotated[Kind | None, typer.Argument(help="One kind; all of them by default.")] = None) -> None:
@@ -20,7 +20,7 @@ def list_names(kind: Annotated[Kind | None, typer.Argument(help="One kind; all o
             print()
         register = Register(each.removesuffix("s"))
         rows = [[name, _options(register, name), _description(register, name)] for name in sorted(register)]
-        typed = register.kind if each != "languages" else "lang"
+        typed = {"languages": "lang", "metrics": "metrics"}.get(each, register.kind)
         print_table([f"{each} (--{typed})", "options", "what it is"], rows)
 
 

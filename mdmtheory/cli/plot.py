@@ -17,7 +17,10 @@ def plot(
     out: Annotated[Path, typer.Option("--out", "-o", help="The file: .png, .svg or .pdf.")],
     x: Annotated[str, typer.Option(help="steps, length, calls or rounds.")] = "steps",
     y: Annotated[
-        str, typer.Option(help="ser, ser_scored, ter, ter_ratio, ter_excess or cross_entropy; several as ter,ser.")
+        str,
+        typer.Option(
+            help="ser, ser_scored, ter, ter_ratio, ter_excess, cross_entropy, my_module:MyMetric; or ter,ser."
+        ),
     ] = "ser",
     hue: Annotated[
         str | None, typer.Option(help="What has a colour: lang, sampler, schedule, ... By default what varies.")
@@ -25,11 +28,16 @@ def plot(
     level: Annotated[float, typer.Option(help="Confidence level of the bands.")] = 0.95,
 ) -> None:
     """Draw a metric of a store with its intervals."""
+    from mdmtheory.core.origin import is_built_in
+    from mdmtheory.metrics.registry import built_in_metrics
     from mdmtheory.plots import figure_format, metric_figure, save_figure
+    from mdmtheory.plots.series import drawn_metric
     from mdmtheory.sweeps.results import read
 
     figure_format(out)
     check_distinct({"the store": store, "the figure": out})
-    frame = read(store, level=level)
-    figure = metric_figure(frame, x, y.split(","), hue.split(",") if hue else None)
+    metrics = [drawn_metric(each) for each in y.split(",")]
+    own = [metric for metric in metrics if not is_built_in(metric)]
+    frame = read(store, level=level, metrics=[*built_in_metrics(), *own])
+    figure = metric_figure(frame, x, metrics, hue.split(",") if hue else None)
     Terminal.of(context).say(f"figure: {save_figure(figure, out)}")

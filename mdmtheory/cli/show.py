@@ -14,9 +14,15 @@ def show(
         Literal["table", "csv", "json"], typer.Option("--format", "-f", help="How to print it.")
     ] = "table",
     level: Annotated[float, typer.Option(help="Confidence level of the intervals, computed anew.")] = 0.95,
+    metrics: Annotated[
+        str | None, typer.Option(help="Those to show, as ser,ter or my_module:MyMetric; by default all built in.")
+    ] = None,
 ) -> None:
     """Print the results in a store, every value with its interval and its kind."""
     from mdmtheory.cli.tables import print_results
+    from mdmtheory.metrics.registry import as_metrics, built_in_metrics
+    from mdmtheory.sweeps.ranges import texts
     from mdmtheory.sweeps.results import read
 
-    print_results(read(store, level=level), format)
+    shown = built_in_metrics() if metrics is None else as_metrics(texts(metrics, "metrics"))
+    print_results(read(store, level=level, metrics=shown), format, shown)

@@ -35,7 +35,7 @@ def sweep(
     ] = "ancestral",
     schedule: Annotated[str, typer.Option(help="How many positions each step reveals.")] = "linear",
     metrics: Annotated[
-        str, typer.Option(help="ser, ter, ter_ratio, cross_entropy, or several as ser,ter.")
+        str, typer.Option(help="ser, ter, ter_ratio, cross_entropy or my_module:MyMetric, or several as ser,ter.")
     ] = "ser,ter",
     samples: Annotated[int, typer.Option(help="Sequences for each cell, at least.")] = 2000,
     max_errors: Annotated[int | None, typer.Option(help="Draw no more after so many wrong sequences.")] = None,
@@ -73,7 +73,7 @@ def sweep(
         check_figure(picture)
     terminal.detail(f"{len(chosen)} cells into {store}")
     frame = measured(chosen, store, settings["workers"], settings["level"], terminal)
-    print_cells(frame)
+    print_cells(frame, {metric.name: metric for cell in chosen for metric in cell.shown()}.values())
     terminal.say(f"store: {store}")
     if picture is not None:
         _draw(frame, picture, terminal, wanted=settings["figure"] is not None)

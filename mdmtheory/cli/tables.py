@@ -5,27 +5,20 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from mdmtheory.cli.terminal import print_table, writable
 from mdmtheory.core.estimate import bare_kind
+from mdmtheory.metrics.metric import Metric
 
 _CELL = ["language", "length", "model", "denoiser", "sampler", "schedule", "steps", "seed"]
 _NUMBERS = ("length", "steps", "seed")
-_NAMES = {
-    "ser": "SER",
-    "ser_scored": "SER by scoring",
-    "ter": "TER",
-    "ter_ratio": "TER(p)/TER(q)",
-    "effective_size": "effective size",
-    "cross_entropy": "cross-entropy",
-}
 
 
-def print_results(frame: pd.DataFrame, format: str) -> None:
+def print_results(frame: pd.DataFrame, format: str, metrics: Iterable[Metric]) -> None:
     """Print results on stdout as `table`, `csv` or `json`."""
     if format == "csv":
         frame.to_csv(sys.stdout, index=False, lineterminator="\n")
@@ -36,11 +29,11 @@ def print_results(frame: pd.DataFrame, format: str) -> None:
         )
         print()
     else:
-        print_cells(frame)
+        print_cells(frame, metrics)
 
 
-def print_cells(frame: pd.DataFrame) -> None:
-    """One line a cell: what varies, then each metric with its interval; what all cells share stands above.
+def print_cells(frame: pd.DataFrame, metrics: Iterable[Metric]) -> None:
+    """One line a cell: what varies, then each of the metrics with its interval; what all cells share stands above.
 
     The kind of a number is written under its metric's name, or beside the number where a column has several. Rounds
     are shown where any differ from calls.
@@ -49,24 +42,25 @@ def print_cells(frame: pd.DataFrame) -> None:
         print("no results")
         return
     varying = [column for column in _CELL if frame[column].nunique() > 1]
-    there = set(frame["metric"].dropna())
-    metrics = [*(metric for metric in _NAMES if metric in there), *sorted(there - set(_NAMES))]
+    there = [metric for metric in metrics if (frame["metric"] == metric.name).any()]
+    known = {metric.name: metric for metric in sorted(there, key=lambda metric: (metric.column, metric.name))}
     shown = frame[frame["value"].notna()]
-    kinds = {metric: sorted(set(shown["kind"][shown["metric"] == metric].map(bare_kind))) for metric in metrics}
+    kinds = {metric: sorted(set(shown["kind"][shown["metric"] == metric].map(bare_kind))) for metric in known}
     rounds = [] if frame["rounds"].equals(frame["calls"]) else ["rounds"]
-    headers = [*varying, *(_header(metric, kinds[metric]) for metric in metrics), "count", "calls", *rounds, "seconds"]
-    right = [column in _NUMBERS for column in varying] + [False] * len(metrics) + [True] * (3 + len(rounds))
+    headings = [_header(metric, kinds[name]) for name, metric in known.items()]
+    headers = [*varying, *headings, "count", "calls", *rounds, "seconds"]
+    right = [column in _NUMBERS for column in varying] + [False] * len(known) + [True] * (3 + len(rounds))
     rows = []
     for _, rows_of_cell in frame.groupby(_CELL, dropna=False, sort=False):
         first = rows_of_cell.iloc[0]
-        found = {metric: rows_of_cell[rows_of_cell["metric"] == metric] for metric in metrics}
+        found = {metric: rows_of_cell[rows_of_cell["metric"] == metric] for metric in known}
         rows.append(
             [
                 *(_plain(first[column]) for column in varying),
-                *(interval_text(found[metric], say_kind=len(kinds[metric]) > 1) for metric in metrics),
+                *(interval_text(found[metric], say_kind=len(kinds[metric]) > 1) for metric in known),
                 _largest(rows_of_cell["count"], 12),
                 *(_largest(rows_of_cell[cost], 4) for cost in ("calls", *rounds)),
-                _seconds(rows_of_cell),
+                _seconds(rows_of_cell, known),
             ]
         )
     print(writable(_shared(frame, varying)))
@@ -81,8 +75,8 @@ def _shared(frame: pd.DataFrame, varying: list[str]) -> str:
     return ", ".join(same) + (f"; intervals of {levels}" if levels else "")
 
 
-def _header(metric: str, kinds: list[str]) -> str:
-    return f"{_NAMES.get(metric, metric)}\n{kinds[0] if len(kinds) == 1 else ''}"
+def _header(metric: Metric, kinds: list[str]) -> str:
+    return f"{metric.heading}\n{kinds[0] if len(kinds) == 1 else ''}"
 
 
 def interval_text(rows: pd.DataFrame, *, say_kind: bool) -> str:
@@ -111,9 +105,9 @@ def _largest(column: Iterable[float], digits: int) -> str:
     return f"{max(known):.{digits}g}" if known else ""
 
 
-def _seconds(rows: pd.DataFrame) -> str:
-    """What all measurements of a cell took one worker; two metrics of the same counts have the same seconds."""
-    measurement = rows["metric"].replace({"ter_ratio": "ter", "effective_size": "ser_scored", "cross_entropy": "ser"})
+def _seconds(rows: pd.DataFrame, known: Mapping[str, Metric]) -> str:
+    """What all measurements of a cell took one worker; two metrics of the same sums have the same seconds."""
+    measurement = rows["metric"].map({name: metric.needs for name, metric in known.items()})
     return f"{rows['seconds'].groupby(measurement).max().sum():.3g}"
 
 

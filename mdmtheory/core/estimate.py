@@ -19,6 +19,14 @@ _ROUNDING = 1e-9
 _CUT = ", cut from "
 
 
+class WithheldError(ValueError):
+    """A number that its sample does not let anybody trust: `reason`, and `count`, the sequences behind it."""
+
+    def __init__(self, reason: str, count: int) -> None:
+        super().__init__(reason)
+        self.reason, self.count = reason, whole_number(count, "count", 0)
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A number and how far it can be trusted.

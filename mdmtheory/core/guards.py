@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from mdmtheory.core.estimate import WithheldError
 from mdmtheory.core.origin import is_built_in
 from mdmtheory.core.plugins import ProtocolError, reason_of
 
@@ -88,7 +89,7 @@ class _Behind:
 
     def blame(self, error: BaseException, member: str, refusal: bool) -> NoReturn:
         """Raise what a plug-in raised as ValueError if it refuses, else as ProtocolError, with its name."""
-        if isinstance(error, KeyboardInterrupt | MemoryError | ProtocolError):
+        if isinstance(error, KeyboardInterrupt | MemoryError | ProtocolError | WithheldError):
             raise error
         if isinstance(error, SystemExit):
             said = f"called sys.exit({error.code!r}) in `{member}`; raise an error instead"

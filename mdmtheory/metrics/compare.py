@@ -16,9 +16,11 @@ from mdmtheory.core.limits import MOST_LENGTH, check_limit
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.languages.presets import as_language
-from mdmtheory.metrics.counts import score_counts
-from mdmtheory.metrics.estimates import ter_estimate, ter_ratio_estimate
+from mdmtheory.metrics.measure import Sequences
+from mdmtheory.metrics.metric import Measured
+from mdmtheory.metrics.score import Score
 from mdmtheory.metrics.ser import ser
+from mdmtheory.metrics.ter import Ter, TerRatio
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.oracles.oracle import Oracle
 from mdmtheory.schedules import LossProfile, Schedule, as_schedule, from_density, smoothed
@@ -168,8 +170,9 @@ def _stride(
     TER is TER(q) times the far better known ratio where the `entropy` H(q) in nats is known.
     """
     model = MaskedDiffusion(Oracle(language), STRIDE, steps)
-    [counts] = score_counts([model], language, length, seed, 0, count, threads=threads)
-    ter, ratio = ter_estimate(counts, length, level), ter_ratio_estimate(counts, length, level)
+    [sums] = Score().count([model], Sequences(language, length, seed, 0, count), threads)
+    measured = Measured(sums, length)
+    ter, ratio = Ter().estimate(measured, level), TerRatio().estimate(measured, level)
     wrong = ser(model, language, length, count, seed, level=level, threads=threads)
     floor = None if entropy is None else math.exp(entropy / length)
     if floor is not None:

@@ -4,12 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
-from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
+from mdmtheory.core.register import registered
 from mdmtheory.core.threads import within_its_threads
-from mdmtheory.metrics.counts import draw_counts
-from mdmtheory.metrics.estimates import LEAST_RIGHT, cross_entropy_estimate
+from mdmtheory.metrics.draw import Draw
+from mdmtheory.metrics.measure import Sequences
+from mdmtheory.metrics.metric import Measured, Metric
+
+LEAST_RIGHT = 20
+"""A cross-entropy of fewer right sequences is withheld: the normal interval of so few is too short."""
+
+
+@registered("metric", place=4)
+class CrossEntropy(Metric):
+    """E[-log q(x) | x in the language]/L over x ~ p, from the drawn sequences that are right."""
+
+    name, short, unit = "cross_entropy", "cross-entropy", "nats per token"
+    label = "cross-entropy under $q$ of what\nis right (nats per token)"
+    needs, sums = "draw", ("sequences", "errors", "nats", "nats_squared")
+    since = 2
+    column = 6.0
+
+    def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
+        """Withheld for fewer than LEAST_RIGHT right sequences."""
+        count = measured.sums.whole("sequences")
+        right = count - measured.sums.whole("errors")
+        if right < LEAST_RIGHT:
+            raise WithheldError(f"{right} right of {count} < {LEAST_RIGHT}", right)
+        value, low, high = (end / measured.length for end in measured.mean("nats", level, right))
+        return Estimate(value, low, high, level, "estimate", right).within(least=0.0)
 
 
 @whole_numbers(length=1, count=1, seed=0, threads=1)
@@ -39,10 +64,10 @@ def cross_entropy(
     """
     if count < LEAST_RIGHT:
         raise ValueError(f"count is {count}; pass {LEAST_RIGHT} or more")
-    counts = draw_counts(model, language, length, seed, 0, count, threads)
-    right = count - counts.errors
+    [sums] = Draw().count([model], Sequences(language, length, seed, 0, count), threads)
+    right = count - sums.whole("errors")
     if right < LEAST_RIGHT:
         raise ValueError(
             f"{right} of {count} sequences are in the language; draw more, {LEAST_RIGHT} right ones give an interval"
         )
-    return cross_entropy_estimate(counts, length, level)
+    return CrossEntropy().estimate(Measured(sums, length), level)

@@ -16,8 +16,8 @@ from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.exact.enumeration import Law, entropy_nats, error_rate, expected_nll, joint
 from mdmtheory.exact.law import law, law_cost
-from mdmtheory.metrics.counts import scored, ter_kind
 from mdmtheory.metrics.mixture import check_method, known_support, low_noise, mixture_log_prob
+from mdmtheory.metrics.pricing import scored, ter_kind
 from mdmtheory.models.fitting import held_to
 
 CHEAP = 1e7

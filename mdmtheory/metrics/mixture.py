@@ -12,7 +12,9 @@ from mdmtheory.core.contracts import exact_for
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.metrics.counts import Counts, is_ancestral, scored
+from mdmtheory.metrics.pricing import is_ancestral, scored
+from mdmtheory.metrics.score import scores
+from mdmtheory.metrics.sums import Sums
 from mdmtheory.models.fitting import held_to
 
 METHODS = ("plans", "mixture")
@@ -47,9 +49,9 @@ def mixture_log_prob(
 
 
 @whole_numbers(length=1, seed=0, first=0, count=0, threads=1)
-def mixture_counts(
+def mixture_sums(
     model: Any, language: Language, length: int, seed: int, first: int, count: int, threads: int | None = None
-) -> Counts:
+) -> Sums:
     """Score sequences first..first+count-1 of the language under the mixture; `gap` sums log q(x) - log p(x).
 
     For ancestral plans Z = 1 - SER is exact, and so KL = -log Z + E[-log u] with u = p/(qZ), E_q[u] = 1, is taken with
@@ -62,15 +64,7 @@ def mixture_counts(
     support = known_support(model, language, length, threads)
     if support is not None:
         gap = low_noise(-gap - math.log(support)) - math.log(support)
-    nats = gap - log_q
-    return Counts(
-        sequences=count,
-        tokens=count * length,
-        nats=float(nats.sum()),
-        nats_squared=float((nats**2).sum()),
-        gap=float(gap.sum()),
-        gap_squared=float((gap**2).sum()),
-    )
+    return scores(gap - log_q, gap, length)
 
 
 def low_noise(log_weights: Float[np.ndarray, "count"]) -> Float[np.ndarray, "count"]:

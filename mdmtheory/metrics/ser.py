@@ -6,11 +6,32 @@ from typing import Any
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.intervals import anytime_binomial, clopper_pearson
 from mdmtheory.core.protocols import Language
+from mdmtheory.core.register import registered
 from mdmtheory.core.threads import within_its_threads
-from mdmtheory.metrics.counts import Counts, draw_counts
-from mdmtheory.metrics.estimates import ser_estimate
+from mdmtheory.metrics.draw import Draw
+from mdmtheory.metrics.measure import Sequences
+from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
+from mdmtheory.metrics.sums import Sums
 from mdmtheory.models.fitting import held_to
+
+
+@registered("metric", place=1)
+class Ser(Metric):
+    """SER by drawing: the share of drawn sequences that are outside the language."""
+
+    name, short, unit = "ser", "SER", PROBABILITY
+    label = "SER (probability that\na sequence is wrong)"
+    needs, sums = "draw", ("sequences", "errors")
+    column = 1.0
+
+    def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
+        """Clopper-Pearson at a fixed count, anytime-valid when errors stopped the drawing."""
+        errors, count = measured.sums.whole("errors"), measured.sums.whole("sequences")
+        interval = clopper_pearson if measured.max_errors is None else anytime_binomial
+        low, high = interval(errors, count, level)
+        return Estimate(errors / count, low, high, level, "estimate", count)
 
 
 @whole_numbers(length=1, count=1, seed=0, max_errors=1, threads=1)
@@ -33,8 +54,8 @@ def ser(
     """
     model, language = held_to(model, language)
     batch = count if max_errors is None else max(1, (1 << 15) // length)
-    counts = Counts.zero()
-    while counts.sequences < count and (max_errors is None or counts.errors < max_errors):
-        size = min(batch, count - counts.sequences)
-        counts += draw_counts(model, language, length, seed, counts.sequences, size, threads)
-    return ser_estimate(counts, level, max_errors)
+    sums = Sums(sequences=0, errors=0)
+    while (done := sums.whole("sequences")) < count and (max_errors is None or sums.whole("errors") < max_errors):
+        [more] = Draw().count([model], Sequences(language, length, seed, done, min(batch, count - done)), threads)
+        sums = Sums.over([sums, more])
+    return Ser().estimate(Measured(sums, length, max_errors=max_errors), level)

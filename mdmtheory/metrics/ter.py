@@ -8,12 +8,51 @@ from typing import Any
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
+from mdmtheory.core.register import registered
 from mdmtheory.core.threads import within_its_threads
-from mdmtheory.metrics.counts import score_counts, ter_kind
-from mdmtheory.metrics.estimates import ter_estimate, ter_ratio_estimate
-from mdmtheory.metrics.mixture import check_method, mixture_counts
+from mdmtheory.metrics.measure import Sequences
+from mdmtheory.metrics.metric import Measured, Metric
+from mdmtheory.metrics.mixture import check_method, mixture_sums
+from mdmtheory.metrics.pricing import ter_kind
+from mdmtheory.metrics.score import Score
 from mdmtheory.models.autoregressive import Autoregressive
 from mdmtheory.models.fitting import held_to
+
+
+@registered("metric", place=2)
+class Ter(Metric):
+    """TER(p) = exp(E[-log p(x)]/L), perplexity per token; no law of tokens has less than 1."""
+
+    name, short, unit = "ter", "TER", "perplexity per token"
+    label = "TER (perplexity per token)"
+    needs, sums = "score", ("sequences", "nats", "nats_squared")
+    brings = ("ter_ratio",)  # the same sums, and a far sharper interval
+    relative = True
+    column = 3.0
+
+    def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
+        """From -log p(x) of scored sequences."""
+        return _per_token("nats", measured, level)
+
+
+@registered("metric", place=3)
+class TerRatio(Metric):
+    """TER(p)/TER(q) = exp(KL(q||p)/L), at least 1."""
+
+    name, short, heading, label = "ter_ratio", "TER ratio", "TER(p)/TER(q)", "TER($p$) / TER($q$)"
+    needs, sums = "score", ("sequences", "gap", "gap_squared")
+    relative = True
+    column = 4.0
+
+    def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
+        """From the gaps log q(x) - log p(x) of the same sequences."""
+        return _per_token("gap", measured, level)
+
+
+def _per_token(name: str, measured: Measured, level: float) -> Estimate:
+    value, low, high = (math.exp(end / measured.length) for end in measured.mean(name, level))
+    count = measured.sums.whole("sequences")
+    return Estimate(value, low, high, level, measured.kind, count).within(least=1.0)
 
 
 @whole_numbers(length=1, count=1, seed=0, plans=1, threads=1)
@@ -47,13 +86,13 @@ def ter(
         if entropy.kind == "exact":
             return Estimate.exact(math.exp(entropy.value / length))
     if method == "plans":
-        [counts] = score_counts([model], language, length, seed, 0, count, plans=plans, threads=threads)
-        return ter_estimate(counts, length, level, ter_kind(model))
-    counts = mixture_counts(model, language, length, seed, 0, count, threads)
+        [sums] = Score().count([model], Sequences(language, length, seed, 0, count), threads, plans)
+        return Ter().estimate(Measured(sums, length, ter_kind(model)), level)
+    measured = Measured(mixture_sums(model, language, length, seed, 0, count, threads), length)
     entropy = language.entropy(length, 2, seed)
     if entropy.kind != "exact":
-        return ter_estimate(counts, length, level)
-    ratio, floor = ter_ratio_estimate(counts, length, level), math.exp(entropy.value / length)
+        return Ter().estimate(measured, level)
+    ratio, floor = TerRatio().estimate(measured, level), math.exp(entropy.value / length)
     value, low, high = (floor * each for each in ratio.cut_from or (ratio.value, ratio.low, ratio.high))
     return Estimate(value, low, high, level, "estimate", count).within(least=floor)
 
@@ -76,6 +115,7 @@ def ter_ratio(
     check_method(method)
     model, language = held_to(model, language)
     if method == "mixture":
-        return ter_ratio_estimate(mixture_counts(model, language, length, seed, 0, count, threads), length, level)
-    [counts] = score_counts([model], language, length, seed, 0, count, plans=plans, threads=threads)
-    return ter_ratio_estimate(counts, length, level, ter_kind(model))
+        sums = mixture_sums(model, language, length, seed, 0, count, threads)
+        return TerRatio().estimate(Measured(sums, length), level)
+    [sums] = Score().count([model], Sequences(language, length, seed, 0, count), threads, plans)
+    return TerRatio().estimate(Measured(sums, length, ter_kind(model)), level)

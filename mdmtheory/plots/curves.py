@@ -11,14 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from mdmtheory.metrics.metric import Metric
+from mdmtheory.metrics.ter import Ter
 from mdmtheory.plots.panel import Panel, comparable_rows
 from mdmtheory.plots.series import (
     IDENTITY,
     X_LABELS,
-    Y_LABELS,
     Series,
     column_of,
     default_x,
+    drawn_metric,
     identities,
     palette_of,
     reference_ter,
@@ -42,7 +44,10 @@ def sweep_figure(frame: pd.DataFrame) -> Figure:
 
 
 def metric_figure(
-    frame: pd.DataFrame, x: str = "steps", y: str | Sequence[str] = "ser", hue: str | Sequence[str] | None = None
+    frame: pd.DataFrame,
+    x: str = "steps",
+    y: str | Metric | Sequence[str | Metric] = "ser",
+    hue: str | Sequence[str] | None = None,
 ) -> Figure:
     """Metrics `y` against `x` (steps, length, calls or rounds), one panel each, a colour for each value of `hue`.
 
@@ -51,7 +56,7 @@ def metric_figure(
     unknown column or metric, with the known ones.
     """
     x = _known(x, X_LABELS, "draw against")
-    metrics = [_known(metric, Y_LABELS, "draw") for metric in ([y] if isinstance(y, str) else y)]
+    metrics = [drawn_metric(metric) for metric in (y if isinstance(y, Sequence) and not isinstance(y, str) else [y])]
     shown = without_reference(frame)
     if shown[x].isna().all():
         raise ValueError(f"nothing to draw against {x}: no cell here has a number of {x}")
@@ -109,7 +114,7 @@ def _share_rows(grid: np.ndarray) -> None:
         same = [axes for axes in row if axes.get_ylabel() == label]
         for axes in same[1:]:
             axes.set_ylabel("")
-        if not label.startswith(Y_LABELS["ter"]) and len({axes.get_yscale() for axes in same}) == 1:
+        if not label.startswith(Ter.label) and len({axes.get_yscale() for axes in same}) == 1:
             low, high = min(axes.get_ylim()[0] for axes in same), max(axes.get_ylim()[1] for axes in same)
             for axes in same:
                 axes.set_ylim(low, high)

@@ -12,7 +12,8 @@ from jaxtyping import Bool, Float
 
 from mdmtheory.core.spec import Spec
 from mdmtheory.languages.presets import LANGUAGES
-from mdmtheory.plots.series import metric_rows
+from mdmtheory.metrics.ser import Ser
+from mdmtheory.plots.series import TerExcess, metric_rows
 from mdmtheory.plots.style import Look, family_looks, looks
 from mdmtheory.sweeps.cell import DEFAULTS
 from mdmtheory.sweeps.choices import LESS_TRUST, is_exact, most_calls
@@ -20,9 +21,9 @@ from mdmtheory.sweeps.choices import LESS_TRUST, is_exact, most_calls
 Values = Float[np.ndarray, "points"]
 
 NAMES = {
-    "ser": "SER (probability that\na sequence is wrong)",
+    "ser": Ser.label,
     "kl": "KL($q$‖$p$)\n(nats per sequence)",
-    "excess": "TER($p$) / TER($q$) − 1",
+    "excess": TerExcess.label,
     "collapse": "cross-entropy − $H(q)/L$\n(nats per token)",
 }
 CALLS = "denoiser calls per sequence"

@@ -11,7 +11,9 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from mdmtheory.plots.series import NAMES, X_LABELS, Y_LABELS, Reference, Series, metric_rows
+from mdmtheory.metrics.metric import PROBABILITY, Metric
+from mdmtheory.metrics.ter import Ter, TerRatio
+from mdmtheory.plots.series import X_LABELS, Reference, Series, TerExcess, metric_rows
 from mdmtheory.plots.style import REFERENCE, Look
 
 References = dict[tuple[str, int], Reference]
@@ -24,8 +26,8 @@ _MARK: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5, "cl
 
 
 def comparable_rows(
-    frame: pd.DataFrame, metric: str, references: References
-) -> tuple[str, pd.DataFrame, Reference | None, list[str]]:
+    frame: pd.DataFrame, metric: Metric, references: References
+) -> tuple[Metric, pd.DataFrame, Reference | None, list[str]]:
     """What a panel of `metric` shows: the metric, its rows, the reference TER(q) or 1, and notes for the reader.
 
     No axis shows infinity, so infinite values are left out and counted in the notes. ValueError where all are infinite.
@@ -33,27 +35,27 @@ def comparable_rows(
     shown, rows, reference, notes = _comparable_rows(frame, metric, references)
     finite = np.isfinite(rows["high"].to_numpy(float))
     if not finite.any():
-        raise ValueError(f"every {NAMES[metric]} is infinite: the model never writes some sequence of the language")
+        raise ValueError(f"every {metric.short} is infinite: the model never writes some sequence of the language")
     if not finite.all():
-        notes = [*notes, f"Not drawn: {(~finite).sum()} infinite {NAMES[metric]}."]
+        notes = [*notes, f"Not drawn: {(~finite).sum()} infinite {metric.short}."]
     return shown, rows[finite], reference, notes
 
 
 def _comparable_rows(
-    frame: pd.DataFrame, metric: str, references: References
-) -> tuple[str, pd.DataFrame, Reference | None, list[str]]:
+    frame: pd.DataFrame, metric: Metric, references: References
+) -> tuple[Metric, pd.DataFrame, Reference | None, list[str]]:
     """`comparable_rows`, also of what is infinite.
 
     TER is drawn as TER(q) times the ratio TER(p)/TER(q), with the ratio's interval: both are measured on the same
     sequences, so their difference is far better known than either. Where TER(q) is not one number (several
     languages or lengths) the ratio itself is drawn.
     """
-    rows = metric_rows(frame, metric)
-    if metric == "ter_ratio":
+    rows = metric_rows(frame, metric.name)
+    if metric.name == TerRatio.name:
         return metric, rows, _ITSELF, []
-    if metric != "ter" or "ter_ratio" not in set(frame["metric"]):
+    if metric.name != Ter.name or TerRatio.name not in set(frame["metric"]):
         return metric, rows, None, []
-    ratios = metric_rows(frame, "ter_ratio")
+    ratios = metric_rows(frame, TerRatio.name)
     keys = dict.fromkeys(
         (str(language), int(n)) for language, n in zip(ratios["language"], ratios["length"], strict=True)
     )
@@ -70,15 +72,16 @@ def _comparable_rows(
         for n in lengths
     ]
     kinds = sorted({references[key].kind for key in keys})
-    return "ter_ratio", ratios, _ITSELF, [f"TER(q), {' or '.join(kinds)}: {', '.join(known)}."]
+    return TerRatio(), ratios, _ITSELF, [f"TER(q), {' or '.join(kinds)}: {', '.join(known)}."]
 
 
 class Panel:
     """The drawing of one metric on one pair of axes. `reference` is the autoregressive value of a TER metric."""
 
-    def __init__(self, axes: Axes, metric: str, x: str, series: list[Series], reference: Reference | None) -> None:
+    def __init__(self, axes: Axes, metric: Metric, x: str, series: list[Series], reference: Reference | None) -> None:
         self.axes, self.metric, self.x, self.series, self.reference = axes, metric, x, series, reference
-        self.log = metric == "ter_excess" or (metric.startswith("ser") and _spans_decades(series))
+        self.probability = metric.unit == PROBABILITY
+        self.log = metric.name == TerExcess.name or (self.probability and _spans_decades(series))
         self.notes: list[str] = []
 
     def draw(self) -> list[str]:
@@ -92,9 +95,9 @@ class Panel:
             if not each.flat:
                 self._curve(each, bottom)
         if self.reference is not None:
-            known = f" = {self.reference.value:.4f} ({self.reference.kind})" if self.metric == "ter" else ""
+            known = f" = {self.reference.value:.4f} ({self.reference.kind})" if self.metric.name == Ter.name else ""
             self._line(self.reference.value, f"autoregressive, TER($q$){known}")
-        elif self.metric.startswith("ser"):
+        elif self.probability:
             if self.log:
                 self.notes.append("The autoregressive reference, SER = 0, lies below any log axis.")
             else:
@@ -129,11 +132,11 @@ class Panel:
             self.axes.set_yscale("log")
             arrows = any((each.value <= 0).any() for each in self.series)
             bottom = (0.3 if arrows else 0.7) * smallest
-            top = 1.08 if self.metric.startswith("ser") and high > 0.5 else 1.6 * high
+            top = 1.08 if self.probability and high > 0.5 else 1.6 * high
             self.axes.set_ylim(bottom, max(top, 10 * bottom))
             return _BELOW_ANY_AXIS
         low = float(min(each.low.min() for each in self.series))
-        if self.metric.startswith("ser"):
+        if self.probability:
             top = 1.0 if high > 0.5 else 1.08 * high or 1.0
             self.axes.set_ylim(-0.09 * top, top)
             ticks = [tick for tick in self.axes.get_yticks() if -1e-9 <= tick <= top + 1e-9]
@@ -206,13 +209,13 @@ class Panel:
 
     def _label_y(self) -> None:
         bounds = [each for each in self.series if each.kind == "upper bound"]
-        label = Y_LABELS[self.metric]
+        label = self.metric.label
         if bounds and len(bounds) == len(self.series):
             label += "\nupper bound (mean over plans)"
         elif bounds:
             who = ", ".join(each.label for each in bounds)
             self.notes.append(
-                f"{NAMES[self.metric]} of {who}: an upper bound (mean over plans); of the others an estimate."
+                f"{self.metric.short} of {who}: an upper bound (mean over plans); of the others an estimate."
             )
         self.axes.set_ylabel(label)
 

@@ -11,6 +11,9 @@ import pandas as pd
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import as_measured, bare_kind
+from mdmtheory.metrics.metric import Metric
+from mdmtheory.metrics.registry import as_metric, built_in_metrics
+from mdmtheory.metrics.ter import TerRatio
 from mdmtheory.plots.style import DASHES, Look, looks
 from mdmtheory.sweeps.choices import is_exact
 
@@ -20,22 +23,14 @@ X_LABELS = {
     "calls": "denoiser calls per sequence (NFE)",
     "rounds": "rounds per sequence (sequential depth)",
 }
-Y_LABELS = {
-    "ser": "SER (probability that\na sequence is wrong)",
-    "ser_scored": "SER by scoring (probability\nthat a sequence is wrong)",
-    "ter": "TER (perplexity per token)",
-    "ter_ratio": "TER($p$) / TER($q$)",
-    "ter_excess": "TER($p$) / TER($q$) − 1",
-    "cross_entropy": "cross-entropy under $q$ of what\nis right (nats per token)",
-}
-NAMES = {
-    "ser": "SER",
-    "ser_scored": "SER by scoring",
-    "ter": "TER",
-    "ter_ratio": "TER ratio",
-    "ter_excess": "TER excess",
-    "cross_entropy": "cross-entropy",
-}
+
+
+class TerExcess(TerRatio):
+    """TER(p)/TER(q) - 1, made from rows of the ratio: what is left of TER(p), to be drawn in decades."""
+
+    name, short, label = "ter_excess", "TER excess", "TER($p$) / TER($q$) − 1"
+    column = 4.5
+
 
 # What makes two cells different, in the order in which a colour is given to whatever varies.
 IDENTITY = ("sampler", "language", "model", "denoiser", "schedule", "length", "steps", "seed")
@@ -61,17 +56,30 @@ def column_of(name: str) -> str:
     return _ALIASES.get(name, name)
 
 
+def drawn_metric(metric: str | Metric) -> Metric:
+    """A metric that has an axis, itself or by name; ValueError for another, with those that have one."""
+    every = sorted((*built_in_metrics(), TerExcess()), key=lambda each: (each.column, each.name))
+    known = {each.name: each for each in every if each.label}
+    if isinstance(metric, str) and metric in known:
+        return known[metric]
+    try:
+        return as_metric(metric)
+    except ValueError:
+        if not isinstance(metric, str) or ":" in metric:
+            raise
+        raise ValueError(f"cannot draw {metric!r}; draw one of {', '.join(known)}") from None
+
+
 def metric_rows(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The rows of a metric that have a value; `ter_excess` is made from `ter_ratio`. ValueError names what there is."""
-    metric = column_of(metric)
-    source = "ter_ratio" if metric == "ter_excess" else metric
+    source = TerRatio.name if metric == TerExcess.name else metric
     rows = frame[(frame["metric"] == source) & frame["value"].notna()].copy()
     rows["kind"] = rows["kind"].map(bare_kind)
     if rows.empty:
         there = sorted(set(frame["metric"].dropna()))
-        derived = ["ter_excess"] if "ter_ratio" in there else []
+        derived = [TerExcess.name] if TerRatio.name in there else []
         raise ValueError(f"no values of {metric!r} to draw; the metrics here: {', '.join(there + derived) or 'none'}")
-    if metric == "ter_excess":
+    if metric == TerExcess.name:
         rows[["value", "low", "high"]] -= 1.0
         rows["metric"] = metric
     return rows

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from mdmtheory.metrics.estimates import LEAST_RIGHT
+from mdmtheory.metrics.cross_entropy import LEAST_RIGHT
 from mdmtheory.samplers import SAMPLERS
 
 RANDOM_ORDER = tuple(name for name in SAMPLERS.built_in if SAMPLERS.about(name).family == "random order")

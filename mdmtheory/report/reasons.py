@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from mdmtheory.metrics.counts import ter_kind
+from mdmtheory.metrics.pricing import ter_kind
 from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.cell import Cell
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.integers import LAST_SEED, WholeNumber, whole_number
 from mdmtheory.core.limits import MOST_LENGTH, MOST_SEQUENCES, check_limit
+from mdmtheory.metrics.registry import as_metrics, built_in_metrics
 
-METRICS = ("ser", "ter", "ter_ratio", "cross_entropy")
-"""What can be asked for; `check` adds ser_scored."""
+if TYPE_CHECKING:
+    from mdmtheory.metrics.metric import Metric
 
 DEFAULTS = {"model": "masked", "denoiser": "oracle", "sampler": "ancestral", "schedule": "linear"}
 """What is taken where nothing is typed, and what goes unsaid where cells are named."""
@@ -47,11 +48,18 @@ class Cell:
             self.samples, MOST_SEQUENCES, "MOST_SEQUENCES", f"samples is {self.samples:,}", "draw fewer sequences"
         )
         object.__setattr__(self, "seed", whole_number(self.seed, "seed", 0, LAST_SEED))
-        for metric in self.metrics:
-            if metric not in METRICS:
-                raise ValueError(f"unknown metric {metric!r}; known: {', '.join(METRICS)}")
         if not self.metrics:
-            raise ValueError(f"metrics is empty; give at least one of {', '.join(METRICS)}")
+            raise ValueError("metrics is empty; give at least one, such as ser")
+        self.shown()
+
+    def shown(self) -> tuple[Metric, ...]:
+        """The metrics of its rows: those asked for, what they bring along, and those of its check; ValueError."""
+        asked = as_metrics(self.metrics)
+        for metric in asked:
+            if not metric.asked:
+                raise ValueError(f"metric {metric.name} cannot be asked for; use check")
+        brought = [name for metric in asked for name in metric.brings]
+        return as_metrics([*asked, *brought, *(each for each in built_in_metrics() if self.check and not each.asked)])
 
     def __str__(self) -> str:
         named = ("model", "denoiser", "sampler", "schedule")

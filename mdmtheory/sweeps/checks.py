@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.printable import shortened
 from mdmtheory.core.spec import Spec
+from mdmtheory.metrics.registry import measures
 
 if TYPE_CHECKING:
     from mdmtheory.sweeps.chunks import Chunk
@@ -34,8 +35,8 @@ def fault_of_task(task: Task) -> str | None:
     if unknown:
         return f"has {shortened(', '.join(unknown))}, {_UNKNOWN}"
     needed = _PARTS.keys() - _OPTIONAL
-    if about.get("measure") == "score":
-        needed |= {"kind"}
+    if _is_measure(about.get("measure")):
+        needed |= set(measures()[about["measure"]].facts)
     missing = sorted(needed - about.keys())
     if missing:
         return f"has no {', '.join(missing)}"
@@ -57,12 +58,21 @@ def fault_of_task(task: Task) -> str | None:
     return None
 
 
-def fault_of_counts(chunks: Sequence[Chunk]) -> str | None:
-    """Why counts cannot have been counted, in words; None where they can."""
+def fault_of_counts(name: str, chunks: Sequence[Chunk]) -> str | None:
+    """Why chunks cannot be those of the measure of this name, in words; None where they can."""
+    measure = measures()[name]
+    of_type: dict[str, type] = {**dict.fromkeys(measure.whole, int), **dict.fromkeys(measure.real, float)}
+    needed = of_type.keys() - set(measure.later)
     for chunk in chunks:
-        if not 0 <= chunk.impossible <= chunk.errors <= chunk.sequences or min(chunk.calls, chunk.rounds) < 0:
+        sums = chunk.sums
+        if not needed <= sums.keys():
+            return f"has no {', '.join(sorted(needed - sums.keys()))} in chunk {chunk.index}"
+        wrong = any(kind is not type(sums[name]) for name, kind in of_type.items() if name in sums)
+        if wrong or not all(0 <= sums[name] <= LARGEST for name in measure.whole):
             return f"has counts in chunk {chunk.index} that cannot be"
-    if sum(chunk.sequences for chunk in chunks) > LARGEST:
+        if not sums.get("impossible", 0) <= sums.get("errors", 0) <= sums["sequences"]:
+            return f"has counts in chunk {chunk.index} that cannot be"
+    if sum(chunk.sums["sequences"] for chunk in chunks) > LARGEST:
         return "has more sequences than can be counted"
     return None
 
@@ -90,9 +100,7 @@ def _are_versions(value: Any) -> bool:
 
 
 def _is_measure(value: Any) -> bool:
-    from mdmtheory.sweeps.tasks import Measure
-
-    return value in get_args(Measure)
+    return isinstance(value, str) and value in measures()
 
 
 def _is_stop(value: Any) -> bool:

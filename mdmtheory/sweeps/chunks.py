@@ -1,127 +1,85 @@
-"""Chunks: the counts of a run of whole sequences, with a checksum, so that every row of a store vouches for itself."""
+"""Chunks: the sums over a run of whole sequences, with a checksum, so that every row of a store vouches for itself."""
 
 from __future__ import annotations
 
 import math
-import operator
-import struct
+import sys
 import zlib
-from dataclasses import astuple, dataclass, fields
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from mdmtheory.metrics.counts import Counts
+from mdmtheory.metrics.sums import Sums
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """What was counted of the sequences of one chunk of a task; the fields up to `rounds` are those of `Counts`.
+    """What was summed over the sequences of one chunk of a task.
 
     `seconds` is what one worker took, `code` the version of mdmtheory and `host` the machine: they vouch, and are no
     result.
     """
 
     index: int
-    sequences: int
-    errors: int
-    impossible: int
-    tokens: int
-    nats: float
-    nats_squared: float
-    gap: float
-    gap_squared: float
-    ratio: float
-    ratio_squared: float
-    calls: int
-    rounds: int
+    sums: Sums
     seconds: float
     code: str
     host: str
 
     def __post_init__(self) -> None:
-        for name in FLOATS:
-            value = getattr(self, name)
+        for name, value in self.sums.items():
             if math.isnan(value):
                 raise ValueError(
                     f"{name} of chunk {self.index} is not a number; the model scored a sequence as NaN, mend it"
                 )
-            # SQLite keeps no negative zero, and the checksum must survive the file.
-            object.__setattr__(self, name, float(value) + 0.0)
 
-    @classmethod
-    def of(cls, index: int, counts: Counts, seconds: float, code: str, host: str) -> Chunk:
-        """The chunk that holds these counts."""
-        return cls(index, *astuple(counts), seconds, code, host)  # type: ignore[call-arg]  # the fields of Counts, in order
-
-    @property
-    def counts(self) -> Counts:
-        """The counts alone."""
-        from mdmtheory.metrics.counts import Counts
-
-        return Counts(*(getattr(self, field.name) for field in fields(Counts)))
-
-    def crc(self, task: str) -> int:
-        """CRC-32 over the task's name and all that the row says."""
-        text = "\0".join([task, self.code, self.host]).encode()
-        return zlib.crc32(struct.pack(_LAYOUT, *_numbers_of(self)), zlib.crc32(text))
+    def row(self, task: str) -> tuple[str, int, str, float, str, str, int]:
+        """The row of a store that holds it."""
+        said = (task, self.index, self.sums.written, self.seconds, self.code, self.host)
+        return (*said, checksum(*said))
 
     def conflict(self, other: Chunk) -> str | None:
-        """Why two measurements of one chunk cannot both be right: the field that differs, with both values; else None.
+        """Why two measurements of one chunk cannot both be right: the sum that differs, with both values; else None.
 
         Integers must be equal, nats within 1e-12 relative: processors differ in the last bits of a logarithm. A gap is
-        a difference of nats, so its slack is that of the nats, and a ratio is the exponential of a gap.
+        a difference of nats, so its slack is that of the nats, and a ratio is the exponential of a gap. A sum that only
+        one of them has contradicts nothing.
         """
-        nats = max(abs(self.nats), abs(self.gap))
+        mine = {name: self.sums.get(name, 0.0) for name in ("nats", "nats_squared", "gap", "gap_squared", "ratio")}
+        nats, squares = max(abs(mine["nats"]), abs(mine["gap"])), mine["nats_squared"] + mine["gap_squared"]
         slack = {
             "nats": nats,
-            "nats_squared": self.nats_squared,
+            "nats_squared": mine["nats_squared"],
+            "nats_cubed": mine["nats_squared"] ** 1.5,
             "gap": nats,
-            "gap_squared": self.gap_squared + self.nats_squared,
-            "ratio": self.ratio * (1 + nats),
-            "ratio_squared": self.ratio_squared * (1 + 2 * nats),
+            "gap_squared": squares,
+            "gap_cubed": squares**1.5,
+            "ratio": mine["ratio"] * (1 + nats),
+            "ratio_squared": self.sums.get("ratio_squared", 0.0) * (1 + 2 * nats),
         }
-        for name in COUNTED:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if mine != theirs and not abs(mine - theirs) <= 1e-12 * slack.get(name, 0):
-                return f"{name} {mine!r} against {theirs!r}"
+        for name in self.sums.keys() & other.sums.keys():
+            one, two = self.sums[name], other.sums[name]
+            if one != two and not abs(one - two) <= min(1e-12 * slack.get(name, 0.0), sys.float_info.max):
+                return f"{name} {one!r} against {two!r}"
         return None
 
 
-COLUMNS = tuple(field.name for field in fields(Chunk))
-COUNTED = COLUMNS[1:13]
-TYPES = tuple({"int": int, "float": float, "str": str}[str(field.type)] for field in fields(Chunk))
-FLOATS = tuple(name for name, kind in zip(COLUMNS, TYPES, strict=True) if kind is float)
-_numbers_of = operator.attrgetter(*(name for name, kind in zip(COLUMNS, TYPES, strict=True) if kind is not str))
-_LAYOUT = "<" + "".join("d" if kind is float else "q" for kind in TYPES if kind is not str)
+def checksum(task: str, index: int, sums: str, seconds: float, code: str, host: str) -> int:
+    """CRC-32 over the task's name and all that a row says."""
+    return zlib.crc32(f"{task}\0{index}\0{sums}\0{seconds!r}\0{code}\0{host}".encode())
 
 
-def total(chunks: Sequence[Chunk]) -> Counts:
-    """The counts of all chunks together; sums are rounded once, at the end, so their order does not matter."""
-    from mdmtheory.metrics.counts import Counts
-
-    def added(name: str) -> float:
-        values = [getattr(chunk, name) for chunk in chunks]
-        return _rounded_once(values) if name in FLOATS else sum(values)
-
-    return Counts(**{name: added(name) for name in COUNTED})  # type: ignore[arg-type]  # integers where they must be
+def total(chunks: Sequence[Chunk]) -> Sums:
+    """The sums of all chunks together."""
+    return Sums.over([chunk.sums for chunk in chunks])
 
 
-def _rounded_once(values: Sequence[float]) -> float:
-    try:
-        return math.fsum(values)
-    except OverflowError:
-        return sum(values)  # beyond float64: infinite, which is what is reported
-
-
-def until_stopped(chunks: Iterable[Chunk], max_errors: int | None) -> list[Chunk]:
+def until_stopped(chunks: Sequence[Chunk], max_errors: int | None) -> list[Chunk]:
     """The first prefix of chunks that reaches `max_errors` wrong sequences, or all of them."""
-    kept: list[Chunk] = []
+    if max_errors is None:
+        return list(chunks)
     errors = 0
-    for chunk in chunks:
-        kept.append(chunk)
-        errors += chunk.errors
-        if max_errors is not None and errors >= max_errors:
-            break
-    return kept
+    for place, chunk in enumerate(chunks, 1):
+        errors += chunk.sums.whole("errors")
+        if errors >= max_errors:
+            return list(chunks[:place])
+    return list(chunks)

@@ -60,7 +60,7 @@ def collect(
                 _Collection(work, store, executor, meter, report).run(interrupted)
         else:
             report(meter, now=True)
-        return frame_of(store.contents, level, work.metrics)
+        return frame_of(store.contents, level, of=work.metrics)
 
 
 def warm(passes: Sequence[Pass], announce: Callable[[], None]) -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from mdmtheory.metrics.sums import Sums
 from mdmtheory.sweeps.chunks import Chunk, total
 from mdmtheory.sweeps.progress import Progress
 from mdmtheory.sweeps.results import estimates
 from mdmtheory.sweeps.work import PassState, TaskState, Work
-
-if TYPE_CHECKING:
-    from mdmtheory.metrics.counts import Counts
 
 
 class Meter:
@@ -26,7 +23,7 @@ class Meter:
         self._began = time.monotonic()
         self._sequences = 0
         self._seconds: dict[int, tuple[float, int]] = {}
-        self._widths: dict[str, tuple[int, Counts, float | None]] = {}
+        self._widths: dict[str, tuple[int, list[Sums], float | None]] = {}
 
     def start(self) -> None:
         """Start the clock: kernels are warm."""
@@ -36,7 +33,7 @@ class Meter:
         """Note that one chunk of a pass was computed for some of its tasks."""
         seconds, count = self._seconds.get(id(work), (0.0, 0))
         self._seconds[id(work)] = (seconds + sum(chunk.seconds for chunk in chunks), count + 1)
-        self._sequences += chunks[0].sequences
+        self._sequences += chunks[0].sums.whole("sequences")
 
     def compiling(self) -> Progress:
         """The progress while kernels are being compiled."""
@@ -78,19 +75,16 @@ class Meter:
 
     def _width(self, state: TaskState) -> float | None:
         """Widest interval of a task, relative for TER and absolute otherwise; only chunks that are new are added."""
-        from mdmtheory.metrics.counts import Counts
-
-        seen, counts, width = self._widths.get(state.task.sha, (0, Counts.zero(), None))
+        seen, known, width = self._widths.get(state.task.sha, (0, [], None))
         if len(state.chunks) > seen:
-            counts += total(state.chunks[seen:])
-            asked = self._work.metrics[state.task.sha]
-            rows = [row for row in estimates(state.task, counts, self._level) if row["metric"] in asked]
+            known = [Sums.over([*known, total(state.chunks[seen:])])]
+            asked = self._work.metrics[state.task.sha].values()
             widths = [
-                (row["high"] - row["low"]) / (row["value"] if "ter" in row["metric"] else 1)
-                for row in rows
+                (row["high"] - row["low"]) / (row["value"] if metric.relative else 1)
+                for metric, row in estimates(state.task, known[0], self._level, asked)
                 if row["low"] is not None
             ]
             # The width of an infinite TER is not a number.
             width = max((each for each in widths if each == each), default=None)
-            self._widths[state.task.sha] = (len(state.chunks), counts, width)
+            self._widths[state.task.sha] = (len(state.chunks), known, width)
         return width

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.streams import canonical_json
 from mdmtheory.core.threads import within
+from mdmtheory.metrics.measure import Sequences
+from mdmtheory.metrics.registry import measures
 from mdmtheory.sweeps.chunks import Chunk
 from mdmtheory.sweeps.tasks import Task, chunk_size
 
 if TYPE_CHECKING:
     from mdmtheory.core.protocols import Language, SequenceModel
-    from mdmtheory.metrics.counts import Counts
+    from mdmtheory.metrics.sums import Sums
 
 
 @dataclass(frozen=True)
@@ -42,30 +44,23 @@ class Pass:
         start = time.perf_counter()
         found = self.count(index * size, size, wanted)
         seconds = (time.perf_counter() - start) / len(wanted)
-        return [Chunk.of(index, counts, seconds, code_version(), platform.node()) for counts in found]
+        return [Chunk(index, sums, seconds, code_version(), platform.node()) for sums in found]
 
-    def count(self, first: int, count: int, wanted: Sequence[int]) -> list[Counts]:
-        """What is counted of sequences first..first+count-1 for the tasks numbered `wanted`."""
-        from mdmtheory.metrics.counts import draw_counts, plan_score_counts, score_counts
-
+    def count(self, first: int, count: int, wanted: Sequence[int]) -> list[Sums]:
+        """The sums over sequences first..first+count-1 for the tasks numbered `wanted`."""
         models = [self.models[number] for number in wanted]
-        measure = self.tasks[0].measure
+        measure = measures()[self.tasks[0].measure]
         with within(1):
-            if measure == "score":
-                return score_counts(models, self.language, self.length, self.seed, first, count, threads=1)
-            one: Callable[..., Counts] = draw_counts if measure == "draw" else plan_score_counts
-            return [one(model, self.language, self.length, self.seed, first, count, threads=1) for model in models]
+            return measure.count(models, Sequences(self.language, self.length, self.seed, first, count))
 
 
 def passes_of(work: Sequence[tuple[Task, Language, SequenceModel]]) -> list[Pass]:
     """The fewest passes that do the work: tasks that are priced by one information curve share one."""
-    from mdmtheory.metrics.counts import curve_priced
-
     together: dict[str, list[tuple[Task, Language, SequenceModel]]] = {}
     for task, language, model in work:
         about = task.description
-        shared = task.measure == "score" and curve_priced(model, language)
-        same = ("language", "length", "seed", "model", "denoiser")
+        shared = measures()[task.measure].shares_pass(model, language)
+        same = ("measure", "language", "length", "seed", "model", "denoiser")
         curve = [*(about[name] for name in same), about["versions"]["streams"]]
         key = canonical_json(curve) if shared else task.sha
         together.setdefault(key, []).append((task, language, model))

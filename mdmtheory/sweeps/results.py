@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mdmtheory.core.estimate import WithheldError
 from mdmtheory.core.notices import notice
 from mdmtheory.core.printable import first_few, printable
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json
+from mdmtheory.metrics.metric import Measured, estimated
+from mdmtheory.metrics.registry import as_metrics, built_in_metrics, place_of
 from mdmtheory.sweeps.cell import sort_key
 from mdmtheory.sweeps.chunks import total, until_stopped
 from mdmtheory.sweeps.schema import Contents, StoredLanguage, StoredTask
@@ -19,17 +22,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mdmtheory.core.estimate import Estimate
-    from mdmtheory.metrics.counts import Counts
+    from mdmtheory.metrics.metric import Metric
+    from mdmtheory.metrics.sums import Sums
     from mdmtheory.sweeps.tasks import Task
 
 CELL_COLUMNS = ("language", "length", "model", "denoiser", "sampler", "schedule", "steps", "seed")
 COLUMNS = (*CELL_COLUMNS, "metric", "value", "low", "high", "level", "kind", "count", "calls", "rounds", "seconds")
-METRIC_ORDER = ("ser", "ter", "ter_ratio", "cross_entropy", "ser_scored", "effective_size")
 _WHOLE = ("length", "steps", "seed", "count")
 _REAL = ("value", "low", "high", "level", "calls", "rounds", "seconds")
 
 
-def read(store: str | Path, level: float = 0.95) -> pd.DataFrame:
+def read(store: str | Path, level: float = 0.95, *, metrics: Iterable[Any] | None = None) -> pd.DataFrame:
     """The results in a store: one row for each cell and metric that its counts give, in the order of the cells.
 
     Columns: what the cell is (`language` to `seed`), `metric`, `value`, the interval `low`, `high` at `level`, `kind`,
@@ -40,6 +43,9 @@ def read(store: str | Path, level: float = 0.95) -> pd.DataFrame:
     sample size of `ser_scored` has a row of its own, `effective_size`, of kind exact: it is a property of the very
     sample.
 
+    `metrics` are those to be shown: names, `module:name` of one's own, or objects (metrics/metric.py); by default all
+    that come with the package, whatever the sweep was asked for.
+
     `calls` and `rounds` are those of the sequences that the row itself counts; of a row of scores, those of the cell's
     drawn ones where the same versions drew them and no number of errors stopped it, else empty.
 
@@ -47,24 +53,27 @@ def read(store: str | Path, level: float = 0.95) -> pd.DataFrame:
     and `frame.attrs["left_out"]` lists them with the reasons. `frame.attrs["digests"]` has the languages' digests, and
     `frame.attrs["families"]` what plug-ins say of how they are drawn.
     """
-    return frame_of(load(store), level)
+    return frame_of(load(store), level, None if metrics is None else as_metrics(metrics))
 
 
-def frame_of(contents: Contents, level: float, metrics: Mapping[str, Iterable[str]] | None = None) -> pd.DataFrame:
-    """The rows of a store's contents; `metrics`, by task, chooses among them (all by default)."""
+def frame_of(
+    contents: Contents,
+    level: float,
+    metrics: Iterable[Metric] | None = None,
+    of: Mapping[str, Mapping[str, Metric]] | None = None,
+) -> pd.DataFrame:
+    """The rows of a store's contents: of all tasks these metrics (by default all built in), or `of` tasks their own."""
     import pandas as pd
 
     check_level(level)
-    chosen = (
-        [contents.tasks[sha] for sha in metrics if sha in contents.tasks] if metrics is not None else newest(contents)
-    )
+    every = built_in_metrics() if metrics is None else metrics
+    chosen = newest(contents) if of is None else [contents.tasks[sha] for sha in of if sha in contents.tasks]
     names = _language_names(contents)
     costs = _costs(contents)
-    left_out = _left_out(contents, metrics)
-    rows = []
+    left_out = _left_out(contents, of)
+    rows: list[tuple[Any, dict[str, Any]]] = []
     families: dict[str, str] = {}
     for stored in chosen:
-        wanted = None if metrics is None else set(metrics[stored.task.sha])
         about = stored.task.description
         if about["language"] not in names:
             continue
@@ -72,18 +81,18 @@ def frame_of(contents: Contents, level: float, metrics: Mapping[str, Iterable[st
         cell |= stored.task.names
         families |= {Spec.parse(cell[kind]).name: family for kind, family in stored.task.families.items() if cell[kind]}
         calls, rounds = _cost(stored) if stored.task.measure == "draw" else costs.get(_drawn_as(stored), (None, None))
-        counts = total(until_stopped(stored.chunks, stored.task.max_errors))
+        sums = total(until_stopped(stored.chunks, stored.task.max_errors))
         cell |= {"calls": calls, "rounds": rounds, "seconds": sum(chunk.seconds for chunk in stored.chunks)}
+        own = every if of is None else of[stored.task.sha].values()
         try:
-            found = list(estimates(stored.task, counts, level))
+            found = list(estimates(stored.task, sums, level, own))
         except (ValueError, ArithmeticError) as error:
             left_out.append(f"{stored.task} (its sums cannot be: {error})")
             continue
-        rows += [{**cell, **row} for row in found if wanted is None or row["metric"] in wanted]
-    rows.sort(
-        key=lambda row: (sort_key(row[name] for name in CELL_COLUMNS), METRIC_ORDER.index(row["metric"]), row["count"])
-    )
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+        place = sort_key(cell[name] for name in CELL_COLUMNS)
+        rows += [((place, place_of(metric), row["count"]), {**cell, **row}) for metric, row in found]
+    rows.sort(key=lambda keyed: keyed[0])
+    frame = pd.DataFrame([row for _, row in rows], columns=list(COLUMNS))
     digests = {name: digest for digest, name in names.items()}
     frame.attrs = {"left_out": left_out, "digests": digests, "families": families}
     if left_out:
@@ -91,43 +100,19 @@ def frame_of(contents: Contents, level: float, metrics: Mapping[str, Iterable[st
     return frame.astype({**dict.fromkeys(_WHOLE, "Int64"), **dict.fromkeys(_REAL, "float64")})
 
 
-def estimates(task: Task, counts: Counts, level: float) -> Iterator[dict[str, Any]]:
-    """The metrics that the counts of a task give: metric, value, low, high, level, kind and count."""
-    from mdmtheory.metrics.estimates import (
-        LEAST_EFFECTIVE_SIZE,
-        LEAST_RIGHT,
-        cross_entropy_estimate,
-        scored_ser_estimate,
-        ser_estimate,
-        ter_estimate,
-        ter_ratio_estimate,
-    )
-
-    length = task.description["length"]
-    if counts.sequences == 0:
-        return
-    if task.measure == "draw":
-        yield _row("ser", ser_estimate(counts, level, task.max_errors))
-        right = counts.sequences - counts.errors
-        if not task.scores_draws:
-            return
-        if right >= LEAST_RIGHT:
-            yield _row("cross_entropy", cross_entropy_estimate(counts, length, level))
-        else:
-            yield _withheld("cross_entropy", f"{right} right of {counts.sequences} < {LEAST_RIGHT}", right)
-        return
-    if counts.sequences < 2:
-        metrics = ("ter", "ter_ratio") if task.measure == "score" else ("ser_scored",)
-        yield from (_withheld(metric, "1 sequence has no interval, draw 2", 1) for metric in metrics)
-    elif task.measure == "score":
-        kind = task.description["kind"]
-        yield _row("ter", ter_estimate(counts, length, level, kind))
-        yield _row("ter_ratio", ter_ratio_estimate(counts, length, level, kind))
-    else:
-        estimate, effective = scored_ser_estimate(counts, level)
-        reason = f"effective size {effective:.1f} < {LEAST_EFFECTIVE_SIZE:.0f}"
-        yield _withheld("ser_scored", reason, counts.sequences) if estimate is None else _row("ser_scored", estimate)
-        yield _numbers("effective_size", effective, None, None, None, "exact", counts.sequences)
+def estimates(
+    task: Task, sums: Sums, level: float, metrics: Iterable[Metric]
+) -> Iterator[tuple[Metric, dict[str, Any]]]:
+    """Those of the metrics that the sums of a task give: metric, value, low, high, level, kind and count."""
+    about, count = task.description, sums.get("sequences", 0)
+    measured = Measured(sums, about["length"], about.get("kind", "estimate"), task.max_errors)
+    for metric in metrics:
+        if metric.needs == task.measure and metric.since <= task.measure_version and count >= metric.fewest:
+            try:
+                yield metric, _row(metric, estimated(metric, measured, level))
+            except WithheldError as withheld:
+                kind = f"withheld ({withheld.reason})"
+                yield metric, _numbers(metric, (None, None, None), None, kind, withheld.count)
 
 
 def check_level(level: float) -> None:
@@ -173,17 +158,17 @@ def _costs(contents: Contents) -> dict[tuple[str, str], tuple[float | None, floa
 
 def _cost(stored: StoredTask) -> tuple[float | None, float | None]:
     """Mean calls and rounds of the sequences drawn to their end; None where none was, or none was so counted."""
-    if not stored.task.scores_draws:
+    if not (stored.task.scores_draws and stored.chunks):
         return None, None
-    counts = total(until_stopped(stored.chunks, stored.task.max_errors))
-    finished = counts.sequences - counts.impossible
-    return (counts.calls / finished, counts.rounds / finished) if finished else (None, None)
+    sums = total(until_stopped(stored.chunks, stored.task.max_errors))
+    finished = sums["sequences"] - sums["impossible"]
+    return (sums["calls"] / finished, sums["rounds"] / finished) if finished else (None, None)
 
 
-def _left_out(contents: Contents, metrics: Mapping[str, Iterable[str]] | None) -> list[str]:
+def _left_out(contents: Contents, of: Mapping[str, Any] | None) -> list[str]:
     """What cannot be shown of a store, or of the tasks that are asked for."""
     found = {**contents.left_out, **contents.without_language}
-    return [reason for key, reason in found.items() if metrics is None or key in metrics]
+    return [reason for key, reason in found.items() if of is None or key in of]
 
 
 def _language_names(contents: Contents) -> dict[str, str]:
@@ -207,17 +192,16 @@ def _language_names(contents: Contents) -> dict[str, str]:
     return names
 
 
-def _row(metric: str, estimate: Estimate) -> dict[str, Any]:
-    return _numbers(
-        metric, estimate.value, estimate.low, estimate.high, estimate.level, estimate.said_kind, estimate.count
-    )
-
-
-def _withheld(metric: str, reason: str, count: int) -> dict[str, Any]:
-    return _numbers(metric, None, None, None, None, f"withheld ({reason})", count)
+def _row(metric: Metric, estimate: Estimate) -> dict[str, Any]:
+    ends = (estimate.value, estimate.low, estimate.high)
+    if estimate.kind == "exact":  # what is exact of the very sample has no interval
+        return _numbers(metric, (estimate.value, None, None), None, estimate.kind, estimate.count)
+    return _numbers(metric, ends, estimate.level, estimate.said_kind, estimate.count)
 
 
 def _numbers(
-    metric: str, value: float | None, low: float | None, high: float | None, level: float | None, kind: str, count: int
+    metric: Metric, ends: tuple[float | None, float | None, float | None], level: float | None, kind: str, count: int
 ) -> dict[str, Any]:
-    return {"metric": metric, "value": value, "low": low, "high": high, "level": level, "kind": kind, "count": count}
+    value, low, high = ends
+    row = {"metric": metric.name, "value": value, "low": low, "high": high}
+    return {**row, "level": level, "kind": kind, "count": count}

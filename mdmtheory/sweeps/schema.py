@@ -3,44 +3,51 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import sqlite3
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.printable import printable, shortened
 from mdmtheory.core.streams import canonical_json
+from mdmtheory.metrics.sums import Sums
+from mdmtheory.sweeps import version_1
 from mdmtheory.sweeps.checks import fault_of_counts, fault_of_task
-from mdmtheory.sweeps.chunks import COLUMNS, TYPES, Chunk
+from mdmtheory.sweeps.chunks import Chunk, checksum
 from mdmtheory.sweeps.tasks import Task
 
 if TYPE_CHECKING:
     from mdmtheory.core.protocols import Language
 
 APPLICATION_ID = 0x4D444D54  # "MDMT"
-USER_VERSION = 1
+USER_VERSION = 2
 
 TABLES = {
     "language": "CREATE TABLE language (digest TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL,"
     " parameters TEXT NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID",
     "task": "CREATE TABLE task (sha TEXT PRIMARY KEY, json TEXT NOT NULL, label TEXT NOT NULL,"
     " chunks INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID",
-    "chunk": 'CREATE TABLE chunk (task TEXT NOT NULL REFERENCES task, "index" INTEGER NOT NULL,'
-    " sequences INTEGER NOT NULL, errors INTEGER NOT NULL, impossible INTEGER NOT NULL, tokens INTEGER NOT NULL,"
-    " nats REAL NOT NULL, nats_squared REAL NOT NULL, gap REAL NOT NULL, gap_squared REAL NOT NULL,"
-    " ratio REAL NOT NULL, ratio_squared REAL NOT NULL, calls INTEGER NOT NULL, rounds INTEGER NOT NULL,"
+    "chunk": 'CREATE TABLE chunk (task TEXT NOT NULL REFERENCES task, "index" INTEGER NOT NULL, sums TEXT NOT NULL,'
     " seconds REAL NOT NULL, code TEXT NOT NULL, host TEXT NOT NULL, crc INTEGER NOT NULL,"
     ' PRIMARY KEY (task, "index")) WITHOUT ROWID',
 }
-CHUNK_COLUMNS = ", ".join(f'"{name}"' for name in COLUMNS)
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
-"""From version n to n + 1, by n. Version 1 is the first, so there are none yet."""
+
+class Migration(NamedTuple):
+    """The way from a version to the next: the tables that it had, and what copies them into those that it has now."""
+
+    tables: dict[str, str]
+    copy: Callable[[sqlite3.Connection, sqlite3.Connection], None]
+
+
+MIGRATIONS = {1: Migration({**TABLES, "chunk": version_1.CHUNKS}, version_1.migrate)}
+"""By the version that they start from."""
 
 
 class StoreError(ValueError):
@@ -154,18 +161,24 @@ def version_of(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring a copy of an older store to this version, in one transaction; StoreError when no way is known."""
-    connection.execute("BEGIN IMMEDIATE")
-    for version in range(version_of(connection, path), USER_VERSION):
-        if version not in MIGRATIONS:
-            raise StoreError(
-                f"{path} has store version {version}, which this mdmtheory cannot bring to version {USER_VERSION}; "
-                "read it with the mdmtheory that wrote it, or move it away and sweep again"
-            )
-        MIGRATIONS[version](connection)
-        connection.execute(f"PRAGMA user_version = {version + 1}")
-    connection.execute("COMMIT")
+def migrated(connection: sqlite3.Connection, new: sqlite3.Connection, path: Path) -> Contents:
+    """Copy an older store into an empty database, as this version writes it, and load it there.
+
+    StoreError when no way is known, or where the file as a whole is damaged.
+    """
+    version = version_of(connection, path)
+    if version not in MIGRATIONS:
+        raise StoreError(
+            f"{path} has store version {version}, which this mdmtheory cannot bring to version {USER_VERSION}; "
+            "read it with the mdmtheory that wrote it, or move it away and sweep again"
+        )
+    tables, copy = MIGRATIONS[version]
+    with _view(connection, path, tables):
+        new.execute("BEGIN")
+        create(new)
+        copy(connection, new)
+        new.execute("COMMIT")
+    return load(new, path)
 
 
 def load(connection: sqlite3.Connection, path: Path) -> Contents:
@@ -173,27 +186,34 @@ def load(connection: sqlite3.Connection, path: Path) -> Contents:
 
     StoreError, one line, where the file as a whole is damaged.
     """
-    # What is no UTF-8 any more must cost its row alone: its checksum differs.
-    connection.text_factory = lambda text: text.decode(errors="replace")
-    connection.execute("BEGIN")
-    try:
-        _check_structure(connection, path)
-        languages = connection.execute("SELECT digest, name, kind, parameters, crc FROM language").fetchall()
-        tasks = connection.execute("SELECT sha, json, label, chunks, crc FROM task").fetchall()
-        chunks = connection.execute(f'SELECT task, {CHUNK_COLUMNS}, crc FROM chunk ORDER BY task, "index"').fetchall()
-    finally:
-        connection.execute("ROLLBACK")
+    with _view(connection, path, TABLES):
+        languages = connection.execute("SELECT * FROM language").fetchall()
+        tasks = connection.execute("SELECT * FROM task").fetchall()
+        chunks = connection.execute('SELECT * FROM chunk ORDER BY task, "index"').fetchall()
     contents = Contents()
     for row in languages:
         _add_language(contents, row)
-    rows_of_chunks: dict[Any, list[list[Any]]] = {}
-    for sha, *values in chunks:
-        rows_of_chunks.setdefault(sha, []).append(values)
+    rows_of_chunks: dict[Any, list[Sequence[Any]]] = {}
+    for row in chunks:
+        rows_of_chunks.setdefault(row[0], []).append(row)
     for row in tasks:
         _add_task(contents, row, rows_of_chunks.pop(row[0], []))
     for sha, rows in rows_of_chunks.items():
         contents.left_out[str(sha)] = f"{len(rows)} chunks of task {_short(sha)} (which is missing)"
     return contents
+
+
+@contextlib.contextmanager
+def _view(connection: sqlite3.Connection, path: Path, tables: dict[str, str]) -> Iterator[None]:
+    """One consistent view of a store that has these tables."""
+    # What is no UTF-8 any more must cost its row alone: its checksum differs.
+    connection.text_factory = lambda text: text.decode(errors="replace")
+    connection.execute("BEGIN")
+    try:
+        _check_structure(connection, path, tables)
+        yield
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def task_crc(task: Task) -> int:
@@ -227,26 +247,33 @@ def _add_task(contents: Contents, row: Sequence[Any], rows_of_chunks: Sequence[S
         contents.left_out[sha] = f"task {_short(sha)} (it {fault})"
         return
     try:
-        contents.tasks[sha] = StoredTask(task, _chunks(sha, rows_of_chunks, count))
+        contents.tasks[sha] = StoredTask(task, _chunks(task, rows_of_chunks, count))
     except _RowError as error:
         contents.left_out[sha] = f"{task} ({error})"
+
+
+_TYPES = (str, int, str, float, str, str, int)
 
 
 class _RowError(Exception):
     """What is wrong with the chunks of a task."""
 
 
-def _chunks(sha: str, rows: Sequence[Sequence[Any]], count: int) -> list[Chunk]:
+def _chunks(task: Task, rows: Sequence[Sequence[Any]], count: int) -> list[Chunk]:
     chunks: list[Chunk] = []
-    for index, (*values, crc) in enumerate(rows):
-        if values[0] != index:
-            raise _RowError(f"chunk {index} is missing")
-        if tuple(map(type, values)) != TYPES or (chunk := Chunk(*values)).crc(sha) != crc:
-            raise _RowError(f"chunk {index} is damaged: its checksum differs")
-        chunks.append(chunk)
+    for place, row in enumerate(rows):
+        _, index, sums, seconds, code, host, crc = row
+        if index != place:
+            raise _RowError(f"chunk {place} is missing")
+        if tuple(map(type, row)) != _TYPES or checksum(task.sha, index, sums, seconds, code, host) != crc:
+            raise _RowError(f"chunk {place} is damaged: its checksum differs")
+        try:
+            chunks.append(Chunk(index, Sums.read(sums), seconds, code, host))
+        except ValueError as error:
+            raise _RowError(f"chunk {place} has sums that are none: {error}") from None
     if len(chunks) != count:
         raise _RowError(f"it has {len(chunks)} chunks where {count} were written")
-    fault = fault_of_counts(chunks)
+    fault = fault_of_counts(task.measure, chunks)
     if fault is not None:
         raise _RowError(f"it {fault}")
     return chunks
@@ -256,9 +283,9 @@ def _short(sha: Any) -> str:
     return shortened(str(sha), 12).removesuffix("...")
 
 
-def _check_structure(connection: sqlite3.Connection, path: Path) -> None:
+def _check_structure(connection: sqlite3.Connection, path: Path, tables: dict[str, str]) -> None:
     found = dict(connection.execute("SELECT name, sql FROM sqlite_master").fetchall())
-    if found != TABLES:
+    if found != tables:
         raise StoreError(f"{path} is damaged: its tables are not those of a store; {_restore()}")
     for (trouble,) in connection.execute("PRAGMA quick_check(1)").fetchall():
         if trouble != "ok":

@@ -19,9 +19,9 @@ from mdmtheory.core.notices import notice
 from mdmtheory.core.printable import first_few
 from mdmtheory.core.writing import confirm, folder_beside, put_in_place
 from mdmtheory.sweeps import opening, schema
-from mdmtheory.sweeps.chunks import COLUMNS, Chunk
+from mdmtheory.sweeps.chunks import Chunk
 from mdmtheory.sweeps.lock import locked
-from mdmtheory.sweeps.schema import CHUNK_COLUMNS, Contents, StoredLanguage, StoredTask, StoreError
+from mdmtheory.sweeps.schema import Contents, StoredLanguage, StoredTask, StoreError
 from mdmtheory.sweeps.tasks import Task
 
 
@@ -38,9 +38,7 @@ def load(path: str | Path) -> Contents:
             raise StoreError(f"{path} is empty: no sweep has written to it yet; run one with --out {path}")
         if schema.version_of(connection, path) < schema.USER_VERSION:
             with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
-                connection.backup(memory)
-                schema.migrate(memory, path)
-                return schema.load(memory, path)
+                return schema.migrated(connection, memory, path)
         return schema.load(connection, path)
 
     found = opening.seen(path, contents)
@@ -126,8 +124,7 @@ class Store:
                 if [chunk.index for chunk in new] != list(range(count, count + len(new))):
                     raise ValueError(f"chunks {[chunk.index for chunk in new]} do not go on after chunk {count - 1}")
                 self._connection.executemany(
-                    f"INSERT INTO chunk (task, {CHUNK_COLUMNS}, crc) VALUES (?, {'?, ' * len(COLUMNS)}?)",
-                    [(sha, *(getattr(chunk, name) for name in COLUMNS), chunk.crc(sha)) for chunk in new],
+                    "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?)", [chunk.row(sha) for chunk in new]
                 )
                 self._connection.execute("UPDATE task SET chunks = ? WHERE sha = ?", (count + len(new), sha))
         for sha, offered in chunks.items():
@@ -152,9 +149,7 @@ class Store:
         with folder_beside(self.path) as folder:
             migrated, older = folder / "migrated", folder / "older"
             with contextlib.closing(opening.connect(migrated, "rwc")) as connection:
-                self._connection.backup(connection)
-                schema.migrate(connection, self.path)
-                schema.load(connection, self.path)
+                schema.migrated(self._connection, connection, self.path)
             self._connection.close()
             shutil.copy2(self.path, older)
             if not os.path.lexists(kept):
@@ -182,7 +177,8 @@ class Store:
 def merge(stores: Sequence[str | Path], out: str | Path) -> None:
     """Write the union of stores to a new file. ValueError, naming the chunk, when two of them disagree.
 
-    Chunks that several hold must have equal integers and nats within 1e-12 relative; the first store's row is kept.
+    Chunks that several hold must have equal integers and nats within 1e-12 relative; the first store's row is kept, or
+    one that has more sums.
     """
     if not stores:
         raise ValueError("no stores to merge; name one or more")
@@ -225,6 +221,8 @@ def _unite(union: Contents, other: Contents, path: Path) -> None:
                     f"chunk {mine.index} of {stored.task} in {path} contradicts the stores before it ({conflict}); "
                     "one of them was made by changed code or is wrong: leave it out"
                 )
+            if len(theirs.sums) > len(mine.sums):
+                known[mine.index] = theirs
         known.extend(stored.chunks[len(known) :])
 
 

@@ -20,4 +20,4 @@ def stored(cells: Iterable[Cell], store: str | Path, level: float = 0.95) -> pd.
 
     ValueError or OSError for cells that do not fit together and for a store that is none.
     """
-    return frame_of(load(store), level, Work.of(cells).metrics)
+    return frame_of(load(store), level, of=Work.of(cells).metrics)

@@ -12,7 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.origin import plug_ins_in
@@ -21,33 +21,24 @@ from mdmtheory.core.printable import printable
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json, digest, stream_states
 from mdmtheory.languages.kinds import built_in_kind, kinds
+from mdmtheory.metrics.registry import measures
 from mdmtheory.sweeps.choices import registries
 
 if TYPE_CHECKING:
     from mdmtheory.core.protocols import Language, SequenceModel
+    from mdmtheory.metrics.measure import Measure
     from mdmtheory.sweeps.cell import Cell
 
 _PROBES = 16
 """Plans by which a law over plans from outside is known."""
-
-Measure = Literal["draw", "score", "score_plans"]
 
 CHUNK_TOKENS = 1 << 15
 """Tokens in a chunk: long enough that starting one costs nothing, short enough that losing one costs nothing."""
 
 COMPONENT_VERSIONS: dict[str, int] = {
     "streams": 1,
-    "measure draw": 2,  # 2: right sequences are scored under q; calls and rounds of sequences drawn to their end
-    "measure score": 1,
-    "measure score_plans": 1,
 }
-"""Raise one when its numbers change; languages, denoisers, samplers, models and schedules say their own."""
-
-SCORED_PLAN_BY_PLAN = 1
-"""What is added to the version of `measure score` where ancestral plans run over independent tokens.
-
-One drawn plan scores them without noise; before, the curve priced them as it does all others.
-"""
+"""Raise one when its numbers change; languages, denoisers, samplers, models, schedules and measures say their own."""
 
 
 @whole_numbers(length=1)
@@ -94,9 +85,14 @@ class Task:
         return _object(self.label).get("families", {})
 
     @property
-    def measure(self) -> Measure:
-        """`draw`: the model's sequences in the language; `score`: the reverse; `score_plans`: under one plan each."""
-        return cast(Measure, self.description["measure"])
+    def measure(self) -> str:
+        """The name of the measure (metrics/measure.py)."""
+        return str(self.description["measure"])
+
+    @property
+    def measure_version(self) -> int:
+        """The version of the measure: what it summed."""
+        return int(self.description["versions"][f"measure {self.measure}"])
 
     @property
     def max_errors(self) -> int | None:
@@ -107,7 +103,7 @@ class Task:
     @property
     def scores_draws(self) -> bool:
         """Whether drawn sequences were scored under q, and calls counted of those drawn to their end."""
-        return self.measure == "draw" and int(self.description["versions"]["measure draw"]) >= 2
+        return self.measure == "draw" and self.measure_version >= 2
 
     @property
     def versions(self) -> int:
@@ -133,41 +129,29 @@ def _object(text: str) -> dict[str, Any]:
 
 def tasks_of(cell: Cell, language: Language, model: SequenceModel) -> list[Task]:
     """What has to be measured for the metrics of a cell, given the language and the model that it builds."""
-    measures: list[Measure] = []
-    if {"ser", "cross_entropy"} & set(cell.metrics):
-        measures.append("draw")
-    if {"ter", "ter_ratio"} & set(cell.metrics):
-        measures.append("score")
-    if cell.check:
-        measures.append("score_plans")
-    return [_task(measure, cell, language, model) for measure in measures]
+    needed = {metric.needs for metric in cell.shown()}
+    return [_task(measure, cell, language, model) for name, measure in measures().items() if name in needed]
 
 
 def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel) -> Task:
-    from mdmtheory.metrics.counts import curve_priced, is_ancestral, ter_kind
-
     label = {name: getattr(cell, name) for name in ("model", "denoiser", "sampler", "schedule")}
     plug_ins = plug_ins_in(language, model)
     specs = _canonical_specs(cell, model)
     description: dict[str, Any] = {
-        "measure": measure,
+        "measure": measure.name,
         "language": language.digest,
         "length": cell.length,
         "seed": cell.seed,
         "steps": cell.steps,
         **specs,
         "identity": digest(cast(Any, model).identity),
-        "versions": _versions(measure, cell, language, specs),
+        "versions": _versions(measure, model, cell, language, specs),
+        **measure.facts_of(model),
     }
-    if measure == "score" and is_ancestral(model) and not curve_priced(model, language):
-        description["versions"]["measure score"] += SCORED_PLAN_BY_PLAN
     if plug_ins:
         # A plug-in may give itself any name and identity, also those of what is built in.
         description["plug_ins"] = {"classes": plug_ins, "words": label, **_plans_of_plug_in(cell, model)}
-    if measure != "draw":
-        kind = ter_kind(model)
-        description.update({"kind": kind} if measure == "score" else {})
-    if measure == "draw" and cell.max_errors is not None:
+    if measure.stops and cell.max_errors is not None:
         description["stop"] = {"max_errors": cell.max_errors}
     return Task(canonical_json(description), canonical_json({**label, **_families_of_plug_ins(cell)}))
 
@@ -215,9 +199,11 @@ def _without_file(spec: Spec) -> str:
     return str(Spec(spec.name, tuple(each for each in spec.options if each[0] not in ("file", "path"))))
 
 
-def _versions(measure: Measure, cell: Cell, language: Language, specs: dict[str, str | None]) -> dict[str, int]:
+def _versions(
+    measure: Measure, model: Any, cell: Cell, language: Language, specs: dict[str, str | None]
+) -> dict[str, int]:
     """The version of every component that takes part, by its kind and name."""
-    versions = {each: COMPONENT_VERSIONS[each] for each in ("streams", f"measure {measure}")}
+    versions = {**COMPONENT_VERSIONS, f"measure {measure.name}": measure.version_for(model, language)}
     # A language's is kept under its kind, or the name that a plug-in was asked for by.
     names = {"language": built_in_kind(language) or language.spec.name}
     names |= {kind: Spec.parse(text).name for kind, text in specs.items() if text is not None}

@@ -7,20 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mdmtheory.sweeps.cell import METRICS, Cell
+from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.chunks import Chunk
 from mdmtheory.sweeps.passes import Pass, passes_of
 from mdmtheory.sweeps.schema import Contents, StoredLanguage
-from mdmtheory.sweeps.tasks import Measure, Task, chunks_for, tasks_of
+from mdmtheory.sweeps.tasks import Task, chunks_for, tasks_of
 
 if TYPE_CHECKING:
     from mdmtheory.core.protocols import Language, SequenceModel
-
-_GIVES: dict[Measure, tuple[str, ...]] = {
-    "draw": ("ser", "cross_entropy"),
-    "score": ("ter", "ter_ratio"),
-    "score_plans": ("ser_scored", "effective_size"),
-}
+    from mdmtheory.metrics.metric import Metric
 
 
 @dataclass
@@ -41,7 +36,7 @@ class TaskState:
         if self.task.max_errors is None:
             return False
         while self.errors < self.task.max_errors and self.counted < len(self.chunks):
-            self.errors += self.chunks[self.counted].errors
+            self.errors += self.chunks[self.counted].sums.whole("errors")
             self.counted += 1
         return self.errors >= self.task.max_errors
 
@@ -121,7 +116,7 @@ class Work:
     cells: list[tuple[Cell, list[TaskState]]]
     states: dict[str, TaskState]
     languages: list[StoredLanguage]
-    metrics: dict[str, set[str]]
+    metrics: dict[str, dict[str, Metric]]
     things: dict[str, tuple[Task, Language, SequenceModel]]
     passes: list[PassState] = field(default_factory=list)
 
@@ -137,12 +132,13 @@ class Work:
             language, model = builder.build(cell)
             if language.digest not in languages:
                 languages[language.digest] = StoredLanguage.of(language, _shown(cell.language))
-            own = []
+            own, shown = [], cell.shown()
             for task in tasks_of(cell, language, model):
                 state = work.states.setdefault(task.sha, TaskState(task))
                 state.needed = max(state.needed, chunks_for(cell.samples, cell.length))
                 work.things.setdefault(task.sha, (task, language, model))
-                work.metrics.setdefault(task.sha, set()).update(_metrics_of(task, cell))
+                given = {each.name: each for each in shown if each.needs == task.measure}
+                work.metrics.setdefault(task.sha, {}).update(given)
                 own.append(state)
             work.cells.append((cell, own))
         if not work.cells:
@@ -164,13 +160,6 @@ class Work:
         for sha, state in self.states.items():
             if len(state.chunks) > state.written:
                 yield sha, state.chunks[state.written :]
-
-
-def _metrics_of(task: Task, cell: Cell) -> set[str]:
-    """What of a task's metrics a cell shows. TER brings its ratio along: the same counts, a far sharper interval."""
-    given = _GIVES[task.measure]
-    asked = {*cell.metrics, *(("ter_ratio",) if "ter" in cell.metrics else ())}
-    return set(given) & asked if set(given) <= set(METRICS) else set(given)
 
 
 def _shown(language: str) -> str:

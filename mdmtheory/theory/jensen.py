@@ -13,7 +13,7 @@ from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.enumeration import enumerated_information_curve, expected_nll, joint
 from mdmtheory.exact.law import law
 from mdmtheory.languages.ngram import NGram
-from mdmtheory.metrics.counts import curve_weights
+from mdmtheory.metrics.pricing import curve_weights
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.theory.instances import bigram3, independent, small_languages
 from mdmtheory.theory.statement import Setting, Sides, Statement

@@ -16,7 +16,7 @@ from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.enumeration import enumerated_information_curve, joint
 from mdmtheory.exact.reveals import all_plans, plan_costs, reveal_costs
 from mdmtheory.languages.paired import EqualPairs
-from mdmtheory.metrics.counts import curve_weights
+from mdmtheory.metrics.pricing import curve_weights
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.theory.curves import require_random_subsets
 from mdmtheory.theory.instances import small_languages

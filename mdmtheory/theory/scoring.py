@@ -18,16 +18,18 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.denoisers.perturbed import Perturbed
 from mdmtheory.exact.enumeration import all_sequences, check_feasible, error_rate, joint
 from mdmtheory.exact.law import law
 from mdmtheory.exact.reveals import all_plans
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
-from mdmtheory.metrics.counts import Counts, plan_score_counts
-from mdmtheory.metrics.estimates import scored_ser_estimate
+from mdmtheory.metrics.measure import Sequences
+from mdmtheory.metrics.metric import Measured
+from mdmtheory.metrics.score import ScorePlans
 from mdmtheory.metrics.ser import ser
+from mdmtheory.metrics.ser_scored import EffectiveSize, SerScored
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.theory.curves import require_random_subsets
 from mdmtheory.theory.instances import (
@@ -75,10 +77,15 @@ def _scoring(setting: Setting) -> Sides:
 
 def _sampled_scoring(setting: Setting) -> Sides:
     model, count = _model(setting), setting.options["count"]
-    counts: Counts = plan_score_counts(model, setting.language, setting.length, 0, 0, count, threads=None)
-    scored, effective = scored_ser_estimate(counts, LEVEL)
-    if scored is None:
-        raise HypothesisError(f"the effective size of {count} scored sequences is {effective:.1f}, and below 100")
+    [sums] = ScorePlans().count([model], Sequences(setting.language, setting.length, 0, 0, count), None)
+    measured = Measured(sums, setting.length)
+    effective = EffectiveSize().estimate(measured).value
+    try:
+        scored = SerScored().estimate(measured, LEVEL)
+    except WithheldError:
+        raise HypothesisError(
+            f"the effective size of {count} scored sequences is {effective:.1f}, and below 100"
+        ) from None
     drawn = ser(model, setting.language, setting.length, count, level=LEVEL)
     return Sides(scored, drawn, f"effective size {effective:.0f} of {count}")
 

@@ -5,7 +5,7 @@ import re
 import numba
 import pytest
 
-from mdmtheory.sweeps.choices import registries
+from mdmtheory.core.register import Register
 
 KINDS = {
     "languages": "lang",
@@ -13,6 +13,7 @@ KINDS = {
     "models": "model",
     "schedules": "schedule",
     "denoisers": "denoiser",
+    "metrics": "metrics",
 }
 
 
@@ -21,7 +22,7 @@ def test_every_name_is_listed_with_what_it_is(run, kind):
     header, *lines = run("list", kind).out.splitlines()
     assert header.startswith(f"{kind} (--{KINDS[kind]})")
     listed = {re.split(r"\s{2,}", line)[0]: re.split(r"\s{2,}", line) for line in lines}
-    assert set(listed) == set(registries()[KINDS[kind]])
+    assert set(listed) == set(Register(kind.removesuffix("s")))
     assert all(len(words) == 3 and words[2] for words in listed.values())
 
 

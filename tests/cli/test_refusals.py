@@ -78,7 +78,7 @@ def store(run) -> Path:
         (["--schedule", "linea"], "unknown schedule 'linea'"),
         (["--schedule", "polynomial:power=-1"], "power is -1"),
         (["--schedule", "file:path=nothere"], "cannot read nothere"),
-        (["--metrics", "bleu"], "unknown metric 'bleu'; known: ser, ter"),
+        (["--metrics", "bleu"], "unknown metric 'bleu'; known: cross_entropy"),
         (["--samples", "0"], "samples is 0"),
         (["--max-errors", "0"], "max_errors is 0"),
         (["--level", "1"], "level is 1.0; give a probability above 0 and below 1"),

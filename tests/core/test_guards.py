@@ -161,9 +161,9 @@ def test_no_two_ones_over_two_tokens_is_not_held_to_a_language_of_three():
         lambda p, q: mt.distances(p, q, 40, count=30),
         lambda p, q: mt.distances(p, q, 3),
         lambda p, q: mt.exact.law(p, q, 3),
-        lambda p, q: counts().draw_counts(p, q, 4, 0, 0, 10),
-        lambda p, q: counts().score_counts([p], q, 4, 0, 0, 10),
-        lambda p, q: counts().plan_score_counts(p, q, 4, 0, 0, 10),
+        lambda p, q: counted("draw", p, q),
+        lambda p, q: counted("score", p, q),
+        lambda p, q: counted("score_plans", p, q),
         lambda p, q: mt.check_model(p, q),
         lambda p, q: mt.check_denoiser(p.denoiser, q),
     ],
@@ -175,10 +175,11 @@ def test_vocabularies_are_compared_at_every_door(meet, of, held_to):
         meet(p, held_to)
 
 
-def counts():
-    from mdmtheory.metrics import counts
+def counted(measure, p, q):
+    from mdmtheory.metrics.measure import Sequences
+    from mdmtheory.metrics.registry import measures
 
-    return counts
+    return measures()[measure].count([p], Sequences(q, 4, 0, 0, 10))
 
 
 @refutes("1.1")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import mdmtheory as mt
-from mdmtheory.metrics.counts import curve_weights
+from mdmtheory.metrics.pricing import curve_weights
 
 REFERENCE = json.loads((Path(__file__).parent / "reference.json").read_text())
 CLOSE = {"rel": 1e-12, "abs": 1e-12}

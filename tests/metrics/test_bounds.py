@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 import mdmtheory as mt
-from mdmtheory.metrics.counts import Counts, curve_priced
-from mdmtheory.metrics.estimates import cross_entropy_estimate, scored_ser_estimate, ter_estimate, ter_ratio_estimate
+from mdmtheory.metrics.cross_entropy import CrossEntropy
+from mdmtheory.metrics.metric import Measured
+from mdmtheory.metrics.pricing import curve_priced
+from mdmtheory.metrics.ser_scored import SerScored
+from mdmtheory.metrics.sums import Sums
+from mdmtheory.metrics.ter import Ter, TerRatio
 from mdmtheory.sweeps import cells, collect
 from tests.sweeps.test_results import rows
 
@@ -56,23 +60,23 @@ def test_tokens_that_say_something_of_one_another_are_priced_by_the_curve():
 
 @pytest.mark.refutes("2.3")
 def test_value_and_interval_are_cut_where_the_quantity_ends_and_the_kind_says_so():
-    gaps = Counts(sequences=100, tokens=800, nats=1.0, nats_squared=90.0, gap=-3.0, gap_squared=40.0)
-    ratio = ter_ratio_estimate(gaps, 8, kind="upper bound")
+    gaps = Sums(sequences=100, tokens=800, nats=1.0, nats_squared=90.0, gap=-3.0, gap_squared=40.0)
+    ratio = TerRatio().estimate(Measured(gaps, 8, kind="upper bound"))
     assert ratio.low == ratio.value == 1 < ratio.high
     assert ratio.cut_from == pytest.approx((math.exp(-0.03 / 8), ratio.cut_from[1], ratio.high))
     assert ratio.said_kind.startswith("upper bound, cut from 0.99625")
     assert "cut from 0.99625" in str(ratio)
-    assert ter_estimate(gaps, 8).low == 1
-    right = Counts(sequences=40, nats=1.0, nats_squared=1.0)
-    assert cross_entropy_estimate(right, 8).low == 0
-    weights = Counts(sequences=1000, ratio=1010.0, ratio_squared=1000 * (1.01**2 + 0.0005))
-    wrong, _ = scored_ser_estimate(weights)
+    assert Ter().estimate(Measured(gaps, 8)).low == 1
+    right = Sums(sequences=40, errors=0, nats=1.0, nats_squared=1.0)
+    assert CrossEntropy().estimate(Measured(right, 8)).low == 0
+    weights = Sums(sequences=1000, ratio=1010.0, ratio_squared=1000 * (1.01**2 + 0.0005))
+    wrong = SerScored().estimate(Measured(weights, 8))
     assert (wrong.value, wrong.low, wrong.cut_from[0]) == (0, 0, pytest.approx(-0.01))
 
 
 @pytest.mark.refutes("2.3")
 def test_rows_say_what_was_measured():
-    gaps = Counts(sequences=100, tokens=800, nats=24.0, nats_squared=146.0, gap=-3.0, gap_squared=40.0)
+    gaps = Sums(sequences=100, tokens=800, nats=24.0, nats_squared=146.0, gap=-3.0, gap_squared=40.0)
     row = rows("score", gaps)["ter_ratio"]
     assert row["low"] == row["value"] == 1
     assert row["kind"].startswith("upper bound, cut from 0.99625")
@@ -121,7 +125,7 @@ def test_what_is_made_of_cut_numbers_is_made_of_those_measured():
     from mdmtheory.plots.series import reference_ter
     from mdmtheory.report.closed_forms import closed_forms
 
-    gaps = Counts(sequences=100, tokens=800, nats=300.0, nats_squared=1000.0, gap=-3.0, gap_squared=40.0)
+    gaps = Sums(sequences=100, tokens=800, nats=300.0, nats_squared=1000.0, gap=-3.0, gap_squared=40.0)
     cell = {"language": "parity", "length": 8, "model": "masked", "denoiser": "oracle", "sampler": "ancestral"}
     cell |= {"schedule": "linear", "steps": 4, "seed": 0}
     frame = pd.DataFrame([{**cell, **row} for row in rows("score", gaps).values()])

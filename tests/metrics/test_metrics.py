@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 
 import mdmtheory as mt
+from mdmtheory.core.estimate import WithheldError
 from mdmtheory.core.plugins import ProtocolError
-from mdmtheory.metrics.counts import Counts, curve_weights, plan_score_counts, reveal_costs, score_counts
-from mdmtheory.metrics.estimates import scored_ser_estimate, ser_estimate, ter_ratio_estimate
+from mdmtheory.metrics.measure import Sequences
+from mdmtheory.metrics.metric import Measured
+from mdmtheory.metrics.pricing import curve_weights, reveal_costs
+from mdmtheory.metrics.score import Score, ScorePlans
+from mdmtheory.metrics.ser import Ser
+from mdmtheory.metrics.ser_scored import EffectiveSize, SerScored
+from mdmtheory.metrics.sums import Sums
+from mdmtheory.metrics.ter import TerRatio
 
 BIGRAM = mt.NGram([0.5, 0.3, 0.2], [[0.7, 0.3, 0.0], [0.0, 0.6, 0.4], [0.5, 0.0, 0.5]])
 # From reference.json (brute force), bigram3/linear-2 and linear-3 at length 5.
@@ -41,9 +48,9 @@ def test_the_information_curve_prices_what_plan_scoring_measures(sampler, schedu
     p = mt.MaskedDiffusion(mt.Oracle(q), sampler=sampler, steps=6, schedule=schedule)
     x = q.sample(4000, 32, seed=0)
     gap = reveal_costs(p.denoiser, x, 0, 0, threads=None) @ curve_weights(p, 32) + q.log_prob(x)
-    priced = Counts(sequences=4000, gap=float(gap.sum()), gap_squared=float((gap**2).sum()))
-    scored = plan_score_counts(p, q, 32, 1, 0, 4000, threads=None)
-    a, b = (ter_ratio_estimate(counts, 32, 0.999) for counts in (priced, scored))
+    priced = Sums(sequences=4000, gap=float(gap.sum()), gap_squared=float((gap**2).sum()))
+    [scored] = ScorePlans().count([p], Sequences(q, 32, 1, 0, 4000), None)
+    a, b = (TerRatio().estimate(Measured(sums, 32), 0.999) for sums in (priced, scored))
     assert a.low < b.high
     assert b.low < a.high
 
@@ -65,26 +72,32 @@ def test_pricing_many_models_at_once_changes_nothing():
     models = [mt.MaskedDiffusion(mt.Oracle(q), steps=n) for n in (2, 9)] + [
         mt.MaskedDiffusion(mt.Oracle(q), sampler="stride", steps=4)
     ]
-    together = score_counts(models, q, 40, 7, 3, 20)
-    alone = [score_counts([model], q, 40, 7, 3, 20)[0] for model in models]
+    some = Sequences(q, 40, 7, 3, 20)
+    together = Score().count(models, some)
+    alone = [Score().count([model], some)[0] for model in models]
     assert together == alone
 
 
 def test_ser_by_scoring_agrees_with_ser_by_drawing_and_is_withheld_when_heavy_tailed():
     q = mt.EqualPairs(vocab_size=4)
     p = mt.MaskedDiffusion(mt.Oracle(q), steps=8)
-    counts = plan_score_counts(p, q, 8, 0, 0, 20_000, threads=None)
-    scored, effective = scored_ser_estimate(counts, level=0.999)
+    [sums] = ScorePlans().count([p], Sequences(q, 8, 0, 0, 20_000), None)
+    scored = SerScored().estimate(Measured(sums, 8), level=0.999)
+    effective = EffectiveSize().estimate(Measured(sums, 8)).value
     truth = 1 - (1 - (1 - 1 / 4) / 8) ** 4
     assert scored.low < truth < scored.high
     assert effective > 1000
-    withheld, effective = scored_ser_estimate(plan_score_counts(p, q, 512, 0, 0, 300, threads=None))
-    assert withheld is None
-    assert effective < 100
+    [sums] = ScorePlans().count([p], Sequences(q, 512, 0, 0, 300), None)
+    with pytest.raises(WithheldError, match=r"effective size \d+\.\d < 100"):
+        SerScored().estimate(Measured(sums, 512))
+    assert EffectiveSize().estimate(Measured(sums, 512)).value < 100
 
 
 def test_overflowing_ratios_are_withheld():
-    assert scored_ser_estimate(Counts(sequences=10, ratio=np.inf, ratio_squared=np.inf)) == (None, 0.0)
+    measured = Measured(Sums(sequences=10, ratio=np.inf, ratio_squared=np.inf), 8)
+    assert EffectiveSize().estimate(measured).value == 0
+    with pytest.raises(WithheldError, match="effective size 0.0 < 100"):
+        SerScored().estimate(measured)
 
 
 def test_one_fixed_plan_gives_an_estimate_and_the_reference_is_exact():
@@ -113,7 +126,8 @@ def test_stopping_at_errors_uses_the_anytime_interval():
     stopped = mt.ser(p, q, 512, count=5_000, max_errors=50)
     assert 50 < stopped.count < 5_000
     assert stopped.count % 64 == 0
-    plain = ser_estimate(Counts(sequences=stopped.count, errors=round(stopped.value * stopped.count)))
+    sums = Sums(sequences=stopped.count, errors=round(stopped.value * stopped.count))
+    plain = Ser().estimate(Measured(sums, 512))
     assert stopped.low < plain.low < plain.high < stopped.high
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import mdmtheory as mt
-from mdmtheory.metrics.counts import ter_kind
 from mdmtheory.metrics.mixture import known_support, low_noise, mixture_log_prob
+from mdmtheory.metrics.pricing import ter_kind
 
 BIGRAM = mt.NGram([0.5, 0.3, 0.2], [[0.7, 0.3, 0.0], [0.0, 0.6, 0.4], [0.5, 0.0, 0.5]])
 HMM = mt.HMM([0.3, 0.7], [[0.5, 0.5], [0.0, 1.0]], [[0.5, 0.5, 0.0], [0.1, 0.0, 0.9]])

@@ -13,7 +13,9 @@ import mdmtheory as mt
 from mdmtheory.conformance.denoisers import check_denoiser
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.exact.reveals import all_plans
-from mdmtheory.metrics.counts import curve_priced, curve_weights, score_counts
+from mdmtheory.metrics.measure import Sequences
+from mdmtheory.metrics.pricing import curve_priced, curve_weights
+from mdmtheory.metrics.score import Score
 from mdmtheory.plans import Ancestral, FixedSizes
 from mdmtheory.sweeps import cells, collect, read
 from mdmtheory.sweeps.building import Builder
@@ -183,8 +185,8 @@ def test_a_class_that_extends_a_built_in_one_is_not_priced_as_that():
         at_once.value
     )
     plain, worse = (kind(mt.Oracle(BIGRAM), "ancestral", 4) for kind in (mt.MaskedDiffusion, Worse))
-    [priced] = score_counts([worse], BIGRAM, 8, 0, 0, 50)
-    assert priced.nats == pytest.approx(50 - plain.log_prob(BIGRAM.sample(50, 8, 0)).values.sum())
+    [priced] = Score().count([worse], Sequences(BIGRAM, 8, 0, 0, 50))
+    assert priced["nats"] == pytest.approx(50 - plain.log_prob(BIGRAM.sample(50, 8, 0)).values.sum())
     assert mt.ter(Slow(BIGRAM), BIGRAM, 8, 50).kind == "estimate"
     worse_in_order = Worse(mt.Oracle(BIGRAM), "left_to_right")
     np.testing.assert_allclose(mt.exact.law(worse_in_order, BIGRAM, 3).sum(), np.exp(-1))
@@ -194,8 +196,9 @@ def test_a_class_that_extends_a_built_in_one_is_not_priced_as_that():
 @pytest.mark.refutes("1.4")
 def test_two_denoisers_of_one_name_share_no_pass():
     models = [mt.MaskedDiffusion(each, "ancestral", 4) for each in (mt.Oracle(BIGRAM), Blurred(BIGRAM))]
-    together = score_counts(models, BIGRAM, 8, 0, 0, 200)
-    assert together == [score_counts([each], BIGRAM, 8, 0, 0, 200)[0] for each in models]
+    some = Sequences(BIGRAM, 8, 0, 0, 200)
+    together = Score().count(models, some)
+    assert together == [Score().count([each], some)[0] for each in models]
     assert together[0] != together[1]
 
 

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 import mdmtheory as mt
 from mdmtheory.core.streams import stream_states
-from mdmtheory.metrics.counts import reveal_costs, score_counts
+from mdmtheory.metrics.measure import Sequences
+from mdmtheory.metrics.pricing import reveal_costs
+from mdmtheory.metrics.score import Score
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.by_block import PlansByBlock, block_lengths, by_block
@@ -168,10 +170,10 @@ def test_drawn_plans_and_priced_reveals_are_one_bound_that_holds():
     p = mt.exact.law(model, HMM, 4).reshape(-1)
     assert -(q[q > 0] * np.log(p[q > 0])).sum() < bound - 1e-3
     count = 8000
-    [priced] = score_counts([model], HMM, 4, 0, 0, count, threads=1)
+    [priced] = Score().count([model], Sequences(HMM, 4, 0, 0, count))
     drawn = -model.log_prob(HMM.sample(count, 4, 0), 0).values
     for mean, spread in (
-        (priced.nats / count, math.sqrt(priced.nats_squared / count - (priced.nats / count) ** 2)),
+        (priced["nats"] / count, math.sqrt(priced["nats_squared"] / count - (priced["nats"] / count) ** 2)),
         (drawn.mean(), drawn.std()),
     ):
         assert abs(mean - bound) < 4.5 * spread / math.sqrt(count)

@@ -104,7 +104,7 @@ def test_the_bigram_has_the_values_of_theory(steps, bound, nll, ser):
 
 
 def test_masking_has_the_values_beside_them():
-    from mdmtheory.metrics.counts import curve_weights
+    from mdmtheory.metrics.pricing import curve_weights
 
     language = bigram3()
     model = mt.MaskedDiffusion(mt.Oracle(language), steps=2)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import mdmtheory as mt
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.enumeration import enumerated_information_curve, joint
-from mdmtheory.metrics.counts import curve_weights
+from mdmtheory.metrics.pricing import curve_weights
 from mdmtheory.theory import statements
 from paper_checks.brackets import LANGUAGES, OTHERS, continued_ser, estimate_of, excess, least_excess, plan_average
 from paper_checks.claims import Claim, Number, PaperCheck, Table, plain, shown

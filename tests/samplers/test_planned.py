@@ -16,7 +16,7 @@ from mdmtheory.core.streams import stream_states
 from mdmtheory.exact.law import law_cost
 from mdmtheory.exact.reveals import all_plans
 from mdmtheory.kernels import random
-from mdmtheory.metrics.counts import curve_priced
+from mdmtheory.metrics.pricing import curve_priced
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.plans import Ancestral, FirstHitting, GivenPlan, PlanLaw, Stride
 from mdmtheory.samplers.planned import Planned, token_laws

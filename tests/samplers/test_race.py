@@ -14,7 +14,7 @@ from mdmtheory.conformance.samplers import check_sampler
 from mdmtheory.conformance.steps import SamplerCase, check_progress
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.exact.law import law_cost
-from mdmtheory.metrics.counts import curve_priced, is_ancestral
+from mdmtheory.metrics.pricing import curve_priced, is_ancestral
 from mdmtheory.models.adaptive_loop import run_adaptive
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.plans import Ancestral

@@ -7,7 +7,7 @@ import pytest
 
 import mdmtheory as mt
 from mdmtheory.core.streams import stream_states
-from mdmtheory.metrics.counts import curve_weights
+from mdmtheory.metrics.pricing import curve_weights
 from mdmtheory.plans import Ancestral
 from mdmtheory.schedules import Schedule, as_schedule
 from mdmtheory.sweeps import cells, collect

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mdmtheory.metrics.sums import Sums
 from mdmtheory.sweeps import schema
 from mdmtheory.sweeps.chunks import Chunk
 from mdmtheory.sweeps.store import load
@@ -37,8 +38,7 @@ class Forger:
         row = (task.sha, text, label, len(chunks), schema.task_crc(task))
         self._connection.execute("INSERT INTO task VALUES (?, ?, ?, ?, ?)", row)
         for chunk in chunks:
-            values = (task.sha, *astuple(chunk), chunk.crc(task.sha))
-            self._connection.execute(f"INSERT INTO chunk VALUES ({', '.join('?' * len(values))})", values)
+            self._connection.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?)", chunk.row(task.sha))
         return task
 
     def like(
@@ -47,7 +47,7 @@ class Forger:
         *,
         about: dict[str, Any] | None = None,
         names: dict[str, Any] | None = None,
-        counts: dict[str, Any] | None = None,
+        sums: dict[str, Any] | None = None,
         without: str = "",
     ) -> Task:
         """Put a task that is like one of this measure but for what is given, and a cell of its own."""
@@ -57,7 +57,8 @@ class Forger:
         description = {**json.loads(model.task.json), **own, **(about or {})}
         description.pop(without, None)
         label = {**json.loads(model.task.label), **(names or {})}
-        chunks = [replace(model.chunks[0], **(counts or {})), *model.chunks[1:]]
+        first = model.chunks[0]
+        chunks = [replace(first, sums=Sums(first.sums, **(sums or {}))), *model.chunks[1:]]
         return self.task(json.dumps(description, sort_keys=True), json.dumps(label, sort_keys=True), chunks)
 
 

@@ -140,7 +140,7 @@ def test_an_explicit_schedule_has_its_own_number_of_steps(tmp_path):
         ({"denoiser": "orakle"}, "unknown denoiser 'orakle'.*known: oracle"),
         ({"sampler": "ancestrel"}, "unknown sampler 'ancestrel'.*known: ancestral"),
         ({"schedule": "cosin"}, "unknown schedule 'cosin'.*known: cosine"),
-        ({"metrics": "ser,mauve"}, "unknown metric 'mauve'; known: ser, ter, ter_ratio"),
+        ({"metrics": "ser,mauve"}, "unknown metric 'mauve'; known: cross_entropy"),
         ({"steps": None}, "steps is missing"),
         ({"steps": "0"}, "steps is 0; it must be 1 or more"),
         ({"length": 0}, "length is 0; it must be 1 or more"),

@@ -93,16 +93,14 @@ def test_chunks_that_arrive_out_of_order_are_written_in_order(collected, tmp_pat
 
 
 def test_counts_are_those_of_the_metrics_on_the_same_sequences(collected):
-    from mdmtheory.metrics.counts import draw_counts, score_counts
+    from mdmtheory.metrics.measure import Sequences
+    from mdmtheory.metrics.registry import measures
 
     built = {(cell.sampler, cell.steps): Builder().build(cell) for cell in small_cells()}
     for stored in load(collected).tasks.values():
         language, model = built[stored.task.names["sampler"], stored.task.description["steps"]]
-        if stored.task.measure == "draw":
-            counts = draw_counts(model, language, 512, 0, 0, 256)
-        else:
-            [counts] = score_counts([model], language, 512, 0, 0, 256)
-        assert vars(total(stored.chunks)) == pytest.approx(vars(counts), rel=1e-12, abs=1e-9)
+        [sums] = measures()[stored.task.measure].count([model], Sequences(language, 512, 0, 0, 256))
+        assert dict(total(stored.chunks)) == pytest.approx(dict(sums), rel=1e-12, abs=1e-9)
 
 
 def test_700_sequences_and_then_1500_are_1500(tmp_path):
@@ -176,7 +174,7 @@ def unstopped(tmp_path_factory: pytest.TempPathFactory) -> list[int]:
     path = tmp_path_factory.mktemp("unstopped") / "store.sqlite"
     collect(small_cells(steps=64, samples=1000, metrics="ser", sampler="ancestral"), out=path)
     [stored] = load(path).tasks.values()
-    return [chunk.errors for chunk in stored.chunks]
+    return [chunk.sums["errors"] for chunk in stored.chunks]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
@@ -185,7 +183,7 @@ def test_errors_stop_a_cell_at_the_first_prefix_that_reaches_them(workers, tmp_p
     frame = collect(stopping, out=tmp_path / "store.sqlite", workers=workers)
     [stored] = load(tmp_path / "store.sqlite").tasks.values()
     expected = next(n for n in range(1, len(unstopped) + 1) if sum(unstopped[:n]) >= 40)
-    assert [chunk.errors for chunk in stored.chunks] == unstopped[:expected]
+    assert [chunk.sums["errors"] for chunk in stored.chunks] == unstopped[:expected]
     assert 2 < expected < len(unstopped)
     # What was computed beyond the stop is what was in hand when it was reached.
     assert len(computed) <= expected + 2 * workers
@@ -203,7 +201,7 @@ def test_a_chunk_that_is_late_does_not_let_the_others_run_on(tmp_path, unstopped
     stopping = small_cells(steps=64, samples=3000, metrics="ser", sampler="ancestral", max_errors=40)
     collect(stopping, out=tmp_path / "store.sqlite", executor=executor)
     [stored] = load(tmp_path / "store.sqlite").tasks.values()
-    assert [chunk.errors for chunk in stored.chunks] == unstopped[: len(stored.chunks)]
+    assert [chunk.sums["errors"] for chunk in stored.chunks] == unstopped[: len(stored.chunks)]
     assert len(executor.order) <= len(stored.chunks) + 2 * executor.workers
 
 

@@ -69,7 +69,7 @@ def test_files_that_a_store_names_are_not_opened(store: Path, tmp_path: Path) ->
     (tmp_path / "plan.txt").write_text(" ".join("1" for _ in range(512)))
     name = f"plan:file={tmp_path / 'plan.txt'}"
     with Forger(store) as forger:
-        forger.like(about={"steps": None}, names={"sampler": name}, counts={"calls": 0})
+        forger.like(about={"steps": None}, names={"sampler": name}, sums={"calls": 0})
     frame = read(store)
     frame.loc[frame["sampler"] == name, "calls"] = math.nan  # as where all sequences were given up
     assert not entries(frame)["given_up"].any()
@@ -135,14 +135,14 @@ def test_texts_that_are_no_task(store: Path, collected: Path, text: str) -> None
 def test_no_counts_take_others_down(store: Path, collected: Path, measure: str) -> None:
     before = read(collected)
     whole = ("sequences", "errors", "impossible", "tokens", "calls", "rounds")
-    real = ("nats", "nats_squared", "gap", "gap_squared", "ratio", "ratio_squared", "seconds")
+    real = ("nats", "nats_squared", "nats_cubed", "gap", "gap_squared", "gap_cubed", "ratio", "ratio_squared")
     with Forger(store) as forger:
         for key in whole:
             for value in (-1, 0, 1, (1 << 63) - 1, -(1 << 63)):
-                forger.like(measure, counts={key: value})
+                forger.like(measure, sums={key: value})
         for key in real:
             for amount in (math.inf, -math.inf, 1e308, -1e308, -1.0, 1e-320):
-                forger.like(measure, counts={key: amount})
+                forger.like(measure, sums={key: amount})
     frame = shown(store)
     assert before.merge(frame.drop_duplicates(), how="inner").shape == before.shape
 

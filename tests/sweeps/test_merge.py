@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mdmtheory.metrics.sums import Sums
 from mdmtheory.sweeps import collect, merge
 from mdmtheory.sweeps.store import Store, load
 from tests.sweeps.small import one_line, rows_of, small_cells
@@ -29,9 +31,9 @@ def altered(path: Path, folder: Path, **changes: object) -> Path:
         for sha, stored in contents.tasks.items():
             chunks = list(stored.chunks)
             if stored.task.measure == "score":
-                chunks[1] = replace(
-                    chunks[1], **{key: value(getattr(chunks[1], key)) for key, value in changes.items()}
-                )
+                sums = chunks[1].sums
+                changed = {key: value(sums[key]) for key, value in changes.items()}
+                chunks[1] = replace(chunks[1], sums=Sums(sums, **changed), seconds=2 * chunks[1].seconds)
             store.append({sha: chunks})
     return out
 
@@ -58,7 +60,9 @@ def test_a_sweep_goes_on_from_a_merged_store(halves, collected, tmp_path):
 
 
 def test_last_bits_of_nats_may_differ(collected, tmp_path):
-    other = altered(collected, tmp_path, nats=lambda nats: nats * (1 + 5e-13), seconds=lambda seconds: 2 * seconds)
+    other = altered(
+        collected, tmp_path, nats=lambda nats: nats * (1 + 5e-13), nats_cubed=lambda cubes: cubes * (1 + 5e-13)
+    )
     assert rows_of(other) != rows_of(collected)
     merge([collected, other], tmp_path / "c.sqlite")
     assert rows_of(tmp_path / "c.sqlite") == rows_of(collected)
@@ -66,7 +70,14 @@ def test_last_bits_of_nats_may_differ(collected, tmp_path):
 
 @pytest.mark.parametrize(
     ("field", "change"),
-    [("nats", lambda nats: nats * (1 + 5e-12)), ("gap", lambda gap: gap + 1e-6), ("tokens", lambda tokens: tokens + 1)],
+    [
+        ("nats", lambda nats: nats * (1 + 5e-12)),
+        ("nats_cubed", lambda cubes: cubes * (1 + 1e-10)),
+        ("nats", lambda nats: math.inf),
+        ("gap", lambda gap: gap + 1e-6),
+        ("gap_cubed", lambda cubes: 1.001 * cubes + 10),
+        ("tokens", lambda tokens: tokens + 1),
+    ],
 )
 def test_stores_that_disagree_are_not_merged(collected, tmp_path, field, change):
     other = altered(collected, tmp_path, **{field: change})

@@ -7,10 +7,14 @@ import pytest
 from scipy.stats import beta
 
 from mdmtheory.core.intervals import anytime_binomial, normal_mean
-from mdmtheory.metrics.counts import Counts
+from mdmtheory.metrics.cross_entropy import CrossEntropy
+from mdmtheory.metrics.draw import Draw
+from mdmtheory.metrics.metric import Measured
+from mdmtheory.metrics.registry import built_in_metrics
+from mdmtheory.metrics.sums import Sums
 from mdmtheory.sweeps import cells, collect, read
 from mdmtheory.sweeps.building import Builder
-from mdmtheory.sweeps.chunks import COUNTED, Chunk, total, until_stopped
+from mdmtheory.sweeps.chunks import Chunk, total, until_stopped
 from mdmtheory.sweeps.results import COLUMNS, estimates
 from mdmtheory.sweeps.store import load
 from mdmtheory.sweeps.tasks import Task, tasks_of
@@ -23,8 +27,14 @@ def task(measure: str, **changed: object) -> Task:
     return next(each for each in tasks_of(cell, *Builder().build(cell)) if each.measure == measure)
 
 
-def rows(measure: str, counts: Counts, level: float = 0.95, **changed: object) -> dict[str, dict[str, object]]:
-    return {row["metric"]: row for row in estimates(task(measure, **changed), counts, level)}
+def rows(measure: str, sums: Sums, level: float = 0.95, **changed: object) -> dict[str, dict[str, object]]:
+    found = estimates(task(measure, **changed), sums, level, built_in_metrics())
+    return {metric.name: row for metric, row in found}
+
+
+def drawn(**sums: float) -> Sums:
+    """The sums of `draw` of which some are 0."""
+    return Sums({**dict.fromkeys(("impossible", "calls", "rounds"), 0), "nats": 0.0, "nats_squared": 0.0, **sums})
 
 
 def test_columns_are_those_that_scripts_rely_on(collected):
@@ -85,7 +95,7 @@ def test_calls_and_rounds_are_means_over_the_sequences_drawn_to_their_end(collec
     assert list(stride["rounds"]) == [64.0] * 4
     random = frame[(frame["sampler"] == "ancestral") & (frame["steps"] == 64)]
     assert random["calls"].between(63.9, 64).all()  # a step is idle with probability (1 - 1/64)^512
-    given_up = [total(each.chunks).impossible for each in load(collected).tasks.values()]
+    given_up = [total(each.chunks).get("impossible", 0) for each in load(collected).tasks.values()]
     assert max(given_up) > 100
 
 
@@ -112,7 +122,7 @@ def test_the_level_is_chosen_when_reading(collected):
 
 
 def test_a_fixed_count_has_clopper_pearson_and_a_stopped_one_the_anytime_interval():
-    counts = Counts(sequences=100, errors=7, tokens=800)
+    counts = drawn(sequences=100, errors=7, tokens=800)
     row = rows("draw", counts)["ser"]
     assert row["low"] == pytest.approx(beta.ppf(0.025, 7, 94))
     assert row["high"] == pytest.approx(beta.ppf(0.975, 8, 93))
@@ -121,7 +131,7 @@ def test_a_fixed_count_has_clopper_pearson_and_a_stopped_one_the_anytime_interva
 
 
 def test_scores_give_ter_and_its_ratio():
-    counts = Counts(sequences=4, tokens=32, nats=24.0, nats_squared=146.0, gap=2.0, gap_squared=1.5)
+    counts = Sums(sequences=4, tokens=32, nats=24.0, nats_squared=146.0, gap=2.0, gap_squared=1.5)
     found = rows("score", counts)
     mean, low, high = normal_mean(4, 24.0, 146.0, 0.95)
     assert [found["ter"][key] for key in ("value", "low", "high")] == [math.exp(each / 8) for each in (mean, low, high)]
@@ -129,13 +139,13 @@ def test_scores_give_ter_and_its_ratio():
 
 
 def test_ser_by_scoring_is_withheld_below_an_effective_size_of_100_and_says_so():
-    heavy = Counts(sequences=1000, tokens=8000, ratio=800.0, ratio_squared=78_048.8)
+    heavy = Sums(sequences=1000, tokens=8000, ratio=800.0, ratio_squared=78_048.8)
     found = rows("score_plans", heavy)
     assert found["ser_scored"]["value"] is None
     assert found["ser_scored"]["kind"] == "withheld (effective size 8.2 < 100)"
     assert found["effective_size"]["value"] == pytest.approx(8.2)
     assert found["effective_size"]["kind"] == "exact"
-    light = Counts(sequences=1000, tokens=8000, ratio=800.0, ratio_squared=700.0)
+    light = Sums(sequences=1000, tokens=8000, ratio=800.0, ratio_squared=700.0)
     found = rows("score_plans", light)
     assert found["ser_scored"]["value"] == pytest.approx(0.2)
     assert found["ser_scored"]["kind"] == "estimate"
@@ -143,11 +153,15 @@ def test_ser_by_scoring_is_withheld_below_an_effective_size_of_100_and_says_so()
 
 
 def test_one_sequence_has_no_interval_and_infinite_scores_are_shown():
-    one = Counts(sequences=1, tokens=8, nats=5.0, nats_squared=25.0)
+    one = Sums(sequences=1, tokens=8, nats=5.0, nats_squared=25.0, gap=0.0, gap_squared=0.0)
     assert rows("score", one)["ter"]["kind"] == "withheld (1 sequence has no interval, draw 2)"
-    infinite = Counts(sequences=10, tokens=80, nats=math.inf, nats_squared=math.inf, gap=math.inf, gap_squared=math.inf)
+    scored = rows("score_plans", Sums(one, ratio=1.0, ratio_squared=1.0))
+    assert {name: (row["kind"], row["count"]) for name, row in scored.items()} == {
+        "ser_scored": ("withheld (1 sequence has no interval, draw 2)", 1)
+    }
+    infinite = Sums(sequences=10, tokens=80, nats=math.inf, nats_squared=math.inf, gap=math.inf, gap_squared=math.inf)
     assert rows("score", infinite)["ter"]["value"] == math.inf
-    assert rows("draw", Counts.zero()) == {}
+    assert rows("draw", drawn(sequences=0, errors=0)) == {}
 
 
 def test_a_cell_measured_twice_over_by_changed_code_is_shown_once(store, monkeypatch):
@@ -161,15 +175,13 @@ def test_a_cell_measured_twice_over_by_changed_code_is_shown_once(store, monkeyp
 
 
 def test_the_cross_entropy_is_that_of_what_is_right(store):
-    from mdmtheory.metrics.estimates import cross_entropy_estimate
-
-    counts = Counts(sequences=100, errors=60, tokens=800, nats=200.0, nats_squared=1040.0)
+    counts = drawn(sequences=100, errors=60, tokens=800, nats=200.0, nats_squared=1040.0)
     row = rows("draw", counts)["cross_entropy"]
     mean, low, high = normal_mean(40, 200.0, 1040.0, 0.95)
     assert (row["value"], row["low"], row["high"]) == (mean / 8, low / 8, high / 8)
     assert row["count"] == 40
-    assert cross_entropy_estimate(counts, 8).value == 5 / 8
-    row = rows("draw", Counts(sequences=100, errors=81, tokens=800, nats=95.0, nats_squared=480.0))["cross_entropy"]
+    assert CrossEntropy().estimate(Measured(counts, 8)).value == 5 / 8
+    row = rows("draw", drawn(sequences=100, errors=81, tokens=800, nats=95.0, nats_squared=480.0))["cross_entropy"]
     assert row["value"] is None
     assert row["kind"] == "withheld (19 right of 100 < 20)"
 
@@ -181,9 +193,7 @@ def test_where_every_sequence_was_given_up_calls_are_unknown(tmp_path):
 
 
 def test_draws_that_an_older_version_counted_have_no_cross_entropy_and_no_calls(tmp_path, monkeypatch):
-    from mdmtheory.sweeps import tasks
-
-    monkeypatch.setitem(tasks.COMPONENT_VERSIONS, "measure draw", 1)
+    monkeypatch.setattr(Draw, "version", 1)
     out = tmp_path / "store.sqlite"
     collect(small_cells(steps=64, sampler="stride", samples=60), out=out)
     frame = read(out)
@@ -203,18 +213,24 @@ def test_metrics_that_were_not_asked_for_are_not_returned(tmp_path):
     assert list(read(out)["metric"]) == ["ser", "ter", "ter_ratio", "cross_entropy", "ser_scored", "effective_size"]
 
 
-def chunk(index: int, **changed: object) -> Chunk:
-    return Chunk(
-        **{**dict.fromkeys(("index", *COUNTED, "seconds"), 0), "code": "", "host": "", "index": index, **changed}
-    )
+def chunk(index: int, **sums: float) -> Chunk:
+    return Chunk(index, Sums(sums), 0.0, "", "")
 
 
 def test_counts_add_up_without_losing_bits_whatever_their_order():
     values = [1e16, 1.0, -1e16, 2.0**-40] * 10
     chunks = [chunk(index, sequences=2, nats=value) for index, value in enumerate(values)]
-    assert total(chunks) == total(chunks[::-1]) == Counts(sequences=80, nats=10 * (1 + 2.0**-40))
-    assert total([chunk(0, nats=1.7e308), chunk(1, nats=1.7e308)]).nats == math.inf
-    assert total([chunk(0, nats=math.inf), chunk(1, nats=1.0)]).nats == math.inf
+    assert total(chunks) == total(chunks[::-1]) == Sums(sequences=80, nats=10 * (1 + 2.0**-40))
+    assert type(total(chunks)["sequences"]) is int
+    assert total([chunk(0, nats=1.7e308), chunk(1, nats=1.7e308)])["nats"] == math.inf
+    assert total([chunk(0, nats=math.inf), chunk(1, nats=1.0)])["nats"] == math.inf
+
+
+def test_a_total_has_the_sums_that_all_chunks_have():
+    assert total([chunk(0, sequences=1, nats=1.0, nats_cubed=1.0), chunk(1, sequences=2, nats=1.0)]) == Sums(
+        sequences=3, nats=2.0
+    )
+    assert total([]) == Sums()
 
 
 def test_errors_beyond_the_stop_are_not_counted():

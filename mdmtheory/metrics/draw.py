@@ -1,0 +1,48 @@
+"""The measure `draw`: sequences of the model, held against the language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.register import registered
+from mdmtheory.metrics.measure import Measure, Sequences
+from mdmtheory.metrics.sums import Sums, moments
+from mdmtheory.models.fitting import held_to
+
+
+@registered("measure", place=1)
+class Draw(Measure):
+    """Over x ~ p: `errors` counts what is outside the language, `impossible` what was given up before its end.
+
+    `nats` sums -log q(x) over what is in the language; `calls` and `rounds` are of what was drawn to its end.
+    """
+
+    name = "draw"
+    version = 2  # 2: right sequences are scored under q; calls and rounds of sequences drawn to their end
+    whole = ("sequences", "errors", "impossible", "tokens", "calls", "rounds")
+    real = ("nats", "nats_squared", "nats_cubed")
+    later = ("nats_cubed",)
+    stops = True
+
+    @whole_numbers(threads=1)
+    def count(self, models: Sequence[Any], of: Sequences, threads: int | None = 1) -> list[Sums]:
+        """Draw sequences of each model, count those outside the language and score the others."""
+        return [_drawn(held_to(model, of.language)[0], of, threads) for model in models]
+
+
+def _drawn(model: Any, of: Sequences, threads: int | None) -> Sums:
+    samples = model.sample(of.count, of.length, of.seed, first=of.first, threads=threads)
+    finished = ~samples.impossible
+    # What was given up is wrong, whatever stands in its place.
+    right = of.language.in_support(samples.tokens) & finished
+    return Sums(
+        sequences=of.count,
+        errors=int(of.count - right.sum()),
+        impossible=int(samples.impossible.sum()),
+        tokens=of.count * of.length,
+        calls=int(samples.calls[finished].sum()),
+        rounds=int(samples.rounds[finished].sum()),
+        **moments("nats", -of.language.log_prob(samples.tokens[right], threads=threads)),
+    )

@@ -1,0 +1,92 @@
+"""What a metric is: a number that the sums of one measure give, with its interval, and how it is called and drawn."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+
+from mdmtheory.core.estimate import Estimate, Kind, WithheldError
+from mdmtheory.core.integers import WholeNumber, whole_number
+from mdmtheory.core.intervals import normal_mean
+from mdmtheory.metrics.sums import Sums
+
+PROBABILITY = "probability"
+"""The unit of what lies from 0 to 1, is 0 for an exact sampler, and is read in decades where it spans some."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of one model on one language: sums over sequences, and what else a metric may have to know.
+
+    `kind` is what the mean of -log p(x) is to TER; with `max_errors` drawing stopped at so many wrong sequences.
+    """
+
+    sums: Sums
+    length: WholeNumber
+    kind: Kind = "estimate"
+    max_errors: WholeNumber | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "length", whole_number(self.length, "length", 1))
+        if self.max_errors is not None:
+            object.__setattr__(self, "max_errors", whole_number(self.max_errors, "max_errors", 1))
+
+    def mean(self, name: str, level: float, count: int | None = None) -> tuple[float, float, float]:
+        """The mean of a sum, over all sequences or `count` of them, and its normal interval; withheld below two."""
+        count = self.sums.whole("sequences") if count is None else count
+        if count < 2:
+            raise WithheldError(f"{count} sequence{'s have' if count != 1 else ' has'} no interval, draw 2", count)
+        return normal_mean(count, self.sums[name], self.sums[f"{name}_squared"], level)
+
+
+class Metric(ABC):
+    """A number of a model and a language. Subclass it, or give an object these attributes and `estimate`.
+
+    Needed are `name` (one word that no other metric has), `needs`, the name of a measure (draw, score, score_plans),
+    and `sums`, the names of those that `estimate` reads. The others have defaults.
+    """
+
+    name: str
+    needs: str
+    sums: tuple[str, ...]
+    unit: str = ""
+    since: int = 1
+    """The least version of its measure that has its sums."""
+    fewest: int = 1
+    """Sequences below which nothing is said of it at all."""
+    asked: bool = True
+    """Whether it may be asked for; the others come with `check`."""
+    brings: tuple[str, ...] = ()
+    """Metrics of the same sums that are shown wherever it is."""
+    relative: bool = False
+    """Whether the width of its interval is read in parts of its value."""
+    column: float = math.inf
+    """Where it stands among the columns of a table and in lists of what can be drawn."""
+
+    @property
+    def short(self) -> str:
+        """What it is called in a sentence."""
+        return self.name
+
+    @property
+    def heading(self) -> str:
+        """What stands over its column in a table."""
+        return self.short
+
+    @property
+    def label(self) -> str:
+        """What stands on its axis; empty for what is not drawn."""
+        return self.short
+
+    @abstractmethod
+    def estimate(self, measured: Measured, level: float) -> Estimate:
+        """The number and its interval at a level; WithheldError with reason and count where it cannot be trusted."""
+
+
+def estimated(metric: Metric, measured: Measured, level: float) -> Estimate:
+    """What a metric makes of the sums that it names, and of no others; WithheldError where one was not yet summed."""
+    missing = [name for name in metric.sums if name not in measured.sums]
+    if missing:
+        raise WithheldError(f"{', '.join(missing)} not summed, measure anew", measured.sums.whole("sequences"))
+    return metric.estimate(replace(measured, sums=measured.sums.only(metric.sums)), level)

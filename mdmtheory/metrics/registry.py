@@ -1,0 +1,139 @@
+"""Measures and metrics by name: those that stand in this room, and metrics of a user's own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, Protocol
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.guards import Contract, guarded
+from mdmtheory.core.integers import whole_number
+from mdmtheory.core.plugins import built_by_plug_in, conforming, load_object
+from mdmtheory.core.register import Register
+from mdmtheory.metrics.measure import Measure
+from mdmtheory.metrics.metric import Measured, Metric
+
+MEASURES = Register("measure", "mdmtheory.metrics")
+METRICS = Register("metric")
+
+
+@cache
+def measures() -> dict[str, Measure]:
+    """Every measure, by name."""
+    return {name: MEASURES.build(name) for name in MEASURES.built_in}
+
+
+@cache
+def built_in_metrics() -> tuple[Metric, ...]:
+    """Every metric that comes with the package, in the order of its rows."""
+    return tuple(METRICS.build(name) for name in METRICS.built_in)
+
+
+def place_of(metric: Metric) -> tuple[int, str]:
+    """Where its rows stand among those of a cell: what is not built in comes last, by name."""
+    known = METRICS.built_in
+    return (known.index(metric.name) if metric.name in known else len(known)), metric.name
+
+
+def as_metric(metric: Any) -> Metric:
+    """A metric itself, or the one that a text names: built in, of an installed package, or `module:name` of one's own.
+
+    What is not built in stands behind a guard, and is loaded only here, where somebody names it. ValueError for what is
+    unknown or no metric.
+    """
+    if not isinstance(metric, str):
+        return _guarded(metric, "the metric")
+    for known in built_in_metrics():
+        if known.name == metric:
+            return known
+    if ":" in metric and "=" not in metric:
+        return _guarded(load_object(metric), f"metric {metric}")
+    return _guarded(METRICS.build(metric), f"metric {metric}")
+
+
+def as_metrics(chosen: Iterable[Any]) -> tuple[Metric, ...]:
+    """The metrics of a list, each once and in order; ValueError where two go by one name."""
+    found: dict[str, Metric] = {}
+    for metric in map(as_metric, chosen):
+        if type(found.setdefault(metric.name, metric)) is not type(metric):
+            raise ValueError(f"two metrics go by the name {metric.name}; give one of them another")
+    return tuple(sorted(found.values(), key=place_of))
+
+
+class MetricLike(Protocol):
+    """What an object must have to be a metric; what else there is has defaults (`Metric`)."""
+
+    name: str
+    needs: str
+    sums: tuple[str, ...]
+
+    def estimate(self, measured: Measured, level: float) -> Estimate:
+        """The number and its interval at a level."""
+
+
+def _guarded(metric: Any, what: str) -> Metric:
+    if inspect.isclass(metric):
+        metric = built_by_plug_in(what, metric)
+    found: Metric = guarded(conforming(metric, what, MetricLike), METRIC, what)
+    return found
+
+
+def _name(metric: Any, found: Any) -> str:
+    if not isinstance(found, str) or not found.isidentifier():
+        raise ValueError(f"is {found!r}; give one word, such as my_metric")
+    if found in METRICS.built_in:
+        raise ValueError(f"is {found!r}, which is taken; give a name of its own")
+    return found
+
+
+def _needs(metric: Any, found: Any) -> str:
+    if found not in measures():
+        raise ValueError(f"is {found!r}; give the name of a measure: {', '.join(measures())}")
+    return str(found)
+
+
+def _sums(metric: Any, found: Any) -> tuple[str, ...]:
+    measure = measures()[metric.needs]
+    made = (*measure.whole, *measure.real)
+    if not isinstance(found, tuple | list) or not found or not set(found) <= set(made):
+        raise ValueError(f"is {found!r}; name some of those that measure {measure.name} makes: {', '.join(made)}")
+    return tuple(found)
+
+
+def _estimate(metric: Any, found: Any, measured: Measured, level: float) -> Estimate:
+    if not isinstance(found, Estimate):
+        raise ValueError(f"returned a {type(found).__name__}; return a mdmtheory.Estimate, or raise WithheldError")
+    if found.kind != "exact" and found.level != level:
+        raise ValueError(f"returned an interval of level {found.level}; make it of level {level}")
+    ends = (found.value, found.low, found.high)
+    if any(map(_infinite, ends)) and not any(map(_infinite, measured.sums.values())):
+        raise ValueError(
+            f"returned {found.value} [{found.low}, {found.high}] of finite sums; raise WithheldError instead"
+        )
+    return found
+
+
+def _infinite(value: float) -> bool:
+    return abs(value) == float("inf")
+
+
+def _text(metric: Any, found: Any) -> str:
+    if not isinstance(found, str):
+        raise ValueError(f"is {found!r}; give a text")
+    return found
+
+
+METRIC = Contract(
+    "metric",
+    {"estimate": _estimate},
+    {
+        "name": _name,
+        "needs": _needs,
+        "sums": _sums,
+        **dict.fromkeys(("short", "heading", "label", "unit"), _text),
+        **dict.fromkeys(("since", "fewest"), lambda metric, found: whole_number(found, "it", 1)),
+    },
+    defaults=Metric,
+)

@@ -1,0 +1,111 @@
+"""The measures `score` and `score_plans`: sequences of the language under the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from mdmtheory.core.guards import unguarded
+from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.protocols import Language
+from mdmtheory.core.register import registered
+from mdmtheory.metrics.measure import Measure, Sequences
+from mdmtheory.metrics.pricing import curve_priced, curve_weights, is_ancestral, reveal_costs, scored, ter_kind
+from mdmtheory.metrics.sums import Sums, moments
+from mdmtheory.models.fitting import held_to
+
+SCORED_PLAN_BY_PLAN = 1
+"""What is added to the version of `score` where ancestral plans run over independent tokens.
+
+One drawn plan scores them without noise; before, the curve priced them as it does all others.
+"""
+
+
+@registered("measure", place=2)
+class Score(Measure):
+    """Over x ~ q: `nats` sums -log p(x), `gap` log q(x) - log p(x)."""
+
+    name = "score"
+    whole = ("sequences", "tokens")
+    real = ("nats", "nats_squared", "nats_cubed", "gap", "gap_squared", "gap_cubed")
+    later = ("nats_cubed", "gap_cubed")
+    facts = ("kind",)
+
+    def version_for(self, model: Any, language: Language) -> int:
+        """Higher where it scores plan by plan what the curve once priced."""
+        by_plan = is_ancestral(model) and not curve_priced(model, language)
+        return self.version + (SCORED_PLAN_BY_PLAN if by_plan else 0)
+
+    def facts_of(self, model: Any) -> dict[str, Any]:
+        """`kind`: what the mean is to TER."""
+        return {"kind": ter_kind(model)}
+
+    def shares_pass(self, model: Any, language: Language) -> bool:
+        """Those that the curve prices do."""
+        return curve_priced(model, language)
+
+    @whole_numbers(threads=1, plans=1)
+    def count(self, models: Sequence[Any], of: Sequences, threads: int | None = 1, plans: int = 1) -> list[Sums]:
+        """Score sequences of the language under each model.
+
+        Models with one denoiser and one size of blocks that `curve_priced` holds for share one pass, in which every
+        sequence is revealed one position at a time in random order (block by block): the expectation over their own
+        plans is a weighted sum of what each reveal cost.
+        """
+        models = [held_to(model, of.language)[0] for model in models]
+        tokens = of.tokens(threads)
+        log_q = of.language.log_prob(tokens, threads=threads)
+        profiles: dict[tuple[int, int | None], Float[np.ndarray, "count length"]] = {}
+        results = []
+        for model in models:
+            if plans == 1 and curve_priced(model, of.language):
+                # By the denoiser itself: another one may go by the same name.
+                key = (id(unguarded(model.denoiser)), model.block)
+                if key not in profiles:
+                    profiles[key] = reveal_costs(model.denoiser, tokens, of.seed, of.first, threads, block=model.block)
+                # Not a matrix product: BLAS may sum in another order for another number of rows.
+                nats = (profiles[key] * curve_weights(model, of.length)).sum(axis=1)
+            else:
+                nats = -scored(model, tokens, of.seed, first=of.first, plans=plans, threads=threads)
+            results.append(scores(nats, nats + log_q, of.length))
+        return results
+
+
+@registered("measure", place=3)
+class ScorePlans(Measure):
+    """Over x ~ q under one drawn plan each: the sums of `score`, and `ratio` sums p_plan(x)/q(x), of mean 1 - SER."""
+
+    name = "score_plans"
+    whole = Score.whole
+    real = (*Score.real, "ratio", "ratio_squared")
+    later = Score.later
+
+    def facts_of(self, model: Any) -> dict[str, Any]:
+        """Nothing, where the model has a log p."""
+        ter_kind(model)
+        return {}
+
+    @whole_numbers(threads=1)
+    def count(self, models: Sequence[Any], of: Sequences, threads: int | None = 1) -> list[Sums]:
+        """Score sequences of the language under one plan of each model (ours)."""
+        models = [held_to(model, of.language)[0] for model in models]
+        tokens = of.tokens(threads)
+        log_q = of.language.log_prob(tokens, threads=threads)
+        results = []
+        for model in models:
+            log_p = scored(model, tokens, of.seed, first=of.first, threads=threads)
+            # A ratio beyond float64 becomes infinite here and is withheld where it is reported.
+            with np.errstate(over="ignore"):
+                ratio = np.exp(log_p - log_q)
+                ratios = {"ratio": float(ratio.sum()), "ratio_squared": float((ratio**2).sum())}
+            results.append(Sums(scores(-log_p, log_q - log_p, of.length), **ratios))
+        return results
+
+
+def scores(nats: Float[np.ndarray, "count"], gap: Float[np.ndarray, "count"], length: int) -> Sums:
+    """The sums of `score`, from -log p(x) and log q(x) - log p(x) of each sequence."""
+    whole = {"sequences": len(nats), "tokens": len(nats) * length}
+    return Sums(whole, **moments("nats", nats), **moments("gap", gap))

@@ -1,0 +1,49 @@
+"""SER a second way: from the ratios of p to q over sequences of the language, and how much those can be trusted."""
+
+from __future__ import annotations
+
+import math
+
+from mdmtheory.core.estimate import Estimate, WithheldError
+from mdmtheory.core.register import registered
+from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
+
+LEAST_EFFECTIVE_SIZE = 100.0
+"""SER by scoring is withheld below this effective sample size: its weights are too heavy-tailed for an interval."""
+
+
+@registered("metric", place=6)
+class EffectiveSize(Metric):
+    """(sum r)^2 / sum r^2 of the ratios r = p_plan(x)/q(x): as many equal ones would be worth as much."""
+
+    name, short, label, unit = "effective_size", "effective size", "", "sequences"
+    needs, sums = "score_plans", ("sequences", "ratio", "ratio_squared")
+    fewest = 2
+    asked = False
+    column = 5.0
+
+    def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
+        """Exact: it is a property of the very sample."""
+        ratio, squares = measured.sums["ratio"], measured.sums["ratio_squared"]
+        effective = ratio**2 / squares if math.isfinite(squares) and squares > 0 else 0.0
+        return Estimate(effective, effective, effective, 1.0, "exact", measured.sums.whole("sequences"))
+
+
+@registered("metric", place=5)
+class SerScored(Metric):
+    """SER from the ratios r = p_plan(x)/q(x), whose mean is 1 - SER (ours)."""
+
+    name, short, unit = "ser_scored", "SER by scoring", PROBABILITY
+    label = "SER by scoring (probability\nthat a sequence is wrong)"
+    needs, sums = EffectiveSize.needs, EffectiveSize.sums
+    asked = False
+    column = 2.0
+
+    def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
+        """Withheld below an effective size of LEAST_EFFECTIVE_SIZE."""
+        effective = EffectiveSize().estimate(measured)
+        if effective.count > 1 and effective.value < LEAST_EFFECTIVE_SIZE:
+            reason = f"effective size {effective.value:.1f} < {LEAST_EFFECTIVE_SIZE:.0f}"
+            raise WithheldError(reason, effective.count)
+        mean, low, high = measured.mean("ratio", level)
+        return Estimate(1 - mean, 1 - high, 1 - low, level, "estimate", effective.count).within(0.0, 1.0)
