@@ -10,35 +10,16 @@ import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.doubt import LEAST_PRODUCT
+from mdmtheory.kernels.rows import add_rows
 
 
 @part
 def combine_rows(weights, matrix, first, last, out, start, stop):
-    """out[start:stop] = sum over s in first..last-1 of weights[s] * matrix[s, start:stop].
-
-    Four rows at a time, so the result is loaded and stored once for four of them; rows that weigh nothing cost nothing.
-    Slices from 0 spare the inner loop the test for negative indices, which would keep it from being vectorised.
-    """
+    """out[start:stop] = sum over s in first..last-1 of weights[s] * matrix[s, start:stop]."""
     result = out[start:stop]
-    width = len(result)
-    for j in range(width):
+    for j in range(len(result)):
         result[j] = 0.0
-    s = first
-    while s + 4 <= last:
-        a, b, c, d = weights[s], weights[s + 1], weights[s + 2], weights[s + 3]
-        if a != 0.0 or b != 0.0 or c != 0.0 or d != 0.0:
-            row_a, row_b = matrix[s, start:stop], matrix[s + 1, start:stop]
-            row_c, row_d = matrix[s + 2, start:stop], matrix[s + 3, start:stop]
-            for j in range(width):
-                result[j] += (a * row_a[j] + b * row_b[j]) + (c * row_c[j] + d * row_d[j])
-        s += 4
-    while s < last:
-        a = weights[s]
-        if a != 0.0:
-            row_a = matrix[s, start:stop]
-            for j in range(width):
-                result[j] += a * row_a[j]
-        s += 1
+    add_rows(weights, matrix, first, last, start, result)
 
 
 @part

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
+from mdmtheory.kernels.rows import add_four_rows, add_row
 
 
 @kernel
@@ -161,10 +162,7 @@ def _fill_wide(hop, inverse, flat, far, reveal, kept, open_weights, back, j, val
         back[i] = kept[j, i]
     for m in range(j - 1, flat - 1, -1):
         mass = reveal * hop[j, m] * (hop[m, 0] * inverse[j, 0]) * back[m]
-        if mass != 0.0:
-            result, gaps = back[:m], kept[m, :m]
-            for i in range(m):
-                result[i] += mass * gaps[i]
+        add_row(mass, kept[m, :m], back[:m])
     for i in range(far):
         value[i] = back[i]
     _add_before(back, open_weights, 1, flat, 0, value[:far])
@@ -180,29 +178,13 @@ def _sum_before(row, matrix, first, last, begin, result):
 
 @part
 def _add_before(row, matrix, first, last, begin, result):
-    """result[i - begin] += sum over m in first..last-1 of row[m] * matrix[m, i], which is 0 for i >= m.
-
-    Four m at a time, so the result is loaded and stored once for four of them.
-    """
+    """result[i - begin] += sum over m in first..last-1 of row[m] * matrix[m, i], which is 0 for i >= m."""
     m = first
     while m + 4 <= last:
-        a, b, c, d = row[m], row[m + 1], row[m + 2], row[m + 3]
-        if a != 0.0 or b != 0.0 or c != 0.0 or d != 0.0:
-            stop = min(m + 3, begin + len(result))
-            row_a, row_b, row_c, row_d = (
-                matrix[m, begin:stop],
-                matrix[m + 1, begin:stop],
-                matrix[m + 2, begin:stop],
-                matrix[m + 3, begin:stop],
-            )
-            for k in range(stop - begin):
-                result[k] += (a * row_a[k] + b * row_b[k]) + (c * row_c[k] + d * row_d[k])
+        width = min(m + 3, begin + len(result)) - begin
+        add_four_rows(row[m], row[m + 1], row[m + 2], row[m + 3], matrix, m, begin, result[:width])
         m += 4
     while m < last:
-        a = row[m]
-        if a != 0.0:
-            stop = min(m, begin + len(result))
-            row_a = matrix[m, begin:stop]
-            for k in range(stop - begin):
-                result[k] += a * row_a[k]
+        stop = min(m, begin + len(result))
+        add_row(row[m], matrix[m, begin:stop], result[: stop - begin])
         m += 1

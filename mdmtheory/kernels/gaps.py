@@ -25,6 +25,7 @@ from __future__ import annotations
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
+from mdmtheory.kernels.rows import add_four_rows, add_rows
 
 NEGLIGIBLE = 1e-25
 """Laws may differ by so much, absolute: tokens that are left for good die out, but never settle."""
@@ -88,8 +89,8 @@ def _fill_open(powers, spread, kept_open, reveal, stay, errors, a, weights, wron
         wrong[m] = lost
         reached = stay * reached + total
         for c in range(vocab_size):
-            _add_rows(weights[m], spread[c], vocab_size, 1, pending[c, m + 1 : edges])
-        _add_rows(weights[m], kept_open, vocab_size, 1, pending_open[m + 1 : edges + 1])
+            add_rows(weights[m], spread[c], 0, vocab_size, 1, pending[c, m + 1 : edges])
+        add_rows(weights[m], kept_open, 0, vocab_size, 1, pending_open[m + 1 : edges + 1])
     value[0] = 0.0
     for n in range(1, edges + 1):
         value[n] = wrong[n - 1] + pending_open[n] if errors else pending_open[n]
@@ -187,16 +188,11 @@ def _fill_narrow(
         for s in range((d + 1) * vocab_size, last * vocab_size, 4):
             at = max(low, (s // vocab_size + 1) * starts) - low
             stop = high - low
-            row_0, row_1 = masses[s, at:stop], masses[s + 1, at:stop]
-            row_2, row_3 = masses[s + 2, at:stop], masses[s + 3, at:stop]
             near = s - d * vocab_size
             for c in range(ends):
                 keeps = joined[c if d > 0 else b]
                 w_0, w_1, w_2, w_3 = keeps[near], keeps[near + 1], keeps[near + 2], keeps[near + 3]
-                if w_0 != 0.0 or w_1 != 0.0 or w_2 != 0.0 or w_3 != 0.0:
-                    result = sums[c, at:stop]
-                    for k in range(len(result)):
-                        result[k] += (w_0 * row_0[k] + w_1 * row_1[k]) + (w_2 * row_2[k] + w_3 * row_3[k])
+                add_four_rows(w_0, w_1, w_2, w_3, masses, s, at, sums[c, at:stop])
         if d == 0:
             break
         for k in range(begin - low, high - low):
@@ -276,7 +272,7 @@ def _fill_wide(spread, reveal, stay, errors, weights, wrong, b, tail, narrow, la
             row[n] = back[a, n] + wrong[a, n - tail] if errors else back[a, n]
         for m in range(1, edges - tail):
             begin = max(narrow + 1, m + tail)
-            _add_rows(weights[a, m], back, vocab_size, begin - m, row[begin:edges])
+            add_rows(weights[a, m], back, 0, vocab_size, begin - m, row[begin:edges])
         for n in range(narrow + 1, edges):
             value[n, a] = row[n]
 
@@ -286,28 +282,6 @@ def _bury(inverse, dead, value):
     for k in range(len(value)):
         if inverse[k] == 0.0:
             value[k] = dead[k]
-
-
-@part
-def _add_rows(weights, matrix, count, shift, result):
-    """result[n] += sum over s < count of weights[s] * matrix[s, shift + n]; four rows at a time."""
-    width = len(result)
-    s = 0
-    while s + 4 <= count:
-        a, b, c, d = weights[s], weights[s + 1], weights[s + 2], weights[s + 3]
-        if a != 0.0 or b != 0.0 or c != 0.0 or d != 0.0:
-            row_a, row_b = matrix[s, shift : shift + width], matrix[s + 1, shift : shift + width]
-            row_c, row_d = matrix[s + 2, shift : shift + width], matrix[s + 3, shift : shift + width]
-            for n in range(width):
-                result[n] += (a * row_a[n] + b * row_b[n]) + (c * row_c[n] + d * row_d[n])
-        s += 4
-    while s < count:
-        a = weights[s]
-        if a != 0.0:
-            row_a = matrix[s, shift : shift + width]
-            for n in range(width):
-                result[n] += a * row_a[n]
-        s += 1
 
 
 @kernel
