@@ -10,13 +10,13 @@ from mdmtheory.exact.enumeration import (
     joint,
 )
 from mdmtheory.exact.first_order_constant import first_order
-from mdmtheory.exact.gaps import ser, ser_curve
 from mdmtheory.exact.growth import growth_rate
 from mdmtheory.exact.information import information_curve
 from mdmtheory.exact.law import law
 from mdmtheory.exact.noised import elbo
 from mdmtheory.exact.rates import first_order_density, kappa, limit_curve, optimal_kappa
 from mdmtheory.exact.scores import log_prob
+from mdmtheory.exact.spans import ser, ser_curve
 
 __all__ = [
     "Curve",

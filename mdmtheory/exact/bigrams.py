@@ -24,7 +24,7 @@ FIRST_POWERS = 64
 
 
 def is_bigram(language: Language) -> TypeGuard[NGram]:
-    """Whether the recursions over gaps know the language: an n-gram of order 2, or 1, which has one row for all."""
+    """Whether the recursions over spans know the language: an n-gram of order 2, or 1, which has one row for all."""
     return isinstance(language, NGram) and language.order <= 2
 
 

@@ -91,9 +91,9 @@ def _clash(law: Float[np.ndarray, "*context V V"], possible: Bool[np.ndarray, "*
 
 
 def _summed(clashes: Clashes, length: int) -> float:
-    """The sum over all gaps between revealed neighbours of a stationary bigram; an end of the sequence tells nothing.
+    """The sum over all spans between revealed neighbours of a stationary bigram; an end of the sequence tells nothing.
 
-    A gap of width n between two neighbours has weight 2/(n(n-1)(n-2)), one that an end cuts off after r - 1 positions
+    A span of width n between two neighbours has weight 2/(n(n-1)(n-2)), one that an end cuts off after r - 1 positions
     1/((r-1)(r-2)), the whole sequence 1/(L-1): integrals over the fraction revealed.
     """
     total = 0.0

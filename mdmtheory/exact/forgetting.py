@@ -31,13 +31,13 @@ class ForgettingChain:
     """The irreducible aperiodic chain that a bigram ends in: on the tokens that it does not leave for good.
 
     `powers[k]` is the transition matrix to the power k + 1; in the last one all rows are `law`, the stationary law, and
-    it stands for all higher ones, which are the same within 1e-12 relative. `gaps[d - 1]` marks the pairs (y, z) that
-    cannot stand d apart; from distance len(gaps) + 1 on any two tokens can.
+    it stands for all higher ones, which are the same within 1e-12 relative. `forbidden[d - 1]` marks the pairs (y, z)
+    that cannot stand d apart; from distance len(forbidden) + 1 on any two tokens can.
     """
 
     law: Float[np.ndarray, "states"]
     powers: Float[np.ndarray, "distances states states"]
-    gaps: tuple[Bool[np.ndarray, "states states"], ...]
+    forbidden: tuple[Bool[np.ndarray, "states states"], ...]
 
     @property
     def settled(self) -> int:
@@ -82,7 +82,7 @@ def _forgetting_chain(language: NGram) -> ForgettingChain:
             f"the chain of {language.spec} has not forgotten its start after {_most_powers(transition):,} tokens; "
             "pass a bigram that mixes faster"
         )
-    return ForgettingChain(powers[-1, 0].copy(), powers, _gaps(transition > 0))
+    return ForgettingChain(powers[-1, 0].copy(), powers, _forbidden(transition > 0))
 
 
 def _most_powers(transition: Float[np.ndarray, "states states"]) -> int:
@@ -117,15 +117,15 @@ def _stochastic(matrix: Float[np.ndarray, "states states"]) -> Float[np.ndarray,
     return matrix / matrix.sum(axis=1, keepdims=True)
 
 
-def _gaps(allowed: Bool[np.ndarray, "states states"]) -> tuple[Bool[np.ndarray, "states states"], ...]:
+def _forbidden(allowed: Bool[np.ndarray, "states states"]) -> tuple[Bool[np.ndarray, "states states"], ...]:
     """Which pairs no path of d moves joins, for d = 1, 2, ... until every pair is joined."""
     moves = allowed.astype(np.float64)
     joined = allowed
-    gaps = []
+    forbidden = []
     while not joined.all():
-        gaps.append(~joined)
+        forbidden.append(~joined)
         joined = joined @ moves > 0
-    return tuple(gaps)
+    return tuple(forbidden)
 
 
 def period_of(allowed: Bool[np.ndarray, "states states"]) -> int:

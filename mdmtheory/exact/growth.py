@@ -13,7 +13,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.exact.bigrams import initial_and_transition, is_bigram
 from mdmtheory.exact.forgetting import period_of
-from mdmtheory.exact.gaps import ScheduleLike, gap_tables, open_values
+from mdmtheory.exact.spans import ScheduleLike, open_values, span_tables
 from mdmtheory.languages.laws import closed_classes
 from mdmtheory.schedules import as_schedule
 
@@ -104,7 +104,7 @@ def _class_rate(
     while True:
         length = max(length, min(math.ceil(needed) + 2 * period, 1 << 40))
         try:
-            gaps, doubtful = gap_tables(start, transition, length, len(fractions) - 1, errors=False)
+            spans, doubtful = span_tables(start, transition, length, len(fractions) - 1, errors=False)
         except ValueError as error:
             raise ValueError(
                 f"the chain of {name} mixes too slowly: its growth is read off at length {length:,}, where {error}"
@@ -114,7 +114,7 @@ def _class_rate(
                 f"some stretches of {name} are possible, but less probable than float64 can tell from 0; "
                 "raise its smallest positive probabilities"
             )
-        right = open_values(gaps, fractions, weight=share)
+        right = open_values(spans, fractions, weight=share)
         rates = (right[period:] / right[:-period]) ** (1 / period)
         quarter = len(rates) // 4
         earlier, later = np.ptp(rates[-2 * quarter : -quarter]), np.ptp(rates[-quarter:])

@@ -60,7 +60,7 @@ def _bigram_curve(language: NGram, length: int) -> Float[np.ndarray, "length"]:
 
     Given its revealed neighbours at distances a and b, a token at i has entropy
     H(X_i | X_{i-a}) + H(X_{i+b} | X_i) - H(X_{i+b} | X_{i-a}), each a law of X at a position times a column of
-    entropies of powers. All gaps of one width have one weight, so sums of the laws over positions are all it takes.
+    entropies of powers. All spans of one width have one weight, so sums of the laws over positions are all it takes.
     """
     if language.order == 1:
         return np.full(length, float(row_entropies(language.conditional[None])[0]))
@@ -77,8 +77,8 @@ def _bigram_curve(language: NGram, length: int) -> Float[np.ndarray, "length"]:
     for width in range(2, length):
         first = summed_laws[length - width]
         inside = summed_laws[length - width + 1 : length] - summed_laws[1:width]
-        gaps = first @ (summed_hops[width - 1] - (width - 1) * hop[width]) + (inside * hop[width - 1 : 0 : -1]).sum()
-        total += weight * gaps
+        spans = first @ (summed_hops[width - 1] - (width - 1) * hop[width]) + (inside * hop[width - 1 : 0 : -1]).sum()
+        total += weight * spans
         weight *= (length + 1 - width - shown) / (length - 1 - width) if width < length - 1 else 0.0
     # C(beyond, m-1) / C(L-1, m), `beyond` being the number of positions on the far side of an outermost revealed one.
     weight = shown / (length - 1)

@@ -21,7 +21,7 @@ from mdmtheory.exact.bigrams import (
     initial_and_transition,
     is_bigram,
 )
-from mdmtheory.exact.gaps import MOST_OPERATIONS, ScheduleLike, ancestral_law
+from mdmtheory.exact.spans import MOST_OPERATIONS, ScheduleLike, ancestral_law
 from mdmtheory.languages.presets import as_language
 from mdmtheory.samplers.by_block import block_lengths
 from mdmtheory.schedules import as_schedule
@@ -46,7 +46,7 @@ def log_prob(
 ) -> Float[np.ndarray, "count"]:
     """log p(x) in nats of ancestral sampling with the perfect denoiser, exact for the mixture over plans.
 
-    Bigrams (order 1 counts) with any initial law by recursion over gaps (docs/theory.md, section 3; ours), in O(N L^3)
+    Bigrams (order 1 counts) with any initial law by recursion over spans (docs/theory.md, section 3; ours), in O(N L^3)
     a sequence where the chain forgets, O(N L^4) where it does not; other languages by enumeration. Outside the support,
     where a bigram takes N/2 times as long, the mass that p puts there: -inf only if some token cannot occur at its
     position. With `block`, of block diffusion: blocks of so many tokens from left to right, each in `steps` steps.
@@ -112,7 +112,7 @@ def _score_in_logs(
     threads: int | None,
 ) -> Float[np.ndarray, "rows"]:
     """As `_score`, the laws being logarithms."""
-    from mdmtheory.kernels.gap_scores_in_logs import score_ancestral_in_logs
+    from mdmtheory.kernels.span_scores_in_logs import score_ancestral_in_logs
 
     states, out = np.ascontiguousarray(states), np.empty(len(states))
     with np.errstate(divide="ignore"):
@@ -161,7 +161,7 @@ def _score(
 
     `in_logs` gives the laws' logarithms, `before` is the token that the sequences come after, if any.
     """
-    from mdmtheory.kernels.gap_scores import score_ancestral
+    from mdmtheory.kernels.span_scores import score_ancestral
 
     states, out = np.ascontiguousarray(states), np.empty(len(states))
     reveal, stay = _chances(fractions)

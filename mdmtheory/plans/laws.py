@@ -182,14 +182,14 @@ class Stride(_OnePlan):
 @registered("plan law", version=1, family="chosen order", place=5)
 @dataclass(frozen=True)
 class Bisection(_OnePlan):
-    """The lower middle of every gap, gap by gap in parallel: ceil(log2(length + 1)) rounds."""
+    """The lower middle of every span, span by span in parallel: ceil(log2(length + 1)) rounds."""
 
     name = "bisection"
     uses_steps = False
 
     @whole_numbers(length=1, steps=1)
     def plan(self, length: int, steps: int = 1) -> Int32[np.ndarray, "length"]:
-        """The round in which each position is the lower middle of its gap."""
+        """The round in which each position is the lower middle of its span."""
         out = np.empty(length, dtype=np.int32)
         first, last = np.array([0]), np.array([length - 1])
         turn = 1
@@ -208,7 +208,7 @@ class BitReversed(_OnePlan):
     """Stride with the residues that occur, 0..min(N, length)-1, ranked by their reversed bits.
 
     Residue r goes to step 1 + its rank, its bits reversed in a word just wide enough for the largest residue. For N a
-    power of two the rank is the reversed residue itself; otherwise the gaps in that order are closed, so that no step
+    power of two the rank is the reversed residue itself; otherwise the ranks that are missing close up, so that no step
     is empty and each still falls about as far as possible from those before it.
     """
 

@@ -18,9 +18,9 @@ import numpy as np
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.forgetting import forgetting_chain, period_of
-from mdmtheory.exact.gaps import ser_curve
 from mdmtheory.exact.growth import growth_rate
 from mdmtheory.exact.rates import kappa
+from mdmtheory.exact.spans import ser_curve
 from mdmtheory.languages.laws import closed_classes, stationary_law
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.theory.instances import bigram3, cycle3, full_support, golden_chain, growth_chain

@@ -1,4 +1,4 @@
-"""Bigrams on which the recursions over gaps are tested, and ways to draw others."""
+"""Bigrams on which the recursions over spans are tested, and ways to draw others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Block diffusion on bigrams, exactly: gaps inside blocks, against enumeration, drawing, and both its ends."""
+"""Block diffusion on bigrams, exactly: spans inside blocks, against enumeration, drawing, and both its ends."""
 
 from __future__ import annotations
 

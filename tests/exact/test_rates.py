@@ -25,7 +25,7 @@ GRID = np.array([0.0, 0.3, 1.0])
 
 # Found by two independent programs; docs/theory.md, section 5.
 KAPPA = {"golden": (GOLDEN, 0.069106018296), "growth": (GROWTH, 0.147610962642)}
-# λ(N) of the linear schedule by recursion over gaps.
+# λ(N) of the linear schedule by recursion over spans.
 GROWTH_RATES = {
     "golden": {2: 0.965704537183, 4: 0.982757951152, 8: 0.991366966841},
     "growth": {4: 0.9629339198476456, 16: 0.9907637123370826, 64: 0.9976929105900941},
@@ -71,7 +71,7 @@ def test_growth_rates_tend_to_kappa(name):
 
 
 def test_tails_matter():
-    """The sum over gaps falls short as 1/width wherever it is cut; what is left out is known in closed form."""
+    """The sum over spans falls short as 1/width wherever it is cut; what is left out is known in closed form."""
     [table] = rates.pair_clashes(forgetting.forgetting_chain(GOLDEN), "test")
     at = np.arange(1, 1001)
     n = at[:, None] + 1 + at

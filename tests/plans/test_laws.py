@@ -173,7 +173,7 @@ def test_deterministic_plans_by_hand(sampler, length, steps, plan):
 
 
 @given(st.integers(1, 300))
-def test_bisection_halves_every_gap(length):
+def test_bisection_halves_every_span(length):
     plan = np.array(one("bisection", length, 1))
     assert plan.max() == math.ceil(math.log2(length + 1))
 

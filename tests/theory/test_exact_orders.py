@@ -1,4 +1,4 @@
-"""Exact orders, with twins that split beside the middle's gap, pair the wrong neighbours, or count an item too many."""
+"""Exact orders, with twins that split beside a span's middle, pair the wrong neighbours, or count an item too many."""
 
 from __future__ import annotations
 

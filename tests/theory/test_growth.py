@@ -10,9 +10,9 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.exact.gaps import ser_curve
 from mdmtheory.exact.growth import growth_rate
 from mdmtheory.exact.rates import kappa
+from mdmtheory.exact.spans import ser_curve
 from mdmtheory.schedules import as_schedule
 from mdmtheory.theory.growth import GROWTH, KAPPA, ONE_STEP, second_eigenvalue
 from mdmtheory.theory.instances import bigram, cycle3, golden_chain, growth_chain, trigram2

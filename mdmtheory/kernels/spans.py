@@ -1,23 +1,23 @@
-"""One step of masked sampling on a bigram, seen from its gaps: the masked positions between two revealed tokens.
+"""One step of masked sampling on a bigram, seen from its spans: the masked positions between two revealed tokens.
 
-Tokens are 0..V-1, and V stands for what lies before the first position. A gap of width n between a and b holds n - 1
-masked positions. Each gap has a value: the probability that the steps still to come fill it with a stretch that is not
-in the support (if `gaps.errors`), or with one that is. docs/theory.md, section 3 (ours).
+Tokens are 0..V-1, and V stands for what lies before the first position. A span of width n between a and b holds n - 1
+masked positions. Each span has a value: the probability that the steps still to come fill it with a stretch that is not
+in the support (if `spans.errors`), or with one that is. docs/theory.md, section 3 (ours).
 
-A step reveals each masked position with probability `reveal`, or lets it `stay`; what it draws in a gap is conditioned
-on the two ends of that gap alone. Sums over what it reveals run from the left: A(m, c) is the weight of token c at m,
-all gaps before it being in order.
+A step reveals each masked position with probability `reveal`, or lets it `stay`; what it draws in a span is conditioned
+on the two ends of that span alone. Sums over what it reveals run from the left: A(m, c) is the weight of token c at m,
+all spans before it being in order.
 
-The named tuple `gaps` (`exact.gaps.GapTables`) holds what does not change from step to step:
+The named tuple `spans` (`exact.spans.SpanTables`) holds what does not change from step to step:
 
 - `powers` (V, L + 1, V + 1), at [c, n, a]: the probability of c at distance n after a; 0 at n = 0.
 - `inverse`, of the same shape, at [b, n, a]: 1 / powers, and 0 where b cannot stand n after a.
-- `dead`, of the same shape: the value of the gaps whose inverse is 0.
-- `tails`, `narrow` (V,) and `laws` (V, L + 1, V): how far the ends of a gap that ends with b see; see `find_sight`.
+- `dead`, of the same shape: the value of the spans whose inverse is 0.
+- `tails`, `narrow` (V,) and `laws` (V, L + 1, V): how far the ends of a span that ends with b see; see `find_sight`.
 
-The values after the step come as `kept`, times stay^(n - 1), the probability that it reveals nothing in the gap:
+The values after the step come as `kept`, times stay^(n - 1), the probability that it reveals nothing in the span:
 (V, L + 1, V + 1) at [b, n, a], `spread` (V, V + 1, L + 1) at [b, a, n], and `kept_open` (V + 1, L + 2) at [a, n] for
-gaps that nothing closes.
+spans that nothing closes.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ NEGLIGIBLE = 1e-25
 """Laws may differ by so much, absolute: tokens that are left for good die out, but never settle."""
 
 LANES = 128
-"""So many gaps run side by side: their masses stay in the cache."""
+"""So many spans run side by side: their masses stay in the cache."""
 
 
 @kernel
-def fill_open(gaps, spread, kept_open, reveal, stay, weights, wrong, value, first, last):
-    """Values before the step of the gaps that begin with first..last-1 and that nothing closes; O(L^2 V^2) each.
+def fill_open(spans, spread, kept_open, reveal, stay, weights, wrong, value, first, last):
+    """Values before the step of the spans that begin with first..last-1 and that nothing closes; O(L^2 V^2) each.
 
-    weights[a, m, c] becomes A(m, c), which holds as well for gaps whose right end is too far to matter; wrong[a, m] the
-    probability that the tokens revealed up to m already contradict each other; value (V + 1, L + 2) is at [a, n].
+    weights[a, m, c] becomes A(m, c), which holds as well for spans whose right end is too far to matter; wrong[a, m]
+    the probability that the tokens revealed up to m already contradict each other; value (V + 1, L + 2) is at [a, n].
     """
     vocab_size, _, edges = spread.shape
     pending, pending_open = np.empty((vocab_size, edges)), np.empty(edges + 1)
     for a in range(first, last):
         _fill_open(
-            gaps.powers,
+            spans.powers,
             spread,
             kept_open,
             reveal,
             stay,
-            gaps.errors,
+            spans.errors,
             a,
             weights[a],
             wrong[a],
@@ -64,8 +64,8 @@ def fill_open(gaps, spread, kept_open, reveal, stay, weights, wrong, value, firs
 def _fill_open(powers, spread, kept_open, reveal, stay, errors, a, weights, wrong, value, pending, pending_open):
     """One left end of `fill_open`.
 
-    Invariant: pending[c, m] sums A(m', c') times what the gap from there to (m, c) keeps, over all m' before the
-    current position and a itself; `reached` is the same sum for gaps that keep all.
+    Invariant: pending[c, m] sums A(m', c') times what the span from there to (m, c) keeps, over all m' before the
+    current position and a itself; `reached` is the same sum for spans that keep all.
     """
     vocab_size, _, edges = spread.shape
     for c in range(vocab_size):
@@ -97,16 +97,16 @@ def _fill_open(powers, spread, kept_open, reveal, stay, errors, a, weights, wron
 
 
 @kernel
-def fill_closed(gaps, kept, spread, reveal, stay, weights, wrong, value, first, last):
-    """Values before the step of the gaps that end with first..last-1; value (V, L + 1, V + 1) is at [b, n, a].
+def fill_closed(spans, kept, spread, reveal, stay, weights, wrong, value, first, last):
+    """Values before the step of the spans that end with first..last-1; value (V, L + 1, V + 1) is at [b, n, a].
 
     Up to width narrow[b] by the full recursion, O(narrow^3 V^3) for each b; beyond it from `weights` and `wrong` of
     `fill_open`, O(L^2 V^2).
     """
     vocab_size, edges, starts = kept.shape
     block = max(1, LANES // starts)
-    widths = gaps.narrow.max() + 1
-    # What gaps keep, by width and left end in one row, so that four entries meet four rows of masses.
+    widths = spans.narrow.max() + 1
+    # What spans keep, by width and left end in one row, so that four entries meet four rows of masses.
     joined = np.zeros((vocab_size, widths * vocab_size + 4))
     for b in range(vocab_size):
         for n in range(1, widths):
@@ -116,10 +116,10 @@ def fill_closed(gaps, kept, spread, reveal, stay, weights, wrong, value, first, 
     sums, lanes = np.empty((vocab_size, block * starts)), np.empty((3, block * starts))
     back, push, row = np.empty((starts, edges)), np.empty(vocab_size), np.empty(edges)
     flat = (vocab_size, edges * starts)
-    powers, inverse, dead = gaps.powers.reshape(flat), gaps.inverse.reshape(flat), gaps.dead.reshape(flat)
+    powers, inverse, dead = spans.powers.reshape(flat), spans.inverse.reshape(flat), spans.dead.reshape(flat)
     rows, flat_value = kept.reshape(flat), value.reshape(flat)
     for b in range(first, last):
-        narrow = gaps.narrow[b]
+        narrow = spans.narrow[b]
         for n in range(1, narrow + 1, block):
             until = min(n + block, narrow + 1)
             _fill_narrow(
@@ -129,7 +129,7 @@ def fill_closed(gaps, kept, spread, reveal, stay, weights, wrong, value, first, 
                 joined,
                 reveal,
                 stay,
-                gaps.errors,
+                spans.errors,
                 b,
                 n,
                 until,
@@ -144,13 +144,13 @@ def fill_closed(gaps, kept, spread, reveal, stay, weights, wrong, value, first, 
                 spread,
                 reveal,
                 stay,
-                gaps.errors,
+                spans.errors,
                 weights,
                 wrong,
                 b,
-                gaps.tails[b],
+                spans.tails[b],
                 narrow,
-                gaps.laws[b],
+                spans.laws[b],
                 back,
                 push,
                 row,
@@ -163,10 +163,10 @@ def fill_closed(gaps, kept, spread, reveal, stay, weights, wrong, value, first, 
 def _fill_narrow(
     powers, inverse, rows, joined, reveal, stay, errors, b, first, last, starts, masses, sums, lanes, value
 ):
-    """Gaps of widths first..last-1 that end with b, all left ends side by side.
+    """Spans of widths first..last-1 that end with b, all left ends side by side.
 
     Invariant: masses[d * V + c] is A(n - d, c), the weight of c at distance d from b, for every d beyond the current
-    one, and 0 in gaps not wider than d. reached, total and lost are as in `_fill_open`.
+    one, and 0 in spans not wider than d. reached, total and lost are as in `_fill_open`.
     """
     vocab_size = len(rows)
     low, high = first * starts, last * starts
@@ -223,7 +223,7 @@ def _fill_narrow(
 
 @part
 def _weigh(ahead, before, inverse, pending, errors, reached, mass, total, lost):
-    """The weight of one token at one distance from the right end, in every gap."""
+    """The weight of one token at one distance from the right end, in every span."""
     if errors:
         for k in range(len(mass)):
             law = ahead * (before[k] * inverse[k])
@@ -237,10 +237,10 @@ def _weigh(ahead, before, inverse, pending, errors, reached, mass, total, lost):
 
 @part
 def _fill_wide(spread, reveal, stay, errors, weights, wrong, b, tail, narrow, law, back, push, row, value):
-    """Gaps wider than `narrow` that end with b: sums over the last token before the tail, times what the tail adds.
+    """Spans wider than `narrow` that end with b: sums over the last token before the tail, times what the tail adds.
 
-    Invariant: back[c, d] is the value of a gap from c at distance d, if all that the step reveals in it lies in the
-    tail and nearer to b than the current distance; `certain` is the part that is wrong whatever the gap that begins
+    Invariant: back[c, d] is the value of a span from c at distance d, if all that the step reveals in it lies in the
+    tail and nearer to b than the current distance; `certain` is the part that is wrong whatever the span that begins
     with c.
     """
     vocab_size, starts, edges = spread.shape
@@ -286,12 +286,12 @@ def _bury(inverse, dead, value):
 
 @kernel
 def find_sight(powers, inverse, tolerance, tails, narrow, laws):
-    """How far the ends of a gap see, for each right end b; nothing is assumed of the chain. O(L^2 V^3).
+    """How far the ends of a span see, for each right end b; nothing is assumed of the chain. O(L^2 V^3).
 
     At distance tails[b] or more from b its presence changes no law by more than `tolerance`, relative: P(b | c, d) =
-    P(b | a, n) for all gaps (a, n) and tokens c possible at distance d. In gaps wider than narrow[b] the law of a token
-    nearer to b, laws[b, d, c] = P(c | a, n - d) P(b | c, d) / P(b | a, n), is the same for all of them. Where the ends
-    of all gaps see each other, narrow[b] is L.
+    P(b | a, n) for all spans (a, n) and tokens c possible at distance d. In spans wider than narrow[b] the law of a
+    token nearer to b, laws[b, d, c] = P(c | a, n - d) P(b | c, d) / P(b | a, n), is the same for all of them. Where the
+    ends of all spans see each other, narrow[b] is L.
     """
     for b in range(len(powers)):
         tails[b] = _tail(powers, inverse[b], tolerance, b)
@@ -313,7 +313,7 @@ def _tail(powers, inverse, tolerance, b):
 
 @part
 def _narrow(powers, inverse, tolerance, b, tail, laws):
-    """The width beyond which the tail's laws agree; fills laws[d, c] from the widest gap."""
+    """The width beyond which the tail's laws agree; fills laws[d, c] from the widest span."""
     vocab_size, edges, starts = powers.shape
     known = False
     for n in range(edges - 1, tail - 1, -1):

@@ -1,4 +1,4 @@
-"""SER of ancestral sampling with the perfect denoiser, without sampling: what becomes of the gaps of a bigram."""
+"""SER of ancestral sampling with the perfect denoiser, without sampling: what becomes of the spans of a bigram."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ THREADED_OPERATIONS = 1e6
 """A step with fewer runs in one thread: starting others takes as long."""
 
 TINY_SHARE = 1e-12
-"""Gaps too improbable for float64 may move an error rate by so much; if more, it is refused."""
+"""Spans too improbable for float64 may move an error rate by so much; if more, it is refused."""
 
 
 @whole_numbers(length=1, steps=1, block=1, threads=1)
@@ -69,7 +69,7 @@ def ser_curve(
 ) -> Float[np.ndarray, "length"]:
     """SER of ancestral sampling with the perfect denoiser at every length 1..`length`, exact.
 
-    Bigrams (order 1 counts) with any initial law by recursion over gaps (docs/theory.md, section 3; ours), in
+    Bigrams (order 1 counts) with any initial law by recursion over spans (docs/theory.md, section 3; ours), in
     O(N (L^2 V^3 + n^3 V^4)) for chains that forget in n tokens and O(N L^3 V^4) for others, with relative
     precision, so that small error rates keep their digits. Other languages by enumeration. An explicit schedule
     counts by its revealed fractions, whatever the length. With `block`, of block diffusion: blocks of so many tokens
@@ -85,12 +85,12 @@ def ser_curve(
         laws = (ancestral_law(language, each, fractions, threads, block) for each in range(length, 0, -1))
         return np.array([error_rate(each, joint(language, each.ndim)) for each in laws])[::-1]
     initial, transition, _ = initial_and_transition(language)
-    gaps, doubtful = gap_tables(initial, transition, size, len(fractions) - 1, errors=True)
-    rates = _rates(gaps, fractions, length, threads)
+    spans, doubtful = span_tables(initial, transition, size, len(fractions) - 1, errors=True)
+    rates = _rates(spans, fractions, length, threads)
     if doubtful.any():
-        # Gaps too improbable for float64 count as wrong above; see whether it matters.
-        gaps.dead[doubtful] = 0.0
-        shift = float(np.abs(rates - _rates(gaps, fractions, length, threads)).max())
+        # Spans too improbable for float64 count as wrong above; see whether it matters.
+        spans.dead[doubtful] = 0.0
+        shift = float(np.abs(rates - _rates(spans, fractions, length, threads)).max())
         if not shift <= TINY_SHARE:
             raise FloatingPointError(
                 f"stretches of {language.spec} that are possible, but less probable than float64 can tell from 0, are "
@@ -100,13 +100,13 @@ def ser_curve(
 
 
 def _rates(
-    gaps: GapTables, fractions: Float[np.ndarray, "edges"], length: int, threads: int | None
+    spans: SpanTables, fractions: Float[np.ndarray, "edges"], length: int, threads: int | None
 ) -> Float[np.ndarray, "length"]:
-    """The error rate at lengths 1..`length`, block after block, a block being as long as the gaps go."""
-    size = gaps.powers.shape[1] - 1
+    """The error rate at lengths 1..`length`, block after block, a block being as long as the spans go."""
+    size = spans.powers.shape[1] - 1
     if size == length:
-        return open_values(gaps, fractions, threads=threads)[1:]
-    wrong, right = _block_values(gaps, fractions, threads)
+        return open_values(spans, fractions, threads=threads)[1:]
+    wrong, right = _block_values(spans, fractions, threads)
     out, done, lost = np.empty(length), np.zeros(len(wrong)), 0.0
     done[-1] = 1.0
     for begin in range(0, length, size):
@@ -119,19 +119,19 @@ def _rates(
 
 
 def _block_values(
-    gaps: GapTables, fractions: Float[np.ndarray, "edges"], threads: int | None
+    spans: SpanTables, fractions: Float[np.ndarray, "edges"], threads: int | None
 ) -> tuple[Float[np.ndarray, "starts widths"], Float[np.ndarray, "starts states"]]:
     """What becomes of a block after token a (the last: of the first block).
 
     At [a, n] the probability that n - 1 positions are filled wrongly; at [a, c] that a whole block is filled rightly
-    and ends with c. The latter is the recursion of gaps that nothing closes, begun with the token that ends them.
+    and ends with c. The latter is the recursion of spans that nothing closes, begun with the token that ends them.
     """
-    states, edges, starts = gaps.powers.shape
+    states, edges, starts = spans.powers.shape
     # After the last step nothing is left, and the left end is the last token.
     ends = np.zeros((starts, edges + 1, states))
     ends[np.arange(states), 1, np.arange(states)] = 1.0
     wrong = np.empty((starts, edges + 1))
-    for step in _open_steps(gaps, fractions, 1.0, threads):
+    for step in _open_steps(spans, fractions, 1.0, threads):
         kept = ends * step.stay ** np.maximum(np.arange(edges + 1) - 1.0, 0.0)[:, None]
         # Rests from the widest to the narrowest: the further the last reveal is, the less is left.
         rests = np.ascontiguousarray(kept[:states, ::-1].transpose(1, 0, 2))
@@ -160,8 +160,8 @@ def ancestral_law(
         raise ValueError(f"{language.spec} is no bigram, so that its law is enumerated: {error}") from error
 
 
-class GapTables(NamedTuple):
-    """What kernels/gaps.py runs on; shapes and meanings there."""
+class SpanTables(NamedTuple):
+    """What kernels/spans.py runs on; shapes and meanings there."""
 
     powers: Float[np.ndarray, "states edges starts"]
     inverse: Float[np.ndarray, "states edges starts"]
@@ -172,19 +172,19 @@ class GapTables(NamedTuple):
     errors: bool
 
 
-def gap_tables(
+def span_tables(
     initial: Float[np.ndarray, "states"],
     transition: Float[np.ndarray, "states states"],
     length: int,
     steps: int,
     *,
     errors: bool,
-) -> tuple[GapTables, Bool[np.ndarray, "states edges starts"]]:
-    """The tables of a chain, for the probability of `errors` or of none, and which gaps are possible but below float64.
+) -> tuple[SpanTables, Bool[np.ndarray, "states edges starts"]]:
+    """The tables of a chain, for the chance of `errors` or of none, and which spans are possible but below float64.
 
     The latter count as wrong. ValueError with the cost where `steps` steps would take too long.
     """
-    from mdmtheory.kernels.gaps import find_sight
+    from mdmtheory.kernels.spans import find_sight
 
     size = len(initial)
     _check_operations((steps + 1) * _open_operations(size, length), size, length, steps)
@@ -200,29 +200,29 @@ def gap_tables(
     near = np.zeros((size, length + 1, size))
     find_sight(powers, inverse, SIGHT, tails, narrow, near)
     dead = np.full(powers.shape, 1.0 if errors else 0.0)
-    gaps = GapTables(powers, inverse, dead, tails, narrow, near, errors)
-    _check_operations(steps * _operations(gaps), size, length, steps)
-    return gaps, doubtful
+    spans = SpanTables(powers, inverse, dead, tails, narrow, near, errors)
+    _check_operations(steps * _operations(spans), size, length, steps)
+    return spans, doubtful
 
 
 def open_values(
-    gaps: GapTables,
+    spans: SpanTables,
     fractions: Float[np.ndarray, "edges"],
     *,
     weight: float = 1.0,
     threads: int | None = None,
 ) -> Float[np.ndarray, "lengths"]:
-    """The probability that all steps together fill 0, 1, ..., L positions wrongly (`gaps.errors`), or rightly.
+    """The probability that all steps together fill 0, 1, ..., L positions wrongly (`spans.errors`), or rightly.
 
     `weight` multiplies the law of every token that is revealed while nothing is known: the chain is then the part of a
     language that begins with that probability, and the answer is for no errors only.
     """
-    *_, last = _open_steps(gaps, fractions, weight, threads)
+    *_, last = _open_steps(spans, fractions, weight, threads)
     return last.value[-1, 1:]
 
 
 class OpenStep(NamedTuple):
-    """Gaps that nothing closes, when a step was taken back: kernels/gaps.py, `fill_open`.
+    """Spans that nothing closes, when a step was taken back: kernels/spans.py, `fill_open`.
 
     `value` is at [a, n], `weights` at [a, m, c]; the step leaves a position masked with probability `stay`.
     """
@@ -233,19 +233,19 @@ class OpenStep(NamedTuple):
 
 
 def _open_steps(
-    gaps: GapTables, fractions: Float[np.ndarray, "edges"], weight: float, threads: int | None
+    spans: SpanTables, fractions: Float[np.ndarray, "edges"], weight: float, threads: int | None
 ) -> Iterator[OpenStep]:
     """From the last step to the first; the arrays are written over."""
-    from mdmtheory.kernels.gaps import fill_closed, fill_open
+    from mdmtheory.kernels.spans import fill_closed, fill_open
 
-    states, edges, starts = gaps.powers.shape
-    wrong = 1.0 if gaps.errors else 0.0
-    # After the last step only gaps of width 1 can be met: nothing is left in them.
-    value, value_open = np.full(gaps.powers.shape, wrong), np.full((starts, edges + 1), wrong)
-    value[:, 1] = np.where(gaps.inverse[:, 1] > 0, 1 - wrong, gaps.dead[:, 1])
+    states, edges, starts = spans.powers.shape
+    wrong = 1.0 if spans.errors else 0.0
+    # After the last step only spans of width 1 can be met: nothing is left in them.
+    value, value_open = np.full(spans.powers.shape, wrong), np.full((starts, edges + 1), wrong)
+    value[:, 1] = np.where(spans.inverse[:, 1] > 0, 1 - wrong, spans.dead[:, 1])
     value_open[:, 1] = 1 - wrong
     tokens, lost = np.empty((starts, edges, states)), np.empty((starts, edges))
-    if _operations(gaps) < THREADED_OPERATIONS:
+    if _operations(spans) < THREADED_OPERATIONS:
         threads = 1
     for step in range(len(fractions) - 1, 0, -1):
         before, after = fractions[step - 1 : step + 1]
@@ -255,11 +255,11 @@ def _open_steps(
         kept, kept_open = value * nothing[:edges, None], value_open * nothing
         spread = np.ascontiguousarray(kept.transpose(0, 2, 1))
         filled = tokens, lost, value_open
-        over_rows(partial(fill_open, gaps, spread, kept_open, *chances, *filled), starts, threads)
+        over_rows(partial(fill_open, spans, spread, kept_open, *chances, *filled), starts, threads)
         if step > 1:
-            over_rows(partial(fill_closed, gaps, kept, spread, *chances, tokens, lost, value), states, threads)
+            over_rows(partial(fill_closed, spans, kept, spread, *chances, tokens, lost, value), states, threads)
         if weight != 1.0:
-            fill_open(gaps, spread, kept_open, weight * chances[0], chances[1], *filled, states, starts)
+            fill_open(spans, spread, kept_open, weight * chances[0], chances[1], *filled, states, starts)
         yield OpenStep(value_open, tokens, float(chances[1]))
 
 
@@ -267,12 +267,12 @@ def _open_operations(size: int, length: int) -> float:
     return 0.5 * length**2 * size**2 * (size + 1)
 
 
-def _operations(gaps: GapTables) -> float:
+def _operations(spans: SpanTables) -> float:
     """Multiplications of one step."""
-    states, edges, starts = gaps.powers.shape
+    states, edges, starts = spans.powers.shape
     length = edges - 1
-    closed = gaps.narrow.astype(np.float64) ** 3 / 6 * states**2 * starts
-    wide = np.where(gaps.narrow < length, (gaps.tails + length / 2.0) * length * states * starts, 0.0)
+    closed = spans.narrow.astype(np.float64) ** 3 / 6 * states**2 * starts
+    wide = np.where(spans.narrow < length, (spans.tails + length / 2.0) * length * states * starts, 0.0)
     return _open_operations(states, length) + float((closed + wide).sum())
 
 

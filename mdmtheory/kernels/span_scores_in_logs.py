@@ -1,4 +1,4 @@
-"""As kernels/gap_scores.py where float64 cannot hold what it takes: every number by its logarithm, nothing lost."""
+"""As kernels/span_scores.py where float64 cannot hold what it takes: every number by its logarithm, nothing lost."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _score_row(heads, hops, token, reveal, stay, hop, kept, value, weights):
 
 @part
 def _step(hop, reveal, stay, kept, weights, value):
-    """From the values after a step to those before it; weights[m] is A(m) of the gap from i to j."""
+    """From the values after a step to those before it; weights[m] is A(m) of the span from i to j."""
     last = len(hop) - 1
     for j in range(1, last + 1):
         for i in range(j):

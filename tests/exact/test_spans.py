@@ -1,4 +1,4 @@
-"""SER by recursion over gaps, against enumeration and against values that other programs computed."""
+"""SER by recursion over spans, against enumeration and against values that other programs computed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import mdmtheory as mt
 from mdmtheory.exact.bigrams import initial_and_transition
-from mdmtheory.exact.gaps import gap_tables, open_values
+from mdmtheory.exact.spans import open_values, span_tables
 from mdmtheory.schedules import Schedule
 from tests.exact.bigrams import CHAINS, GOLDEN_CHAIN, GROWTH, GROWTH_CHAIN, fractions, recursion_languages
 
@@ -70,23 +70,23 @@ def test_sizes_count_by_their_fractions():
 
 
 def open_curve(language, length, edges, errors, **changes):
-    gaps, doubtful = gap_tables(*initial_and_transition(language)[:2], length, len(edges) - 1, errors=errors)
+    spans, doubtful = span_tables(*initial_and_transition(language)[:2], length, len(edges) - 1, errors=errors)
     assert not doubtful.any()
-    return open_values(gaps._replace(**changes), np.array(edges, dtype=float))
+    return open_values(spans._replace(**changes), np.array(edges, dtype=float))
 
 
 @pytest.mark.parametrize("name", ["growth", "unstationary", "periodic", "leaky"])
 def test_ends_out_of_sight_change_nothing(name):
     length, edges = 180, np.linspace(0, 1, 4)
     language = CHAINS[name]
-    gaps, _ = gap_tables(*initial_and_transition(language)[:2], length, 3, errors=True)
-    assert gaps.narrow.min() < length
-    full = np.full_like(gaps.narrow, length)
+    spans, _ = span_tables(*initial_and_transition(language)[:2], length, 3, errors=True)
+    assert spans.narrow.min() < length
+    full = np.full_like(spans.narrow, length)
     for errors in (True, False):
         fast = open_curve(language, length, edges, errors)
         np.testing.assert_allclose(fast, open_curve(language, length, edges, errors, narrow=full), rtol=1e-11)
     # The twin that must fail: ends that are taken to be out of sight too soon.
-    near = {"narrow": np.minimum(gaps.narrow, 6), "tails": np.minimum(gaps.tails, 3)}
+    near = {"narrow": np.minimum(spans.narrow, 6), "tails": np.minimum(spans.tails, 3)}
     assert np.abs(open_curve(language, length, edges, True, **near) - fast).max() > 1e-6
 
 

@@ -125,7 +125,7 @@ def _forbid(hop, value):
 def _step(hop, inverse, flat, far, reveal, stay, kept, open_weights, weights, back, pending, value):
     """From the values after a step to those before it.
 
-    open_weights[m, i] and weights[m, i] are A(m) of docs/theory.md for the gap that begins with i: closed by nothing,
+    open_weights[m, i] and weights[m, i] are A(m) of docs/theory.md for the span that begins with i: closed by nothing,
     and by the current j. Both are 0 for m <= i.
     """
     last = len(hop) - 1
@@ -153,7 +153,7 @@ def _step(hop, inverse, flat, far, reveal, stay, kept, open_weights, weights, ba
 
 @part
 def _fill_wide(hop, inverse, flat, far, reveal, kept, open_weights, back, j, value):
-    """value[i] for the gaps from i < far to j, whose ends do not see each other.
+    """value[i] for the spans from i < far to j, whose ends do not see each other.
 
     Places from `flat` on are the tail, in whose laws the left end does not count; before it j does not count.
     Invariant: back[i] sums over what is revealed in the tail at m or beyond, if that is all.
