@@ -11,6 +11,7 @@ import numpy as np
 
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
+from mdmtheory.core.spec import Spec
 from mdmtheory.exact.enumeration import Law, entropy_nats, joint
 from mdmtheory.exact.law import law
 from mdmtheory.languages.paired import EqualPairs
@@ -18,6 +19,7 @@ from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.permutation import Permutation
 from mdmtheory.metrics.distances import Distances, distances_of_laws
 from mdmtheory.models.gaussian import GaussianDiffusion
+from mdmtheory.sweeps.cell import DEFAULTS
 from mdmtheory.sweeps.choices import choices_of, fitting_denoiser, registries
 from mdmtheory.theory.instances import bigram3, hmm2x3, trigram2
 
@@ -48,7 +50,13 @@ SAMPLERS = (
     "redraw",
     "verify:k=2",
 )
-"""Samplers of masked diffusion in the table; those that may change tokens with an oracle of trust 0.999."""
+"""Samplers of masked diffusion in the table; those that may change tokens with an oracle of trust 0.999.
+
+What is registered besides comes after them, with the first of its examples.
+"""
+
+LEFT_OUT = ("first_hitting",)
+"""It is `fixed` with sizes of one."""
 
 MODELS = ("block:size=2", "uniform", "uniform:update=tweedie", "gaussian", "ar")
 """Other models in the table; block diffusion with the sampler ancestral."""
@@ -102,8 +110,8 @@ def small_cases() -> Cases:
 @whole_numbers(threads=1)
 def exact_rows(
     cases: Cases | None = None,
-    samplers: Iterable[str] = SAMPLERS,
-    models: Iterable[str] = MODELS,
+    samplers: Iterable[str] | None = None,
+    models: Iterable[str] | None = None,
     steps: Iterable[int] | None = None,
     *,
     threads: int | None = None,
@@ -115,7 +123,9 @@ def exact_rows(
     empty but where there is no law, as for Gaussian noise. With `steps` None, 2 steps and one for each token (of block
     diffusion, in each block). What has no choice of steps has one row.
     """
-    samplers, models, given = tuple(samplers), tuple(models), None if steps is None else tuple(steps)
+    samplers = every("sampler", SAMPLERS) if samplers is None else tuple(samplers)
+    models = every("model", MODELS) if models is None else tuple(models)
+    given = None if steps is None else tuple(steps)
     rows = [
         _row(language, length, asked, threads)
         for language, length in (small_cases() if cases is None else cases)
@@ -148,6 +158,21 @@ def correction_rows(
                 asked = _Asked("masked", f"oracle:trust={1 - delta!r}", sampler, steps, choices)
                 rows.append({**_row(language, length, asked, threads), "delta": delta})
     return _frame(rows, (*COLUMNS, "delta", *MEASURES, "reason"))
+
+
+def every(kind: str, chosen: tuple[str, ...]) -> tuple[str, ...]:
+    """What is chosen, and what is built in besides, with the first of its examples where a text can say it."""
+    register = registries()[kind]
+    known = {Spec.parse(each).name for each in (*chosen, *LEFT_OUT, DEFAULTS["model"])}
+    firsts = {name: register.about(name).examples[0] for name in register.built_in if name not in known}
+    return (
+        *chosen,
+        *(
+            str(Spec.parse(f"{name}:{each}")) if each else name
+            for name, each in firsts.items()
+            if isinstance(each, str)
+        ),
+    )
 
 
 def entropy_on_support(p: Law, q: Law) -> float:

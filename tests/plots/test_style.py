@@ -100,10 +100,9 @@ LOOKS = {
 
 
 def test_what_is_built_in_looks_as_it_always_has():
-    found = family_looks().items()
-    assert [(name, (look.family, look.colour, look.marker, look.dashes, look.lead)) for name, look in found] == [
-        *LOOKS.items()
-    ]
+    found = family_looks()
+    looks_now = {name: (look.family, look.colour, look.marker, look.dashes, look.lead) for name, look in found.items()}
+    assert [(name, looks_now[name]) for name in found if name in LOOKS] == [*LOOKS.items()]
 
 
 def test_a_plug_in_has_the_next_mark_of_the_family_that_it_says():
@@ -113,8 +112,9 @@ def test_a_plug_in_has_the_next_mark_of_the_family_that_it_says():
     assert found.keys() - LOOKS.keys() == {"stroll:Stroll", "mine:Walk"}
     walk, stroll = found["mine:Walk"], found["stroll:Stroll"]
     assert (walk.family, walk.dashes) == (stroll.family, stroll.dashes) == ("most confident", LOOKS["margin"][3])
-    assert (walk.marker, stroll.marker) == ("o", "s")
-    assert len({look.marker for look in found.values() if look.family == "most confident"}) == 6
+    marks = [look.marker for look in found.values() if look.family == "most confident"]
+    assert marks[-2:] == [walk.marker, stroll.marker]
+    assert len(set(marks)) == len(marks) >= 6
     alone = looks("sampler", ["stroll:Stroll:pace=2", "ancestral:Mine"], {"stroll:Stroll": "most confident"})
     assert alone["stroll:Stroll:pace=2"].family == "most confident"
     assert alone["ancestral:Mine"].family == "not built in"

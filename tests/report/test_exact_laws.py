@@ -20,6 +20,7 @@ from mdmtheory.report.exact_laws import (
     SAMPLERS,
     correction_rows,
     entropy_on_support,
+    every,
     exact_rows,
     small_cases,
 )
@@ -46,12 +47,15 @@ def one(frame, **wanted):
 
 def test_every_sampler_and_model_has_its_rows(quick):
     assert tuple(quick.columns) == (*COLUMNS, *MEASURES, "reason")
-    names = {each.partition(":")[0] for each in SAMPLERS}
+    samplers = every("sampler", SAMPLERS)
+    names = {each.partition(":")[0] for each in samplers}
     # `first_hitting` is `fixed` with sizes of one, and a plan from a file is somebody's own.
     assert names == set(REGISTRY.built_in) - {"first_hitting", "plan"}
-    assert {each.partition(":")[0] for each in MODELS} | {"masked"} == set(module.registries()["model"].built_in)
+    assert {each.partition(":")[0] for each in every("model", MODELS)} | {"masked"} == set(
+        module.registries()["model"].built_in
+    )
     masked = quick[quick["model"] == "masked"]
-    assert set(masked["sampler"]) == set(SAMPLERS)
+    assert set(masked["sampler"]) == set(samplers)
     per_language = quick.groupby("language").size()
     assert set(per_language) == {per_language.iloc[0]}
     changing = quick["sampler"].isin(CORRECTING[1:])
