@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mdmtheory as mt
@@ -24,6 +25,8 @@ ROOT = HERE.parents[1]
 [STROLL] = re.findall(
     r"```python\n(import numpy.*?class Stroll.*?)```", (ROOT / "docs" / "plugins.md").read_text(), re.S
 )
+FILES = ("no_two_ones", "bolder", "bits")
+THEIRS = (*FILES, "stroll")
 AMBLE = """
 
 class Amble(Stroll):
@@ -32,6 +35,7 @@ class Amble(Stroll):
 """
 SWEEP = ["sweep", "--lang", "no_two_ones:NoTwoOnes:often=0.4", "--denoiser", "bolder:Bolder:power=1.5"]
 SWEEP += ["--sampler", "stroll:Stroll,stroll:Amble,confidence", "--length", "6", "--steps", "3", "--samples", "300"]
+SWEEP += ["--metrics", "ser,ter,bits:Bits"]
 SWEEP += ["--workers", "1", "--no-figure", "-o", "store.sqlite"]
 
 
@@ -39,11 +43,11 @@ SWEEP += ["--workers", "1", "--no-figure", "-o", "store.sqlite"]
 def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with somebody's files, in which the program is started."""
     monkeypatch.chdir(tmp_path)
-    for name in ("no_two_ones", "bolder"):
+    for name in FILES:
         shutil.copy(HERE / f"{name}.py", tmp_path)
     (tmp_path / "stroll.py").write_text(STROLL + AMBLE)
     yield tmp_path
-    for name in ("no_two_ones", "bolder", "stroll"):
+    for name in THEIRS:
         sys.modules.pop(name, None)
 
 
@@ -79,10 +83,21 @@ def test_they_are_swept_resumed_and_shown(swept: str, run: Callable[..., str], t
     )
     for path in theirs.glob("*.py"):
         path.unlink()
-    for name in ("no_two_ones", "bolder", "stroll"):
+    for name in THEIRS:
         sys.modules.pop(name, None)
     assert "stroll:Amble" in run("show", "store.sqlite")
-    assert not {"no_two_ones", "bolder", "stroll"} & sys.modules.keys()
+    assert not {*THEIRS} & sys.modules.keys()
+
+
+def test_their_metric_is_what_it_says_and_is_drawn(swept: str, run: Callable[..., str], theirs: Path) -> None:
+    assert "bits" in swept
+    assert "bits" in run("show", "store.sqlite", "--metrics", "ter,bits:Bits")
+    frame = mt.read("store.sqlite", metrics=["ter", "bits:Bits"])
+    for _, cell in frame.groupby("sampler"):
+        ter, bits = (cell[cell["metric"] == name][["value", "low", "high"]].to_numpy(float) for name in ("ter", "bits"))
+        assert np.allclose(np.log2(ter), bits)
+    run("plot", "store.sqlite", "--y", "bits:Bits", "-o", "bits.png")
+    assert (theirs / "bits.png").stat().st_size > 1000
 
 
 def test_their_versions_stand_in_their_tasks(swept: str) -> None:
