@@ -108,8 +108,9 @@ def test_what_is_built_in_looks_as_it_always_has():
 def test_a_plug_in_has_the_next_mark_of_the_family_that_it_says():
     names = {"stroll:Stroll": "most confident", "mine:Odd": "no such family", "mine:Walk": "most confident"}
     found = family_looks(names)
-    assert {name: look for name, look in found.items() if name in LOOKS} == family_looks()
-    assert found.keys() - LOOKS.keys() == {"stroll:Stroll", "mine:Walk"}
+    built_in = family_looks()
+    assert {name: look for name, look in found.items() if name in built_in} == built_in
+    assert found.keys() - built_in.keys() == {"stroll:Stroll", "mine:Walk"}
     walk, stroll = found["mine:Walk"], found["stroll:Stroll"]
     assert (walk.family, walk.dashes) == (stroll.family, stroll.dashes) == ("most confident", LOOKS["margin"][3])
     marks = [look.marker for look in found.values() if look.family == "most confident"]
@@ -122,7 +123,7 @@ def test_a_plug_in_has_the_next_mark_of_the_family_that_it_says():
 
 def test_a_family_has_a_look_for_any_number_of_members():
     many = family_looks({f"mine:Walk{number}": "changing tokens" for number in range(40)})
-    assert sum(look.family == "changing tokens" for look in many.values()) == 46
+    assert len(many) == len(family_looks()) + 40
 
 
 def test_a_sampler_keeps_its_colour_and_mark_whatever_stands_beside_it():
