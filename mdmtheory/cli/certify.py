@@ -23,7 +23,7 @@ def certify(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything built in.")] = False,
     kind: Annotated[
-        Literal["language", "denoiser", "sampler", "model"] | None,
+        Literal["language", "denoiser", "sampler", "model", "metric"] | None,
         typer.Option(help="What the subjects are, where a name stands for two things."),
     ] = None,
     format: Annotated[Literal["table", "json"], typer.Option("--format", "-f", help="How to print it.")] = "table",

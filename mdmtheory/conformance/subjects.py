@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from mdmtheory.conformance.denoisers import check_denoiser
 from mdmtheory.conformance.languages import check_language
+from mdmtheory.conformance.metrics import check_metric
 from mdmtheory.conformance.models import check_model
 from mdmtheory.conformance.report import Report, merged, one_line
 from mdmtheory.conformance.samplers import check_sampler
@@ -22,19 +23,21 @@ from mdmtheory.core.register import Register
 from mdmtheory.core.spec import Spec
 from mdmtheory.denoisers import DENOISERS
 from mdmtheory.languages.presets import LANGUAGES, check_no_file_meant
+from mdmtheory.metrics.registry import METRICS, MetricLike
 from mdmtheory.models import MODELS
 from mdmtheory.oracles.oracle import Oracle
 from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.protocol import Sampler
 from mdmtheory.samplers.registry import SAMPLERS, as_sampler
 
-Kind = Literal["language", "denoiser", "sampler", "model"]
+Kind = Literal["language", "denoiser", "sampler", "model", "metric"]
 
 REGISTRIES: dict[Kind, Register] = {
     "language": LANGUAGES,
     "denoiser": DENOISERS,
     "sampler": SAMPLERS,
     "model": MODELS,
+    "metric": METRICS,
 }
 
 _SUITES: dict[Kind, Callable[[Any], Report]] = {
@@ -42,6 +45,7 @@ _SUITES: dict[Kind, Callable[[Any], Report]] = {
     "denoiser": check_denoiser,
     "sampler": check_sampler,
     "model": check_model,
+    "metric": check_metric,
 }
 _STEPS = 3
 
@@ -70,7 +74,7 @@ def certified(text: str, kind: Kind | None = None) -> Certified:
     """What a name, a spec, a saved language or `module:name` stands for.
 
     `module:name` may be an object, or a class or function that makes one from nothing or from a language. ValueError in
-    one line for what is not known, does not import, or is neither language, denoiser, sampler nor model.
+    one line for what is not known, does not import, or is neither language, denoiser, sampler, model nor metric.
     """
     if text.endswith(".npz"):
         return Certified("language", text, partial(check_language, text))
@@ -95,8 +99,8 @@ def _registered(kind: Kind, spec: Spec) -> Certified:
     build = partial(REGISTRIES[kind].build, spec)
     if kind == "sampler":
         return Certified(kind, str(spec), partial(check_sampler, as_sampler(spec)))
-    if kind == "language":
-        return Certified(kind, str(spec), partial(check_language, spec))
+    if kind in ("language", "metric"):
+        return Certified(kind, str(spec), partial(_SUITES[kind], spec if kind == "language" else str(spec)))
     if kind == "denoiser":
         return _from_languages(kind, str(spec), build)
     return _from_languages(
@@ -170,6 +174,7 @@ def _kind_of(text: str, value: Any) -> Kind:
         PlanLaw: "sampler",
         Sampler: "sampler",
         SequenceModel: "model",
+        MetricLike: "metric",
     }
     for protocol, kind in kinds.items():
         if isinstance(value, protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.guards import Contract, guarded
@@ -62,6 +62,7 @@ def as_metrics(chosen: Iterable[Any]) -> tuple[Metric, ...]:
     return tuple(sorted(found.values(), key=place_of))
 
 
+@runtime_checkable
 class MetricLike(Protocol):
     """What an object must have to be a metric; what else there is has defaults (`Metric`)."""
 

@@ -21,7 +21,14 @@ def test_every_group_is_tried_here_and_in_full():
     assert list(FEW) == list(ALL)
 
 
-UNHARMED = ["kill -9", "power cuts of sweeps", "limits", "a read-only folder", "sweeps at once"]
+UNHARMED = [
+    "kill -9",
+    "power cuts of sweeps",
+    "limits",
+    "a read-only folder",
+    "sweeps at once",
+    "corruption of version 1",
+]
 """What the store stood before too."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mdmtheory.metrics.sums import Sums
 from mdmtheory.sweeps import Progress, cells, collect, read
 from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.chunks import Chunk, total
@@ -298,7 +299,7 @@ def test_a_model_that_fails_is_not_hidden_and_what_else_is_finished_is_kept(tmp_
 def test_a_score_that_is_not_a_number_is_refused(collected):
     chunk = next(iter(load(collected).tasks.values())).chunks[0]
     with pytest.raises(ValueError, match="gap of chunk 0 is not a number") as caught:
-        replace(chunk, gap=float("nan"))
+        replace(chunk, sums=Sums(chunk.sums, gap=float("nan")))
     one_line(caught.value)
 
 

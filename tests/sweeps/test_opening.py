@@ -28,7 +28,7 @@ import os, sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute("PRAGMA cache_size = 1")
 connection.execute("BEGIN IMMEDIATE")
-connection.execute("UPDATE chunk SET errors = errors + 1, host = host || printf('%.*c', 3000, 'x')")
+connection.execute("UPDATE chunk SET sums = replace(sums, 'tokens', 'token'), host = host || printf('%.*c', 3000, 'x')")
 """
 DIE = "os._exit(9)\n"
 WAIT = "print('changed', flush=True); sys.stdin.read(); os._exit(9)\n"

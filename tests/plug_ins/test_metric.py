@@ -1,0 +1,195 @@
+"""A metric of somebody else's: named in a call it is shown, plotted and certified, and nothing of a store runs it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mdmtheory as mt
+from mdmtheory.cli.main import main
+from mdmtheory.conformance.metrics import check_metric
+from mdmtheory.core.estimate import WithheldError
+from mdmtheory.core.plugins import ProtocolError
+from mdmtheory.metrics.measure import Sequences
+from mdmtheory.metrics.registry import as_metric, measures
+from mdmtheory.sweeps.store import load
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+LANGUAGE = "hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1"
+SWEEP = ["sweep", "--lang", LANGUAGE, "--steps", "2,4", "--length", "8", "--samples", "100", "--workers", "1"]
+SWEEP += ["--no-figure", "-o", "store.sqlite"]
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with somebody's metric, in which the program is started."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(HERE / "skew.py", tmp_path)
+    yield tmp_path
+    sys.modules.pop("skew", None)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    def run(*words: str) -> str:
+        capsys.readouterr()
+        code = main(list(words))
+        captured = capsys.readouterr()
+        assert code == 0, captured.err
+        return captured.out
+
+    return run
+
+
+def test_it_is_swept_shown_plotted_and_certified_by_name(theirs: Path, run: Callable[..., str]) -> None:
+    swept = run(*SWEEP, "--metrics", "ser,skew:Skew")
+    assert re.search(r"SER +skew", swept)
+    assert len(load("store.sqlite").tasks) == 4  # drawn for one metric, scored for the other
+    assert "skew" in run("show", "store.sqlite", "--metrics", "skew:Skew,ter")
+    run("plot", "store.sqlite", "--y", "skew:Skew,ter", "-o", "figure.svg")
+    assert "skewness of" in (theirs / "figure.svg").read_text()
+    assert "passed" in run("certify", "skew:Skew")
+    frame = mt.read("store.sqlite", metrics=["skew:Skew", "ter"])
+    assert list(dict.fromkeys(frame["metric"])) == ["ter", "skew"]
+    language = mt.as_language(LANGUAGE)
+    model = mt.MaskedDiffusion(mt.Oracle(language), steps=4)
+    [sums] = measures()["score"].count([model], Sequences(language, 8, 0, 0, 4096))
+    first, second, third = (sums[name] / 4096 for name in ("nats", "nats_squared", "nats_cubed"))
+    found = frame[(frame["metric"] == "skew") & (frame["steps"] == 4)]["value"].item()
+    assert found == pytest.approx((third - 3 * first * second + 2 * first**3) / (second - first**2) ** 1.5)
+
+
+def test_reading_a_store_runs_no_metric_that_was_not_named(theirs: Path, run: Callable[..., str]) -> None:
+    run(*SWEEP, "--metrics", "skew:Skew")
+    sys.modules.pop("skew")
+    (theirs / "skew.py").write_text("raise RuntimeError('executed')")
+    assert set(mt.read("store.sqlite")["metric"]) == {"ter", "ter_ratio"}
+    assert "skew" not in run("show", "store.sqlite")
+    run("plot", "store.sqlite", "--y", "ter", "-o", "figure.png")
+    assert "skew" not in sys.modules
+
+
+class Mine:
+    name, needs, sums = "mine", "score", ("sequences", "nats")
+
+    def __init__(self, **changed: Any) -> None:
+        vars(self).update(changed)
+
+    def estimate(self, measured: Any, level: float) -> Any:
+        value = measured.sums["nats"] / measured.sums["sequences"]
+        return mt.Estimate(value, value - level, value + level, level, "estimate", measured.sums["sequences"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"name": "ser"}, "which is taken"),
+        ({"name": "two words"}, "one word"),
+        ({"needs": "guess"}, "name of a measure: draw, score, score_plans"),
+        ({"sums": ("errors",)}, "that measure score makes"),
+        ({"sums": "nats"}, "that measure score makes"),
+        ({"label": 7}, "give a text"),
+    ],
+)
+def test_what_it_says_of_itself_is_checked_at_the_door(changed: dict[str, Any], reason: str) -> None:
+    with pytest.raises((ValueError, ProtocolError), match=reason):
+        as_metric(Mine(**changed))
+
+
+@pytest.fixture
+def stored(theirs: Path, run: Callable[..., str]) -> str:
+    run(*SWEEP, "--metrics", "ter")
+    return "store.sqlite"
+
+
+@pytest.mark.parametrize(
+    ("estimate", "reason"),
+    [
+        (lambda measured, level: 0.5, "returned a float; return a mdmtheory.Estimate"),
+        (lambda measured, level: 1 / 0, "raised ZeroDivisionError"),
+        (lambda measured, level: measured.sums["gap"], "raised KeyError: 'gap'"),
+        (lambda measured, level: mt.Estimate(0.5, 0.4, 0.6, 0.5, "estimate", 9), "interval of level 0.5"),
+        (lambda measured, level: mt.Estimate(0.5, 0.4, float("inf"), level, "estimate", 9), "of finite sums"),
+    ],
+)
+def test_what_it_returns_and_raises_is_its_own_by_name(stored: str, estimate: Any, reason: str) -> None:
+    with pytest.raises(ProtocolError, match=f"metric.*{re.escape(reason)}") as caught:
+        mt.read(stored, metrics=[Mine(estimate=estimate)])
+    assert "\n" not in str(caught.value)
+
+
+def test_what_it_withholds_is_said_in_its_row(stored: str) -> None:
+    def nothing(measured: Any, level: float) -> Any:
+        raise WithheldError("too few", measured.sums["sequences"])
+
+    frame = mt.read(stored, metrics=[Mine(estimate=nothing)])
+    assert set(frame["kind"]) == {"withheld (too few)"}
+    assert frame["value"].isna().all()
+
+
+def test_a_sum_that_older_chunks_lack_is_withheld_and_not_guessed() -> None:
+    from tests.sweeps.older import FILE
+
+    frame = mt.read(FILE, metrics=[Mine(sums=("sequences", "nats_cubed"))])
+    assert set(frame["kind"]) == {"withheld (nats_cubed not summed, measure anew)"}
+
+
+@pytest.mark.parametrize(
+    ("trial", "estimate"),
+    [
+        ("sums", lambda measured, level: mt.Estimate(len(measured.sums), 0 - level, 99 + level, level, "estimate", 1)),
+        ("level", lambda measured, level: mt.Estimate(0.5, 0.4, 0.6, level, "estimate", 1)),
+        ("one sequence", lambda measured, level: mt.Estimate(0.5, 0.5, 0.5, level, "estimate", 1)),
+    ],
+)
+def test_a_suite_finds_what_it_does_not_keep(trial: str, estimate: Any) -> None:
+    assert check_metric(Mine()).passed
+    assert trial in {each.name for each in check_metric(Mine(estimate=estimate)).failures}
+
+
+IN_THE_PACKAGE = f"""
+from mdmtheory.cli.main import main
+from mdmtheory.conformance.subjects import everything_built_in
+
+sweep = {[*SWEEP, "--metrics", "skew,ser"]!r}
+for words in (["list", "metrics"], sweep, ["certify", "skew"], ["plot", "store.sqlite", "--y", "skew", "-o", "f.svg"]):
+    assert main(words) == 0, words
+assert "skew" in [each.name for each in everything_built_in() if each.kind == "metric"]
+"""
+
+
+def test_a_file_in_its_room_is_all_that_a_new_metric_needs(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "mdmtheory", tmp_path / "mdmtheory", ignore=shutil.ignore_patterns("__pycache__"))
+    text = (HERE / "skew.py").read_text()
+    text = text.replace(
+        "from mdmtheory import Estimate\nfrom mdmtheory.core.estimate import WithheldError",
+        "\n".join(
+            [
+                "from mdmtheory.core.estimate import Estimate, WithheldError",
+                "from mdmtheory.core.register import registered",
+                "from mdmtheory.metrics.metric import Metric",
+            ]
+        ),
+    ).replace("class Skew:", '@registered("metric")\nclass Skew(Metric):')
+    (tmp_path / "mdmtheory" / "metrics" / "skew.py").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-c", IN_THE_PACKAGE],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^skew +none +The third moment", done.stdout, re.M)
+    assert re.search(r"SER +skew", done.stdout)
+    assert "skewness of" in (tmp_path / "f.svg").read_text()
