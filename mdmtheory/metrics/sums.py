@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ class Sums(Mapping[str, int | float]):
     def read(cls, text: str) -> Sums:
         """From what `written` gave; ValueError for what it cannot have been."""
         try:
-            found = _DECODER.decode(text)
+            found, end = _DECODER.raw_decode(text)
         except RecursionError:
             raise ValueError("it is no JSON of numbers") from None
-        if type(found) is not dict or not {int, float}.issuperset(map(type, found.values())):
+        if end != len(text) or type(found) is not dict or not {int, float}.issuperset(map(type, found.values())):
             raise ValueError("it is no JSON of numbers by name")
         sums = cls.__new__(cls)
         sums._by_name = found
@@ -60,6 +60,18 @@ class Sums(Mapping[str, int | float]):
 
     def __getitem__(self, name: str) -> int | float:
         return self._by_name[name]
+
+    # Those of a dict, for a store has many: what Mapping makes of __getitem__ is slow.
+    def items(self) -> ItemsView[str, int | float]:
+        """Names and values."""
+        return self._by_name.items()
+
+    def values(self) -> ValuesView[int | float]:
+        """Values alone."""
+        return self._by_name.values()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)

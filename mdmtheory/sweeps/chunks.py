@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import zlib
 from collections.abc import Sequence
@@ -26,8 +25,10 @@ class Chunk:
     host: str
 
     def __post_init__(self) -> None:
+        if (all_of_it := sum(self.sums.values())) == all_of_it:
+            return
         for name, value in self.sums.items():
-            if math.isnan(value):
+            if value != value:
                 raise ValueError(
                     f"{name} of chunk {self.index} is not a number; the model scored a sequence as NaN, mend it"
                 )

@@ -138,7 +138,7 @@ def test_no_counts_take_others_down(store: Path, collected: Path, measure: str) 
     real = ("nats", "nats_squared", "nats_cubed", "gap", "gap_squared", "gap_cubed", "ratio", "ratio_squared")
     with Forger(store) as forger:
         for key in whole:
-            for value in (-1, 0, 1, (1 << 63) - 1, -(1 << 63)):
+            for value in (-1, 0, 1, (1 << 63) - 1, -(1 << 63), 10**400, 0.5):
                 forger.like(measure, sums={key: value})
         for key in real:
             for amount in (math.inf, -math.inf, 1e308, -1e308, -1.0, 1e-320):
