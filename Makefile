@@ -27,7 +27,7 @@ test: $(DEV)  ## all tests
 	$(BIN)/pytest $(SHARED)
 
 test-bounds: $(DEV)  ## the kernels once more, with every array index checked
-	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest $(SHARED) $(wildcard tests/kernels) tests/languages
+	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest $(SHARED) $(wildcard tests/kernels) tests/languages tests/oracles
 
 test-thorough: $(DEV)  ## all tests, with many more random examples
 	$(BIN)/pytest $(SHARED) --hypothesis-profile=thorough

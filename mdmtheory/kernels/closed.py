@@ -53,9 +53,10 @@ def weigh_closed(language, tokens, out):
 
     All zeros in impossible contexts; without noise, rows of revealed tokens are one-hot.
     """
-    scratch = _closed_scratch(tokens.shape[1], language.vocab_size)
+    # Taken apart once: counting references to the arrays of a tuple in a tuple costs more than a row.
+    evidence, permanent, _ = _closed_scratch(tokens.shape[1], language.vocab_size)
     for row in range(len(tokens)):
-        _weigh_row(language, tokens[row], scratch.evidence, scratch.permanent, out[row])
+        _weigh_row(language, tokens[row], evidence, permanent, out[row])
 
 
 @kernel
