@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from mdmtheory.conformance.report import RefutedError
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.samplers.base import SamplerBase
-from mdmtheory.samplers.protocol import Outcomes, State
+from mdmtheory.samplers.protocol import Drawn, Outcomes, Positions, State
 
 
 class HandsOn:
@@ -35,9 +35,9 @@ class Step:
 
     state: State
     before: Tokens
-    wanted: Bool[np.ndarray, "rows length"]
+    wanted: Positions
     marginals: Float[np.ndarray, "n vocab_size"]
-    drawn: Int[np.ndarray, "n"]
+    drawn: Drawn
     law: Outcomes
     after: Tokens
 
@@ -47,7 +47,7 @@ class Step:
         return self.marginals.shape[1]
 
     @cached_property
-    def changed(self) -> Bool[np.ndarray, "rows length"]:
+    def changed(self) -> Positions:
         """Where a token was set, changed or masked again."""
         return self.after != self.before
 
@@ -64,7 +64,7 @@ class Step:
         placed[self.wanted] = self.drawn
         return placed
 
-    def changed_if_drawn_otherwise(self, sampler: SamplerBase) -> Bool[np.ndarray, "rows length"]:
+    def changed_if_drawn_otherwise(self, sampler: SamplerBase) -> Positions:
         """Where tokens would have been set had the least likely possible token been drawn at each wanted position."""
         others = np.where(self.law > 0, self.law, np.inf).argmin(axis=1)
         _, after = sampler.step(self.state, self.before.copy(), self.wanted.copy(), self.marginals.copy(), others)
@@ -89,9 +89,9 @@ class Watched(HandsOn):
         self,
         state: State,
         tokens: Tokens,
-        wanted: Bool[np.ndarray, "rows length"],
+        wanted: Positions,
         marginals: Float[np.ndarray, "n vocab_size"],
-        drawn: Int[np.ndarray, "n"],
+        drawn: Drawn,
     ) -> tuple[State, Tokens]:
         """The step of the sampler inside."""
         if len(self.seen) >= self._most:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.plans import Chooser
-from mdmtheory.samplers.protocol import Marginals, Outcomes, Sampler, State
+from mdmtheory.samplers.protocol import Marginals, Outcomes, Positions, Sampler, State
 from mdmtheory.schedules import Schedule
 
 
@@ -58,9 +58,7 @@ class SamplerBase(Chooser, Sampler):
         """The calls and the rounds that the coming step costs each sequence; None where it is one of each."""
         return None
 
-    def law_in(
-        self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
-    ) -> Outcomes:
+    def law_in(self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals) -> Outcomes:
         """The laws from which the n positions `wanted` are drawn, where they depend on more than the marginals."""
         return self.law(marginals)
 

@@ -10,7 +10,7 @@ from jaxtyping import Int
 
 from mdmtheory.core.register import registered
 from mdmtheory.samplers.drawing import chance_of
-from mdmtheory.samplers.protocol import Marginals, State
+from mdmtheory.samplers.protocol import Drawn, Marginals, State
 from mdmtheory.samplers.rule import BestRule, Ranked, Scores, Sizes, confidence, margin, negative_entropy
 from mdmtheory.schedules import Schedule
 
@@ -39,7 +39,7 @@ class Confidence(Budgeted):
 
     name = "confidence"
 
-    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
         """The largest probability."""
         return confidence(seen)
 
@@ -55,7 +55,7 @@ class DrawConfidence(Budgeted):
     name = "draw_confidence"
     context_only = False
 
-    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
         """The probability of what was drawn."""
         return chance_of(seen, drawn)
 
@@ -67,7 +67,7 @@ class Margin(Budgeted):
 
     name = "margin"
 
-    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
         """The largest probability less the second."""
         return margin(seen)
 
@@ -79,6 +79,6 @@ class Entropy(Budgeted):
 
     name = "entropy"
 
-    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
         """Minus the entropy."""
         return negative_entropy(seen)

@@ -17,7 +17,7 @@ from mdmtheory.core.tokens import Tokens
 from mdmtheory.plans import LeftToRight, PlanLawBase, Plans, States
 from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.planned import Planned
-from mdmtheory.samplers.protocol import Marginals, Outcomes, State
+from mdmtheory.samplers.protocol import Drawn, Marginals, Outcomes, Positions, State
 from mdmtheory.schedules import Schedule
 
 
@@ -151,7 +151,7 @@ class _Part:
         """The block's part of what is given for whole sequences."""
         return values[self.rows[:, None], self.columns]
 
-    def entries(self, wanted: Bool[np.ndarray, "rows length"]) -> Bool[np.ndarray, "n"]:
+    def entries(self, wanted: Positions) -> Bool[np.ndarray, "n"]:
         """Which of the positions wanted, row by row, are here."""
         chosen = np.zeros(len(wanted), dtype=np.bool_)
         chosen[self.rows] = True
@@ -207,7 +207,7 @@ class SamplerByBlock(SamplerBase):
                 done[part.rows] = self.inside.finished(part.state, part.tokens)
         return done
 
-    def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
+    def wants(self, state: State, tokens: Tokens) -> Positions:
         wanted = np.zeros(tokens.shape, dtype=np.bool_)
         for part in self._parts(state, tokens):
             wanted[part.rows[:, None], part.columns] = self.inside.wants(part.state, part.tokens)
@@ -236,9 +236,7 @@ class SamplerByBlock(SamplerBase):
             calls[part.rows], rounds[part.rows] = inside
         return calls, rounds
 
-    def law_in(
-        self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
-    ) -> Outcomes:
+    def law_in(self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals) -> Outcomes:
         """The laws of the sampler inside, which may depend on its state."""
         found = np.empty((len(marginals), marginals.shape[1] + self.leaves_masked))
         for part in self._parts(state, tokens):
@@ -247,12 +245,7 @@ class SamplerByBlock(SamplerBase):
         return found
 
     def step(
-        self,
-        state: State,
-        tokens: Tokens,
-        wanted: Bool[np.ndarray, "rows length"],
-        marginals: Marginals,
-        drawn: Int[np.ndarray, "n"],
+        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
     ) -> tuple[State, Tokens]:
         """A step inside each sequence's block; where that finishes it, the next block begins."""
         shared: _Shared = state.shared

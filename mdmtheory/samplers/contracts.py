@@ -15,7 +15,7 @@ from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.plans import PlanLaw, PlanLawBase
 from mdmtheory.samplers.base import SamplerBase
-from mdmtheory.samplers.protocol import Marginals, Outcomes, State
+from mdmtheory.samplers.protocol import Marginals, Outcomes, Positions, State
 from mdmtheory.schedules import Schedule
 
 
@@ -37,7 +37,7 @@ def _rows(sampler: Any, found: Any, state: State, tokens: Tokens) -> Bool[np.nda
     return returned(found, "b", (len(tokens),))
 
 
-def _positions(sampler: Any, found: Any, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
+def _positions(sampler: Any, found: Any, state: State, tokens: Tokens) -> Positions:
     return returned(found, "b", tokens.shape)
 
 

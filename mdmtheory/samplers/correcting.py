@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from mdmtheory.core.integers import WholeNumber, whole_number
 from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.samplers.drawing import DECIMALS, Drawing, chance_of
-from mdmtheory.samplers.protocol import Marginals, State
+from mdmtheory.samplers.protocol import Drawn, Marginals, Positions, State
 from mdmtheory.samplers.rule import first_of, ranking
 from mdmtheory.schedules import Schedule
 
@@ -48,17 +48,12 @@ class TopKRemask(Drawing):
         """Whether all steps were taken; the last keeps every token."""
         return np.asarray(state.memory == len(state.shared.per_step))
 
-    def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
+    def wants(self, state: State, tokens: Tokens) -> Positions:
         """Every position."""
         return np.ones(tokens.shape, dtype=np.bool_)
 
     def step(
-        self,
-        state: State,
-        tokens: Tokens,
-        wanted: Bool[np.ndarray, "rows length"],
-        marginals: Marginals,
-        drawn: Int[np.ndarray, "n"],
+        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
     ) -> tuple[State, Tokens]:
         """Rank all tokens, keep the best, mask the rest."""
         proposed = np.where(tokens == state.shared.mask, drawn.reshape(tokens.shape), tokens)
@@ -110,18 +105,13 @@ class Redraw(Drawing):
         changes = self._sweeping(state)[:, None] | (tokens == state.shared.mask)
         return np.where(changes, rate[:, None], 0.0)
 
-    def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
+    def wants(self, state: State, tokens: Tokens) -> Positions:
         """The positions that are to be set, in a sweep all."""
         assert state.coins is not None
         return state.coins | self._sweeping(state)[:, None]
 
     def step(
-        self,
-        state: State,
-        tokens: Tokens,
-        wanted: Bool[np.ndarray, "rows length"],
-        marginals: Marginals,
-        drawn: Int[np.ndarray, "n"],
+        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
     ) -> tuple[State, Tokens]:
         """Set the tokens drawn, in a sweep in the place of unlikely ones whose coins fell."""
         assert state.coins is not None

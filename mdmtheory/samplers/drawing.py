@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from mdmtheory.core.spec import Spec, Value
 from mdmtheory.samplers.base import SamplerBase
-from mdmtheory.samplers.protocol import Marginals
+from mdmtheory.samplers.protocol import Drawn, Marginals
 
 Precision = Literal["float64", "float32"]
 
@@ -118,7 +118,7 @@ def truncated(marginals: Marginals, nucleus: float) -> Marginals:
     return scaled
 
 
-def chance_of(law: Marginals, tokens: Int[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+def chance_of(law: Marginals, tokens: Drawn) -> Float[np.ndarray, "n"]:
     """The probability of one token in each law."""
     chances: Float[np.ndarray, "n"] = law[np.arange(len(tokens)), tokens]
     return chances

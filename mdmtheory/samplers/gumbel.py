@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Float, Float32
 
-from mdmtheory.samplers.protocol import Outcomes
+from mdmtheory.samplers.protocol import Drawn, Outcomes
 
 BITS = 24
 """Bits of a float32 uniform: the largest is 1 - 2^-24, and its noise 24 ln 2 = 16.6355."""
 
 
-def float32_draws(law: Outcomes, uniforms: Float[np.ndarray, "n outcomes"]) -> Int[np.ndarray, "n"]:
+def float32_draws(law: Outcomes, uniforms: Float[np.ndarray, "n outcomes"]) -> Drawn:
     """The outcome with the largest log p + noise, all in float32, one uniform in [0, 1) each (2409.02908).
 
     One of probability below 2^-24 of the largest hardly ever wins: as if the temperature were lower.

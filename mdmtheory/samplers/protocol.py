@@ -16,6 +16,10 @@ from mdmtheory.schedules import Schedule
 Marginals = Float[np.ndarray, "n vocab_size"]
 Outcomes = Float[np.ndarray, "n outcomes"]
 """Laws over tokens, and over tokens and the mask where `leaves_masked`."""
+Positions = Bool[np.ndarray, "rows length"]
+"""Some positions of each sequence."""
+Drawn = Int[np.ndarray, "n"]
+"""The token, or the mask, drawn at each of the positions wanted."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class State:
 
     memory: np.ndarray
     shared: Any = None
-    coins: Bool[np.ndarray, "rows length"] | None = None
+    coins: Positions | None = None
     pairs: Float[np.ndarray, "rows length length"] | None = None
 
     def take(self, rows: np.ndarray) -> State:
@@ -83,7 +87,7 @@ class Sampler(Protocol):
         """Whether nothing more is to be done for each sequence."""
 
     @abstractmethod
-    def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
+    def wants(self, state: State, tokens: Tokens) -> Positions:
         """The positions whose marginals this step needs; a row without any costs no call."""
 
     @abstractmethod
@@ -92,12 +96,7 @@ class Sampler(Protocol):
 
     @abstractmethod
     def step(
-        self,
-        state: State,
-        tokens: Tokens,
-        wanted: Bool[np.ndarray, "rows length"],
-        marginals: Marginals,
-        drawn: Int[np.ndarray, "n"],
+        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
     ) -> tuple[State, Tokens]:
         """The next state and tokens, as new arrays, given marginals and drawn tokens of the n positions `wanted`.
 

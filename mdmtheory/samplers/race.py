@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.samplers.drawing import Drawing
-from mdmtheory.samplers.protocol import Marginals, Outcomes, State
+from mdmtheory.samplers.protocol import Drawn, Marginals, Outcomes, Positions, State
 from mdmtheory.schedules import Schedule
 
 
@@ -60,24 +60,17 @@ class Race(Drawing):
         """A call and a round where the sequence has changed."""
         return state.memory[:, 1], state.memory[:, 1]
 
-    def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
+    def wants(self, state: State, tokens: Tokens) -> Positions:
         """Every masked position."""
         return tokens == state.shared.mask
 
-    def law_in(
-        self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
-    ) -> Outcomes:
+    def law_in(self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals) -> Outcomes:
         """The tokens' chances in this step, and that of the mask in a last column."""
         rates = state.shared.rates[state.memory[np.nonzero(wanted)[0], 0]][:, None]
         return np.hstack([rates * self.law(marginals), 1 - rates])
 
     def step(
-        self,
-        state: State,
-        tokens: Tokens,
-        wanted: Bool[np.ndarray, "rows length"],
-        marginals: Marginals,
-        drawn: Int[np.ndarray, "n"],
+        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
     ) -> tuple[State, Tokens]:
         """Set what was drawn, masks among it."""
         after = tokens.copy()

@@ -11,12 +11,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.samplers.drawing import Drawing, chance_of
-from mdmtheory.samplers.protocol import Marginals, State
+from mdmtheory.samplers.protocol import Drawn, Marginals, Positions, State
 from mdmtheory.schedules import Schedule
 
 Fractions = Float[np.ndarray, "edges"]
@@ -60,18 +60,13 @@ class ReMDM(Drawing, ABC):
         revealed = (after - (1 - again) * before) / (1 - before)
         return np.where(tokens == state.shared.mask, revealed, again)
 
-    def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
+    def wants(self, state: State, tokens: Tokens) -> Positions:
         """The masked positions that are to be set."""
         assert state.coins is not None
         return state.coins & (tokens == state.shared.mask)
 
     def step(
-        self,
-        state: State,
-        tokens: Tokens,
-        wanted: Bool[np.ndarray, "rows length"],
-        marginals: Marginals,
-        drawn: Int[np.ndarray, "n"],
+        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
     ) -> tuple[State, Tokens]:
         """Set the tokens drawn, and mask those whose coins fell."""
         assert state.coins is not None
@@ -83,7 +78,7 @@ class ReMDM(Drawing, ABC):
         return state.after(memory), after
 
     def remembered(
-        self, state: State, wanted: Bool[np.ndarray, "rows length"], seen: Marginals, drawn: Int[np.ndarray, "n"]
+        self, state: State, wanted: Positions, seen: Marginals, drawn: Drawn
     ) -> Float[np.ndarray, "rows kept"]:
         """What is known of each sequence after the step, as a new array, but for the number of steps."""
         return state.memory.copy()
@@ -163,7 +158,7 @@ class ReMDMConf(ReMDMRescale):
         return super().masked_again(before, after, state, tokens) * weights / np.where(total > 0, total, 1.0)
 
     def remembered(
-        self, state: State, wanted: Bool[np.ndarray, "rows length"], seen: Marginals, drawn: Int[np.ndarray, "n"]
+        self, state: State, wanted: Positions, seen: Marginals, drawn: Drawn
     ) -> Float[np.ndarray, "rows kept"]:
         """The probabilities of the tokens just drawn beside the others; 0 where there is a mask."""
         assert state.coins is not None

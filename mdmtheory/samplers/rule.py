@@ -10,12 +10,11 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.samplers.drawing import DECIMALS, Drawing
-from mdmtheory.samplers.protocol import Marginals, State
+from mdmtheory.samplers.protocol import Drawn, Marginals, Positions, State
 from mdmtheory.schedules import Schedule
 
 Scores = Float[np.ndarray, "n"]
 Ranked = Float[np.ndarray, "rows length"]
-Chosen = Bool[np.ndarray, "rows length"]
 Sizes = Int[np.ndarray, "steps"]
 
 
@@ -39,12 +38,12 @@ class Rule(Drawing, ABC):
         """Whether no mask is left."""
         return (tokens != state.shared.mask).all(axis=1)
 
-    def wants(self, state: State, tokens: Tokens) -> Chosen:
+    def wants(self, state: State, tokens: Tokens) -> Positions:
         """Every masked position."""
         return tokens == state.shared.mask
 
     def step(
-        self, state: State, tokens: Tokens, wanted: Chosen, marginals: Marginals, drawn: Int[np.ndarray, "n"]
+        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
     ) -> tuple[State, Tokens]:
         """Rank, choose, and write the drawn tokens of what was chosen."""
         scores = np.full(wanted.shape, -np.inf)
@@ -58,11 +57,11 @@ class Rule(Drawing, ABC):
         return None
 
     @abstractmethod
-    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
         """The rank of each position: higher is revealed sooner."""
 
     @abstractmethod
-    def choose(self, scores: Ranked, wanted: Chosen, state: State) -> Chosen:
+    def choose(self, scores: Ranked, wanted: Positions, state: State) -> Positions:
         """Which positions to reveal, at least one a row; scores are -inf at those that are not masked."""
 
 
@@ -70,7 +69,7 @@ class Rule(Drawing, ABC):
 class BestRule(Rule, ABC):
     """Reveals the masked positions of highest score, down to where the rule cuts."""
 
-    def choose(self, scores: Ranked, wanted: Chosen, state: State) -> Chosen:
+    def choose(self, scores: Ranked, wanted: Positions, state: State) -> Positions:
         """The first of the ranking."""
         order = ranking(scores)
         ranked = np.take_along_axis(scores, order, axis=1)
@@ -91,7 +90,7 @@ def ranking(scores: Ranked) -> Int[np.ndarray, "rows length"]:
     return order
 
 
-def first_of(order: Int[np.ndarray, "rows length"], count: Int[np.ndarray, "rows"]) -> Chosen:
+def first_of(order: Int[np.ndarray, "rows length"], count: Int[np.ndarray, "rows"]) -> Positions:
     """Which positions are among the first `count` of each row's order."""
     chosen = np.zeros(order.shape, dtype=np.bool_)
     np.put_along_axis(chosen, order, np.arange(order.shape[1])[None] < count[:, None], axis=1)

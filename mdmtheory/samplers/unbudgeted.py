@@ -10,15 +10,15 @@ from jaxtyping import Int
 
 from mdmtheory.core.register import registered
 from mdmtheory.samplers.drawing import DECIMALS
-from mdmtheory.samplers.protocol import Marginals, State
-from mdmtheory.samplers.rule import BestRule, Chosen, Ranked, Rule, Scores, confidence, negative_entropy, ranking
+from mdmtheory.samplers.protocol import Drawn, Marginals, Positions, State
+from mdmtheory.samplers.rule import BestRule, Ranked, Rule, Scores, confidence, negative_entropy, ranking
 
 
 @dataclass(frozen=True, kw_only=True)
 class _LowestEntropies(BestRule, ABC):
     """Positions from the lowest entropy up."""
 
-    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
         """Minus the entropy."""
         return negative_entropy(seen)
 
@@ -79,7 +79,7 @@ class Threshold(BestRule):
         if not 0 < self.tau <= 1:
             raise ValueError(f"tau is {self.tau}; pass a probability above 0 and at most 1")
 
-    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
         """The largest probability."""
         return confidence(seen)
 
@@ -106,11 +106,11 @@ class Independent(Rule):
         super().__post_init__()
         _check_nats("mu", self.mu)
 
-    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
         """The largest probability."""
         return confidence(seen)
 
-    def choose(self, scores: Ranked, wanted: Chosen, state: State) -> Chosen:
+    def choose(self, scores: Ranked, wanted: Positions, state: State) -> Positions:
         """The best, then each that is nearly independent of those before it."""
         assert state.pairs is not None
         tied = np.round(state.pairs, DECIMALS) >= np.round(self.mu, DECIMALS)

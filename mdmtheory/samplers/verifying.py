@@ -12,7 +12,7 @@ from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.plans import BitReversed, LeftToRight
 from mdmtheory.samplers.drawing import Drawing, chance_of
-from mdmtheory.samplers.protocol import Marginals, State
+from mdmtheory.samplers.protocol import Drawn, Marginals, Positions, State
 from mdmtheory.schedules import Schedule
 
 _ORDERS = {"left_to_right": LeftToRight(), "bit_reversed": BitReversed()}
@@ -68,7 +68,7 @@ class Verify(Drawing):
         """Whether no mask is left."""
         return (tokens != state.shared.mask).all(axis=1)
 
-    def wants(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows length"]:
+    def wants(self, state: State, tokens: Tokens) -> Positions:
         """The positions of a draft, else the next of them."""
         place = np.empty(tokens.shape[1], dtype=np.int64)
         place[state.shared.order] = np.arange(len(place))
@@ -76,9 +76,7 @@ class Verify(Drawing):
         width = np.where(state.memory[:, :1] == 0, self.k, 1)
         return (place >= taken) & (place < taken + width)
 
-    def law_in(
-        self, state: State, tokens: Tokens, wanted: Bool[np.ndarray, "rows length"], marginals: Marginals
-    ) -> Marginals:
+    def law_in(self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals) -> Marginals:
         """In a draft the marginals; after it the drafted token as far as it is accepted, else what is missing."""
         target = self.law(marginals)
         rows = np.nonzero(wanted)[0]
@@ -92,12 +90,7 @@ class Verify(Drawing):
         return found
 
     def step(
-        self,
-        state: State,
-        tokens: Tokens,
-        wanted: Bool[np.ndarray, "rows length"],
-        marginals: Marginals,
-        drawn: Int[np.ndarray, "n"],
+        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
     ) -> tuple[State, Tokens]:
         """Set the first token of a draft, which is exact, or the one just verified; go on while drafts are accepted."""
         vocab_size = marginals.shape[1]
@@ -132,7 +125,7 @@ class Verify(Drawing):
         return np.where(fresh, size, 0), np.where(fresh, 1 + (size > 1), 0)
 
 
-def corrected(target: Marginals, drafted: Marginals, token: Int[np.ndarray, "n"]) -> Marginals:
+def corrected(target: Marginals, drafted: Marginals, token: Drawn) -> Marginals:
     """The law of a token given the one drafted, such that it has the law `target` where that one has `drafted`.
 
     >>> p, d = np.array([[0.2, 0.8]]), np.array([[0.5, 0.5]])
