@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 import zlib
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ class Chunk:
     host: str
 
     def __post_init__(self) -> None:
-        if (all_of_it := sum(self.sums.values())) == all_of_it:
+        if all(map(operator.eq, self.sums.values(), self.sums.values())):
             return
         for name, value in self.sums.items():
             if value != value:

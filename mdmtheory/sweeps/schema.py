@@ -269,7 +269,7 @@ def _chunks(task: Task, rows: Sequence[Sequence[Any]], count: int) -> list[Chunk
             raise _RowError(f"chunk {place} is damaged: its checksum differs")
         try:
             chunks.append(Chunk(index, Sums.read(sums), seconds, code, host))
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             raise _RowError(f"chunk {place} has sums that are none: {error}") from None
     if len(chunks) != count:
         raise _RowError(f"it has {len(chunks)} chunks where {count} were written")
