@@ -103,7 +103,7 @@ def test_rows_that_cannot_be_shown_are_one_line_beside_the_others(run, store, ve
             forger.like(about={"seed": seed})
         forger.like(about={"length": 1 << 70})
         forger.like(names={"sampler": "\x1b[2J:::\ud800"})
-        forger.like(counts={"sequences": -5})
+        forger.like(sums={"sequences": -5})
     outcome = run(*WITH_A_STORE[verb])
     assert outcome.code == 0, outcome
     assert outcome.out == whole
