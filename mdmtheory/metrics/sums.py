@@ -28,9 +28,9 @@ class Sums(Mapping[str, int | float]):
     @classmethod
     def over(cls, parts: Sequence[Sums]) -> Sums:
         """All parts together: the sums that every one of them has, each rounded once, so that order does not matter."""
-        names = list(parts[0]) if parts else []
-        shared = [name for name in names if all(name in part for part in parts)]
-        return cls({name: _added([part[name] for part in parts]) for name in shared})
+        by_name = [part._by_name for part in parts] or [{}]
+        shared = set(by_name[0]).intersection(*by_name)
+        return cls({name: _added([each[name] for each in by_name]) for name in by_name[0] if name in shared})
 
     @classmethod
     def read(cls, text: str) -> Sums:
