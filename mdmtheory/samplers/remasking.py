@@ -20,6 +20,8 @@ from mdmtheory.samplers.protocol import Drawn, Marginals, Positions, State
 from mdmtheory.schedules import Schedule
 
 Fractions = Float[np.ndarray, "edges"]
+Revealed = Float[np.ndarray, "rows 1"]
+Chances = Float[np.ndarray, "rows length_or_1"]
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,22 @@ class _Shared:
 
 @dataclass(frozen=True, kw_only=True)
 class ReMDM(Drawing, ABC):
-    """N steps, each a coin for every position: masked tokens are set, set ones masked again."""
+    """N steps, each a coin for every position: masked tokens are set, set ones masked again.
+
+    `eta`, from 0 to 1, is how much is masked again.
+    """
+
+    eta: float = 0.05
 
     uses_steps = True
     uses_schedule = True
     context_only = False
     remasks = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.eta <= 1:
+            raise ValueError(f"eta is {self.eta}; pass a probability from 0 to 1")
 
     def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
         """Memory is the number of steps taken."""
@@ -84,9 +96,7 @@ class ReMDM(Drawing, ABC):
         return state.memory.copy()
 
     @abstractmethod
-    def masked_again(
-        self, before: Float[np.ndarray, "rows 1"], after: Float[np.ndarray, "rows 1"], state: State, tokens: Tokens
-    ) -> Float[np.ndarray, "rows length_or_1"]:
+    def masked_again(self, before: Revealed, after: Revealed, state: State, tokens: Tokens) -> Chances:
         """sigma, the probability that a set token is masked again, where so much is revealed before and after."""
 
 
@@ -95,17 +105,9 @@ class ReMDM(Drawing, ABC):
 class ReMDMCap(ReMDM):
     """ReMDM (2503.00307): set tokens are masked again with probability eta, or the largest the schedule allows."""
 
-    eta: float = 0.05
-
     name = "remdm-cap"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_probability("eta", self.eta)
-
-    def masked_again(
-        self, before: Float[np.ndarray, "rows 1"], after: Float[np.ndarray, "rows 1"], state: State, tokens: Tokens
-    ) -> Float[np.ndarray, "rows length_or_1"]:
+    def masked_again(self, before: Revealed, after: Revealed, state: State, tokens: Tokens) -> Chances:
         """At most eta."""
         return np.minimum(self.eta, largest_again(before, after))
 
@@ -115,17 +117,9 @@ class ReMDMCap(ReMDM):
 class ReMDMRescale(ReMDM):
     """ReMDM (2503.00307): set tokens are masked again with eta times the largest probability allowed."""
 
-    eta: float = 0.05
-
     name = "remdm-rescale"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_probability("eta", self.eta)
-
-    def masked_again(
-        self, before: Float[np.ndarray, "rows 1"], after: Float[np.ndarray, "rows 1"], state: State, tokens: Tokens
-    ) -> Float[np.ndarray, "rows length_or_1"]:
+    def masked_again(self, before: Revealed, after: Revealed, state: State, tokens: Tokens) -> Chances:
         """A share of the largest."""
         return self.eta * largest_again(before, after)
 
@@ -149,9 +143,7 @@ class ReMDMConf(ReMDMRescale):
         state = super().init(count, length, vocab_size, steps, schedule)
         return state.after(np.zeros((count, 1 + length)))
 
-    def masked_again(
-        self, before: Float[np.ndarray, "rows 1"], after: Float[np.ndarray, "rows 1"], state: State, tokens: Tokens
-    ) -> Float[np.ndarray, "rows length_or_1"]:
+    def masked_again(self, before: Revealed, after: Revealed, state: State, tokens: Tokens) -> Chances:
         """Its share of sigma at a set token, none at a masked one."""
         weights = np.where(tokens == state.shared.mask, 0.0, np.exp(-state.memory[:, 1:]))
         total = weights.sum(axis=1, keepdims=True)
@@ -207,9 +199,7 @@ class ReMDMLoop(ReMDMCap):
         stay = np.full(steps - first - last, self.alpha)
         return np.concatenate([self.alpha * begin, stay, self.alpha + (1 - self.alpha) * end[1:]])
 
-    def masked_again(
-        self, before: Float[np.ndarray, "rows 1"], after: Float[np.ndarray, "rows 1"], state: State, tokens: Tokens
-    ) -> Float[np.ndarray, "rows length_or_1"]:
+    def masked_again(self, before: Revealed, after: Revealed, state: State, tokens: Tokens) -> Chances:
         """Nothing outside the loop."""
         return np.where(before == after, super().masked_again(before, after, state, tokens), 0.0)
 
@@ -218,8 +208,3 @@ def largest_again(before: Float[np.ndarray, "..."], after: Float[np.ndarray, "..
     """The largest sigma that leaves the schedule its fractions: min(1, (1 - after) / before); 1 where before is 0."""
     some = before > 0
     return np.minimum(1.0, np.where(some, 1 - after, 1.0) / np.where(some, before, 1.0))
-
-
-def _check_probability(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} is {value}; pass a probability from 0 to 1")
