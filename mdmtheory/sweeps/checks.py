@@ -113,9 +113,11 @@ def _is_stop(value: Any) -> bool:
 
 
 def _are_plug_ins(value: Any) -> bool:
-    if not isinstance(value, dict) or value.keys() != {"classes", "words"}:
+    if not isinstance(value, dict) or value.keys() - {"plans"} != {"classes", "words"}:
         return False
     classes, words = value["classes"], value["words"]
+    if not _is_text(value.get("plans", "none")):
+        return False
     known = isinstance(classes, list) and isinstance(words, dict) and words.keys() == set(_NAMES)
     return known and all(map(_is_text, classes)) and all(each is None or _is_text(each) for each in words.values())
 

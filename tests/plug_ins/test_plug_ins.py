@@ -33,6 +33,23 @@ class Amble(Stroll):
     spec, identity = Spec.of("amble"), ["amble"]
     version, family = 4, "most confident"
 """
+BACKWARDS = """
+import numpy as np
+
+from mdmtheory import Spec
+from mdmtheory.plans import PlanLawBase
+
+
+class Backwards(PlanLawBase):
+    name = "backwards"
+    uses_steps, fixed, one_at_a_time = False, True, True
+
+    def draw(self, states, length, steps, schedule):
+        return np.tile(np.arange(length, 0, -1), (len(states), 1))
+
+    def steps_taken(self, length, steps):
+        return length
+"""
 SWEEP = ["sweep", "--lang", "no_two_ones:NoTwoOnes:often=0.4", "--denoiser", "bolder:Bolder:power=1.5"]
 SWEEP += ["--sampler", "stroll:Stroll,stroll:Amble,confidence", "--length", "6", "--steps", "3", "--samples", "300"]
 SWEEP += ["--metrics", "ser,ter,bits:Bits"]
@@ -87,6 +104,19 @@ def test_they_are_swept_resumed_and_shown(swept: str, run: Callable[..., str], t
         sys.modules.pop(name, None)
     assert "stroll:Amble" in run("show", "store.sqlite")
     assert not {*THEIRS} & sys.modules.keys()
+
+
+def test_a_law_over_plans_is_shown_and_drawn_when_it_is_gone(theirs: Path, run: Callable[..., str]) -> None:
+    (theirs / "backwards.py").write_text(BACKWARDS)
+    sampler = "backwards:Backwards"
+    words = ["--lang", "parity", "--length", "4", "--samples", "20", "--sampler", sampler, "--no-figure"]
+    swept = run("sweep", *words, "-o", "store.sqlite")
+    (theirs / "backwards.py").unlink()
+    sys.modules.pop("backwards")
+    assert sampler in swept
+    assert sampler in run("show", "store.sqlite")
+    run("plot", "store.sqlite", "--x", "length", "-o", "figure.png")
+    run("merge", "store.sqlite", "-o", "merged.sqlite")
 
 
 def test_their_metric_is_what_it_says_and_is_drawn(swept: str, run: Callable[..., str], theirs: Path) -> None:
