@@ -19,7 +19,7 @@ from mdmtheory.conformance.settings import small_languages
 from mdmtheory.core.contracts import as_denoiser, as_model, exact_for
 from mdmtheory.core.plugins import load_object, nonconforming
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
-from mdmtheory.core.register import Register
+from mdmtheory.core.register import Register, check_options
 from mdmtheory.core.spec import Spec
 from mdmtheory.denoisers import DENOISERS
 from mdmtheory.languages.presets import LANGUAGES, check_no_file_meant
@@ -73,9 +73,17 @@ def everything_built_in() -> Iterator[Certified]:
 def certified(text: str, kind: Kind | None = None) -> Certified:
     """What a name, a spec, a saved language or `module:name` stands for.
 
-    `module:name` may be an object, or a class or function that makes one from nothing or from a language. ValueError in
-    one line for what is not known, does not import, or is neither language, denoiser, sampler, model nor metric.
+    `module:name` may be an object, or a class or function that makes one, with options: from nothing, from a language,
+    or, as a model where it is typed, from language, denoiser, sampler, steps and schedule. ValueError in one line for
+    what is not known, does not import, is of another kind, or is neither language, denoiser, sampler, model nor metric.
     """
+    found = _certified(text, kind)
+    if kind not in (None, found.kind):
+        raise ValueError(f"{text} is a {found.kind}; leave --kind out")
+    return found
+
+
+def _certified(text: str, kind: Kind | None) -> Certified:
     if text.endswith(".npz"):
         return Certified("language", text, partial(check_language, text))
     if "/" in text:
@@ -86,8 +94,8 @@ def certified(text: str, kind: Kind | None = None) -> Certified:
         raise ValueError(f"{name!r} is a {' and a '.join(kinds)}; say which with --kind {kinds[0]}")
     if kinds:
         return _registered(kinds[0], Spec.parse(text))
-    if rest and "=" not in rest:
-        return _of_object(text, load_object(text))
+    if rest and (own := Spec.parse(text)).name != name:
+        return _of_object(text, load_object(own.name), own)
     known = sorted({each for own in REGISTRIES for each in REGISTRIES[own] if kind in (None, own)})
     near = get_close_matches(name, known, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
@@ -103,9 +111,12 @@ def _registered(kind: Kind, spec: Spec) -> Certified:
         return Certified(kind, str(spec), partial(_SUITES[kind], spec if kind == "language" else str(spec)))
     if kind == "denoiser":
         return _from_languages(kind, str(spec), build)
-    return _from_languages(
-        kind, str(spec), lambda language: build(language, Oracle(language), "ancestral", _STEPS, "linear")
-    )
+    return _from_languages(kind, str(spec), lambda language: build(*_of_model(language)))
+
+
+def _of_model(language: Language) -> tuple[Any, ...]:
+    """What models are built from, as where their names are typed."""
+    return language, Oracle(language), "ancestral", _STEPS, "linear"
 
 
 def _from_languages(kind: Kind, name: str, build: Callable[[Language], Any]) -> Certified:
@@ -132,9 +143,13 @@ def _from_languages(kind: Kind, name: str, build: Callable[[Language], Any]) -> 
     return Certified(kind, name, report)
 
 
-def _of_object(text: str, value: Any) -> Certified:
+def _of_object(text: str, value: Any, spec: Spec) -> Certified:
     if inspect.isclass(value) or inspect.isfunction(value):
         needed = _required(text, value)
+        check_options("plug-in", spec, value)
+        value = partial(value, **dict(spec.options))
+        if needed == len(_of_model(small_languages()[0])):
+            return _from_languages("model", text, lambda language: _made(text, value, *_of_model(language)))
         if needed > 1:
             raise ValueError(f"{text} needs {needed} arguments; name an object, or what needs a language at most")
         if needed == 1:
@@ -143,6 +158,8 @@ def _of_object(text: str, value: Any) -> Certified:
                 raise ValueError(f"{text} makes a {kind} from a language; name what makes it from nothing")
             return _from_languages(kind, text, partial(_made, text, value))
         value = _made(text, value)
+    elif spec.options:
+        raise ValueError(f"{text} has options, and names an object; name a class or a function that takes them")
     kind = _kind_of(text, value)
     return Certified(kind, text, partial(_SUITES[kind], value))
 
@@ -153,7 +170,7 @@ def _required(text: str, factory: Any) -> int:
     except (TypeError, ValueError):
         raise ValueError(f"{text} does not tell its arguments; name an object instead") from None
     asked = [each for each in parameters if each.default is each.empty]
-    return sum(each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in asked)
+    return sum(each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD) for each in asked)
 
 
 def _made(text: str, factory: Any, *arguments: Any) -> Any:

@@ -64,6 +64,32 @@ def about(thing: Any) -> About | None:
     return said if isinstance(said, About) else None
 
 
+def annotation_of(parameter: inspect.Parameter) -> str:
+    """What is said of a parameter's type, as it is written: modules that put it off have a text, others the type."""
+    said = parameter.annotation
+    return said if isinstance(said, str) else inspect.formatannotation(said)
+
+
+def options_of(builder: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The keyword-only parameters of a builder: what may stand after the colon. A name (a Spec) is no option."""
+    parameters = inspect.signature(builder).parameters
+    options = {key: each for key, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
+    return {key: each for key, each in options.items() if "Spec" not in annotation_of(each)}
+
+
+def check_options(kind: str, spec: Spec, builder: Callable[..., Any]) -> None:
+    """ValueError for an option of a spec that its builder does not know, or takes another type for, or misses."""
+    options, known = dict(spec.options), options_of(builder)
+    for key, value in options.items():
+        if key not in known:
+            offered = f"known: {', '.join(known)}" if known else "it takes none"
+            raise ValueError(f"{kind} {spec.name!r} has no option {key!r}; {offered}")
+        check_type(f"{key} of {kind} {spec.name!r}", value, annotation_of(known[key]))
+    for key, parameter in known.items():
+        if parameter.default is inspect.Parameter.empty and key not in options:
+            raise ValueError(f"{kind} {spec.name!r} needs {key}=...; write {spec.name}:{key}=value")
+
+
 def things_in(room: str) -> list[Any]:
     """Whatever stands in the modules of a package, each once, by module and line; imports them all."""
     package = importlib.import_module(room)
@@ -142,15 +168,7 @@ class Register:
             spec = Spec.parse(spec)
         builder = self.builder(spec.name)
         options = dict(spec.options)
-        known = self.options(spec.name)
-        for key, value in options.items():
-            if key not in known:
-                offered = f"known: {', '.join(known)}" if known else "it takes none"
-                raise ValueError(f"{self.kind} {spec.name!r} has no option {key!r}; {offered}")
-            check_type(f"{key} of {self.kind} {spec.name!r}", value, str(known[key].annotation))
-        for key, parameter in known.items():
-            if parameter.default is inspect.Parameter.empty and key not in options:
-                raise ValueError(f"{self.kind} {spec.name!r} needs {key}=...; write {spec.name}:{key}=value")
+        check_options(self.kind, spec, builder)
         if self.from_outside(spec.name):
             return built_by_plug_in(f"{self.kind} {str(spec)!r}", builder, *arguments, **options)
         try:
@@ -159,10 +177,8 @@ class Register:
             raise ValueError(f"{self.kind} {spec}: {error}") from error
 
     def options(self, name: str) -> dict[str, inspect.Parameter]:
-        """The keyword-only parameters of a builder: what may stand after the colon. A name (a Spec) is no option."""
-        parameters = inspect.signature(self.builder(name)).parameters
-        options = {key: each for key, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
-        return {key: each for key, each in options.items() if "Spec" not in str(each.annotation)}
+        """What may stand after the colon of a name."""
+        return options_of(self.builder(name))
 
     @cached_property
     def _things(self) -> dict[str, Any]:

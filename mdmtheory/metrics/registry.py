@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.guards import Contract, guarded
 from mdmtheory.core.integers import whole_number
+from mdmtheory.core.origin import is_built_in
 from mdmtheory.core.plugins import built_by_plug_in, conforming, load_object
 from mdmtheory.core.register import Register
 from mdmtheory.metrics.measure import Measure
@@ -54,10 +55,11 @@ def as_metric(metric: Any) -> Metric:
 
 
 def as_metrics(chosen: Iterable[Any]) -> tuple[Metric, ...]:
-    """The metrics of a list, each once and in order; ValueError where two go by one name."""
+    """The metrics of a list, each once and in order; ValueError where two go by one name, were it of one class."""
     found: dict[str, Metric] = {}
-    for metric in map(as_metric, chosen):
-        if type(found.setdefault(metric.name, metric)) is not type(metric):
+    for metric in map(as_metric, {each if isinstance(each, str) else id(each): each for each in chosen}.values()):
+        known = found.setdefault(metric.name, metric)
+        if known != metric and not (is_built_in(metric) and type(known) is type(metric)):
             raise ValueError(f"two metrics go by the name {metric.name}; give one of them another")
     return tuple(sorted(found.values(), key=place_of))
 

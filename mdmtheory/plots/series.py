@@ -63,11 +63,15 @@ def drawn_metric(metric: str | Metric) -> Metric:
     if isinstance(metric, str) and metric in known:
         return known[metric]
     try:
-        return as_metric(metric)
+        found = as_metric(metric)
     except ValueError:
         if not isinstance(metric, str) or ":" in metric:
             raise
-        raise ValueError(f"cannot draw {metric!r}; draw one of {', '.join(known)}") from None
+        found = None
+    if found is None or not found.label:
+        name = metric if found is None else found.name
+        raise ValueError(f"cannot draw {name!r}; draw one of {', '.join(known)}")
+    return found
 
 
 def metric_rows(frame: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -59,7 +59,9 @@ class Cell:
             if not metric.asked:
                 raise ValueError(f"metric {metric.name} cannot be asked for; use check")
         brought = [name for metric in asked for name in metric.brings]
-        return as_metrics([*asked, *brought, *(each for each in built_in_metrics() if self.check and not each.asked)])
+        return as_metrics(
+            [*self.metrics, *brought, *(each for each in built_in_metrics() if self.check and not each.asked)]
+        )
 
     def __str__(self) -> str:
         named = ("model", "denoiser", "sampler", "schedule")

@@ -54,6 +54,10 @@ def reader(language):
     from mdmtheory import Autoregressive
     return Autoregressive(language)
 
+def as_typed(language, denoiser, sampler, steps, schedule, *, twice: bool = False):
+    from mdmtheory import MaskedDiffusion
+    return MaskedDiffusion(denoiser, sampler, 2 * steps if twice else steps, schedule)
+
 def sampler_from(language):
     return Stroll()
 
@@ -108,7 +112,10 @@ def test_json_has_every_check(run):
     assert all(line[key] for line in lines for key in ("name", "seen", "expected", "mend"))
 
 
-@pytest.mark.parametrize("subject", ["broken:instance", "broken:oracle", "broken:reader", "stride", "parity", "ar"])
+@pytest.mark.parametrize(
+    "subject",
+    ["broken:instance", "broken:oracle", "broken:reader", "broken:as_typed:twice=true", "stride", "parity", "ar"],
+)
 def test_what_is_sound_passes(run, subject):
     outcome = run("certify", subject)
     assert outcome.code == 0, outcome
@@ -126,6 +133,8 @@ def test_a_saved_language_and_several_subjects(run, tmp_path):
     [
         (["strid"], "nothing named 'strid' (did you mean 'stride'?)"),
         (["stride", "--kind", "model"], "nothing named 'stride'"),
+        (["stroll:Stroll", "--kind", "language"], "stroll:Stroll is a sampler; leave --kind out"),
+        (["stroll:Stroll:pace=2"], "plug-in 'stroll:Stroll' has no option 'pace'; it takes none"),
         (["threshold"], "needs tau=..."),
         (["threshold:tau=2"], "tau is 2"),
         (["confidence:warmth=1"], "has no option 'warmth'"),

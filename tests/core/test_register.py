@@ -36,6 +36,14 @@ def any_shape(given: str, *, times: int = 1) -> str:
     return given * times
 
 
+def told_in_types(given: str, *, times=1, loud=False) -> str:
+    """As in a module that does not put annotations off."""
+    return given * times
+
+
+told_in_types.__annotations__ = {"times": int, "loud": bool | None}
+
+
 @registered("gadget")
 def lever() -> None: ...
 
@@ -92,6 +100,14 @@ def test_options_are_keyword_only_parameters_and_no_names(widgets):
     assert list(widgets.options("round")) == ["size"]
     assert list(widgets.options("any_shape")) == ["times"]
     assert widgets.build("any_shape:times=2", "ab") == "abab"
+
+
+@pytest.mark.parametrize("option", ["times=often", "times=true", "times=1.5"])
+def test_options_of_a_plug_in_whose_annotations_are_types_are_checked_too(widgets, option):
+    name = f"{__name__}:told_in_types"
+    assert widgets.build(f"{name}:times=2,loud=true", "ab") == "abab"
+    with pytest.raises(ValueError, match=f"times of widget '{name}' is .*; pass a whole number"):
+        widgets.build(f"{name}:{option}", "ab")
 
 
 def test_two_things_of_one_name_are_told(monkeypatch):

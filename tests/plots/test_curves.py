@@ -152,6 +152,7 @@ def test_legends_and_captions_cover_no_data(orders, languages):
     [
         ({"x": "colour"}, "cannot draw against 'colour'; draw against one of steps, length, calls, rounds"),
         ({"y": "loss"}, "cannot draw 'loss'; draw one of ser"),
+        ({"y": "effective_size"}, "cannot draw 'effective_size'; draw one of ser"),
         ({"hue": "metric"}, "cannot colour by 'metric'; colour by one of sampler, language"),
         ({"y": "ser_scored"}, "no values of 'ser_scored' to draw; the metrics here: ser, ter, ter_ratio, ter_excess"),
     ],

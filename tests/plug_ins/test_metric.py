@@ -19,7 +19,7 @@ from mdmtheory.conformance.metrics import check_metric
 from mdmtheory.core.estimate import WithheldError
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.metrics.measure import Sequences
-from mdmtheory.metrics.registry import as_metric, measures
+from mdmtheory.metrics.registry import as_metric, as_metrics, measures
 from mdmtheory.sweeps.store import load
 
 HERE = Path(__file__).parent
@@ -103,6 +103,19 @@ class Mine:
 def test_what_it_says_of_itself_is_checked_at_the_door(changed: dict[str, Any], reason: str) -> None:
     with pytest.raises((ValueError, ProtocolError), match=reason):
         as_metric(Mine(**changed))
+
+
+class Scaled(Mine):
+    def __init__(self, *, by: float = 1.0) -> None:
+        self.by = by
+
+
+def test_two_of_one_name_are_refused_also_where_only_an_option_differs() -> None:
+    name = f"{__name__}:Scaled"
+    assert len(as_metrics([name, name, "ter", "ter"])) == 2
+    for two in ([name, f"{name}:by=2"], [Scaled(by=2.0), Scaled()], [name, Mine()]):
+        with pytest.raises(ValueError, match="two metrics go by the name mine"):
+            as_metrics(two)
 
 
 @pytest.fixture
