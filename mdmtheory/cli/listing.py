@@ -25,6 +25,8 @@ def list_names(kind: Annotated[Kind | None, typer.Argument(help="One kind; all o
 
 
 def _options(register: Register, name: str) -> str:
+    if not getattr(register.builder(name), "asked", True):
+        return "only with --check"
     known = register.options(name)
     shown = [f"{key}=..." if p.default is inspect.Parameter.empty else f"{key}={p.default}" for key, p in known.items()]
     return ", ".join(shown) or "none"

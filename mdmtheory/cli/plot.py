@@ -32,11 +32,12 @@ def plot(
     from mdmtheory.metrics.registry import built_in_metrics
     from mdmtheory.plots import figure_format, metric_figure, save_figure
     from mdmtheory.plots.series import drawn_metric
+    from mdmtheory.sweeps.ranges import texts
     from mdmtheory.sweeps.results import read
 
     figure_format(out)
     check_distinct({"the store": store, "the figure": out})
-    metrics = [drawn_metric(each) for each in y.split(",")]
+    metrics = [drawn_metric(each) for each in texts(y, "y")]
     own = [metric for metric in metrics if not is_built_in(metric)]
     frame = read(store, level=level, metrics=[*built_in_metrics(), *own])
     figure = metric_figure(frame, x, metrics, hue.split(",") if hue else None)

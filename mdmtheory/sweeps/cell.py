@@ -57,7 +57,7 @@ class Cell:
         asked = as_metrics(self.metrics)
         for metric in asked:
             if not metric.asked:
-                raise ValueError(f"metric {metric.name} cannot be asked for; use check")
+                raise ValueError(f"metric {metric.name} cannot be asked for; it comes with check")
         brought = [name for metric in asked for name in metric.brings]
         return as_metrics(
             [*self.metrics, *brought, *(each for each in built_in_metrics() if self.check and not each.asked)]

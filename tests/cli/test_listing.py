@@ -35,6 +35,11 @@ def test_options_have_their_defaults_and_what_must_be_given_is_shown_so(run):
     assert "epsilon=..." in run("list", "denoisers").out
 
 
+def test_a_metric_that_cannot_be_asked_for_is_listed_with_what_brings_it(run):
+    lines = {line.split()[0]: line for line in run("list", "metrics").out.splitlines()[1:]}
+    assert {name for name, line in lines.items() if "with --check" in line} == {"effective_size", "ser_scored"}
+
+
 def test_info_names_versions_and_the_folder_of_kernels(run, monkeypatch, tmp_path):
     lines = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in run("info").out.splitlines())
     assert lines["numba"] == numba.__version__

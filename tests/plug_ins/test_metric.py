@@ -106,7 +106,9 @@ def test_what_it_says_of_itself_is_checked_at_the_door(changed: dict[str, Any], 
 
 
 class Scaled(Mine):
-    def __init__(self, *, by: float = 1.0) -> None:
+    label = "scaled"
+
+    def __init__(self, *, by: float = 1.0, about: float = 0.0) -> None:
         self.by = by
 
 
@@ -122,6 +124,11 @@ def test_two_of_one_name_are_refused_also_where_only_an_option_differs() -> None
 def stored(theirs: Path, run: Callable[..., str]) -> str:
     run(*SWEEP, "--metrics", "ter")
     return "store.sqlite"
+
+
+def test_it_is_drawn_with_several_options(stored: str, run: Callable[..., str], theirs: Path) -> None:
+    run("plot", stored, "--y", f"{__name__}:Scaled:by=2,about=1,ter", "-o", "figure.svg")
+    assert "scaled" in (theirs / "figure.svg").read_text()
 
 
 @pytest.mark.parametrize(
