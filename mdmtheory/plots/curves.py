@@ -77,6 +77,7 @@ def metric_figure(
         rows = -(-len(groups) // columns)
     curves: dict[str, Series] = {}
     notes: dict[str, None] = {}
+    counts: list[int] = []
     with figure_style():
         figure = Figure(figsize=(max(3.6, 3.3 * columns), 2.6 * rows + 0.5))
         grid = figure.subplots(rows, columns, squeeze=False)
@@ -85,13 +86,14 @@ def metric_figure(
             unused.remove()
         for axes, (metric, title) in zip(grid.ravel(), panels, strict=False):
             seen, cells, reference, said = comparable_rows(groups[title], metric, references)
+            counts += cells["count"].dropna().astype(int).tolist()
             series = series_of(cells, x, names, colours, palette)
             notes.update(dict.fromkeys([*said, *Panel(axes, seen, x, series, reference).draw()]))
             curves.update({each.label: each for each in series})
             axes.set_title(title, loc="left")
         _share_rows(grid)
         _legend(figure, list(curves.values()), frame)
-        same = _constants(shown, [x, *names, *(["language"] if facet else [])])
+        same = _constants(shown, [x, *names, *(["language"] if facet else [])], counts)
         words = textwrap.wrap(" ".join([same, *notes]), int(19 * figure.get_figwidth()))
         figure.supxlabel("\n".join(words), fontsize=7, color="0.3", ha="left", x=0.01)
     return figure
@@ -147,8 +149,8 @@ def _legend(figure: Figure, curves: list[Series], frame: pd.DataFrame) -> None:
     )
 
 
-def _constants(shown: pd.DataFrame, but: Sequence[str]) -> str:
-    """What all cells have in common, in words."""
+def _constants(shown: pd.DataFrame, but: Sequence[str], counts: Sequence[int]) -> str:
+    """What all cells have in common, in words, and the numbers of sequences that are drawn."""
     texts = identities(shown)
     words = {"schedule": "{} schedule", "denoiser": "{} denoiser", "model": "{} model"}
     same = [
@@ -156,8 +158,7 @@ def _constants(shown: pd.DataFrame, but: Sequence[str]) -> str:
         for column in ("language", "length", "steps", "model", "denoiser", "sampler", "schedule", "seed")
         if column not in but and texts[column].nunique() == 1 and texts[column].iloc[0]
     ]
-    counts = shown["count"].dropna()
-    if len(counts):
-        least, most = int(counts.min()), int(counts.max())
+    if counts:
+        least, most = min(counts), max(counts)
         same.append(f"{least:,} sequences" if least == most else f"{least:,} to {most:,} sequences")
     return ", ".join(same) + "."

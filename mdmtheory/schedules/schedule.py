@@ -191,14 +191,14 @@ def as_schedule(schedule: str | Spec | Schedule | Numbers) -> Schedule:
     >>> as_schedule([0, 0.25, 1]).steps
     2
     """
-    if isinstance(schedule, Schedule):
-        return schedule
-    if isinstance(schedule, str | Spec):
-        built: Any = SCHEDULES.build(schedule)
-        if not isinstance(built, Schedule):
-            raise ValueError(f"schedule {schedule} is a {type(built).__name__}; make a mdmtheory.Schedule")
-        return built
-    return Schedule.from_fractions(schedule)
+    if not isinstance(schedule, str | Spec | Schedule):
+        return Schedule.from_fractions(schedule)
+    built: Any = schedule if isinstance(schedule, Schedule) else SCHEDULES.build(schedule)
+    if not isinstance(built, Schedule):
+        raise ValueError(f"schedule {schedule} is a {type(built).__name__}; make a mdmtheory.Schedule")
+    if not isinstance(built.spec, Spec):
+        raise ValueError(f"the spec of a schedule is {built.spec!r}; give a mdmtheory.Spec, as Spec.of('mine')")
+    return built
 
 
 def _content(values: Grid) -> str:

@@ -32,6 +32,13 @@ def test_the_default_figure_names_axes_units_band_reference_and_bound(one_curve)
     assert "2,000 sequences" in words
 
 
+def test_the_caption_counts_the_sequences_of_what_is_drawn(one_curve):
+    rows = one_curve.assign(count=one_curve["metric"].map({"ser": 2000, "ter": 900, "ter_ratio": 900}))
+    assert "2,000 sequences" in texts(metric_figure(rows, y="ser"))
+    assert "900 to" not in texts(metric_figure(rows, y="ser"))
+    assert "900 to 2,000 sequences" in texts(metric_figure(rows, y=["ter", "ser"]))
+
+
 def test_steps_are_ticks_on_a_log_axis(one_curve):
     figure = sweep_figure(one_curve)
     figure.draw_without_rendering()

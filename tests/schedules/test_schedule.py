@@ -265,3 +265,12 @@ def test_missing_and_binary_files(tmp_path):
     one_line(lambda: as_schedule(f"file:path={tmp_path}"), "cannot read .*: Is a directory")
     (tmp_path / "binary").write_bytes(bytes(range(256)))
     one_line(lambda: as_schedule(f"file:path={tmp_path / 'binary'}"), "it is not a text file")
+
+
+def test_a_schedule_that_goes_by_a_text_is_told_so():
+    made = Schedule(Spec.of("mine"), lambda times: times)
+    object.__setattr__(made, "spec", "mine")
+    with pytest.raises(
+        ValueError, match=r"the spec of a schedule is 'mine'; give a mdmtheory.Spec, as Spec.of\('mine'"
+    ):
+        as_schedule(made)
