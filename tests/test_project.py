@@ -66,7 +66,14 @@ def named_in(page: str) -> set[str]:
     return set(found) - GONE
 
 
-GONE = {"plans.SAMPLERS", "plans.as_plan_law", "plans.PLAN_LAWS"}
+GONE = {
+    "plans.SAMPLERS",
+    "plans.as_plan_law",
+    "plans.PLAN_LAWS",
+    "sweeps.plan_of",
+    "metrics.counts",
+    "metrics.estimates",
+}
 """Names that the changelog gives as what something was called before."""
 
 
