@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, Protocol, runtime_checkable
@@ -128,6 +129,24 @@ def _text(metric: Any, found: Any) -> str:
     return found
 
 
+def _truth(metric: Any, found: Any) -> bool:
+    if not isinstance(found, bool):
+        raise ValueError(f"is {found!r}; give True or False")
+    return found
+
+
+def _brings(metric: Any, found: Any) -> tuple[str, ...]:
+    if not isinstance(found, tuple | list) or not set(found) <= set(METRICS.built_in):
+        raise ValueError(f"is {found!r}; name some of {', '.join(METRICS.built_in)} in a tuple")
+    return tuple(found)
+
+
+def _column(metric: Any, found: Any) -> float:
+    if not isinstance(found, int | float) or math.isnan(found):
+        raise ValueError(f"is {found!r}; give a number")
+    return found
+
+
 METRIC = Contract(
     "metric",
     {"estimate": _estimate},
@@ -136,6 +155,9 @@ METRIC = Contract(
         "needs": _needs,
         "sums": _sums,
         **dict.fromkeys(("short", "heading", "label", "unit"), _text),
+        "brings": _brings,
+        "column": _column,
+        **dict.fromkeys(("asked", "relative"), _truth),
         **dict.fromkeys(("since", "fewest"), lambda metric, found: whole_number(found, "it", 1)),
     },
     defaults=Metric,

@@ -71,6 +71,8 @@ def drawn_metric(metric: str | Metric) -> Metric:
     if found is None or not found.label:
         name = metric if found is None else found.name
         raise ValueError(f"cannot draw {name!r}; draw one of {', '.join(known)}")
+    if found.name == TerExcess.name and type(found) is not TerExcess:
+        raise ValueError(f"{found.name} is what figures make of {TerRatio.name}; give a metric of yours another name")
     return found
 
 

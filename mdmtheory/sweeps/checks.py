@@ -31,13 +31,11 @@ def fault_of_task(task: Task) -> str | None:
         about, names, families = task.description, task.names, task.families
     except (ValueError, RecursionError):
         return "is no JSON object"
-    unknown = sorted(about.keys() - _PARTS.keys())
+    facts = set(measures()[about["measure"]].facts) if _is_measure(about.get("measure")) else set()
+    unknown = sorted(about.keys() - _PARTS.keys() - facts)
     if unknown:
         return f"has {shortened(', '.join(unknown))}, {_UNKNOWN}"
-    needed = _PARTS.keys() - _OPTIONAL
-    if _is_measure(about.get("measure")):
-        needed |= set(measures()[about["measure"]].facts)
-    missing = sorted(needed - about.keys())
+    missing = sorted((_PARTS.keys() - _OPTIONAL | facts) - about.keys())
     if missing:
         return f"has no {', '.join(missing)}"
     for name, known in _PARTS.items():

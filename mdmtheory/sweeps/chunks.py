@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import sys
 import zlib
@@ -51,10 +52,10 @@ class Chunk:
         slack = {
             "nats": nats,
             "nats_squared": mine["nats_squared"],
-            "nats_cubed": mine["nats_squared"] ** 1.5,
+            "nats_cubed": _cubes(mine["nats_squared"]),
             "gap": nats,
             "gap_squared": squares,
-            "gap_cubed": squares**1.5,
+            "gap_cubed": _cubes(squares),
             "ratio": mine["ratio"] * (1 + nats),
             "ratio_squared": self.sums.get("ratio_squared", 0.0) * (1 + 2 * nats),
         }
@@ -63,6 +64,11 @@ class Chunk:
             if one != two and not abs(one - two) <= min(1e-12 * slack.get(name, 0.0), sys.float_info.max):
                 return f"{name} {one!r} against {two!r}"
         return None
+
+
+def _cubes(squares: float) -> float:
+    """The power 3/2, infinite beyond float64."""
+    return squares * math.sqrt(max(squares, 0.0))
 
 
 def checksum(task: str, index: int, sums: str, seconds: float, code: str, host: str) -> int:

@@ -145,6 +145,8 @@ class Store:
 
     def _migrate_on_a_copy(self, version: int) -> None:
         """The copy takes the store's place, and the store as it was stays beside it under a name of its own."""
+        if not os.access(self.path, os.W_OK):
+            raise OSError(f"cannot write {self.path} (it is read-only); change its permissions, or go on with a copy")
         kept = self.path.with_name(f"{self.path.name}.version-{version}")
         with folder_beside(self.path) as folder:
             migrated, older = folder / "migrated", folder / "older"

@@ -20,6 +20,7 @@ from mdmtheory.core.estimate import WithheldError
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.registry import as_metric, as_metrics, measures
+from mdmtheory.plots.series import drawn_metric
 from mdmtheory.sweeps.store import load
 
 HERE = Path(__file__).parent
@@ -98,11 +99,21 @@ class Mine:
         ({"sums": ("errors",)}, "that measure score makes"),
         ({"sums": "nats"}, "that measure score makes"),
         ({"label": 7}, "give a text"),
+        ({"column": "first"}, "`column` is 'first'; give a number"),
+        ({"column": float("nan")}, "`column` is nan; give a number"),
+        ({"brings": "ser"}, "`brings` is 'ser'; name some of ser, ter"),
+        ({"brings": ("nothing",)}, "name some of ser, ter"),
+        ({"relative": "yes"}, "give True or False"),
     ],
 )
 def test_what_it_says_of_itself_is_checked_at_the_door(changed: dict[str, Any], reason: str) -> None:
     with pytest.raises((ValueError, ProtocolError), match=reason):
         as_metric(Mine(**changed))
+
+
+def test_none_is_drawn_by_the_name_of_what_figures_make_of_another() -> None:
+    with pytest.raises(ValueError, match="ter_excess is what figures make of ter_ratio"):
+        drawn_metric(as_metric(Mine(name="ter_excess")))
 
 
 class Scaled(Mine):

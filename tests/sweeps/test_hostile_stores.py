@@ -12,7 +12,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from mdmtheory.metrics.registry import measures
 from mdmtheory.sweeps import collect, merge, read
+from mdmtheory.sweeps.store import load
 from tests.sweeps.forged import Forger, change_language
 from tests.sweeps.small import one_line, rows_of, small_cells
 from tests.trap import trap
@@ -73,6 +75,18 @@ def test_files_that_a_store_names_are_not_opened(store: Path, tmp_path: Path) ->
     frame = read(store)
     frame.loc[frame["sampler"] == name, "calls"] = math.nan  # as where all sequences were given up
     assert not entries(frame)["given_up"].any()
+
+
+def test_what_a_measure_must_know_of_a_model_it_may_find_in_a_store(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Forger(store) as forger:
+        monkeypatch.setattr(type(measures()["draw"]), "facts", ("shape",))
+        known = forger.like(about={"shape": 3})
+        unknown = forger.like(about={"shape": 3, "colour": 3})
+    contents = load(store)
+    assert known.sha in contents.tasks
+    assert "has colour" in contents.left_out[unknown.sha]
 
 
 VALUES: tuple[Any, ...] = (

@@ -87,6 +87,19 @@ def test_stores_that_disagree_are_not_merged(collected, tmp_path, field, change)
     assert [each.name for each in tmp_path.iterdir()] == [other.name]
 
 
+@pytest.mark.parametrize("squares", [1e300, math.inf, -1.0])
+def test_sums_too_large_for_their_third_powers_are_told_as_well(collected, tmp_path, squares):
+    changes = {
+        "nats_squared": lambda _: squares,
+        "gap_squared": lambda _: squares,
+        "nats_cubed": lambda cubes: cubes + 1,
+    }
+    other = altered(collected, tmp_path, **changes)
+    for both in ([other, collected], [collected, other]):
+        with pytest.raises(ValueError, match=r"chunk 1 of task .*: score.* contradicts"):
+            merge(both, tmp_path / "c.sqlite")
+
+
 def test_a_file_that_is_there_is_not_written_over(collected, store):
     before = store.read_bytes()
     with pytest.raises(ValueError, match="exists already") as caught:

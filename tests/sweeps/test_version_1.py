@@ -212,6 +212,14 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(old: Path, monkeypatc
     assert [each.read_bytes() for each in old.parent.iterdir()] == [before]
 
 
+def test_one_that_is_read_only_is_read_and_not_migrated(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    with pytest.raises(OSError, match=r"cannot write .*old.sqlite \(it is read-only\); change its permissions"):
+        collect(small_cells(), out=old)
+    assert [each.read_bytes() for each in old.parent.iterdir()] == [older.FILE.read_bytes()]
+    assert len(read(old))
+
+
 @pytest.mark.parametrize("after", ["copy", "load", "put_in_place"])
 def test_a_migration_that_is_killed_leaves_the_store_whole(old: Path, after: str) -> None:
     """At the latest when both files are whole; the sweep then goes on with what it finds."""
