@@ -28,10 +28,10 @@ def certify(
     ] = None,
     format: Annotated[Literal["table", "json"], typer.Option("--format", "-f", help="How to print it.")] = "table",
 ) -> int:
-    """Check that samplers, models, denoisers and languages do what they say, in law and sequence by sequence.
+    """Check that samplers, models, denoisers, languages and metrics do what they say, in law and sequence by sequence.
 
-    module:name is an object of your own, or a class or function that makes one, from a language if it must. Exit
-    status 1 if a check fails.
+    module:name is an object of your own, or a class or function that makes one, from a language if it must; options
+    follow as in a sweep. Exit status 1 if a check fails.
     """
     from mdmtheory.conformance.subjects import certified, everything_built_in
 

@@ -15,6 +15,7 @@ from mdmtheory.metrics.metric import Measured, estimated
 from mdmtheory.metrics.registry import as_metrics, built_in_metrics, place_of
 from mdmtheory.sweeps.cell import sort_key
 from mdmtheory.sweeps.chunks import total, until_stopped
+from mdmtheory.sweeps.ranges import texts
 from mdmtheory.sweeps.schema import Contents, StoredLanguage, StoredTask
 from mdmtheory.sweeps.store import load
 
@@ -32,7 +33,7 @@ _WHOLE = ("length", "steps", "seed", "count")
 _REAL = ("value", "low", "high", "level", "calls", "rounds", "seconds")
 
 
-def read(store: str | Path, level: float = 0.95, *, metrics: Iterable[Any] | None = None) -> pd.DataFrame:
+def read(store: str | Path, level: float = 0.95, *, metrics: str | Iterable[Any] | None = None) -> pd.DataFrame:
     """The results in a store: one row for each cell and metric that its counts give, in the order of the cells.
 
     Columns: what the cell is (`language` to `seed`), `metric`, `value`, the interval `low`, `high` at `level`, `kind`,
@@ -43,8 +44,8 @@ def read(store: str | Path, level: float = 0.95, *, metrics: Iterable[Any] | Non
     sample size of `ser_scored` has a row of its own, `effective_size`, of kind exact: it is a property of the very
     sample.
 
-    `metrics` are those to be shown: names, `module:name` of one's own, or objects (metrics/metric.py); by default all
-    that come with the package, whatever the sweep was asked for.
+    `metrics` are those to be shown: a list of names, of `module:name` of one's own and of objects (metrics/metric.py),
+    or the command line's text; by default all that come with the package, whatever the sweep was asked for.
 
     `calls` and `rounds` are those of the sequences that the row itself counts; of a row of scores, those of the cell's
     drawn ones where the same versions drew them and no number of errors stopped it, else empty.
@@ -53,7 +54,8 @@ def read(store: str | Path, level: float = 0.95, *, metrics: Iterable[Any] | Non
     and `frame.attrs["left_out"]` lists them with the reasons. `frame.attrs["digests"]` has the languages' digests, and
     `frame.attrs["families"]` what plug-ins say of how they are drawn.
     """
-    return frame_of(load(store), level, None if metrics is None else as_metrics(metrics))
+    chosen = texts(metrics, "metrics") if isinstance(metrics, str) else metrics
+    return frame_of(load(store), level, None if chosen is None else as_metrics(chosen))
 
 
 def frame_of(

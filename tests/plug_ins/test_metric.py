@@ -158,6 +158,13 @@ def test_what_it_returns_and_raises_is_its_own_by_name(stored: str, estimate: An
     assert "\n" not in str(caught.value)
 
 
+def test_metrics_to_be_read_may_be_a_text_as_in_a_sweep(stored: str) -> None:
+    name = f"{__name__}:Scaled:by=2,about=1"
+    found, expected = (mt.read(stored, metrics=each) for each in (f"ter,{name}", ["ter", name]))
+    assert set(found["metric"]) == {"ter", "mine"}
+    assert found.equals(expected)
+
+
 def test_what_it_withholds_is_said_in_its_row(stored: str) -> None:
     def nothing(measured: Any, level: float) -> Any:
         raise WithheldError("too few", measured.sums["sequences"])
