@@ -158,8 +158,9 @@ def various(rows: pd.DataFrame) -> list[str]:
 def methods_of(rows: pd.DataFrame) -> dict[str, Look]:
     """A look for each method: those of a family first, then the others."""
     there = list(dict.fromkeys(rows["method"]))
-    members = family_looks(rows.attrs.get("families"))
-    every = looks("sampler", [*members, *there])
+    families = rows.attrs.get("families")
+    members = family_looks(families)
+    every = looks("sampler", [*members, *there], families)
     return {name: look for name, look in members.items() if name in there} | {
         name: every[name] for name in there if name not in members
     }

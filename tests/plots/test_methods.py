@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mdmtheory.models import MODELS
@@ -108,6 +109,16 @@ def test_a_sampler_that_is_not_built_in_has_a_look_of_its_own_and_is_drawn_in_fu
     assert palette["stroll"].lead
     assert family_looks()["stride"].lead
     assert not family_looks()["bisection"].lead
+
+
+def test_plug_ins_of_a_family_leave_the_free_colours_to_those_of_none(board, make_frame, measure):
+    of_a_family = {f"my:{name}": "most confident" for name in ("One", "Two", "Three")}
+    frame = make_frame([measure("my:Own"), *map(measure, of_a_family)])
+    rows = leaderboard(pd.concat([board, frame], ignore_index=True))
+    rows.attrs["families"] = of_a_family
+    found = methods_of(rows)
+    assert {found[name].family for name in of_a_family} == {"most confident"}
+    assert found["my:Own"].colour not in {family.colour for family in FAMILIES}
 
 
 def test_a_sampler_looks_the_same_here_and_in_every_other_figure():
