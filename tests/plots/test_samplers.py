@@ -8,6 +8,7 @@ import pytest
 from matplotlib.collections import LineCollection
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.models import MODELS
 from mdmtheory.plots import sampler_figures, save_figure
 from mdmtheory.plots.against_calls import cost_figure, entropy_figure, long_cost_figure, rounds_figure
 from mdmtheory.plots.correction import correction_figure
@@ -120,7 +121,7 @@ def test_a_language_in_which_nothing_is_ever_wrong_has_no_panel(board, make_fram
 
 
 def all_at_once(measure, *languages):
-    models = ("uniform", "gaussian", "block:size=16")
+    models = ["block:size=16" if name == "block" else name for name in MODELS.built_in if name not in ("masked", "ar")]
     names = SAMPLERS.built_in
     cells = [measure(name, language, 8) for language in languages for name in (*names, "stroll")]
     cells += [measure("x", language, 8, model=model) for language in languages for model in models]
