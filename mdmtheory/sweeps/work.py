@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mdmtheory.metrics.registry import as_metrics
 from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.chunks import Chunk
 from mdmtheory.sweeps.passes import Pass, passes_of
@@ -137,8 +138,9 @@ class Work:
                 state = work.states.setdefault(task.sha, TaskState(task))
                 state.needed = max(state.needed, chunks_for(cell.samples, cell.length))
                 work.things.setdefault(task.sha, (task, language, model))
-                given = {each.name: each for each in shown if each.needs == task.measure}
-                work.metrics.setdefault(task.sha, {}).update(given)
+                known = work.metrics.setdefault(task.sha, {})
+                given = [each for each in shown if each.needs == task.measure]
+                known.update({each.name: each for each in as_metrics([*known.values(), *given])})
                 own.append(state)
             work.cells.append((cell, own))
         if not work.cells:

@@ -137,6 +137,14 @@ def stored(theirs: Path, run: Callable[..., str]) -> str:
     return "store.sqlite"
 
 
+def test_one_cell_asked_for_two_of_one_name_is_refused(tmp_path: Path) -> None:
+    of_one_name = [f"{__name__}:Scaled", f"{__name__}:Scaled:by=2"]
+    both = [cell for name in of_one_name for cell in mt.cells("parity", length=4, steps=2, metrics=name)]
+    with pytest.raises(ValueError, match="two metrics go by the name mine"):
+        mt.collect(both, out=tmp_path / "store.sqlite")
+    assert not (tmp_path / "store.sqlite").exists()
+
+
 def test_it_is_drawn_with_several_options(stored: str, run: Callable[..., str], theirs: Path) -> None:
     run("plot", stored, "--y", f"{__name__}:Scaled:by=2,about=1,ter", "-o", "figure.svg")
     assert "scaled" in (theirs / "figure.svg").read_text()
