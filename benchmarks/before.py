@@ -134,7 +134,9 @@ def lines(base: str, rounds: int, only: str = "") -> Iterator[list[str]]:
     with tempfile.TemporaryDirectory() as text, ExitStack() as held:
         scratch = Path(text)
         (scratch / "base").mkdir()
-        archive = subprocess.run(["git", "archive", base, "mdmtheory"], cwd=ROOT, check=True, capture_output=True)
+        archive = subprocess.run(["git", "archive", base, "mdmtheory"], cwd=ROOT, check=False, capture_output=True)
+        if archive.returncode:
+            raise SystemExit(f"there is no package at {base}: {archive.stderr.decode().strip()}; name a commit")
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as packed:
             packed.extractall(scratch / "base", filter="data")
         versions = []

@@ -41,6 +41,7 @@ _HOMES = {
     "check_denoiser": "mdmtheory.conformance.denoisers",
     "check_sampler": "mdmtheory.conformance.samplers",
     "check_model": "mdmtheory.conformance.models",
+    "check_metric": "mdmtheory.conformance.metrics",
     "cells": "mdmtheory.sweeps.cells",
     "collect": "mdmtheory.sweeps.collect",
     "read": "mdmtheory.sweeps.results",

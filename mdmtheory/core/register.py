@@ -91,11 +91,12 @@ def check_options(kind: str, spec: Spec, builder: Callable[..., Any]) -> None:
 
 
 def things_in(room: str) -> list[Any]:
-    """Whatever stands in the modules of a package, each once, by module and line; imports them all."""
+    """Whatever stands in the modules of a package, also in tuples, each once, by module and line; imports them all."""
     package = importlib.import_module(room)
     names = sorted(each.name for each in pkgutil.iter_modules(getattr(package, "__path__", ())))
     modules = [package, *(importlib.import_module(f"{room}.{name}") for name in names)]
-    return list({id(each): each for module in modules for each in vars(module).values()}.values())
+    values = [value for module in modules for value in vars(module).values()]
+    return list({id(each): each for value in values for each in (value if type(value) is tuple else (value,))}.values())
 
 
 class Register:

@@ -116,13 +116,14 @@ class FirstHitting(_UniformSubsets):
         return length
 
 
-class _OnePlan(PlanLawBase):
+class OnePlan(PlanLawBase):
     """The same plan for every sequence."""
 
     fixed = True
 
     @whole_numbers(length=1, steps=1)
     def plan(self, length: int, steps: int) -> Int32[np.ndarray, "length"]:
+        """The step of each position."""
         raise NotImplementedError
 
     @whole_numbers(length=1, steps=1)
@@ -140,7 +141,7 @@ class _OnePlan(PlanLawBase):
 
 @registered("plan law", version=1, family="chosen order", place=6)
 @dataclass(frozen=True)
-class LeftToRight(_OnePlan):
+class LeftToRight(OnePlan):
     """Position i at step i + 1."""
 
     name = "left_to_right"
@@ -155,7 +156,7 @@ class LeftToRight(_OnePlan):
 
 @registered("plan law", version=1, family="chosen order", place=7)
 @dataclass(frozen=True)
-class Blocks(_OnePlan):
+class Blocks(OnePlan):
     """N contiguous blocks from left to right: position i at step 1 + floor(i N / length)."""
 
     name = "blocks"
@@ -168,7 +169,7 @@ class Blocks(_OnePlan):
 
 @registered("plan law", version=1, family="chosen order", place=4, examples=("", "nucleus=0.9"))
 @dataclass(frozen=True)
-class Stride(_OnePlan):
+class Stride(OnePlan):
     """Every N-th position together: position i at step 1 + (i mod N)."""
 
     name = "stride"
@@ -181,7 +182,7 @@ class Stride(_OnePlan):
 
 @registered("plan law", version=1, family="chosen order", place=5)
 @dataclass(frozen=True)
-class Bisection(_OnePlan):
+class Bisection(OnePlan):
     """The lower middle of every span, span by span in parallel: ceil(log2(length + 1)) rounds."""
 
     name = "bisection"
@@ -204,7 +205,7 @@ class Bisection(_OnePlan):
 
 @registered("plan law", version=1, family="chosen order", place=8)
 @dataclass(frozen=True)
-class BitReversed(_OnePlan):
+class BitReversed(OnePlan):
     """Stride with the residues that occur, 0..min(N, length)-1, ranked by their reversed bits.
 
     Residue r goes to step 1 + its rank, its bits reversed in a word just wide enough for the largest residue. For N a
@@ -226,7 +227,7 @@ class BitReversed(_OnePlan):
 
 
 @dataclass(frozen=True)
-class GivenPlan(_OnePlan):
+class GivenPlan(OnePlan):
     """A plan for one length, as given: a positive step number for each position.
 
     >>> GivenPlan((1, 2, 1)).one_at_a_time

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory import plans as laws
-from mdmtheory.core.register import about
+from mdmtheory.core.register import Register, about
 from mdmtheory.core.spec import Spec
 from mdmtheory.plans import PlanLawBase, Plans, States
 from mdmtheory.samplers.base import SamplerBase
@@ -23,6 +23,7 @@ from mdmtheory.samplers.race import Race
 from mdmtheory.schedules import Schedule
 
 Laws = Float[np.ndarray, "*places vocab_size"]
+PLAN_LAWS = Register("plan law", "mdmtheory.plans")
 
 
 @dataclass(frozen=True)
@@ -117,12 +118,7 @@ def with_options(
     return built
 
 
-ancestral = with_options(laws.Ancestral, in_float32=Race)
-fixed = with_options(laws.FixedSizes)
-first_hitting = with_options(laws.FirstHitting)
-left_to_right = with_options(laws.LeftToRight)
-blocks = with_options(laws.Blocks)
-stride = with_options(laws.Stride)
-bisection = with_options(laws.Bisection)
-bit_reversed = with_options(laws.BitReversed)
-plan = with_options(laws.plan_from_file)
+_IN_FLOAT32: dict[Any, Callable[..., SamplerBase]] = {laws.Ancestral: Race}
+
+SAMPLERS_OF_PLANS = tuple(with_options(law, _IN_FLOAT32.get(law)) for law in map(PLAN_LAWS.builder, PLAN_LAWS.built_in))
+"""Every law over plans that is registered, as a sampler."""

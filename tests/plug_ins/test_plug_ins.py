@@ -167,9 +167,10 @@ from mdmtheory.plots.series import palette_of
 from mdmtheory.plots.style import family_looks
 
 assert mt.__file__.startswith(__import__("os").getcwd())
-sweep = ["sweep", "--lang", "parity", "--sampler", "steady:pace=2,confidence", "--length", "4", "--steps", "2"]
-sweep += ["--samples", "50", "--workers", "1", "--no-figure", "-o", "store.sqlite"]
-for words in (["list", "samplers"], sweep, ["certify", "steady"], ["plot", "store.sqlite", "-o", "figure.png"]):
+sweep = ["sweep", "--lang", "parity", "--sampler", "steady:pace=2,confidence,odd_first:temperature=0.5"]
+sweep += ["--length", "4", "--steps", "2", "--samples", "50", "--workers", "1", "--no-figure", "-o", "store.sqlite"]
+certify, plot = ["certify", "steady", "odd_first"], ["plot", "store.sqlite", "-o", "figure.png"]
+for words in (["list", "samplers"], sweep, certify, plot):
     assert main(words) == 0, words
 looks = palette_of(mt.read("store.sqlite"), ["sampler"])
 for name, look in {"steady": looks["steady:pace=2"], "confidence": looks["confidence"]}.items():
@@ -182,6 +183,7 @@ print([each.name for each in everything_built_in() if each.name.startswith("stea
 def test_a_file_in_its_room_is_all_that_a_new_sampler_needs(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "mdmtheory", tmp_path / "mdmtheory", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(HERE / "steady.py", tmp_path / "mdmtheory" / "samplers")
+    shutil.copy(HERE / "odd_first.py", tmp_path / "mdmtheory" / "plans")
     done = subprocess.run(
         [sys.executable, "-c", IN_THE_PACKAGE],
         cwd=tmp_path,
@@ -193,6 +195,8 @@ def test_a_file_in_its_room_is_all_that_a_new_sampler_needs(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert any(re.match(r"steady .*pace=1 +The `pace` positions whose most probable token", line) for line in lines)
+    assert any(re.match(r"odd_first .*temperature=1.0.*Odd positions at once", line) for line in lines)
+    assert any(re.match(r"odd_first:temperature=0.5 +\d", line) for line in lines)
     assert any(re.match(r"steady:pace=2 +0\.\d+ \[", line) for line in lines)
     assert lines[-3] == "steady most confident True o"
     assert lines[-2] == "confidence most confident True *"
