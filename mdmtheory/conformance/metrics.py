@@ -49,7 +49,7 @@ class MetricCase:
         measure = measures()[self.metric.needs]
         runs = [Sequences(_LANGUAGE, _LENGTH, 0, at, min(size, count - at)) for at in range(0, count, size)]
         sums = Sums.over([measure.count([self.model], run)[0] for run in runs])
-        return Measured(sums, _LENGTH, **measure.facts_of(self.model))
+        return Measured.of(sums, _LENGTH, measure.facts_of(self.model))
 
     def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
         """What it makes of the sums that it names; DoesNotApplyError where that is withheld."""

@@ -25,6 +25,7 @@ class Draw(Measure):
     real = ("nats", "nats_squared", "nats_cubed")
     later = ("nats_cubed",)
     stops = True
+    costs_since = 2
 
     @whole_numbers(threads=1)
     def count(self, models: Sequence[Any], of: Sequences, threads: int | None = 1) -> list[Sums]:

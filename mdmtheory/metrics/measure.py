@@ -38,7 +38,8 @@ class Measure(ABC):
     """One way of measuring models; its objects have no state, and `name` and `version` stand in the names of tasks.
 
     `whole` names its counts and `real` its other sums; what is in `later` was not always summed, and chunks may lack
-    it. `facts` names what `facts_of` says of a model. `stops` tells whether a number of errors may end it.
+    it. `facts` names what `facts_of` says of a model. `stops` tells whether a number of errors may end it, and
+    `costs_since` from which version on it counts calls and rounds of sequences drawn to their end (None: from none).
     """
 
     name: ClassVar[str]
@@ -48,6 +49,7 @@ class Measure(ABC):
     later: ClassVar[tuple[str, ...]] = ()
     facts: ClassVar[tuple[str, ...]] = ()
     stops: ClassVar[bool] = False
+    costs_since: ClassVar[int | None] = None
 
     def version_for(self, model: Any, language: Language) -> int:
         """Its version where it measures this model on this language."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mdmtheory.core.estimate import Estimate, Kind, WithheldError
 from mdmtheory.core.integers import WholeNumber, whole_number
@@ -20,12 +22,19 @@ class Measured:
     """What was measured of one model on one language: sums over sequences, and what else a metric may have to know.
 
     `kind` is what the mean of -log p(x) is to TER; with `max_errors` drawing stopped at so many wrong sequences.
+    `facts` is what the measure said of the model (`Measure.facts_of`), by name, `kind` among it where it did.
     """
 
     sums: Sums
     length: WholeNumber
     kind: Kind = "estimate"
     max_errors: WholeNumber | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, sums: Sums, length: int, facts: Mapping[str, Any], max_errors: int | None = None) -> Measured:
+        """With the kind that stands among the facts, an estimate where none does."""
+        return cls(sums, length, facts.get("kind", "estimate"), max_errors, facts)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "length", whole_number(self.length, "length", 1))

@@ -147,6 +147,14 @@ def _column(metric: Any, found: Any) -> float:
     return found
 
 
+def _since(metric: Any, found: Any) -> int:
+    measure = measures()[metric.needs]
+    since = whole_number(found, "it", 1)
+    if since > measure.version:
+        raise ValueError(f"is {since}, and measure {measure.name} has version {measure.version}; give that or less")
+    return since
+
+
 METRIC = Contract(
     "metric",
     {"estimate": _estimate},
@@ -158,7 +166,8 @@ METRIC = Contract(
         "brings": _brings,
         "column": _column,
         **dict.fromkeys(("asked", "relative"), _truth),
-        **dict.fromkeys(("since", "fewest"), lambda metric, found: whole_number(found, "it", 1)),
+        "since": _since,
+        "fewest": lambda metric, found: whole_number(found, "it", 1),
     },
     defaults=Metric,
 )

@@ -12,7 +12,7 @@ from mdmtheory.core.printable import first_few, printable
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json
 from mdmtheory.metrics.metric import Measured, estimated
-from mdmtheory.metrics.registry import as_metrics, built_in_metrics, place_of
+from mdmtheory.metrics.registry import as_metrics, built_in_metrics, measures, place_of
 from mdmtheory.sweeps.cell import sort_key
 from mdmtheory.sweeps.chunks import total, until_stopped
 from mdmtheory.sweeps.ranges import texts
@@ -82,7 +82,7 @@ def frame_of(
         cell = {"language": names[about["language"]], **{name: about[name] for name in ("length", "steps", "seed")}}
         cell |= stored.task.names
         families |= {Spec.parse(cell[kind]).name: family for kind, family in stored.task.families.items() if cell[kind]}
-        calls, rounds = _cost(stored) if stored.task.measure == "draw" else costs.get(_drawn_as(stored), (None, None))
+        calls, rounds = _cost(stored) if stored.task.has_costs else costs.get(_drawn_as(stored), (None, None))
         sums = total(until_stopped(stored.chunks, stored.task.max_errors))
         cell |= {"calls": calls, "rounds": rounds, "seconds": sum(chunk.seconds for chunk in stored.chunks)}
         own = every if of is None else of[stored.task.sha].values()
@@ -107,7 +107,8 @@ def estimates(
 ) -> Iterator[tuple[Metric, dict[str, Any]]]:
     """Those of the metrics that the sums of a task give: metric, value, low, high, level, kind and count."""
     about, count = task.description, sums.get("sequences", 0)
-    measured = Measured(sums, about["length"], about.get("kind", "estimate"), task.max_errors)
+    facts = {name: about[name] for name in measures()[task.measure].facts}
+    measured = Measured.of(sums, about["length"], facts, task.max_errors)
     for metric in metrics:
         if metric.needs == task.measure and metric.since <= task.measure_version and count >= metric.fewest:
             try:
@@ -153,14 +154,14 @@ def _drawn_as(stored: StoredTask) -> tuple[str, str]:
 
 def _costs(contents: Contents) -> dict[tuple[str, str], tuple[float | None, float | None]]:
     """Calls and rounds of what was drawn without a stop, the newest last, by what scores must share with it."""
-    drawn = [each for each in contents.tasks.values() if each.task.scores_draws and each.chunks]
+    drawn = [each for each in contents.tasks.values() if each.task.counts_costs and each.chunks]
     drawn.sort(key=lambda stored: stored.task.versions)
     return {_drawn_as(each): _cost(each) for each in drawn if each.task.max_errors is None}
 
 
 def _cost(stored: StoredTask) -> tuple[float | None, float | None]:
     """Mean calls and rounds of the sequences drawn to their end; None where none was, or none was so counted."""
-    if not (stored.task.scores_draws and stored.chunks):
+    if not (stored.task.counts_costs and stored.chunks):
         return None, None
     sums = total(until_stopped(stored.chunks, stored.task.max_errors))
     finished = sums["sequences"] - sums["impossible"]

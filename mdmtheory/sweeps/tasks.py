@@ -101,9 +101,15 @@ class Task:
         return None if stop is None else int(stop["max_errors"])
 
     @property
-    def scores_draws(self) -> bool:
-        """Whether drawn sequences were scored under q, and calls counted of those drawn to their end."""
-        return self.measure == "draw" and self.measure_version >= 2
+    def has_costs(self) -> bool:
+        """Whether calls and rounds of a cell are its own to tell."""
+        return measures()[self.measure].costs_since is not None
+
+    @property
+    def counts_costs(self) -> bool:
+        """Whether it counted calls and rounds of the sequences drawn to their end, as earlier versions did not."""
+        since = measures()[self.measure].costs_since
+        return since is not None and self.measure_version >= since
 
     @property
     def versions(self) -> int:

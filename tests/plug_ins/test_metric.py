@@ -104,6 +104,7 @@ class Mine:
         ({"brings": "ser"}, "`brings` is 'ser'; name some of ser, ter"),
         ({"brings": ("nothing",)}, "name some of ser, ter"),
         ({"relative": "yes"}, "give True or False"),
+        ({"since": 2}, "measure score has version 1; give that or less"),
     ],
 )
 def test_what_it_says_of_itself_is_checked_at_the_door(changed: dict[str, Any], reason: str) -> None:
