@@ -185,7 +185,7 @@ class Register:
     def _things(self) -> dict[str, Any]:
         """What the room has, by name."""
         found: dict[str, Any] = {}
-        for said, thing in self._said():
+        for said, thing in self._said:
             if said.name in found:
                 raise ValueError(f"there are two {self.kind}s {said.name!r} in {self._room}; give one another name")
             found[said.name] = thing
@@ -193,9 +193,11 @@ class Register:
 
     @cached_property
     def _aliases(self) -> dict[str, str]:
-        return {alias: said.name for said, _ in self._said() for alias in said.aliases}
+        return {alias: said.name for said, _ in self._said for alias in said.aliases}
 
+    @cached_property
     def _said(self) -> list[tuple[About, Any]]:
+        """What the room has of this kind and what each says of itself, by place; the room is gone through once."""
         each_said = [(said, thing) for thing in things_in(self._room) if (said := about(thing)) is not None]
         return sorted(
             (each for each in each_said if each[0].kind == self.kind), key=lambda each: (each[0].place, each[0].name)

@@ -35,10 +35,8 @@ _PROBES = 16
 CHUNK_TOKENS = 1 << 15
 """Tokens in a chunk: long enough that starting one costs nothing, short enough that losing one costs nothing."""
 
-COMPONENT_VERSIONS: dict[str, int] = {
-    "streams": 1,
-}
-"""Raise one when its numbers change; languages, denoisers, samplers, models, schedules and measures say their own."""
+STREAMS_VERSION = 1
+"""Raise it when streams give other numbers; what takes them (languages, samplers, measures, ...) says its own."""
 
 
 @whole_numbers(length=1)
@@ -209,7 +207,7 @@ def _versions(
     measure: Measure, model: Any, cell: Cell, language: Language, specs: dict[str, str | None]
 ) -> dict[str, int]:
     """The version of every component that takes part, by its kind and name."""
-    versions = {**COMPONENT_VERSIONS, f"measure {measure.name}": measure.version_for(model, language)}
+    versions = {"streams": STREAMS_VERSION, f"measure {measure.name}": measure.version_for(model, language)}
     # A language's is kept under its kind, or the name that a plug-in was asked for by.
     names = {"language": built_in_kind(language) or language.spec.name}
     names |= {kind: Spec.parse(text).name for kind, text in specs.items() if text is not None}
