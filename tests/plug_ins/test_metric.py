@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import mdmtheory as mt
-from mdmtheory.cli.main import main
 from mdmtheory.conformance.metrics import check_metric
 from mdmtheory.core.estimate import WithheldError
 from mdmtheory.core.plugins import ProtocolError
@@ -37,18 +34,6 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.copy(HERE / "skew.py", tmp_path)
     yield tmp_path
     sys.modules.pop("skew", None)
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    def run(*words: str) -> str:
-        capsys.readouterr()
-        code = main(list(words))
-        captured = capsys.readouterr()
-        assert code == 0, captured.err
-        return captured.out
-
-    return run
 
 
 def test_it_is_swept_shown_plotted_and_certified_by_name(theirs: Path, run: Callable[..., str]) -> None:
@@ -214,8 +199,9 @@ assert "skew" in [each.name for each in everything_built_in() if each.kind == "m
 """
 
 
-def test_a_file_in_its_room_is_all_that_a_new_metric_needs(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "mdmtheory", tmp_path / "mdmtheory", ignore=shutil.ignore_patterns("__pycache__"))
+def test_a_file_in_its_room_is_all_that_a_new_metric_needs(
+    tmp_path: Path, run_in_a_copy: Callable[[Mapping[str, str], str], str]
+) -> None:
     text = (HERE / "skew.py").read_text()
     text = text.replace(
         "from mdmtheory import Estimate\nfrom mdmtheory.core.estimate import WithheldError",
@@ -227,16 +213,7 @@ def test_a_file_in_its_room_is_all_that_a_new_metric_needs(tmp_path: Path) -> No
             ]
         ),
     ).replace("class Skew:", '@registered("metric")\nclass Skew(Metric):')
-    (tmp_path / "mdmtheory" / "metrics" / "skew.py").write_text(text)
-    done = subprocess.run(
-        [sys.executable, "-c", IN_THE_PACKAGE],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"^skew +none +The third moment", done.stdout, re.M)
-    assert re.search(r"SER +skew", done.stdout)
+    printed = run_in_a_copy({"metrics/skew.py": text}, IN_THE_PACKAGE)
+    assert re.search(r"^skew +none +The third moment", printed, re.M)
+    assert re.search(r"SER +skew", printed)
     assert "skewness of" in (tmp_path / "f.svg").read_text()

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import mdmtheory as mt
-from mdmtheory.cli.main import main
 from mdmtheory.plots.methods import leaderboard, methods_of
 from mdmtheory.plots.series import palette_of
 from mdmtheory.plots.style import family_looks
@@ -66,20 +63,6 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
     for name in THEIRS:
         sys.modules.pop(name, None)
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Runs the program inside this process, and gives what it prints."""
-
-    def run(*words: str) -> str:
-        capsys.readouterr()
-        code = main(list(words))
-        captured = capsys.readouterr()
-        assert code == 0, captured.err
-        return captured.out
-
-    return run
 
 
 @pytest.fixture
@@ -180,20 +163,11 @@ print([each.name for each in everything_built_in() if each.name.startswith("stea
 """
 
 
-def test_a_file_in_its_room_is_all_that_a_new_sampler_needs(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "mdmtheory", tmp_path / "mdmtheory", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(HERE / "steady.py", tmp_path / "mdmtheory" / "samplers")
-    shutil.copy(HERE / "odd_first.py", tmp_path / "mdmtheory" / "plans")
-    done = subprocess.run(
-        [sys.executable, "-c", IN_THE_PACKAGE],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+def test_a_file_in_its_room_is_all_that_a_new_sampler_needs(
+    run_in_a_copy: Callable[[Mapping[str, str], str], str],
+) -> None:
+    files = {"samplers/steady.py": HERE / "steady.py", "plans/odd_first.py": HERE / "odd_first.py"}
+    lines = run_in_a_copy({path: file.read_text() for path, file in files.items()}, IN_THE_PACKAGE).splitlines()
     assert any(re.match(r"steady .*pace=1 +The `pace` positions whose most probable token", line) for line in lines)
     assert any(re.match(r"odd_first .*temperature=1.0.*Odd positions at once", line) for line in lines)
     assert any(re.match(r"odd_first:temperature=0.5 +\d", line) for line in lines)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 from mdmtheory.sweeps import Cell, cells
+from mdmtheory.sweeps.store import load
 
 LANGUAGE = "hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1"
 
@@ -34,3 +36,31 @@ def one_line(error: BaseException) -> str:
     assert text
     assert "\n" not in text
     return text
+
+
+def flip_bits(store: Path, whole: bytes) -> None:
+    """A bit flipped anywhere in a store of these bytes must be found, or change nothing of what is read."""
+    store.write_bytes(whole)
+    genuine = load(store)
+    chance = random.Random(0)
+    found = 0
+    for _ in range(200):
+        position = chance.randrange(len(whole))
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << chance.randrange(8)
+        store.write_bytes(damaged)
+        try:
+            contents = load(store)
+        except (ValueError, OSError) as error:
+            one_line(error)
+            found += 1
+        else:
+            found += bool(contents.left_out)
+            assert contents.tasks.items() <= genuine.tasks.items(), f"byte {position}"
+            assert contents.languages.items() <= genuine.languages.items(), f"byte {position}"
+            lost = len(genuine.tasks) + len(genuine.languages) - len(contents.tasks) - len(contents.languages)
+            assert bool(lost) == bool(contents.left_out), f"byte {position}"
+        for beside in store.parent.glob(f"{store.name}-*"):
+            beside.unlink()
+    # Pages are partly empty: that a flip there changes nothing is no surprise.
+    assert found > 50
