@@ -38,7 +38,10 @@ def leaderboard(
     budgets: Annotated[
         str, typer.Option(help="Calls within which samplers are compared: 16,32,64 or parts of the length.")
     ] = "L/4,L/2,L",
-    no_sweep: Annotated[bool, typer.Option("--no-sweep", help="Measure nothing; take what is stored.")] = False,
+    no_sweep: Annotated[bool, typer.Option("--no-sweep", help="Measure nothing; take what there is.")] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Take no numbers from an earlier FILE.csv; measure what the store lacks.")
+    ] = False,
     level: Annotated[float | None, typer.Option(help="Confidence level of the intervals; 0.95.")] = None,
     workers: Annotated[str | None, typer.Option(help="Threads; auto: all processors allowed.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The store; by default the file's.")] = None,
@@ -48,13 +51,15 @@ def leaderboard(
 ) -> None:
     """Rank all samplers with a perfect denoiser: measure the cells of a file, write a page, its figures and rows.
 
-    Stopped at any moment and run again, it goes on; run once more, it writes the same bytes. A sampler of your own
+    Stopped at any moment and run again, it goes on; run once more, it writes the same bytes. What the store lacks and
+    an earlier FILE.csv has, measured by the same versions of everything, is taken from there. A sampler of your own
     takes part where a TOML file of your own names it (docs/plugins.md says how it gets a name).
     """
     from mdmtheory.report.page import Contents, budgets_at, ranked_entries
     from mdmtheory.report.page import page as page_of
     from mdmtheory.report.summary import summary
     from mdmtheory.sweeps.files import cells_of, read_toml
+    from mdmtheory.sweeps.published import published_text
     from mdmtheory.sweeps.ranges import steps_of
     from mdmtheory.sweeps.results import check_level
 
@@ -72,14 +77,15 @@ def leaderboard(
     named = was_typed(context, "page")
     _check_ours(page, rows, named)
     terminal.detail(f"{len(chosen)} cells into {store}")
+    earlier = None if anew or not rows.exists() else rows
     if no_sweep:
         from mdmtheory.sweeps.stored import stored
 
-        if not store.exists():
+        if not store.exists() and earlier is None:
             raise ValueError(f"there is no store {store} to take from; run the same command without --no-sweep")
-        frame = stored(chosen, store, keys["level"])
+        frame = stored(chosen, store, keys["level"], earlier)
     else:
-        frame = measured(chosen, store, keys["workers"], keys["level"], terminal)
+        frame = measured(chosen, store, keys["workers"], keys["level"], terminal, earlier)
     entries = ranked_entries(frame)
     standing = summary(entries[1], wanted)
     links = {} if no_figures else _draw(frame, folder, page, terminal)
@@ -87,8 +93,7 @@ def leaderboard(
     laws, corrections = (None, None) if no_laws else _laws(terminal)
     text = page_of(Contents(frame, entries, command, wanted, laws, corrections, links, rows.name))
     _check_ours(page, rows, named)
-    # What it took is another time on another day.
-    write_whole(rows, frame.drop(columns="seconds").to_csv(index=False, lineterminator="\n").encode())
+    write_whole(rows, published_text(frame).encode())
     write_whole(page, text.encode())
     _print(standing, format)
     terminal.say(f"store: {store}\nrows: {rows}\npage: {page}")
@@ -106,10 +111,9 @@ def _check_outputs(page: Path, figures: Path | None) -> None:
 
 def _check_ours(page: Path, rows: Path, named: bool) -> None:
     """ValueError where another's file has a name that nobody typed."""
-    from mdmtheory.sweeps.results import COLUMNS
+    from mdmtheory.sweeps.published import MARK
 
-    header = ",".join(name for name in COLUMNS if name != "seconds") + "\n"
-    for path, mark in {rows: header.encode(), **({} if named else {page: PAGE})}.items():
+    for path, mark in {rows: MARK.encode(), **({} if named else {page: PAGE})}.items():
         theirs = not_ours(path, mark)
         if theirs is not None:
             raise ValueError(f"{theirs}; move it away, or choose another --page")

@@ -15,13 +15,18 @@ if TYPE_CHECKING:
     from mdmtheory.sweeps.cell import Cell
 
 
-def measured(chosen: Iterable[Cell], store: Path, workers: int | str, level: float, terminal: Terminal) -> pd.DataFrame:
-    """The rows of these cells, measured into `store` where they are missing; Interrupted says what is kept."""
+def measured(
+    chosen: Iterable[Cell], store: Path, workers: int | str, level: float, terminal: Terminal, rows: Path | None = None
+) -> pd.DataFrame:
+    """The rows of these cells, measured into `store` where neither it nor `rows` has them.
+
+    Interrupted says what is kept.
+    """
     from mdmtheory.sweeps.collect import collect
 
-    with SweepProgress(terminal) as progress:
+    with SweepProgress(terminal, rows) as progress:
         try:
-            return collect(chosen, out=store, workers=workers, level=level, progress=progress)
+            return collect(chosen, out=store, workers=workers, level=level, progress=progress, rows=rows)
         except KeyboardInterrupt:
             raise Interrupted(_kept(store, progress)) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -17,10 +18,14 @@ _COMPILING = "compiling kernels, once for this version ..."
 
 
 class SweepProgress:
-    """Call it with each Progress of a sweep, inside a `with` block. `last` is the newest, None before the first."""
+    """Call it with each Progress of a sweep, inside a `with` block. `last` is the newest, None before the first.
 
-    def __init__(self, terminal: Terminal) -> None:
+    With the path of published `rows` it says first how many cells are taken from there.
+    """
+
+    def __init__(self, terminal: Terminal, rows: Path | None = None) -> None:
         self._terminal = terminal
+        self._rows = rows
         self._said = False
         self._bar: Bar | None = None
         self.last: Progress | None = None
@@ -45,6 +50,8 @@ class SweepProgress:
 
     def __call__(self, progress: Progress) -> None:
         """Show the newest progress."""
+        if self.last is None and self._rows is not None:
+            self._terminal.say(origins(progress, self._rows))
         self.last = progress
         if self._bar is None:
             if progress.compiling and not self._said:
@@ -61,6 +68,13 @@ class SweepProgress:
             left="" if progress.seconds_left is None else f"{clock(progress.seconds_left)} left",
             widest="" if widest is None else f"widest interval {widest:.2g}",
         )
+
+
+def origins(progress: Progress, rows: Path) -> str:
+    """Where the numbers of cells come from, at the beginning of a sweep."""
+    missing = progress.cells_total - progress.cells_done
+    stored = progress.cells_done - progress.cells_published
+    return f"cells: {progress.cells_published:,} from {rows}, {stored:,} stored, {missing:,} to be measured"
 
 
 def clock(seconds: float) -> str:

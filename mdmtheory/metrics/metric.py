@@ -70,6 +70,8 @@ class Metric(ABC):
     """Metrics of the same sums that are shown wherever it is."""
     relative: bool = False
     """Whether the width of its interval is read in parts of its value."""
+    form: int = 1
+    """Raise it where equal sums come to another number or interval than before: rows that are published say theirs."""
     column: float = math.inf
     """Where it stands among the columns of a table and in lists of what can be drawn."""
 

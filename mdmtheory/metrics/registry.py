@@ -167,7 +167,7 @@ METRIC = Contract(
         "column": _column,
         **dict.fromkeys(("asked", "relative"), _truth),
         "since": _since,
-        "fewest": lambda metric, found: whole_number(found, "it", 1),
+        **dict.fromkeys(("fewest", "form"), lambda metric, found: whole_number(found, "it", 1)),
     },
     defaults=Metric,
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from mdmtheory.core.estimate import bare_kind
+from mdmtheory.metrics.registry import built_in_metrics
 from mdmtheory.report.budgets import budget_section
 from mdmtheory.report.closed_forms import closed_forms
 from mdmtheory.report.entries import entries, entropies_of
@@ -135,8 +136,17 @@ def _head(contents: Contents, whole: pd.DataFrame) -> str:
     return (
         f"{_HEAD}\n\nMade by `{contents.command}`, which measures what is missing and writes this page anew.\n"
         f"{len(whole):,} cells of {counts} sequences, seed {seeds}; intervals of {levels}.\n"
-        f"{numbers}; all rows: [{contents.csv}]({contents.csv})."
+        f"{numbers}; all rows: [{contents.csv}]({contents.csv}).{_former(frame)}"
     )
+
+
+def _former(frame: pd.DataFrame) -> str:
+    """That some rows are older than the form that their number or interval has today; empty where none is."""
+    forms = {metric.name: metric.form for metric in built_in_metrics()}
+    former = int((frame["form"] < frame["metric"].map(forms)).sum())
+    if not former:
+        return ""
+    return f"\n{former:,} of {len(frame):,} rows are of an earlier measurement; intervals as published with them."
 
 
 def _languages(names: Mapping[str, str]) -> str:

@@ -17,6 +17,7 @@ from mdmtheory.sweeps.executors import Executor, ThreadExecutor, worker_count
 from mdmtheory.sweeps.meter import Meter
 from mdmtheory.sweeps.passes import Pass
 from mdmtheory.sweeps.progress import Progress, Reporter
+from mdmtheory.sweeps.published import published_rows
 from mdmtheory.sweeps.results import check_level, frame_of
 from mdmtheory.sweeps.store import Store
 from mdmtheory.sweeps.work import PassState, Work
@@ -38,20 +39,23 @@ def collect(
     progress: Callable[[Progress], None] | None = None,
     level: float = 0.95,
     executor: Executor | None = None,
+    rows: str | Path | None = None,
 ) -> pd.DataFrame:
     """Measure cells, keep the counts in the store `out`, and return the rows of these cells as `read` does.
 
-    What the store has already is not computed again; killed at any moment and started again, it goes on and ends with
-    the same bits. Results do not depend on `workers`. On Ctrl-C everything finished is written before KeyboardInterrupt
-    goes on. ValueError or OSError, in one line, for cells that do not fit together (before anything is computed) and
-    for a store that cannot be used.
+    What the store has already is not computed again, nor what `rows` has: a file that `mdmtheory leaderboard` wrote, of
+    the very same task, the same level, and at least as many sequences (`sweeps/published.py`). Killed at any moment and
+    started again, it goes on and ends with the same bits. Results do not depend on `workers`. On Ctrl-C everything
+    finished is written before KeyboardInterrupt goes on. ValueError or OSError, in one line, for cells that do not fit
+    together (before anything is computed) and for a store that cannot be used.
     """
     check_level(level)
     executor = executor or ThreadExecutor(worker_count(workers))
     work = Work.of(cells)
     with Store(out) as store:
-        work.resume(store.contents)
-        store.add([state.task for state in work.states.values()], work.languages)
+        published = {} if rows is None else published_rows(rows, work, level)
+        work.resume(store.contents, published)
+        store.add([state.task for state in work.states.values() if not state.published], work.languages)
         meter, report = Meter(work, level, executor.workers), Reporter(progress)
         if work.passes:
             warm([each.work for each in work.passes], lambda: report(meter.compiling, now=True))
@@ -60,7 +64,7 @@ def collect(
                 _Collection(work, store, executor, meter, report).run(interrupted)
         else:
             report(meter, now=True)
-        return frame_of(store.contents, level, of=work.metrics)
+        return frame_of(store.contents, level, of=work.stored, published=work.taken(published))
 
 
 def warm(passes: Sequence[Pass], announce: Callable[[], None]) -> None:

@@ -52,6 +52,7 @@ class Meter:
             sequences_per_second=self._sequences / max(time.monotonic() - self._began, 1e-9),
             seconds_left=self._seconds_left(),
             widest_interval=max((width for state in states if (width := self._width(state)) is not None), default=None),
+            cells_published=self._work.cells_published,
         )
 
     def _seconds_left(self) -> float | None:

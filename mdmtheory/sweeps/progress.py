@@ -14,6 +14,7 @@ class Progress:
 
     `sequences` were drawn or scored in this run (a pass that prices many cells counts once). `widest_interval` is the
     largest of high - low over the SERs and (high - low)/value over the TERs and TER ratios so far; None before any.
+    `cells_published` are those done of which something came from published rows.
     `compiling`: kernels are being compiled, and nothing is measured yet.
     """
 
@@ -26,6 +27,7 @@ class Progress:
     seconds_left: float | None
     widest_interval: float | None
     compiling: bool = False
+    cells_published: int = 0
 
 
 class Reporter:

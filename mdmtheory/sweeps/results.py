@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,23 @@ if TYPE_CHECKING:
     from mdmtheory.sweeps.tasks import Task
 
 CELL_COLUMNS = ("language", "length", "model", "denoiser", "sampler", "schedule", "steps", "seed")
-COLUMNS = (*CELL_COLUMNS, "metric", "value", "low", "high", "level", "kind", "count", "calls", "rounds", "seconds")
-_WHOLE = ("length", "steps", "seed", "count")
+_NUMBERS = ("metric", "value", "low", "high", "level", "kind", "count", "calls", "rounds", "seconds")
+COLUMNS = (*CELL_COLUMNS, *_NUMBERS, "form", "task")
+_WHOLE = ("length", "steps", "seed", "count", "form")
 _REAL = ("value", "low", "high", "level", "calls", "rounds", "seconds")
+
+
+@dataclass(frozen=True)
+class Published:
+    """The rows of one task as an earlier run published them, each the numbers of a metric by their columns."""
+
+    task: Task
+    rows: tuple[dict[str, Any], ...]
+
+
+def short_name(sha: str) -> str:
+    """What a row says of its task's SHA-256: 64 bits of it."""
+    return sha[:16]
 
 
 def read(store: str | Path, level: float = 0.95, *, metrics: str | Iterable[Any] | None = None) -> pd.DataFrame:
@@ -38,7 +53,8 @@ def read(store: str | Path, level: float = 0.95, *, metrics: str | Iterable[Any]
 
     Columns: what the cell is (`language` to `seed`), `metric`, `value`, the interval `low`, `high` at `level`, `kind`,
     `count` of sequences, the mean `calls` and `rounds` of sequences drawn to their end (not given up at an impossible
-    context), and `seconds` of one worker for these counts. What does not apply is empty. Where an estimate cannot be
+    context), `seconds` of one worker for these counts, the `form` of number and interval (`Metric.form`), and the first
+    digits of the name of the `task` that was measured. What does not apply is empty. Where an estimate cannot be
     trusted `value` is empty and `kind` begins with "withheld" and says why; where noise took value or interval beyond
     what the quantity can be, they are cut there, and `kind` goes on ", cut from" with what was measured. The effective
     sample size of `ser_scored` has a row of its own, `effective_size`, of kind exact: it is a property of the very
@@ -63,15 +79,20 @@ def frame_of(
     level: float,
     metrics: Iterable[Metric] | None = None,
     of: Mapping[str, Mapping[str, Metric]] | None = None,
+    published: Iterable[Published] = (),
 ) -> pd.DataFrame:
-    """The rows of a store's contents: of all tasks these metrics (by default all built in), or `of` tasks their own."""
+    """The rows of a store's contents: of all tasks these metrics (by default all built in), or `of` tasks their own.
+
+    `published` rows are added as they are; of their tasks the contents have the language, and no chunks.
+    """
     import pandas as pd
 
     check_level(level)
     every = built_in_metrics() if metrics is None else metrics
     chosen = newest(contents) if of is None else [contents.tasks[sha] for sha in of if sha in contents.tasks]
     names = _language_names(contents)
-    costs = _costs(contents)
+    published = list(published)
+    costs = {**_published_costs(published), **_costs(contents)}
     left_out = _left_out(contents, of)
     rows: list[tuple[Any, dict[str, Any]]] = []
     families: dict[str, str] = {}
@@ -79,12 +100,12 @@ def frame_of(
         about = stored.task.description
         if about["language"] not in names:
             continue
-        cell = {"language": names[about["language"]], **{name: about[name] for name in ("length", "steps", "seed")}}
-        cell |= stored.task.names
+        cell = _cell(stored.task, names)
         families |= {Spec.parse(cell[kind]).name: family for kind, family in stored.task.families.items() if cell[kind]}
         calls, rounds = _cost(stored) if stored.task.has_costs else costs.get(_drawn_as(stored), (None, None))
         sums = total(until_stopped(stored.chunks, stored.task.max_errors))
         cell |= {"calls": calls, "rounds": rounds, "seconds": sum(chunk.seconds for chunk in stored.chunks)}
+        cell["task"] = short_name(stored.task.sha)
         own = every if of is None else of[stored.task.sha].values()
         try:
             found = list(estimates(stored.task, sums, level, own))
@@ -93,6 +114,11 @@ def frame_of(
             continue
         place = sort_key(cell[name] for name in CELL_COLUMNS)
         rows += [((place, place_of(metric), row["count"]), {**cell, **row}) for metric, row in found]
+    metric_places = {metric.name: place_of(metric) for metric in built_in_metrics()}
+    for each in published:
+        cell = {**_cell(each.task, names), "task": short_name(each.task.sha)}
+        place = sort_key(cell[name] for name in CELL_COLUMNS)
+        rows += [((place, metric_places[row["metric"]], row["count"]), {**cell, **row}) for row in each.rows]
     rows.sort(key=lambda keyed: keyed[0])
     frame = pd.DataFrame([row for _, row in rows], columns=list(COLUMNS))
     digests = {name: digest for digest, name in names.items()}
@@ -100,6 +126,13 @@ def frame_of(
     if left_out:
         notice(f"left out of the results: {first_few(left_out)}; the sweep that made them puts them in anew")
     return frame.astype({**dict.fromkeys(_WHOLE, "Int64"), **dict.fromkeys(_REAL, "float64")})
+
+
+def _cell(task: Task, names: Mapping[str, str]) -> dict[str, Any]:
+    """What the columns of the cell say, given the languages' names by digest."""
+    about = task.description
+    cell = {"language": names[about["language"]], **{name: about[name] for name in ("length", "steps", "seed")}}
+    return cell | task.names
 
 
 def estimates(
@@ -159,6 +192,12 @@ def _costs(contents: Contents) -> dict[tuple[str, str], tuple[float | None, floa
     return {_drawn_as(each): _cost(each) for each in drawn if each.task.max_errors is None}
 
 
+def _published_costs(published: Iterable[Published]) -> dict[tuple[str, str], tuple[float | None, float | None]]:
+    """What `_costs` says, of published tasks; none of them was stopped."""
+    drawn = [each for each in published if each.task.counts_costs]
+    return {_drawn_as(StoredTask(each.task)): (each.rows[0]["calls"], each.rows[0]["rounds"]) for each in drawn}
+
+
 def _cost(stored: StoredTask) -> tuple[float | None, float | None]:
     """Mean calls and rounds of the sequences drawn to their end; None where none was, or none was so counted."""
     if not (stored.task.counts_costs and stored.chunks):
@@ -207,4 +246,4 @@ def _numbers(
 ) -> dict[str, Any]:
     value, low, high = ends
     row = {"metric": metric.name, "value": value, "low": low, "high": high}
-    return {**row, "level": level, "kind": kind, "count": count}
+    return {**row, "level": level, "kind": kind, "count": count, "form": metric.form}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mdmtheory.metrics.registry import as_metrics
 from mdmtheory.sweeps.cell import Cell
@@ -18,16 +18,22 @@ if TYPE_CHECKING:
     from mdmtheory.core.protocols import Language, SequenceModel
     from mdmtheory.metrics.metric import Metric
 
+T = TypeVar("T")
+
 
 @dataclass
 class TaskState:
-    """A task, how many chunks it needs, and those that there are: a prefix, some of it written, and early ones."""
+    """A task, how many chunks it needs, and those that there are: a prefix, some of it written, and early ones.
+
+    One whose rows are `published` needs no more.
+    """
 
     task: Task
     needed: int = 0
     chunks: list[Chunk] = field(default_factory=list)
     written: int = 0
     early: dict[int, Chunk] = field(default_factory=dict)
+    published: bool = False
     errors: int = 0
     counted: int = 0
 
@@ -44,7 +50,7 @@ class TaskState:
     @property
     def done(self) -> bool:
         """Whether nothing is missing."""
-        return len(self.chunks) >= self.needed or self.stopped
+        return self.published or len(self.chunks) >= self.needed or self.stopped
 
     @property
     def expected(self) -> float:
@@ -148,14 +154,30 @@ class Work:
         work.languages = list(languages.values())
         return work
 
-    def resume(self, contents: Contents) -> None:
-        """Take over what a store has, and plan the passes for what it lacks."""
+    def resume(self, contents: Contents, published: Collection[str] = ()) -> None:
+        """Take over what a store has, and plan the passes for what neither it nor the published tasks have."""
         for sha, state in self.states.items():
             if sha in contents.tasks:
                 state.chunks = list(contents.tasks[sha].chunks)
                 state.written = len(state.chunks)
+            # A task of which a part is stored is taken whole from elsewhere: rows cannot be added to chunks.
+            state.published = not state.done and sha in published
         missing = [self.things[sha] for sha, state in self.states.items() if not state.done]
         self.passes = [PassState(each, [self.states[task.sha] for task in each.tasks]) for each in passes_of(missing)]
+
+    @property
+    def stored(self) -> dict[str, Mapping[str, Metric]]:
+        """The metrics of the tasks that are the store's to tell, by SHA."""
+        return {sha: metrics for sha, metrics in self.metrics.items() if not self.states[sha].published}
+
+    def taken(self, published: Mapping[str, T]) -> list[T]:
+        """Of what is published, by SHA, that which a store lacks."""
+        return [each for sha, each in published.items() if self.states[sha].published]
+
+    @property
+    def cells_published(self) -> int:
+        """Cells of which nothing is measured that a store lacks, and something is published."""
+        return sum(all(state.done for state in own) and any(state.published for state in own) for _, own in self.cells)
 
     def unwritten(self) -> Iterator[tuple[str, Sequence[Chunk]]]:
         """Chunks that are ready to be written, by task."""

@@ -4,6 +4,7 @@ import csv
 import importlib
 import io
 import json
+import shutil
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -111,6 +112,52 @@ def test_from_the_store_alone_every_byte_is_the_same(here, run, monkeypatch):
     assert outcome.code == 0
     assert contents(here) == before
     assert "store: results/small.sqlite\nrows: docs/leaderboard.csv\npage: docs/leaderboard.md\n" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [([], "cells: 22 from docs/leaderboard.csv, 0 stored, 0 to be measured\n"), (["--no-sweep"], "")]
+)
+def test_without_the_store_the_rows_are_taken_and_every_byte_is_the_same(made, tmp_path, run, words, said):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    before = contents(tmp_path / "docs")
+    shutil.rmtree("results")
+    outcome = run("leaderboard", "small.toml", "--no-laws", *words)
+    assert outcome.code == 0
+    assert contents(tmp_path / "docs") == before
+    assert said in outcome.err
+
+
+def test_a_run_goes_on_with_what_is_stored_and_takes_the_rest_from_the_rows(made, tmp_path, run):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    before = contents(tmp_path / "docs")
+    shutil.rmtree("results")
+    lines = Path("docs/leaderboard.csv").read_text().splitlines(keepends=True)
+    Path("docs/leaderboard.csv").write_text("".join(line for line in lines if not line.startswith("parity,16,ar")))
+    outcome = run("leaderboard", "small.toml", "--no-laws")
+    assert "cells: 21 from docs/leaderboard.csv, 0 stored, 1 to be measured\n" in outcome.err
+    outcome = run("leaderboard", "small.toml", "--no-laws")
+    assert "cells: 21 from docs/leaderboard.csv, 1 stored, 0 to be measured\n" in outcome.err
+    assert contents(tmp_path / "docs") == before
+
+
+def test_anew_measures_what_the_rows_have(made, tmp_path, run):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    before = contents(tmp_path / "docs")
+    shutil.rmtree("results")
+    Path("docs/leaderboard.csv").write_text(before["leaderboard.csv"].decode().replace("estimate", "upper bound"))
+    outcome = run("leaderboard", "small.toml", "--no-laws", "--anew")
+    assert outcome.code == 0
+    assert "cells: " not in outcome.err
+    assert contents(tmp_path / "docs") == before
+
+
+def test_rows_of_an_earlier_form_are_told_on_the_page(made, tmp_path, run, monkeypatch):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    shutil.rmtree("results")
+    monkeypatch.setattr("mdmtheory.metrics.ter.TerRatio.form", 2)
+    assert run("leaderboard", "small.toml", "--no-laws", "--no-figures").code == 0
+    page = Path("docs/leaderboard.md").read_text(encoding="utf-8")
+    assert "20 of 84 rows are of an earlier measurement; intervals as published with them." in page
 
 
 def test_only_the_cells_of_the_file_are_ranked(here, run):
