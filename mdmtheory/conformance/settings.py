@@ -35,7 +35,7 @@ def untied() -> tuple[Language, ...]:
     """Languages in which no two marginals tie but where they are certain, so that rounding decides nothing."""
     bigram = NGram([0.5, 0.3, 0.2], [[0.7, 0.3, 0], [0, 0.6, 0.4], [0.55, 0, 0.45]], spec=Spec.of("small_bigram"))
     trigram = NGram(
-        [[0.4, 0.1], [0.2, 0.3]],
+        [[0.4, 0.15], [0.2, 0.25]],
         [[[0.88, 0.12], [0, 1]], [[0.3, 0.7], [0.85, 0.15]]],
         spec=Spec.of("small_trigram"),
     )

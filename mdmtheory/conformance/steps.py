@@ -98,7 +98,9 @@ def check_members(case: SamplerCase) -> str:
 
 
 def _ready(sampler: SamplerBase, state: State, tokens: Tokens) -> State:
-    """The state with what some samplers are shown for one step: all coins that may fall, no information in pairs."""
+    """The state with what some samplers are shown: an order, all coins that may fall, no information in pairs."""
+    if sampler.sees_order:
+        state = replace(state, order=np.tile(np.arange(tokens.shape[1])[::-1], (len(tokens), 1)))
     chances = sampler.chances(state, tokens)
     if chances is not None:
         state = replace(state, coins=np.asarray(chances) > 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +16,8 @@ from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, powe
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import PlanLawBase
 from mdmtheory.samplers.base import SamplerBase, check_whole
-from mdmtheory.samplers.protocol import State
+from mdmtheory.samplers.protocol import Order, State
+from mdmtheory.samplers.ties import all_orders, shuffle_count
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ def law_by_draws(model: MaskedDiffusion, length: int, *, threads: int | None = N
 
     Step by step, every place where a sequence may stand (tokens set and what the sampler remembers) is given all
     coins and tokens that may fall there, and equal outcomes are added up: some (2V)^L outcomes for one position a
-    step. ValueError with the cost where it is not feasible.
+    step. For a sampler that is shown an order, from each of the L! orders, as far as they differ at masked positions.
+    ValueError with the cost where it is not feasible.
     """
     vocab_size = model.vocab_size
     places = vocab_size ** np.arange(length)[::-1]
@@ -61,8 +64,11 @@ def after_each_step(
     vocab_size = model.vocab_size
     what = f"what {sampler.spec} may draw in {vocab_size}^{length} sequences"
     check_feasible(draws_cost(model, length), 8 * 4 * draws_cost(model, length), what)
-    start = np.full((1, length), vocab_size, dtype=token_dtype(vocab_size))
-    now = _Mass(start, sampler.init(1, length, vocab_size, model.steps, model.schedule), np.ones(1))
+    order = all_orders(length) if sampler.sees_order else None
+    count = 1 if order is None else len(order)
+    start = np.full((count, length), vocab_size, dtype=token_dtype(vocab_size))
+    begun = replace(sampler.init(count, length, vocab_size, model.steps, model.schedule), order=order)
+    now = _Mass(start, begun, np.full(count, 1 / count))
     while len(now.mass):
         done = sampler.finished(now.state, now.tokens)
         check_whole(sampler, now.tokens[done], vocab_size)
@@ -81,13 +87,20 @@ def draws_cost(model: MaskedDiffusion, length: int) -> float:
     """Operations of `law_by_draws`, about: every subset of positions set, with all tokens there and all draws.
 
     Where tokens may change, from everywhere to everywhere, in every step; where masks are drawn too, in every step from
-    everywhere to what has the same tokens and perhaps others.
+    everywhere to what has the same tokens and perhaps others. Times the orders, where the sampler is shown one: of m
+    masked positions m!, so L!/0! + L!/1! + ... + L!/L! in the place of 2^L.
     """
-    if model.sampler.remasks:
-        return model.steps * length * power((model.vocab_size + 1) ** 2, length)
-    if not model.sampler.oblivious and model.sampler.leaves_masked:
-        return model.steps * length * power(2 * model.vocab_size + 1, length)
-    return length * power(2 * model.vocab_size, length)
+    sampler, vocab_size = model.sampler, model.vocab_size
+    shown = not sampler.oblivious and sampler.sees_order
+    orders = shuffle_count(length) if shown else 1.0
+    if sampler.remasks:
+        return model.steps * length * power((vocab_size + 1) ** 2, length) * orders
+    if not sampler.oblivious and sampler.leaves_masked:
+        return model.steps * length * power(2 * vocab_size + 1, length) * orders
+    if shown:
+        at_masks = orders * sum(1 / math.factorial(k) for k in range(min(length, 20) + 1))
+        return length * power(vocab_size, length) * at_masks
+    return length * power(2 * vocab_size, length)
 
 
 def _next(denoiser: Any, sampler: SamplerBase, now: _Mass, threads: int | None) -> _Mass:
@@ -116,13 +129,16 @@ def _next(denoiser: Any, sampler: SamplerBase, now: _Mass, threads: int | None) 
             repeated[likely].reshape(-1, every.shape[2]),
             drawn[likely].reshape(-1),
         )
-        found.append(_merged(_Mass(tokens, state, (some.mass[:, None] * chance).reshape(-1)[likely])))
+        if some.state.order is not None:  # a sampler may make its states anew
+            state = replace(state, order=some.state.order[rows[likely]])
+        mass = (some.mass[:, None] * chance).reshape(-1)[likely]
+        found.append(_merged(sampler, every.shape[2], _Mass(tokens, state, mass)))
     if not found:
         return now
-    states = State(np.concatenate([each.state.memory for each in found]), found[0].state.shared)
-    return _merged(
-        _Mass(np.concatenate([each.tokens for each in found]), states, np.concatenate([each.mass for each in found]))
-    )
+    order = None if now.state.order is None else np.concatenate([each.state.order for each in found])
+    states = State(np.concatenate([each.state.memory for each in found]), found[0].state.shared, order=order)
+    tokens = np.concatenate([each.tokens for each in found])
+    return _merged(sampler, every.shape[2], _Mass(tokens, states, np.concatenate([each.mass for each in found])))
 
 
 def _tossed(sampler: SamplerBase, now: _Mass) -> _Mass:
@@ -149,10 +165,20 @@ def _all_draws(
     return np.tile(grid, (rows, 1)), chance, np.repeat(np.arange(rows), len(grid))
 
 
-def _merged(mass: _Mass) -> _Mass:
+def _merged(sampler: SamplerBase, mask: int, mass: _Mass) -> _Mass:
     """The same with equal places added up."""
-    memory = mass.state.memory.reshape(len(mass.mass), -1)
-    keys = np.concatenate([mass.tokens.astype(np.float64), memory.astype(np.float64)], axis=1)
+    columns = [mass.tokens, mass.state.memory.reshape(len(mass.mass), -1)]
+    if mass.state.order is not None:
+        # How set positions compare decides nothing any more, unless tokens may change.
+        compared = np.ones(mass.tokens.shape, dtype=np.bool_) if sampler.remasks else mass.tokens == mask
+        columns.append(_ranks(mass.state.order, compared))
+    keys = np.concatenate([each.astype(np.float64) for each in columns], axis=1)
     _, first, index = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     total = np.bincount(index.reshape(-1), weights=mass.mass, minlength=len(first))
     return _Mass(mass.tokens[first], mass.state.take(first), total)
+
+
+def _ranks(order: Order, compared: Bool[np.ndarray, "rows length"]) -> Order:
+    """The rank of each of the positions compared among these, -1 elsewhere."""
+    lower = order[:, :, None] > order[:, None, :]
+    return np.where(compared, (lower & compared[:, None, :]).sum(axis=2), -1)

@@ -22,6 +22,10 @@ from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.models.uniform import UniformDiffusion
 from mdmtheory.samplers.by_block import PlansByBlock, block_lengths
 from mdmtheory.samplers.planned import plans_alone, token_laws
+from mdmtheory.samplers.ties import all_orders, shuffle_count
+
+_REPLAYED_TOGETHER = 1 << 16
+"""Sequences, about, that are replayed at once."""
 
 Marginals = Float[np.ndarray, "contexts length vocab_size"]
 
@@ -33,7 +37,7 @@ def law(model: SequenceModel, language: Language, length: int, *, threads: int |
 
     Masked diffusion over any law over plans: a fixed plan by its product of marginals, random subsets (ancestral,
     fixed, first_hitting) by recursion over subsets in O(N (3V)^L). With a sampler that looks at its draws: by all of
-    them (`law_by_draws`). Block diffusion as masked diffusion block by block. Uniform diffusion by its transitions,
+    them (`law_by_draws`). With one that breaks ties at random: the mean over the L! shuffles. Block diffusion as masked diffusion block by block. Uniform diffusion by its transitions,
     O(N V^2L). Other models, classes that extend
     these among them, by their log_prob where that is exact: samplers that look at the context only, by replay.
     ValueError with the cost where it is not feasible.
@@ -47,6 +51,8 @@ def law(model: SequenceModel, language: Language, length: int, *, threads: int |
     if type(model) is MaskedDiffusion and model.plan_law is not None:
         return _masked_law(model, length, threads).reshape(shape)
     if type(model) is MaskedDiffusion and not model.replayable:
+        if _given_a_shuffle(model):
+            return _law_over_shuffles(model, length, threads).reshape(shape)
         return law_by_draws(model, length, threads=threads)
     if type(model) is UniformDiffusion:
         return uniform_law(model, length, threads=threads)
@@ -71,6 +77,8 @@ def law_cost(model: SequenceModel, length: int) -> float:
         return math.inf
     contexts = length * vocab_size * power(vocab_size + 1, length)
     if model.plan_law is None:
+        if _given_a_shuffle(model):
+            return _shuffles_cost(model, length)
         return length * contexts if model.replayable else draws_cost(model, length)
     plan_law = plans_alone(model.plan_law)
     if plan_law.fixed:
@@ -99,6 +107,34 @@ def context_numbers(
     base = vocab_size + 1
     places = base ** np.arange(sequences.shape[1])[::-1]
     return np.where(revealed, sequences, vocab_size).astype(np.int64) @ places
+
+
+def _given_a_shuffle(model: MaskedDiffusion) -> bool:
+    """Whether p(x) given a shuffle of the positions is what replaying the sampler gives."""
+    sampler = model.sampler
+    return not sampler.oblivious and sampler.sees_order and sampler.has_closed_law and sampler.scored_as is sampler
+
+
+def _law_over_shuffles(model: MaskedDiffusion, length: int, threads: int | None) -> Float[np.ndarray, "count"]:
+    """The mean of p(x) over shuffles, each from a replay of every sequence."""
+    vocab_size = model.vocab_size
+    what = f"{vocab_size}^{length} sequences in {length}! shuffles (ties=lowest has one)"
+    check_feasible(_shuffles_cost(model, length), 8 * 4 * length * power(vocab_size, length), what)
+    sequences, orders = all_sequences(vocab_size, length), all_orders(length)
+    out = np.zeros(len(sequences))
+    together = max(1, _REPLAYED_TOGETHER // len(sequences))
+    for begin in range(0, len(orders), together):
+        some = orders[begin : begin + together]
+        tokens = np.tile(sequences, (len(some), 1))
+        run = model.replay(tokens, order=np.repeat(some, len(sequences), axis=0), threads=threads)
+        out += np.exp(run.log_probs.sum(axis=1)).reshape(len(some), -1).sum(axis=0)
+    return out / len(orders)
+
+
+def _shuffles_cost(model: MaskedDiffusion, length: int) -> float:
+    """Operations of `_law_over_shuffles`, about: marginals of every position in every step of a replay."""
+    vocab_size = model.vocab_size
+    return shuffle_count(length) * length**2 * vocab_size * power(vocab_size, length)
 
 
 def _masked_law(model: MaskedDiffusion, length: int, threads: int | None) -> Float[np.ndarray, "count"]:

@@ -19,8 +19,9 @@ from mdmtheory.models.asking import marginals_of
 from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.base import SamplerBase, check_whole
 from mdmtheory.samplers.gumbel import float32_draws
-from mdmtheory.samplers.protocol import Outcomes, Sampler, State
+from mdmtheory.samplers.protocol import Order, Outcomes, Sampler, State
 from mdmtheory.samplers.registry import as_sampler
+from mdmtheory.samplers.ties import as_orders, shuffled
 from mdmtheory.schedules import Schedule
 
 Pairs = Callable[[Tokens], Float[np.ndarray, "rows length length"]]
@@ -48,14 +49,17 @@ def run_adaptive(
     *,
     states: UInt64[np.ndarray, "count 4"] | None = None,
     tokens: Tokens | None = None,
+    order: Order | None = None,
+    shuffles: UInt64[np.ndarray, "count 4"] | None = None,
     threads: int | None = None,
 ) -> AdaptiveRun:
     """Draw one sequence from each stream (which move on), or replay the sampler with the tokens given as its draws.
 
-    Each step of a sequence takes `length` uniforms of its stream, one for each position, wanted or not: so nothing
-    about a sequence depends on those beside it. Coins take as many before, float32 noise one for each outcome at each
-    position. ProtocolError where a sampler makes no progress, leaves masks, or its laws have another shape than the
-    marginals.
+    A sampler that is shown an order is given `order`, else one that is drawn from `shuffles` (streams that move on by
+    `length` uniforms); other samplers need neither. Each step of a sequence takes `length` uniforms of its stream, one
+    for each position, wanted or not: so nothing about a sequence depends on those beside it. Coins take as many before,
+    float32 noise one for each outcome at each position. ProtocolError where a sampler makes no progress, leaves masks,
+    or its laws have another shape than the marginals.
     """
     if (states is None) == (tokens is None):
         raise ValueError("an adaptive run needs streams to draw from or tokens to replay; pass one of them")
@@ -70,8 +74,10 @@ def run_adaptive(
     if tokens is not None:
         tokens = as_tokens(tokens, vocab_size)
     count = sum(len(each) for each in (states, tokens) if each is not None)
-    if states is not None:
-        check_states(states, count)
+    for streams in (states, shuffles):
+        if streams is not None:
+            check_states(streams, count)
+    order_of = _orders(sampler, count, length, order, shuffles)
     run = AdaptiveRun(
         np.full((count, length), vocab_size, dtype=token_dtype(vocab_size)),
         np.full((count, length), np.nan),
@@ -92,7 +98,7 @@ def run_adaptive(
             streams = None if states is None else states[here]
             given = None if tokens is None else tokens[here]
             arrays = [getattr(run, name)[here] for name in ("tokens", "log_probs", "plan", "calls", "rounds")]
-            batch = _Batch(sampler, canvas, vocab_size, pairs, streams, given, *arrays)
+            batch = _Batch(sampler, canvas, vocab_size, pairs, order_of(here), streams, given, *arrays)
             batch.run(sampler.init(here.stop - a, length, vocab_size, steps, schedule))
             run.impossible[here] = canvas.impossible
             check_whole(sampler, run.tokens[here][~run.impossible[here]], vocab_size)
@@ -115,6 +121,7 @@ class _Batch:
     canvas: Canvas
     vocab_size: int
     pairs: Pairs | None
+    order: Order | None
     states: UInt64[np.ndarray, "count 4"] | None
     given: Tokens | None
     shown: Tokens
@@ -127,6 +134,7 @@ class _Batch:
         """Step until each sequence is finished or has met an impossible context."""
         counts_itself = self.sampler.charges(state, self.shown) is not None
         active = np.arange(len(self.shown))
+        state = replace(state, order=self.order)
         turn = 0
         while True:
             live = ~(self.canvas.impossible[active] | self.sampler.finished(state, self.shown[active]))
@@ -163,6 +171,8 @@ class _Batch:
         law = np.require(self.sampler.law_in(state, before, wanted, marginals), requirements=["C", "W"])
         drawn = self._drawn(active, rows, positions, law)
         state, after = self.sampler.step(state, before, wanted, marginals, drawn)
+        if self.order is not None:  # a sampler may make its states anew
+            state = replace(state, order=self.order[active])
         changed = after != before
         masks_alone = np.zeros(len(active), dtype=np.bool_)
         masks_alone[rows] = True
@@ -218,6 +228,25 @@ class _Batch:
         fill_uniforms(streams, uniforms)
         self.states[active] = streams
         return uniforms
+
+
+def _orders(
+    sampler: SamplerBase,
+    count: int,
+    length: int,
+    order: Order | None,
+    shuffles: UInt64[np.ndarray, "count 4"] | None,
+) -> Callable[[slice], Order | None]:
+    """What gives the orders of some of the sequences; ValueError where a sampler is shown one and there is none."""
+    if not sampler.sees_order:
+        return lambda here: None
+    if order is not None:
+        given = as_orders(order, count, length)
+        return lambda here: given[here]
+    if shuffles is None:
+        raise ValueError(f"sampler {sampler.spec} ranks what ties by an order; pass `order` or `shuffles`")
+    streams = shuffles
+    return lambda here: shuffled(streams[here], length)
 
 
 def _pairs_of(denoiser: Any, sampler: SamplerBase) -> Pairs | None:

@@ -105,10 +105,18 @@ class BlockDiffusion(ModelDefaults):
         """
         return self.masked.log_prob(tokens, seed, first=first, plans=plans, threads=threads)
 
-    @whole_numbers(threads=1)
-    def replay(self, tokens: TokensLike, *, threads: int | None = None) -> AdaptiveRun:
+    @whole_numbers(seed=0, first=0, threads=1)
+    def replay(
+        self,
+        tokens: TokensLike,
+        seed: int = 0,
+        *,
+        first: int = 0,
+        order: Any = None,
+        threads: int | None = None,
+    ) -> AdaptiveRun:
         """What a sampler that looks at the context only does in each block where its draws turn out to be `tokens`."""
-        return self.masked.replay(tokens, threads=threads)
+        return self.masked.replay(tokens, seed, first=first, order=order, threads=threads)
 
 
 @registered("model", "block", version=1, place=4, family="block by block", examples=("size=2",), blocks="size")

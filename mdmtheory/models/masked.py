@@ -16,7 +16,7 @@ from mdmtheory.core.register import registered
 from mdmtheory.core.reveal_plans import LAST_STEP, as_plans
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import check_states, stream_states
-from mdmtheory.core.tokens import TokensLike, as_tokens
+from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.canvas_loop import run_in_batches, run_on_canvas
 from mdmtheory.models.log_mean import log_mean_exp
@@ -72,9 +72,18 @@ class MaskedDiffusion(ModelDefaults):
     @property
     def identity(self) -> Any:
         """What its numbers depend on, as a JSON value."""
+        return self._identity_with(self.sampler.identity)
+
+    def _identity_with(self, sampler: Any) -> Any:
         steps = self.steps if self.sampler.uses_steps else None
         schedule = self.schedule.identity_at(self.steps) if self.sampler.uses_schedule else None
-        return ["masked", self.denoiser.identity, self.sampler.identity, steps, schedule]
+        return ["masked", self.denoiser.identity, sampler, steps, schedule]
+
+    def _streams(self, what: str, length: int, seed: int, first: int, count: int) -> UInt64[np.ndarray, "count 4"]:
+        """Streams for `what` of sequences first..first+count-1, the same for models that differ in ties alone."""
+        inside = self.sampler.stream_identity
+        identity = self.identity if inside == self.sampler.identity else self._identity_with(inside)
+        return stream_states([what, identity, length, seed], first, count)
 
     @property
     def one_plan(self) -> bool:
@@ -93,9 +102,13 @@ class MaskedDiffusion(ModelDefaults):
 
     @property
     def replayable(self) -> bool:
-        """Whether p(x) is what replaying a sampler that looks gives: it looks at the context only, and sets once."""
+        """Whether p(x) is what replaying a sampler that looks gives: it looks at the context only, and sets once.
+
+        Not where ties are broken at random: a replay gives p(x) given a shuffle.
+        """
         sampler = self.sampler
-        return not sampler.oblivious and sampler.has_closed_law and sampler.scored_as is sampler
+        alone = not sampler.oblivious and not sampler.sees_order
+        return alone and sampler.has_closed_law and sampler.scored_as is sampler
 
     @property
     def log_prob_kind(self) -> Kind:
@@ -103,8 +116,7 @@ class MaskedDiffusion(ModelDefaults):
         _require_closed_law(self.sampler)
         if self.plan_law is not None:
             return "exact" if self.one_plan or self.exact_by_order(0) else "lower bound"
-        self._replayed()
-        return "exact"
+        return "lower bound" if self._replayed().sees_order else "exact"
 
     def validate_length(self, length: int) -> None:
         if self.plan_law is None:
@@ -126,9 +138,11 @@ class MaskedDiffusion(ModelDefaults):
     @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
         """Sequences first..first+count-1 of the stream that (model, length, seed) names."""
-        states = stream_states(["draw", self.identity, length, seed], first, count)
+        states = self._streams("draw", length, seed, first, count)
         if self.plan_law is None:
-            run: PlanRun = self._run_adaptive(self.sampler, length, states=states, threads=threads)
+            shuffles = self._streams("ties", length, seed, first, count)
+            options = {"states": states, "shuffles": shuffles, "threads": threads}
+            run: PlanRun = self._run_adaptive(self.sampler, length, **options)
         else:
             run = self.run(self.draw_plans(states, length), states, threads=threads)
         return Samples(run.tokens, run.calls, run.rounds, run.impossible)
@@ -139,20 +153,25 @@ class MaskedDiffusion(ModelDefaults):
     ) -> LogProb:
         """log p(x) in nats: exact for a fixed plan and by replay for a sampler that looks at the context only.
 
-        For a law over plans, the log of the mean over `plans` drawn plans, a lower bound; sequence number first + i
-        draws its plans from its own stream, whatever else is scored. ValueError where there is no such number.
+        For a law over plans, the log of the mean over `plans` drawn plans, a lower bound; so too over as many shuffles
+        where a sampler that looks breaks ties at random. Sequence number first + i draws its plans or shuffles from its
+        own stream, whatever else is scored. ValueError where there is no such number.
         """
         tokens = as_tokens(tokens, self.vocab_size)
         kind = self.log_prob_kind
-        if self.plan_law is None:
-            run = self._run_adaptive(self._replayed(), tokens.shape[1], tokens=tokens, threads=threads)
-            return LogProb(run.log_probs.sum(axis=1), kind)
-        length = tokens.shape[1]
-        states = stream_states(["plans", self.identity, length, seed], first, len(tokens))
+        # Shuffles are not those that sequences of this seed were drawn with: a bound needs others.
+        states = self._streams("plans", tokens.shape[1], seed, first, len(tokens))
         scores = np.empty((1 if kind == "exact" else plans, len(tokens)))
         for k in range(len(scores)):
-            scores[k] = self.run(self.draw_plans(states, length), tokens=tokens, threads=threads).log_probs.sum(axis=1)
+            scores[k] = self._scored_run(tokens, states, threads).log_probs.sum(axis=1)
         return LogProb(log_mean_exp(scores), kind)
+
+    def _scored_run(self, tokens: Tokens, states: UInt64[np.ndarray, "count 4"], threads: int | None) -> PlanRun:
+        """A run that scores tokens under plans, or a shuffle, that each stream gives; the streams move on."""
+        length = tokens.shape[1]
+        if self.plan_law is None:
+            return self._run_adaptive(self._replayed(), length, tokens=tokens, shuffles=states, threads=threads)
+        return self.run(self.draw_plans(states, length), tokens=tokens, threads=threads)
 
     @whole_numbers(threads=1)
     def run(
@@ -188,12 +207,22 @@ class MaskedDiffusion(ModelDefaults):
             return run
         return run_on_canvas(self.denoiser, plan, states, tokens, threads)
 
-    @whole_numbers(threads=1)
-    def replay(self, tokens: TokensLike, *, threads: int | None = None) -> AdaptiveRun:
+    @whole_numbers(seed=0, first=0, threads=1)
+    def replay(
+        self,
+        tokens: TokensLike,
+        seed: int = 0,
+        *,
+        first: int = 0,
+        order: Any = None,
+        threads: int | None = None,
+    ) -> AdaptiveRun:
         """What a sampler that looks at the context only does where its draws turn out to be `tokens`.
 
-        The run has the plan that it would follow, log p(x_i | context) in nats at each position, and the calls.
-        ValueError with the reason for any other sampler.
+        The run has the plan that it would follow, log p(x_i | context) in nats at each position, and the calls. Where
+        ties are broken at random it is what happens given the shuffles with which `sample` draws sequences first,
+        first + 1, ... of the seed, or given `order`: the rank of each position among equals, (count, length), or
+        (length,) for all of them. ValueError with the reason for any other sampler.
         """
         tokens = as_tokens(tokens, self.vocab_size)
         sampler = self._replayed()
@@ -201,7 +230,9 @@ class MaskedDiffusion(ModelDefaults):
             raise ValueError(
                 f"sampler {self.sampler.spec} drops tokens that it draws, so a replay does not show its steps"
             )
-        return self._run_adaptive(sampler, tokens.shape[1], tokens=tokens, threads=threads)
+        shuffles = self._streams("ties", tokens.shape[1], seed, first, len(tokens))
+        options = {"tokens": tokens, "order": order, "shuffles": shuffles, "threads": threads}
+        return self._run_adaptive(sampler, tokens.shape[1], **options)
 
     def _run_adaptive(self, sampler: Any, length: int, **options: Any) -> AdaptiveRun:
         return run_adaptive(self.denoiser, sampler, length, self.steps, self.schedule, **options)

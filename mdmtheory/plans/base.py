@@ -40,6 +40,17 @@ class Chooser:
         """The options of how tokens are drawn that are not the default: with none, from the marginals themselves."""
         return {}
 
+    @property
+    def recorded(self: Any) -> Spec:
+        """The name under which results of it are kept: `spec`, unless names came to mean something else."""
+        name: Spec = self.spec
+        return name
+
+    @property
+    def stream_identity(self: Any) -> Any:
+        """What streams are keyed by: `identity`, but for what is to leave them where they are."""
+        return self.identity
+
     def _as(self, inside: Chooser) -> None:
         """Take over what another one says of itself."""
         for name in self.facts:

@@ -19,6 +19,8 @@ class SamplerBase(Chooser, Sampler):
 
     `sees_pairs`: it is shown, as `state.pairs`, the mutual information of masked positions given what is set (nats);
     the denoiser must have `pairs(tokens)`, as the exact oracles do. It is not counted as a call: no network has it.
+    `sees_order`: it is shown, as `state.order`, a shuffle of each sequence's positions, by which it ranks those that
+    tie; only how masked positions compare there may matter, unless it `remasks`. Its law is the mean over shuffles.
     `leaves_masked`: it may draw the mask, and `law_in` has one column more than the marginals. Where `drawn` is the
     vocabulary's size the position stays masked; a step in which a row draws nothing else sets nothing there.
     `keeps_fractions`: each position is set with the probability that `fractions` says after every step.
@@ -30,6 +32,7 @@ class SamplerBase(Chooser, Sampler):
         "context_only",
         "remasks",
         "sees_pairs",
+        "sees_order",
         "leaves_masked",
         "keeps_fractions",
     )
@@ -39,12 +42,16 @@ class SamplerBase(Chooser, Sampler):
     context_only: bool = True
     remasks: bool = False
     sees_pairs: bool = False
+    sees_order: bool = False
     leaves_masked: bool = False
     keeps_fractions: bool = True
 
     @property
     def scored_as(self) -> SamplerBase | None:
-        """The sampler whose replay gives log p(x): itself where it looks at the context only and sets tokens once."""
+        """The sampler whose replay gives log p(x): itself where it looks at the context only and sets tokens once.
+
+        Given a shuffle, where it is shown one.
+        """
         return self if self.context_only and not self.remasks else None
 
     def chances(self, state: State, tokens: Tokens) -> Float[np.ndarray, "rows length"] | None:

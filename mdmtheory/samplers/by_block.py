@@ -64,6 +64,11 @@ class PlansByBlock(PlanLawBase):
         """The law's and the size of a block."""
         return ["by_block", self.block, self.law.identity]
 
+    @property
+    def stream_identity(self) -> Any:
+        """The law's and the size of a block."""
+        return ["by_block", self.block, self.law.stream_identity]
+
     def draw(self, states: States, length: int, steps: int, schedule: Schedule) -> Plans:
         """Block after block from the same stream; ValueError where there are more steps than a plan can have."""
         self.steps_taken(length, steps)
@@ -180,6 +185,10 @@ class SamplerByBlock(SamplerBase):
         return ["by_block", self.block, self.inside.identity]
 
     @property
+    def stream_identity(self) -> Any:
+        return ["by_block", self.block, self.inside.stream_identity]
+
+    @property
     def precision(self) -> str:
         return self.inside.precision
 
@@ -260,7 +269,7 @@ class SamplerByBlock(SamplerBase):
                 memory[done, 0] += 1
                 for which, rows in _last_or_not(shared, memory[done, 0]):
                     memory[done[rows], 1:] = shared.packed(shared.begun(which, len(rows)).memory)
-        return State(memory, shared), after
+        return state.after(memory), after
 
     def _parts(self, state: State, tokens: Tokens) -> list[_Part]:
         """The batch by the length of the block in which each sequence stands: the last one, or any other."""
@@ -277,6 +286,7 @@ class SamplerByBlock(SamplerBase):
                 shared.fresh[which].shared,
                 None if state.coins is None else state.coins[at],
                 None if state.pairs is None else state.pairs[across],
+                None if state.order is None else state.order[at],
             )
             found.append(_Part(which, rows, columns, inside, tokens[at]))
         return found

@@ -34,6 +34,7 @@ class TopKRemask(Drawing):
     """
 
     name = "topk_remask"
+    ranks = True
     uses_steps = True
     uses_schedule = True
     context_only = False
@@ -58,7 +59,7 @@ class TopKRemask(Drawing):
         """Rank all tokens, keep the best, mask the rest."""
         proposed = np.where(tokens == state.shared.mask, drawn.reshape(tokens.shape), tokens)
         score = chance_of(self.seen(marginals), proposed.reshape(-1)).reshape(tokens.shape)
-        kept = first_of(ranking(np.round(score, DECIMALS)), state.shared.per_step[state.memory])
+        kept = first_of(ranking(np.round(score, DECIMALS), state.order), state.shared.per_step[state.memory])
         after = np.where(kept, proposed, state.shared.mask).astype(tokens.dtype)
         return state.after(state.memory + 1), after
 

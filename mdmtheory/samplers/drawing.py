@@ -14,14 +14,12 @@ from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.protocol import Drawn, Marginals
 
 Precision = Literal["float64", "float32"]
+Ties = Literal["random", "lowest"]
 
 DECIMALS = 10
-"""Scores and probabilities that agree to so many decimals are equal, so that rounding breaks no tie.
+"""Scores and probabilities that agree to so many decimals are equal, so that rounding breaks no tie."""
 
-Ties go to the lowest position, and to the lowest token where the most probable one is taken.
-"""
-
-SHARED_OPTIONS: dict[str, Value] = {"temperature": 1.0, "nucleus": 1.0, "precision": "float64"}
+SHARED_OPTIONS: dict[str, Value] = {"temperature": 1.0, "nucleus": 1.0, "precision": "float64", "ties": "random"}
 """Options of every sampler, with their defaults; a name has them where they differ."""
 
 
@@ -32,12 +30,23 @@ class TokenOptions:
     `temperature` T: tokens are drawn from p^(1/T), and scores look at the same law. At 0 the most probable token is
     taken, and scores look at p itself: the law at 0 has nothing left to rank. `nucleus` P: of that law only the most
     probable tokens are left that reach P together. `precision` "float32" draws by Gumbel noise made of float32
-    uniforms, the fault of 2409.02908: noise is at most 24 ln 2 = 16.6355 (samplers/gumbel.py).
+    uniforms, the fault of 2409.02908: noise is at most 24 ln 2 = 16.6355 (samplers/gumbel.py). `ties` "random" decides
+    between equals by chance, "lowest" by number: of positions with equal scores by a shuffle of each sequence's
+    (`State.order`), of tokens that are equally probable, at temperature 0 and at the edge of a nucleus, by a law that
+    treats them alike (docs/theory.md, section 9).
+
+    Where nothing can tie (`may_tie`) `ties` says nothing, and goes unsaid. Results of "lowest" are recorded under the
+    names from before there was a choice, and draws come from the streams that those names have: where nothing ties,
+    both draw the same.
     """
+
+    ranks: ClassVar[bool] = False
+    """Whether positions are ranked, so that they may tie."""
 
     temperature: float = 1.0
     nucleus: float = 1.0
     precision: str = "float64"
+    ties: str = "random"
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < np.inf:
@@ -46,16 +55,34 @@ class TokenOptions:
             raise ValueError(f"nucleus is {self.nucleus}; pass a probability above 0 and at most 1 (all tokens)")
         if self.precision not in get_args(Precision):
             raise ValueError(f"precision is {self.precision!r}; pass {' or '.join(get_args(Precision))}")
+        if self.ties not in get_args(Ties):
+            raise ValueError(f"ties is {self.ties!r}; pass {' or '.join(get_args(Ties))}")
 
     @property
     def changed(self) -> dict[str, Value]:
-        """Those of the shared options that are not the default."""
-        shared = {each.name: self._value(each.name, str(each.type)) for each in fields(TokenOptions)}
-        return {key: value for key, value in shared.items() if value != SHARED_OPTIONS[key]}
+        """Those of the options of how tokens are drawn that are not the default."""
+        tokens_tie = self.temperature == 0 or self.nucleus < 1
+        return self._changed | (self._ties("lowest") if tokens_tie else {})
+
+    @property
+    def may_tie(self) -> bool:
+        """Whether positions or tokens may tie, so that `ties` has a say."""
+        return self.ranks or self.temperature == 0 or self.nucleus < 1
 
     def law(self, marginals: Marginals) -> Marginals:
         """The marginals at the sampler's temperature, and of these the nucleus."""
-        return truncated(tempered(marginals, self.temperature), self.nucleus)
+        lowest = self.ties == "lowest"
+        return truncated(tempered(marginals, self.temperature, lowest=lowest), self.nucleus, lowest=lowest)
+
+    @property
+    def _changed(self) -> dict[str, Value]:
+        """The shared options that are not the default, but for `ties`."""
+        shared = {each.name: self._value(each.name, str(each.type)) for each in fields(TokenOptions)}
+        return {key: value for key, value in shared.items() if value != SHARED_OPTIONS[key] and key != "ties"}
+
+    def _ties(self, said: Ties) -> dict[str, Value]:
+        """`ties` where that is what is to be said, and it has a say."""
+        return {"ties": said} if self.may_tie and self.ties == said else {}
 
     def _value(self, option: str, annotation: str) -> Value:
         value: Value = getattr(self, option)
@@ -68,52 +95,88 @@ class Drawing(TokenOptions, SamplerBase, ABC):
 
     name: ClassVar[str]
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "sees_order", self.ranks and self.ties == "random")
+
     @property
     def spec(self) -> Spec:
         """The name with its own options, and with those of all samplers where they are not the default."""
-        own = {each.name: self._value(each.name, str(each.type)) for each in fields(self)}
-        return Spec.of(self.name, **{key: own[key] for key in own if key not in SHARED_OPTIONS}, **self.changed)
+        return Spec.of(self.name, **self._own, **self._changed, **self._ties("lowest"))
+
+    @property
+    def recorded(self) -> Spec:
+        """`spec` with the ties that are the default, and without those that were the only ones."""
+        return Spec.of(self.name, **self._own, **self._changed, **self._ties("random"))
 
     @property
     def identity(self) -> Any:
         """Name and options."""
-        return [self.name, dict(self.spec.options)]
+        return [self.name, dict(self.recorded.options)]
+
+    @property
+    def stream_identity(self) -> Any:
+        """Name and options, whatever decides between equals."""
+        return [self.name, {**self._own, **self._changed}]
+
+    @property
+    def _own(self) -> dict[str, Value]:
+        """The options that not all samplers have."""
+        own = {each.name: self._value(each.name, str(each.type)) for each in fields(self)}
+        return {key: own[key] for key in own if key not in SHARED_OPTIONS}
 
     def seen(self, marginals: Marginals) -> Marginals:
         """What scores look at: the law, but p itself at temperature 0."""
         return self.law(marginals) if self.temperature > 0 else marginals
 
 
-def tempered(marginals: Marginals, temperature: float) -> Marginals:
-    """p^(1/T), scaled to sum 1; at T = 0 all on the most probable token.
+def tempered(marginals: Marginals, temperature: float, *, lowest: bool = False) -> Marginals:
+    """p^(1/T), scaled to sum 1; at T = 0 its limit: all on the most probable tokens, the same on each.
+
+    With `lowest` all on the first of those.
 
     >>> tempered(np.array([[0.2, 0.8]]), 0.5).round(4).tolist()
     [[0.0588, 0.9412]]
+    >>> tempered(np.array([[0.2, 0.4, 0.4]]), 0).tolist()
+    [[0.0, 0.5, 0.5]]
     """
     if temperature == 1:
         return marginals
     if temperature == 0:
-        most = np.round(marginals, DECIMALS).argmax(axis=1)
-        return np.eye(marginals.shape[1])[most]
+        rounded = np.round(marginals, DECIMALS)
+        if lowest:
+            return np.eye(marginals.shape[1])[rounded.argmax(axis=1)]
+        most = rounded == rounded.max(axis=1, keepdims=True)
+        return most / most.sum(axis=1, keepdims=True)
     weights = (marginals / marginals.max(axis=1, keepdims=True)) ** (1 / temperature)
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def truncated(marginals: Marginals, nucleus: float) -> Marginals:
-    """The fewest most probable tokens that have `nucleus` together, scaled to sum 1; of equal ones the lowest tokens.
+def truncated(marginals: Marginals, nucleus: float, *, lowest: bool = False) -> Marginals:
+    """The fewest most probable tokens that have `nucleus` together, scaled to sum 1.
+
+    Of m equal ones at its edge, of which j are needed, each has j/m of its probability: the law of a nucleus with a
+    random j of them (ours; docs/theory.md, section 9). With `lowest` the first j are kept whole.
 
     >>> truncated(np.array([[0.1, 0.3, 0.6]]), 0.8).round(4).tolist()
     [[0.0, 0.3333, 0.6667]]
+    >>> truncated(np.array([[0.5, 0.25, 0.25]]), 0.6).round(4).tolist()
+    [[0.6667, 0.1667, 0.1667]]
     """
     if nucleus == 1:
         return marginals
-    order = np.argsort(-np.round(marginals, DECIMALS), axis=1, kind="stable")
+    rounded = np.round(marginals, DECIMALS)
+    order = np.argsort(-rounded, axis=1, kind="stable")
     ranked = np.take_along_axis(marginals, order, axis=1)
     before = np.cumsum(ranked, axis=1) - ranked
     kept = np.zeros(marginals.shape, dtype=np.bool_)
     # Nothing is before the first: it stays, however little is asked for.
     np.put_along_axis(kept, order, (before == 0) | (before < nucleus - 10.0**-DECIMALS), axis=1)
     weights = np.where(kept, marginals, 0.0)
+    if not lowest:
+        edge = rounded == np.where(kept, rounded, np.inf).min(axis=1, keepdims=True)
+        share = (edge & kept).sum(axis=1, keepdims=True) / edge.sum(axis=1, keepdims=True)
+        weights = np.where(edge, marginals * share, weights)
     scaled: Marginals = weights / weights.sum(axis=1, keepdims=True)
     return scaled
 

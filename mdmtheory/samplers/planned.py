@@ -53,9 +53,20 @@ class Planned(TokenOptions, PlanLawBase):
         return Spec(self.plans.spec.name, (*self.plans.spec.options, *self.changed.items()))
 
     @property
+    def recorded(self) -> Spec:
+        """`spec` with the ties that are the default, and without those that were the only ones."""
+        inside = self.plans.recorded
+        return Spec(inside.name, (*inside.options, *self._changed.items(), *self._ties("random").items()))
+
+    @property
     def identity(self) -> Any:
         """The law's, and the options that are not the default."""
-        return ["planned", self.plans.identity, self.changed]
+        return ["planned", self.plans.identity, {**self._changed, **self._ties("random")}]
+
+    @property
+    def stream_identity(self) -> Any:
+        """As the identity, whatever decides between equals."""
+        return ["planned", self.plans.stream_identity, self._changed]
 
     @property
     def subset_law(self) -> Any:  # type: ignore[override]  # the law's here, on the class elsewhere

@@ -20,6 +20,8 @@ Positions = Bool[np.ndarray, "rows length"]
 """Some positions of each sequence."""
 Drawn = Int[np.ndarray, "n"]
 """The token, or the mask, drawn at each of the positions wanted."""
+Order = Int[np.ndarray, "rows length"]
+"""The rank of each position among equals: whole numbers, no two of a row alike."""
 
 
 @dataclass(frozen=True)
@@ -28,23 +30,27 @@ class State:
 
     `memory` (rows, ...) has one row a sequence. With the sequence's tokens it decides all that may follow: sequences
     that agree in both have one future. `shared` depends on length, vocabulary, steps and schedule alone. `coins` and
-    `pairs` are there for one step, for samplers that ask for them (`chances`, `sees_pairs`).
+    `pairs` are there for one step, for samplers that ask for them (`chances`, `sees_pairs`). `order` is a shuffle of
+    each sequence's positions, the same in all its steps, for samplers that ask for one (`sees_order`): of positions
+    that tie the one of lower rank comes first. Without it that is the lower position.
     """
 
     memory: np.ndarray
     shared: Any = None
     coins: Positions | None = None
     pairs: Float[np.ndarray, "rows length length"] | None = None
+    order: Order | None = None
 
     def take(self, rows: np.ndarray) -> State:
         """The state of some of the sequences, by number or by a mask."""
         coins = None if self.coins is None else self.coins[rows]
         pairs = None if self.pairs is None else self.pairs[rows]
-        return replace(self, memory=self.memory[rows], coins=coins, pairs=pairs)
+        order = None if self.order is None else self.order[rows]
+        return replace(self, memory=self.memory[rows], coins=coins, pairs=pairs, order=order)
 
     def after(self, memory: np.ndarray) -> State:
         """The state after a step: what was there for the step alone is gone."""
-        return State(memory, self.shared)
+        return State(memory, self.shared, order=self.order)
 
 
 @runtime_checkable
@@ -53,8 +59,9 @@ class Sampler(Protocol):
 
     A step: `wants` names positions, the denoiser gives their marginals, a token is drawn from the `law` made of each,
     and `step` says which of the drawn tokens are kept. Rows never look at one another. No method draws anything:
-    chance is in the drawn tokens alone, and in coins for samplers that have them tossed (`chances`), so one loop draws
-    sequences, replays given ones, and enumerates. What a sampler may do besides stands in samplers.base.
+    chance is in the drawn tokens alone, in coins for samplers that have them tossed (`chances`), and in a shuffle of
+    the positions for samplers that are shown one (`sees_order`), so one loop draws sequences, replays given ones, and
+    enumerates. What a sampler may do besides stands in samplers.base.
 
     `context_only`: what is kept depends on tokens set before and on marginals, never on the tokens just drawn (then
     replaying x gives log p(x) exactly). `remasks`: tokens once set may change. `uses_steps` and `uses_schedule`:

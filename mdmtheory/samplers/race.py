@@ -45,7 +45,12 @@ class Race(Drawing):
     @property
     def identity(self) -> Any:
         """Unlike that of the law over plans, whose streams are used otherwise."""
-        return ["race", self.changed]
+        return ["race", {**self._changed, **self._ties("random")}]
+
+    @property
+    def stream_identity(self) -> Any:
+        """As the identity, whatever decides between equals."""
+        return ["race", self._changed]
 
     def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
         """Memory is the number of steps taken, and 1 where the sequence has changed since the last call, else 0."""

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.samplers.drawing import DECIMALS, Drawing
-from mdmtheory.samplers.protocol import Drawn, Marginals, Positions, State
+from mdmtheory.samplers.protocol import Drawn, Marginals, Order, Positions, State
 from mdmtheory.schedules import Schedule
 
 Scores = Float[np.ndarray, "n"]
@@ -29,6 +29,8 @@ class _Shared:
 @dataclass(frozen=True, kw_only=True)
 class Rule(Drawing, ABC):
     """Reveals some of the masked positions, told by a score, at least one a step, with their drawn tokens."""
+
+    ranks = True
 
     def init(self, count: int, length: int, vocab_size: int, steps: int, schedule: Schedule) -> State:
         """Memory is the number of steps taken."""
@@ -71,7 +73,7 @@ class BestRule(Rule, ABC):
 
     def choose(self, scores: Ranked, wanted: Positions, state: State) -> Positions:
         """The first of the ranking."""
-        order = ranking(scores)
+        order = ranking(scores, state.order)
         ranked = np.take_along_axis(scores, order, axis=1)
         count = np.clip(self.cut(ranked, state), 1, wanted.sum(axis=1))
         return first_of(order, count)
@@ -84,10 +86,15 @@ class BestRule(Rule, ABC):
         """
 
 
-def ranking(scores: Ranked) -> Int[np.ndarray, "rows length"]:
-    """The positions of each row from the highest score down, of equal ones the lowest first."""
-    order: Int[np.ndarray, "rows length"] = np.argsort(-scores, axis=1, kind="stable")
-    return order
+def ranking(scores: Ranked, order: Order | None = None) -> Int[np.ndarray, "rows length"]:
+    """The positions of each row from the highest score down, of equal ones the first in `order`, else the lowest.
+
+    >>> ranking(np.array([[0.5, 0.9, 0.5]]), np.array([[2, 1, 0]])).tolist()
+    [[1, 2, 0]]
+    """
+    if order is None:
+        return np.argsort(-scores, axis=1, kind="stable")
+    return np.lexsort((order, -scores), axis=1)
 
 
 def first_of(order: Int[np.ndarray, "rows length"], count: Int[np.ndarray, "rows"]) -> Positions:

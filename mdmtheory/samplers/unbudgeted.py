@@ -116,7 +116,7 @@ class Independent(Rule):
         tied = np.round(state.pairs, DECIMALS) >= np.round(self.mu, DECIMALS)
         free, chosen = wanted.copy(), np.zeros_like(wanted)
         rows = np.arange(len(wanted))
-        for position in ranking(scores).T:
+        for position in ranking(scores, state.order).T:
             if not free.any():
                 break
             taken = free[rows, position]

@@ -91,6 +91,25 @@ def fitting_denoiser(sampler: str, denoiser: str) -> str:
     )
 
 
+@cache
+def typed_today(typed: str, recorded: str) -> str:
+    """How the sampler is typed now that results have as `typed`, and record under that name.
+
+    Ties were broken by the lowest number before there was a choice, and that is still what a recorded name without
+    `ties` means. Both are data: nothing is looked up but among what is built in.
+    """
+    register = registries()["sampler"]
+    try:
+        spec, options = Spec.parse(typed), dict(Spec.parse(recorded).options)
+    except ValueError:
+        return typed
+    if register.from_outside(spec.name) or "ties" in options or "ties" in dict(spec.options):
+        return typed
+    ranks = getattr(register.builder(spec.name), "ranks", False)
+    tokens_tie = options.get("temperature") == 0 or options.get("nucleus", 1) != 1
+    return str(Spec(spec.name, (*spec.options, ("ties", "lowest")))) if ranks or tokens_tie else typed
+
+
 def own_steps(schedule: str) -> int | None:
     """The number of steps that an explicit schedule fixes, None for a family."""
     from mdmtheory.schedules import as_schedule

@@ -15,6 +15,7 @@ from mdmtheory.core.streams import canonical_json
 from mdmtheory.metrics.metric import Measured, estimated
 from mdmtheory.metrics.registry import as_metrics, built_in_metrics, measures, place_of
 from mdmtheory.sweeps.cell import sort_key
+from mdmtheory.sweeps.choices import typed_today
 from mdmtheory.sweeps.chunks import total, until_stopped
 from mdmtheory.sweeps.ranges import texts
 from mdmtheory.sweeps.schema import Contents, StoredLanguage, StoredTask
@@ -132,7 +133,7 @@ def _cell(task: Task, names: Mapping[str, str]) -> dict[str, Any]:
     """What the columns of the cell say, given the languages' names by digest."""
     about = task.description
     cell = {"language": names[about["language"]], **{name: about[name] for name in ("length", "steps", "seed")}}
-    return cell | task.names
+    return cell | _shown_names(task)
 
 
 def estimates(
@@ -211,6 +212,12 @@ def _left_out(contents: Contents, of: Mapping[str, Any] | None) -> list[str]:
     """What cannot be shown of a store, or of the tasks that are asked for."""
     found = {**contents.left_out, **contents.without_language}
     return [reason for key, reason in found.items() if of is None or key in of]
+
+
+def _shown_names(task: Task) -> dict[str, Any]:
+    """The names as they were typed, samplers as they would be typed today."""
+    names, recorded = task.names, task.description["sampler"]
+    return {**names, "sampler": typed_today(names["sampler"], recorded)} if names.get("sampler") and recorded else names
 
 
 def _language_names(contents: Contents) -> dict[str, str]:

@@ -194,8 +194,16 @@ def _canonical(text: str | None, model: Any, part: str) -> str | None:
     """The spec of a part of the model; as it was typed where a plug-in does not show that part."""
     if text is None:
         return None
-    spec = getattr(getattr(model, part), "spec", None) or Spec.parse(text)
+    own = getattr(model, part)
+    spec = getattr(own, "recorded", None) or getattr(own, "spec", None) or _as_recorded(text, part)
     return str(spec) if part == "denoiser" else _without_file(spec)
+
+
+def _as_recorded(text: str, part: str) -> Spec:
+    """What was typed, but for a sampler that is built in and is recorded under another name than it is typed by."""
+    register = registries()[part]
+    built = register.build(text) if part == "sampler" and register.is_plain(text) else None
+    return built.recorded if built is not None and built.recorded != built.spec else Spec.parse(text)
 
 
 def _without_file(spec: Spec) -> str:

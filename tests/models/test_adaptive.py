@@ -42,14 +42,25 @@ def test_a_sequence_depends_on_its_number_alone(rule, monkeypatch):
     assert (p.sample(9, 24, seed=3).tokens != whole.tokens).any()
 
 
+def with_ties(rule, ties):
+    return rule + ("," if ":" in rule else ":") + f"ties={ties}"
+
+
 @pytest.mark.parametrize("rule", REPLAYED)
 def test_scores_depend_on_the_sequence_alone(rule):
     q = mt.as_language("hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1")
-    p = mt.MaskedDiffusion(mt.Oracle(q), rule, steps=9)
+    p = mt.MaskedDiffusion(mt.Oracle(q), with_ties(rule, "lowest"), steps=9)
     x = q.sample(9, 24, seed=0)
     whole = p.log_prob(x, threads=2)
     assert whole.kind == p.log_prob_kind == "exact"
     np.testing.assert_allclose(p.log_prob(x[4:], seed=5, first=4, plans=3, threads=1).values, whole.values[4:], 1e-12)
+    # With ties broken at random on its number too, by which its shuffles are known.
+    p = mt.MaskedDiffusion(mt.Oracle(q), with_ties(rule, "random"), steps=9)
+    for plans in (1, 3):
+        whole = p.log_prob(x, 5, plans=plans, threads=2)
+        assert whole.kind == p.log_prob_kind == "lower bound"
+        part = p.log_prob(x[4:], 5, first=4, plans=plans, threads=1)
+        np.testing.assert_allclose(part.values, whole.values[4:], 1e-12)
 
 
 @pytest.mark.parametrize("lang", ["hmm", "ngram:order=3", "equal_pairs", "permutation:items=24"])
@@ -87,6 +98,9 @@ def test_one_at_a_time_by_the_context_is_exactly_q(rule, lang):
     x = q.sample(30, 16, seed=0)
     np.testing.assert_allclose(p.log_prob(x).values, q.log_prob(x), rtol=1e-10)
     assert q.in_support(p.sample(100, 16, seed=0).tokens).all()
+    assert mt.ter(p, q, 16, count=50).kind == "upper bound"
+    p = mt.MaskedDiffusion(mt.Oracle(q), with_ties(rule, "lowest"), steps=16)
+    np.testing.assert_allclose(p.log_prob(x).values, q.log_prob(x), rtol=1e-10)
     assert mt.ter(p, q, 16, count=50).kind == "estimate"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mdmtheory as mt
-from mdmtheory.samplers.drawing import truncated
+from mdmtheory.samplers.drawing import tempered, truncated
 from mdmtheory.samplers.gumbel import float32_draws, float32_gumbel
 from mdmtheory.samplers.registry import as_sampler
 from tests import brute_force
@@ -32,7 +33,7 @@ BIGRAM = mt.NGram([0.5, 0.3, 0.2], [[0.7, 0.3, 0], [0, 0.6, 0.4], [0.5, 0, 0.5]]
 def test_the_nucleus_is_the_fewest_tokens_that_reach_it(weights, nucleus):
     law = np.array(weights, float) + (sum(weights) == 0)
     law /= law.sum()
-    found = truncated(law[None], nucleus)[0]
+    found = truncated(law[None], nucleus, lowest=True)[0]
     kept = []
     for v in sorted(range(len(law)), key=lambda v: (-round(law[v], 10), v)):
         if sum(law[kept]) < nucleus - 1e-10:
@@ -45,7 +46,30 @@ def test_the_nucleus_is_the_fewest_tokens_that_reach_it(weights, nucleus):
 def test_the_least_nucleus_is_the_most_probable_token():
     law = np.array([[0.2, 0.5, 0.3], [0.5, 0.5, 0.0]])
     for nucleus in (1e-3, 1e-10, 1e-12, 5e-324):
-        np.testing.assert_array_equal(truncated(law, nucleus), [[0, 1, 0], [1, 0, 0]])
+        np.testing.assert_array_equal(truncated(law, nucleus), [[0, 1, 0], [0.5, 0.5, 0]])
+        np.testing.assert_array_equal(truncated(law, nucleus, lowest=True), [[0, 1, 0], [1, 0, 0]])
+
+
+@given(st.lists(st.sampled_from([0, 1, 1, 2, 5]), min_size=1, max_size=6), st.floats(0.01, 1), st.sampled_from([1, 0]))
+def test_ties_at_the_edge_of_a_nucleus_and_at_temperature_zero_are_broken_by_a_random_order(weights, nucleus, T):
+    # The mean over all orders of the tokens of the law that takes, of equal ones, the first in that order.
+    law = np.array([weights], float) + (sum(weights) == 0)
+    law /= law.sum()
+
+    def first_in(order):
+        back = np.argsort(order)
+        return truncated(tempered(law[:, order], T, lowest=True), nucleus, lowest=True)[:, back]
+
+    mean = np.mean([first_in(np.array(order)) for order in itertools.permutations(range(law.shape[1]))], axis=0)
+    np.testing.assert_allclose(truncated(tempered(law, T), nucleus), mean, atol=1e-12)
+
+
+def test_laws_of_tokens_that_do_not_tie_are_the_same_to_the_bit():
+    generator = np.random.default_rng(0)
+    laws = generator.dirichlet(np.ones(7), 500)
+    for nucleus in (0.05, 0.5, 0.9):
+        np.testing.assert_array_equal(truncated(laws, nucleus), truncated(laws, nucleus, lowest=True))
+    np.testing.assert_array_equal(tempered(laws, 0), tempered(laws, 0, lowest=True))
 
 
 def test_temperature_comes_before_the_nucleus():
@@ -128,7 +152,7 @@ def test_a_sequence_depends_on_its_number_alone(sampler, monkeypatch):
 def test_temperature_zero_is_greedy_where_nothing_else_is_left_to_chance():
     q = mt.as_language("hmm")
     for sampler in ("independent:mu=0.1", "verify:k=4", "topk_remask"):
-        spec = sampler + ("," if ":" in sampler else ":") + "temperature=0"
+        spec = sampler + ("," if ":" in sampler else ":") + "temperature=0,ties=lowest"
         samples = mt.MaskedDiffusion(mt.Oracle(q, ALL.get(sampler, 1)), spec, 5).sample(10, 12, seed=0)
         assert (samples.tokens == samples.tokens[0]).all() or sampler.startswith("verify")
     one, other = (

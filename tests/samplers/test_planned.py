@@ -50,15 +50,19 @@ def changed(p, temperature=1.0, nucleus=1.0):
     if sum(p) == 0:
         return np.array(p)
     if temperature == 0:
-        best = max(range(len(p)), key=lambda v: (round(p[v], 10), -v))
-        return np.array([float(v == best) for v in range(len(p))])
+        best = [round(each, 10) == round(max(p), 10) for each in p]
+        return np.array(best) / sum(best)
     powers = [v ** (1 / temperature) if v else 0.0 for v in p]
     p = [v / sum(powers) for v in powers]
     kept = []
     for v in sorted(range(len(p)), key=lambda v: (-round(p[v], 10), v)):
         if not kept or sum(p[w] for w in kept) < nucleus - 1e-10:
             kept.append(v)
-    return np.array([p[v] / sum(p[w] for w in kept) if v in kept else 0.0 for v in range(len(p))])
+    found = np.array([p[v] / sum(p[w] for w in kept) if v in kept else 0.0 for v in range(len(p))])
+    # Those that are as probable as the last one kept share what such tokens have.
+    alike = [v for v in range(len(p)) if round(p[v], 10) == round(p[kept[-1]], 10)]
+    found[alike] = found[alike].mean()
+    return found
 
 
 def every_plan(name, length, steps, schedule):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -150,13 +152,19 @@ def test_only_the_rule_that_looks_at_draws_says_so():
 
 
 def test_rounding_breaks_no_tie_and_ties_go_to_the_lowest_position_and_token():
-    sampler = as_sampler("entropy")
+    sampler = as_sampler("entropy:ties=lowest")
     tokens = np.full((1, 3), 2, dtype=np.uint8)
     state = sampler.init(1, 3, 2, 3, as_schedule("linear"))
     laws = np.array([[0.3, 0.7], [0.3 - 1e-15, 0.7 + 1e-15], [0.7, 0.3]])
     _, after = sampler.step(state, tokens, tokens == 2, laws, np.zeros(3, dtype=np.int64))
     assert after.tolist() == [[0, 2, 2]]
-    assert tempered(np.array([[0.5 - 1e-15, 0.5 + 1e-15]]), 0).tolist() == [[1, 0]]
+    # Shown an order, the first in it.
+    for order in itertools.permutations(range(3)):
+        _, after = sampler.step(replace(state, order=np.array([order])), tokens, tokens == 2, laws, np.zeros(3, int))
+        assert np.flatnonzero(after[0] != 2).tolist() == [order.index(0)]
+    almost = np.array([[0.5 - 1e-15, 0.5 + 1e-15]])
+    assert tempered(almost, 0, lowest=True).tolist() == [[1, 0]]
+    assert tempered(almost, 0).tolist() == [[0.5, 0.5]]
 
 
 def test_tempered_laws():
@@ -164,9 +172,10 @@ def test_tempered_laws():
     assert tempered(laws, 1) is laws
     np.testing.assert_allclose(tempered(laws, 0.5)[0], [1 / 17, 16 / 17, 0])
     np.testing.assert_allclose(tempered(laws, 2)[0], [1 / 3, 2 / 3, 0])
-    np.testing.assert_allclose(tempered(laws, 0), [[0, 1, 0], [1, 0, 0], [1, 0, 0]])
-    # Powers beyond float64 leave the most probable tokens.
+    np.testing.assert_allclose(tempered(laws, 0, lowest=True), [[0, 1, 0], [1, 0, 0], [1, 0, 0]])
+    # Powers beyond float64 leave the most probable tokens; so does temperature 0, their limit.
     np.testing.assert_allclose(tempered(laws, 1e-5), [[0, 1, 0], [1, 0, 0], [1 / 3] * 3])
+    np.testing.assert_allclose(tempered(laws, 0), tempered(laws, 1e-5))
     np.testing.assert_allclose(tempered(laws, 1e9)[0], [0.5, 0.5, 0], atol=1e-8)
 
 

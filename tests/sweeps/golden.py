@@ -36,6 +36,7 @@ _LANGUAGES = {
     "permutation": "permutation:items=12",
     "repetition": "repetition:vocab_size=4",
 }
+_TIED = {"lang": _LANGUAGES["ngram 2"], "length": 12, "steps": 3}
 _ANCESTRAL = {"lang": _LANGUAGES["hmm"], "length": 12, "steps": 3}
 CASES: dict[str, dict[str, Any]] = {
     **{f"language {name}": {**_ANCESTRAL, "lang": spec, "check": True} for name, spec in _LANGUAGES.items()},
@@ -45,7 +46,8 @@ CASES: dict[str, dict[str, Any]] = {
     "model gaussian": {**_ANCESTRAL, "model": "gaussian"},
     "model gaussian ddim": {**_ANCESTRAL, "model": "gaussian:update=ddim,embedding=random,dim=3", "metrics": "ser"},
     "model block": {**_ANCESTRAL, "model": "block:size=5"},
-    "model block entropy": {**_ANCESTRAL, "model": "block:size=5", "sampler": "entropy"},
+    "model block entropy": {**_ANCESTRAL, "model": "block:size=5", "sampler": "entropy:ties=lowest"},
+    "model block entropy, ties at random": {**_ANCESTRAL, "model": "block:size=5", "sampler": "entropy"},
     "denoiser perturbed": {**_ANCESTRAL, "denoiser": "perturbed:epsilon=0.05"},
     "denoiser window": {**_ANCESTRAL, "denoiser": "window:width=2"},
     **{
@@ -54,22 +56,28 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "sampler plan": {**_ANCESTRAL, "sampler": "plan:file=plan.txt"},
     "sampler ancestral tempered": {**_ANCESTRAL, "sampler": "ancestral:temperature=0.7", "check": True},
-    "sampler stride with a nucleus": {**_ANCESTRAL, "sampler": "stride:nucleus=0.9", "metrics": "ser"},
-    "sampler fixed greedy": {**_ANCESTRAL, "sampler": "fixed:temperature=0", "metrics": "ser"},
+    "sampler stride with a nucleus": {**_ANCESTRAL, "sampler": "stride:nucleus=0.9,ties=lowest", "metrics": "ser"},
+    "sampler fixed greedy": {**_ANCESTRAL, "sampler": "fixed:temperature=0,ties=lowest", "metrics": "ser"},
+    "sampler fixed greedy, ties at random": {**_TIED, "sampler": "fixed:temperature=0", "metrics": "ser"},
+    "sampler stride with a nucleus, ties at random": {**_TIED, "sampler": "stride:nucleus=0.6", "metrics": "ser"},
     "sampler ancestral in float32": {**_ANCESTRAL, "sampler": "ancestral:precision=float32", "metrics": "ser"},
     "model block tempered": {**_ANCESTRAL, "model": "block:size=5", "sampler": "ancestral:temperature=0.7"},
     **{
         f"sampler {name.partition(':')[0]}": {**_ANCESTRAL, "sampler": name}
         for name in (
-            "confidence",
-            "entropy",
-            "entropy_bound:gamma=0.5",
-            "entropy_sum:h=1",
-            "independent:mu=0.05",
-            "margin:temperature=0.7",
-            "threshold:tau=0.6",
+            "confidence:ties=lowest",
+            "entropy:ties=lowest",
+            "entropy_bound:gamma=0.5,ties=lowest",
+            "entropy_sum:h=1,ties=lowest",
+            "independent:mu=0.05,ties=lowest",
+            "margin:temperature=0.7,ties=lowest",
+            "threshold:tau=0.6,ties=lowest",
             "verify:k=3",
         )
+    },
+    **{
+        f"sampler {name.partition(':')[0]}, ties at random": {**_TIED, "sampler": name}
+        for name in ("confidence", "entropy_bound:gamma=0.5", "independent:mu=0.05", "threshold:tau=0.6")
     },
     **{
         f"sampler {name.partition(':')[0]}": {**_ANCESTRAL, "steps": 4, "sampler": name, "metrics": "ser"}
@@ -79,11 +87,12 @@ CASES: dict[str, dict[str, Any]] = {
             "remdm-conf",
             "remdm-loop:eta=0.3",
             "remdm-rescale:eta=0.5",
-            "topk_remask:nucleus=0.9",
+            "topk_remask:nucleus=0.9,ties=lowest",
         )
     },
-    "sampler in float32": {**_ANCESTRAL, "sampler": "confidence:precision=float32", "metrics": "ser"},
-    "sampler draw_confidence": {**_ANCESTRAL, "sampler": "draw_confidence", "metrics": "ser"},
+    "sampler topk_remask, ties at random": {**_TIED, "steps": 4, "sampler": "topk_remask", "metrics": "ser"},
+    "sampler in float32": {**_ANCESTRAL, "sampler": "confidence:precision=float32,ties=lowest", "metrics": "ser"},
+    "sampler draw_confidence": {**_ANCESTRAL, "sampler": "draw_confidence:ties=lowest", "metrics": "ser"},
     **{
         f"schedule {name.partition(':')[0]}": {**_ANCESTRAL, "schedule": name}
         for name in ("cosine", "polynomial:power=2", "geometric", "file:path=sizes.txt")

@@ -14,6 +14,14 @@ FILE = Path(__file__).with_name("version_1.sqlite")
 CSV = FILE.with_suffix(".csv")
 """What that code then read from it."""
 
+
+def as_read_then(text: str) -> str:
+    """A table of today as that code wrote it: it had one way of breaking ties, and no name for it."""
+    return text.replace("confidence:ties=lowest", "confidence").replace(
+        '"stride:nucleus=0.5,ties=lowest"', "stride:nucleus=0.5"
+    )
+
+
 HMM = "hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1"
 BIGRAM = "ngram:order=2,vocab_size=4"
 _LONG: dict[str, Any] = {"length": 512, "samples": 130, "metrics": "ser,ter,cross_entropy"}
@@ -23,14 +31,14 @@ CELLS: list[dict[str, Any]] = [
     {**_LONG, "lang": [HMM, BIGRAM], "model": "ar"},
     {**_LONG, "lang": BIGRAM, "steps": 128, "model": "block:size=32", "check": True},
     {**_LONG, "lang": BIGRAM, "steps": 64, "samples": 400, "max_errors": 60, "seed": 1},
-    {**_LONG, "lang": HMM, "steps": 64, "sampler": "stride:nucleus=0.5", "check": True},
+    {**_LONG, "lang": HMM, "steps": 64, "sampler": "stride:nucleus=0.5,ties=lowest", "check": True},
     {**_SHORT, "lang": "permutation:items=12,parity,equal_pairs:vocab_size=4", "steps": 4, "length": 12},
     {
         **_SHORT,
         "lang": "copy:distance=3,vocab_size=4,repetition:vocab_size=4",
         "steps": 2,
         "length": 16,
-        "sampler": "confidence",
+        "sampler": "confidence:ties=lowest",
     },
     {**_LONG, "lang": BIGRAM, "steps": 64, "samples": 64, "metrics": "ser", "sampler": "remdm-cap:eta=0.3"},
 ]
