@@ -182,8 +182,8 @@ TRIALS: tuple[Trial[SamplerCase], ...] = (
     ),
     Trial(
         "replay",
-        "p(x) by replay, its mean over shuffles if `sees_order`, is the law by enumeration, within 1e-9; refused where no "
-        "replay gives it",
+        "p(x) by replay, its mean over shuffles if `sees_order`, is the law by enumeration, within 1e-9; refused where "
+        "no replay gives it",
         "set `context_only` and `remasks` to what holds",
         _replay,
     ),

@@ -37,9 +37,9 @@ def law(model: SequenceModel, language: Language, length: int, *, threads: int |
 
     Masked diffusion over any law over plans: a fixed plan by its product of marginals, random subsets (ancestral,
     fixed, first_hitting) by recursion over subsets in O(N (3V)^L). With a sampler that looks at its draws: by all of
-    them (`law_by_draws`). With one that breaks ties at random: the mean over the L! shuffles. Block diffusion as masked diffusion block by block. Uniform diffusion by its transitions,
-    O(N V^2L). Other models, classes that extend
-    these among them, by their log_prob where that is exact: samplers that look at the context only, by replay.
+    them (`law_by_draws`). With one that looks at the context only: by replay, and where it breaks ties at random by the
+    mean over the L! shuffles. Block diffusion as masked diffusion block by block. Uniform diffusion by its transitions,
+    O(N V^2L). Other models, classes that extend these among them, by their log_prob where that is exact.
     ValueError with the cost where it is not feasible.
     """
     model, language = held_to(model, language)

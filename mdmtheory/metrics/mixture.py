@@ -43,7 +43,8 @@ def mixture_log_prob(
     if not _ancestral_oracle(model, language):
         raise ValueError(
             f"{model.spec} has no exact log p(x); the mixture is known for ancestral plans with the language's exact "
-            "oracle, for fixed plans and for samplers that look at the context only: use those, or method='plans'"
+            "oracle, for fixed plans and for samplers that look at the context only and break no tie at random "
+            "(ties=lowest): use those, or method='plans'"
         )
     return exact.log_prob(language, tokens, model.steps, model.schedule, block=model.block, threads=threads)
 

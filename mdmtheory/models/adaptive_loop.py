@@ -49,7 +49,7 @@ def run_adaptive(
     *,
     states: UInt64[np.ndarray, "count 4"] | None = None,
     tokens: Tokens | None = None,
-    order: Order | None = None,
+    order: Any = None,
     shuffles: UInt64[np.ndarray, "count 4"] | None = None,
     threads: int | None = None,
 ) -> AdaptiveRun:
@@ -234,7 +234,7 @@ def _orders(
     sampler: SamplerBase,
     count: int,
     length: int,
-    order: Order | None,
+    order: Any,
     shuffles: UInt64[np.ndarray, "count 4"] | None,
 ) -> Callable[[slice], Order | None]:
     """What gives the orders of some of the sequences; ValueError where a sampler is shown one and there is none."""

@@ -103,12 +103,12 @@ def _independent_languages() -> list[tuple[NGram, int]]:
 def two_draws(q: Law) -> Law:
     """The law over two positions when both are drawn from their marginals and the more probable draw is kept.
 
-    The other position is then drawn from its conditional; equally probable draws keep the first position.
+    The other position is then drawn from its conditional; of equally probable draws either is kept, each half the time.
     """
     first, second = q.sum(axis=1), q.sum(axis=0)
-    ahead = first.round(DECIMALS)[:, None] >= second.round(DECIMALS)[None]
+    ahead = (1 + np.sign(first.round(DECIMALS)[:, None] - second.round(DECIMALS)[None])) / 2
     keep_first = first * (ahead @ second)
-    keep_second = second * (first @ ~ahead)
+    keep_second = second * (first @ (1 - ahead))
     with np.errstate(invalid="ignore", divide="ignore"):
         rest = np.where(first[:, None] > 0, q / first[:, None], 0.0)
         start = np.where(second[None] > 0, q / second[None], 0.0)

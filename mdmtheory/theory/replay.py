@@ -1,11 +1,14 @@
 """A sampler that looks at the context only has an exact likelihood: replay it.
 
-Setting. Masked diffusion with any denoiser and a sampler whose choices depend on the context alone.
-Measured. (a) The total variation distance of two laws: exp of the replayed log-likelihood of every sequence, and the
-law from everything that the sampler may draw, step by step. (b) KL(q || p) from the second, with the exact denoiser.
+Setting. Masked diffusion with any denoiser and a sampler whose choices depend on the context alone, and on an order of
+the positions, random or from the lowest, by which it breaks ties.
+Measured. (a) The total variation distance of two laws: exp of the replayed log-likelihood of every sequence, its mean
+over orders where ties are broken at random, and the law from everything that the sampler may draw, step by step.
+(b) KL(q || p) from the second, with the exact denoiser and ties that go to the lowest position.
 Guarantee. (a) It is 0: log p(x) = sum_k sum_{i in U_k(x)} log p(x_i | context_k), U_k(x) being what step k opens when
-the draws turn out to be x. No other history writes x. (b) Equal to E_q sum_k TC(X_{U_k} | x_<k), each term from the
-conditional law of q in the context that the replay visits.
+the draws turn out to be x. Given the order no other history writes x. (b) Equal to E_q sum_k TC(X_{U_k} | x_<k), each
+term from the conditional law of q in the context that the replay visits. With ties broken at random that is so given
+each order, and KL(q || p) is at most the mean.
 Constants. None.
 Source. Ours, docs/theory.md 6.
 """
@@ -21,6 +24,7 @@ from mdmtheory.core.protocols import Denoiser
 from mdmtheory.denoisers import DENOISERS
 from mdmtheory.exact.draws import law_by_draws
 from mdmtheory.exact.enumeration import Law, all_sequences, entropy_nats, expected_nll, joint
+from mdmtheory.exact.law import law
 from mdmtheory.languages.parity import Parity
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.samplers.registry import as_sampler
@@ -54,9 +58,9 @@ def _model(setting: Setting) -> MaskedDiffusion:
 
 def _likelihood(setting: Setting) -> Sides:
     model, length = _model(setting), setting.length
-    replayed = np.exp(model.log_prob(all_sequences(setting.language.vocab_size, length)).values)
-    drawn = law_by_draws(model, length)
-    distance = float(np.abs(replayed - drawn.reshape(-1)).sum()) / 2
+    # The law of samplers that look at the context only is taken from their replays.
+    replayed, drawn = law(model, setting.language, length), law_by_draws(model, length)
+    distance = float(np.abs(replayed - drawn).sum()) / 2
     return Sides(Estimate.exact(distance), Estimate.exact(0.0))
 
 
@@ -77,6 +81,8 @@ def _requires_exact(setting: Setting) -> None:
     _requires_context_only(setting)
     if "temperature" in setting.options["sampler"]:
         raise HypothesisError("it is about temperature 1")
+    if _model(setting).sampler.sees_order:
+        raise HypothesisError("it is about one way of breaking ties, not their mean; pass a sampler with ties=lowest")
 
 
 def _divergence(setting: Setting) -> Sides:
@@ -99,7 +105,8 @@ def _divergence(setting: Setting) -> Sides:
 
 
 def _likelihood_settings() -> list[Setting]:
-    rows = [LIKELIHOOD.setting(language, 4, 2, sampler=each) for language in small_languages() for each in SAMPLERS]
+    samplers = (*SAMPLERS, *(f"{each}{',' if ':' in each else ':'}ties=lowest" for each in SAMPLERS))
+    rows = [LIKELIHOOD.setting(language, 4, 2, sampler=each) for language in small_languages() for each in samplers]
     rows += [
         LIKELIHOOD.setting(bigram3(), 5, 3, "cosine", sampler=sampler, denoiser=denoiser)
         for sampler in ("entropy", "margin:temperature=0.5")
@@ -110,7 +117,8 @@ def _likelihood_settings() -> list[Setting]:
 
 def _divergence_settings() -> list[Setting]:
     languages = (*small_languages(), Parity())
-    return [DIVERGENCE.setting(language, 4, 2, sampler=each) for language in languages for each in SAMPLERS[2:5]]
+    samplers = ("entropy:ties=lowest", "entropy_bound:gamma=0.3,ties=lowest", "entropy_sum:h=1.0,ties=lowest")
+    return [DIVERGENCE.setting(language, 4, 2, sampler=each) for language in languages for each in samplers]
 
 
 LIKELIHOOD = Statement(
@@ -134,7 +142,8 @@ DIVERGENCE = Statement(
     direction="=",
     sides=_divergence,
     settings=_divergence_settings,
-    hypotheses="any language, exact denoiser, samplers that look at the context only; small enough to enumerate",
+    hypotheses="any language, exact denoiser, samplers that look at the context only, with ties=lowest; small enough "
+    "to enumerate",
     requires=_requires_exact,
-    options={"sampler": "entropy"},
+    options={"sampler": "entropy:ties=lowest"},
 )

@@ -128,7 +128,14 @@ def test_draws_follow_the_law(sampler):
 def test_the_likelihood_is_exact_where_that_of_the_sampler_inside_is():
     q = mt.as_language("hmm")
     x = q.sample(5, 22, seed=0)
-    exact = ["stride", "first_hitting", "bisection", "entropy:ties=lowest", "threshold:tau=0.3,ties=lowest", "verify:k=4"]
+    exact = [
+        "stride",
+        "first_hitting",
+        "bisection",
+        "entropy:ties=lowest",
+        "threshold:tau=0.3,ties=lowest",
+        "verify:k=4",
+    ]
     for sampler in exact:
         model = BlockDiffusion(mt.Oracle(q), 5, 3, sampler)
         assert model.log_prob_kind == model.log_prob(x).kind == "exact"
