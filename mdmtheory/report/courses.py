@@ -10,6 +10,8 @@ import numpy as np
 from mdmtheory.core.contracts import exact_for
 from mdmtheory.core.origin import plug_ins_in
 from mdmtheory.core.protocols import Language, SequenceModel
+from mdmtheory.languages.parity import Parity
+from mdmtheory.languages.permutation import Permutation
 from mdmtheory.models.autoregressive import Autoregressive
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.models.masked import MaskedDiffusion
@@ -55,9 +57,10 @@ def course_of(model: SequenceModel, language: Language, length: int) -> Course |
     """How a model with the exact denoiser reveals a language that is uniform and treats its tokens alike.
 
     There all sequences look alike to a rule, so that replaying one of them shows the plan of all, and every draw is as
-    probable as any other that is possible: drawn confidence is confidence, and its ties fall alike. Verified drafts
-    have the law of one position a step. None where tokens may change, for other denoisers and temperatures, and
-    for plug-ins.
+    probable as any other that is possible: drawn confidence is confidence, and its ties fall alike. Where they are
+    broken at random and all positions look alike too, the sets are random. Verified drafts have the law of one position
+    a step. None where tokens may change, for other denoisers and temperatures, for other languages with ties broken at
+    random, and for plug-ins.
     """
     if plug_ins_in(model):
         return None
@@ -74,10 +77,13 @@ def course_of(model: SequenceModel, language: Language, length: int) -> Course |
         return _one_by_one(length)
     if isinstance(model.sampler, DrawConfidence):
         whole = _with_confidence(model)
-    if not whole.replayable:
+    if whole.sampler.scored_as is not whole.sampler or (whole.sampler.sees_order and not _alike(language)):
         return None
     plan = whole.replay(language.sample(1, length, 0), threads=1).plan[0]
-    return OnePlan(tuple(plan.tolist()))
+    if not whole.sampler.sees_order:
+        return OnePlan(tuple(plan.tolist()))
+    ends = np.cumsum(lengths_of_blocks(model, length))[:-1]
+    return RandomSets(tuple(OnePlan(tuple(block.tolist())).sizes for block in np.split(plan, ends)))
 
 
 def exact_denoiser(model: Any, language: Language) -> bool:
@@ -93,6 +99,11 @@ def at_defaults(sampler: PlanLawBase | SamplerBase) -> bool:
 def lengths_of_blocks(model: Any, length: int) -> tuple[int, ...]:
     """The lengths of the blocks that a model goes through: of masked diffusion, one."""
     return tuple(block_lengths(length, model.block or length))
+
+
+def _alike(language: Language) -> bool:
+    """Whether positions look alike to a rule, whichever are set."""
+    return isinstance(language, Parity | Permutation)
 
 
 def _one_by_one(length: int) -> OnePlan:
@@ -117,6 +128,8 @@ def _course_of_plans(model: Any, whole: MaskedDiffusion, length: int) -> Course 
 
 
 def _with_confidence(model: MaskedDiffusion | BlockDiffusion) -> MaskedDiffusion:
+    assert isinstance(model.sampler, DrawConfidence)
+    sampler = Confidence(ties=model.sampler.ties)
     if isinstance(model, BlockDiffusion):
-        return BlockDiffusion(model.denoiser, model.block, model.steps, Confidence(), model.schedule).masked
-    return MaskedDiffusion(model.denoiser, Confidence(), model.steps, model.schedule)
+        return BlockDiffusion(model.denoiser, model.block, model.steps, sampler, model.schedule).masked
+    return MaskedDiffusion(model.denoiser, sampler, model.steps, model.schedule)

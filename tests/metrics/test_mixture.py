@@ -33,7 +33,7 @@ def test_the_mixture_covers_the_enumerated_value(language, steps, schedule):
     assert relative.low < ratio < relative.high
     # Jensen's gap is far outside.
     assert mt.ter_ratio(p, language, 5, 2000).low > relative.high
-    plain = mt.ter_ratio(mt.MaskedDiffusion(mt.Oracle(language), "entropy", steps), language, 5, 2000)
+    plain = mt.ter_ratio(mt.MaskedDiffusion(mt.Oracle(language), "entropy:ties=lowest", steps), language, 5, 2000)
     assert plain.kind == "estimate"
 
 
@@ -77,7 +77,7 @@ def test_uneven_weights_are_left_as_they_are():
     np.testing.assert_allclose(low_noise(even), np.exp(even) - 1 - even)
 
 
-@pytest.mark.parametrize("sampler", ["entropy", "threshold:tau=0.5", "stride", "first_hitting"])
+@pytest.mark.parametrize("sampler", ["entropy:ties=lowest", "threshold:tau=0.5,ties=lowest", "stride", "first_hitting"])
 def test_where_log_p_is_exact_both_methods_are_the_same(sampler):
     q = mt.as_language("hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1")
     p = mt.MaskedDiffusion(mt.Oracle(q), sampler, steps=4)
@@ -87,7 +87,7 @@ def test_where_log_p_is_exact_both_methods_are_the_same(sampler):
 
 
 def test_replay_covers_the_enumerated_value():
-    p = mt.MaskedDiffusion(mt.Oracle(HMM), "margin", steps=2)
+    p = mt.MaskedDiffusion(mt.Oracle(HMM), "margin:ties=lowest", steps=2)
     ter, ratio = truths(p, HMM, 5)
     found, relative = mt.ter(p, HMM, 5, 2000, level=0.999), mt.ter_ratio(p, HMM, 5, 2000, level=0.999)
     assert found.low < ter < found.high

@@ -23,8 +23,9 @@ from mdmtheory.theory.parity_repetition import parity_error
 from tests.trap import trap
 
 PLANS = ("left_to_right", "first_hitting", "stride", "bit_reversed", "bisection", "blocks", "fixed", "ancestral")
-RULES = ("confidence", "draw_confidence", "margin", "entropy", "threshold:tau=0.6", "entropy_bound:gamma=0.7")
-RULES += ("entropy_sum:h=1.5", "independent:mu=0.01", "verify:k=2", "verify:k=3,order=bit_reversed")
+RANKED = ("confidence", "draw_confidence", "margin", "entropy", "threshold:tau=0.6", "entropy_bound:gamma=0.7")
+RANKED += ("entropy_sum:h=1.5", "independent:mu=0.01")
+RULES = (*RANKED, "verify:k=2", "verify:k=3,order=bit_reversed")
 UNIFORM = (
     (mt.Parity(), 5),
     (mt.EqualPairs(vocab_size=3), 4),
@@ -63,14 +64,32 @@ def agree(found, expected):
             assert value == pytest.approx(expected[metric], rel=1e-9, abs=1e-12), metric
 
 
+def with_lowest(sampler):
+    return f"{sampler}{',' if ':' in sampler else ':'}ties=lowest"
+
+
 @pytest.mark.parametrize("sampler", PLANS + RULES)
 @pytest.mark.parametrize(("language", "length"), UNIFORM, ids=lambda each: str(getattr(each, "spec", each)))
 def test_samplers_that_set_each_token_once(language, length, sampler):
+    sampler = with_lowest(sampler)
     for steps, schedule in ((1, "linear"), (2, "linear"), (3, "cosine"), (length, "linear")):
         model = masked(language, sampler, steps, schedule)
         found = known(language, model, length)
         assert set(found) == {"ser", "kl", "kl_average"}
         agree(found, enumerated(language, model, length))
+
+
+@pytest.mark.parametrize("sampler", RANKED)
+@pytest.mark.parametrize(("language", "length"), UNIFORM, ids=lambda each: str(getattr(each, "spec", each)))
+def test_ties_broken_at_random_open_random_sets_where_all_positions_look_alike(language, length, sampler):
+    for steps, schedule in ((2, "linear"), (3, "cosine")):
+        for model in (
+            masked(language, sampler, steps, schedule),
+            mt.BlockDiffusion(mt.Oracle(language), 2, 2, sampler),
+        ):
+            found = known(language, model, length)
+            assert set(found) == ({"ser", "kl", "kl_average"} if language in (UNIFORM[0][0], UNIFORM[-1][0]) else set())
+            agree(found, enumerated(language, model, length) if found else {})
 
 
 @pytest.mark.parametrize("sampler", PLANS)
@@ -94,7 +113,7 @@ def test_the_average_over_plans_is_what_one_plan_costs_on_average(language, leng
 @pytest.mark.parametrize("block", [1, 2, 3])
 @pytest.mark.parametrize(("language", "length"), UNIFORM, ids=lambda each: str(getattr(each, "spec", each)))
 def test_block_by_block(language, length, block, sampler):
-    model = mt.BlockDiffusion(mt.Oracle(language), block, 2, sampler)
+    model = mt.BlockDiffusion(mt.Oracle(language), block, 2, with_lowest(sampler))
     found = known(language, model, length)
     assert found
     agree(found, enumerated(language, model, length))
