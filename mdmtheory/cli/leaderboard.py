@@ -122,10 +122,11 @@ def _check_ours(page: Path, rows: Path, named: bool) -> None:
 def _draw(frame: pd.DataFrame, folder: Path, page: Path, terminal: Terminal) -> dict[str, str]:
     """Draws what can be drawn, and says what cannot; the links of the figures from the page, by title."""
     from mdmtheory.plots import sampler_figures, save_figure
+    from mdmtheory.report.ties import without_twins
 
     links: dict[str, str] = {}
     try:
-        drawn = sampler_figures(frame, terminal.say)
+        drawn = sampler_figures(without_twins(frame), terminal.say)
     except ValueError as error:
         terminal.say(f"no figures: {error}")
         return links

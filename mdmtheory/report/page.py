@@ -17,6 +17,7 @@ from mdmtheory.report.missing import missing_section
 from mdmtheory.report.naming import language_names, trusts
 from mdmtheory.report.sections import frontier_section, order_section, price_section, trust_section
 from mdmtheory.report.text import code, table
+from mdmtheory.report.ties import ties_section, without_twins
 from mdmtheory.sweeps.ranges import PartOfLength
 
 TOGETHER = 0.99
@@ -40,7 +41,8 @@ _READING = """\
   they stand in brackets. **Rounds** are those that must wait for one another. Where every sequence was given up at a
   context that cannot occur, calls are only known to be at most the steps: (≤16).
 - A number stands with the half-width of its interval, ±, the wider side where it has two; where that is below 0.00005
-  it is left out. **≤** marks an upper bound: for random order, uniform and Gaussian noise KL is not known exactly.
+  it is left out. **≤** marks an upper bound: for random order, random ties, uniform
+  and Gaussian noise KL is not known exactly.
 - *over*: every cell of this sampler needs more calls. *calls unknown*: every sequence of a rule without a budget was
   given up. *no log p*: the sampler has no likelihood. —: not in the store. Why not is said at the end.
 - A name such as `entropy_bound:gamma` is a rule without a budget of steps; its curve runs along its own parameter.
@@ -91,12 +93,14 @@ def page(contents: Contents) -> str:
         parts += [f"### At most {each} calls\n\n{budget_section(own, each, names)}" for each in budgets]
         parts += [order_section(own, names), price_section(own, names)]
     compared = closed_forms(contents.frame, TOGETHER)
+    competing = without_twins(whole)
     parts += [
-        trust_section(whole, names),
+        ties_section(whole, names),
+        trust_section(competing, names),
         closed_section(compared, names, TOGETHER),
         exact_section(contents.laws, contents.corrections),
     ]
-    parts += [_figures(contents.figures), missing_section(whole, ranked, names)]
+    parts += [_figures(contents.figures), missing_section(competing, ranked, names)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -109,19 +113,21 @@ def budgets_at(budgets: Sequence[int | PartOfLength], length: int) -> list[int]:
 
 
 def ranked_entries(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """All entries of a frame, and those that are ranked: of several δ of one sampler that with the most cells.
+    """All entries of a frame, and those that are ranked.
 
-    ValueError where there is no SER.
+    These are, of several δ of one sampler, those of the δ with the most cells, and, of samplers that are there with
+    both ways of breaking ties, those with random ties. ValueError where there is no SER.
     """
     whole = entries(frame, entropies_of(frame))
     if not whole["ser"].notna().any():
         raise ValueError("there is no SER of these cells to rank; run the sweep first, with metrics that hold ser")
-    split = trusts(whole["entrant"])
-    kept = set(whole["entrant"][split["delta"].isna()])
-    for _, own in whole[split["delta"].notna()].groupby(split["base"]):
+    competing = without_twins(whole)
+    split = trusts(competing["entrant"])
+    kept = set(competing["entrant"][split["delta"].isna()])
+    for _, own in competing[split["delta"].notna()].groupby(split["base"]):
         # Of equal numbers of cells the first by name: the order of the rows decides nothing.
         kept.add(own["entrant"].value_counts().sort_index().idxmax())
-    return whole, whole[whole["entrant"].isin(kept)].reset_index(drop=True)
+    return whole, competing[competing["entrant"].isin(kept)].reset_index(drop=True)
 
 
 def _head(contents: Contents, whole: pd.DataFrame) -> str:

@@ -41,6 +41,8 @@ def cell(
         "calls": calls,
         "rounds": calls if rounds is None else rounds,
         "seconds": 1.0,
+        "form": 1,
+        "task": "",
     }
     rows = []
     for metric, numbers in metrics.items():
@@ -52,7 +54,7 @@ def cell(
 
 def frame_of(cells: Iterable[list[dict[str, Any]]]) -> pd.DataFrame:
     frame = pd.DataFrame([row for rows in cells for row in rows], columns=list(COLUMNS))
-    whole = dict.fromkeys(("length", "steps", "seed", "count"), "Int64")
+    whole = dict.fromkeys(("length", "steps", "seed", "count", "form"), "Int64")
     return frame.astype({**whole, **dict.fromkeys(("value", "low", "high", "level", "calls", "rounds"), "float64")})
 
 
