@@ -19,6 +19,13 @@ Ties = Literal["random", "lowest"]
 DECIMALS = 10
 """Scores and probabilities that agree to so many decimals are equal, so that rounding breaks no tie."""
 
+ALIKE_DECIMALS = 6
+"""Scores that agree to so many decimals are ranked by the order of their positions, where there is one.
+
+A chain forgets: its far positions differ by less and less, and an exact denoiser would go by the last digit, always to
+the end that is a little surer. To a network, whose probabilities have float32's precision at best, they are equal.
+"""
+
 SHARED_OPTIONS: dict[str, Value] = {"temperature": 1.0, "nucleus": 1.0, "precision": "float64", "ties": "random"}
 """Options of every sampler, with their defaults; a name has them where they differ."""
 
@@ -111,8 +118,8 @@ class Drawing(TokenOptions, SamplerBase, ABC):
 
     @property
     def identity(self) -> Any:
-        """Name and options."""
-        return [self.name, dict(self.recorded.options)]
+        """Name and options, and to how many decimals scores are ranked, where an order decides the rest."""
+        return [self.name, dict(self.recorded.options), *([ALIKE_DECIMALS] if self.sees_order else [])]
 
     @property
     def stream_identity(self) -> Any:

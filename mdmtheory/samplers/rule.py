@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.samplers.drawing import DECIMALS, Drawing
+from mdmtheory.samplers.drawing import ALIKE_DECIMALS, DECIMALS, Drawing
 from mdmtheory.samplers.protocol import Drawn, Marginals, Order, Positions, State
 from mdmtheory.schedules import Schedule
 
@@ -89,12 +89,14 @@ class BestRule(Rule, ABC):
 def ranking(scores: Ranked, order: Order | None = None) -> Int[np.ndarray, "rows length"]:
     """The positions of each row from the highest score down, of equal ones the first in `order`, else the lowest.
 
+    With an order scores are equal that agree to ALIKE_DECIMALS.
+
     >>> ranking(np.array([[0.5, 0.9, 0.5]]), np.array([[2, 1, 0]])).tolist()
     [[1, 2, 0]]
     """
     if order is None:
         return np.argsort(-scores, axis=1, kind="stable")
-    return np.lexsort((order, -scores), axis=1)
+    return np.lexsort((order, -np.round(scores, ALIKE_DECIMALS)), axis=1)
 
 
 def first_of(order: Int[np.ndarray, "rows length"], count: Int[np.ndarray, "rows"]) -> Positions:

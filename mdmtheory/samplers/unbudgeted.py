@@ -83,9 +83,14 @@ class Threshold(BestRule):
         """The largest probability."""
         return confidence(seen)
 
+    def choose(self, scores: Ranked, wanted: Positions, state: State) -> Positions:
+        """Those that reach tau, else the best."""
+        reached = scores >= np.round(self.tau, DECIMALS)
+        return np.where(reached.any(axis=1, keepdims=True), reached, super().choose(scores, wanted, state))
+
     def cut(self, ranked: Ranked, state: State) -> Int[np.ndarray, "rows"]:
-        """How many reach tau."""
-        return (ranked >= np.round(self.tau, DECIMALS)).sum(axis=1)
+        """One, where none reaches tau."""
+        return np.ones(len(ranked), dtype=np.int64)
 
 
 @registered("sampler", version=1, family="as many as allowed", place=17, examples=("mu=0.1",))

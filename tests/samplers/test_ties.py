@@ -17,8 +17,10 @@ from mdmtheory.exact.law import law_cost
 from mdmtheory.models import adaptive_loop
 from mdmtheory.models.adaptive_loop import run_adaptive
 from mdmtheory.samplers.by_block import by_block
+from mdmtheory.samplers.drawing import ALIKE_DECIMALS
 from mdmtheory.samplers.protocol import State
 from mdmtheory.samplers.registry import SAMPLERS, as_sampler
+from mdmtheory.samplers.rule import ranking
 from mdmtheory.samplers.ties import all_orders, as_orders, shuffled
 from mdmtheory.schedules import as_schedule
 from tests import brute_force
@@ -80,7 +82,7 @@ def most_confident_first(language, length, sizes):
                     chance = 0.0
                     break
                 masked = [i for i in range(length) if row[i] == language.vocab_size]
-                best = sorted(masked, key=lambda i: (-round(laws[i].max(), 10), order.index(i)))[:size]
+                best = sorted(masked, key=lambda i: (-round(laws[i].max(), ALIKE_DECIMALS), order.index(i)))[:size]
                 chance *= math.prod(laws[i][x[i]] for i in best)
                 for i in best:
                     row[i] = int(x[i])
@@ -185,6 +187,14 @@ def test_what_needs_log_p_itself_says_that_ties_lowest_has_it():
     assert mt.distances(model, STATIONARY, 24, 50).kl_on_support is None
     lowest = mt.MaskedDiffusion(mt.Oracle(STATIONARY), "entropy:ties=lowest", 4)
     assert mt.distances(lowest, STATIONARY, 24, 50, method="mixture").kl.kind == "estimate"
+
+
+def test_what_no_network_tells_apart_is_ranked_by_the_order_and_what_one_does_is_not():
+    scores = np.array([[0.4, 0.7, 0.7 + 1e-9, 0.7 + 1e-4, -np.inf]])
+    assert ranking(scores).tolist() == [[3, 2, 1, 0, 4]]
+    for order in itertools.permutations(range(5)):
+        alike = [1, 2] if order[1] < order[2] else [2, 1]
+        assert ranking(scores, np.array([order])).tolist() == [[3, *alike, 0, 4]]
 
 
 def test_names_say_ties_where_they_have_a_say():

@@ -14,6 +14,7 @@ from mdmtheory.metrics.registry import built_in_metrics
 from mdmtheory.metrics.sums import Sums
 from mdmtheory.sweeps import cells, collect, read
 from mdmtheory.sweeps.building import Builder
+from mdmtheory.sweeps.choices import typed_today
 from mdmtheory.sweeps.chunks import Chunk, total, until_stopped
 from mdmtheory.sweeps.results import COLUMNS, estimates
 from mdmtheory.sweeps.store import load
@@ -175,6 +176,40 @@ def test_a_cell_measured_twice_over_by_changed_code_is_shown_once(store, monkeyp
     assert len(frame) == len(before)
     scored = read(store)[lambda rows: rows["metric"] == "ter"]
     assert dict(zip(scored["sampler"], scored["count"], strict=True)) == {"ancestral": 64, "stride": 256}
+
+
+def test_both_ways_of_breaking_ties_are_shown_side_by_side_whichever_has_the_newer_version(store, monkeypatch):
+    given = {"steps": "4", "length": 16, "samples": 10, "sampler": "confidence,confidence:ties=lowest"}
+    both = collect(small_cells(**given), out=store)
+    assert set(both["sampler"]) == {"confidence", "confidence:ties=lowest"}
+    kinds = both[both["metric"] == "ter"].set_index("sampler")["kind"].to_dict()
+    assert kinds == {"confidence": "upper bound", "confidence:ties=lowest": "estimate"}
+    raise_version(monkeypatch, "sampler confidence", 2)
+    collect(small_cells(**{**given, "sampler": "confidence"}), out=store)
+    assert len([each for each in load(store).tasks.values() if "confidence" in each.task.json]) == 6
+    shown = read(store, metrics=ALWAYS)
+    shown = shown[shown["sampler"].str.startswith("confidence")]
+    assert shown.groupby("sampler").size().to_dict() == {"confidence": 4, "confidence:ties=lowest": 4}
+
+
+@pytest.mark.parametrize(
+    ("typed", "recorded", "today"),
+    [
+        ("confidence", "confidence", "confidence:ties=lowest"),
+        ("confidence", "confidence:ties=random", "confidence"),
+        ("confidence:ties=lowest", "confidence", "confidence:ties=lowest"),
+        ("entropy_bound:gamma=1", "entropy_bound:gamma=1.0", "entropy_bound:gamma=1,ties=lowest"),
+        ("stride:temperature=0", "stride:temperature=0.0", "stride:temperature=0,ties=lowest"),
+        ("plan:file=a.txt,nucleus=0.5", "plan:nucleus=0.5", "plan:file=a.txt,nucleus=0.5,ties=lowest"),
+        ("stride:nucleus=0.5", "stride:nucleus=0.5,ties=random", "stride:nucleus=0.5"),
+        ("ancestral", "ancestral", "ancestral"),
+        ("redraw:tau=0.1", "redraw:tau=0.1", "redraw:tau=0.1"),
+        ("nothing:Known", "nothing:Known", "nothing:Known"),
+        ("no name", "=", "no name"),
+    ],
+)
+def test_rows_from_before_ties_had_a_choice_are_shown_by_what_is_typed_today(typed, recorded, today):
+    assert typed_today(typed, recorded) == today
 
 
 def test_the_cross_entropy_is_that_of_what_is_right(store):

@@ -86,6 +86,51 @@ def test_two_spellings_of_one_thing_are_one_task(one, other):
     assert draw(**one).sha == draw(**other).sha
 
 
+SMALL: dict[str, object] = {"lang": "hmm:states=6,vocab_size=4", "length": 12, "steps": 3, "metrics": "ser"}
+OF_OLD = {
+    "confidence": "823d1ca23a20ec7d7f50382f8f205662c3b5b9bb55829bf41138076f3cac002f",
+    "entropy:temperature=0": "c48d29eb38c317ade92b3f2fb6f6448d5bd3d8b078257856cb7f3cb1f2c18d56",
+    "independent:mu=0.1": "f626d2439dd03c84b000451c28711fad0fdaa12e459885881c7f78ed829f5f1c",
+    "threshold:tau=0.5,nucleus=0.3": "a560200a411e9f6559c734d05cb2584982513394aac6ee5642c86bbeee1f4c29",
+    "topk_remask": "f0ea5e6e0c1dfac1dedfa362a5a9e02b582e7235cc2006d05ccf5ac681616505",
+    "verify:k=2,temperature=0": "8b1a763446b43b0a5b2c05737c756da1bd4ae2f8313086fcbf6a11f8f073c489",
+    "stride:temperature=0": "df5cbad76e5ddedf9d9f2d66710ef5978776aac40423ea113e04f0d575160343",
+    "ancestral:nucleus=0.5": "6b76b199520f794fdbfe519c2a327f0abafb132452f69bc5e7c2cd80b1d8c4d4",
+    "ancestral:temperature=0,precision=float32": "1a00d8f0608442b97f094d3aa674053fc124fd132cc1f476c2bb661fb2045230",
+}
+"""What `draw` of samplers was called when ties had one way to go."""
+
+
+@pytest.mark.parametrize("sampler", OF_OLD)
+def test_ties_that_go_to_the_lowest_have_the_names_from_before_there_was_a_choice(sampler):
+    lowest = draw(**SMALL, sampler=f"{sampler}{',' if ':' in sampler else ':'}ties=lowest")
+    random = draw(**SMALL, sampler=sampler)
+    assert lowest.sha == OF_OLD[sampler]
+    assert lowest.description["versions"] == random.description["versions"]
+    assert "ties" not in lowest.description["sampler"]
+    assert "ties=random" in random.description["sampler"]
+    assert draw(**SMALL, sampler=f"{sampler}{',' if ':' in sampler else ':'}ties=random").sha == random.sha
+
+
+@pytest.mark.parametrize(
+    "sampler", ["ancestral", "stride", "redraw", "verify:k=2", "remdm-cap", "fixed:temperature=0.5"]
+)
+def test_where_nothing_can_tie_ties_name_nothing(sampler):
+    found = {
+        draw(**SMALL, sampler=each).sha for each in (sampler, f"{sampler}{',' if ':' in sampler else ':'}ties=lowest")
+    }
+    assert len(found) == 1
+    assert found == {"3cf04106ec534a66bb105503b898db7f0e807d7a73ab43100431f8f12401d95b"} or sampler != "redraw"
+
+
+def test_a_score_of_ties_broken_at_random_is_an_upper_bound_and_of_others_an_estimate():
+    kinds = {}
+    for sampler in ("confidence", "confidence:ties=lowest", "stride:temperature=0", "verify:k=2"):
+        [cell] = cells(LANGUAGE, length=8, steps=4, sampler=sampler)
+        kinds[sampler] = tasks(cell)["score"].description["kind"]
+    assert list(kinds.values()) == ["upper bound", "estimate", "estimate", "estimate"]
+
+
 def test_the_number_of_errors_names_drawing_alone():
     [stopped] = cells("parity", length=8, steps=4, max_errors=10)
     [free] = cells("parity", length=8, steps=4)
