@@ -8,29 +8,40 @@ import pandas as pd
 
 from mdmtheory.cli.tables import interval_text
 from mdmtheory.cli.terminal import print_table, writable
+from mdmtheory.core.estimate import as_measured, bare_kind
 
+WITHHELD = "withheld"
+_SIGNS = {"upper bound": "≤", "estimate": "≈"}
 _RUNS = 7  # runs of equal sizes that are shown
 _LABELS = {"linear": "linear (= loglinear)", "sqrt_c": "√c (for SER)", "geometric:min=0.001,max=20": "geometric"}
 
 
 def print_comparison(frame: pd.DataFrame, about: dict[str, str], perplexity: str) -> None:
-    """TER and gap with fixed sizes and with i.i.d. steps, and the sizes; `perplexity` is what TER is called here."""
+    """TER and gap with fixed sizes and with i.i.d. steps, and the sizes; `perplexity` is what TER is called here.
+
+    ≤ or ≈ stands in the heading of a column whose numbers are all of one kind, else beside each.
+    """
     laws = [("fixed", "fixed sizes"), ("ancestral", "ancestral")]
     random = frame[frame["schedule"] != ""]
     with_ser = "ser" in set(random["metric"])
-    headers = ["steps", "schedule", *(f"{law}\n{name}" for _, law in laws for name in (f"{perplexity} ≤", "gap ≤"))]
+    signs = {(law, metric): _sign(random, law, metric) for law, _ in laws for metric in ("ter", "gap")}
+    names = {"ter": perplexity, "gap": "gap"}
+    headers = ["steps", "schedule"]
+    headers += [f"{law}\n{names[metric]} {signs[key, metric]}".rstrip() for key, law in laws for metric in names]
     headers += ["ancestral\nSER"] if with_ser else []
     rows = []
     for (steps, name), found in random.groupby(["steps", "schedule"], sort=False):
         cells = [str(steps), _LABELS.get(str(name), str(name))]
         for law, _ in laws:
-            cells += [_value(found, law, metric).removeprefix("≤ ") for metric in ("ter", "gap")]
+            cells += [_price(found, law, metric, signed=not signs[law, metric]) for metric in names]
         cells += [_value(found, "ancestral", "ser")] if with_ser else []
         rows.append([*cells, _runs(str(found["sizes"].max()))])
     _print([*headers, "reveal sizes, size×steps"], rows)
     limits = frame[frame["metric"] == "gap_continuum"]
-    words = ", ".join(f"{each.value:.4g} at {each.steps}" for each in limits.itertuples())
+    words = ", ".join(f"{_cut_value(each.kind, each.value)} at {each.steps}" for each in limits.itertuples())
     print(writable(f"continuum limit of the optimal gap: {words}"))
+    for reason in sorted({kind for kind in map(str, random["kind"]) if kind.startswith(WITHHELD)}):
+        print(writable(reason))
     stride = frame[frame["sampler"] == "stride"]
     if not stride.empty:
         print()
@@ -49,6 +60,39 @@ def print_comparison(frame: pd.DataFrame, about: dict[str, str], perplexity: str
 def _print(headers: list[str], rows: list[list[str]]) -> None:
     right = [header == "steps" for header in headers]
     print_table([writable(each) for each in headers], [[writable(each) for each in row] for row in rows], right=right)
+
+
+def predicted(frame: pd.DataFrame, steps: int) -> str:
+    """What the optimal sizes of some number of steps are predicted to lose, and what kind of number that is."""
+    rows = frame[(frame["schedule"] == "optimal") & (frame["steps"] == steps)]
+    kind = rows["kind"][(rows["sampler"] == "fixed") & (rows["metric"] == "gap")].iloc[0]
+    words = _price(rows, "fixed", "gap", signed=True)
+    return kind if words == WITHHELD else f"gap {words} nats a sequence above one token a step: {bare_kind(kind)}"
+
+
+def _sign(frame: pd.DataFrame, law: str, metric: str) -> str:
+    """The sign of all numbers of a column; empty where they have several."""
+    rows = frame[(frame["sampler"] == law) & (frame["metric"] == metric)]
+    kinds = {bare_kind(kind) for kind in rows["kind"][rows["value"].notna()]}
+    return _SIGNS[kinds.pop()] if len(kinds) == 1 else ""
+
+
+def _price(found: pd.DataFrame, law: str, metric: str, *, signed: bool) -> str:
+    """One price, with its sign where its column has none."""
+    rows = found[(found["sampler"] == law) & (found["metric"] == metric)]
+    kind = str(rows["kind"].iloc[0])
+    if kind.startswith(WITHHELD):
+        return WITHHELD
+    sign = f"{_SIGNS[bare_kind(kind)]} " if signed else ""
+    value, low, high = (float(rows[column].iloc[0]) for column in ("value", "low", "high"))
+    if kind == "estimate" and metric == "gap" and low < high:
+        return f"{sign}{value:.3g} [{low:.3g}, {high:.3g}]"  # of any size, down to 0
+    return sign + interval_text(rows, say_kind=False).removeprefix("≤ ")
+
+
+def _cut_value(kind: str, value: float) -> str:
+    _, (measured, _, _) = as_measured(kind, (value, value, value))
+    return f"{value:.4g}" if measured == value else f"{value:.4g} (cut from {measured:.4g})"
 
 
 def _value(found: pd.DataFrame, sampler: str, metric: str) -> str:

@@ -34,6 +34,13 @@ def schedule(
     vocab: Annotated[
         int | None, typer.Option(min=2, help="With --curve: the vocabulary's size, to notice losses too high for it.")
     ] = None,
+    bound: Annotated[
+        bool,
+        typer.Option(
+            "--bound",
+            help="With --curve: fixed sizes as ≤, the most that any falling curve with these losses costs, not as ≈.",
+        ),
+    ] = False,
     steps: Annotated[str | None, typer.Option(help="16,64,256; 8..256 (doubling); 8..256:9 (points); L/4.")] = None,
     length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = 512,
     schedules: Annotated[
@@ -57,7 +64,8 @@ def schedule(
     """Price schedules and find the optimal reveal sizes, for positions revealed in random order.
 
     What is optimal here is the mean over plans, an upper bound; a chosen order such as stride can do far better, and
-    with --lang is measured beside it. With --curve, a real model's losses at a few mask ratios price its sampling.
+    with --lang is measured beside it. With --curve, a real model's losses at a few mask ratios price its sampling:
+    i.i.d. steps by an upper bound, fixed sizes by an estimate with its range, or by an upper bound with --bound.
     """
     from mdmtheory.core.intervals import check_level
     from mdmtheory.metrics.compare import compare_schedules
@@ -69,6 +77,8 @@ def schedule(
         raise ValueError(both)
     if curve is None and (unit, per, vocab) != ("nats", "masked", None):
         raise ValueError("--unit, --per and --vocab go with --curve; the curve of a language is in nats a masked token")
+    if curve is None and bound:
+        raise ValueError("--bound goes with --curve; the prices of a language are upper bounds by themselves")
     check_level(level)
     chosen = _steps(steps, length)
     files = {} if sizes_out is None else {n: _numbered(sizes_out, n, len(chosen) > 1) for n in chosen}
@@ -91,6 +101,7 @@ def schedule(
             seed,
             level=level,
             schedules=texts(schedules, "schedule"),
+            bound=bound,
         )
     _print(compared, format, terminal)
     for n, path in files.items():
@@ -138,11 +149,14 @@ def _numbered(path: Path, steps: int, several: bool) -> Path:
 
 
 def _write_sizes(path: Path, compared: Comparison, length: int, steps: int) -> None:
-    """A file that `--schedule file:path=...` loads; what it is for stands in comments."""
+    """A file that `--schedule file:path=...` loads; what it is for, and what it is predicted to cost, in comments."""
+    from mdmtheory.cli.comparison import predicted
     from mdmtheory.schedules.prices import RANDOM_ORDER
 
     source = str(compared.frame["source"].iloc[0])
-    heading = f"{SIZES.decode()}{steps} steps, length {length}, {source}\n# {RANDOM_ORDER}\n"
+    told = [RANDOM_ORDER, predicted(compared.frame, steps)]
+    told += [f"{name}: {compared.about[name]}" for name in ("UNKNOWN",) if name in compared.about]
+    heading = f"{SIZES.decode()}{steps} steps, length {length}, {source}\n" + "".join(f"# {words}\n" for words in told)
     write_whole(path, (heading + " ".join(map(str, compared.best[steps])) + "\n").encode())
 
 

@@ -66,14 +66,18 @@ def compare_schedules(
     level: float = 0.95,
     schedules: Iterable[str | Schedule] = FAMILIES,
     threads: int | None = None,
+    bound: bool = False,
 ) -> Comparison:
     """Plan-averaged TER and gap of schedule families and of the optimal sizes, at each of some numbers of `steps`.
 
     For a language the curve is exact where `exact.information_curve` is; else sizes are chosen by one estimate of it
     and priced by an independent one (`count`, `seed`). `stride` with the oracle stands beside it, measured on `count`
     sequences, and for bigrams the schedule that is best for SER (sqrt_c) with everybody's SER. For a loss profile
-    (`schedules.read_losses`) nothing but random order can be known.
+    (`schedules.read_losses`) nothing but random order can be known, and fixed sizes have estimates with the range of
+    all falling curves that have these losses; with `bound` they have upper bounds.
     """
+    if bound and not isinstance(source, LossProfile):
+        raise ValueError("bound is for a loss profile; the prices of a language are upper bounds by themselves")
     each_steps = steps if isinstance(steps, Iterable) else [steps]
     check_limit(length, MOST_LENGTH, "MOST_LENGTH", f"length is {length:,}", "use shorter sequences")
     steps = [whole_number(each, "steps", 1, length) for each in each_steps]
@@ -87,17 +91,16 @@ def compare_schedules(
     if explicit:
         raise ValueError(f"schedule {explicit[0]} has a number of steps of its own; compare families, such as cosine")
     if isinstance(source, LossProfile):
-        return _compare_losses(source, length, steps, level, families)
+        return _compare_losses(source, length, steps, level, families, bound)
     return _compare_language(as_language(source), length, steps, count, seed, level, families, threads)
 
 
 def _compare_losses(
-    profile: LossProfile, length: int, steps: Sequence[int], level: float, families: dict[str, Schedule]
+    profile: LossProfile, length: int, steps: Sequence[int], level: float, families: dict[str, Schedule], bound: bool
 ) -> Comparison:
-    curve = profile.curve(length)
-    priced = profile.priced(length)
-    rows = [each for n in steps for each in prices(priced, families, curve, n, level)]
-    return _comparison(profile.name, length, rows, profile.card(length, level))
+    priced = profile.priced(length, bound=bound)
+    rows = [each for n in steps for each in prices(priced, families, priced.curve, n, level)]
+    return _comparison(profile.name, length, rows, profile.card(length, level, bound=bound))
 
 
 def _compare_language(

@@ -10,9 +10,12 @@ from mdmtheory.schedules.averages import (
     plan_averaged_nll,
 )
 from mdmtheory.schedules.families import cosine, from_file, geometric, linear, polynomial
-from mdmtheory.schedules.losses import Fall, LossProfile, from_losses, read_losses
+from mdmtheory.schedules.falling import FallingCurves
+from mdmtheory.schedules.loss_files import read_losses
+from mdmtheory.schedules.loss_prices import PricedLosses
+from mdmtheory.schedules.losses import Fall, LossProfile, from_losses
 from mdmtheory.schedules.numbers import read_numbers
-from mdmtheory.schedules.prices import Priced, priced_curve, prices
+from mdmtheory.schedules.prices import Price, Priced, Pricing, priced_curve, prices
 from mdmtheory.schedules.rules import dtc_rule, from_density, optimal, tc_rule
 from mdmtheory.schedules.schedule import SCHEDULES, Grid, Numbers, Schedule, as_schedule
 from mdmtheory.schedules.smoothing import smoothed
@@ -20,10 +23,14 @@ from mdmtheory.schedules.smoothing import smoothed
 __all__ = [
     "SCHEDULES",
     "Fall",
+    "FallingCurves",
     "Grid",
     "LossProfile",
     "Numbers",
+    "Price",
     "Priced",
+    "PricedLosses",
+    "Pricing",
     "Schedule",
     "ancestral_gap",
     "ancestral_weights",

@@ -8,13 +8,10 @@ Training code reports it in several conventions, UNITS and PER, which are brough
 
 from __future__ import annotations
 
-import csv
 import math
-from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import pairwise
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -22,18 +19,22 @@ from jaxtyping import Float
 
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
-from mdmtheory.core.reading import read_text
-from mdmtheory.schedules.averages import Values, fixed_weights, monotone
-from mdmtheory.schedules.prices import RANDOM_ORDER, Fractions, Priced, Sizes
+from mdmtheory.schedules.averages import Values, monotone
+from mdmtheory.schedules.bernstein import interpolation, unsmeared
+from mdmtheory.schedules.falling import FallingCurves
+from mdmtheory.schedules.loss_prices import PricedLosses
+from mdmtheory.schedules.prices import RANDOM_ORDER, Fractions
 
 Rows = Float[np.ndarray, "rows"]
 
 COLUMNS = ("mask_ratio", "loss")
 ERRORS = "stderr"
-_HEADER = "mask_ratio,loss[,stderr]"
 
 UNITS = {"nats": 1.0, "bits": math.log(2)}
 """Nats in one unit of the losses."""
+
+LEAST_ERROR = 1e-6
+"""Nats that every loss may be off by: files round."""
 
 PER = {
     "masked": "averaged over masked tokens",
@@ -119,7 +120,7 @@ class LossProfile:
 
         Weighted by 1/stderr², equally without; a loss without error outweighs every other by a million.
         """
-        return self._pooling @ self.losses
+        return np.ascontiguousarray(self._isotonic.x)
 
     @cached_property
     def _weights(self) -> Rows:
@@ -128,20 +129,15 @@ class LossProfile:
         return np.maximum(self.errors, 1e-3 * self.errors[self.errors > 0].min()) ** -2
 
     @cached_property
-    def _pools(self) -> list[slice]:
-        """The rows that the fit makes equal."""
+    def _isotonic(self) -> Any:
         from scipy.optimize import isotonic_regression
 
-        blocks = isotonic_regression(self.losses, weights=self._weights).blocks
-        return [slice(int(first), int(last)) for first, last in pairwise(blocks)]
+        return isotonic_regression(self.losses, weights=self._weights)
 
     @cached_property
-    def _pooling(self) -> Float[np.ndarray, "rows rows"]:
-        """The fit as a linear map, which it is as long as the pools stay the same."""
-        out = np.zeros((len(self.losses), len(self.losses)))
-        for pool in self._pools:
-            out[pool, pool] = self._weights[pool] / self._weights[pool].sum()
-        return out
+    def _pools(self) -> list[slice]:
+        """The rows that the fit makes equal."""
+        return [slice(int(first), int(last)) for first, last in pairwise(self._isotonic.blocks)]
 
     def falls(self, level: float = 0.95) -> list[Fall]:
         """The worst fall of each pool of rows that error does not explain at `level`, all pairs of rows together.
@@ -176,37 +172,85 @@ class LossProfile:
         """How many rows the fit moved."""
         return sum(pool.stop - pool.start for pool in self._pools if pool.stop - pool.start > 1)
 
+    @property
+    def ends_at_one(self) -> bool:
+        """Whether the loss was measured with every token masked, where the first step reveals."""
+        return bool(self.ratios[-1] == 1)
+
+    @cached_property
+    def _slope(self) -> float:
+        """The steepest chord of the fit to its last row, in nats a unit of mask ratio."""
+        return float(((self.fitted[-1] - self.fitted[:-1]) / (self.ratios[-1] - self.ratios[:-1])).max())
+
+    def _at_one(self, last: float) -> float:
+        """What the loss at mask ratio 1 is taken to be at most where it was not measured, `last` being that before.
+
+        log V where the vocabulary is known; else on along the steepest chord to the last row, which is no bound.
+        """
+        if self.vocab_size is not None:
+            return max(last, math.log(self.vocab_size))
+        return last + self._slope * (1 - float(self.ratios[-1]))
+
+    @cached_property
+    def _bracketed(self) -> tuple[Rows, Rows]:
+        """Ratios and fitted losses up to ratio 1: a last row that was not measured is as high as it may be."""
+        if self.ends_at_one:
+            return self.ratios, self.fitted
+        return np.append(self.ratios, 1.0), np.append(self.fitted, self._at_one(float(self.fitted[-1])))
+
     @whole_numbers(length=1)
     def curve(self, length: int) -> Values:
-        """H̄(0..L-1) with the learning error, in nats, made non-increasing: what `optimal` takes.
+        """One curve H̄(0..L-1) with the learning error, in nats, that has about these losses; what `optimal` takes.
 
         The loss g at revealed fraction α is the mean of H̄(Bin(L-1, α)), since every token is masked by itself: a
         Bernstein polynomial B of the curve. One step of correction, 2g - Bg at m/(L-1), undoes that up to its square
-        and nothing at the ends (docs/theory.md, section 2; ours). g is the fit, linear between rows, which is above any
-        convex g through them, and constant beyond the outermost ratios.
+        and nothing at the ends, and the result is made non-increasing (docs/theory.md, 2.7; ours). g is the fit, linear
+        between rows and constant below the least ratio; up to ratio 1, where that was not measured, it rises to the
+        highest that it may be. Other curves have these losses too: what sizes cost on this one is an estimate.
         """
-        return monotone(_unsmeared(tuple(self.ratios), length) @ self.fitted)
+        ratios, losses = self._bracketed
+        return monotone(unsmeared(tuple(ratios), length) @ losses)
 
     @whole_numbers(length=1)
-    def priced(self, length: int) -> Priced:
-        """The profile for `prices`. I.i.d. steps cost L sum_k w_k g(a_{k-1}), whatever the curve behind g is."""
-        curve = _unsmeared(tuple(self.ratios), length)
+    def falling_curves(self, length: int, level: float = 0.95) -> FallingCurves:
+        """All curves that have these losses within their error: `deviations(level)` standard errors, or 1e-6 nats.
 
-        def fixed(sizes: Sizes) -> Rows:
-            return fixed_weights(sizes) @ curve
-
-        def ancestral(fractions: Fractions) -> Rows:
-            return length * np.diff(fractions) @ _interpolation(self.ratios, fractions[:-1])
-
-        return Priced(length, self.fitted, curve.sum(axis=0), fixed, ancestral, self.error, 0)
-
-    def error(self, weights: Rows) -> float | None:
-        """The standard error of weights @ fitted at worst, whatever the rows' correlation; None where it is not known.
-
-        Rows are often measured on the same text, so their errors may rise and fall together. The sum of the absolute
-        contributions is what any correlation stays below (delta method: the fit's pools as they are).
+        Where the losses end below ratio 1, the one there is at most as high as `curve` has it.
         """
-        return None if self.errors is None else float(np.abs(weights @ self._pooling) @ self.errors)
+        off = np.full(len(self.losses), LEAST_ERROR)
+        if self.errors is not None:
+            off = np.maximum(off, self.deviations(level) * self.errors)
+        ratios, least, most = self.ratios, np.maximum(self.losses - off, 0.0), self.losses + off
+        if not self.ends_at_one:
+            ratios, least = np.append(ratios, 1.0), np.append(least, 0.0)
+            known = self.vocab_size is not None
+            most = np.append(most, math.log(self.vocab_size or 1) if known else self._at_one(float(most[-1])))
+        return _falling_curves(length, tuple(ratios), tuple(least), tuple(most))
+
+    def deviations(self, level: float = 0.95) -> float:
+        """How many standard errors all losses together keep within at `level`, whatever their correlation.
+
+        Šidák's inequality (1967): of jointly normal errors, P(all |e_j| <= z) >= prod_j P(|e_j| <= z).
+        """
+        from scipy.special import ndtri
+
+        check_level(level)
+        return float(ndtri((1 + level ** (1 / len(self.losses))) / 2))
+
+    @whole_numbers(length=1)
+    def priced(self, length: int, *, bound: bool = False) -> PricedLosses:
+        """The profile for `prices`; fixed sizes as upper bounds with `bound`, as estimates without.
+
+        I.i.d. steps cost L sum_k w_k g(a_{k-1}), whatever the curve behind g is.
+        """
+        ratios, losses = self._bracketed
+
+        def loss(revealed: Fractions) -> Rows:
+            return interpolation(ratios, revealed) @ losses
+
+        known = self.errors is not None and (self.ends_at_one or self.vocab_size is not None)
+        within = partial(self.falling_curves, length)
+        return PricedLosses(self.curve(length), loss, within, self.ends_at_one, known, bound)
 
     def _cubics_away(self) -> float:
         """How far below the straight lines monotone cubics through the same rows run, in the mean over mask ratios."""
@@ -215,18 +259,12 @@ class LossProfile:
         known = 1 - self.ratios[::-1]
         inside = np.linspace(known[0], known[-1], 4097)
         cubics = PchipInterpolator(known, self.fitted[::-1])(inside)
-        return float((_interpolation(self.ratios, inside) @ self.fitted - cubics).mean() * (known[-1] - known[0]))
+        return float((interpolation(self.ratios, inside) @ self.fitted - cubics).mean() * (known[-1] - known[0]))
 
     @whole_numbers(length=1)
-    def card(self, length: int, level: float = 0.95) -> dict[str, str]:
+    def card(self, length: int, level: float = 0.95, *, bound: bool = False) -> dict[str, str]:
         """What the prices of this profile hold for, in words."""
-        held = [
-            f"above mask ratio {self.ratios[-1]:g} held at its loss, which is too low: measure at ratio 1",
-            f"below mask ratio {self.ratios[0]:g} held at its loss, which is too high",
-        ]
-        beyond = [words for words, is_held in zip(held, (self.ratios[-1] < 1, True), strict=True) if is_held]
         falls = self.falls(level)
-        cubic = f"monotone cubics would be {abs(self._cubics_away()):.1g} nats away in the mean"
         moved = f"{self.pooled} of {len(self.ratios)} rows were made level"
         if falls:
             surely = "" if self.errors is None else " beyond their error"
@@ -248,40 +286,66 @@ class LossProfile:
             **doubts,
             "order": RANDOM_ORDER,
             "stride": "cannot be known from a loss profile, nor can any other chosen or confidence-ordered sampler",
-            "bound": "an upper bound in nats per token including learning error, for tokens drawn at temperature 1",
+            "prices": "nats per token including learning error, for tokens drawn at temperature 1",
             "masks": "each token masked by itself with probability mask_ratio, and -log p averaged over masked tokens",
             "text": f"that of the losses, at their length, which is taken to be {length} tokens",
-            "sizes": "the optimal ones are chosen by the losses that price them, so their price is a little optimistic",
+            "sizes": "the optimal ones are chosen by the curve of the estimates, and priced as all others are",
             "monotone": monotone,
-            "interpolation": "; ".join([f"linear in the mask ratio; {cubic}", *beyond]),
-            "interval": "none: the file has no stderr"
-            if self.errors is None
-            else f"{100 * level:g} %, from stderr by the delta method, wide enough for any correlation between rows",
+            "interpolation": self._interpolated(),
+            **({} if self.ends_at_one else {"UNKNOWN": self._unknown()}),
+            **self._kinds(length, level, bound),
         }
 
+    def _interpolated(self) -> str:
+        away = f"monotone cubics would be {abs(self._cubics_away()):.1g} nats away in the mean"
+        below = f"below mask ratio {self.ratios[0]:g} held at its loss, which is too high"
+        return f"of estimates, linear in the mask ratio; {away}; {below}"
 
-def _interpolation(ratios: Rows, revealed: Fractions) -> Float[np.ndarray, "points rows"]:
-    """The loss at revealed fractions as a linear map of the rows: linear between them, constant beyond."""
-    known = 1 - ratios[::-1]
-    return np.stack([np.interp(revealed, known, row[::-1]) for row in np.eye(len(known))], axis=1)
+    def _unknown(self) -> str:
+        """What is not known of a profile that ends below ratio 1, and what stands for it."""
+        last, top = float(self.ratios[-1]), self._at_one(float(self.fitted[-1]))
+        how = (
+            f"the steepest chord to the last row, {top:.4g} nats, which is no bound"
+            if self.vocab_size is None
+            else f"log {self.vocab_size} = {math.log(self.vocab_size):.4g} nats"
+        )
+        return (
+            f"the loss above mask ratio {last:g}, where the first steps reveal: it is taken to rise up to {how}, so that "
+            "every number is an estimate and none a bound; measure at ratio 1"
+        )
+
+    def _kinds(self, length: int, level: float, bound: bool) -> dict[str, str]:
+        """What ≤ and ≈ say, and how far an interval goes."""
+        none = self.falling_curves(length, level).trouble
+        hypothesis = "the loss of a masked token never rises with what is revealed (H̄ falls, and is 0 or more)"
+        within = (
+            f"{LEAST_ERROR:g} nats, there being no stderr"
+            if self.errors is None
+            else f"{self.deviations(level):.3g} standard errors, which at {100 * level:g} % all keep together, whatever "
+            "their correlation (Šidák)"
+        )
+        most = f"the most that any falling curve with these losses costs, by a linear programme; hypothesis: {hypothesis}"
+        words = {}
+        if none is not None:
+            words["bound"] = f"none: {none}"
+        elif self.ends_at_one:
+            words["bound"] = f"≤ {most}"
+        elif bound:
+            words["bound"] = f"none: the losses end at mask ratio {self.ratios[-1]:g}; measure at ratio 1"
+        if not bound or not self.ends_at_one:
+            words["estimate"] = "≈ one curve with about these losses" + (
+                "" if none else ", or the nearest price there is; the interval: from the least to the most that any costs"
+            )
+        unless = "" if self.ends_at_one else ", unless the loss at mask ratio 1 is higher"
+        ends = f"losses within {within}; holds for all numbers together, the optimal ones too{unless}"
+        return {**words, "interval": "none" if none else ends}
 
 
 @lru_cache(maxsize=8)
-def _unsmeared(ratios: tuple[float, ...], length: int) -> Float[np.ndarray, "length rows"]:
-    """The curve of `LossProfile.curve` as a linear map of the rows, before it is made monotone."""
-    from scipy.stats import binom
-
-    if length < 2:
-        raise ValueError(f"length is {length}; pass 2 or more")
-    at = np.arange(length)
-    points = _interpolation(np.array(ratios), at / (length - 1))
-    out = 2 * points
-    piece = max(1, (1 << 17) // length)
-    for m in range(0, length, piece):
-        some = at[m : m + piece]
-        out[some] -= binom.pmf(at[None], length - 1, some[:, None] / (length - 1)) @ points
-    out.setflags(write=False)
-    return out
+def _falling_curves(
+    length: int, ratios: tuple[float, ...], least: tuple[float, ...], most: tuple[float, ...]
+) -> FallingCurves:
+    return FallingCurves(length, np.array(ratios), np.array(least), np.array(most))
 
 
 @whole_numbers(vocab_size=2)
@@ -333,67 +397,6 @@ def from_losses(
     scale = UNITS[unit] / ratios if per == "all" else np.full(len(ratios), UNITS[unit])
     scaled = None if errors is None else scale * arrays[ERRORS][order]
     return LossProfile(ratios, scale * losses, scaled, name, ignored, unit, per, vocab_size)
-
-
-def read_losses(
-    path: str | PathLike[str], *, unit: str = "nats", per: str = "masked", vocab_size: Any = None
-) -> LossProfile:
-    """The loss profile of a CSV file whose header names mask_ratio, loss and perhaps stderr; # starts a comment line.
-
-    `unit`, `per` and `vocab_size` as for `from_losses`. ValueError says what cannot be read.
-    """
-    table = _table(read_text(path, f"pass a CSV file with {_HEADER}"), path)
-    missing = [column for column in COLUMNS if column not in table]
-    if missing:
-        found = ", ".join(table)
-        raise ValueError(f"{path} has no column {' and no '.join(missing)}, but {found}; name them {_HEADER}")
-    known = [*COLUMNS, ERRORS]
-    ratios, losses, errors = ([_number(path, column, each) for each in table.get(column, [])] for column in known)
-    ignored = tuple(column for column in table if column not in known)
-    return from_losses(
-        ratios,
-        losses,
-        errors if ERRORS in table else None,
-        name=str(path),
-        ignored=ignored,
-        unit=unit,
-        per=per,
-        vocab_size=vocab_size,
-    )
-
-
-def _table(text: str, path: str | PathLike[str]) -> dict[str, list[str]]:
-    """The columns of a CSV text by the names in its first line; ValueError where a line has more or fewer values."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    if not lines or "\0" in text:
-        raise ValueError(f"{path} holds no table; pass a CSV file with the header {_HEADER}")
-    try:
-        table = [[cell.strip() for cell in row] for row in csv.reader(lines, skipinitialspace=True, strict=True)]
-    except csv.Error as error:
-        raise ValueError(f"{path} is no CSV table: {error}") from error
-    # A comma at the end of a line is no column.
-    while len({len(row) for row in table}) == 1 and table[0] and not any(row[-1] for row in table):
-        table = [row[:-1] for row in table]
-    header, rows = table[0], table[1:]
-    rows = [row if any(row[len(header) :]) else row[: len(header)] for row in rows]
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(header):
-            raise ValueError(
-                f"{path} is no CSV table: row {number} has {len(row)} values, and the header {len(header)} names; "
-                f"name every column, as {_HEADER}"
-            )
-    for name, often in Counter(header).items():
-        if often > 1 or not name:
-            what = f"{often} columns called {name}" if name else "a column without a name"
-            raise ValueError(f"{path} has {what}; name every column, each its own way, as {_HEADER}")
-    return {name: [row[column] for row in rows] for column, name in enumerate(header)}
-
-
-def _number(path: str | PathLike[str], column: str, text: Any) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{path} has {column} {text!r}, which is no number") from None
 
 
 def _check(name: str, values: Rows, column: str, wanted: str, right: Any) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from mdmtheory.core.estimate import Kind
+from mdmtheory.core.estimate import Ends, said_kind
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
-from mdmtheory.schedules.averages import Values, ancestral_weights, continuum_gap, fixed_weights
+from mdmtheory.schedules.averages import ROUNDING, Values, ancestral_weights, continuum_gap, fixed_weights
 from mdmtheory.schedules.schedule import Schedule
 
 OPTIMAL = "optimal"
@@ -30,30 +30,83 @@ Fractions = Float[np.ndarray, "points"]
 Sizes = Int[np.ndarray, "steps"]
 
 
+@dataclass(frozen=True)
+class Price:
+    """Nats a sequence with their interval, what kind of number they are, and the level of the interval.
+
+    NaN where the value is withheld or the ends or the level are not known.
+    """
+
+    value: float
+    low: float
+    high: float
+    kind: str
+    level: float
+
+
+class Pricing(Protocol):
+    """What plans of one length cost: two prices each, in all and above one token a step."""
+
+    @property
+    def length(self) -> int:
+        """Tokens in a sequence."""
+
+    @property
+    def count(self) -> int:
+        """The draws behind the prices."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the curve behind them is known exactly."""
+
+    def of_sizes(self, sizes: Sizes, level: float) -> tuple[Price, Price]:
+        """Of reveal sizes."""
+
+    def of_fractions(self, fractions: Fractions, level: float) -> tuple[Price, Price]:
+        """Of i.i.d. steps with revealed fractions."""
+
+
 @dataclass(frozen=True, eq=False)
 class Priced:
     """What is known of a curve, as numbers in nats with which any plan's cost is a weighted sum.
 
-    `singly` are the weights of one token a step; `fixed` and `ancestral` give those of reveal sizes and of i.i.d. steps
-    with revealed fractions. `error` gives the standard error of a weighted sum, None where it is not known, 0 where it
-    is exact. `count` is the number of draws behind it.
+    `fixed` and `ancestral` give the weights of reveal sizes and of i.i.d. steps with revealed fractions. `error` gives
+    the standard error of a weighted sum, 0 where it is exact, None where it is not known. `count` is the number of
+    draws behind it. Prices are upper bounds of the sampler's, being means over plans.
     """
 
     length: int
     values: Weights
-    singly: Weights
     fixed: Callable[[Sizes], Weights]
     ancestral: Callable[[Fractions], Weights]
     error: Callable[[Weights], float | None]
+    exact: bool
     count: int
 
-    def nats(self, weights: Weights, level: float) -> tuple[float, float, float]:
-        """weights @ values with its normal interval: value, low, high; NaN ends where the error is not known."""
+    def of_sizes(self, sizes: Sizes, level: float) -> tuple[Price, Price]:
+        """What reveal sizes cost in all, and above one token a step."""
+        return self._both(self.fixed(sizes), level)
+
+    def of_fractions(self, fractions: Fractions, level: float) -> tuple[Price, Price]:
+        """The same of i.i.d. steps with revealed fractions."""
+        return self._both(self.ancestral(fractions), level)
+
+    def _both(self, weights: Weights, level: float) -> tuple[Price, Price]:
+        total, _ = self._ends(weights, level)
+        above, known = self._ends(weights - 1, level)
+        # Sums of many nats round in the twelfth digit: what costs nothing is shown to cost nothing.
+        value, low, high = (round(nats, 10) + 0.0 for nats in above)
+        cut = no_less_than_0((value, low, high), "upper bound")
+        return Price(*total, "upper bound", self._ends(weights, level)[1]), Price(*cut, known)
+
+    def _ends(self, weights: Weights, level: float) -> tuple[Ends, float]:
+        """weights @ values with its normal interval and its level; NaN where the error is not known."""
         from scipy.special import ndtri
 
         value, error = float(weights @ self.values), self.error(weights)
         half = math.nan if error is None else float(ndtri((1 + level) / 2)) * error
-        return value, value - half, value + half
+        known = 1.0 if self.exact else math.nan if error is None else level
+        return (value, value - half, value + half), known
 
 
 @whole_numbers(count=0, window=0)
@@ -61,53 +114,63 @@ def priced_curve(values: Values, errors: Values | None = None, count: int = 0, w
     """An exact curve, or an estimated one whose points have independent standard errors.
 
     There the points up to `window` away share what fixed sizes do to them, as far as the ends allow on both sides.
+    Point 0 is exact. Where all draws behind other points agreed, their error is not 0 but not known.
     """
 
     def fixed(sizes: Sizes) -> Values:
         weights = fixed_weights(sizes)
         return 1 + shared(weights - 1, window) if window else weights
 
-    def error(weights: Values) -> float:
-        return 0.0 if errors is None else float(np.sqrt(((weights * errors) ** 2).sum()))
+    def error(weights: Values) -> float | None:
+        if errors is None:
+            return 0.0
+        found = float(np.sqrt(((weights * errors) ** 2).sum()))
+        return found if found > 0 or not np.abs(weights[1:]).max(initial=0.0) > ROUNDING else None
 
     length = len(values)
-    return Priced(length, values, np.ones(length), fixed, partial(ancestral_weights, length=length), error, count)
+    return Priced(length, values, fixed, partial(ancestral_weights, length=length), error, errors is None, count)
 
 
 @whole_numbers(steps=1)
 def prices(
-    priced: Priced, schedules: dict[str, Schedule], optimal_from: Values, steps: int, level: float
+    priced: Pricing, schedules: dict[str, Schedule], optimal_from: Values, steps: int, level: float
 ) -> Iterator[dict[str, Any]]:
     """The rows of one number of steps: for each schedule TER and gap of its fixed sizes and of its i.i.d. steps.
 
     TER = exp(nats/L) and the gap is in nats a sequence above one token a step; both are upper bounds of those of the
-    sampler, being means over plans (docs/theory.md, section 2). `optimal` comes last, for `optimal_from`.
+    sampler, being means over plans (docs/theory.md, section 2), or estimates of such. `optimal` comes last, for
+    `optimal_from`.
     """
     from mdmtheory.schedules.rules import optimal
 
     check_level(level)
-    length, error = priced.length, priced.error(priced.singly)
-    exact = error == 0
-    known = 1.0 if exact else math.nan if error is None else level
+    length = priced.length
     sizes = {name: schedule.sizes(length, steps) for name, schedule in schedules.items()}
     fractions = {name: schedule.revealed_fractions(steps) for name, schedule in schedules.items()}
     sizes[OPTIMAL] = optimal(optimal_from, steps)
     fractions[OPTIMAL] = Schedule.from_sizes(sizes[OPTIMAL]).revealed_fractions()
     for name, revealed in sizes.items():
-        laws = {"fixed": priced.fixed(revealed), "ancestral": priced.ancestral(fractions[name])}
-        for sampler, weights in laws.items():
-            ter = tuple(math.exp(nats / length) for nats in priced.nats(weights, level))
+        found = {"fixed": priced.of_sizes(revealed, level), "ancestral": priced.of_fractions(fractions[name], level)}
+        for sampler, (total, gap) in found.items():
+            nats = (total.value, total.low, total.high)
+            ter = replace(total, **dict(zip(("value", "low", "high"), (math.exp(n / length) for n in nats), strict=True)))
             words = " ".join(map(str, revealed)) if sampler == "fixed" else ""
-            # Sums of many nats round in the twelfth digit: what costs nothing is shown to cost nothing.
-            gap = tuple(round(nats, 10) + 0.0 for nats in priced.nats(weights - priced.singly, level))
-            for metric, values in (("ter", ter), ("gap", gap)):
-                yield row(name, sampler, steps, metric, values, "upper bound", known, priced.count, sizes=words)
+            for metric, price in (("ter", ter), ("gap", gap)):
+                ends = (price.value, price.low, price.high)
+                yield row(name, sampler, steps, metric, ends, price.kind, price.level, priced.count, sizes=words)
     # Of the curve that the sizes were chosen by, so without an interval where that is estimated.
     limit = continuum_gap(optimal_from, steps)
-    ends = limit if exact else math.nan
-    kind: Kind = "exact" if exact else "estimate"
-    known = 1.0 if exact else math.nan
-    yield row(OPTIMAL, "fixed", steps, "gap_continuum", (limit, ends, ends), kind, known, priced.count)
+    ends = (limit, limit, limit) if priced.exact else (limit, math.nan, math.nan)
+    *cut, kind = no_less_than_0(ends, "exact" if priced.exact else "estimate")
+    level = 1.0 if priced.exact else math.nan
+    yield row(OPTIMAL, "fixed", steps, "gap_continuum", tuple(cut), kind, level, priced.count)
+
+
+def no_less_than_0(ends: Ends, kind: str) -> tuple[float, float, float, str]:
+    """A divergence and its ends, cut at 0, and its kind, which tells what they were; ends may be NaN."""
+    # 0 comes second: the larger of NaN and 0 is NaN then.
+    value, low, high = (max(each, 0.0) for each in ends)
+    return value, low, high, said_kind(kind, ends) if min(ends[0], *ends[1:]) < -ROUNDING else kind
 
 
 def shared(weights: Values, window: int) -> Values:
