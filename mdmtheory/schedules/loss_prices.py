@@ -34,6 +34,7 @@ class PricedLosses:
 
     count = 0
     exact = False
+    together = True
 
     @property
     def length(self) -> int:

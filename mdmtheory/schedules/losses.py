@@ -289,7 +289,7 @@ class LossProfile:
             "prices": "nats per token including learning error, for tokens drawn at temperature 1",
             "masks": "each token masked by itself with probability mask_ratio, and -log p averaged over masked tokens",
             "text": f"that of the losses, at their length, which is taken to be {length} tokens",
-            "sizes": "the optimal ones are chosen by the curve of the estimates, and priced as all others are",
+            "sizes": "the optimal ones are the best for the curve of the estimates, or a schedule's where those are priced lower",
             "monotone": monotone,
             "interpolation": self._interpolated(),
             **({} if self.ends_at_one else {"UNKNOWN": self._unknown()}),

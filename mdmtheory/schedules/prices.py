@@ -59,6 +59,10 @@ class Pricing(Protocol):
     def exact(self) -> bool:
         """Whether the curve behind them is known exactly."""
 
+    @property
+    def together(self) -> bool:
+        """Whether all its intervals hold at once, so that the cheapest of several sizes is as cheap as it seems."""
+
     def of_sizes(self, sizes: Sizes, level: float) -> tuple[Price, Price]:
         """Of reveal sizes."""
 
@@ -82,6 +86,11 @@ class Priced:
     error: Callable[[Weights], float | None]
     exact: bool
     count: int
+
+    @property
+    def together(self) -> bool:
+        """Sizes are compared on what is exact; on an estimate the cheapest of several would seem too cheap."""
+        return self.exact
 
     def of_sizes(self, sizes: Sizes, level: float) -> tuple[Price, Price]:
         """What reveal sizes cost in all, and above one token a step."""
@@ -138,8 +147,8 @@ def prices(
     """The rows of one number of steps: for each schedule TER and gap of its fixed sizes and of its i.i.d. steps.
 
     TER = exp(nats/L) and the gap is in nats a sequence above one token a step; both are upper bounds of those of the
-    sampler, being means over plans (docs/theory.md, section 2), or estimates of such. `optimal` comes last, for
-    `optimal_from`.
+    sampler, being means over plans (docs/theory.md, section 2), or estimates of such. `optimal` comes last: the best
+    sizes for `optimal_from`, or those of a schedule where they are priced lower and prices hold together.
     """
     from mdmtheory.schedules.rules import optimal
 
@@ -148,9 +157,13 @@ def prices(
     sizes = {name: schedule.sizes(length, steps) for name, schedule in schedules.items()}
     fractions = {name: schedule.revealed_fractions(steps) for name, schedule in schedules.items()}
     sizes[OPTIMAL] = optimal(optimal_from, steps)
+    fixed = {name: priced.of_sizes(revealed, level) for name, revealed in sizes.items()}
+    if priced.together:
+        cheapest = min(reversed(sizes), key=lambda name: (math.isnan(fixed[name][0].value), fixed[name][0].value))
+        sizes[OPTIMAL], fixed[OPTIMAL] = sizes[cheapest], fixed[cheapest]
     fractions[OPTIMAL] = Schedule.from_sizes(sizes[OPTIMAL]).revealed_fractions()
     for name, revealed in sizes.items():
-        found = {"fixed": priced.of_sizes(revealed, level), "ancestral": priced.of_fractions(fractions[name], level)}
+        found = {"fixed": fixed[name], "ancestral": priced.of_fractions(fractions[name], level)}
         for sampler, (total, gap) in found.items():
             nats = (total.value, total.low, total.high)
             ter = replace(total, **dict(zip(("value", "low", "high"), (math.exp(n / length) for n in nats), strict=True)))
