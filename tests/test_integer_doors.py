@@ -374,7 +374,7 @@ for parameter in ("count", "window"):
         f"schedules.priced_curve {parameter}",
         lambda n, p=parameter: vars(mt.schedules.priced_curve(curve(), curve(), **{p: n})),
     )
-for method in ("curve", "priced", "card"):
+for method in ("curve", "priced", "card", "falling_curves"):
     door(f"LossProfile.{method} length", lambda n, m=method: getattr(profile(), m)(n), 8)
 
 for parameter in ("length", "steps"):

@@ -92,6 +92,9 @@ def _kinds(frame: pd.DataFrame) -> dict[str, str]:
 
 def _bars(axes: Axes, rows: pd.DataFrame, look: Look, place: float) -> None:
     """Intervals so wide that bands would hide each other: bars side by side, down to the edge where they reach 0."""
+    rows = rows[np.isfinite(rows["low"])]
+    if rows.empty:
+        return
     at = rows["steps"].to_numpy(float) * 2 ** (0.07 * place)
     low, high = np.maximum(rows["low"].to_numpy(float), 1e-12), rows["high"].to_numpy(float)
     axes.vlines(at, low, high, color=look.colour, alpha=0.45, linewidth=2.2, zorder=2)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -44,6 +44,7 @@ class Price:
     level: float
 
 
+@runtime_checkable
 class Pricing(Protocol):
     """What plans of one length cost: two prices each, in all and above one token a step."""
 
@@ -114,7 +115,7 @@ class Priced:
 
         value, error = float(weights @ self.values), self.error(weights)
         half = math.nan if error is None else float(ndtri((1 + level) / 2)) * error
-        known = 1.0 if self.exact else math.nan if error is None else level
+        known = math.nan if error is None else 1.0 if self.exact else level
         return (value, value - half, value + half), known
 
 

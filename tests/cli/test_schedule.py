@@ -74,8 +74,63 @@ def test_a_profile_has_its_card(run, curve):
     for word in ("perplexity", WARNING, "temperature 1", "including learning error", "linear in the mask ratio"):
         assert word in done.out
     assert "stride         cannot be known from a loss profile" in done.out
-    assert "95 %, from stderr by the delta method" in done.out
-    assert "[" in done.out.splitlines()[2]
+    assert "standard errors, which at 95 % all keep together" in done.out
+    assert "never rises with what is revealed" in done.out
+    head, line = done.out.splitlines()[1:3]
+    assert head.split()[2:8] == ["perplexity", "≈", "gap", "≈", "perplexity", "≤"]
+    assert "[" in line
+
+
+def test_bound_makes_bounds_of_fixed_sizes(run, curve):
+    words = ["schedule", "--curve", curve, "--length", "24", "--steps", "3", "--no-figure"]
+    done = run(*words, "--bound", "--sizes-out", "sizes.txt")
+    assert done.out.splitlines()[1].count("≤") == 4
+    assert "≈" not in done.out
+    assert "# gap ≤ " in Path("sizes.txt").read_text()
+    rows = json.loads(run(*words, "--bound", "--format", "json").out)["rows"]
+    assert {row["kind"] for row in rows if row["metric"] != "gap_continuum"} == {"upper bound"}
+    plain = json.loads(run(*words, "--format", "json").out)["rows"]
+    pairs = [
+        (row, other)
+        for row, other in zip(plain, rows, strict=True)
+        if row["sampler"] == "fixed" and row["metric"] == "gap" and row["schedule"] != "optimal"
+    ]
+    assert pairs
+    for row, other in pairs:
+        assert (row["kind"], row["high"]) == ("estimate", pytest.approx(other["value"], abs=1e-9))
+
+
+def test_bound_goes_with_losses(run):
+    done = run(*WORDS, "--no-figure", "--bound")
+    assert done.code == 2
+    assert "--bound goes with --curve" in done.err
+
+
+def test_what_has_no_bound_says_why_once_and_how_to_mend_it(run):
+    Path("losses.csv").write_text("mask_ratio,loss\n0.1,1.0\n0.5,0.8\n1,2\n")
+    words = ["schedule", "--curve", "losses.csv", "--length", "24", "--steps", "3", "--no-figure"]
+    done = run(*words, "--bound")
+    assert done.out.count("withheld (no falling curve has these losses within their error: give stderr") == 1
+    assert done.out.count("withheld  ") >= 8
+    assert "withheld" not in run(*words).out
+    table = list(csv.DictReader(io.StringIO(run(*words, "--bound", "--format", "csv").out)))
+    withheld = [row for row in table if row["metric"] != "gap_continuum"]
+    assert all(row["value"] == "" and row["kind"].startswith("withheld (") for row in withheld)
+
+
+def test_a_profile_that_ends_below_1_is_an_estimate_in_table_sizes_and_rows(run):
+    Path("losses.csv").write_text("".join(line + "\n" for line in LOSSES.splitlines()[:-1]))
+    words = ["schedule", "--curve", "losses.csv", "--length", "24", "--steps", "3", "--no-figure"]
+    done = run(*words, "--sizes-out", "sizes.txt", "--vocab", "9")
+    assert "≤" not in done.out.splitlines()[1]
+    assert "UNKNOWN" in done.out
+    assert "log 9 = 2.197 nats" in done.out
+    written = Path("sizes.txt").read_text()
+    assert "above one token a step: estimate" in written
+    assert "# UNKNOWN: the loss above mask ratio 0.9" in written
+    assert as_schedule("file:path=sizes.txt").steps == 3
+    rows = json.loads(run(*words, "--bound", "--format", "json").out)["rows"]
+    assert {row["kind"] for row in rows} == {"estimate"}
 
 
 def test_a_profile_that_falls_is_named(run):

@@ -161,7 +161,21 @@ def test_a_loss_profile_knows_nothing_of_stride():
     compared = compare_schedules(from_losses([0.1, 1.0], [1.0, 2.0]), 32, [4])
     assert "stride" not in set(compared.frame["sampler"])
     assert compared.about["stride"].startswith("cannot be known")
-    assert compared.frame["low"].isna().all()
+    assert compared.frame["level"].isna().all()
+
+
+def test_a_language_has_no_bound_to_ask_for():
+    with pytest.raises(ValueError, match="bound is for a loss profile; the prices of a language are upper bounds"):
+        compare_schedules(mt.as_language(HMM), 16, [4], bound=True)
+
+
+@pytest.mark.parametrize("count", [2, 100])
+def test_no_divergence_of_a_language_is_negative(count):
+    """Few contexts a point, many steps: the noise is as large as the gap."""
+    frame = compare_schedules(mt.as_language(HMM), 40, [30, 40], count=count).frame
+    gaps = frame[frame["metric"].isin(["gap", "gap_continuum"])]
+    assert not (gaps[["value", "low"]] < 0).any(axis=None)
+    assert gaps["kind"].str.contains("cut from -").any()
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,9 @@ def test_every_schedule_is_drawn_twice_with_its_values(profile):
     assert figure.axes[1].get_yscale() == "log"
     assert "perplexity" in figure.axes[0].get_ylabel()
     assert "nats" in figure.axes[1].get_ylabel()
-    assert all("upper bound" in axes.get_ylabel() for axes in figure.axes)
+    assert all("mean over plans" in axes.get_ylabel() for axes in figure.axes)
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {"fixed sizes: estimate", "ancestral: upper bound", "95 % interval"} <= set(words)
     assert all(axes.get_xlabel() == "sampling steps $N$" for axes in figure.axes)
 
 
@@ -49,6 +51,30 @@ def test_bands_are_drawn_where_there_are_intervals(profile, language):
     figure = schedule_figure(without, profile.about)
     assert not figure.axes[0].collections
     assert not any("interval" in text.get_text() for text in figure.legends[0].get_texts())
+
+
+def test_where_all_are_of_one_kind_the_axes_say_it(profile, language):
+    for frame, about in (
+        (language.frame, language.about),
+        (profile.frame.assign(kind="upper bound", low=np.nan, high=np.nan), profile.about),
+    ):
+        assert all("upper bound (mean over plans)" in axes.get_ylabel() for axes in schedule_figure(frame, about).axes)
+
+
+def test_a_profile_that_ends_below_1_is_drawn_as_an_estimate():
+    ratios = np.arange(1, 10) / 10
+    compared = compare_schedules(from_losses(ratios, 0.5 + ratios, 0.02 * ratios), 24, [3, 6], bound=True)
+    figure = schedule_figure(compared.frame, compared.about)
+    assert all("estimate (mean over plans)" in axes.get_ylabel() for axes in figure.axes)
+    assert "the loss above mask ratio 0.9" in " ".join(figure.get_supxlabel().split())
+    assert "least to most (no level)" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_numbers_that_are_withheld_are_not_drawn(tmp_path):
+    compared = compare_schedules(from_losses([0.2, 0.6, 1.0], [1.0, 0.4, 2.0]), 16, [2, 4], bound=True)
+    figure = schedule_figure(compared.frame, compared.about)
+    assert not any(axes.lines for axes in figure.axes)
+    save_figure(figure, tmp_path / "a.png")
 
 
 def test_stride_has_its_colour_and_marks_below_the_axis_are_arrows(language):

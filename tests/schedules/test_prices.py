@@ -58,7 +58,7 @@ def test_one_token_a_step_costs_nothing():
 
 
 def test_an_unknown_error_has_no_interval():
-    rows = list(prices(replace(priced_curve(CURVE), error=lambda _: None), FAMILIES, CURVE, 8, 0.95))
+    rows = list(prices(replace(priced_curve(CURVE), error=lambda _: None, exact=False), FAMILIES, CURVE, 8, 0.95))
     assert all(math.isnan(row["low"]) and math.isnan(row["high"]) and math.isnan(row["level"]) for row in rows)
 
 
@@ -123,6 +123,36 @@ def test_the_sizes_that_fit_the_noise_are_worse_than_those_of_the_smoothed_curve
         smooth.append(plan_averaged_gap(curve, optimal(smoothed(noisy), 64)))
     assert np.mean(smooth) < 1.03 * best
     assert np.mean(raw) > 1.06 * best
+
+
+def test_no_gap_is_negative_and_what_noise_made_of_it_is_told():
+    """A curve that noise lets rise: one token a step would seem to cost more than two."""
+    rising = np.linspace(0.9, 1.1, 8)
+    rows = list(prices(priced_curve(rising, np.full(8, 0.01), 50), FAMILIES, CURVE[:8], 4, 0.95))
+    gap = found(rows, "linear", "fixed", "gap")
+    assert gap["kind"].startswith("upper bound, cut from -0.11")
+    assert gap["value"] == gap["low"] == 0
+    for row in rows:
+        assert not min(row["value"], row["low"]) < 0
+
+
+def test_a_continuum_limit_below_0_is_cut_and_says_so():
+    row = found(list(prices(priced_curve(CURVE), FAMILIES, CURVE, LENGTH, 0.95)), "optimal", "fixed", "gap_continuum")
+    assert continuum_gap(CURVE, LENGTH) < 0
+    assert row["value"] == row["low"] == 0
+    assert row["kind"].startswith("exact, cut from -0.0")
+
+
+def test_draws_that_all_agree_leave_the_error_unknown_and_not_0():
+    errors = np.zeros(LENGTH)
+    rows = list(prices(priced_curve(CURVE, errors, 100), FAMILIES, CURVE, 8, 0.95))
+    for row in rows:
+        assert row["kind"] in ("upper bound", "estimate")
+        assert math.isnan(row["low"])
+        assert math.isnan(row["level"])
+    # One step prices point 0 alone, which is exact.
+    [once] = [row for row in prices(priced_curve(CURVE, errors, 100), {}, CURVE, 1, 0.95) if row["metric"] == "ter"][:1]
+    assert once["low"] == once["value"] == pytest.approx(math.exp(CURVE[0]))
 
 
 def test_a_level_that_is_none_is_refused():
