@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import groupby
 
 import pandas as pd
@@ -38,7 +39,8 @@ def print_comparison(frame: pd.DataFrame, about: dict[str, str], perplexity: str
         rows.append([*cells, _runs(str(found["sizes"].max()))])
     _print([*headers, "reveal sizes, size×steps"], rows)
     limits = frame[frame["metric"] == "gap_continuum"]
-    words = ", ".join(f"{_cut_value(each.kind, each.value)} at {each.steps}" for each in limits.itertuples())
+    told = zip(limits["kind"], limits["value"].astype(float), limits["steps"], strict=True)
+    words = ", ".join(f"{_cut_value(str(kind), value)} at {steps}" for kind, value, steps in told)
     print(writable(f"continuum limit of the optimal gap: {words}"))
     for reason in sorted({kind for kind in map(str, random["kind"]) if kind.startswith(WITHHELD)}):
         print(writable(reason))
@@ -87,7 +89,15 @@ def _price(found: pd.DataFrame, law: str, metric: str, *, signed: bool) -> str:
     value, low, high = (float(rows[column].iloc[0]) for column in ("value", "low", "high"))
     if kind == "estimate" and metric == "gap" and low < high:
         return f"{sign}{value:.3g} [{low:.3g}, {high:.3g}]"  # of any size, down to 0
+    if kind == "upper bound" and math.isnan(low) and value > 0:
+        return sign + _rounded_up(value)
     return sign + interval_text(rows, say_kind=False).removeprefix("≤ ")
+
+
+def _rounded_up(value: float) -> str:
+    """Four digits that are no less than the value, as those of a bound must be."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 3)
+    return f"{math.ceil(value / unit) * unit:.4g}"
 
 
 def _cut_value(kind: str, value: float) -> str:

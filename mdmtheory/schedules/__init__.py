@@ -9,8 +9,8 @@ from mdmtheory.schedules.averages import (
     plan_averaged_gap,
     plan_averaged_nll,
 )
-from mdmtheory.schedules.families import cosine, from_file, geometric, linear, polynomial
 from mdmtheory.schedules.falling import FallingCurves
+from mdmtheory.schedules.families import cosine, from_file, geometric, linear, polynomial
 from mdmtheory.schedules.loss_files import read_losses
 from mdmtheory.schedules.loss_prices import PricedLosses
 from mdmtheory.schedules.losses import Fall, LossProfile, from_losses

@@ -103,7 +103,7 @@ class FallingCurves:
         scale = max(float(np.abs(gains).max()), 1.0)
         reached = self._reached[:, columns]
         words = ""
-        # Interior points seldom cycle; the simplex is asked where they do. The bound holds however exact the solver was.
+        # Interior points seldom cycle; the simplex is asked where they do. A bound is one however exact the solver was.
         for method, exactness in (("highs-ipm", _EXACTNESS), ("highs-ds", _EXACTNESS), ("highs-ds", 1e-7)):
             solved = linprog(
                 -gains[columns] / scale,
@@ -119,7 +119,8 @@ class FallingCurves:
             if solved.status == 0:
                 upper, lower = -scale * np.reshape(solved.ineqlin.marginals, (2, -1))
                 return upper - lower
-            words = _NONE if solved.status == 2 else f"the linear programme was not solved: HiGHS status {solved.status}"
+            unsolved = f"the linear programme was not solved, HiGHS status {solved.status}: pass fewer mask ratios"
+            words = _NONE if solved.status == 2 else unsolved
         raise WithheldError(words, 0)
 
     def _value(self, gains: Points, prices: Rows) -> float:

@@ -289,7 +289,7 @@ class LossProfile:
             "prices": "nats per token including learning error, for tokens drawn at temperature 1",
             "masks": "each token masked by itself with probability mask_ratio, and -log p averaged over masked tokens",
             "text": f"that of the losses, at their length, which is taken to be {length} tokens",
-            "sizes": "the optimal ones are the best for the curve of the estimates, or a schedule's where those are priced lower",
+            "sizes": "the optimal ones are best for the curve of the estimates, or a schedule's that are priced lower",
             "monotone": monotone,
             "interpolation": self._interpolated(),
             **({} if self.ends_at_one else {"UNKNOWN": self._unknown()}),
@@ -310,8 +310,8 @@ class LossProfile:
             else f"log {self.vocab_size} = {math.log(self.vocab_size):.4g} nats"
         )
         return (
-            f"the loss above mask ratio {last:g}, where the first steps reveal: it is taken to rise up to {how}, so that "
-            "every number is an estimate and none a bound; measure at ratio 1"
+            f"the loss above mask ratio {last:g}, where the first steps reveal: it is taken to rise up to {how}, so "
+            "that every number is an estimate and none a bound; measure at ratio 1"
         )
 
     def _kinds(self, length: int, level: float, bound: bool) -> dict[str, str]:
@@ -321,10 +321,12 @@ class LossProfile:
         within = (
             f"{LEAST_ERROR:g} nats, there being no stderr"
             if self.errors is None
-            else f"{self.deviations(level):.3g} standard errors, which at {100 * level:g} % all keep together, whatever "
-            "their correlation (Šidák)"
+            else f"{self.deviations(level):.3g} standard errors, which at {100 * level:g} % all keep together, "
+            "whatever their correlation (Šidák)"
         )
-        most = f"the most that any falling curve with these losses costs, by a linear programme; hypothesis: {hypothesis}"
+        most = (
+            f"the most that any falling curve with these losses costs, by a linear programme; hypothesis: {hypothesis}"
+        )
         words = {}
         if none is not None:
             words["bound"] = f"none: {none}"
@@ -334,7 +336,9 @@ class LossProfile:
             words["bound"] = f"none: the losses end at mask ratio {self.ratios[-1]:g}; measure at ratio 1"
         if not bound or not self.ends_at_one:
             words["estimate"] = "≈ one curve with about these losses" + (
-                "" if none else ", or the nearest price there is; the interval: from the least to the most that any costs"
+                ""
+                if none
+                else ", or the nearest price there is; the interval: from the least to the most that any costs"
             )
         unless = "" if self.ends_at_one else ", unless the loss at mask ratio 1 is higher"
         ends = f"losses within {within}; holds for all numbers together, the optimal ones too{unless}"

@@ -166,8 +166,8 @@ def prices(
     for name, revealed in sizes.items():
         found = {"fixed": fixed[name], "ancestral": priced.of_fractions(fractions[name], level)}
         for sampler, (total, gap) in found.items():
-            nats = (total.value, total.low, total.high)
-            ter = replace(total, **dict(zip(("value", "low", "high"), (math.exp(n / length) for n in nats), strict=True)))
+            value, low, high = (math.exp(nats / length) for nats in (total.value, total.low, total.high))
+            ter = replace(total, value=value, low=low, high=high)
             words = " ".join(map(str, revealed)) if sampler == "fixed" else ""
             for metric, price in (("ter", ter), ("gap", gap)):
                 ends = (price.value, price.low, price.high)

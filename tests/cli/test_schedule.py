@@ -86,9 +86,15 @@ def test_bound_makes_bounds_of_fixed_sizes(run, curve):
     done = run(*words, "--bound", "--sizes-out", "sizes.txt")
     assert done.out.splitlines()[1].count("≤") == 4
     assert "≈" not in done.out
+    [linear] = [line.split() for line in done.out.splitlines() if "linear (=" in line]
     assert "# gap ≤ " in Path("sizes.txt").read_text()
     rows = json.loads(run(*words, "--bound", "--format", "json").out)["rows"]
     assert {row["kind"] for row in rows if row["metric"] != "gap_continuum"} == {"upper bound"}
+    [value] = [
+        row["value"] for row in rows if (row["schedule"], row["sampler"], row["metric"]) == ("linear", "fixed", "gap")
+    ]
+    # A bound is rounded up.
+    assert value <= float(linear[5]) <= value * 1.001
     plain = json.loads(run(*words, "--format", "json").out)["rows"]
     pairs = [
         (row, other)

@@ -1,4 +1,4 @@
-"""The linear programme over falling curves: against the same programme put another way, and against curves themselves."""
+"""The linear programme over falling curves: against the same programme put another way, and against curves."""
 
 from __future__ import annotations
 

@@ -71,7 +71,9 @@ def test_exact_losses_at_many_ratios_give_the_curve_back(shape, length):
     assert profile.curve(length).sum() == pytest.approx(curve.sum(), rel=2e-4)
     for steps in (4, 16):
         sizes = as_schedule("cosine").sizes(length, steps)
-        assert plan_averaged_nll(profile.curve(length), sizes) == pytest.approx(plan_averaged_nll(curve, sizes), rel=1e-3)
+        assert plan_averaged_nll(profile.curve(length), sizes) == pytest.approx(
+            plan_averaged_nll(curve, sizes), rel=1e-3
+        )
         fractions = as_schedule("cosine").revealed_fractions(steps)
         expected = ancestral_gap(curve, fractions) + curve.sum()
         drawn = length * np.diff(fractions) @ profile.priced(length).loss(fractions[:-1])
@@ -82,7 +84,9 @@ def test_losses_are_straight_between_held_below_and_rise_on_above():
     """Up to ratio 1 along the steepest chord to the last row, or to log V, which is no less."""
     profile = from_losses([0.75, 0.25], [2.0, 1.0])
     curve = profile.curve(2001)
-    np.testing.assert_allclose(curve[[0, 250, 750, 1000, 1250, 1700, 2000]], [2.5, 2.25, 1.75, 1.5, 1.25, 1, 1], atol=2e-3)
+    np.testing.assert_allclose(
+        curve[[0, 250, 750, 1000, 1250, 1700, 2000]], [2.5, 2.25, 1.75, 1.5, 1.25, 1, 1], atol=2e-3
+    )
     assert from_losses([0.75, 0.25], [2.0, 1.0], vocab_size=50).curve(2001)[0] == pytest.approx(math.log(50))
     assert from_losses([0.75, 0.25], [2.0, 1.0], vocab_size=2).curve(2001)[0] == pytest.approx(2.0, abs=1e-3)
     # Rows that were made level have no slope; those before them have.
