@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import mdmtheory as mt
 from mdmtheory.conformance.samplers import check_sampler
@@ -195,6 +197,16 @@ def test_what_no_network_tells_apart_is_ranked_by_the_order_and_what_one_does_is
     for order in itertools.permutations(range(5)):
         alike = [1, 2] if order[1] < order[2] else [2, 1]
         assert ranking(scores, np.array([order])).tolist() == [[3, *alike, 0, 4]]
+    assert ranking(scores[:0], np.zeros((0, 5), dtype=int)).shape == (0, 5)
+
+
+@given(st.lists(st.sampled_from([-np.inf, np.inf, 0.0, -0.5, 1 / 3, 1 / 3 + 1e-9, -1e8, 1e300, -1e13]), min_size=2))
+def test_the_ranking_is_that_of_rounded_scores_and_then_of_ranks(scores):
+    ranks = np.random.default_rng(len(scores)).permutation(3 * len(scores))[: len(scores)] - len(scores)
+    expected = sorted(
+        range(len(scores)), key=lambda i: (-round(scores[i], 6) if abs(scores[i]) < 1e9 else -scores[i], ranks[i])
+    )
+    assert ranking(np.array([scores]), ranks[None]).tolist() == [expected]
 
 
 def test_names_say_ties_where_they_have_a_say():
