@@ -236,12 +236,17 @@ door("Window width", lambda n: mt.Window(language(), n).spec)
 
 door("MaskedDiffusion.draw_plans length", lambda n: masked("stride").draw_plans(streams(0, 1), n))
 door("MaskedDiffusion.run threads", lambda n: model().run(np.array([[1, 2]]), streams(0, 1), threads=n), none=True)
-door("MaskedDiffusion.replay threads", lambda n: masked("entropy").replay([[0, 0]], threads=n), none=True)
-door(
-    "BlockDiffusion.replay threads",
-    lambda n: mt.BlockDiffusion(mt.Oracle(language()), 2, 2, "entropy").replay([[0, 0]], threads=n),
-    none=True,
-)
+for parameter in ("seed", "first", "threads"):
+    door(
+        f"MaskedDiffusion.replay {parameter}",
+        lambda n, p=parameter: masked("entropy").replay([[0, 0]], **{p: n}),
+        none=parameter == "threads",
+    )
+    door(
+        f"BlockDiffusion.replay {parameter}",
+        lambda n, p=parameter: mt.BlockDiffusion(mt.Oracle(language()), 2, 2, "entropy").replay([[0, 0]], **{p: n}),
+        none=parameter == "threads",
+    )
 for parameter in ("seed", "first", "threads"):
     door(
         f"UniformDiffusion.elbo {parameter}",
