@@ -38,7 +38,7 @@ from mdmtheory.report.courses import (
 )
 from mdmtheory.samplers.budgeted import DrawConfidence
 from mdmtheory.samplers.correcting import Redraw, TopKRemask
-from mdmtheory.samplers.drawing import DECIMALS
+from mdmtheory.samplers.drawing import ALIKE_DECIMALS, DECIMALS
 from mdmtheory.samplers.remasking import ReMDM
 from mdmtheory.schedules import ancestral_weights
 from mdmtheory.theory.exact_orders import ancestral_chance_of_no_repeat, chance_of_no_repeat
@@ -273,9 +273,10 @@ def _ranked_nats(law_of_token: np.ndarray, model: Any, length: int) -> float:
     kept = best_surviving if isinstance(model.sampler, TopKRemask) else best_kept
     blocks = [model.schedule.sizes(size, model.steps) for size in lengths_of_blocks(model, length)]
     total, better, kept_better = 0.0, 0.0, 0.0
+    decimals = ALIKE_DECIMALS if model.sampler.sees_order else DECIMALS
     # Tokens of one probability rank alike, so they share what falls on them.
-    for chance in np.unique(np.round(law_of_token[law_of_token > 0], DECIMALS))[::-1]:
-        here = law_of_token[np.round(law_of_token, DECIMALS) == chance]
+    for chance in np.unique(np.round(law_of_token[law_of_token > 0], decimals))[::-1]:
+        here = law_of_token[(law_of_token > 0) & (np.round(law_of_token, decimals) == chance)]
         better += float(here.sum())
         so_far = sum(kept(better, sizes) for sizes in blocks)
         total += (so_far - kept_better) * float(-(here * np.log(here)).sum() / here.sum())

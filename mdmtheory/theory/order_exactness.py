@@ -23,7 +23,7 @@ from mdmtheory.exact.enumeration import Law, all_sequences, joint
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
-from mdmtheory.samplers.drawing import DECIMALS
+from mdmtheory.samplers.drawing import ALIKE_DECIMALS, DECIMALS
 from mdmtheory.theory.instances import bigram3, full_support, hmm2x3, independent, small_languages, trigram2
 from mdmtheory.theory.kept_draws import best_kept
 from mdmtheory.theory.orders import chosen_order, distance_from_language, drawn_law
@@ -61,7 +61,7 @@ def _mode(setting: Setting) -> tuple[int, float]:
     language = setting.language
     if not isinstance(language, NGram) or language.order != 1:
         raise HypothesisError(f"it is about independent tokens, not {language.spec}")
-    first, second = np.sort(language.conditional)[:-3:-1].round(DECIMALS)
+    first, second = np.sort(language.conditional)[:-3:-1].round(ALIKE_DECIMALS)
     if first == second:
         raise HypothesisError(f"two tokens are equally probable, {first:g} each; it is about tokens with one mode")
     return int(language.conditional.argmax()), float(language.conditional.max())
@@ -106,7 +106,8 @@ def two_draws(q: Law) -> Law:
     The other position is then drawn from its conditional; of equally probable draws either is kept, each half the time.
     """
     first, second = q.sum(axis=1), q.sum(axis=0)
-    ahead = (1 + np.sign(first.round(DECIMALS)[:, None] - second.round(DECIMALS)[None])) / 2
+    ranks = [each.round(DECIMALS).round(ALIKE_DECIMALS) for each in (first, second)]
+    ahead = (1 + np.sign(ranks[0][:, None] - ranks[1][None])) / 2
     keep_first = first * (ahead @ second)
     keep_second = second * (first @ (1 - ahead))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -152,7 +152,7 @@ def test_temperature_zero_is_greedy():
         for name in ("confidence", "draw_confidence")
     )
     assert (one == other).all()
-    p = mt.MaskedDiffusion(mt.Oracle(q), "confidence:temperature=0", steps=16)
+    p = mt.MaskedDiffusion(mt.Oracle(q), "confidence:temperature=0,ties=lowest", steps=16)
     greedy = p.sample(1, 16, 0).tokens
     assert p.log_prob(np.vstack([greedy, q.sample(1, 16, 0)])).values.tolist() == [0.0, -np.inf]
 
