@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 import mdmtheory as mt
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.intervals import normal_mean
+from mdmtheory.core.means import Moments, mean_interval
 from mdmtheory.plots import figure_style, looks, save_figure
 from mdmtheory.plots.style import Look
 from paper_checks.claims import LEVEL, Claim, Number, PaperCheck, Picture, Table, shown
@@ -136,7 +136,7 @@ def _measures(tokens: Tokens) -> tuple[Estimate, Estimate]:
     if len(tokens) == 1:
         value = transition_kl(pair_counts(tokens), language.conditional)
         return Estimate.exact(value), Estimate.exact(float(nats[0]))
-    mean, low, high = normal_mean(len(nats), float(nats.sum()), float((nats**2).sum()), LEVEL)
+    mean, low, high = mean_interval(Moments.of(nats), LEVEL)
     return measured_kl(tokens, language.conditional), Estimate(mean, low, high, LEVEL, "estimate", len(nats))
 
 

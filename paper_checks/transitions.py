@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.intervals import normal_mean
+from mdmtheory.core.means import Moments, mean_interval
 from paper_checks.claims import LEVEL
 from paper_checks.pairs import Pair
 
@@ -47,7 +47,7 @@ def measured_kl(tokens: Int[np.ndarray, "count length"], transition: Pair) -> Es
     value = transition_kl(total, transition)
     left_out = np.array([transition_kl(total - own, transition) for own in each])
     pseudo = len(groups) * value - (len(groups) - 1) * left_out
-    mean, low, high = normal_mean(len(groups), float(pseudo.sum()), float((pseudo**2).sum()), LEVEL)
+    mean, low, high = mean_interval(Moments.of(pseudo), LEVEL, least=GROUPS)
     return Estimate(value, value - (mean - low), value + (high - mean), LEVEL, "estimate", len(tokens))
 
 

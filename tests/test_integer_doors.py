@@ -90,6 +90,20 @@ def interval(name: str, *arguments: Any) -> Any:
     return getattr(importlib.import_module("mdmtheory.core.intervals"), name)(*arguments, 0.95)
 
 
+def moments() -> Any:
+    return importlib.import_module("mdmtheory.core.means").Moments
+
+
+def unseen(count: Any) -> float:
+    return importlib.import_module("mdmtheory.core.means").unseen_share(count, 0.95)
+
+
+def least(number: Any) -> Any:
+    return importlib.import_module("mdmtheory.core.means").mean_interval(
+        moments()(9, 1.0, 2.0, 0.5), 0.95, least=number
+    )
+
+
 def verified(k: Any) -> Any:
     from mdmtheory.samplers.verifying import Verify
 
@@ -180,14 +194,19 @@ for each in (language, hidden, *CLOSED.values()):
     for parameter in ("length", "count", "seed"):
         door(
             f"{name}.entropy {parameter}",
-            lambda n, each=each, p=parameter: each().entropy(**{"length": 3, "count": 9, "seed": 0, p: n}),
+            lambda n, each=each, p=parameter: each().entropy(**{"length": 3, "count": 60, "seed": 0, p: n}),
+            60 if parameter == "count" else 2,
         )
     door(f"{name}.validate_length length", lambda n, each=each: each().validate_length(n))
 for name, each in CLOSED.items():
     for method in ("information_curve", "log_support_size", "pair_clashes", "partners"):
         door(f"{name}.{method} length", lambda n, each=each, method=method: getattr(each(), method)(n))
 for parameter in ("count", "seed"):
-    door(f"HMM.entropy_rate {parameter}", lambda n, p=parameter: hidden().entropy_rate(**{"count": 9, "seed": 0, p: n}))
+    door(
+        f"HMM.entropy_rate {parameter}",
+        lambda n, p=parameter: hidden().entropy_rate(**{"count": 60, "seed": 0, p: n}),
+        60 if parameter == "count" else 2,
+    )
 for parameter in ("states", "vocab_size", "seed"):
     door(f"HMM.random {parameter}", lambda n, p=parameter: mt.HMM.random(**{"states": 3, "vocab_size": 2, p: n}))
     door(f"hmm {parameter}", lambda n, p=parameter: mt.as_language(mt.Spec.of("hmm", **{"states": 3, p: n})), 4)
@@ -296,15 +315,16 @@ for name in ("ser", "ter", "ter_ratio", "cross_entropy", "distances"):
             lambda n, name=name, p=parameter: getattr(mt, name)(
                 model(), language(), **{"length": 4, "count": 90, "seed": 0, "threads": 1, p: n}
             ),
-            number=90 if (name, parameter) == ("cross_entropy", "count") else 2,
+            number=90 if parameter == "count" else 2,
             none=parameter in ("threads", "max_errors"),
         )
 for parameter in ("length", "count", "seed", "threads"):
     door(
         f"compare_schedules {parameter}",
         lambda n, p=parameter: mt.compare_schedules(
-            language(), **{"length": 4, "steps": [2], "count": 20, "threads": 1, "schedules": ["linear"], p: n}
+            language(), **{"length": 4, "steps": [2], "count": 60, "threads": 1, "schedules": ["linear"], p: n}
         ).frame.to_dict(),
+        60 if parameter == "count" else 2,
         none=parameter == "threads",
     )
 door("compare_schedules steps", lambda n: mt.compare_schedules(profile(), 8, [n]).frame.to_dict())
@@ -394,7 +414,10 @@ door("stream_states count", lambda n: streams(0, n))
 for name in ("clopper_pearson", "anytime_binomial"):
     door(f"{name} errors", lambda n, name=name: interval(name, n, 9))
     door(f"{name} count", lambda n, name=name: interval(name, 1, n))
-door("normal_mean count", lambda n: interval("normal_mean", n, 1.0, 2.0))
+door("Moments count", lambda n: vars(moments()(n, 1.0, 2.0, None)))
+door("Moments.from_sums count", lambda n: vars(moments().from_sums(n, 1.0, 2.0)))
+door("unseen_share count", lambda n: unseen(n))
+door("mean_interval least", lambda n: least(n))
 door("bounded_mean count", lambda n: interval("bounded_mean", n, 1.0, 1.0))
 
 OTHERS = [True, np.True_, 1.0, np.float64(2), "1", None, -1, [1]]

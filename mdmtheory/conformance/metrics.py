@@ -11,7 +11,7 @@ from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report
 from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.metrics.measure import Sequences
-from mdmtheory.metrics.metric import Measured, Metric
+from mdmtheory.metrics.metric import Measured, Metric, read_by
 from mdmtheory.metrics.registry import as_metric, measures
 from mdmtheory.metrics.sums import Sums
 from mdmtheory.models.masked import MaskedDiffusion
@@ -54,7 +54,7 @@ class MetricCase:
     def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
         """What it makes of the sums that it names; DoesNotApplyError where that is withheld."""
         try:
-            return self.metric.estimate(replace(measured, sums=measured.sums.only(self.metric.sums)), level)
+            return self.metric.estimate(replace(measured, sums=read_by(self.metric, measured.sums)), level)
         except WithheldError as withheld:
             raise DoesNotApplyError(f"withheld of {_COUNT} sequences: {withheld.reason}") from None
 
@@ -68,7 +68,9 @@ def _alike(one: Estimate, other: Estimate, where: str) -> None:
 def _reads(case: MetricCase) -> str:
     measured = case.measured(_COUNT)
     found = case.estimate(measured)
-    others = {name: 3 * value + 1 for name, value in measured.sums.items() if name not in case.metric.sums}
+    others = {
+        name: 3 * value + 1 for name, value in measured.sums.items() if name not in read_by(case.metric, measured.sums)
+    }
     _alike(case.metric.estimate(replace(measured, sums=Sums(measured.sums, **others)), 0.95), found, "of other sums")
     return f"{found} of {', '.join(case.metric.sums)}"
 

@@ -67,11 +67,16 @@ class Estimate:
     def within(self, least: float = -math.inf, most: float = math.inf) -> Estimate:
         """Value and interval cut to what the quantity can be; `cut_from` tells what they were, but for rounding.
 
+        Where all of the interval lies beyond, as much of its width is kept as lay inwards of the value: the cut is no
+        knowledge.
+
         >>> print(Estimate(0.96, 0.92, 1.01, level=0.95, kind="upper bound", count=100).within(least=1))
         1 [1, 1.01] (upper bound, cut from 0.96 [0.92, 1.01], 0.95 interval)
         """
         given = self.value, self.low, self.high
         value, low, high = (min(max(each, least), most) for each in given)
+        if low == high and self.low < self.high:
+            low, high = max(low - (self.value - self.low), least), min(high + (self.high - self.value), most)
         moved = any(abs(one - other) > _ROUNDING for one, other in zip(given, (value, low, high), strict=True))
         return replace(self, value=value, low=low, high=high, cut_from=self.cut_from or (given if moved else None))
 

@@ -1,4 +1,4 @@
-"""Confidence intervals for what is counted and what is averaged.
+"""Confidence intervals for what is counted, and for means of what is bounded (of what is not: means.py).
 
 scipy is imported where it is needed: importing mdmtheory.core must cost little.
 """
@@ -43,28 +43,6 @@ def anytime_binomial(errors: int, count: int, level: float) -> tuple[float, floa
     _check_counts(errors, count, level)
     # The mirror image: 1 - high is the lower end for the probability of no error.
     return math.exp(_log_lower_end(errors, count, level)), -math.expm1(_log_lower_end(count - errors, count, level))
-
-
-@whole_numbers(count=0)
-def normal_mean(count: int, total: float, squares: float, level: float) -> tuple[float, float, float]:
-    """Mean and normal interval (mean, low, high) from the sum and the sum of squares of `count` values.
-
-    An infinite sum gives an infinite mean and no doubt about it: a variable seen to be infinite has no other mean.
-    """
-    from scipy.special import ndtri
-
-    check_level(level)
-    if count < 2:
-        raise ValueError(f"an interval for a mean was asked of {count} value(s); draw 2 or more")
-    if math.isnan(total) or not squares >= 0:
-        raise ValueError(f"the sum is {total} and the sum of squares {squares}; pass sums over real numbers")
-    mean = total / count
-    if math.isinf(mean) or math.isinf(squares):
-        return mean, mean, mean
-    # Rounding may leave a variance of zero slightly below it.
-    variance = max(squares - total * mean, 0.0) / (count - 1)
-    half = float(ndtri((1 + level) / 2)) * math.sqrt(variance / count)
-    return mean, mean - half, mean + half
 
 
 @whole_numbers(count=0)

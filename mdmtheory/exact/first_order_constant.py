@@ -6,11 +6,12 @@ import itertools
 import math
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
-from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
+from mdmtheory.core.means import LEAST_TERMS, is_carried_by_few, skewed_interval, unseen_share
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.threads import within_its_threads
@@ -47,9 +48,10 @@ def first_order(
     faster than 1/N. Of a bigram, about length times `kappa(language)`, which knows other schedules too.
 
     Exact for order 1, for bigrams whose initial law is stationary within 1e-8 and whose chain forgets (`kappa`), for
-    the uniform languages, and where (2V)^L is at most 2e7. Else an estimate from `count` contexts x_S, stratified by
-    |S|, with all pairs priced in each. Of an n-gram with more than 600 contexts only the pairs of a few positions are,
-    in about 0.2 s each at order 5, V = 8, L = 512. ValueError for languages other than these, HMMs and n-grams.
+    the uniform languages, and where (2V)^L is at most 2e7. Else an estimate from `count` contexts x_S, 50 at least,
+    stratified by |S|, with all pairs priced in each. Of an n-gram with more than 600 contexts only the pairs of a few
+    positions are, in about 0.2 s each at order 5, V = 8, L = 512. ValueError for languages other than these, HMMs and
+    n-grams, and WithheldError where so few contexts carry the sum that no interval would hold.
     """
     language = as_language(language)
     language.validate_length(length)
@@ -117,12 +119,10 @@ def _estimated(language: Language, length: int, count: int, seed: int, level: fl
 
     Contexts with few masked positions vary most, the sum over their pairs being scaled up to all pairs of the sequence.
     """
-    from scipy.special import ndtri
-
     from mdmtheory.kernels.random import fill_uniforms
 
-    if count < 2:
-        raise ValueError(f"count is {count}; draw 2 contexts or more")
+    if count < LEAST_TERMS:
+        raise WithheldError(f"count is {count}; draw {LEAST_TERMS} contexts or more", count)
     numbers = np.arange(2, length + 1)
     strata = np.array_split(numbers, max(1, min(len(numbers), count // STRATUM)))
     # About the standard deviation: neighbouring pairs among r masked positions are rare events for r < √L.
@@ -140,9 +140,33 @@ def _estimated(language: Language, length: int, count: int, seed: int, level: fl
         rows = slice(contexts.first, contexts.first + len(contexts.tokens))
         sums[rows] = clashes_in(language, contexts, uniforms[rows, 1], threads)
     sums *= length * (length - 1) / (hidden * (hidden - 1.0))
-    weights = width / (length - 1)
-    means = np.bincount(stratum, sums) / drawn
-    variances = np.bincount(stratum, (sums - means[stratum]) ** 2) / (drawn - 1) / drawn
-    value = float(weights @ means)
-    half = float(ndtri((1 + level) / 2) * np.sqrt(weights**2 @ variances))
-    return Estimate(value, value - half, value + half, level=level, kind="estimate", count=count).within(least=0.0)
+    return _stratified(sums, stratum, width / (length - 1), level).within(least=0.0)
+
+
+def _stratified(
+    values: Float[np.ndarray, "count"],
+    stratum: Int[np.ndarray, "count"],
+    weights: Float[np.ndarray, "strata"],
+    level: float,
+) -> Estimate:
+    """The weighted sum of the means of strata, of 2 values or more each, and its interval.
+
+    Degrees of freedom are those of Welch and Satterthwaite; the third moment of the sum is that of the strata's means.
+    Where no stratum varies, a share of the contexts may be unlike and unseen, and is taken to weigh as much as tokens.
+    """
+    count, drawn = len(values), np.bincount(stratum)
+    means = np.bincount(stratum, values) / drawn
+    away = values - means[stratum]
+    variances = weights**2 * np.bincount(stratum, away**2) / (drawn - 1) / drawn
+    # Of two values there is no third moment; they count as not skew.
+    cubes = np.bincount(stratum, away**3) / np.maximum((drawn - 1) * (drawn - 2), 1)
+    value, variance = float(weights @ means), float(variances.sum())
+    if variance == 0:
+        half = unseen_share(count, level) * (len(weights) + 1)
+        return Estimate(value, value - half, value + half, level, "estimate", count)
+    skew = float((weights**3 * cubes / drawn).sum()) / variance**1.5
+    if is_carried_by_few(skew):
+        raise WithheldError(f"two or fewer of {count} contexts carry the sum; draw more", count)
+    degrees = variance**2 / float((variances**2 / (drawn - 1)).sum())
+    value, low, high = skewed_interval(value, math.sqrt(variance), skew, degrees, level)
+    return Estimate(value, low, high, level, "estimate", count)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.estimate import Ends, WithheldError
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.intervals import check_level
+from mdmtheory.core.intervals import bounded_mean, check_level
+from mdmtheory.core.means import Moments, mean_interval
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.exact.bigrams import is_bigram
@@ -41,8 +43,8 @@ def information_curve(
     Exact for n-grams of order 1 and 2 with any initial law (closed form), for the uniform languages (closed form),
     and where (2V)^L is at most 1e8 (enumeration). Else an estimate: every point averages the posterior entropies of
     all masked positions in contexts drawn for it alone, so many contexts that `count` or more entropies stand behind
-    it, at least 64; m = 0 has one context and is exact. The interval is for each point by itself. docs/theory.md,
-    section 2 (ours).
+    it, at least 64; m = 0 has one context and is exact. The interval is for each point by itself (core/means.py).
+    docs/theory.md, section 2 (ours).
     """
     language = as_language(language)
     language.validate_length(length)
@@ -116,8 +118,6 @@ def _estimated_curve(
     language: Language, length: int, count: int, seed: int, level: float, threads: int | None
 ) -> Curve:
     """Every point from contexts of its own: x ~ q and a uniformly random set of m positions."""
-    from scipy.special import stdtrit
-
     check_level(level)
     if count < 1:
         raise ValueError(f"count is {count}; pass how many posterior entropies each point averages, 1 or more")
@@ -131,10 +131,22 @@ def _estimated_curve(
         here = slice(drawn.first, drawn.first + len(hidden))
         ends = np.cumsum(sizes[here])
         means[here] = np.add.reduceat(row_entropies(drawn.marginals[hidden]), ends - sizes[here]) / sizes[here]
-    starts = np.cumsum(contexts) - contexts
-    values = np.add.reduceat(means, starts) / contexts
-    deviations = (means - np.repeat(values, contexts)) ** 2
-    degrees = np.maximum(contexts - 1, 1)
-    spread = np.sqrt(np.add.reduceat(deviations, starts) / degrees / contexts)
-    half = stdtrit(degrees, (1 + level) / 2) * spread
-    return Curve(values, values - half, values + half, level=level, kind="estimate", count=int(contexts.sum()))
+    most = float(np.log(language.vocab_size))
+    points = [_point(each, level, most) for each in np.split(means, np.cumsum(contexts)[:-1])]
+    values, low, high = np.array(points).T
+    return Curve(values, low, high, level=level, kind="estimate", count=int(contexts.sum()))
+
+
+def _point(entropies: Float[np.ndarray, "contexts"], level: float, most: float) -> Ends:
+    """The mean entropy of some contexts with its interval; of one context, the only one there is, it is exact.
+
+    No entropy is above log V, which bounds what was not seen where all are equal, and by Bernstein's inequality holds
+    where so few carry the mean that nothing else does.
+    """
+    if len(entropies) == 1:
+        return (float(entropies[0]),) * 3
+    try:
+        return mean_interval(Moments.of(entropies), level, unseen=most)
+    except WithheldError:
+        # Entropies round too.
+        return bounded_mean(len(entropies), float(entropies.sum()), float((entropies**2).sum()), level, most)

@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float, UInt64
 from mdmtheory.core.defaults import LanguageDefaults
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.intervals import normal_mean
 from mdmtheory.core.limits import MOST_LENGTH, check_limit
+from mdmtheory.core.means import Moments, mean_interval
 from mdmtheory.core.protocols import Denoiser
 from mdmtheory.core.register import Register
 from mdmtheory.core.spec import Spec
@@ -120,7 +120,7 @@ class LanguageBase(LanguageDefaults, ABC):
     def _sampled_entropy(self, length: int, count: int, seed: int) -> Estimate:
         """H(q) from -log q(x) of `count` sequences drawn from q."""
         nats = -self.log_prob(self.sample(count, length, seed))
-        mean, low, high = normal_mean(count, float(nats.sum()), float((nats**2).sum()), 0.95)
+        mean, low, high = mean_interval(Moments.of(nats), 0.95, unseen=max(1.0, float(nats.mean())))
         return Estimate(mean, low, high, level=0.95, kind="estimate", count=count).within(
             0.0, length * np.log(self.vocab_size)
         )
@@ -129,7 +129,7 @@ class LanguageBase(LanguageDefaults, ABC):
         """(H(2 length) - H(length)) / length from the same sequences; for a stationary language it bounds the rate."""
         tokens = self.sample(count, 2 * length, seed)
         later = (self.log_prob(tokens[:, :length].copy()) - self.log_prob(tokens)) / length
-        mean, low, high = normal_mean(count, float(later.sum()), float((later**2).sum()), 0.95)
+        mean, low, high = mean_interval(Moments.of(later), 0.95, unseen=float(np.log(self.vocab_size)))
         return Estimate(mean, low, high, level=0.95, kind="upper bound", count=count).within(
             0.0, np.log(self.vocab_size)
         )

@@ -14,7 +14,7 @@ from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.metric import Measured, Metric
 
 LEAST_RIGHT = 20
-"""A cross-entropy of fewer right sequences is withheld: the normal interval of so few is too short."""
+"""A cross-entropy of fewer right sequences is withheld; of so many its interval held (docs/intervals.md)."""
 
 
 @registered("metric", place=4)
@@ -23,8 +23,9 @@ class CrossEntropy(Metric):
 
     name, short, unit = "cross_entropy", "cross-entropy", "nats per token"
     label = "cross-entropy under $q$ of what\nis right (nats per token)"
-    needs, sums = "draw", ("sequences", "errors", "nats", "nats_squared")
+    needs, sums, optional = "draw", ("sequences", "errors", "nats", "nats_squared"), ("nats_cubed",)
     since = 2
+    form = 2  # 2: Student's interval, corrected for skewness; withheld where none holds
     column = 6.0
 
     def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
@@ -33,7 +34,7 @@ class CrossEntropy(Metric):
         right = count - measured.sums.whole("errors")
         if right < LEAST_RIGHT:
             raise WithheldError(f"{right} right of {count} < {LEAST_RIGHT}", right)
-        value, low, high = (end / measured.length for end in measured.mean("nats", level, right))
+        value, low, high = (end / measured.length for end in measured.mean("nats", level, right, LEAST_RIGHT))
         return Estimate(value, low, high, level, "estimate", right).within(least=0.0)
 
 

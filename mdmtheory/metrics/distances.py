@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mdmtheory.core.estimate import Estimate, Kind
+from mdmtheory.core.estimate import Estimate, Kind, WithheldError
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.intervals import bounded_mean, clopper_pearson, normal_mean
+from mdmtheory.core.intervals import bounded_mean, clopper_pearson
+from mdmtheory.core.means import LEAST_TERMS, Moments, mean_interval
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.exact.enumeration import Law, entropy_nats, error_rate, expected_nll, joint
@@ -30,12 +31,12 @@ class Distances:
 
     `total_variation` is half of sum |p - q|, `squared_hellinger` 1 - sum sqrt(p q), `kl` is KL(q || p). Reversed, KL is
     infinite as soon as p errs, so `kl_on_support` is KL(p given the support || q), to be read beside `ser`; None where
-    p(x) is not known.
+    p(x) is not known. Either is None where so few sequences carry it that no interval would hold (core/means.py).
     """
 
     total_variation: Estimate
     squared_hellinger: Estimate
-    kl: Estimate
+    kl: Estimate | None
     kl_on_support: Estimate | None
     ser: Estimate
 
@@ -56,14 +57,17 @@ def distances(
     """Distances of a model from the language: by enumeration where that is cheap, else from `count` sequences of each.
 
     Sampled ones come from r = p(x)/q(x) over x ~ q (docs/theory.md, section 7): TV = E(1 - r)+ and Hellinger² =
-    1 - E√r with intervals that hold for every law of r and every count (empirical Bernstein), KL = E[-log r] with a
-    normal one. With `method` "plans" a law over plans is scored by one plan a sequence, which makes them estimates of
-    upper bounds, by convexity; "mixture" as for `ter`. ValueError where the model has no log p.
+    1 - E√r with intervals that hold for every law of r and every count (empirical Bernstein), KL = E[-log r] with
+    Student's, corrected for skewness (core/means.py). With `method` "plans" a law over plans is scored by one plan a
+    sequence, which makes them estimates of upper bounds, by convexity; "mixture" as for `ter`. ValueError where the
+    model has no log p, and below LEAST_TERMS sequences.
     """
     check_method(method)
     model, language = held_to(model, language)
     if law_cost(model, length) <= CHEAP:
         return distances_of_laws(law(model, language, length, threads=threads), joint(language, length))
+    if count < LEAST_TERMS:
+        raise ValueError(f"count is {count}; pass {LEAST_TERMS} or more, or KL has no interval that holds")
     tokens = language.sample(count, length, seed, threads=threads)
     log_q = language.log_prob(tokens, threads=threads)
     if method == "mixture":
@@ -76,15 +80,16 @@ def distances(
     drawn = model.sample(count, length, seed, threads=threads)
     valid = language.in_support(drawn.tokens) & ~drawn.impossible
     errors, on_support = int(count - valid.sum()), None
+    price = max(1.0, -float(log_q.mean()))
     if kind == "estimate":
         inside = drawn.tokens[valid]
         drawn_ratio = mixture_log_prob(model, language, inside, threads) - language.log_prob(inside, threads=threads)
-        on_support = _on_support(drawn_ratio, count, support, level)
+        on_support = _on_support(drawn_ratio, count, support, level, price)
     ser = Estimate(errors / count, *clopper_pearson(errors, count, level), level, "estimate", count)
     return Distances(
         _total_variation(log_ratio, level, kind),
         _squared_hellinger(log_ratio, level, kind),
-        _kl(log_ratio, support, level, kind),
+        _kl(log_ratio, support, level, kind, price),
         on_support,
         ser if support is None else Estimate.exact(1 - support),
     )
@@ -131,30 +136,35 @@ def _squared_hellinger(log_ratio: Float[np.ndarray, "count"], level: float, kind
     return Estimate(value, min(value, least), max(value, most), level, kind, count).within(0.0, 1.0)
 
 
-def _kl(log_ratio: Float[np.ndarray, "count"], support: float | None, level: float, kind: Kind) -> Estimate:
-    """E[-log r], with little noise where `support` = E[r] is known."""
+def _kl(
+    log_ratio: Float[np.ndarray, "count"], support: float | None, level: float, kind: Kind, price: float
+) -> Estimate | None:
+    """E[-log r], with little noise where `support` = E[r] is known; `price` is what a sequence costs in nats."""
     gap = -log_ratio
     if support is not None:
         gap = low_noise(log_ratio - math.log(support)) - math.log(support)
-    mean, low, high = normal_mean(len(gap), float(gap.sum()), float((gap**2).sum()), level)
+    try:
+        mean, low, high = mean_interval(Moments.of(gap), level, unseen=price)
+    except WithheldError:
+        return None
     return Estimate(mean, low, high, level, kind, len(gap)).within(least=0.0)
 
 
 def _on_support(
-    log_ratio: Float[np.ndarray, "valid"], count: int, support: float | None, level: float
+    log_ratio: Float[np.ndarray, "valid"], count: int, support: float | None, level: float, price: float
 ) -> Estimate | None:
-    """KL(p given the support || q) = E[log p/q over valid draws] - log Z; None for fewer than 2 of them.
+    """KL(p given the support || q) = E[log p/q over valid draws] - log Z; None for too few of them.
 
     Z is `support`, with which E[qZ/p over valid draws] = 1 and the noise is little, or else the share of valid draws:
     then half of 1 - level is given to it, and half to the mean.
     """
-    valid = len(log_ratio)
-    if valid < 2:
-        return None
     if support is not None:
-        return _kl(math.log(support) - log_ratio, 1.0, level, "estimate")
-    own_level = (1 + level) / 2
-    mean, low, high = normal_mean(valid, float(log_ratio.sum()), float((log_ratio**2).sum()), own_level)
+        return _kl(math.log(support) - log_ratio, 1.0, level, "estimate", price)
+    valid, own_level = len(log_ratio), (1 + level) / 2
+    try:
+        mean, low, high = mean_interval(Moments.of(log_ratio), own_level, unseen=price)
+    except WithheldError:
+        return None
     share_low, share_high = clopper_pearson(valid, count, own_level)
     value = mean - math.log(valid / count)
     low, high = low - math.log(share_high), high - math.log(share_low)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mdmtheory.core.estimate import Estimate, Kind, WithheldError
+from mdmtheory.core.estimate import Ends, Estimate, Kind, WithheldError
 from mdmtheory.core.integers import WholeNumber, whole_number
-from mdmtheory.core.intervals import normal_mean
+from mdmtheory.core.means import LEAST_TERMS, Moments, mean_interval
 from mdmtheory.metrics.sums import Sums
 
 PROBABILITY = "probability"
@@ -41,12 +41,18 @@ class Measured:
         if self.max_errors is not None:
             object.__setattr__(self, "max_errors", whole_number(self.max_errors, "max_errors", 1))
 
-    def mean(self, name: str, level: float, count: int | None = None) -> tuple[float, float, float]:
-        """The mean of a sum, over all sequences or `count` of them, and its normal interval; withheld below two."""
+    def mean(self, name: str, level: float, count: int | None = None, least: int = LEAST_TERMS) -> Ends:
+        """The mean of a sum and its interval (core/means.py), over all sequences or `count` of them.
+
+        Corrected for skewness where the sums of cubes, `NAME_cubed`, are there. Of equal terms in nats one that was not
+        seen is taken to be as far away as a sequence costs, -log p(x) in the mean where that was summed, and 1 at
+        least. WithheldError where the terms are too few, below `least` at all, for an interval that holds.
+        """
         count = self.sums.whole("sequences") if count is None else count
-        if count < 2:
-            raise WithheldError(f"{count} sequence{'s have' if count != 1 else ' has'} no interval, draw 2", count)
-        return normal_mean(count, self.sums[name], self.sums[f"{name}_squared"], level)
+        sums = self.sums
+        moments = Moments.from_sums(count, sums[name], sums[f"{name}_squared"], sums.get(f"{name}_cubed"))
+        unseen = max(1.0, sums.get("nats", 0.0) / max(count, 1))
+        return mean_interval(moments, level, unseen=unseen, least=least)
 
 
 class Metric(ABC):
@@ -59,6 +65,8 @@ class Metric(ABC):
     name: str
     needs: str
     sums: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    """Sums that it reads besides where they were made: what is `later` in a measure was not always summed."""
     unit: str = ""
     since: int = 1
     """The least version of its measure that has its sums."""
@@ -100,4 +108,9 @@ def estimated(metric: Metric, measured: Measured, level: float) -> Estimate:
     missing = [name for name in metric.sums if name not in measured.sums]
     if missing:
         raise WithheldError(f"{', '.join(missing)} not summed, measure anew", measured.sums.whole("sequences"))
-    return metric.estimate(replace(measured, sums=measured.sums.only(metric.sums)), level)
+    return metric.estimate(replace(measured, sums=read_by(metric, measured.sums)), level)
+
+
+def read_by(metric: Metric, sums: Sums) -> Sums:
+    """The sums that a metric names, and those that it may read besides where they are there."""
+    return sums.only([*metric.sums, *(name for name in metric.optional if name in sums)])

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from mdmtheory.core.contracts import exact_for
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.means import Moments, is_carried_by_few
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.metrics.pricing import is_ancestral, scored
@@ -20,7 +21,9 @@ from mdmtheory.models.fitting import held_to
 METHODS = ("plans", "mixture")
 """One drawn plan a sequence, or the mixture over all plans."""
 
-LEAST_EVENNESS = 0.5
+LEAST_LOW_NOISE = 1000
+"""The low-noise form is taken from so many sequences on: its terms are lopsided, and fewer tell that too little."""
+LEAST_EVENNESS = 0.75
 """Effective size of weights over their number from which they are even enough for the low-noise form."""
 
 
@@ -71,11 +74,15 @@ def mixture_sums(
 def low_noise(log_weights: Float[np.ndarray, "count"]) -> Float[np.ndarray, "count"]:
     """Values with the mean of -log w and less noise, given that E[w] = 1: w - 1 - log w, of second order.
 
-    docs/theory.md, section 3 (ours). Where the weights are too uneven for that to help (LEAST_EVENNESS), -log w itself.
+    docs/theory.md, section 3 (ours). -log w itself where that form's interval would not hold: for few sequences
+    (LEAST_LOW_NOISE), uneven weights (LEAST_EVENNESS), and where its terms are too lopsided for their number.
     """
+    count = len(log_weights)
     weights = np.exp(log_weights - log_weights.max())
-    evenness = weights.sum() ** 2 / (weights**2).sum() / len(weights)
-    return -log_weights if evenness < LEAST_EVENNESS else np.expm1(log_weights) - log_weights
+    even = weights.sum() ** 2 / (weights**2).sum() >= LEAST_EVENNESS * count
+    low = np.expm1(log_weights) - log_weights
+    lopsided = is_carried_by_few((Moments.of(low).skewness or 0.0) / math.sqrt(count))
+    return low if count >= LEAST_LOW_NOISE and even and not lopsided else -log_weights
 
 
 @whole_numbers(length=1, threads=1)

@@ -106,6 +106,10 @@ def _sums(metric: Any, found: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _optional(metric: Any, found: Any) -> tuple[str, ...]:
+    return _sums(metric, found) if found else ()
+
+
 def _estimate(metric: Any, found: Any, measured: Measured, level: float) -> Estimate:
     if not isinstance(found, Estimate):
         raise ValueError(f"returned a {type(found).__name__}; return a mdmtheory.Estimate, or raise WithheldError")
@@ -163,6 +167,7 @@ METRIC = Contract(
         "needs": _needs,
         "sums": _sums,
         **dict.fromkeys(("short", "heading", "label", "unit"), _text),
+        "optional": _optional,
         "brings": _brings,
         "column": _column,
         **dict.fromkeys(("asked", "relative"), _truth),

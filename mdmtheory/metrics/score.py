@@ -80,8 +80,8 @@ class ScorePlans(Measure):
 
     name = "score_plans"
     whole = Score.whole
-    real = (*Score.real, "ratio", "ratio_squared")
-    later = Score.later
+    real = (*Score.real, "ratio", "ratio_squared", "ratio_cubed")
+    later = (*Score.later, "ratio_cubed")
 
     def facts_of(self, model: Any) -> dict[str, Any]:
         """Nothing, where the model has a log p."""
@@ -99,8 +99,7 @@ class ScorePlans(Measure):
             log_p = scored(model, tokens, of.seed, first=of.first, threads=threads)
             # A ratio beyond float64 becomes infinite here and is withheld where it is reported.
             with np.errstate(over="ignore"):
-                ratio = np.exp(log_p - log_q)
-                ratios = {"ratio": float(ratio.sum()), "ratio_squared": float((ratio**2).sum())}
+                ratios = moments("ratio", np.exp(log_p - log_q))
             results.append(Sums(scores(-log_p, log_q - log_p, of.length), **ratios))
         return results
 

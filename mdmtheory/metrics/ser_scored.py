@@ -35,7 +35,8 @@ class SerScored(Metric):
 
     name, short, unit = "ser_scored", "SER by scoring", PROBABILITY
     label = "SER by scoring (probability\nthat a sequence is wrong)"
-    needs, sums = EffectiveSize.needs, EffectiveSize.sums
+    needs, sums, optional = EffectiveSize.needs, EffectiveSize.sums, ("ratio_cubed",)
+    form = 2  # 2: Student's interval, corrected for skewness; withheld where none holds
     asked = False
     column = 2.0
 

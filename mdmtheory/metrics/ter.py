@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.means import LEAST_TERMS
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.register import registered
 from mdmtheory.core.threads import within_its_threads
@@ -25,7 +26,8 @@ class Ter(Metric):
 
     name, short, unit = "ter", "TER", "perplexity per token"
     label = "TER (perplexity per token)"
-    needs, sums = "score", ("sequences", "nats", "nats_squared")
+    needs, sums, optional = "score", ("sequences", "nats", "nats_squared"), ("nats_cubed",)
+    form = 2  # 2: Student's interval, corrected for skewness; withheld where none holds
     brings = ("ter_ratio",)  # the same sums, and a far sharper interval
     relative = True
     column = 3.0
@@ -40,7 +42,8 @@ class TerRatio(Metric):
     """TER(p)/TER(q) = exp(KL(q||p)/L), at least 1."""
 
     name, short, heading, label = "ter_ratio", "TER ratio", "TER(p)/TER(q)", "TER($p$) / TER($q$)"
-    needs, sums = "score", ("sequences", "gap", "gap_squared")
+    needs, sums, optional = "score", ("sequences", "nats", "gap", "gap_squared"), ("gap_cubed",)
+    form = 2  # 2: Student's interval, corrected for skewness; withheld where none holds
     relative = True
     column = 4.0
 
@@ -53,6 +56,15 @@ def _per_token(name: str, measured: Measured, level: float) -> Estimate:
     value, low, high = (math.exp(end / measured.length) for end in measured.mean(name, level))
     count = measured.sums.whole("sequences")
     return Estimate(value, low, high, level, measured.kind, count).within(least=1.0)
+
+
+def exact_entropy(language: Language, length: int) -> float | None:
+    """H(q) in nats where the language knows it without sampling, else None."""
+    try:
+        entropy = language.entropy(length, LEAST_TERMS, 0)
+    except WithheldError:
+        return None
+    return entropy.value if entropy.kind == "exact" else None
 
 
 @whole_numbers(length=1, count=1, seed=0, plans=1, threads=1)
@@ -78,21 +90,24 @@ def ter(
     `method` "mixture" estimates TER itself also for ancestral plans with the exact oracle, wherever `exact.log_prob`
     and `exact.ser` are feasible (bigrams of any length, what can be enumerated); ValueError elsewhere. It is TER(q)
     times `ter_ratio` where the entropy is exact, which leaves little noise.
+
+    The interval is Student's, corrected for skewness (docs/intervals.md says how often it holds). WithheldError, a
+    ValueError, where there are too few sequences for one that holds: below 50, and where two or fewer carry it all.
     """
     check_method(method)
     model, language = held_to(model, language)
     if type(model) is Autoregressive and model.language.digest == language.digest:
-        entropy = language.entropy(length, count, seed)
-        if entropy.kind == "exact":
-            return Estimate.exact(math.exp(entropy.value / length))
+        entropy = exact_entropy(language, length)
+        if entropy is not None:
+            return Estimate.exact(math.exp(entropy / length))
     if method == "plans":
         [sums] = Score().count([model], Sequences(language, length, seed, 0, count), threads, plans)
         return Ter().estimate(Measured(sums, length, ter_kind(model)), level)
     measured = Measured(mixture_sums(model, language, length, seed, 0, count, threads), length)
-    entropy = language.entropy(length, 2, seed)
-    if entropy.kind != "exact":
+    entropy = exact_entropy(language, length)
+    if entropy is None:
         return Ter().estimate(measured, level)
-    ratio, floor = TerRatio().estimate(measured, level), math.exp(entropy.value / length)
+    ratio, floor = TerRatio().estimate(measured, level), math.exp(entropy / length)
     value, low, high = (floor * each for each in ratio.cut_from or (ratio.value, ratio.low, ratio.high))
     return Estimate(value, low, high, level, "estimate", count).within(least=floor)
 

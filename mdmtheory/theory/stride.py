@@ -27,7 +27,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.intervals import normal_mean
+from mdmtheory.core.means import Moments, mean_interval
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.exact.enumeration import entropy_nats, expected_nll, joint
@@ -123,8 +123,9 @@ def divergence(language: Language, length: int, steps: int, count: int) -> Estim
     """KL(q || p) in nats of the oracle on a stride plan: the mean of log q - log p over sequences of the language."""
     tokens = language.sample(count, length, seed=0)
     model = MaskedDiffusion(language.oracle(), "stride", steps)
-    gaps = language.log_prob(tokens) - model.log_prob(tokens).values
-    mean, low, high = normal_mean(count, float(gaps.sum()), float((gaps**2).sum()), LEVEL)
+    log_p = model.log_prob(tokens).values
+    gaps = Moments.of(language.log_prob(tokens) - log_p)
+    mean, low, high = mean_interval(gaps, LEVEL, unseen=max(1.0, -float(log_p.mean())))
     return Estimate(mean, low, high, LEVEL, "estimate", count)
 
 

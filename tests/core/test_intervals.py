@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.special import betaln
 
-from mdmtheory.core.intervals import anytime_binomial, bounded_mean, clopper_pearson, normal_mean
+from mdmtheory.core.intervals import anytime_binomial, bounded_mean, clopper_pearson
 
 RUNS = 4000
 LEVEL = 0.95
@@ -134,31 +134,6 @@ def test_clopper_pearson_undercovers_under_the_same_optional_stopping():
     assert covers(anytime_binomial, errors, counts, 0.3) >= LEVEL - NOISE
 
 
-def test_normal_mean_hand_values():
-    values = np.array([1.0, 2.0, 4.0, 5.0])
-    mean, low, high = normal_mean(4, values.sum(), (values**2).sum(), 0.95)
-    half = 1.959963984540054 * values.std(ddof=1) / 2
-    assert (mean, low, high) == pytest.approx((3.0, 3.0 - half, 3.0 + half), rel=1e-12)
-
-
-def test_normal_mean_of_a_constant_has_no_width():
-    assert normal_mean(10, 20.0, 40.0, 0.95) == (2.0, 2.0, 2.0)
-    assert normal_mean(3, 0.3, 0.03 - 1e-18, 0.95)[0] == pytest.approx(0.1)
-
-
-def test_normal_mean_of_an_infinite_sum_is_infinite():
-    assert normal_mean(3, math.inf, math.inf, 0.95) == (math.inf, math.inf, math.inf)
-
-
-def test_normal_mean_coverage():
-    values = np.random.default_rng(3).exponential(size=(RUNS, 400))
-    sums = zip(values.sum(axis=1), (values**2).sum(axis=1), strict=True)
-    intervals = [normal_mean(400, total, squares, LEVEL) for total, squares in sums]
-    inside = [low <= 1.0 <= high for _, low, high in intervals]
-    # The normal interval is exact only in the limit; at 400 exponentials it misses about half a percent.
-    assert np.mean(inside) >= LEVEL - NOISE - 0.01
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -166,9 +141,6 @@ def test_normal_mean_coverage():
         (lambda: anytime_binomial(-1, 2, 0.95), "errors is -1; pass 0 or more"),
         (lambda: clopper_pearson(1, 2, 1.0), "level is 1.0; pass a number above 0 and below 1"),
         (lambda: anytime_binomial(1, 2, float("nan")), "level is nan"),
-        (lambda: normal_mean(1, 1.0, 1.0, 0.95), "asked of 1 value"),
-        (lambda: normal_mean(5, math.nan, 1.0, 0.95), "the sum is nan"),
-        (lambda: normal_mean(5, 1.0, math.nan, 0.95), "the sum of squares nan"),
     ],
 )
 def test_bad_input_is_one_line(call, message):
@@ -201,10 +173,6 @@ def coverage_of_means(interval, law, count):
 @pytest.mark.parametrize("law", LAWS_ON_AN_INTERVAL)
 def test_bounded_means_are_covered_whatever_the_law(law, count):
     assert coverage_of_means(bounded_mean, law, count) >= LEVEL
-
-
-def test_the_normal_interval_misses_rare_values():
-    assert coverage_of_means(normal_mean, "rare", 100) < 0.7
 
 
 def test_bounded_mean_narrows_with_the_variance_and_scales():

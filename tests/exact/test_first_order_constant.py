@@ -149,7 +149,7 @@ def test_uniform_languages(language, lengths, constant):
 
 
 @pytest.mark.parametrize(("language", "length", "value"), KNOWN, ids=NAMES)
-@pytest.mark.parametrize("count", [40, 2_000, 20_000])
+@pytest.mark.parametrize("count", [60, 2_000, 20_000])
 def test_drawn_contexts_cover_the_enumeration(language, length, value, count, monkeypatch):
     without_closed_forms(monkeypatch)
     found = exact.first_order(language, length, count, seed=1, level=0.9999)
@@ -254,7 +254,7 @@ def test_order_one_and_single_tokens_have_none():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"count": 1}, "count is 1; draw 2 contexts or more"), ({"level": 0.0}, "level is 0.0; pass a number above 0")],
+    [({"count": 1}, "count is 1; draw 50 contexts or more"), ({"level": 0.0}, "level is 0.0; pass a number above 0")],
 )
 def test_bad_requests_are_refused(options, message, monkeypatch):
     without_closed_forms(monkeypatch)

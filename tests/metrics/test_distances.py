@@ -142,7 +142,7 @@ def test_the_interval_of_hellinger_allows_for_what_a_sample_may_not_show():
         (lambda: distances(model_of("draw_confidence"), BIGRAM, 30), "chooses by tokens that it draws"),
         (lambda: distances(model_of("fixed"), BIGRAM, 30, method="mixture"), "no exact log p"),
         (lambda: distances(model_of("stride"), BIGRAM, 3, method="exact"), "method is 'exact'"),
-        (lambda: distances(model_of("entropy"), BIGRAM, 30, 1), "draw 2 or more"),
+        (lambda: distances(model_of("entropy"), BIGRAM, 30, 1), "count is 1; pass 50 or more"),
     ],
 )
 def test_what_is_not_known_is_refused_in_one_line(call, message):

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from scipy.stats import beta
 
-from mdmtheory.core.intervals import anytime_binomial, normal_mean
+from mdmtheory.core.intervals import anytime_binomial
+from mdmtheory.core.means import Moments, mean_interval
 from mdmtheory.metrics.cross_entropy import CrossEntropy
 from mdmtheory.metrics.draw import Draw
 from mdmtheory.metrics.metric import Measured
@@ -135,11 +136,44 @@ def test_a_fixed_count_has_clopper_pearson_and_a_stopped_one_the_anytime_interva
 
 
 def test_scores_give_ter_and_its_ratio():
-    counts = Sums(sequences=4, tokens=32, nats=24.0, nats_squared=146.0, gap=2.0, gap_squared=1.5)
+    nats = {"nats": 360.0, "nats_squared": 2200.0, "nats_cubed": 13_700.0}
+    counts = Sums(nats, sequences=60, tokens=480, gap=30.0, gap_squared=22.0, gap_cubed=20.0)
     found = rows("score", counts)
-    mean, low, high = normal_mean(4, 24.0, 146.0, 0.95)
+    mean, low, high = mean_interval(Moments.from_sums(60, *nats.values()), 0.95)
     assert [found["ter"][key] for key in ("value", "low", "high")] == [math.exp(each / 8) for each in (mean, low, high)]
     assert found["ter_ratio"]["value"] == math.exp(0.5 / 8)
+
+
+def test_sums_without_cubes_need_more_sequences():
+    for count, given in ((499, False), (500, True)):
+        plain = {"sequences": count, "tokens": 8 * count, "nats": 6.0 * count, "nats_squared": 37.0 * count}
+        row = rows("score", Sums(plain, gap=0.5 * count, gap_squared=0.3 * count))["ter"]
+        assert (row["value"] is not None) == given
+    assert rows("score", Sums({**plain, "sequences": 499, "nats": 2994.0}, gap=1.0, gap_squared=1.0))["ter"][
+        "kind"
+    ] == ("withheld (499 sequences without sums of cubes, draw 500 or measure anew)")
+
+
+@pytest.mark.parametrize("count", [1, 49])
+def test_too_few_sequences_are_withheld_with_the_count_that_is_needed(count):
+    few = Sums(sequences=count, tokens=8, nats=5.0, nats_squared=25.0, gap=0.0, gap_squared=0.0)
+    plural = "s" if count > 1 else ""
+    for name in ("ter", "ter_ratio"):
+        row = rows("score", few)[name]
+        assert row["value"] is None
+        assert row["kind"] == f"withheld ({count} sequence{plural}, draw 50 or more)"
+
+
+def test_where_two_sequences_carry_a_mean_it_is_withheld():
+    heavy = Sums(
+        {"nats": 1000.0, "nats_squared": 1001.0, "nats_cubed": 1003.0},
+        sequences=1000,
+        tokens=8000,
+        gap=2.0,
+        gap_squared=2.0,
+        gap_cubed=2.0,
+    )
+    assert rows("score", heavy)["ter_ratio"]["kind"] == "withheld (skewness 22.3 of 1000 sequences, draw 1247 or more)"
 
 
 def test_ser_by_scoring_is_withheld_below_an_effective_size_of_100_and_says_so():
@@ -158,10 +192,10 @@ def test_ser_by_scoring_is_withheld_below_an_effective_size_of_100_and_says_so()
 
 def test_one_sequence_has_no_interval_and_infinite_scores_are_shown():
     one = Sums(sequences=1, tokens=8, nats=5.0, nats_squared=25.0, gap=0.0, gap_squared=0.0)
-    assert rows("score", one)["ter"]["kind"] == "withheld (1 sequence has no interval, draw 2)"
+    assert rows("score", one)["ter"]["kind"] == "withheld (1 sequence, draw 50 or more)"
     scored = rows("score_plans", Sums(one, ratio=1.0, ratio_squared=1.0))
     assert {name: (row["kind"], row["count"]) for name, row in scored.items()} == {
-        "ser_scored": ("withheld (1 sequence has no interval, draw 2)", 1)
+        "ser_scored": ("withheld (1 sequence, draw 50 or more)", 1)
     }
     infinite = Sums(sequences=10, tokens=80, nats=math.inf, nats_squared=math.inf, gap=math.inf, gap_squared=math.inf)
     assert rows("score", infinite)["ter"]["value"] == math.inf
@@ -213,9 +247,10 @@ def test_rows_from_before_ties_had_a_choice_are_shown_by_what_is_typed_today(typ
 
 
 def test_the_cross_entropy_is_that_of_what_is_right(store):
-    counts = drawn(sequences=100, errors=60, tokens=800, nats=200.0, nats_squared=1040.0)
+    nats = {"nats": 200.0, "nats_squared": 1040.0, "nats_cubed": 5605.0}
+    counts = drawn(sequences=100, errors=60, tokens=800, **nats)
     row = rows("draw", counts)["cross_entropy"]
-    mean, low, high = normal_mean(40, 200.0, 1040.0, 0.95)
+    mean, low, high = mean_interval(Moments.from_sums(40, *nats.values()), 0.95, unseen=5.0, least=20)
     assert (row["value"], row["low"], row["high"]) == (mean / 8, low / 8, high / 8)
     assert row["count"] == 40
     assert CrossEntropy().estimate(Measured(counts, 8)).value == 5 / 8
