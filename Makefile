@@ -15,7 +15,7 @@ BENCH_VENV := .venv-bench
 BENCH := $(BENCH_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-bounds test-thorough checks faults refutations lint format certify bench readme clean
+.PHONY: help demo test test-bounds test-thorough checks faults refutations coverage-intervals lint format certify bench readme clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ faults: $(DEV)  ## kills, failing disks, power cuts, limits, damage, in full; wr
 
 refutations: $(DEV)  ## BASE=COMMIT: the tests of mended faults against that commit's package, where they must fail, and this one
 	$(BIN)/python tests/refutations.py $(BASE) --workers $(WORKERS)
+
+coverage-intervals: $(DEV)  ## how often every interval holds, how wide it is, when it is withheld; writes docs/intervals.md; 20 minutes
+	$(BIN)/python docs/intervals.py --workers $(WORKERS)
 
 certify: $(INSTALLED)  ## everything built in against what it promises; a minute
 	$(BIN)/mdmtheory certify --all

@@ -84,12 +84,12 @@ def distances(
     if kind == "estimate":
         inside = drawn.tokens[valid]
         drawn_ratio = mixture_log_prob(model, language, inside, threads) - language.log_prob(inside, threads=threads)
-        on_support = _on_support(drawn_ratio, count, support, level, price)
+        on_support = divergence_on_support(drawn_ratio, count, support, level, price)
     ser = Estimate(errors / count, *clopper_pearson(errors, count, level), level, "estimate", count)
     return Distances(
-        _total_variation(log_ratio, level, kind),
-        _squared_hellinger(log_ratio, level, kind),
-        _kl(log_ratio, support, level, kind, price),
+        total_variation(log_ratio, level, kind),
+        squared_hellinger(log_ratio, level, kind),
+        divergence(log_ratio, support, level, kind, price),
         on_support,
         ser if support is None else Estimate.exact(1 - support),
     )
@@ -113,14 +113,14 @@ def distances_of_laws(p: Law, q: Law) -> Distances:
     return Distances(variation, hellinger.within(most=1.0), kl, on_support, ser)
 
 
-def _total_variation(log_ratio: Float[np.ndarray, "count"], level: float, kind: Kind) -> Estimate:
+def total_variation(log_ratio: Float[np.ndarray, "count"], level: float, kind: Kind) -> Estimate:
     """E(1 - r)+: all of q's mass that p lacks, so what p put elsewhere needs no look."""
     short = np.maximum(-np.expm1(np.minimum(log_ratio, 0.0)), 0.0)
     mean, low, high = bounded_mean(len(short), float(short.sum()), float((short**2).sum()), level)
     return Estimate(mean, low, high, level, kind, len(short))
 
 
-def _squared_hellinger(log_ratio: Float[np.ndarray, "count"], level: float, kind: Kind) -> Estimate:
+def squared_hellinger(log_ratio: Float[np.ndarray, "count"], level: float, kind: Kind) -> Estimate:
     """1 - E√r, unbiased but for being cut to 0..1; the interval holds whatever the tail of r.
 
     √r has no bound, but (√r - c)+ <= r/(4c) and E r <= 1: cut at c it lacks at most 1/(4c). The c that makes the
@@ -136,7 +136,7 @@ def _squared_hellinger(log_ratio: Float[np.ndarray, "count"], level: float, kind
     return Estimate(value, min(value, least), max(value, most), level, kind, count).within(0.0, 1.0)
 
 
-def _kl(
+def divergence(
     log_ratio: Float[np.ndarray, "count"], support: float | None, level: float, kind: Kind, price: float
 ) -> Estimate | None:
     """E[-log r], with little noise where `support` = E[r] is known; `price` is what a sequence costs in nats."""
@@ -150,7 +150,7 @@ def _kl(
     return Estimate(mean, low, high, level, kind, len(gap)).within(least=0.0)
 
 
-def _on_support(
+def divergence_on_support(
     log_ratio: Float[np.ndarray, "valid"], count: int, support: float | None, level: float, price: float
 ) -> Estimate | None:
     """KL(p given the support || q) = E[log p/q over valid draws] - log Z; None for too few of them.
@@ -159,7 +159,7 @@ def _on_support(
     then half of 1 - level is given to it, and half to the mean.
     """
     if support is not None:
-        return _kl(math.log(support) - log_ratio, 1.0, level, "estimate", price)
+        return divergence(math.log(support) - log_ratio, 1.0, level, "estimate", price)
     valid, own_level = len(log_ratio), (1 + level) / 2
     try:
         mean, low, high = mean_interval(Moments.of(log_ratio), own_level, unseen=price)

@@ -10,6 +10,10 @@ from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
 
 LEAST_EFFECTIVE_SIZE = 100.0
 """SER by scoring is withheld below this effective sample size: its weights are too heavy-tailed for an interval."""
+LEAST_EFFECTIVE_SHARE = 0.25
+"""The same as a part of the sequences: where the few of large weight are rare, most samples show none of them."""
+LEAST_SCORED = 500
+"""The same of sequences: of fewer, those whose effective size is large enough are not like the others."""
 
 
 @registered("metric", place=6)
@@ -41,10 +45,13 @@ class SerScored(Metric):
     column = 2.0
 
     def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
-        """Withheld below an effective size of LEAST_EFFECTIVE_SIZE."""
+        """Withheld below LEAST_EFFECTIVE_SIZE, LEAST_EFFECTIVE_SHARE and LEAST_SCORED."""
         effective = EffectiveSize().estimate(measured)
         if effective.count > 1 and effective.value < LEAST_EFFECTIVE_SIZE:
             reason = f"effective size {effective.value:.1f} < {LEAST_EFFECTIVE_SIZE:.0f}"
             raise WithheldError(reason, effective.count)
-        mean, low, high = measured.mean("ratio", level)
+        if effective.value < LEAST_EFFECTIVE_SHARE * effective.count:
+            share = f"{effective.value:.1f} of {effective.count} sequences < {LEAST_EFFECTIVE_SHARE:.0%}"
+            raise WithheldError(f"effective size {share}", effective.count)
+        mean, low, high = measured.mean("ratio", level, least=LEAST_SCORED)
         return Estimate(1 - mean, 1 - high, 1 - low, level, "estimate", effective.count).within(0.0, 1.0)

@@ -120,14 +120,14 @@ def test_the_interval_of_hellinger_holds_under_a_heavy_tail(heavy):
     for _ in range(300):
         ratios = np.where(generator.random(100) < 1 / heavy, float(heavy), 0.0)
         with np.errstate(divide="ignore"):
-            found = module._squared_hellinger(np.log(ratios), 0.95, "estimate")
+            found = module.squared_hellinger(np.log(ratios), 0.95, "estimate")
         covered += found.low <= truth <= found.high
     assert covered >= 0.95 * 300
 
 
 def test_the_interval_of_hellinger_allows_for_what_a_sample_may_not_show():
     count, tail = 10_000, math.log(4 / 0.05)
-    found = module._squared_hellinger(np.full(count, -2.0), 0.95, "estimate")
+    found = module.squared_hellinger(np.full(count, -2.0), 0.95, "estimate")
     cut = math.sqrt(3 * count / (28 * tail))
     half = 7 * cut * tail / (3 * (count - 1))
     assert found.value == pytest.approx(1 - math.exp(-1), rel=1e-12)

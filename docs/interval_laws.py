@@ -1,0 +1,220 @@
+"""The terms of every sampled number and their exact law, for docs/intervals.py: what a sequence adds, and how often.
+
+On languages small enough to list every sequence, every plan and every order, so that the truth is known and a sample
+of terms is a draw from a table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+import mdmtheory as mt
+from mdmtheory.core.estimate import Ends, Estimate, WithheldError
+from mdmtheory.core.intervals import clopper_pearson
+from mdmtheory.core.means import Moments, mean_interval
+from mdmtheory.core.protocols import Language
+from mdmtheory.exact.enumeration import all_sequences, joint
+from mdmtheory.exact.reveals import all_plans
+from mdmtheory.metrics.cross_entropy import CrossEntropy
+from mdmtheory.metrics.distances import divergence, divergence_on_support, squared_hellinger, total_variation
+from mdmtheory.metrics.metric import Measured
+from mdmtheory.metrics.pricing import curve_weights
+from mdmtheory.metrics.ser_scored import SerScored
+from mdmtheory.metrics.sums import Sums, moments
+
+LENGTH = 5
+STEPS = 2
+
+Terms = Float[np.ndarray, "outcomes"]
+Drawn = Int[np.ndarray, "count"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A sampled number: the law of what a sequence adds, the true value, and the interval that outcomes drawn get.
+
+    `interval` takes the numbers of the outcomes drawn and a level; WithheldError where it gives none. `terms` are what
+    the mean is taken of, for the normal interval beside it; None where it is no mean. `call` is the public function on
+    so many sequences of the seed.
+    """
+
+    name: str
+    made_by: str
+    weights: Terms
+    truth: float
+    interval: Callable[[Drawn, float], Ends]
+    terms: Terms | None = None
+    call: Callable[[int, int], Estimate | None] | None = None
+
+
+def _ends(estimate: Estimate | None, count: int) -> Ends:
+    if estimate is None:
+        raise WithheldError("withheld", count)
+    return estimate.cut_from or (estimate.value, estimate.low, estimate.high)
+
+
+def _mean(terms: Terms, price: float, *, cubes: bool = True) -> Callable[[Drawn, float], Ends]:
+    """What `Measured.mean` makes of their sums, without the sums."""
+
+    def interval(drawn: Drawn, level: float) -> Ends:
+        found = Moments.of(terms[drawn])
+        if not cubes:
+            found = Moments(found.count, found.mean, found.variance, None)
+        return mean_interval(found, level, unseen=price)
+
+    return interval
+
+
+def forms(language: Language, steps: int = STEPS, length: int = LENGTH) -> list[Form]:
+    """Every form at one number of steps."""
+    return [
+        *_scored(language, steps, length),
+        *_mixture(language, steps, length),
+        *_drawn(language, steps, length),
+    ]
+
+
+def _support(language: Language, length: int) -> tuple[np.ndarray, Terms]:
+    """Every sequence of the language and its probability."""
+    law = joint(language, length).reshape(-1)
+    return all_sequences(language.vocab_size, length)[law > 0], law[law > 0]
+
+
+def _scored(language: Language, steps: int, length: int) -> list[Form]:
+    """Sequences of the language scored by a curve, by one random plan each, and by the plan of stride."""
+    tokens, weights = _support(language, length)
+    log_q = np.log(weights)
+    entropy = -float(weights @ log_q)
+    oracle = mt.Oracle(language)
+
+    def models(sampler: str) -> mt.MaskedDiffusion:
+        return mt.MaskedDiffusion(oracle, sampler, steps)
+
+    def under_each_plan(sampler: str) -> tuple[Terms, Terms, Terms]:
+        """-log p of every sequence under every plan, its probability, and -log p + log q."""
+        plans, chances = all_plans(models(sampler), length)
+        each = np.repeat(plans.astype(np.int32), len(tokens), axis=0)
+        nats = -models(sampler).run(each, tokens=np.tile(tokens, (len(plans), 1))).log_probs.sum(axis=1)
+        return nats, np.outer(chances, weights).reshape(-1), nats + np.tile(log_q, len(plans))
+
+    def one_by_one() -> tuple[Terms, Terms, Terms]:
+        """The same as the curve prices ancestral plans: from what each reveal costs, in every order."""
+        plans, chances = all_plans(mt.MaskedDiffusion(oracle, "first_hitting"), length)
+        each = np.repeat(plans.astype(np.int32), len(tokens), axis=0)
+        shown = np.tile(tokens, (len(plans), 1))
+        costs = -mt.MaskedDiffusion(oracle, "first_hitting").run(each, tokens=shown).log_probs
+        costs = np.take_along_axis(costs, np.argsort(each, axis=1), axis=1)
+        nats = costs @ curve_weights(models("ancestral"), length)
+        return nats, np.outer(chances, weights).reshape(-1), nats + np.tile(log_q, len(plans))
+
+    found = [
+        Form(
+            "entropy of a language",
+            "language.entropy",
+            weights,
+            entropy,
+            _mean(-log_q, max(1.0, entropy)),
+            -log_q,
+            lambda count, seed: language.entropy(length, count, seed),
+        )
+    ]
+    laws = {
+        "random order": ("ancestral", one_by_one()),
+        "one plan a sequence": ("fixed", under_each_plan("fixed")),
+        "stride": ("stride", under_each_plan("stride")),
+    }
+    for words, (sampler, (nats, chances, gap)) in laws.items():
+        price = max(1.0, float(chances @ nats))
+        for name, function, terms in (("TER", mt.ter, nats), ("TER ratio", mt.ter_ratio, gap)):
+            truth = float(chances @ terms)
+
+            def call(count: int, seed: int, function: Any = function, sampler: str = sampler) -> Estimate:
+                return _in_nats(function(models(sampler), language, length, count, seed), length)
+
+            made_by = f"mt.{function.__name__}"
+            found.append(Form(f"{name}, {words}", made_by, chances, truth, _mean(terms, price), terms, call))
+        if sampler == "fixed":
+            old = _mean(gap, price, cubes=False)
+            found.append(Form(f"TER ratio, {words}, no cubes", "older stores", chances, float(chances @ gap), old, gap))
+            found.append(_by_scoring(np.exp(-gap), chances))
+    return found
+
+
+def _in_nats(estimate: Estimate, length: int) -> Estimate:
+    """A TER or a ratio of two as nats a sequence, as it was measured."""
+    value, low, high = (length * math.log(each) for each in estimate.cut_from or _ends(estimate, 0))
+    return Estimate(value, low, high, estimate.level, estimate.kind, estimate.count)
+
+
+def _by_scoring(ratios: Terms, chances: Terms) -> Form:
+    def interval(drawn: Drawn, level: float) -> Ends:
+        sums = Sums(sequences=len(drawn), **moments("ratio", ratios[drawn]))
+        return _ends(SerScored().estimate(Measured(sums, 1), level), len(drawn))
+
+    return Form("SER by scoring", "sweep --check", chances, 1 - float(chances @ ratios), interval, -ratios)
+
+
+def _mixture(language: Language, steps: int, length: int) -> list[Form]:
+    """What rests on log p(x) of the mixture over plans, with 1 - SER known."""
+    weights = _support(language, length)[1]
+    model = mt.MaskedDiffusion(mt.Oracle(language), steps=steps)
+    law = mt.exact.law(model, language, length)
+    inside = law[joint(language, length) > 0]
+    support = float(inside.sum())
+    log_ratio, own = np.log(inside / weights), inside / support
+    price = -float(weights @ np.log(weights))
+    kl, on_support = -float(weights @ log_ratio), float(own @ (log_ratio - math.log(support)))
+    variation, hellinger = float(np.maximum(weights - inside, 0).sum()), 1 - float(np.sqrt(inside * weights).sum())
+
+    def divergence_of(drawn: Drawn, level: float) -> Ends:
+        return _ends(divergence(log_ratio[drawn], support, level, "estimate", price), len(drawn))
+
+    def on_support_of(drawn: Drawn, level: float) -> Ends:
+        found = divergence_on_support(log_ratio[drawn], len(drawn), support, level, price)
+        return _ends(found, len(drawn))
+
+    def variation_of(drawn: Drawn, level: float) -> Ends:
+        return _ends(total_variation(log_ratio[drawn], level, "estimate"), len(drawn))
+
+    def hellinger_of(drawn: Drawn, level: float) -> Ends:
+        return _ends(squared_hellinger(log_ratio[drawn], level, "estimate"), len(drawn))
+
+    def call(count: int, seed: int) -> Estimate:
+        return _in_nats(mt.ter_ratio(model, language, length, count, seed, method="mixture"), length)
+
+    return [
+        Form("TER ratio, the mixture", "mt.ter_ratio", weights, kl, divergence_of, -log_ratio, call),
+        Form("KL on the support, the mixture", "mt.distances", own, on_support, on_support_of, log_ratio),
+        Form("total variation", "mt.distances", weights, variation, variation_of),
+        Form("Hellinger²", "mt.distances", weights, hellinger, hellinger_of),
+    ]
+
+
+def _drawn(language: Language, steps: int, length: int) -> list[Form]:
+    """What rests on sequences drawn from the model: SER, and the cross-entropy of what is right."""
+    model = mt.MaskedDiffusion(mt.Oracle(language), steps=steps)
+    law, q = mt.exact.law(model, language, length).reshape(-1), joint(language, length).reshape(-1)
+    right = float(law[q > 0].sum())
+    own, nats = law[q > 0] / right, -np.log(q[q > 0])
+
+    def cross_entropy(drawn: Drawn, level: float) -> Ends:
+        sums = Sums(sequences=len(drawn), errors=0, **moments("nats", nats[drawn]))
+        return _ends(CrossEntropy().estimate(Measured(sums, 1), level), len(drawn))
+
+    def ser(drawn: Drawn, level: float) -> Ends:
+        errors = int(drawn.sum())
+        return (errors / len(drawn), *clopper_pearson(errors, len(drawn), level))
+
+    def call(count: int, seed: int) -> Estimate:
+        return mt.ser(model, language, length, count, seed)
+
+    return [
+        Form("cross-entropy", "mt.cross_entropy", own, float(own @ nats), cross_entropy, nats),
+        Form("SER", "mt.ser", np.array([right, 1 - right]), 1 - right, ser, None, call),
+    ]
