@@ -12,6 +12,7 @@ class Bits:
     """Bits a token of q's sequences under p: log2 of TER."""
 
     name, needs, sums = "bits", "score", ("sequences", "nats", "nats_squared")
+    optional = ("nats_cubed",)
     label = unit = "bits"
 
     def estimate(self, measured: Any, level: float) -> Any:
