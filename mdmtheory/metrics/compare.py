@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Int
 
-from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.limits import MOST_LENGTH, check_limit
+from mdmtheory.core.means import LEAST_TERMS
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.languages.presets import as_language
@@ -115,8 +116,8 @@ def _compare_language(
 ) -> Comparison:
     from mdmtheory.exact import first_order_density, information_curve
 
-    if count < 2:
-        raise ValueError(f"count is {count}; pass 2 or more")
+    if count < LEAST_TERMS:
+        raise ValueError(f"count is {count}; pass {LEAST_TERMS} or more, below which no interval of a mean holds")
     about = {"language": str(language.spec)}
     curve = information_curve(language, length, count, seed, level=level, threads=threads)
     if curve.kind == "exact":
@@ -168,24 +169,32 @@ def _stride(
     threads: int | None,
     entropy: float | None,
 ) -> list[dict[str, Any]]:
-    """TER, KL(q || p) in nats a sequence and SER of stride with the oracle: estimates, not bounds.
-
-    TER is TER(q) times the far better known ratio where the `entropy` H(q) in nats is known.
-    """
+    """TER, KL(q || p) in nats a sequence and SER of stride with the oracle: estimates, not bounds; or why withheld."""
     model = MaskedDiffusion(Oracle(language), STRIDE, steps)
     [sums] = Score().count([model], Sequences(language, length, seed, 0, count), threads)
-    measured = Measured(sums, length)
-    ter, ratio = Ter().estimate(measured, level), TerRatio().estimate(measured, level)
+    try:
+        found = _scored(Measured(sums, length), entropy, level)
+    except WithheldError as withheld:
+        nothing, kind = (math.nan,) * 3, f"withheld ({withheld.reason})"
+        rows = [row("", STRIDE, steps, name, nothing, kind, math.nan, count) for name in ("ter", "gap")]
+    else:
+        rows = [row("", STRIDE, steps, name, _ends(each), each.said_kind, level, count) for name, each in found.items()]
     wrong = ser(model, language, length, count, seed, level=level, threads=threads)
-    floor = None if entropy is None else math.exp(entropy / length)
-    if floor is not None:
-        value, low, high = (floor * each for each in ratio.cut_from or _ends(ratio))
-        ter = Estimate(value, low, high, level, "estimate", count).within(least=floor)
+    return [*rows, row("", STRIDE, steps, "ser", _ends(wrong), wrong.kind, level, count)]
+
+
+def _scored(measured: Measured, entropy: float | None, level: float) -> dict[str, Estimate]:
+    """TER and gap; TER is TER(q) times the far better known ratio where the `entropy` H(q) in nats is known."""
+    ratio, length = TerRatio().estimate(measured, level), measured.length
+    ends = ratio.cut_from or _ends(ratio)
     # Sums of logarithms round in the twelfth digit: without this, an exact sampler would seem to err.
-    value, low, high = (round(length * math.log(each), 9) + 0.0 for each in ratio.cut_from or _ends(ratio))
-    gap = Estimate(value, low, high, level, "estimate", count).within(least=0.0)
-    found = {"ter": ter, "gap": gap, "ser": wrong}
-    return [row("", STRIDE, steps, name, _ends(each), each.said_kind, level, count) for name, each in found.items()]
+    value, low, high = (round(length * math.log(each), 9) + 0.0 for each in ends)
+    gap = Estimate(value, low, high, level, "estimate", ratio.count).within(least=0.0)
+    if entropy is None:
+        return {"ter": Ter().estimate(measured, level), "gap": gap}
+    floor = math.exp(entropy / length)
+    value, low, high = (floor * each for each in ends)
+    return {"ter": Estimate(value, low, high, level, "estimate", ratio.count).within(least=floor), "gap": gap}
 
 
 def _ends(estimate: Estimate) -> tuple[float, float, float]:
