@@ -190,7 +190,14 @@ def _mixture(language: Language, steps: int, length: int) -> list[Form]:
 
     return [
         Form("TER ratio, the mixture", "mt.ter_ratio", weights, kl, divergence_of, -log_ratio, call),
-        Form("KL on the support, the mixture", "mt.distances", own, on_support, on_support_of, log_ratio),
+        Form(
+            "KL on the support, the mixture",
+            "mt.distances",
+            own,
+            on_support,
+            on_support_of,
+            log_ratio - math.log(support),
+        ),
         Form("total variation", "mt.distances", weights, variation, variation_of),
         Form("Hellinger²", "mt.distances", weights, hellinger, hellinger_of),
     ]
