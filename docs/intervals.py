@@ -38,6 +38,8 @@ BEYOND = (("cycle3", 8), ("rare_break", STEPS), ("early_choice", STEPS))
 """Languages (with a number of steps) in which few sequences carry what is measured."""
 BEYOND_RUNS = 2_000
 CALLS, CALLED_AT = 200, {"TER ratio, the mixture": 1000}
+TOO_WIDE = 100
+"""The normal interval of nearly equal terms is nothing to measure widths by."""
 EQUAL = 1e-9
 """Terms that differ by less are equal."""
 SHOWN = 0.02

@@ -23,7 +23,7 @@ METHODS = ("plans", "mixture")
 
 LEAST_LOW_NOISE = 1000
 """The low-noise form is taken from so many sequences on: its terms are lopsided, and fewer tell that too little."""
-LEAST_EVENNESS = 0.75
+LEAST_EVENNESS = 0.5
 """Effective size of weights over their number from which they are even enough for the low-noise form."""
 
 

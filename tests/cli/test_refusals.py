@@ -340,7 +340,7 @@ HEADER = "mask_ratio,loss,stderr\n"
         (["--curve", "losses.csv", "--length", "1"], "length is 1; it must be 2 or more"),
         (["--curve", "losses.csv", "--level", "1"], "level is 1.0"),
         (["--curve", "losses.csv", "--seed", "-1"], "greater than or equal to 0"),
-        (["--lang", "hmm", "--count", "1"], "count is 1; pass 2 or more"),
+        (["--lang", "hmm", "--count", "1"], "count is 1; pass 50 or more"),
         (["--curve", "losses.csv", "--schedule", "sine"], "unknown schedule 'sine'"),
         (["--curve", "losses.csv", "--schedule", "file:path=sizes.txt"], "has a number of steps of its own"),
         (["--curve", "losses.csv", "--format", "yaml"], "yaml"),
