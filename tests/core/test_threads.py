@@ -72,7 +72,7 @@ def test_a_measurement_in_one_thread_opens_no_pool(name, denoiser, model, pools)
     language = LANGUAGES[name]
     built = MODELS[model](DENOISERS[denoiser](language), language)
     mt.ser(built, language, 3, 8, threads=1)
-    mt.ter(built, language, 3, 8, threads=1)
+    mt.ter(built, language, 3, 60, threads=1)
     mt.distances(built, language, 3, 8, threads=1)
     assert pools == []
 

@@ -139,7 +139,7 @@ def test_the_likelihood_is_exact_where_that_of_the_sampler_inside_is():
     for sampler in exact:
         model = BlockDiffusion(mt.Oracle(q), 5, 3, sampler)
         assert model.log_prob_kind == model.log_prob(x).kind == "exact"
-    assert mt.ter(model, q, 22, count=20).kind == "estimate"
+    assert mt.ter(model, q, 22, count=60).kind == "estimate"
     np.testing.assert_allclose(BlockDiffusion(mt.Oracle(q), 5, 3, "verify:k=4").log_prob(x).values, q.log_prob(x))
     for sampler in ("fixed", "entropy"):
         assert BlockDiffusion(mt.Oracle(q), 5, 3, sampler).log_prob_kind == "lower bound"
