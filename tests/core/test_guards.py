@@ -158,7 +158,7 @@ def test_no_two_ones_over_two_tokens_is_not_held_to_a_language_of_three():
         lambda p, q: mt.ter(p, q, 4, count=10, method="mixture"),
         lambda p, q: mt.ter_ratio(p, q, 4, count=10),
         lambda p, q: mt.cross_entropy(p, q, 4, count=30),
-        lambda p, q: mt.distances(p, q, 40, count=30),
+        lambda p, q: mt.distances(p, q, 40, count=60),
         lambda p, q: mt.distances(p, q, 3),
         lambda p, q: mt.exact.law(p, q, 3),
         lambda p, q: counted("draw", p, q),
