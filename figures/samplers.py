@@ -8,10 +8,11 @@ from pathlib import Path
 
 import mdmtheory as mt
 from mdmtheory.plots import sampler_figures, save_figure
+from mdmtheory.report.ties import without_twins
 
 
 def main(folder: str = "results/samplers", store: str = "results/samplers.sqlite") -> None:
-    for stem, figure in sampler_figures(mt.read(store)).items():
+    for stem, figure in sampler_figures(without_twins(mt.read(store))).items():
         save_figure(figure, Path(folder) / f"{stem}.png")
 
 

@@ -140,7 +140,8 @@ def _head(contents: Contents, whole: pd.DataFrame) -> str:
     numbers = ", ".join(f"{count:,} of kind {kind}" for kind, count in kinds.items())
     seeds = ", ".join(str(each) for each in sorted(set(whole["seed"])))
     return (
-        f"{_HEAD}\n\nMade by `{contents.command}`, which measures what is missing and writes this page anew.\n"
+        f"{_HEAD}\n\nMade by `{contents.command}`, which measures what neither its store nor the rows beside this\n"
+        "page have of the same versions of everything, and writes the page anew.\n"
         f"{len(whole):,} cells of {counts} sequences, seed {seeds}; intervals of {levels}.\n"
         f"{numbers}; all rows: [{contents.csv}]({contents.csv}).{_former(frame)}"
     )

@@ -17,9 +17,10 @@ from mdmtheory.sweeps.results import CELL_COLUMNS
 _LOWEST = ("ties", "lowest")
 
 _WORDS = """\
-Equal scores are broken by a random order of the positions, drawn once a sequence; with `ties=lowest` the lowest
-position comes first, as in programs that sort. Cells with `ties=lowest` are shown here alone, and compete nowhere. With
-random ties KL is an upper bound, the mean of log p(x) given the order, so it can only be shown to be less."""
+Positions whose scores agree to six decimals are ranked by a random order of the positions, drawn once a sequence; with
+`ties=lowest` those that agree to ten are ranked by their number, as in programs that sort. Cells with `ties=lowest` are
+shown here alone, and compete nowhere. With random ties KL is an upper bound, from log p(x) given the order, so that it
+can only be shown to be less."""
 
 
 def without_twins(cells: pd.DataFrame) -> pd.DataFrame:
@@ -44,7 +45,7 @@ def ties_section(whole: pd.DataFrame, names: Mapping[str, str]) -> str:
     )
     differ = decided.any(axis=1)
     same = int((~differ).sum())
-    counted = f"Of {len(pairs):,} cells measured both ways {same:,} do not differ in SER or KL:"
+    counted = f"Of {len(pairs):,} cells measured both ways {same:,} do not differ. What random ties make of the others:"
     rows, parts = [], []
     for length, own in pairs.groupby("length", sort=True):
         for language in [each for group in language_groups(own["language"]) for each in group]:
@@ -57,7 +58,7 @@ def ties_section(whole: pd.DataFrame, names: Mapping[str, str]) -> str:
             if len(here):
                 title = f"{names[language]}, {length} tokens: {len(here)} of {len(cells)} cells differ"
                 parts.append(folded(title, _table(here)))
-    heads = ["language", "length", "cells", *(f"{each} with random ties" for each in decided)]
+    heads = ["language", "length", "cells", *decided]
     return "\n\n".join(["## Ties", f"{_WORDS}\n\n{counted}", table(heads, rows, left=1), *parts])
 
 
