@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mdmtheory.cli.terminal import Terminal
 from mdmtheory.core.integers import LAST_SEED
+
+if TYPE_CHECKING:
+    from mdmtheory.core.protocols import Language
 
 app = typer.Typer(help="Make, look at and sample languages.")
 
@@ -39,16 +42,26 @@ def show(context: typer.Context, spec: _Spec) -> None:
 
     with Terminal.of(context).announcing_compilation():
         language = as_language(spec)
-        rate = language.entropy_rate()
+        rate = _entropy_rate(language)
     facts = {"language": str(language.spec), "vocab_size": str(language.vocab_size)}
     for name, value in language.parameters().items():
         shape = getattr(value, "shape", ())
         facts[name] = f"array {'×'.join(map(str, shape))}, {_zeros(value)}" if shape else str(value)
-    facts["entropy rate"] = "not known in closed form" if rate is None else f"{rate} nats a token"
+    facts["entropy rate"] = rate
     facts["digest"] = language.digest
     width = max(len(name) for name in facts)
     for name, fact in facts.items():
         print(f"{name:{width}}  {fact}")
+
+
+def _entropy_rate(language: Language) -> str:
+    from mdmtheory.core.estimate import WithheldError
+
+    try:
+        rate = language.entropy_rate()
+    except WithheldError as withheld:
+        return f"withheld ({withheld.reason})"
+    return "not known in closed form" if rate is None else f"{rate} nats a token"
 
 
 @app.command()

@@ -125,7 +125,8 @@ def mean_interval(moments: Moments, level: float, *, unseen: float = 1.0, least:
     skewness = moments.skewness
     if skewness is None and count < LEAST_WITHOUT_SKEWNESS:
         needed = LEAST_WITHOUT_SKEWNESS
-        raise WithheldError(f"{_sequences(count)} without sums of cubes, draw {needed} or measure anew", count)
+        # Stores from before there were any, plug-ins that do not read them, and rounding that hides them.
+        raise WithheldError(f"{_sequences(count)} of unknown skewness (no sums of cubes), draw {needed} or more", count)
     skew = (skewness or 0.0) / math.sqrt(count)
     if is_carried_by_few(skew):
         needed = math.ceil(PER_SKEWNESS * skew**2 * count)

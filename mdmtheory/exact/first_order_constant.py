@@ -26,6 +26,9 @@ from mdmtheory.languages.presets import as_language
 ENUMERATED_COST = 2e7
 """(2V)^L up to which the constant is enumerated: a second or two."""
 
+_ALIKE = 1e-9
+"""Values of contexts that differ by no more, or no more of their size, are equal."""
+
 STRATUM = 8
 """With fewer contexts than so many for each number of masked positions, neighbouring numbers share a stratum."""
 
@@ -65,7 +68,7 @@ def first_order(
     clashes = stationary_clashes(language)
     if clashes is not None:
         return Estimate.exact(_summed(clashes, length))
-    return _estimated(language, length, count, seed, level, threads)
+    return estimated_constant(language, length, count, seed, level, threads)
 
 
 def _enumerated(language: Language, length: int) -> float:
@@ -114,7 +117,9 @@ def _summed(clashes: Clashes, length: int) -> float:
     return total
 
 
-def _estimated(language: Language, length: int, count: int, seed: int, level: float, threads: int | None) -> Estimate:
+def estimated_constant(
+    language: Language, length: int, count: int, seed: int, level: float, threads: int | None
+) -> Estimate:
     """Contexts with 2 to L masked positions, each number equally likely in the sum, and all masked pairs of each.
 
     Contexts with few masked positions vary most, the sum over their pairs being scaled up to all pairs of the sequence.
@@ -156,7 +161,8 @@ def _stratified(
     """
     count, drawn = len(values), np.bincount(stratum)
     means = np.bincount(stratum, values) / drawn
-    away = values - means[stratum]
+    # The same clash in other contexts rounds in the eleventh digit.
+    away = np.where(np.isclose(values, means[stratum], rtol=_ALIKE, atol=_ALIKE), 0.0, values - means[stratum])
     variances = weights**2 * np.bincount(stratum, away**2) / (drawn - 1) / drawn
     # Of two values there is no third moment; they count as not skew.
     cubes = np.bincount(stratum, away**3) / np.maximum((drawn - 1) * (drawn - 2), 1)
@@ -166,7 +172,7 @@ def _stratified(
         return Estimate(value, value - half, value + half, level, "estimate", count)
     skew = float((weights**3 * cubes / drawn).sum()) / variance**1.5
     if is_carried_by_few(skew):
-        raise WithheldError(f"two or fewer of {count} contexts carry the sum; draw more", count)
+        raise WithheldError(f"two or fewer of {count} contexts carry the sum, draw more", count)
     degrees = variance**2 / float((variances**2 / (drawn - 1)).sum())
     value, low, high = skewed_interval(value, math.sqrt(variance), skew, degrees, level)
     return Estimate(value, low, high, level, "estimate", count)

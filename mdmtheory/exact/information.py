@@ -54,7 +54,7 @@ def information_curve(
         return Curve.exact(language.information_curve(length))
     if power(2 * language.vocab_size, length) <= ENUMERATED_COST:
         return Curve.exact(enumerated_information_curve(joint(language, length)))
-    return _estimated_curve(language, length, count, seed, level, threads)
+    return estimated_curve(language, length, count, seed, level, threads)
 
 
 def _bigram_curve(language: NGram, length: int) -> Float[np.ndarray, "length"]:
@@ -114,9 +114,7 @@ def _hop_entropies(
     return hop, laws
 
 
-def _estimated_curve(
-    language: Language, length: int, count: int, seed: int, level: float, threads: int | None
-) -> Curve:
+def estimated_curve(language: Language, length: int, count: int, seed: int, level: float, threads: int | None) -> Curve:
     """Every point from contexts of its own: x ~ q and a uniformly random set of m positions."""
     check_level(level)
     if count < 1:

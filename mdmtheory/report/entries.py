@@ -90,14 +90,15 @@ def _in_nats(ratios: Ends, length: int) -> Ends:
 def _above(
     ends: tuple[float, ...], kind: str, level: float, entropy: Estimate | None, length: int
 ) -> tuple[tuple[float, ...], str]:
-    """A cross-entropy a token less H(q)/L; independent normal errors add in squares."""
+    """A cross-entropy a token less H(q)/L; independent errors add in squares, each side by itself."""
     if entropy is None or math.isnan(ends[0]):
         return (math.nan,) * 3, kind if kind.startswith("withheld") else ""
     entropy = at_level(entropy, level)
     value = ends[0] - entropy.value / length
-    half = math.hypot(ends[2] - ends[0], (entropy.high - entropy.value) / length)
+    below = math.hypot(ends[0] - ends[1], (entropy.high - entropy.value) / length)
+    above = math.hypot(ends[2] - ends[0], (entropy.value - entropy.low) / length)
     # Where every right sequence has one probability, what float64 leaves of the difference is no loss.
-    return tuple(round(end, _DIGITS) for end in (value, value - half, value + half)), kind
+    return tuple(round(end, _DIGITS) for end in (value, value - below, value + above)), kind
 
 
 def _proven_losses(found: pd.DataFrame, levels: pd.Series) -> pd.Series:
@@ -112,13 +113,15 @@ def _proven_losses(found: pd.DataFrame, levels: pd.Series) -> pd.Series:
 
 
 def at_level(estimate: Estimate, level: float) -> Estimate:
-    """The normal interval of an estimate at another level; exact numbers have none."""
+    """An estimate with its interval stretched to another level as a normal one would be; exact numbers have none."""
     from scipy.special import ndtri
 
     if estimate.low == estimate.high or estimate.level == level:
         return estimate
-    half = (estimate.high - estimate.value) * float(ndtri((1 + level) / 2) / ndtri((1 + estimate.level) / 2))
-    return replace(estimate, low=estimate.value - half, high=estimate.value + half, level=level)
+    wider = float(ndtri((1 + level) / 2) / ndtri((1 + estimate.level) / 2))
+    value = estimate.value
+    low, high = value - wider * (value - estimate.low), value + wider * (estimate.high - value)
+    return replace(estimate, low=low, high=high, level=level)
 
 
 def entropies_of(frame: pd.DataFrame) -> dict[tuple[str, int], Estimate]:

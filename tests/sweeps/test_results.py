@@ -151,7 +151,7 @@ def test_sums_without_cubes_need_more_sequences():
         assert (row["value"] is not None) == given
     assert rows("score", Sums({**plain, "sequences": 499, "nats": 2994.0}, gap=1.0, gap_squared=1.0))["ter"][
         "kind"
-    ] == ("withheld (499 sequences without sums of cubes, draw 500 or measure anew)")
+    ] == ("withheld (499 sequences of unknown skewness (no sums of cubes), draw 500 or more)")
 
 
 @pytest.mark.parametrize("count", [1, 49])
