@@ -20,6 +20,8 @@ from mdmtheory.core.intervals import clopper_pearson
 from mdmtheory.core.means import Moments, mean_interval
 from mdmtheory.core.protocols import Language
 from mdmtheory.exact.enumeration import all_sequences, joint
+from mdmtheory.exact.first_order_constant import estimated_constant
+from mdmtheory.exact.information import estimated_curve
 from mdmtheory.exact.reveals import all_plans
 from mdmtheory.metrics.cross_entropy import CrossEntropy
 from mdmtheory.metrics.distances import divergence, divergence_on_support, squared_hellinger, total_variation
@@ -59,14 +61,14 @@ def _ends(estimate: Estimate | None, count: int) -> Ends:
     return estimate.cut_from or (estimate.value, estimate.low, estimate.high)
 
 
-def _mean(terms: Terms, price: float, *, cubes: bool = True) -> Callable[[Drawn, float], Ends]:
-    """What `Measured.mean` makes of their sums, without the sums."""
+def _mean(terms: Terms, nats: Terms, *, cubes: bool = True) -> Callable[[Drawn, float], Ends]:
+    """What is made of the sums of some terms, and of what their sequences cost."""
 
     def interval(drawn: Drawn, level: float) -> Ends:
-        found = Moments.of(terms[drawn])
+        sums = {"sequences": len(drawn), "nats": float(nats[drawn].sum()), **moments("gap", terms[drawn])}
         if not cubes:
-            found = Moments(found.count, found.mean, found.variance, None)
-        return mean_interval(found, level, unseen=price)
+            del sums["gap_cubed"]
+        return Measured(Sums(sums), 1).mean("gap", level)
 
     return interval
 
@@ -119,7 +121,9 @@ def _scored(language: Language, steps: int, length: int) -> list[Form]:
             "language.entropy",
             weights,
             entropy,
-            _mean(-log_q, max(1.0, entropy)),
+            lambda drawn, level: mean_interval(
+                Moments.of(-log_q[drawn]), level, unseen=max(1.0, -float(log_q[drawn].mean()))
+            ),
             -log_q,
             lambda count, seed: language.entropy(length, count, seed),
         )
@@ -130,7 +134,6 @@ def _scored(language: Language, steps: int, length: int) -> list[Form]:
         "stride": ("stride", under_each_plan("stride")),
     }
     for words, (sampler, (nats, chances, gap)) in laws.items():
-        price = max(1.0, float(chances @ nats))
         for name, function, terms in (("TER", mt.ter, nats), ("TER ratio", mt.ter_ratio, gap)):
             truth = float(chances @ terms)
 
@@ -138,9 +141,9 @@ def _scored(language: Language, steps: int, length: int) -> list[Form]:
                 return _in_nats(function(models(sampler), language, length, count, seed), length)
 
             made_by = f"mt.{function.__name__}"
-            found.append(Form(f"{name}, {words}", made_by, chances, truth, _mean(terms, price), terms, call))
+            found.append(Form(f"{name}, {words}", made_by, chances, truth, _mean(terms, nats), terms, call))
         if sampler == "fixed":
-            old = _mean(gap, price, cubes=False)
+            old = _mean(gap, nats, cubes=False)
             found.append(Form(f"TER ratio, {words}, no cubes", "older stores", chances, float(chances @ gap), old, gap))
             found.append(_by_scoring(np.exp(-gap), chances))
     return found
@@ -221,7 +224,31 @@ def _drawn(language: Language, steps: int, length: int) -> list[Form]:
     def call(count: int, seed: int) -> Estimate:
         return mt.ser(model, language, length, count, seed)
 
+    def called_cross_entropy(count: int, seed: int) -> Estimate:
+        found = mt.cross_entropy(model, language, length, round(count / right), seed)
+        value, low, high = (length * end for end in (found.value, found.low, found.high))
+        return Estimate(value, low, high, found.level, found.kind, found.count)
+
     return [
-        Form("cross-entropy", "mt.cross_entropy", own, float(own @ nats), cross_entropy, nats),
+        Form("cross-entropy", "mt.cross_entropy", own, float(own @ nats), cross_entropy, nats, called_cross_entropy),
         Form("SER", "mt.ser", np.array([right, 1 - right]), 1 - right, ser, None, call),
     ]
+
+
+def calls_alone(language: Language, length: int = LENGTH) -> dict[str, tuple[Callable[[int, int, float], Ends], float]]:
+    """Sampled numbers whose terms have no table: the call at a count, a seed and a level, and the truth."""
+    constant, curve = mt.exact.first_order(language, length).value, mt.exact.information_curve(language, length)
+    middle = length // 2
+
+    def first_order(count: int, seed: int, level: float) -> Ends:
+        return _ends(estimated_constant(language, length, count, seed, level, 1), count)
+
+    def point(count: int, seed: int, level: float) -> Ends:
+        # Each context has length - middle masked positions, whose entropies `count` is of.
+        found = estimated_curve(language, length, count * (length - middle), seed, level, 1)
+        return found.values[middle], found.low[middle], found.high[middle]
+
+    return {
+        "first-order constant": (first_order, constant),
+        f"point {middle} of an information curve": (point, float(curve.values[middle])),
+    }

@@ -14,7 +14,7 @@ from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.metric import Measured, Metric
 
 LEAST_RIGHT = 20
-"""A cross-entropy of fewer right sequences is withheld; of so many its interval held (docs/intervals.md)."""
+"""A cross-entropy of fewer right sequences is withheld; from so many on its interval holds on four languages."""
 
 
 @registered("metric", place=4)

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mdmtheory as mt
+from mdmtheory.core.estimate import WithheldError
 from mdmtheory.languages import ngram as ngram_module
+from mdmtheory.theory.instances import early_choice
 from tests.exact.known import BIGRAM3, GOLDEN, GROWTH, HMM2X3, TRIGRAM2, cycle
 from tests.languages.small import hmms, ngrams
 
@@ -185,6 +187,23 @@ def test_intervals_cover_as_often_as_they_say(monkeypatch):
         covered += found.low <= constant <= found.high
     # Three standard errors of a share of 0.9.
     assert abs(covered / runs - 0.9) < 3 * math.sqrt(0.09 / runs)
+
+
+def test_contexts_that_are_all_equal_leave_room_for_those_not_seen(monkeypatch):
+    language = early_choice()
+    constant = exact.first_order(language, 6).value
+    without_closed_forms(monkeypatch)
+    for count in (200, 1000):
+        shown = 0
+        for seed in range(60):
+            try:
+                found = exact.first_order(language, 6, count, seed, threads=1)
+            except WithheldError:  # two or fewer carry it
+                continue
+            shown += 1
+            assert found.high - found.low > 1e-3
+            assert found.low <= constant <= found.high
+        assert shown > 20
 
 
 def chainless(language, monkeypatch):

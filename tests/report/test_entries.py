@@ -8,7 +8,7 @@ import pytest
 
 import mdmtheory as mt
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.report.entries import at_level, entries, entropies_of
+from mdmtheory.report.entries import _above, at_level, entries, entropies_of
 from mdmtheory.report.naming import entrants, language_groups, language_names
 from tests.report.frames import around, cell, frame_of
 
@@ -155,6 +155,16 @@ def test_an_interval_at_another_level_is_as_much_wider_as_the_normal_law_says():
     wide = at_level(Estimate(1.0, 1.0 - 1.959964, 1.0 + 1.959964, 0.95, "estimate", 9), 0.99)
     assert (wide.low, wide.high) == pytest.approx((1 - 2.575829, 1 + 2.575829), abs=1e-5)
     assert at_level(Estimate.exact(2.0), 0.5) == Estimate.exact(2.0)
+
+
+def test_intervals_of_two_sides_are_stretched_and_added_side_by_side():
+    wide = at_level(Estimate(10.0, 7.0, 11.0, 0.95, "estimate", 9), 0.99)
+    assert (wide.value - wide.low) == pytest.approx(3 * (wide.high - wide.value))
+    assert wide.low < 7
+    assert wide.high > 11
+    ends, _ = _above((1.0, 0.5, 1.1), "estimate", 0.95, Estimate(8.0, 4.0, 8.8, 0.95, "estimate", 9), 10)
+    # From below comes what the entropy may be above its value, and the other way round.
+    assert ends == pytest.approx((0.2, 0.2 - np.hypot(0.5, 0.08), 0.2 + np.hypot(0.1, 0.4)))
 
 
 def test_calls_of_cells_that_were_given_up_are_at_most_the_steps():

@@ -195,7 +195,7 @@ def test_one_sequence_has_no_interval_and_infinite_scores_are_shown():
     assert rows("score", one)["ter"]["kind"] == "withheld (1 sequence, draw 50 or more)"
     scored = rows("score_plans", Sums(one, ratio=1.0, ratio_squared=1.0))
     assert {name: (row["kind"], row["count"]) for name, row in scored.items()} == {
-        "ser_scored": ("withheld (1 sequence, draw 50 or more)", 1)
+        "ser_scored": ("withheld (1 sequence, draw 500 or more)", 1)
     }
     infinite = Sums(sequences=10, tokens=80, nats=math.inf, nats_squared=math.inf, gap=math.inf, gap_squared=math.inf)
     assert rows("score", infinite)["ter"]["value"] == math.inf
