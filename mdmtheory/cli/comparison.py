@@ -64,10 +64,16 @@ def _print(headers: list[str], rows: list[list[str]]) -> None:
     print_table([writable(each) for each in headers], [[writable(each) for each in row] for row in rows], right=right)
 
 
+def kind_of(frame: pd.DataFrame, steps: int) -> str:
+    """What kind of number the gap of the optimal sizes of some number of steps is."""
+    rows = frame[(frame["schedule"] == "optimal") & (frame["steps"] == steps)]
+    return str(rows["kind"][(rows["sampler"] == "fixed") & (rows["metric"] == "gap")].iloc[0])
+
+
 def predicted(frame: pd.DataFrame, steps: int) -> str:
     """What the optimal sizes of some number of steps are predicted to lose, and what kind of number that is."""
     rows = frame[(frame["schedule"] == "optimal") & (frame["steps"] == steps)]
-    kind = rows["kind"][(rows["sampler"] == "fixed") & (rows["metric"] == "gap")].iloc[0]
+    kind = kind_of(frame, steps)
     words = _price(rows, "fixed", "gap", signed=True)
     return kind if words == WITHHELD else f"gap {words} nats a sequence above one token a step: {bare_kind(kind)}"
 

@@ -150,11 +150,11 @@ def _numbered(path: Path, steps: int, several: bool) -> Path:
 
 def _write_sizes(path: Path, compared: Comparison, length: int, steps: int) -> None:
     """A file that `--schedule file:path=...` loads; what it is for, and what it is predicted to cost, in comments."""
-    from mdmtheory.cli.comparison import predicted
-    from mdmtheory.schedules.prices import RANDOM_ORDER
+    from mdmtheory.cli.comparison import kind_of, predicted
+    from mdmtheory.schedules.prices import holds_for
 
     source = str(compared.frame["source"].iloc[0])
-    told = [RANDOM_ORDER, predicted(compared.frame, steps)]
+    told = [holds_for(kind_of(compared.frame, steps)), predicted(compared.frame, steps)]
     told += [f"{name}: {compared.about[name]}" for name in ("UNKNOWN",) if name in compared.about]
     heading = f"{SIZES.decode()}{steps} steps, length {length}, {source}\n" + "".join(f"# {words}\n" for words in told)
     write_whole(path, (heading + " ".join(map(str, compared.best[steps])) + "\n").encode())

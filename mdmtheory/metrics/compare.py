@@ -26,7 +26,7 @@ from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.oracles.oracle import Oracle
 from mdmtheory.schedules import LossProfile, Schedule, as_schedule, from_density, smoothed
 from mdmtheory.schedules.averages import Values
-from mdmtheory.schedules.prices import OPTIMAL, RANDOM_ORDER, priced_curve, prices, row
+from mdmtheory.schedules.prices import OPTIMAL, RANDOM_ORDER_BOUND, holds_for, priced_curve, prices, row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +99,7 @@ def compare_schedules(
 def _compare_losses(
     profile: LossProfile, length: int, steps: Sequence[int], level: float, families: dict[str, Schedule], bound: bool
 ) -> Comparison:
-    priced = profile.priced(length, bound=bound)
+    priced = profile.priced(length, level, bound=bound)
     rows = [each for n in steps for each in prices(priced, families, priced.curve, n, level)]
     return _comparison(profile.name, length, rows, profile.card(length, level, bound=bound))
 
@@ -133,7 +133,7 @@ def _compare_language(
             f"estimate, seed {seed}, smoothed; fixed sizes are priced by means over {window} points on either side"
         )
         about["interval"] = f"{100 * level:g} %, from the errors of the points, which are independent"
-    about["order"] = RANDOM_ORDER
+    about["order"] = RANDOM_ORDER_BOUND
     known = float(curve.values.sum()) if curve.kind == "exact" else None
     rows: list[dict[str, Any]] = []
     sqrt_c: dict[int, Schedule] = {}
@@ -216,7 +216,7 @@ def _comparison(source: str, length: int, rows: list[dict[str, Any]], about: dic
     frame = pd.DataFrame(rows)
     frame.insert(0, "source", source)
     frame.insert(1, "length", length)
-    frame["note"] = np.where(frame["sampler"] == STRIDE, CHOSEN_ORDER, RANDOM_ORDER)
+    frame["note"] = np.where(frame["sampler"] == STRIDE, CHOSEN_ORDER, frame["kind"].map(holds_for))
     return Comparison(frame, about, best_sizes(rows))
 
 

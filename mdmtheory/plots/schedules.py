@@ -46,6 +46,8 @@ def schedule_figure(frame: pd.DataFrame, about: dict[str, str]) -> Figure:
                         _bars(axes, prices, palette[each], names.index(each) - (len(names) - 1) / 2)
             _scale_steps(axes, sorted(set(frame["steps"])))
             seaborn.despine(ax=axes)
+            if not axes.lines:
+                _say_why(axes, frame)
         kinds = _kinds(frame)
         said = f"{kinds['fixed']} (mean over plans)" if len(set(kinds.values())) == 1 else "mean over plans"
         panels["ter"].set_ylabel(f"{name}\n{said}")
@@ -81,6 +83,13 @@ def _curve(axes: Axes, rows: pd.DataFrame, look: Look, law: str, *, log: bool, b
     if first and not bars and np.isfinite(low).any():
         # A band down to 0 or below goes as far down as anybody looks.
         axes.fill_between(x, np.maximum(low, 1e-3 * value) if log else low, high, color=look.colour, alpha=0.15, lw=0)
+
+
+def _say_why(axes: Axes, frame: pd.DataFrame) -> None:
+    """In place of numbers that were withheld, the reason."""
+    reasons = sorted({kind for kind in map(str, frame["kind"]) if kind.startswith("withheld")})
+    words = "\n".join(textwrap.fill(reason, 44) for reason in reasons)
+    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", fontsize=7, color="0.3")
 
 
 def _kinds(frame: pd.DataFrame) -> dict[str, str]:

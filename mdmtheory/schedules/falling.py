@@ -7,6 +7,7 @@ the drops d_m = H̄(m) - H̄(m+1) >= 0 both losses and prices are linear, so the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +20,9 @@ Rows = Float[np.ndarray, "rows"]
 Points = Float[np.ndarray, "length"]
 
 _NONE = "no falling curve has these losses within their error: give stderr, or larger ones, or losses that do not fall"
+
+HIGHEST_LOSS = 64 * math.log(2)
+"""Nats of a masked token that nobody asks beyond: log of more tokens than any vocabulary has."""
 
 _COARSE = 1024
 """Drops that a programme starts with; those that its solution shows to be missing are added."""
@@ -33,12 +37,16 @@ _EXACTNESS = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class FallingCurves:
-    """All H̄(0) >= ... >= H̄(L-1) >= 0 in nats whose losses lie from `least` to `most` at mask ratios that end at 1."""
+    """All H̄(0) >= ... >= H̄(L-1) >= 0 in nats whose losses lie from `least` to `most` at mask ratios that end at 1.
+
+    `refused` says why there are none where that is known beforehand.
+    """
 
     length: int
     ratios: Rows
     least: Rows
     most: Rows
+    refused: str = ""
 
     @cached_property
     def trouble(self) -> str | None:
@@ -70,6 +78,8 @@ class FallingCurves:
 
     def _at_most(self, gains: Points) -> float:
         """The value of a feasible solution of the dual of max gains @ d."""
+        if self.refused:
+            raise WithheldError(self.refused, 0)
         if self.length <= _COARSE:
             return self._value(gains, self._dual(gains, np.arange(self.length)))
         columns = self._first(gains)
@@ -128,3 +138,13 @@ class FallingCurves:
         prices = prices.copy()
         prices[-1] += max(0.0, float((gains - prices @ self._reached).max()))
         return float(np.where(prices > 0, self.most, self.least) @ prices)
+
+
+def least_at_one(length: int, ratios: Rows, least: Rows, most: Rows) -> float:
+    """The least loss in nats at mask ratio 1 of the falling curves with these losses at ratios that end below it.
+
+    WithheldError where there are none up to `HIGHEST_LOSS`, or twice the last loss where that is more.
+    """
+    highest = max(HIGHEST_LOSS, 2 * float(most[-1]))
+    curves = FallingCurves(length, np.append(ratios, 1.0), np.append(least, 0.0), np.append(most, highest))
+    return curves.cheapest(np.eye(length)[0])

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.estimate import WithheldError
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
 from mdmtheory.schedules.averages import Values, monotone
 from mdmtheory.schedules.bernstein import interpolation, unsmeared
-from mdmtheory.schedules.falling import FallingCurves
+from mdmtheory.schedules.falling import FallingCurves, least_at_one
 from mdmtheory.schedules.loss_prices import PricedLosses
-from mdmtheory.schedules.prices import RANDOM_ORDER, Fractions
+from mdmtheory.schedules.prices import RANDOM_ORDER, RANDOM_ORDER_BOUND, Fractions
 
 Rows = Float[np.ndarray, "rows"]
 
@@ -122,9 +123,14 @@ class LossProfile:
         """
         return np.ascontiguousarray(self._isotonic.x)
 
+    @property
+    def _has_errors(self) -> bool:
+        """Whether any loss has a standard error above 0."""
+        return self.errors is not None and bool(self.errors.any())
+
     @cached_property
     def _weights(self) -> Rows:
-        if self.errors is None or not self.errors.any():
+        if self.errors is None or not self._has_errors:
             return np.ones(len(self.losses))
         return np.maximum(self.errors, 1e-3 * self.errors[self.errors > 0].min()) ** -2
 
@@ -182,50 +188,73 @@ class LossProfile:
         """The steepest chord of the fit to its last row, in nats a unit of mask ratio."""
         return float(((self.fitted[-1] - self.fitted[:-1]) / (self.ratios[-1] - self.ratios[:-1])).max())
 
-    def _at_one(self, last: float) -> float:
-        """What the loss at mask ratio 1 is taken to be at most where it was not measured, `last` being that before.
+    @property
+    def _chord(self) -> float:
+        """The loss at mask ratio 1 on along the steepest chord to the last row."""
+        return float(self.fitted[-1]) + self._slope * (1 - float(self.ratios[-1]))
 
-        log V where the vocabulary is known; else on along the steepest chord to the last row, which is no bound.
+    def _off(self, level: float) -> Rows:
+        """Nats that each loss may be off by."""
+        floor = np.full(len(self.losses), LEAST_ERROR)
+        return floor if self.errors is None else np.maximum(floor, self.deviations(level) * self.errors)
+
+    def _needed(self, length: int, level: float) -> tuple[float, str]:
+        """The least loss at ratio 1 of a falling curve with these losses; NaN and the reason where there is none."""
+        off = self._off(level)
+        least, most = np.maximum(self.losses - off, 0.0), self.losses + off
+        return _least_at_one(length, tuple(self.ratios), tuple(least), tuple(most))
+
+    def _at_one(self, length: int, level: float) -> float:
+        """What the loss at mask ratio 1 is taken to be at most where it was not measured.
+
+        log V where the vocabulary is known, but no less than the last loss. Else on along the steepest chord to the
+        last row, or twice the least rise that a falling curve needs where that is more: both guesses, no bounds.
         """
+        last = float(self.fitted[-1])
         if self.vocab_size is not None:
             return max(last, math.log(self.vocab_size))
-        return last + self._slope * (1 - float(self.ratios[-1]))
+        return float(np.fmax(self._chord, 2 * self._needed(length, level)[0] - last))
 
-    @cached_property
-    def _bracketed(self) -> tuple[Rows, Rows]:
+    def _bracketed(self, length: int, level: float) -> tuple[Rows, Rows]:
         """Ratios and fitted losses up to ratio 1: a last row that was not measured is as high as it may be."""
         if self.ends_at_one:
             return self.ratios, self.fitted
-        return np.append(self.ratios, 1.0), np.append(self.fitted, self._at_one(float(self.fitted[-1])))
+        return np.append(self.ratios, 1.0), np.append(self.fitted, self._at_one(length, level))
 
     @whole_numbers(length=1)
-    def curve(self, length: int) -> Values:
+    def curve(self, length: int, level: float = 0.95) -> Values:
         """One curve H̄(0..L-1) with the learning error, in nats, that has about these losses; what `optimal` takes.
 
         The loss g at revealed fraction α is the mean of H̄(Bin(L-1, α)), since every token is masked by itself: a
         Bernstein polynomial B of the curve. One step of correction, 2g - Bg at m/(L-1), undoes that up to its square
         and nothing at the ends, and the result is made non-increasing (docs/theory.md, 2.7; ours). g is the fit, linear
         between rows and constant below the least ratio; up to ratio 1, where that was not measured, it rises to the
-        highest that it may be. Other curves have these losses too: what sizes cost on this one is an estimate.
+        highest that it may be, with losses that are off as at `level`. Other curves have these losses too: what sizes
+        cost on this one is an estimate.
         """
-        ratios, losses = self._bracketed
+        ratios, losses = self._bracketed(length, level)
         return monotone(unsmeared(tuple(ratios), length) @ losses)
 
     @whole_numbers(length=1)
     def falling_curves(self, length: int, level: float = 0.95) -> FallingCurves:
         """All curves that have these losses within their error: `deviations(level)` standard errors, or 1e-6 nats.
 
-        Where the losses end below ratio 1, the one there is at most as high as `curve` has it.
+        Where the losses end below ratio 1, the one there is at most as high as `curve` has it; what is a guess is
+        higher by the error of the last row.
         """
-        off = np.full(len(self.losses), LEAST_ERROR)
-        if self.errors is not None:
-            off = np.maximum(off, self.deviations(level) * self.errors)
+        off = self._off(level)
         ratios, least, most = self.ratios, np.maximum(self.losses - off, 0.0), self.losses + off
-        if not self.ends_at_one:
-            ratios, least = np.append(ratios, 1.0), np.append(least, 0.0)
-            known = self.vocab_size is not None
-            most = np.append(most, math.log(self.vocab_size or 1) if known else self._at_one(float(most[-1])))
-        return _falling_curves(length, tuple(ratios), tuple(least), tuple(most))
+        if self.ends_at_one:
+            return _falling_curves(length, tuple(ratios), tuple(least), tuple(most), "")
+        ratios, least = np.append(ratios, 1.0), np.append(least, 0.0)
+        most = np.append(most, self._at_one(length, level) + (off[-1] if self.vocab_size is None else 0.0))
+        needed, refused = self._needed(length, level)
+        if self.vocab_size is not None and needed > math.log(self.vocab_size):
+            refused = (
+                f"log {self.vocab_size} = {math.log(self.vocab_size):.4g} nats is below the {needed:.4g} that falling "
+                "curves with these losses cost at mask ratio 1 at least: give the right vocabulary and unit"
+            )
+        return _falling_curves(length, tuple(ratios), tuple(least), tuple(most), refused)
 
     def deviations(self, level: float = 0.95) -> float:
         """How many standard errors all losses together keep within at `level`, whatever their correlation.
@@ -238,19 +267,19 @@ class LossProfile:
         return float(ndtri((1 + level ** (1 / len(self.losses))) / 2))
 
     @whole_numbers(length=1)
-    def priced(self, length: int, *, bound: bool = False) -> PricedLosses:
+    def priced(self, length: int, level: float = 0.95, *, bound: bool = False) -> PricedLosses:
         """The profile for `prices`; fixed sizes as upper bounds with `bound`, as estimates without.
 
-        I.i.d. steps cost L sum_k w_k g(a_{k-1}), whatever the curve behind g is.
+        I.i.d. steps cost L sum_k w_k g(a_{k-1}), whatever the curve behind g is. `level` as for `curve`.
         """
-        ratios, losses = self._bracketed
+        ratios, losses = self._bracketed(length, level)
 
         def loss(revealed: Fractions) -> Rows:
             return interpolation(ratios, revealed) @ losses
 
-        known = self.errors is not None and (self.ends_at_one or self.vocab_size is not None)
+        known = self._has_errors and (self.ends_at_one or self.vocab_size is not None)
         within = partial(self.falling_curves, length)
-        return PricedLosses(self.curve(length), loss, within, self.ends_at_one, known, bound)
+        return PricedLosses(self.curve(length, level), loss, within, self.ends_at_one, known, bound)
 
     def _cubics_away(self) -> float:
         """How far below the straight lines monotone cubics through the same rows run, in the mean over mask ratios."""
@@ -280,20 +309,22 @@ class LossProfile:
             else {"given as": f"{given}; brought to nats a masked token"}
         )
         doubts = {"convention": f"read as {given}, BUT {'; '.join(self.doubts)}"} if self.doubts else {}
+        kinds = self._kinds(length, level, bound)
         return {
             "profile": f"{self.name}, {span}{ignored}",
             **as_given,
             **doubts,
-            "order": RANDOM_ORDER,
+            "order": RANDOM_ORDER_BOUND if "estimate" not in kinds and kinds["interval"] != "none" else RANDOM_ORDER,
             "stride": "cannot be known from a loss profile, nor can any other chosen or confidence-ordered sampler",
             "prices": "nats per token including learning error, for tokens drawn at temperature 1",
             "masks": "each token masked by itself with probability mask_ratio, and -log p averaged over masked tokens",
             "text": f"that of the losses, at their length, which is taken to be {length} tokens",
-            "sizes": "the optimal ones are best for the curve of the estimates, or a schedule's that are priced lower",
+            "sizes": "the optimal ones are best for the curve of the estimates, or a schedule's whose fixed sizes have "
+            "a lower gap; ancestral steps go by the same sizes, for which these need not be best",
             "monotone": monotone,
             "interpolation": self._interpolated(),
-            **({} if self.ends_at_one else {"UNKNOWN": self._unknown()}),
-            **self._kinds(length, level, bound),
+            **({} if self.ends_at_one else {"UNKNOWN": self._unknown(length, level)}),
+            **kinds,
         }
 
     def _interpolated(self) -> str:
@@ -301,14 +332,16 @@ class LossProfile:
         below = f"below mask ratio {self.ratios[0]:g} held at its loss, which is too high"
         return f"of estimates, linear in the mask ratio; {away}; {below}"
 
-    def _unknown(self) -> str:
+    def _unknown(self, length: int, level: float) -> str:
         """What is not known of a profile that ends below ratio 1, and what stands for it."""
-        last, top = float(self.ratios[-1]), self._at_one(float(self.fitted[-1]))
-        how = (
-            f"the steepest chord to the last row, {top:.4g} nats, which is no bound"
-            if self.vocab_size is None
-            else f"log {self.vocab_size} = {math.log(self.vocab_size):.4g} nats"
-        )
+        last, top = float(self.ratios[-1]), self._at_one(length, level)
+        if self.vocab_size is None:
+            rise = "the last loss and twice the least rise that a falling curve needs"
+            how = f"{'the steepest chord to the last row' if top == self._chord else rise}, {top:.4g} nats"
+            how += f", which is no bound (for the interval {self._off(level)[-1]:.3g} more, as the last row may be off)"
+        else:
+            most = f"log {self.vocab_size} = {math.log(self.vocab_size):.4g} nats"
+            how = most if top <= math.log(self.vocab_size) else f"the last loss, {top:.4g} nats, more than {most}"
         return (
             f"the loss above mask ratio {last:g}, where the first steps reveal: it is taken to rise up to {how}, so "
             "that every number is an estimate and none a bound; measure at ratio 1"
@@ -318,12 +351,12 @@ class LossProfile:
         """What ≤ and ≈ say, and how far an interval goes."""
         none = self.falling_curves(length, level).trouble
         hypothesis = "the loss of a masked token never rises with what is revealed (H̄ falls, and is 0 or more)"
-        within = (
-            f"{LEAST_ERROR:g} nats, there being no stderr"
-            if self.errors is None
-            else f"{self.deviations(level):.3g} standard errors, which at {100 * level:g} % all keep together, "
-            "whatever their correlation (Šidák)"
-        )
+        within = f"{LEAST_ERROR:g} nats, there being no stderr{'' if self.errors is None else ' but 0'}"
+        if self._has_errors:
+            within = (
+                f"{self.deviations(level):.3g} standard errors, which at {100 * level:g} % all keep together, "
+                f"whatever their correlation (Šidák), or {LEAST_ERROR:g} nats where that is more"
+            )
         most = (
             f"the most that any falling curve with these losses costs, by a linear programme; hypothesis: {hypothesis}"
         )
@@ -347,9 +380,19 @@ class LossProfile:
 
 @lru_cache(maxsize=8)
 def _falling_curves(
-    length: int, ratios: tuple[float, ...], least: tuple[float, ...], most: tuple[float, ...]
+    length: int, ratios: tuple[float, ...], least: tuple[float, ...], most: tuple[float, ...], refused: str
 ) -> FallingCurves:
-    return FallingCurves(length, np.array(ratios), np.array(least), np.array(most))
+    return FallingCurves(length, np.array(ratios), np.array(least), np.array(most), refused)
+
+
+@lru_cache(maxsize=8)
+def _least_at_one(
+    length: int, ratios: tuple[float, ...], least: tuple[float, ...], most: tuple[float, ...]
+) -> tuple[float, str]:
+    try:
+        return least_at_one(length, np.array(ratios), np.array(least), np.array(most)), ""
+    except WithheldError as withheld:
+        return math.nan, withheld.reason
 
 
 @whole_numbers(vocab_size=2)

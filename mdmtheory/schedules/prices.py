@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
-from mdmtheory.core.estimate import Ends, said_kind
+from mdmtheory.core.estimate import Ends, bare_kind, said_kind
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
 from mdmtheory.schedules.averages import ROUNDING, Values, ancestral_weights, continuum_gap, fixed_weights
@@ -20,9 +20,17 @@ from mdmtheory.schedules.schedule import Schedule
 OPTIMAL = "optimal"
 
 RANDOM_ORDER = (
+    "random order, mean over plans, and optimal means optimal for that mean; a chosen order can do far better or worse"
+)
+RANDOM_ORDER_BOUND = (
     "random order, mean over plans: an upper bound of the sampler's, and optimal means optimal for that bound; "
     "a chosen order can do far better or worse"
 )
+
+
+def holds_for(kind: str) -> str:
+    """What a number of this kind holds for: what is not known to be an upper bound is not called one."""
+    return RANDOM_ORDER_BOUND if bare_kind(kind) == "upper bound" else RANDOM_ORDER
 
 
 Weights = Float[np.ndarray, "numbers"]
@@ -149,7 +157,8 @@ def prices(
 
     TER = exp(nats/L) and the gap is in nats a sequence above one token a step; both are upper bounds of those of the
     sampler, being means over plans (docs/theory.md, section 2), or estimates of such. `optimal` comes last: the best
-    sizes for `optimal_from`, or those of a schedule where they are priced lower and prices hold together.
+    sizes for `optimal_from`, or those of a schedule where prices hold together and its fixed sizes have a lower gap:
+    the cost of one token a step, which no sizes change, is in the total and has a worst curve of its own.
     """
     from mdmtheory.schedules.rules import optimal
 
@@ -160,7 +169,7 @@ def prices(
     sizes[OPTIMAL] = optimal(optimal_from, steps)
     fixed = {name: priced.of_sizes(revealed, level) for name, revealed in sizes.items()}
     if priced.together:
-        cheapest = min(reversed(sizes), key=lambda name: (math.isnan(fixed[name][0].value), fixed[name][0].value))
+        cheapest = min(reversed(sizes), key=lambda name: (math.isnan(fixed[name][1].value), fixed[name][1].value))
         sizes[OPTIMAL], fixed[OPTIMAL] = sizes[cheapest], fixed[cheapest]
     fractions[OPTIMAL] = Schedule.from_sizes(sizes[OPTIMAL]).revealed_fractions()
     for name, revealed in sizes.items():

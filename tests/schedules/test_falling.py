@@ -12,6 +12,7 @@ from scipy.stats import binom
 from mdmtheory.core.estimate import WithheldError
 from mdmtheory.schedules import FallingCurves, as_schedule, fixed_weights
 from mdmtheory.schedules import falling as module
+from mdmtheory.schedules.falling import least_at_one
 
 LENGTH = 24
 RATIOS = np.array([0.05, 0.2, 0.35, 0.6, 0.8, 1.0])
@@ -101,3 +102,22 @@ def test_any_status_but_optimal_is_no_bound(monkeypatch, status):
     monkeypatch.setattr("scipy.optimize.linprog", lambda *_, **__: Failed())
     with pytest.raises(WithheldError, match="no falling curve" if status == 2 else f"HiGHS status {status}"):
         with_losses_of(np.ones(LENGTH)).costliest(np.ones(LENGTH))
+
+
+@pytest.mark.parametrize("last", [0.5, 0.8])
+def test_the_least_loss_at_ratio_1_is_that_of_the_programme_in_the_curve_itself(last):
+    curve, ratios = 0.3 + np.exp(-np.arange(LENGTH) / 6), RATIOS[last >= RATIOS]
+    losses, falls = mixtures(LENGTH, ratios), np.diff(np.eye(LENGTH), axis=0)
+    least, most = losses @ curve - 1e-3, losses @ curve + 1e-3
+    expected = linprog(
+        np.eye(LENGTH)[0],
+        A_ub=np.vstack([losses, -losses, falls]),
+        b_ub=np.concatenate([most, -least, np.zeros(LENGTH - 1)]),
+        method="highs-ds",
+    )
+    assert least_at_one(LENGTH, ratios, least, most) == pytest.approx(expected.fun, abs=1e-5)
+
+
+def test_losses_that_need_more_at_ratio_1_than_any_vocabulary_costs_have_no_curve():
+    with pytest.raises(WithheldError, match="no falling curve"):
+        least_at_one(16, np.array([0.1, 0.11]), np.array([1.0, 4.0]), np.array([1.001, 4.001]))

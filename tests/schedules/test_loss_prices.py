@@ -242,3 +242,66 @@ def test_one_token_a_step_costs_nothing_above_itself_and_all_else_has_a_width():
             known = row.metric == "gap" and set(row.sizes.split()) == {"1"}
             assert (row.low == row.high) == known
             assert row.value == 0 or not known
+
+
+LATE = np.where(np.arange(16) < 4, 2.0, 0.3)
+
+
+@pytest.mark.parametrize("bound", [False, True])
+def test_exact_losses_that_end_before_a_late_drop_have_curves_and_intervals_that_hold(bound):
+    """The steepest chord to .5 says .33 nats at ratio 1, where every falling curve with these losses has 2 or more."""
+    ratios = np.array([0.05, 0.1, 0.2, 0.3, 0.4, 0.5])
+    profile = from_losses(ratios, losses_of(LATE, ratios))
+    assert_true(priced_rows(profile, 16, [2, 4], bound=bound), LATE)
+    card = profile.card(16, bound=bound)
+    assert "twice the least rise that a falling curve needs, 3.667 nats, which is no bound" in card["UNKNOWN"]
+    assert profile.curve(16)[0] == pytest.approx(3.667, abs=1e-3)
+    assert profile.falling_curves(16).most[-1] == pytest.approx(3.667, abs=1e-3)
+
+
+@pytest.mark.parametrize(("count", "length"), [(24, 64), (48, 64), (95, 40), (95, 128)])
+@pytest.mark.parametrize("shape", ["power", "steep"])
+def test_exact_losses_that_end_at_95_have_curves_however_steep(shape, count, length):
+    """HiGHS gave up (status 4) on programmes whose guess at ratio 1 was just too low."""
+    at, ratios = np.arange(length), 0.95 * np.arange(1, count + 1) / count
+    curve = {"power": 2 / np.sqrt(1 + at), "steep": 0.5 + 3 * np.exp(-at / 2)}[shape]
+    curves = from_losses(ratios, losses_of(curve, ratios)).falling_curves(length)
+    assert curves.trouble is None
+    assert curves.most[-1] >= curves.cheapest(np.eye(length)[0]) - 1e-6
+
+
+def test_a_vocabulary_that_is_too_small_for_the_losses_is_the_reason_given():
+    profile = from_losses([0.1, 0.5, 0.95], [1.0, 2.0, 3.0], [0.01] * 3, vocab_size=10)
+    frame = compare_schedules(profile, 64, [8], bound=True).frame.query("metric != 'gap_continuum'")
+    assert frame["kind"].str.startswith("withheld (log 10 = 2.303 nats is below the 2.976").all()
+    card = profile.card(64)
+    assert "the last loss, 3 nats, more than log 10 = 2.303 nats" in card["UNKNOWN"]
+    assert profile.falling_curves(64).most[-1] == 3
+    assert profile.curve(64)[0] == pytest.approx(3, abs=0.01)
+    # Within its error the last loss may be what the vocabulary allows.
+    assert from_losses([0.1, 0.95], [1.0, 2.31], [0.01] * 2, vocab_size=10).falling_curves(64).trouble is None
+
+
+def test_what_is_called_optimal_has_no_higher_gap_than_any_schedule_beside_it():
+    """Of two losses little is known: the geometric sizes had the lowest total and 52.7 nats of gap beside 21.0."""
+    profile = from_losses([0.1, 1.0], [1.0, 3.0], [0.0, 0.0])
+    for bound in (False, True):
+        frame = compare_schedules(profile, 64, [8], bound=bound).frame
+        gaps = frame.query("metric == 'gap' and sampler == 'fixed'").set_index("schedule")["value"]
+        assert gaps["optimal"] == gaps.min()
+
+
+@pytest.mark.parametrize(("ratios", "bound"), [((0.1, 1.0), False), ((0.1, 1.0), True), ((0.1, 0.95), True)])
+def test_only_rows_that_are_bounds_are_called_bounds(ratios, bound):
+    frame = compare_schedules(from_losses(ratios, [1.0, 3.0]), 64, [8], bound=bound).frame
+    called = frame["note"].str.contains("upper bound")
+    assert (called == (frame["kind"] == "upper bound")).all()
+
+
+def test_errors_of_0_are_no_errors_and_have_no_level():
+    profile = from_losses([0.1, 1.0], [1.0, 3.0], [0.0, 0.0])
+    assert "within 1e-06 nats, there being no stderr but 0" in profile.card(64)["interval"]
+    assert compare_schedules(profile, 64, [8]).frame["level"].isna().all()
+    some = from_losses([0.1, 1.0], [1.0, 3.0], [0.0, 0.1]).card(64)["interval"]
+    assert "within 2.24 standard errors, which at 95 % all keep together" in some
+    assert "(Šidák), or 1e-06 nats where that is more" in some
