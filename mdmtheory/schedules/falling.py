@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from jaxtyping import Float
@@ -18,6 +18,7 @@ from mdmtheory.core.estimate import WithheldError
 
 Rows = Float[np.ndarray, "rows"]
 Points = Float[np.ndarray, "length"]
+Hashable = tuple[float, ...]
 
 _NONE = "no falling curve has these losses within their error: give stderr, or larger ones, or losses that do not fall"
 
@@ -148,3 +149,18 @@ def least_at_one(length: int, ratios: Rows, least: Rows, most: Rows) -> float:
     highest = max(HIGHEST_LOSS, 2 * float(most[-1]))
     curves = FallingCurves(length, np.append(ratios, 1.0), np.append(least, 0.0), np.append(most, highest))
     return curves.cheapest(np.eye(length)[0])
+
+
+@lru_cache(maxsize=8)
+def curves_between(length: int, ratios: Hashable, least: Hashable, most: Hashable, refused: str = "") -> FallingCurves:
+    """`FallingCurves`, kept: every schedule and number of steps asks for the same ones."""
+    return FallingCurves(length, np.array(ratios), np.array(least), np.array(most), refused)
+
+
+@lru_cache(maxsize=8)
+def needed_at_one(length: int, ratios: Hashable, least: Hashable, most: Hashable) -> tuple[float, str]:
+    """`least_at_one`, kept; NaN and the reason where there is none."""
+    try:
+        return least_at_one(length, np.array(ratios), np.array(least), np.array(most)), ""
+    except WithheldError as withheld:
+        return math.nan, withheld.reason

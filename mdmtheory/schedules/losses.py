@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from mdmtheory.core.estimate import WithheldError
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
 from mdmtheory.schedules.averages import Values, monotone
 from mdmtheory.schedules.bernstein import interpolation, unsmeared
-from mdmtheory.schedules.falling import FallingCurves, least_at_one
+from mdmtheory.schedules.conventions import PER, UNITS, doubts
+from mdmtheory.schedules.falling import FallingCurves, curves_between, needed_at_one
 from mdmtheory.schedules.loss_prices import PricedLosses
 from mdmtheory.schedules.prices import RANDOM_ORDER, RANDOM_ORDER_BOUND, Fractions
 
@@ -31,23 +31,8 @@ Rows = Float[np.ndarray, "rows"]
 COLUMNS = ("mask_ratio", "loss")
 ERRORS = "stderr"
 
-UNITS = {"nats": 1.0, "bits": math.log(2)}
-"""Nats in one unit of the losses."""
-
 LEAST_ERROR = 1e-6
 """Nats that every loss may be off by: files round."""
-
-PER = {
-    "masked": "averaged over masked tokens",
-    "all": "averaged over all tokens, of which those that are not masked count as 0",
-    "weighted": "averaged over all tokens, -log p of a masked one divided by mask_ratio (the integrand of the ELBO)",
-}
-"""What -log p of masked tokens is averaged over; docs/theory.md, 2.7 has what each is in the mean."""
-
-_SMALL_RATIO = 0.2
-"""Mask ratios up to which the growth of the loss tells conventions apart."""
-_GROWTH = 0.9
-"""An average over all tokens grows at least like the ratio there: its exponent is 1 or more but for noise."""
 
 
 @dataclass(frozen=True)
@@ -85,35 +70,8 @@ class LossProfile:
     @cached_property
     def doubts(self) -> tuple[str, ...]:
         """Why the losses could be in another convention than they were read in; a law can be such that they are not."""
-        found = []
-        grown, steep = self._growth, "at small mask ratios the loss grows like mask_ratio to the power"
-        if grown is not None and self.per != "all" and grown >= _GROWTH:
-            found.append(f"{steep} {grown:.2g}, as an average over all tokens does: could be --per all")
-        if grown is not None and self.per == "all" and grown <= _GROWTH - 1:
-            found.append(f"{steep} {1 + grown:.2g}, below 1, as no average over all tokens does: could be --per masked")
-        if grown is not None and self.per != "all" and grown <= -0.5:
-            found.append(f"{steep} {grown:.2g}: could be divided by mask_ratio, which is to be taken back")
-        most = math.inf if self.vocab_size is None else math.log(self.vocab_size)
-        row = int(np.argmax(self.losses if self.errors is None else self.losses - 3 * self.errors))
-        highest = float(self.losses[row] - (0 if self.errors is None else 3 * self.errors[row]))
-        # What divides by small ratios twice is named above.
-        if highest > most and not found:
-            bits = self.unit == "nats" and highest * UNITS["bits"] <= most
-            instead = "could be --unit bits" if bits else "could be sums, or divided by mask_ratio once more"
-            found.append(
-                f"{self.losses[row]:.4g} nats at mask ratio {self.ratios[row]:g} are more than log {self.vocab_size} = "
-                f"{most:.4g}, what knowing nothing costs: {instead}"
-            )
-        return tuple(found)
-
-    @cached_property
-    def _growth(self) -> float | None:
-        """The exponent with which the losses grow over the small ratios; None where too few of those are known."""
-        small = (self.ratios <= _SMALL_RATIO) & (self.losses > 0)
-        if small.sum() < 2:
-            return None
-        ratios, losses = np.log(self.ratios[small]), np.log(self.losses[small])
-        return float((losses[-1] - losses[0]) / (ratios[-1] - ratios[0]))
+        errors = np.zeros(len(self.losses)) if self.errors is None else self.errors
+        return doubts(self.ratios, self.losses, errors, self.unit, self.per, self.vocab_size)
 
     @cached_property
     def fitted(self) -> Rows:
@@ -202,7 +160,7 @@ class LossProfile:
         """The least loss at ratio 1 of a falling curve with these losses; NaN and the reason where there is none."""
         off = self._off(level)
         least, most = np.maximum(self.losses - off, 0.0), self.losses + off
-        return _least_at_one(length, tuple(self.ratios), tuple(least), tuple(most))
+        return needed_at_one(length, tuple(self.ratios), tuple(least), tuple(most))
 
     def _at_one(self, length: int, level: float) -> float:
         """What the loss at mask ratio 1 is taken to be at most where it was not measured.
@@ -245,7 +203,7 @@ class LossProfile:
         off = self._off(level)
         ratios, least, most = self.ratios, np.maximum(self.losses - off, 0.0), self.losses + off
         if self.ends_at_one:
-            return _falling_curves(length, tuple(ratios), tuple(least), tuple(most), "")
+            return curves_between(length, tuple(ratios), tuple(least), tuple(most), "")
         ratios, least = np.append(ratios, 1.0), np.append(least, 0.0)
         most = np.append(most, self._at_one(length, level) + (off[-1] if self.vocab_size is None else 0.0))
         needed, refused = self._needed(length, level)
@@ -254,7 +212,7 @@ class LossProfile:
                 f"log {self.vocab_size} = {math.log(self.vocab_size):.4g} nats is below the {needed:.4g} that falling "
                 "curves with these losses cost at mask ratio 1 at least: give the right vocabulary and unit"
             )
-        return _falling_curves(length, tuple(ratios), tuple(least), tuple(most), refused)
+        return curves_between(length, tuple(ratios), tuple(least), tuple(most), refused)
 
     def deviations(self, level: float = 0.95) -> float:
         """How many standard errors all losses together keep within at `level`, whatever their correlation.
@@ -376,23 +334,6 @@ class LossProfile:
         unless = "" if self.ends_at_one else ", unless the loss at mask ratio 1 is higher"
         ends = f"losses within {within}; holds for all numbers together, the optimal ones too{unless}"
         return {**words, "interval": "none" if none else ends}
-
-
-@lru_cache(maxsize=8)
-def _falling_curves(
-    length: int, ratios: tuple[float, ...], least: tuple[float, ...], most: tuple[float, ...], refused: str
-) -> FallingCurves:
-    return FallingCurves(length, np.array(ratios), np.array(least), np.array(most), refused)
-
-
-@lru_cache(maxsize=8)
-def _least_at_one(
-    length: int, ratios: tuple[float, ...], least: tuple[float, ...], most: tuple[float, ...]
-) -> tuple[float, str]:
-    try:
-        return least_at_one(length, np.array(ratios), np.array(least), np.array(most)), ""
-    except WithheldError as withheld:
-        return math.nan, withheld.reason
 
 
 @whole_numbers(vocab_size=2)
