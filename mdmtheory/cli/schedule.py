@@ -32,7 +32,12 @@ def schedule(
         ),
     ] = "masked",
     vocab: Annotated[
-        int | None, typer.Option(min=2, help="With --curve: the vocabulary's size, to notice losses too high for it.")
+        int | None,
+        typer.Option(
+            min=2,
+            help="With --curve: tokens V in the vocabulary; losses above log V are noticed, and log V is taken for the "
+            "most at mask ratio 1 where the losses end below it.",
+        ),
     ] = None,
     bound: Annotated[
         bool,
