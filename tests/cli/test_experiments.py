@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mdmtheory.languages.presets import as_language
 from mdmtheory.sweeps import cells_of, read_toml
 
 ROOT = Path(__file__).parents[2]
@@ -71,3 +72,11 @@ def test_the_figures_of_the_leaderboard_are_drawn_from_its_sweep(run):
     assert run("sweep", ROOT / "experiments" / "samplers.toml", *words).code == 0
     runpy.run_path(str(ROOT / "figures" / f"{SEVERAL}.py"))["main"]("pictures")
     assert [each.stem for each in sorted(Path("pictures").glob("*.png"))] == ["cost"]
+
+
+def test_neighbours_drawn_at_once_are_none_of_one_token_a_call_and_all_of_a_single_call():
+    counted = runpy.run_path(str(ROOT / "docs" / "neighbours.py"))
+    language = as_language("ngram:order=2,vocab_size=4")
+    for ties in ("random", "lowest"):
+        assert counted["at_once"](counted["Confidence"], ties, language, 64, 2) == 0
+        assert counted["at_once"](counted["Confidence"], ties, language, 1, 2) == 63

@@ -1,6 +1,6 @@
 """How many of the pairs of neighbours a rule draws at once, along sequences of the language, with either way of ties.
 
-python figures/neighbours.py [STEPS [COUNT]]      # prints a table in Markdown; about a minute
+python docs/neighbours.py [STEPS [COUNT]]      # prints a table in Markdown; about a minute
 """
 
 import sys
