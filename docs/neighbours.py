@@ -31,6 +31,7 @@ def at_once(rule, ties, language, steps, count):
 
 
 def main(steps: str = "16", count: str = "1000") -> None:
+    """Print the table."""
     rules = (Confidence, Entropy, Margin)
     heads = [f"`{rule.name}`, {ties}" for rule in rules for ties in ("lowest", "random")]
     print(f"| of {LENGTH - 1} pairs, {steps} calls | {' | '.join(heads)} |")
