@@ -154,7 +154,7 @@ def test_anew_measures_what_the_rows_have(made, tmp_path, run):
 def test_rows_of_an_earlier_form_are_told_on_the_page(made, tmp_path, run, monkeypatch):
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     shutil.rmtree("results")
-    monkeypatch.setattr("mdmtheory.metrics.ter.TerRatio.form", 2)
+    monkeypatch.setattr("mdmtheory.metrics.ter.TerRatio.form", 3)
     assert run("leaderboard", "small.toml", "--no-laws", "--no-figures").code == 0
     page = Path("docs/leaderboard.md").read_text(encoding="utf-8")
     assert "20 of 84 rows are of an earlier measurement; intervals as published with them." in page

@@ -445,29 +445,32 @@ def corrupted(host: Host, folder: Path, whole: Whole, seeds: range, *, old: bool
             damage(store, random.Random(f"{name} {seed}"))
             case = f"{name}, seed {seed}"
             tally.tried += 1
-            _judge(tally, host, case, store, whole)
+            _judge(tally, host, case, store, whole, old)
             if (under / "executed").exists():
                 tally.wrong.append(f"{case}: code was executed")
             shutil.rmtree(under)
     return tally
 
 
-def _judge(tally: Tally, host: Host, case: str, store: Path, whole: Whole) -> None:
-    genuine = whole.shown
+def _judge(tally: Tally, host: Host, case: str, store: Path, whole: Whole, old: bool) -> None:
+    # What a sweep measures anew of an old store has the third sums that the rest lacks.
+    genuine = [*whole.shown, *whole.aged] if old else list(whole.shown)
+    prefixes = [*whole.prefixes, *whole.aged_prefixes] if old else list(whole.prefixes)
     merged = store.with_name("merged.sqlite")
     lines = [show(store), ["merge", str(store), "-o", str(merged)], sweep(store), show(store)]
     ended = host.run(*lines, folder=store.parent, limits={"RLIMIT_AS": 1 << 30})
     if not tally.judge_end(case, ended, len(lines)):
         return
-    judge_shown(tally, case, ended.lines[0], whole.prefixes)  # what a journal brings back is right too
+    judge_shown(tally, case, ended.lines[0], prefixes)  # what a journal brings back is right too
     swept = ended.lines[2].code == 0
-    judge_shown(tally, f"{case}, swept", ended.lines[3], genuine if swept else whole.prefixes)
+    judge_shown(tally, f"{case}, swept", ended.lines[3], genuine if swept else prefixes)
     if ended.lines[1].code == 0:
         _judge_stored(tally, f"{case}, merged", merged, whole)
     if swept:
         # Rows of tasks that nobody knows may stay, as long as they are not shown.
         missing = comparable(whole.rows) - comparable(stored_rows(store, store.parent / "copy") or [])
-        if missing or not all(_is_shown(row, ended.lines[3]) for row in genuine):
+        forms = zip(whole.shown, whole.aged if old else whole.shown, strict=True)
+        if missing or not all(any(_is_shown(row, ended.lines[3]) for row in each) for each in forms):
             tally.lost.append(f"{case}: a sweep ended well, and rows are missing")
 
 

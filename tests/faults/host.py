@@ -30,7 +30,7 @@ WRITE, SYNC, UNLINK, READ, OPEN, LOCK, OPEN_TO_WRITE = (1 << bit for bit in rang
 EVERY_CALL = (1 << 7) - 1
 FAIL_ONCE, FAIL_FROM_THEN_ON, SHORT_ONCE, SHORT_THEN_FAIL, KILL_BEFORE, KILL_INSIDE = range(1, 7)
 
-CHUNK_TOKENS = 128
+CHUNK_TOKENS = 512
 """So small that a sweep of a tenth of a second has a dozen chunks, each committed by itself."""
 
 _CPU_SECONDS = 20
