@@ -60,6 +60,8 @@ def collect(
         if work.passes:
             warm([each.work for each in work.passes], lambda: report(meter.compiling, now=True))
             meter.start()
+            # Before anything is measured, so that what is told of the start is told of the start.
+            report(meter, now=True)
             with _interrupts_held() as interrupted:
                 _Collection(work, store, executor, meter, report).run(interrupted)
         else:
