@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 import mdmtheory as mt
 from mdmtheory.core.estimate import Ends, Estimate, WithheldError
 from mdmtheory.core.intervals import clopper_pearson
-from mdmtheory.core.means import Moments, mean_interval
+from mdmtheory.core.means import Moments, mean_interval, price
 from mdmtheory.core.protocols import Language
 from mdmtheory.exact.enumeration import all_sequences, joint
 from mdmtheory.exact.first_order_constant import estimated_constant
@@ -122,7 +122,7 @@ def _scored(language: Language, steps: int, length: int) -> list[Form]:
             weights,
             entropy,
             lambda drawn, level: mean_interval(
-                Moments.of(-log_q[drawn]), level, unseen=max(1.0, -float(log_q[drawn].mean()))
+                Moments.of(-log_q[drawn]), level, unseen=price(-float(log_q[drawn].mean()))
             ),
             -log_q,
             lambda count, seed: language.entropy(length, count, seed),

@@ -60,7 +60,7 @@ def _entropy_rate(language: Language) -> str:
     try:
         rate = language.entropy_rate()
     except WithheldError as withheld:
-        return f"withheld ({withheld.reason})"
+        return withheld.kind
     return "not known in closed form" if rate is None else f"{rate} nats a token"
 
 

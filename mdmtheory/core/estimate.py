@@ -26,6 +26,11 @@ class WithheldError(ValueError):
         super().__init__(reason)
         self.reason, self.count = reason, whole_number(count, "count", 0)
 
+    @property
+    def kind(self) -> str:
+        """What stands in the place of the number's kind."""
+        return f"withheld ({self.reason})"
+
 
 @dataclass(frozen=True)
 class Estimate:

@@ -99,6 +99,11 @@ def unseen_share(count: int, level: float) -> float:
     return -math.expm1(math.log((1 - level) / 2) / count)
 
 
+def price(nats: float) -> float:
+    """What a sequence unlike those seen is taken to be off by: what one costs in the mean, and a nat at least."""
+    return max(1.0, nats)
+
+
 @whole_numbers(least=2)
 def mean_interval(moments: Moments, level: float, *, unseen: float = 1.0, least: int = LEAST_TERMS) -> Ends:
     """The mean with an interval for the one that endless many numbers would have; never one of no width.

@@ -14,7 +14,7 @@ from mdmtheory.core.defaults import LanguageDefaults
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_LENGTH, check_limit
-from mdmtheory.core.means import Moments, mean_interval
+from mdmtheory.core.means import Moments, mean_interval, price
 from mdmtheory.core.protocols import Denoiser
 from mdmtheory.core.register import Register
 from mdmtheory.core.spec import Spec
@@ -120,7 +120,7 @@ class LanguageBase(LanguageDefaults, ABC):
     def _sampled_entropy(self, length: int, count: int, seed: int) -> Estimate:
         """H(q) from -log q(x) of `count` sequences drawn from q."""
         nats = -self.log_prob(self.sample(count, length, seed))
-        mean, low, high = mean_interval(Moments.of(nats), 0.95, unseen=max(1.0, float(nats.mean())))
+        mean, low, high = mean_interval(Moments.of(nats), 0.95, unseen=price(float(nats.mean())))
         return Estimate(mean, low, high, level=0.95, kind="estimate", count=count).within(
             0.0, length * np.log(self.vocab_size)
         )

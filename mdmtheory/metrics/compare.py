@@ -175,8 +175,8 @@ def _stride(
     try:
         found = _scored(Measured(sums, length), entropy, level)
     except WithheldError as withheld:
-        nothing, kind = (math.nan,) * 3, f"withheld ({withheld.reason})"
-        rows = [row("", STRIDE, steps, name, nothing, kind, math.nan, count) for name in ("ter", "gap")]
+        nothing = (math.nan,) * 3
+        rows = [row("", STRIDE, steps, name, nothing, withheld.kind, math.nan, count) for name in ("ter", "gap")]
     else:
         rows = [row("", STRIDE, steps, name, _ends(each), each.said_kind, level, count) for name, each in found.items()]
     wrong = ser(model, language, length, count, seed, level=level, threads=threads)

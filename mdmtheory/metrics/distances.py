@@ -12,7 +12,7 @@ from jaxtyping import Float
 from mdmtheory.core.estimate import Estimate, Kind, WithheldError
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import bounded_mean, clopper_pearson
-from mdmtheory.core.means import LEAST_TERMS, Moments, mean_interval
+from mdmtheory.core.means import LEAST_TERMS, Moments, mean_interval, price
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.exact.enumeration import Law, entropy_nats, error_rate, expected_nll, joint
@@ -80,16 +80,16 @@ def distances(
     drawn = model.sample(count, length, seed, threads=threads)
     valid = language.in_support(drawn.tokens) & ~drawn.impossible
     errors, on_support = int(count - valid.sum()), None
-    price = max(1.0, -float(log_q.mean()))
+    cost = price(-float(log_q.mean()))
     if kind == "estimate":
         inside = drawn.tokens[valid]
         drawn_ratio = mixture_log_prob(model, language, inside, threads) - language.log_prob(inside, threads=threads)
-        on_support = divergence_on_support(drawn_ratio, count, support, level, price)
+        on_support = divergence_on_support(drawn_ratio, count, support, level, cost)
     ser = Estimate(errors / count, *clopper_pearson(errors, count, level), level, "estimate", count)
     return Distances(
         total_variation(log_ratio, level, kind),
         squared_hellinger(log_ratio, level, kind),
-        divergence(log_ratio, support, level, kind, price),
+        divergence(log_ratio, support, level, kind, cost),
         on_support,
         ser if support is None else Estimate.exact(1 - support),
     )
@@ -137,21 +137,21 @@ def squared_hellinger(log_ratio: Float[np.ndarray, "count"], level: float, kind:
 
 
 def divergence(
-    log_ratio: Float[np.ndarray, "count"], support: float | None, level: float, kind: Kind, price: float
+    log_ratio: Float[np.ndarray, "count"], support: float | None, level: float, kind: Kind, cost: float
 ) -> Estimate | None:
-    """E[-log r], with little noise where `support` = E[r] is known; `price` is what a sequence costs in nats."""
+    """E[-log r], with little noise where `support` = E[r] is known; `cost` is what a sequence costs in nats."""
     gap = -log_ratio
     if support is not None:
         gap = low_noise(log_ratio - math.log(support)) - math.log(support)
     try:
-        mean, low, high = mean_interval(Moments.of(gap), level, unseen=price)
+        mean, low, high = mean_interval(Moments.of(gap), level, unseen=cost)
     except WithheldError:
         return None
     return Estimate(mean, low, high, level, kind, len(gap)).within(least=0.0)
 
 
 def divergence_on_support(
-    log_ratio: Float[np.ndarray, "valid"], count: int, support: float | None, level: float, price: float
+    log_ratio: Float[np.ndarray, "valid"], count: int, support: float | None, level: float, cost: float
 ) -> Estimate | None:
     """KL(p given the support || q) = E[log p/q over valid draws] - log Z; None for too few of them.
 
@@ -159,10 +159,10 @@ def divergence_on_support(
     then half of 1 - level is given to it, and half to the mean.
     """
     if support is not None:
-        return divergence(math.log(support) - log_ratio, 1.0, level, "estimate", price)
+        return divergence(math.log(support) - log_ratio, 1.0, level, "estimate", cost)
     valid, own_level = len(log_ratio), (1 + level) / 2
     try:
-        mean, low, high = mean_interval(Moments.of(log_ratio), own_level, unseen=price)
+        mean, low, high = mean_interval(Moments.of(log_ratio), own_level, unseen=cost)
     except WithheldError:
         return None
     share_low, share_high = clopper_pearson(valid, count, own_level)

@@ -10,7 +10,7 @@ from typing import Any
 
 from mdmtheory.core.estimate import Ends, Estimate, Kind, WithheldError
 from mdmtheory.core.integers import WholeNumber, whole_number
-from mdmtheory.core.means import LEAST_TERMS, Moments, mean_interval
+from mdmtheory.core.means import LEAST_TERMS, Moments, mean_interval, price
 from mdmtheory.metrics.sums import Sums
 
 PROBABILITY = "probability"
@@ -51,7 +51,7 @@ class Measured:
         count = self.sums.whole("sequences") if count is None else count
         sums = self.sums
         moments = Moments.from_sums(count, sums[name], sums[f"{name}_squared"], sums.get(f"{name}_cubed"))
-        unseen = max(1.0, sums.get("nats", 0.0) / max(count, 1))
+        unseen = price(sums.get("nats", 0.0) / max(count, 1))
         return mean_interval(moments, level, unseen=unseen, least=least)
 
 

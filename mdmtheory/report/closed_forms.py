@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 from mdmtheory.core.estimate import Estimate, Kind, as_measured, bare_kind
 from mdmtheory.core.intervals import anytime_binomial, clopper_pearson
 from mdmtheory.report.answers import Answer, answers
+from mdmtheory.report.entries import at_level
 from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.choices import registries
@@ -133,9 +134,7 @@ def _measured(row: Mapping[str, Any], level: float) -> Estimate:
         return Estimate(value, *_error_interval(errors, count, row, level), level, kind, count)
     if row["metric"] == "ter_ratio":
         value, low, high = (int(row["length"]) * math.log(each) for each in (value, low, high))
-    wider = _quantile(level) / _quantile(float(row["level"]))
-    low, high = value - wider * max(value - low, 0.0), value + wider * max(high - value, 0.0)
-    return Estimate(value, low, high, level, kind, count)
+    return at_level(Estimate(value, low, high, float(row["level"]), kind, count), level)
 
 
 def _error_interval(errors: int, count: int, row: Mapping[str, Any], level: float) -> tuple[float, float]:
@@ -144,13 +143,6 @@ def _error_interval(errors: int, count: int, row: Mapping[str, Any], level: floa
     fixed = math.isclose(low, row["low"], abs_tol=1e-12) and math.isclose(high, row["high"], abs_tol=1e-12)
     interval = clopper_pearson if fixed else anytime_binomial
     return interval(errors, count, level)
-
-
-def _quantile(level: float) -> float:
-    """How many standard errors a normal interval at this level reaches."""
-    from scipy.special import ndtri
-
-    return -float(ndtri((1 - level) / 2))
 
 
 def _compared(form: ClosedForm, measured: Estimate) -> Compared:

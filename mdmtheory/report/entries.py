@@ -116,9 +116,10 @@ def at_level(estimate: Estimate, level: float) -> Estimate:
     """An estimate with its interval stretched to another level as a normal one would be; exact numbers have none."""
     from scipy.special import ndtri
 
-    if estimate.low == estimate.high or estimate.level == level:
+    if estimate.kind == "exact" or estimate.level == level:
         return estimate
-    wider = float(ndtri((1 + level) / 2) / ndtri((1 + estimate.level) / 2))
+    # By the tail, which is small where a level is 1 but for so little.
+    wider = float(ndtri((1 - level) / 2) / ndtri((1 - estimate.level) / 2))
     value = estimate.value
     low, high = value - wider * (value - estimate.low), value + wider * (estimate.high - value)
     return replace(estimate, low=low, high=high, level=level)

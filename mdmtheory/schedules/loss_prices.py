@@ -72,6 +72,6 @@ class PricedLosses:
             low = min(max(0.0, curves.cheapest(weights)), high)
         except WithheldError as withheld:
             if self.bound:
-                return Price(math.nan, math.nan, math.nan, f"withheld ({withheld.reason})", math.nan)
+                return Price(math.nan, math.nan, math.nan, withheld.kind, math.nan)
             return Price(*no_less_than_0((value, math.nan, math.nan), "estimate"), math.nan)
         return Price(min(max(value, low), high), low, high, "estimate", level_known)

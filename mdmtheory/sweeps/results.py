@@ -148,8 +148,7 @@ def estimates(
             try:
                 yield metric, _row(metric, estimated(metric, measured, level))
             except WithheldError as withheld:
-                kind = f"withheld ({withheld.reason})"
-                yield metric, _numbers(metric, (None, None, None), None, kind, withheld.count)
+                yield metric, _numbers(metric, (None, None, None), None, withheld.kind, withheld.count)
 
 
 def check_level(level: float) -> None:

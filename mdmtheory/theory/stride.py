@@ -27,7 +27,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.means import Moments, mean_interval
+from mdmtheory.core.means import Moments, mean_interval, price
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.exact.enumeration import entropy_nats, expected_nll, joint
@@ -125,7 +125,7 @@ def divergence(language: Language, length: int, steps: int, count: int) -> Estim
     model = MaskedDiffusion(language.oracle(), "stride", steps)
     log_p = model.log_prob(tokens).values
     gaps = Moments.of(language.log_prob(tokens) - log_p)
-    mean, low, high = mean_interval(gaps, LEVEL, unseen=max(1.0, -float(log_p.mean())))
+    mean, low, high = mean_interval(gaps, LEVEL, unseen=price(-float(log_p.mean())))
     return Estimate(mean, low, high, LEVEL, "estimate", count)
 
 
