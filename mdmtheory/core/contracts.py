@@ -8,6 +8,7 @@ import numpy as np
 
 from mdmtheory.core.defaults import DenoiserDefaults, LanguageDefaults, ModelDefaults
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.given import Given
 from mdmtheory.core.guards import Contract, always_guarded, floats, guarded, integers, laws, returned, unguarded
 from mdmtheory.core.integers import whole_number
 from mdmtheory.core.plugins import conforming
@@ -77,6 +78,11 @@ def _entropy_rate(language: Any, found: Any) -> Any:
     return None if found is None else _entropy(language, found)
 
 
+def _prompt(language: Any, found: Any, length: int) -> np.ndarray | None:
+    given = None if found is None else Given.of(returned(found, "b", (length,)), length)
+    return None if given is None else given.positions
+
+
 def _oracle(language: Any, found: Any, trust: float = 1.0) -> Any:
     oracle = as_denoiser(found)
     if oracle.vocab_size != language.vocab_size:
@@ -99,10 +105,21 @@ LANGUAGE = Contract(
         "entropy": _entropy,
         "entropy_rate": _entropy_rate,
         "oracle": _oracle,
+        "prompt": _prompt,
     },
     {"vocab_size": _vocab_size, "spec": spec_of},
     refuse=frozenset(
-        {"sample", "in_support", "log_prob", "entropy", "entropy_rate", "oracle", "validate_length", "parameters"}
+        {
+            "sample",
+            "in_support",
+            "log_prob",
+            "entropy",
+            "entropy_rate",
+            "oracle",
+            "validate_length",
+            "parameters",
+            "prompt",
+        }
     ),
     defaults=LanguageDefaults,
 )

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.integers import whole_numbers
@@ -37,6 +37,10 @@ class LanguageDefaults:
     def width(self) -> int:
         """How many numbers stand at each position while it is computed with: tokens, states or contexts."""
         return self.vocab_size
+
+    def prompt(self, length: int) -> Bool[np.ndarray, "length"] | None:
+        """Which positions are given, the same in every sequence of a length; the rest is the answer. None: none."""
+        return None
 
 
 class DenoiserDefaults:

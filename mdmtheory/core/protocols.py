@@ -54,7 +54,10 @@ class PlanRun:
 
 @runtime_checkable
 class Language(Protocol):
-    """The target law q over sequences of any length that it allows."""
+    """The target law q over sequences of any length that it allows.
+
+    What it may say and do besides, `prompt(length)` among it, is in core.defaults.
+    """
 
     vocab_size: int
     spec: Spec
