@@ -50,7 +50,7 @@ def jobs(folder: Path) -> dict[str, Callable[[], object]]:
         return lambda: model.log_prob(given, 0, threads=THREADS)
 
     def masked(language: Any, sampler: str, steps: int, trust: float = 1.0) -> Any:
-        return mt.MaskedDiffusion(mt.Oracle(language, trust), sampler, steps)
+        return mt.MaskedDiffusion(mt.Oracle(language, trust=trust), sampler=sampler, steps=steps)
 
     found: dict[str, Callable[[], object]] = {
         "HMM: draw": lambda: hmm.sample(2048, LENGTH, seed=0, threads=THREADS),
@@ -76,9 +76,9 @@ def jobs(folder: Path) -> dict[str, Callable[[], object]]:
         )
     }
     found["HMM: confidence, N=64, replay"] = scored(masked(hmm, "confidence", 64), hmm, 32)
-    block = mt.BlockDiffusion(mt.Oracle(hmm), 64, 8, "entropy")
+    block = mt.BlockDiffusion(mt.Oracle(hmm), block=64, steps=8, sampler="entropy")
     found["HMM: block of 64, entropy, N=8, draw"] = drawn(block, 32)
-    found["HMM: uniform noise, N=16, draw"] = drawn(mt.UniformDiffusion(mt.Oracle(hmm), 16), 8)
+    found["HMM: uniform noise, N=16, draw"] = drawn(mt.UniformDiffusion(mt.Oracle(hmm), steps=16), 8)
     store = folder / "store.sqlite"
     mt.collect(mt.cells("parity", length=8, steps="1..8", samples=600_000), out=store, workers=1)
     found["read a store of 1,176 chunks"] = lambda: mt.read(store)

@@ -145,8 +145,8 @@ def _samplers(hmm: Any, rounds: int) -> Iterator[Row]:
         ("3-gram", trigram, 1.0, "confidence"),
     ]
     for name, language, trust, sampler in settings:
-        oracle = mt.Oracle(language, trust)
-        keeps, afresh = (mt.MaskedDiffusion(each, sampler, 64) for each in (oracle, _Afresh(oracle)))
+        oracle = mt.Oracle(language, trust=trust)
+        keeps, afresh = (mt.MaskedDiffusion(each, sampler=sampler, steps=64) for each in (oracle, _Afresh(oracle)))
         same = keeps.sample(2, LENGTH, seed=0).tokens == afresh.sample(2, LENGTH, seed=0).tokens
         _agree("tokens drawn afresh", same, np.ones_like(same))
         sides = (

@@ -96,7 +96,7 @@ def _scored(language: Language, steps: int, length: int) -> list[Form]:
     oracle = mt.Oracle(language)
 
     def models(sampler: str) -> mt.MaskedDiffusion:
-        return mt.MaskedDiffusion(oracle, sampler, steps)
+        return mt.MaskedDiffusion(oracle, sampler=sampler, steps=steps)
 
     def under_each_plan(sampler: str) -> tuple[Terms, Terms, Terms]:
         """-log p of every sequence under every plan, its probability, and -log p + log q."""
@@ -107,10 +107,10 @@ def _scored(language: Language, steps: int, length: int) -> list[Form]:
 
     def one_by_one() -> tuple[Terms, Terms, Terms]:
         """The same as the curve prices ancestral plans: from what each reveal costs, in every order."""
-        plans, chances = all_plans(mt.MaskedDiffusion(oracle, "first_hitting"), length)
+        plans, chances = all_plans(mt.MaskedDiffusion(oracle, sampler="first_hitting"), length)
         each = np.repeat(plans.astype(np.int32), len(tokens), axis=0)
         shown = np.tile(tokens, (len(plans), 1))
-        costs = -mt.MaskedDiffusion(oracle, "first_hitting").run(each, tokens=shown).log_probs
+        costs = -mt.MaskedDiffusion(oracle, sampler="first_hitting").run(each, tokens=shown).log_probs
         costs = np.take_along_axis(costs, np.argsort(each, axis=1), axis=1)
         nats = costs @ curve_weights(models("ancestral"), length)
         return nats, np.outer(chances, weights).reshape(-1), nats + np.tile(log_q, len(plans))

@@ -58,7 +58,7 @@ def measured(denoiser: Any, language: Any) -> str:
     """What the prediction for fixed linear sizes comes to when drawn plans score other sequences."""
     found = []
     for steps in (16, 64, 256):
-        ter = mt.ter(mt.MaskedDiffusion(denoiser, "fixed", steps), language, LENGTH, count=1000, seed=2)
+        ter = mt.ter(mt.MaskedDiffusion(denoiser, sampler="fixed", steps=steps), language, LENGTH, count=1000, seed=2)
         found.append(f"{ter.value:.3f} [{ter.low:.3f}, {ter.high:.3f}] at {steps}")
     return f"Measured on 1000 other sequences, linear sizes of this denoiser cost {', '.join(found)} steps."
 

@@ -25,7 +25,7 @@ def at_once(rule, ties, language, steps, count):
             together += int((opened[:, 1:] & opened[:, :-1]).sum())
             return found
 
-    model = mt.MaskedDiffusion(mt.Oracle(language), Watched(ties=ties), steps)
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler=Watched(ties=ties), steps=steps)
     model.log_prob(language.sample(count, LENGTH, seed=0), threads=1)
     return together / count
 

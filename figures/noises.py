@@ -37,7 +37,7 @@ def exact_distances(model, language, length):
 def gaussian_distances(language, length, steps, count):
     """Estimates of SER and of a lower bound of total variation, each as value, low, high."""
     q = joint(language, length).ravel()
-    model = mt.GaussianDiffusion(mt.Oracle(language), "onehot", steps)
+    model = mt.GaussianDiffusion(mt.Oracle(language), embedding="onehot", steps=steps)
     tokens = model.sample(2 * count, length, SEED).tokens
     numbers = tokens @ language.vocab_size ** np.arange(length)[::-1]
     choosing, saying = (np.bincount(half, minlength=q.size) for half in np.split(numbers, 2))

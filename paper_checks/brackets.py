@@ -109,7 +109,7 @@ def bigram_brackets(language: Any) -> dict[tuple[int, int], Bracket]:
             ser = Estimate.exact(sers[steps][length])
             true = None
             if (length, steps) in MIXTURES:
-                model = mt.MaskedDiffusion(mt.Oracle(language), "ancestral", steps)
+                model = mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=steps)
                 true = excess(mt.ter_ratio(model, language, length, MIXTURE_SAMPLES, method="mixture", level=LEVEL))
             found[length, steps] = Bracket(ser, least_excess(ser, length), excess(plan_average(curve, steps)), true)
     return found

@@ -92,7 +92,7 @@ def riemann_sum_at_scale() -> Claim:
     for steps in STEPS:
         sizes = schedules.as_schedule("linear").sizes(LENGTH, steps)
         exact = schedules.plan_averaged_gap(curve, sizes)
-        model = mt.MaskedDiffusion(mt.Oracle(language), "fixed", steps)
+        model = mt.MaskedDiffusion(mt.Oracle(language), sampler="fixed", steps=steps)
         ratio = mt.ter_ratio(model, language, LENGTH, COUNT, level=_FAMILY_LEVEL)
         scored = Estimate(
             *(LENGTH * float(np.log(each)) for each in (ratio.value, ratio.low, ratio.high)),

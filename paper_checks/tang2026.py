@@ -119,7 +119,7 @@ def exact_kl(steps: int, reach: int = REACH) -> float:
 def sampled(sampler: str, steps: int | None, length: int, count: int) -> Sampled:
     """Draw and measure."""
     language = character_bigram()
-    model = mt.MaskedDiffusion(mt.Oracle(language), sampler, steps)
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler=sampler, steps=steps)
     samples = model.sample(count, length, seed=0)
     own = steps if model.sampler.uses_steps else None
     return Sampled(sampler, own, length, *_measures(samples.tokens), float(samples.calls.mean()))

@@ -35,7 +35,7 @@ def model() -> Any:
 
 
 def masked(sampler: str) -> Any:
-    return mt.MaskedDiffusion(mt.Oracle(language()), sampler, 2)
+    return mt.MaskedDiffusion(mt.Oracle(language()), sampler=sampler, steps=2)
 
 
 def canvas_marginals(denoiser: Any, **options: Any) -> Any:
@@ -155,7 +155,7 @@ def uniform() -> Any:
 
 
 def block() -> Any:
-    return mt.BlockDiffusion(mt.Oracle(language()), 2, 2)
+    return mt.BlockDiffusion(mt.Oracle(language()), block=2, steps=2)
 
 
 def autoregressive() -> Any:
@@ -237,8 +237,8 @@ door(
 door("Oracle.posterior threads", lambda n: mt.Oracle(language()).posterior(np.zeros((1, 2, 3)), threads=n), none=True)
 for name, build in {
     "Oracle": lambda: mt.Oracle(language()),
-    "Perturbed": lambda: mt.Perturbed(mt.Oracle(language()), 0.1),
-    "Window": lambda: mt.Window(language(), 1),
+    "Perturbed": lambda: mt.Perturbed(mt.Oracle(language()), epsilon=0.1),
+    "Window": lambda: mt.Window(language(), width=1),
 }.items():
     for parameter in ("count", "length", "threads"):
         door(
@@ -247,11 +247,11 @@ for name, build in {
             none=parameter == "threads",
         )
 for name, build in {
-    "Perturbed": lambda: mt.Perturbed(mt.Oracle(language()), 0.1),
-    "Window": lambda: mt.Window(language(), 1),
+    "Perturbed": lambda: mt.Perturbed(mt.Oracle(language()), epsilon=0.1),
+    "Window": lambda: mt.Window(language(), width=1),
 }.items():
     door(f"{name}.conditionals threads", lambda n, b=build: b().conditionals([[3, 3]], threads=n), none=True)
-door("Window width", lambda n: mt.Window(language(), n).spec)
+door("Window width", lambda n: mt.Window(language(), width=n).spec)
 
 door("MaskedDiffusion.draw_plans length", lambda n: masked("stride").draw_plans(streams(0, 1), n))
 door("MaskedDiffusion.run threads", lambda n: model().run(np.array([[1, 2]]), streams(0, 1), threads=n), none=True)
@@ -263,7 +263,9 @@ for parameter in ("seed", "first", "threads"):
     )
     door(
         f"BlockDiffusion.replay {parameter}",
-        lambda n, p=parameter: mt.BlockDiffusion(mt.Oracle(language()), 2, 2, "entropy").replay([[0, 0]], **{p: n}),
+        lambda n, p=parameter: mt.BlockDiffusion(mt.Oracle(language()), block=2, steps=2, sampler="entropy").replay(
+            [[0, 0]], **{p: n}
+        ),
         none=parameter == "threads",
     )
 for parameter in ("seed", "first", "threads"):

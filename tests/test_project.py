@@ -60,7 +60,8 @@ def test_the_public_names_that_the_readme_uses_are_there():
 def named_in(page: str) -> set[str]:
     """The names of the package that a page gives: `mt.x.y`, `mdmtheory.x.y`, and `room.x` in backquotes."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    rooms = "|".join(sorted(path.stem for path in (ROOT / "mdmtheory").iterdir() if path.stem[0] != "_"))
+    inside = (ROOT / "mdmtheory").iterdir()
+    rooms = "|".join(sorted(path.stem for path in inside if path.stem[0] != "_" and path.suffix in ("", ".py")))
     found = re.findall(r"\b(?:mt|mdmtheory)\.((?:\w+\.)*\w+)", text)
     found += re.findall(rf"`((?:{rooms})\.(?!py\b)[\w.]*\w)[`(]", text)
     return set(found) - GONE

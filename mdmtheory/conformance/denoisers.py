@@ -28,7 +28,7 @@ from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.denoisers.perturbed import Perturbed
 from mdmtheory.denoisers.window import Window
 from mdmtheory.exact.enumeration import joint
-from mdmtheory.languages.presets import as_language
+from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.models.asking import posteriors_of
 from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.oracles.base import OracleBase
@@ -38,7 +38,7 @@ _MOST_CONTEXTS = 800
 _WALK = 40
 
 
-def check_denoiser(denoiser: Denoiser, language: Language | None = None) -> Report:
+def check_denoiser(denoiser: Denoiser, language: LanguageLike | None = None) -> Report:
     """Try everything that a denoiser promises; ValueError for what is no denoiser.
 
     `language`: what it is to be the exact denoiser of, for denoisers that claim to be one. That of the built-in
@@ -49,9 +49,10 @@ def check_denoiser(denoiser: Denoiser, language: Language | None = None) -> Repo
     True
     """
     denoiser = as_denoiser(denoiser)
-    if language is not None:
-        check_vocabularies(denoiser, as_language(language))
-    return make("denoiser", str(denoiser.spec), TRIALS, DenoiserCase(denoiser, language))
+    given = None if language is None else as_language(language)
+    if given is not None:
+        check_vocabularies(denoiser, given)
+    return make("denoiser", str(denoiser.spec), TRIALS, DenoiserCase(denoiser, given))
 
 
 @dataclass(frozen=True)

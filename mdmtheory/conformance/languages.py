@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from functools import cached_property, partial
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,14 @@ from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype
 from mdmtheory.exact.enumeration import Law, all_sequences, entropy_nats
-from mdmtheory.languages.presets import as_language
+from mdmtheory.languages.presets import LanguageLike, as_language
 
 _DRAWS = 20_000
 _LONG = 48
 _VERY_LONG = 1_500
 
 
-def check_language(language: str | PathLike[str] | Spec | Language) -> Report:
+def check_language(language: LanguageLike) -> Report:
     """Try everything that a language promises; ValueError for what is no language.
 
     Short sequences against the law that `log_prob` gives all of them, long ones against the chain rule.

@@ -39,7 +39,9 @@ class MaskedCase(ABC, Generic[Kind]):
         self, language: Language, steps: int = 2, schedule: str = "cosine", denoiser: Denoiser | None = None
     ) -> MaskedDiffusion:
         """Masked diffusion with this sampler and the exact denoiser of a language, or another."""
-        return MaskedDiffusion(denoiser or oracle_for(language, self.sampler), self.sampler, steps, schedule)
+        return MaskedDiffusion(
+            denoiser or oracle_for(language, self.sampler), sampler=self.sampler, steps=steps, schedule=schedule
+        )
 
     @property
     @abstractmethod

@@ -42,7 +42,7 @@ class MetricCase:
     @cached_property
     def model(self) -> MaskedDiffusion:
         """One that is wrong sometimes."""
-        return MaskedDiffusion(Oracle(_LANGUAGE), "ancestral", 2)
+        return MaskedDiffusion(Oracle(_LANGUAGE), sampler="ancestral", steps=2)
 
     def measured(self, size: int, count: int = _COUNT) -> Measured:
         """The sums of `count` sequences, taken together from runs of so many."""

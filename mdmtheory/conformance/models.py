@@ -29,13 +29,13 @@ from mdmtheory.core.streams import canonical_json
 from mdmtheory.core.tokens import token_dtype
 from mdmtheory.exact.enumeration import Law, all_sequences
 from mdmtheory.exact.law import law
-from mdmtheory.languages.presets import as_language
+from mdmtheory.languages.presets import LanguageLike, as_language
 
 _DRAWS = 6_000
 _SEEDS = 40
 
 
-def check_model(model: SequenceModel, language: Language | None = None) -> Report:
+def check_model(model: SequenceModel, language: LanguageLike | None = None) -> Report:
     """Try everything that a model promises; ValueError for what is no model.
 
     Its draws are held against the exact law where `mt.exact.law` knows it or `log_prob` is exact. `language`: what the
@@ -46,9 +46,10 @@ def check_model(model: SequenceModel, language: Language | None = None) -> Repor
     True
     """
     model = as_model(model)
-    if language is not None:
-        check_vocabularies(model, as_language(language))
-    return make("model", str(model.spec), TRIALS, ModelCase(model, language))
+    given = None if language is None else as_language(language)
+    if given is not None:
+        check_vocabularies(model, given)
+    return make("model", str(model.spec), TRIALS, ModelCase(model, given))
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def small_languages() -> tuple[Language, ...]:
 
 def oracle_for(language: Language, sampler: PlanLawBase | SamplerBase | None = None) -> Denoiser:
     """The exact denoiser; with trust below 1 for a sampler that may change tokens."""
-    return Oracle(language, 1 - DELTA if sampler and sampler.remasks else 1.0)
+    return Oracle(language, trust=1 - DELTA if sampler and sampler.remasks else 1.0)
 
 
 def enumerable_length(vocab_size: int, allowed: Callable[[int], bool]) -> int | None:

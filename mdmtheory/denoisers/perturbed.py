@@ -27,7 +27,7 @@ class Perturbed(DenoiserDefaults):
     learning error of 2502.09622 at every context (the most attainable where that is less).
     """
 
-    def __init__(self, denoiser: Denoiser, epsilon: float) -> None:
+    def __init__(self, denoiser: Denoiser, *, epsilon: float) -> None:
         if not 0 < epsilon < np.inf:
             raise ValueError(f"epsilon is {epsilon}; pass a positive number of nats")
         self.base: Any = as_denoiser(denoiser)
@@ -108,4 +108,4 @@ class _PerturbedCanvas:
 @registered("denoiser", "perturbed", version=1, place=2, examples=("epsilon=0.05", "epsilon=2.0"))
 def named(language: Language, *, epsilon: float) -> Denoiser:
     """The oracle moved epsilon nats towards uniform at every context."""
-    return Perturbed(Oracle(language), epsilon)
+    return Perturbed(Oracle(language), epsilon=epsilon)

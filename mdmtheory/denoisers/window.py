@@ -13,7 +13,7 @@ from mdmtheory.core.protocols import Canvas, Language, Parallel
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.languages.presets import as_language
+from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.oracles.canvas import ConditionalsCanvas
 
 
@@ -28,13 +28,12 @@ class Window(DenoiserDefaults):
     parallel: Parallel = "threads"
     trust = 1.0
 
-    def __init__(self, language: Language, width: Any) -> None:
-        language = as_language(language)
-        self.language: Any = language
+    def __init__(self, language: LanguageLike, *, width: Any) -> None:
+        self.language: Any = as_language(language)
         self.width = whole_number(width, "width", 0)
-        self.vocab_size = language.vocab_size
+        self.vocab_size = self.language.vocab_size
         self.spec = Spec.of("window", width=self.width)
-        self._oracle: Any = language.oracle()
+        self._oracle: Any = self.language.oracle()
 
     def __repr__(self) -> str:
         return f"Window({self.language!r}, width={self.width})"
@@ -112,4 +111,4 @@ class _WindowCanvas(ConditionalsCanvas):
 @whole_numbers(width=0)
 def named(language: Language, *, width: int) -> Window:
     """The exact posterior of an observer who sees only tokens within width positions."""
-    return Window(language, width)
+    return Window(language, width=width)

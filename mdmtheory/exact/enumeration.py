@@ -10,9 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens, token_dtype
-from mdmtheory.languages.presets import as_language
+from mdmtheory.languages.presets import LanguageLike, as_language
 
 Law = Float[np.ndarray, "..."]
 
@@ -33,7 +32,7 @@ def all_sequences(vocab_size: int, length: int) -> Tokens:
 
 
 @whole_numbers(length=1)
-def joint(language: Language, length: int) -> Law:
+def joint(language: LanguageLike, length: int) -> Law:
     """q(x) of every sequence, shape (V,)*length; sums to 1."""
     language = as_language(language)
     language.validate_length(length)

@@ -21,7 +21,7 @@ from mdmtheory.exact.contexts import drawn_contexts
 from mdmtheory.exact.enumeration import all_sequences, joint, power
 from mdmtheory.exact.rates import Clashes, stationary_clashes
 from mdmtheory.languages.closed import ClosedLanguage
-from mdmtheory.languages.presets import as_language
+from mdmtheory.languages.presets import LanguageLike, as_language
 
 ENUMERATED_COST = 2e7
 """(2V)^L up to which the constant is enumerated: a second or two."""
@@ -36,7 +36,7 @@ STRATUM = 8
 @whole_numbers(length=1, count=0, seed=0, threads=1)
 @within_its_threads
 def first_order(
-    language: Language,
+    language: LanguageLike,
     length: int,
     count: int = 10_000,
     seed: int = 0,

@@ -10,11 +10,11 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import Language
 from mdmtheory.exact.bigrams import initial_and_transition, is_bigram
 from mdmtheory.exact.forgetting import period_of
 from mdmtheory.exact.spans import ScheduleLike, open_values, span_tables
 from mdmtheory.languages.laws import closed_classes
+from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.schedules import as_schedule
 
 Transition = Float[np.ndarray, "states states"]
@@ -29,7 +29,7 @@ SHORTEST = 32
 
 
 @whole_numbers(steps=1)
-def growth_rate(language: Language, steps: int | None = None, schedule: ScheduleLike = "linear") -> Estimate:
+def growth_rate(language: LanguageLike, steps: int | None = None, schedule: ScheduleLike = "linear") -> Estimate:
     """λ(N) = lim (1 - SER(L))^(1/L) of ancestral sampling with the perfect denoiser on a bigram; exact to 1e-9.
 
     From the probabilities of right sequences at growing lengths, until their ratios no longer change (docs/theory.md,
@@ -40,6 +40,7 @@ def growth_rate(language: Language, steps: int | None = None, schedule: Schedule
     ValueError for other languages, and for chains that mix so slowly that it would take minutes (with the cost).
     """
     fractions = as_schedule(schedule).revealed_fractions(steps)
+    language = as_language(language)
     if not is_bigram(language):
         raise ValueError(
             f"{language.spec} is no bigram; the growth law is known for n-grams of order 1 and 2 only "

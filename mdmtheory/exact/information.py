@@ -18,7 +18,7 @@ from mdmtheory.exact.enumeration import enumerated_information_curve, joint, pow
 from mdmtheory.languages.closed import ClosedLanguage
 from mdmtheory.languages.laws import row_entropies, rows_agree
 from mdmtheory.languages.ngram import NGram
-from mdmtheory.languages.presets import as_language
+from mdmtheory.languages.presets import LanguageLike, as_language
 
 ENUMERATED_COST = 1e8
 """(2V)^L up to which a curve is enumerated: about a second."""
@@ -30,7 +30,7 @@ LEAST_CONTEXTS = 64
 @whole_numbers(length=1, count=0, seed=0, threads=1)
 @within_its_threads
 def information_curve(
-    language: Language,
+    language: LanguageLike,
     length: int,
     count: int = 1000,
     seed: int = 0,

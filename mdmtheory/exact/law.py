@@ -10,12 +10,13 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.contracts import as_denoiser, as_model
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import Language, SequenceModel
+from mdmtheory.core.protocols import SequenceModel
 from mdmtheory.core.threads import over_rows, within_its_threads
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.draws import draws_cost, law_by_draws, require_closed_law
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
 from mdmtheory.exact.noised import uniform_cost, uniform_law
+from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.models.fitting import held_to
 from mdmtheory.models.masked import MaskedDiffusion
@@ -32,7 +33,7 @@ Marginals = Float[np.ndarray, "contexts length vocab_size"]
 
 @whole_numbers(length=1, threads=1)
 @within_its_threads
-def law(model: SequenceModel, language: Language, length: int, *, threads: int | None = None) -> Law:
+def law(model: SequenceModel, language: LanguageLike, length: int, *, threads: int | None = None) -> Law:
     """p(x) of every sequence, shape (V,)*length; what it lacks to 1 went to impossible contexts.
 
     Masked diffusion over any law over plans: a fixed plan by its product of marginals, random subsets (ancestral,

@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import Language, SequenceModel
+from mdmtheory.core.protocols import SequenceModel
 from mdmtheory.core.threads import over_rows, within_its_threads
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
+from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.models.fitting import held_to
 from mdmtheory.models.uniform import UniformDiffusion
 
@@ -43,7 +44,7 @@ def uniform_law(model: UniformDiffusion, length: int, *, threads: int | None = N
 
 @whole_numbers(length=1, threads=1)
 @within_its_threads
-def elbo(model: SequenceModel, language: Language, length: int, *, threads: int | None = None) -> Law:
+def elbo(model: SequenceModel, language: LanguageLike, length: int, *, threads: int | None = None) -> Law:
     """The evidence lower bound of log p(x) in nats of every sequence, exactly, shape (V,)*length: uniform diffusion.
 
     -inf where the model cannot draw x. With the oracle its mean over x ~ q is -H(q) less the total correlations that

@@ -16,6 +16,7 @@ from mdmtheory.core.threads import over_rows
 from mdmtheory.exact.forgetting import ForgettingChain, forgetting_chain
 from mdmtheory.languages.laws import row_entropies
 from mdmtheory.languages.ngram import NGram
+from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.schedules import Numbers, Schedule, as_schedule
 from mdmtheory.schedules.families import power_of
 
@@ -31,7 +32,7 @@ NODES = 24
 """Gauss-Legendre nodes on every piece of an integral; pieces halve towards 0, where the densities bend."""
 
 
-def limit_curve(language: Language, revealed: Points) -> Points:
+def limit_curve(language: LanguageLike, revealed: Points) -> Points:
     """g(α) = E[H(X_0 | each other token revealed with probability α)] in nats, for long sequences of a bigram.
 
     sum_d h1(d) [2α(1-α)^(d-1) - (d-1)α²(1-α)^(d-2)] with h1(d) = H(X_d | X_0), whose weights sum to 1 (docs/theory.md,
@@ -40,7 +41,7 @@ def limit_curve(language: Language, revealed: Points) -> Points:
     are periodic there, or mix very slowly. Tokens that are left for good do not count.
     """
     alpha = _fractions(revealed)
-    chain = forgetting_chain(language)
+    chain = forgetting_chain(as_language(language))
     alone = row_entropies(chain.law[None])[0]
     hops = np.arange(chain.settled)
     short = np.array([chain.law @ row_entropies(power) for power in chain.powers]) - alone
@@ -52,7 +53,7 @@ def limit_curve(language: Language, revealed: Points) -> Points:
     return out
 
 
-def first_order_density(language: Language, revealed: Points) -> Points:
+def first_order_density(language: LanguageLike, revealed: Points) -> Points:
     """c(α): SER per token of one short step at revealed fraction α, over the square of the step; a bigram's.
 
     c(α) = sum_d (1-α)^(d-1) E[τ(A, d, B)], A and B geometric with parameter α (docs/theory.md, section 5; ours). A
@@ -60,10 +61,10 @@ def first_order_density(language: Language, revealed: Points) -> Points:
     as for `limit_curve`, and where the chain mixes so slowly that it would take minutes.
     """
     alpha = _fractions(revealed)
-    return _density(_clashes(language), alpha)
+    return _density(_clashes(as_language(language)), alpha)
 
 
-def kappa(language: Language, schedule: str | Spec | Schedule | Numbers = "linear") -> Estimate:
+def kappa(language: LanguageLike, schedule: str | Spec | Schedule | Numbers = "linear") -> Estimate:
     """κ = lim N(1 - λ(N)) of a bigram, so that SER ≈ 1 - exp(-κL/N) at N steps (docs/theory.md, section 5; ours).
 
     Exact. For a schedule family a(u) it is the limit of N sum_k w_k² c(a_k), the integral of c(a(u)) a'(u)² over
@@ -73,7 +74,7 @@ def kappa(language: Language, schedule: str | Spec | Schedule | Numbers = "linea
     `first_order_density` raises one: no κ exists where a chain has a period, or ends in one of several closed classes.
     """
     chosen = as_schedule(schedule)
-    clashes = _clashes(language)
+    clashes = _clashes(as_language(language))
     steps = chosen.steps
     if steps is not None:
         edges = chosen.revealed_fractions(steps)
@@ -86,12 +87,12 @@ def kappa(language: Language, schedule: str | Spec | Schedule | Numbers = "linea
     return Estimate.exact(_integral_over_time(clashes, chosen.curve))
 
 
-def optimal_kappa(language: Language) -> Estimate:
+def optimal_kappa(language: LanguageLike) -> Estimate:
     """(∫√c)², the least κ that any schedule reaches: that of steps ∝ 1/√c (docs/theory.md, section 5; ours).
 
     By quadrature, to about 1e-11; ValueError where `first_order_density` raises one.
     """
-    clashes = _clashes(language)
+    clashes = _clashes(as_language(language))
     halvings = 0.5 ** np.arange(1, 50)
     edges = np.concatenate([[0.0], _bends(clashes), 1 - halvings[1:], [1.0]])
     return Estimate.exact(_quadrature(lambda alpha: np.sqrt(_density(clashes, alpha)), edges) ** 2)

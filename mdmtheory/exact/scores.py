@@ -22,7 +22,7 @@ from mdmtheory.exact.bigrams import (
     is_bigram,
 )
 from mdmtheory.exact.spans import MOST_OPERATIONS, ScheduleLike, ancestral_law
-from mdmtheory.languages.presets import as_language
+from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.samplers.by_block import block_lengths
 from mdmtheory.schedules import as_schedule
 
@@ -36,7 +36,7 @@ FAINT = 1e-50
 @whole_numbers(steps=1, block=1, threads=1)
 @within_its_threads
 def log_prob(
-    language: Language,
+    language: LanguageLike,
     tokens: TokensLike,
     steps: int | None = None,
     schedule: ScheduleLike = "linear",

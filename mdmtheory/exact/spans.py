@@ -17,7 +17,7 @@ from mdmtheory.core.threads import over_rows, within_its_threads
 from mdmtheory.exact.bigrams import SIGHT, BigramHops, initial_and_transition, is_bigram
 from mdmtheory.exact.enumeration import Law, error_rate, joint
 from mdmtheory.exact.law import law
-from mdmtheory.languages.presets import as_language
+from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.oracles.oracle import Oracle
 from mdmtheory.samplers.by_block import block_lengths
@@ -38,7 +38,7 @@ TINY_SHARE = 1e-12
 @whole_numbers(length=1, steps=1, block=1, threads=1)
 @within_its_threads
 def ser(
-    language: Language,
+    language: LanguageLike,
     length: int,
     steps: int | None = None,
     schedule: ScheduleLike = "linear",
@@ -59,7 +59,7 @@ def ser(
 @whole_numbers(length=1, steps=1, block=1, threads=1)
 @within_its_threads
 def ser_curve(
-    language: Language,
+    language: LanguageLike,
     length: int,
     steps: int | None = None,
     schedule: ScheduleLike = "linear",
@@ -153,7 +153,7 @@ def ancestral_law(
 
     Of one block, or of blocks of so many tokens from left to right.
     """
-    model = BlockDiffusion(Oracle(language), length if block is None else block, schedule=fractions)
+    model = BlockDiffusion(Oracle(language), block=length if block is None else block, schedule=fractions)
     try:
         return law(model, language, length, threads=threads)
     except ValueError as error:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, UInt64
 
 from mdmtheory.core.defaults import LanguageDefaults
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.evaluable import MOST_SHOWN, call
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_LENGTH, check_limit
 from mdmtheory.core.means import Moments, mean_interval, price
@@ -41,6 +42,7 @@ class LanguageBase(LanguageDefaults, ABC):
     numbers: ClassVar[tuple[str, ...]] = ()
     spec: Spec
     _frozen = False
+    _made: str | None = None
     rounded: float = 0.0
     """How far rows of its parameters were from the sum 1, which was divided out, where that is float32's rounding."""
 
@@ -66,8 +68,19 @@ class LanguageBase(LanguageDefaults, ABC):
         return hash(self.digest)
 
     def __repr__(self) -> str:
+        if self._made is not None:
+            return self._made
+        arrays = self.parameters()
+        if not self.rounded and sum(np.size(each) for each in arrays.values()) <= MOST_SHOWN:
+            own = Spec.of(self.kind, digest=self.digest[:12])
+            return call(type(self).__name__, *arrays.values(), **({} if self.spec == own else {"spec": self.spec}))
         note = f", its float32 rows, off 1 by {self.rounded:.1e}, divided by their sums" if self.rounded else ""
         return f"<{type(self).__name__} {self.spec}, {self.vocab_size} tokens{note}>"
+
+    def made_by(self, made: str) -> Self:
+        """Itself, which from now on shows the call that made it."""
+        object.__setattr__(self, "_made", made)
+        return self
 
     @classmethod
     def from_parameters(cls, parameters: dict[str, Any], spec: Spec | None = None) -> Self:

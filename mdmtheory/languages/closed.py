@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.evaluable import call
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import over_rows
@@ -37,7 +38,10 @@ class ClosedLanguage(LanguageBase):
         self._named(spec or Spec.of(self.kind, **self.parameters()))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.parameters().items())})"
+        parameters = self.parameters()
+        if self.spec != Spec.of(self.kind, **parameters):
+            return self._made or call(type(self).__name__, **parameters, spec=self.spec)
+        return call(type(self).__name__, **parameters)
 
     @abstractmethod
     def log_support_size(self, length: int) -> float:

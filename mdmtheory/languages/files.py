@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from mdmtheory.core.evaluable import call
 from mdmtheory.core.limits import MOST_HEADER_BYTES, MOST_UNPACKED_BYTES
 from mdmtheory.core.printable import shortened
 from mdmtheory.core.protocols import Language
@@ -85,11 +86,12 @@ def load_language(path: str | PathLike[str]) -> Language:
             arrays = {name: _array(archive, members[name], path, "f8") for name in kind.arrays}
     parameters = {**arrays, **_numbers(header["values"], kind, path)}
     try:
-        language: Language = kind.from_parameters(parameters, Spec.parse(header["spec"]))
+        loaded = kind.from_parameters(parameters, Spec.parse(header["spec"]))
     except ValueError as error:
         raise ValueError(f"{path} holds no language: {shortened(str(error))}") from error
     if language_digest(header["kind"], parameters) != header["digest"]:
         raise ValueError(f"{path} was changed after it was saved (its digest differs); save the language again")
+    language: Language = loaded.made_by(call("load_language", str(path)))
     return language
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.evaluable import call
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_TABLE_ENTRIES, check_limit
 from mdmtheory.core.register import registered
@@ -82,8 +83,8 @@ class HMM(LanguageBase):
         """
         token_dtype(vocab_size)
         entries = states * max(states, vocab_size)
-        made = f"{states=} and {vocab_size=} make a table of {entries:,} probabilities"
-        check_limit(entries, MOST_TABLE_ENTRIES, "MOST_TABLE_ENTRIES", made, "use fewer of them")
+        large = f"{states=} and {vocab_size=} make a table of {entries:,} probabilities"
+        check_limit(entries, MOST_TABLE_ENTRIES, "MOST_TABLE_ENTRIES", large, "use fewer of them")
         for name, prune in (("prune_transition", prune_transition), ("prune_emission", prune_emission)):
             if not prune >= 0:
                 raise ValueError(f"{name} is {prune}; pass 0 or more (entries below it/size become zero)")
@@ -103,7 +104,17 @@ class HMM(LanguageBase):
         initial = on_grain(stationary_law(transition, classes[0])[None])[0]
         if sticky:
             transition = on_grain(sticky * np.eye(states) + (1 - sticky) * transition)
-        return cls(initial, transition, emission, spec=spec)
+        made = call(
+            f"{cls.__name__}.random",
+            states=states,
+            vocab_size=vocab_size,
+            seed=seed,
+            prune_transition=prune_transition,
+            prune_emission=prune_emission,
+            sticky=sticky,
+            **({} if spec is None else {"spec": spec}),
+        )
+        return cls(initial, transition, emission, spec=spec).made_by(made)
 
     @property
     def independent_tokens(self) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.evaluable import call
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_TABLE_ENTRIES, check_limit
 from mdmtheory.core.register import registered
@@ -102,13 +103,15 @@ class NGram(LanguageBase):
         contexts = vocab_size ** (order - 1)
         token_dtype(vocab_size)
         entries = contexts * vocab_size
-        made = f"{order=} and {vocab_size=} make a table of {entries:,} probabilities"
-        check_limit(entries, MOST_TABLE_ENTRIES, "MOST_TABLE_ENTRIES", made, "use a lower order or fewer tokens")
+        large = f"{order=} and {vocab_size=} make a table of {entries:,} probabilities"
+        check_limit(entries, MOST_TABLE_ENTRIES, "MOST_TABLE_ENTRIES", large, "use a lower order or fewer tokens")
+        named = {} if spec is None else {"spec": spec}
+        made = call(f"{cls.__name__}.random", order=order, vocab_size=vocab_size, seed=seed, prune=prune, **named)
         for attempt in range(ATTEMPTS):
             streams = stream_states(["random ngram", order, vocab_size, seed, attempt], 0, contexts)
             rows = on_grain(pruned(dirichlet_rows(streams, vocab_size), prune))
             if order == 1:
-                return cls(1.0, rows[0], spec=spec)
+                return cls(1.0, rows[0], spec=spec).made_by(made)
             moves = context_moves(rows)
             classes = closed_classes(moves)
             if len(classes) == 1:
@@ -122,7 +125,8 @@ class NGram(LanguageBase):
         else:
             law = _iterated_stationary_law(moves, classes[0])
         shape = (vocab_size,) * order
-        return cls(on_grain(law[None])[0].reshape(shape[:-1]), rows.reshape(shape), spec=spec)
+        initial = on_grain(law[None])[0].reshape(shape[:-1])
+        return cls(initial, rows.reshape(shape), spec=spec).made_by(made)
 
     @property
     def contexts(self) -> int:

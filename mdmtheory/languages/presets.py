@@ -7,16 +7,21 @@ from os import PathLike
 from pathlib import Path
 
 from mdmtheory.core.contracts import LANGUAGE
+from mdmtheory.core.evaluable import call
 from mdmtheory.core.guards import guarded
 from mdmtheory.core.plugins import conforming
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.register import Register
 from mdmtheory.core.spec import Spec
+from mdmtheory.languages.base import LanguageBase
 
 LANGUAGES = Register("language")
 
+LanguageLike = str | PathLike[str] | Spec | Language
+"""What stands for a language: a name, a saved file, or itself."""
 
-def as_language(language: str | PathLike[str] | Spec | Language) -> Language:
+
+def as_language(language: LanguageLike) -> Language:
     """A language from its spec, from a saved file (a path that ends in .npz), or as it is."""
     if isinstance(language, Spec):
         return _built(language)
@@ -60,4 +65,6 @@ def _built(spec: Spec) -> Language:
     name = f"language {spec}"
     language: Language = guarded(conforming(LANGUAGES.build(spec), name, Language), LANGUAGE, name)
     object.__setattr__(language, "spec", spec)
+    if isinstance(language, LanguageBase):
+        language.made_by(call("as_language", str(spec)))
     return language

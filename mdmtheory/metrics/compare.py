@@ -16,7 +16,7 @@ from mdmtheory.core.limits import MOST_LENGTH, check_limit
 from mdmtheory.core.means import LEAST_TERMS
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import within_its_threads
-from mdmtheory.languages.presets import as_language
+from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.metric import Measured
 from mdmtheory.metrics.score import Score
@@ -58,7 +58,7 @@ class Comparison:
 @whole_numbers(length=1, count=0, seed=0, threads=1)
 @within_its_threads
 def compare_schedules(
-    source: Language | LossProfile,
+    source: LanguageLike | LossProfile,
     length: int,
     steps: Any,
     count: int = 1000,
@@ -150,7 +150,9 @@ def _compare_language(
             # Drawing from a bigram is fast, and SER is what this schedule is about.
             compared[OPTIMAL] = Schedule.from_sizes(best_sizes(found)[n])
             for name, schedule in compared.items():
-                model = MaskedDiffusion(Oracle(language), "ancestral", n, schedule.revealed_fractions(n))
+                model = MaskedDiffusion(
+                    Oracle(language), sampler="ancestral", steps=n, schedule=schedule.revealed_fractions(n)
+                )
                 wrong = ser(model, language, length, count, seed, level=level, threads=threads)
                 ends = (wrong.value, wrong.low, wrong.high)
                 rows.append(row(name, "ancestral", n, "ser", ends, "estimate", level, count))
@@ -170,7 +172,7 @@ def _stride(
     entropy: float | None,
 ) -> list[dict[str, Any]]:
     """TER, KL(q || p) in nats a sequence and SER of stride with the oracle: estimates, not bounds; or why withheld."""
-    model = MaskedDiffusion(Oracle(language), STRIDE, steps)
+    model = MaskedDiffusion(Oracle(language), sampler=STRIDE, steps=steps)
     [sums] = Score().count([model], Sequences(language, length, seed, 0, count), threads)
     try:
         found = _scored(Measured(sums, length), entropy, level)

@@ -6,9 +6,9 @@ from typing import Any
 
 from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import Language
 from mdmtheory.core.register import registered
 from mdmtheory.core.threads import within_its_threads
+from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.metrics.draw import Draw
 from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.metric import Measured, Metric
@@ -42,7 +42,7 @@ class CrossEntropy(Metric):
 @within_its_threads
 def cross_entropy(
     model: Any,
-    language: Language,
+    language: LanguageLike,
     length: int,
     count: int = 1000,
     seed: int = 0,
@@ -59,13 +59,13 @@ def cross_entropy(
 
     >>> import mdmtheory as mt
     >>> q = mt.NGram.random(order=1, vocab_size=2, seed=0)
-    >>> p = mt.MaskedDiffusion(mt.Oracle(q), "draw_confidence", steps=64)
+    >>> p = mt.MaskedDiffusion(mt.Oracle(q), sampler="draw_confidence", steps=64)
     >>> bool(cross_entropy(p, q, 64, count=100).high < q.entropy(64).value / 64)
     True
     """
     if count < LEAST_RIGHT:
         raise ValueError(f"count is {count}; pass {LEAST_RIGHT} or more")
-    [sums] = Draw().count([model], Sequences(language, length, seed, 0, count), threads)
+    [sums] = Draw().count([model], Sequences(as_language(language), length, seed, 0, count), threads)
     right = count - sums.whole("errors")
     if right < LEAST_RIGHT:
         raise ValueError(

@@ -13,10 +13,10 @@ from mdmtheory.core.estimate import Estimate, Kind, WithheldError
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import bounded_mean, clopper_pearson
 from mdmtheory.core.means import LEAST_TERMS, Moments, mean_interval, price
-from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.exact.enumeration import Law, entropy_nats, error_rate, expected_nll, joint
 from mdmtheory.exact.law import law, law_cost
+from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.metrics.mixture import check_method, known_support, low_noise, mixture_log_prob
 from mdmtheory.metrics.pricing import scored, ter_kind
 from mdmtheory.models.fitting import held_to
@@ -45,7 +45,7 @@ class Distances:
 @within_its_threads
 def distances(
     model: Any,
-    language: Language,
+    language: LanguageLike,
     length: int,
     count: int = 1000,
     seed: int = 0,

@@ -47,9 +47,9 @@ def reveal_costs(
     """
     length = tokens.shape[1]
     key = ["curve", denoiser.identity, length, seed]
-    model = MaskedDiffusion(denoiser, FirstHitting())
+    model = MaskedDiffusion(denoiser, sampler=FirstHitting())
     if block is not None:
-        key, model = [*key, block], MaskedDiffusion(denoiser, by_block(FirstHitting(), block))
+        key, model = [*key, block], MaskedDiffusion(denoiser, sampler=by_block(FirstHitting(), block))
     states = stream_states(key, first, len(tokens))
     plan = model.draw_plans(states, length)
     costs = -model.run(plan, tokens=tokens, threads=threads).log_probs

@@ -7,9 +7,9 @@ from typing import Any
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import anytime_binomial, clopper_pearson
-from mdmtheory.core.protocols import Language
 from mdmtheory.core.register import registered
 from mdmtheory.core.threads import within_its_threads
+from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.metrics.draw import Draw
 from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
@@ -38,7 +38,7 @@ class Ser(Metric):
 @within_its_threads
 def ser(
     model: Any,
-    language: Language,
+    language: LanguageLike,
     length: int,
     count: int = 1000,
     seed: int = 0,

@@ -11,6 +11,7 @@ from mdmtheory.core.means import LEAST_TERMS
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.register import registered
 from mdmtheory.core.threads import within_its_threads
+from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.metric import Measured, Metric
 from mdmtheory.metrics.mixture import check_method, mixture_sums
@@ -71,7 +72,7 @@ def exact_entropy(language: Language, length: int) -> float | None:
 @within_its_threads
 def ter(
     model: Any,
-    language: Language,
+    language: LanguageLike,
     length: int,
     count: int = 1000,
     seed: int = 0,
@@ -116,7 +117,7 @@ def ter(
 @within_its_threads
 def ter_ratio(
     model: Any,
-    language: Language,
+    language: LanguageLike,
     length: int,
     count: int = 1000,
     seed: int = 0,

@@ -12,7 +12,7 @@ from mdmtheory.core.protocols import Denoiser, Language, LogProb, Parallel, Samp
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike
-from mdmtheory.languages.presets import as_language
+from mdmtheory.languages.presets import LanguageLike, as_language
 
 
 class Autoregressive(ModelDefaults):
@@ -20,10 +20,9 @@ class Autoregressive(ModelDefaults):
 
     parallel: Parallel = "threads"
 
-    def __init__(self, language: Language) -> None:
-        language = as_language(language)
-        self.language = language
-        self.vocab_size = language.vocab_size
+    def __init__(self, language: LanguageLike) -> None:
+        self.language = as_language(language)
+        self.vocab_size = self.language.vocab_size
         self.spec = Spec.of("ar")
 
     def __repr__(self) -> str:

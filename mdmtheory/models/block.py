@@ -11,6 +11,7 @@ from jaxtyping import Int, UInt64
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
+from mdmtheory.core.evaluable import name_or_repr
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, Parallel, Samples
 from mdmtheory.core.register import registered
@@ -22,7 +23,8 @@ from mdmtheory.plans import FixedSizes, PlanLaw
 from mdmtheory.samplers.by_block import block_lengths, by_block
 from mdmtheory.samplers.planned import plans_alone
 from mdmtheory.samplers.protocol import Sampler
-from mdmtheory.samplers.registry import as_sampler
+from mdmtheory.samplers.registry import SAMPLERS, as_sampler
+from mdmtheory.schedules import SCHEDULES
 
 
 class BlockDiffusion(ModelDefaults):
@@ -40,6 +42,7 @@ class BlockDiffusion(ModelDefaults):
     def __init__(
         self,
         denoiser: Denoiser,
+        *,
         block: Any,
         steps: Any = None,
         sampler: str | Spec | PlanLaw | Sampler = "ancestral",
@@ -48,7 +51,9 @@ class BlockDiffusion(ModelDefaults):
         self.block = whole_number(block, "block")
         self.sampler = as_sampler(sampler)
         self.plan_law = self.sampler if self.sampler.oblivious else None
-        self.masked = MaskedDiffusion(denoiser, by_block(self.sampler, self.block), steps, schedule)
+        self.masked = MaskedDiffusion(
+            denoiser, sampler=by_block(self.sampler, self.block), steps=steps, schedule=schedule
+        )
         self.steps, self.schedule = self.masked.steps, self.masked.schedule
         self.vocab_size = self.masked.vocab_size
         self.parallel: Parallel = self.denoiser.parallel
@@ -57,7 +62,7 @@ class BlockDiffusion(ModelDefaults):
         self.spec = Spec.of("block", size=self.block, **{**options, "sampler": str(self.sampler.spec)})
 
     def __repr__(self) -> str:
-        names = f"sampler={str(self.sampler.spec)!r}, schedule={str(self.schedule.spec)!r}"
+        names = f"sampler={name_or_repr(self.sampler, SAMPLERS)}, schedule={name_or_repr(self.schedule, SCHEDULES)}"
         return f"BlockDiffusion({self.denoiser!r}, block={self.block}, steps={self.steps}, {names})"
 
     @property
@@ -124,4 +129,4 @@ def named(
     language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any, *, size: int
 ) -> BlockDiffusion:
     """Blocks of `size` tokens from left to right, each by masked diffusion in so many steps (2503.09573)."""
-    return BlockDiffusion(denoiser, size, steps, sampler, schedule)
+    return BlockDiffusion(denoiser, block=size, steps=steps, sampler=sampler, schedule=schedule)

@@ -39,6 +39,7 @@ class GaussianDiffusion(NoisedDiffusion):
     def __init__(
         self,
         denoiser: Denoiser,
+        *,
         embedding: str | Spec | Any = "onehot",
         steps: Any = None,
         schedule: Any = "linear",
@@ -50,7 +51,11 @@ class GaussianDiffusion(NoisedDiffusion):
                 raise ValueError(f"unknown {name} {value!r} of Gaussian diffusion; known: {', '.join(known)}")
         self.update, self.decode = update, decode
         self.embedding, named = as_embedding(embedding, denoiser.vocab_size)
+        self._embedding = str(embedding) if isinstance(embedding, str | Spec) else self.embedding
         super().__init__(denoiser, steps, schedule, {**named, "update": update, "decode": decode})
+
+    def _own_options(self) -> dict[str, Any]:
+        return {"embedding": self._embedding, "update": self.update, "decode": self.decode}
 
     @property
     def log_prob_kind(self) -> Kind:
@@ -157,4 +162,6 @@ def named(
 ) -> GaussianDiffusion:
     """Gaussian noise on embeddings (onehot or random); update=ddpm or ddim, decode=draw or argmax; no sampler."""
     given = {key: value for key, value in (("dim", dim), ("seed", seed)) if value is not None}
-    return GaussianDiffusion(denoiser, Spec.of(embedding, **given), steps, schedule, update, decode)
+    return GaussianDiffusion(
+        denoiser, embedding=Spec.of(embedding, **given), steps=steps, schedule=schedule, update=update, decode=decode
+    )

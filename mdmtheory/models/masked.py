@@ -10,6 +10,7 @@ from jaxtyping import Int, UInt64
 from mdmtheory.core.contracts import as_denoiser, exact_for
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
+from mdmtheory.core.evaluable import name_or_repr
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, Parallel, PlanRun, Samples
 from mdmtheory.core.register import registered
@@ -24,8 +25,8 @@ from mdmtheory.plans import FixedSizes, PlanLaw, PlanLawBase
 from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.planned import Planned, plans_alone
 from mdmtheory.samplers.protocol import Sampler
-from mdmtheory.samplers.registry import as_sampler
-from mdmtheory.schedules import Schedule, as_schedule
+from mdmtheory.samplers.registry import SAMPLERS, as_sampler
+from mdmtheory.schedules import SCHEDULES, Schedule, as_schedule
 
 
 class MaskedDiffusion(ModelDefaults):
@@ -39,6 +40,7 @@ class MaskedDiffusion(ModelDefaults):
     def __init__(
         self,
         denoiser: Denoiser,
+        *,
         sampler: str | Spec | PlanLaw | Sampler = "ancestral",
         steps: Any = None,
         schedule: Any = "linear",
@@ -66,8 +68,8 @@ class MaskedDiffusion(ModelDefaults):
         self.spec = Spec("masked", tuple(options))
 
     def __repr__(self) -> str:
-        names = f"sampler={str(self.sampler.spec)!r}, steps={self.steps}, schedule={str(self.schedule.spec)!r}"
-        return f"MaskedDiffusion({self.denoiser!r}, {names})"
+        sampler, schedule = name_or_repr(self.sampler, SAMPLERS), name_or_repr(self.schedule, SCHEDULES)
+        return f"MaskedDiffusion({self.denoiser!r}, sampler={sampler}, steps={self.steps}, schedule={schedule})"
 
     @property
     def identity(self) -> Any:
@@ -273,4 +275,4 @@ def check_trust(denoiser: Any, sampler: Any) -> None:
 @registered("model", "masked", version=1, place=1)
 def named(language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any) -> MaskedDiffusion:
     """Masked diffusion: tokens are revealed step by step, those of one step independently."""
-    return MaskedDiffusion(denoiser, sampler, steps, schedule)
+    return MaskedDiffusion(denoiser, sampler=sampler, steps=steps, schedule=schedule)

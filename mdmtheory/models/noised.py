@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt64
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
+from mdmtheory.core.evaluable import name_or_repr, shown
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Denoiser, LogProb, NoisyCanvas, Parallel, Samples
 from mdmtheory.core.reveal_plans import LAST_STEP
@@ -20,7 +21,7 @@ from mdmtheory.core.streams import stream_states
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.models.log_mean import log_mean_exp
-from mdmtheory.schedules import Schedule, as_schedule
+from mdmtheory.schedules import SCHEDULES, Schedule, as_schedule
 
 LEAST_PIECE = 64
 PIECE_TOKENS = 1 << 14
@@ -55,9 +56,13 @@ class NoisedDiffusion(ModelDefaults, ABC):
         self.spec = Spec(self.noise, (*self.own_spec.options, *more))
 
     def __repr__(self) -> str:
-        options = ", ".join(f"{key}={value!r}" for key, value in self.own_spec.options)
-        where = f"steps={self.steps}, schedule={str(self.schedule.spec)!r}"
+        options = ", ".join(f"{key}={shown(value)}" for key, value in self._own_options().items())
+        where = f"steps={self.steps}, schedule={name_or_repr(self.schedule, SCHEDULES)}"
         return f"{type(self).__name__}({self.denoiser!r}, {where}, {options})"
+
+    @abstractmethod
+    def _own_options(self) -> dict[str, Any]:
+        """The options of its constructor that only it has, as they were given."""
 
     @property
     def identity(self) -> Any:

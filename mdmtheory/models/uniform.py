@@ -31,12 +31,15 @@ class UniformDiffusion(NoisedDiffusion):
     noise = "uniform"
 
     def __init__(
-        self, denoiser: Denoiser, steps: Any = None, schedule: Any = "linear", update: str = "ancestral"
+        self, denoiser: Denoiser, *, steps: Any = None, schedule: Any = "linear", update: str = "ancestral"
     ) -> None:
         if update not in UPDATES:
             raise ValueError(f"unknown update {update!r} of uniform diffusion; known: {', '.join(UPDATES)}")
         self.update = update
         super().__init__(denoiser, steps, schedule, {"update": update})
+
+    def _own_options(self) -> dict[str, Any]:
+        return {"update": self.update}
 
     def reverse_laws(
         self, canvas: NoisyCanvas, tokens: Tokens, level: int
@@ -103,4 +106,4 @@ def named(
     language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any, *, update: str = "ancestral"
 ) -> UniformDiffusion:
     """Uniform noise: every step draws every token anew, given all; update=ancestral or tweedie; no sampler."""
-    return UniformDiffusion(denoiser, steps, schedule, update)
+    return UniformDiffusion(denoiser, steps=steps, schedule=schedule, update=update)

@@ -65,7 +65,7 @@ class OracleBase(DenoiserDefaults, ABC):
         return self.language.digest if self.trust == 1 else None
 
     def __repr__(self) -> str:
-        return f"Oracle({self.language!r}, trust={self.trust})"
+        return f"Oracle({self.language!r}, trust={self.trust})" if self.trust < 1 else f"Oracle({self.language!r})"
 
     @whole_numbers(threads=1)
     def conditionals(

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int32, UInt64
 
+from mdmtheory.core.evaluable import call
+from mdmtheory.core.register import about
 from mdmtheory.core.spec import Spec, Value
 from mdmtheory.schedules import Schedule
 
@@ -107,6 +109,10 @@ class PlanLawBase(Chooser, PlanLaw):
     one_at_a_time: bool = False
     subset_law: Callable[[int, int, Schedule], SubsetLaw] | None = None
     name: ClassVar[str]
+
+    def __repr__(self) -> str:
+        # Those that are named have nothing to choose; others may, and tell of it themselves.
+        return call(f"plans.{type(self).__name__}") if about(type(self)) else object.__repr__(self)
 
     @property
     def spec(self) -> Spec:

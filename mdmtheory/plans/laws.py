@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int32, UInt64
 
+from mdmtheory.core.evaluable import call
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.register import registered
 from mdmtheory.core.reveal_plans import LAST_STEP
@@ -20,7 +21,7 @@ from mdmtheory.schedules.schedule import Numbers
 
 
 @registered("plan law", version=1, family="random order", place=1, examples=("", "temperature=0.7"))
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ancestral(PlanLawBase):
     """Positions independent, P(K = k) = w_k: the masked diffusion sampler of 2502.09622 without its idle steps."""
 
@@ -82,7 +83,7 @@ class _UniformSubsets(PlanLawBase):
 
 
 @registered("plan law", version=1, family="random order", place=2)
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FixedSizes(_UniformSubsets):
     """Uniformly random subsets; sizes from the schedule by largest remainder (`Schedule.sizes`)."""
 
@@ -99,7 +100,7 @@ class FixedSizes(_UniformSubsets):
 
 
 @registered("plan law", version=1, family="random order", place=3)
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FirstHitting(_UniformSubsets):
     """A uniformly random order, one position a step: in law the first-hitting sampler, whatever the schedule."""
 
@@ -140,7 +141,7 @@ class OnePlan(PlanLawBase):
 
 
 @registered("plan law", version=1, family="chosen order", place=6)
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LeftToRight(OnePlan):
     """Position i at step i + 1."""
 
@@ -155,7 +156,7 @@ class LeftToRight(OnePlan):
 
 
 @registered("plan law", version=1, family="chosen order", place=7)
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Blocks(OnePlan):
     """N contiguous blocks from left to right: position i at step 1 + floor(i N / length)."""
 
@@ -168,7 +169,7 @@ class Blocks(OnePlan):
 
 
 @registered("plan law", version=1, family="chosen order", place=4, examples=("", "nucleus=0.9"))
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Stride(OnePlan):
     """Every N-th position together: position i at step 1 + (i mod N)."""
 
@@ -181,7 +182,7 @@ class Stride(OnePlan):
 
 
 @registered("plan law", version=1, family="chosen order", place=5)
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bisection(OnePlan):
     """The lower middle of every span, span by span in parallel: ceil(log2(length + 1)) rounds."""
 
@@ -204,7 +205,7 @@ class Bisection(OnePlan):
 
 
 @registered("plan law", version=1, family="chosen order", place=8)
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BitReversed(OnePlan):
     """Stride with the residues that occur, 0..min(N, length)-1, ranked by their reversed bits.
 
@@ -226,7 +227,7 @@ class BitReversed(OnePlan):
         return (1 + rank[np.arange(length) % len(residues)]).astype(np.int32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GivenPlan(OnePlan):
     """A plan for one length, as given: a positive step number for each position.
 
@@ -250,6 +251,10 @@ class GivenPlan(OnePlan):
                 raise ValueError(f"the plan has step {step} at position {position}; number steps from 1 to {LAST_STEP}")
         object.__setattr__(self, "steps_of_positions", steps)
         object.__setattr__(self, "one_at_a_time", len(set(steps)) == len(steps))
+
+    def __repr__(self) -> str:
+        named = {} if self.given_spec is None else {"given_spec": self.given_spec}
+        return call("plans.GivenPlan", self.steps_of_positions, **named)
 
     @property
     def spec(self) -> Spec:

@@ -173,7 +173,7 @@ def _of_separate_pairs(language: EqualPairs | Copy, model: SequenceModel, length
     if not exact_denoiser(model, language):
         return
     if isinstance(model, UniformDiffusion):
-        alone = UniformDiffusion(pair.oracle(), model.steps, model.schedule, model.update)
+        alone = UniformDiffusion(pair.oracle(), steps=model.steps, schedule=model.schedule, update=model.update)
         q = joint(pair, 2)
         error = error_rate(law(alone, pair, 2), q)
         bound = elbo(alone, pair, 2)
@@ -192,7 +192,7 @@ def _error_of_changing_pair(model: MaskedDiffusion, pair: EqualPairs) -> float |
     """The probability that partners differ in the end, None where it depends on other pairs."""
     sampler, trust, m = model.sampler, model.denoiser.trust, pair.vocab_size
     if isinstance(sampler, ReMDM) and sampler.keeps_fractions:
-        alone = MaskedDiffusion(pair.oracle(trust), sampler, model.steps, model.schedule)
+        alone = MaskedDiffusion(pair.oracle(trust), sampler=sampler, steps=model.steps, schedule=model.schedule)
         return error_rate(law_by_draws(alone, 2), joint(pair, 2))
     if isinstance(sampler, Redraw):
         fractions = model.schedule.revealed_fractions(model.steps)

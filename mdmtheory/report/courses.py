@@ -131,5 +131,7 @@ def _with_confidence(model: MaskedDiffusion | BlockDiffusion) -> MaskedDiffusion
     assert isinstance(model.sampler, DrawConfidence)
     sampler = Confidence(ties=model.sampler.ties)
     if isinstance(model, BlockDiffusion):
-        return BlockDiffusion(model.denoiser, model.block, model.steps, sampler, model.schedule).masked
-    return MaskedDiffusion(model.denoiser, sampler, model.steps, model.schedule)
+        return BlockDiffusion(
+            model.denoiser, block=model.block, steps=model.steps, sampler=sampler, schedule=model.schedule
+        ).masked
+    return MaskedDiffusion(model.denoiser, sampler=sampler, steps=model.steps, schedule=model.schedule)

@@ -15,7 +15,7 @@ from mdmtheory.samplers.rule import BestRule, Ranked, Scores, Sizes, confidence,
 from mdmtheory.schedules import Schedule
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Budgeted(BestRule, ABC):
     """The k best positions, k from the schedule."""
 
@@ -33,7 +33,7 @@ class Budgeted(BestRule, ABC):
 
 
 @registered("sampler", version=1, family="most confident", place=10, examples=("", "temperature=0.7"))
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Confidence(Budgeted):
     """The k positions whose most probable token is most probable, then a draw at each: no look at the draw."""
 
@@ -45,7 +45,7 @@ class Confidence(Budgeted):
 
 
 @registered("sampler", version=1, family="most confident", place=13)
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class DrawConfidence(Budgeted):
     """A draw at every masked position, then the k whose drawn token is most probable (MaskGIT, LLaDA): biased.
 
@@ -61,7 +61,7 @@ class DrawConfidence(Budgeted):
 
 
 @registered("sampler", version=1, family="most confident", place=11)
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Margin(Budgeted):
     """The k positions of largest p(1st) - p(2nd) (2502.06768)."""
 
@@ -73,7 +73,7 @@ class Margin(Budgeted):
 
 
 @registered("sampler", version=1, family="most confident", place=12)
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Entropy(Budgeted):
     """The k positions of lowest entropy (Dream)."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.evaluable import call
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.reveal_plans import LAST_STEP
@@ -41,7 +42,7 @@ def by_block(sampler: PlanLawBase | SamplerBase, block: int) -> PlanLawBase | Sa
     return PlansByBlock(sampler, block) if sampler.oblivious else SamplerByBlock(sampler, block)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PlansByBlock(PlanLawBase):
     """The plans of a law in each block, independently, after the steps of the blocks before it.
 
@@ -53,6 +54,9 @@ class PlansByBlock(PlanLawBase):
 
     def __post_init__(self) -> None:
         self._as(LeftToRight() if self.block == 1 else self.law)
+
+    def __repr__(self) -> str:
+        return call("samplers.by_block", self.law, block=self.block)
 
     @property
     def spec(self) -> Spec:
@@ -163,7 +167,7 @@ class _Part:
         return chosen[np.nonzero(wanted)[0]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SamplerByBlock(SamplerBase):
     """A sampler that looks, run in one block after the other: it is shown the block alone, and told its length.
 
@@ -175,6 +179,9 @@ class SamplerByBlock(SamplerBase):
 
     def __post_init__(self) -> None:
         self._as(self.inside)
+
+    def __repr__(self) -> str:
+        return call("samplers.by_block", self.inside, block=self.block)
 
     @property
     def spec(self) -> Spec:

@@ -25,7 +25,7 @@ class _Shared:
 
 
 @registered("sampler", version=1, family="changing tokens", place=19)
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class TopKRemask(Drawing):
     """Of all positions the k most probable tokens are kept, the others masked; k grows (top-k of MGDM, 2410.14157).
 
@@ -65,7 +65,7 @@ class TopKRemask(Drawing):
 
 
 @registered("sampler", version=1, family="changing tokens", place=18, examples=("sweeps=2,tau=0.2",))
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Redraw(Drawing):
     """Ancestral steps, then sweeps that draw anew tokens whose probability given all others is below tau.
 

@@ -9,9 +9,11 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.evaluable import call, name_of
 from mdmtheory.core.spec import Spec, Value
 from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.protocol import Drawn, Marginals
+from mdmtheory.samplers.registry import SAMPLERS
 
 Precision = Literal["float64", "float32"]
 Ties = Literal["random", "lowest"]
@@ -96,7 +98,7 @@ class TokenOptions:
         return float(value) if annotation == "float" else value
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Drawing(TokenOptions, SamplerBase, ABC):
     """A sampler that looks, with options; subclasses say which positions it asks for and what it keeps."""
 
@@ -105,6 +107,12 @@ class Drawing(TokenOptions, SamplerBase, ABC):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "sees_order", self.ranks and self.ties == "random")
+
+    def __repr__(self) -> str:
+        name = name_of(self, SAMPLERS)
+        if name is not None:
+            return call("samplers.as_sampler", name)
+        return call(type(self).__qualname__, **{each.name: getattr(self, each.name) for each in fields(self)})
 
     @property
     def spec(self) -> Spec:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory import plans as laws
+from mdmtheory.core.evaluable import call, name_of
 from mdmtheory.core.register import Register, about
 from mdmtheory.core.spec import Spec
 from mdmtheory.plans import PlanLawBase, Plans, States
@@ -20,13 +21,14 @@ from mdmtheory.samplers.contracts import guarded_sampler
 from mdmtheory.samplers.drawing import SHARED_OPTIONS, TokenOptions
 from mdmtheory.samplers.protocol import Marginals
 from mdmtheory.samplers.race import Race
+from mdmtheory.samplers.registry import SAMPLERS
 from mdmtheory.schedules import Schedule
 
 Laws = Float[np.ndarray, "*places vocab_size"]
 PLAN_LAWS = Register("plan law", "mdmtheory.plans")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Planned(TokenOptions, PlanLawBase):
     """A law over plans whose tokens are drawn at a temperature, from a nucleus, or with float32 noise.
 
@@ -46,6 +48,12 @@ class Planned(TokenOptions, PlanLawBase):
         super().__post_init__()
         object.__setattr__(self, "plans", guarded_sampler(self.plans))
         self._as(self.plans)
+
+    def __repr__(self) -> str:
+        name = name_of(self, SAMPLERS)
+        if name is not None:
+            return call("samplers.as_sampler", name)
+        return call("samplers.Planned", plans=self.plans, **self._changed, **self._ties("lowest"))
 
     @property
     def spec(self) -> Spec:

@@ -22,7 +22,7 @@ class _Shared:
     rates: Float[np.ndarray, "steps"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Race(Drawing):
     """Each step draws a token or the mask in one race at every masked position, as published programs do.
 

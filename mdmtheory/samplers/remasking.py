@@ -32,7 +32,7 @@ class _Shared:
     fractions: Fractions
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ReMDM(Drawing, ABC):
     """N steps, each a coin for every position: masked tokens are set, set ones masked again.
 
@@ -101,7 +101,7 @@ class ReMDM(Drawing, ABC):
 
 
 @registered("sampler", version=1, family="changing tokens", place=20)
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ReMDMCap(ReMDM):
     """ReMDM (2503.00307): set tokens are masked again with probability eta, or the largest the schedule allows."""
 
@@ -113,7 +113,7 @@ class ReMDMCap(ReMDM):
 
 
 @registered("sampler", version=1, family="changing tokens", place=21)
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ReMDMRescale(ReMDM):
     """ReMDM (2503.00307): set tokens are masked again with eta times the largest probability allowed."""
 
@@ -125,7 +125,7 @@ class ReMDMRescale(ReMDM):
 
 
 @registered("sampler", version=1, family="changing tokens", place=22)
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ReMDMConf(ReMDMRescale):
     """ReMDM (2503.00307): as remdm-rescale, but set tokens share sigma by softmax(-p), p their probability when drawn.
 
@@ -161,7 +161,7 @@ class ReMDMConf(ReMDMRescale):
 
 
 @registered("sampler", version=1, family="changing tokens", place=23)
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ReMDMLoop(ReMDMCap):
     """ReMDM (2503.00307): reveals a fraction alpha, stays there and remasks with min(eta, (1 - alpha) / alpha), ends.
 

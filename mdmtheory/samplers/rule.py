@@ -26,7 +26,7 @@ class _Shared:
     sizes: Sizes | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Rule(Drawing, ABC):
     """Reveals some of the masked positions, told by a score, at least one a step, with their drawn tokens."""
 
@@ -67,7 +67,7 @@ class Rule(Drawing, ABC):
         """Which positions to reveal, at least one a row; scores are -inf at those that are not masked."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class BestRule(Rule, ABC):
     """Reveals the masked positions of highest score, down to where the rule cuts."""
 

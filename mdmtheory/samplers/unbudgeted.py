@@ -14,7 +14,7 @@ from mdmtheory.samplers.protocol import Drawn, Marginals, Positions, State
 from mdmtheory.samplers.rule import BestRule, Ranked, Rule, Scores, confidence, negative_entropy, ranking
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class _LowestEntropies(BestRule, ABC):
     """Positions from the lowest entropy up."""
 
@@ -24,7 +24,7 @@ class _LowestEntropies(BestRule, ABC):
 
 
 @registered("sampler", version=1, family="as many as allowed", place=14, examples=("gamma=0.5",))
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class EntropyBound(_LowestEntropies):
     """Lowest entropies first, while their sum less the largest is at most gamma nats (2505.24857).
 
@@ -48,7 +48,7 @@ class EntropyBound(_LowestEntropies):
 
 
 @registered("sampler", version=1, family="as many as allowed", place=15, examples=("h=1.0",))
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class EntropySum(_LowestEntropies):
     """Lowest entropies first, while their sum is at most h nats (2603.22248)."""
 
@@ -66,7 +66,7 @@ class EntropySum(_LowestEntropies):
 
 
 @registered("sampler", version=1, family="as many as allowed", place=16, examples=("tau=0.6",))
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Threshold(BestRule):
     """Every position whose most probable token has probability tau or more (Fast-dLLM)."""
 
@@ -94,7 +94,7 @@ class Threshold(BestRule):
 
 
 @registered("sampler", version=1, family="as many as allowed", place=17, examples=("mu=0.1",))
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Independent(Rule):
     """From the most confident down, positions whose mutual information with each one chosen is below mu nats.
 

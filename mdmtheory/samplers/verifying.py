@@ -27,7 +27,7 @@ class _Shared:
 
 
 @registered("sampler", version=1, family="verified drafts", place=24, examples=("k=2", "k=3,order=bit_reversed"))
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Verify(Drawing):
     """Drafts the next k tokens from their marginals, then keeps those that the chain rule accepts, and mends the next.
 

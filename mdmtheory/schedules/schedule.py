@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from mdmtheory.core.evaluable import call
 from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
 from mdmtheory.core.register import Register
 from mdmtheory.core.spec import Spec
@@ -124,10 +125,17 @@ class Schedule:
 
     def __repr__(self) -> str:
         if self.reveal_sizes is not None:
-            return f"Schedule.from_sizes({list(self.reveal_sizes)})"
+            return self._explicit(Schedule.from_sizes(self.reveal_sizes), list(self.reveal_sizes))
         if self.fractions is not None:
-            return f"Schedule.from_fractions({list(self.fractions)})"
-        return f"as_schedule({str(self.spec)!r})"
+            return self._explicit(Schedule.from_fractions(self.fractions), list(self.fractions))
+        if self._is_built_in():
+            return call("schedules.as_schedule", str(self.spec))
+        return f"<{type(self).__name__} {self.spec}, a curve of its own>"
+
+    def _explicit(self, plain: Schedule, numbers: list[Any]) -> str:
+        """The call that makes it from numbers, with its name where that is not the one that they have."""
+        way = "from_sizes" if self.fractions is None else "from_fractions"
+        return call(f"Schedule.{way}", numbers, **({} if plain == self else {"spec": self.spec}))
 
     @whole_numbers(steps=1)
     def revealed_fractions(self, steps: int | None = None) -> Grid:

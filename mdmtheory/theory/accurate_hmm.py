@@ -43,8 +43,8 @@ LEVEL = 0.999999
 def _model(setting: Setting, steps: int | None, epsilon: float) -> MaskedDiffusion:
     denoiser: Any = setting.language.oracle()
     if epsilon > 0:
-        denoiser = Perturbed(denoiser, epsilon)
-    return MaskedDiffusion(denoiser, "ancestral", steps, setting.schedule)
+        denoiser = Perturbed(denoiser, epsilon=epsilon)
+    return MaskedDiffusion(denoiser, sampler="ancestral", steps=steps, schedule=setting.schedule)
 
 
 def _enumerated_ser(setting: Setting, steps: int | None, epsilon: float) -> float:

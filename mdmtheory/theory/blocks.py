@@ -72,7 +72,7 @@ def plan_of_blocks(starts: list[int]) -> tuple[int, ...]:
 
 def block_laws(setting: Setting, starts: list[int]) -> tuple[Law, Law]:
     """p with the blocks between these edges, and q."""
-    model = MaskedDiffusion(setting.language.oracle(), GivenPlan(plan_of_blocks(starts)))
+    model = MaskedDiffusion(setting.language.oracle(), sampler=GivenPlan(plan_of_blocks(starts)))
     return law(model, setting.language, setting.length), joint(setting.language, setting.length)
 
 

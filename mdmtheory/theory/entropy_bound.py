@@ -40,7 +40,7 @@ from mdmtheory.theory.statement import Setting, Sides, Statement
 def entropy_bound_model(setting: Setting) -> MaskedDiffusion:
     """The exact denoiser with the sampler at the setting's gamma and ties."""
     sampler = EntropyBound(gamma=setting.options["gamma"], ties=setting.options["ties"])
-    return MaskedDiffusion(setting.language.oracle(), sampler)
+    return MaskedDiffusion(setting.language.oracle(), sampler=sampler)
 
 
 def _mean_calls(model: MaskedDiffusion, sequences: Tokens) -> Float[np.ndarray, "count"]:

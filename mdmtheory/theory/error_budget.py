@@ -63,7 +63,9 @@ def _denoiser(setting: Setting) -> Denoiser:
 
 def _sides(setting: Setting) -> Sides:
     language, length = setting.language, setting.length
-    model = MaskedDiffusion(_denoiser(setting), setting.options["sampler"], setting.steps, setting.schedule)
+    model = MaskedDiffusion(
+        _denoiser(setting), sampler=setting.options["sampler"], steps=setting.steps, schedule=setting.schedule
+    )
     plans, chances = all_plans(model, length)
     q = joint(language, length)
     inside = q.reshape(-1) > 0

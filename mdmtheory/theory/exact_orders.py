@@ -92,7 +92,7 @@ def _permutation(setting: Setting) -> Sides:
     language, length = setting.language, setting.length
     assert isinstance(language, Permutation)
     sampler = chosen_order(setting)
-    model = MaskedDiffusion(language.oracle(), sampler, setting.steps, setting.schedule)
+    model = MaskedDiffusion(language.oracle(), sampler=sampler, steps=setting.steps, schedule=setting.schedule)
     correct = 1 - error_rate(drawn_law(setting, sampler), joint(language, length))
     if sampler.oblivious:
         plans, chances = all_plans(model, length)

@@ -67,7 +67,8 @@ def _limit(setting: Setting) -> Sides:
     language, length = setting.language, setting.length
     q = joint(language, length)
     errors = [
-        steps * error_rate(law(MaskedDiffusion(language.oracle(), "ancestral", steps), language, length), q)
+        steps
+        * error_rate(law(MaskedDiffusion(language.oracle(), sampler="ancestral", steps=steps), language, length), q)
         for steps in range(1, length)
     ]
     return Sides(Estimate.exact(limit_of_polynomial(np.array(errors))), first_order(language, length))
@@ -114,7 +115,11 @@ def _requires_steps(setting: Setting) -> None:
 def _remainder(setting: Setting) -> Sides:
     language, length = setting.language, setting.length
     q = joint(language, length)
-    p = law(MaskedDiffusion(language.oracle(), "ancestral", setting.steps, setting.schedule), language, length)
+    p = law(
+        MaskedDiffusion(language.oracle(), sampler="ancestral", steps=setting.steps, schedule=setting.schedule),
+        language,
+        length,
+    )
     error, divergence = error_rate(p, q), expected_nll(p, q) - entropy_nats(q)
     shares = np.diff(setting.schedule.revealed_fractions(setting.steps))
     chance, steps = chance_of_sharing(shares, length), len(shares)

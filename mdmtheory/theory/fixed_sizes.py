@@ -177,7 +177,7 @@ def _doubled(setting: Setting) -> Sides:
     total = 0.0
     for revealed in range(length - 1):
         sizes = Schedule.from_sizes([2 if k == revealed else 1 for k in range(length - 1)])
-        model = MaskedDiffusion(setting.language.oracle(), "fixed", None, sizes)
+        model = MaskedDiffusion(setting.language.oracle(), sampler="fixed", steps=None, schedule=sizes)
         total += error_rate(law(model, setting.language, length), q)
     return Sides(Estimate.exact(length / 2 * total), constant)
 

@@ -20,7 +20,9 @@ from mdmtheory.theory.statement import Setting, Sides, Statement
 
 
 def _sides(setting: Setting) -> Sides:
-    model = MaskedDiffusion(setting.language.oracle(), "ancestral", setting.steps, setting.schedule)
+    model = MaskedDiffusion(
+        setting.language.oracle(), sampler="ancestral", steps=setting.steps, schedule=setting.schedule
+    )
     q = joint(setting.language, setting.length)
     mixture = expected_nll(law(model, setting.language, setting.length), q)
     plan_average = curve_weights(model, setting.length) @ enumerated_information_curve(q)

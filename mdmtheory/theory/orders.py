@@ -25,7 +25,9 @@ def chosen_order(setting: Setting) -> PlanLawBase | SamplerBase:
 
 def drawn_law(setting: Setting, order: str | PlanLawBase | SamplerBase, steps: int | None = None) -> Law:
     """p(x) of the exact denoiser in an order; of samplers that look at the sequence, from all that they may draw."""
-    model = MaskedDiffusion(setting.language.oracle(), order, steps or setting.steps, setting.schedule)
+    model = MaskedDiffusion(
+        setting.language.oracle(), sampler=order, steps=steps or setting.steps, schedule=setting.schedule
+    )
     if model.plan_law is None:
         return law_by_draws(model, setting.length)
     return law(model, setting.language, setting.length)

@@ -35,7 +35,7 @@ SCHEDULES = (("linear", 3), ("linear", 1), ("cosine", 4), ("polynomial:power=2",
 
 
 def _laws(setting: Setting, sampler: str = "ancestral") -> tuple[Law, Law]:
-    model = MaskedDiffusion(setting.language.oracle(), sampler, setting.steps, setting.schedule)
+    model = MaskedDiffusion(setting.language.oracle(), sampler=sampler, steps=setting.steps, schedule=setting.schedule)
     return law(model, setting.language, setting.length), joint(setting.language, setting.length)
 
 

@@ -25,7 +25,9 @@ from mdmtheory.theory.statement import Setting, Sides, Statement
 
 def _sides(setting: Setting) -> Sides:
     denoiser = setting.language.oracle()
-    model = MaskedDiffusion(denoiser, setting.options["sampler"], setting.steps, setting.schedule)
+    model = MaskedDiffusion(
+        denoiser, sampler=setting.options["sampler"], steps=setting.steps, schedule=setting.schedule
+    )
     plans, probabilities = all_plans(model, setting.length)
     average = probabilities @ plan_costs(plans, reveal_costs(denoiser, setting.language, setting.length))
     curve = enumerated_information_curve(joint(setting.language, setting.length))

@@ -53,7 +53,7 @@ def _requires_context_only(setting: Setting) -> None:
 
 def _model(setting: Setting) -> MaskedDiffusion:
     denoiser: Denoiser = DENOISERS.build(setting.options.get("denoiser", "oracle"), setting.language)
-    return MaskedDiffusion(denoiser, setting.options["sampler"], setting.steps, setting.schedule)
+    return MaskedDiffusion(denoiser, sampler=setting.options["sampler"], steps=setting.steps, schedule=setting.schedule)
 
 
 def _likelihood(setting: Setting) -> Sides:

@@ -52,8 +52,8 @@ def _model(setting: Setting) -> MaskedDiffusion:
     denoiser = setting.language.oracle()
     epsilon = setting.options["epsilon"]
     if epsilon > 0:
-        denoiser = Perturbed(denoiser, epsilon)
-    return MaskedDiffusion(denoiser, setting.options["sampler"], setting.steps, setting.schedule)
+        denoiser = Perturbed(denoiser, epsilon=epsilon)
+    return MaskedDiffusion(denoiser, sampler=setting.options["sampler"], steps=setting.steps, schedule=setting.schedule)
 
 
 def _by_scoring(setting: Setting, model: MaskedDiffusion) -> float:

@@ -33,7 +33,9 @@ from mdmtheory.theory.statement import Setting, Sides, Statement
 
 def _sides(setting: Setting) -> Sides:
     denoiser: Denoiser = DENOISERS.build(setting.options["denoiser"], setting.language)
-    model = MaskedDiffusion(denoiser, setting.options["sampler"], setting.steps, setting.schedule)
+    model = MaskedDiffusion(
+        denoiser, sampler=setting.options["sampler"], steps=setting.steps, schedule=setting.schedule
+    )
     p, q = law(model, setting.language, setting.length), joint(setting.language, setting.length)
     divergence = expected_nll(p, q) - entropy_nats(q)
     measured, bound = error_rate(p, q), -math.expm1(-divergence)

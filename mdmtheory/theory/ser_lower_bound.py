@@ -145,10 +145,10 @@ def _ser(setting: Setting, steps: int | None) -> float:
     if name == "favouring":
         denoiser = Favouring(language, epsilon)
     elif name == "perturbed" and epsilon > 0:
-        denoiser = Perturbed(denoiser, epsilon)
+        denoiser = Perturbed(denoiser, epsilon=epsilon)
     elif name not in ("oracle", "perturbed"):
         raise ValueError(f"denoiser is {name!r}; pass oracle, perturbed or favouring")
-    model = MaskedDiffusion(denoiser, "ancestral", steps, setting.schedule)
+    model = MaskedDiffusion(denoiser, sampler="ancestral", steps=steps, schedule=setting.schedule)
     of_a_pair = error_rate(law(model, language, 2), joint(language, 2))
     return _of_pairs(of_a_pair, setting.length)
 

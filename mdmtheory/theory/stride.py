@@ -55,7 +55,7 @@ def _requires_steps(setting: Setting) -> None:
 
 
 def _enumerated(setting: Setting) -> Estimate:
-    model = MaskedDiffusion(setting.language.oracle(), "stride", setting.steps)
+    model = MaskedDiffusion(setting.language.oracle(), sampler="stride", steps=setting.steps)
     q = joint(setting.language, setting.length)
     return Estimate.exact(expected_nll(law(model, setting.language, setting.length), q) - entropy_nats(q))
 
@@ -122,7 +122,7 @@ def _forgetting(setting: Setting) -> Sides:
 def divergence(language: Language, length: int, steps: int, count: int) -> Estimate:
     """KL(q || p) in nats of the oracle on a stride plan: the mean of log q - log p over sequences of the language."""
     tokens = language.sample(count, length, seed=0)
-    model = MaskedDiffusion(language.oracle(), "stride", steps)
+    model = MaskedDiffusion(language.oracle(), sampler="stride", steps=steps)
     log_p = model.log_prob(tokens).values
     gaps = Moments.of(language.log_prob(tokens) - log_p)
     mean, low, high = mean_interval(gaps, LEVEL, unseen=price(-float(log_p.mean())))

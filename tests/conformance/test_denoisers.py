@@ -22,9 +22,9 @@ BIGRAM, HMM, TRIGRAM = untied()
     [
         mt.Oracle(BIGRAM),
         mt.Oracle(HMM, trust=0.9),
-        mt.Perturbed(mt.Oracle(TRIGRAM), 0.05),
-        mt.Perturbed(mt.Oracle(BIGRAM), 5.0),
-        mt.Window(HMM, 1),
+        mt.Perturbed(mt.Oracle(TRIGRAM), epsilon=0.05),
+        mt.Perturbed(mt.Oracle(BIGRAM), epsilon=5.0),
+        mt.Window(HMM, width=1),
         mt.Oracle(mt.Permutation(items=4)),
     ],
 )
@@ -74,7 +74,7 @@ def test_a_denoiser_of_ones_own_passes():
 
 @pytest.mark.parametrize("sampler", ["ancestral", "entropy"])
 def test_a_denoiser_of_ones_own_is_sampled_and_scored_like_the_oracle_it_asks(sampler):
-    mine, oracle = (mt.MaskedDiffusion(each, sampler, 2) for each in (Plain(), mt.Oracle(BIGRAM)))
+    mine, oracle = (mt.MaskedDiffusion(each, sampler=sampler, steps=2) for each in (Plain(), mt.Oracle(BIGRAM)))
     np.testing.assert_allclose(mt.exact.law(mine, BIGRAM, 3), mt.exact.law(oracle, BIGRAM, 3), rtol=1e-12)
     assert (mine.sample(200, 4, 0).tokens <= 3).all()
     assert np.isfinite(mt.ter(mine, BIGRAM, 4, 60, 0).value)
@@ -95,18 +95,22 @@ def test_a_canvas_is_enough_to_be_enumerated_perturbed_and_replayed():
     report = check_denoiser(CanvasAlone(), BIGRAM)
     assert report.passed, str(report)
     for sampler in ("ancestral", "entropy", "entropy:ties=lowest"):
-        alone, oracle = (mt.MaskedDiffusion(each, sampler, 2) for each in (CanvasAlone(), mt.Oracle(BIGRAM)))
+        alone, oracle = (
+            mt.MaskedDiffusion(each, sampler=sampler, steps=2) for each in (CanvasAlone(), mt.Oracle(BIGRAM))
+        )
         np.testing.assert_allclose(mt.exact.law(alone, BIGRAM, 3), mt.exact.law(oracle, BIGRAM, 3), rtol=1e-12)
         assert alone.log_prob_kind == ("exact" if "lowest" in sampler else "lower bound")
     contexts = denoisers.DenoiserCase(CanvasAlone(), BIGRAM).contexts
-    moved = (mt.Perturbed(each, 0.05).conditionals(contexts) for each in (CanvasAlone(), mt.Oracle(BIGRAM)))
+    moved = (mt.Perturbed(each, epsilon=0.05).conditionals(contexts) for each in (CanvasAlone(), mt.Oracle(BIGRAM)))
     np.testing.assert_allclose(*moved, atol=1e-12)
     given = {"plan": np.tile([1, 2, 2], (5, 1)).astype(np.int32), "tokens": BIGRAM.sample(5, 3, 0)}
-    run, same = (run_on_canvas(mt.Perturbed(each, 0.05), **given) for each in (CanvasAlone(), mt.Oracle(BIGRAM)))
+    run, same = (
+        run_on_canvas(mt.Perturbed(each, epsilon=0.05), **given) for each in (CanvasAlone(), mt.Oracle(BIGRAM))
+    )
     np.testing.assert_allclose(run.log_probs, same.log_probs, rtol=1e-12)
     assert run.calls.tolist() == same.calls.tolist() == [2] * 5  # though a guard hands out copies of what is counted
     with pytest.raises(ValueError, match="which denoiser canvas_alone does not know; use the oracle"):
-        mt.MaskedDiffusion(CanvasAlone(), "independent:mu=0.1", 2).sample(1, 3, 0)
+        mt.MaskedDiffusion(CanvasAlone(), sampler="independent:mu=0.1", steps=2).sample(1, 3, 0)
 
 
 class Mine(Plain, DenoiserDefaults):
@@ -258,7 +262,11 @@ BUGS = {
     "protocol": [lambda: (TakesAnyNoise(), None)],
     "normalised": [lambda: (Unscaled(), None), lambda: (Unmarked(), None)],
     "impossible": [lambda: (MarksAll(), None)],
-    "claim": [lambda: (Blind(), BIGRAM), lambda: (OffBySome(mt.Oracle(BIGRAM), 0.05), None), lambda: (Mine(), HMM)],
+    "claim": [
+        lambda: (Blind(), BIGRAM),
+        lambda: (OffBySome(mt.Oracle(BIGRAM), epsilon=0.05), None),
+        lambda: (Mine(), HMM),
+    ],
     "history": [lambda: (NeverErases(), None), lambda: (IgnoresPrompts(), None), lambda: (AnswersLate(), None)],
     "conditionals": [lambda: (TwoWays(), None), lambda: (NotOneHot(), None)],
     "alone": [lambda: (OfTheBatch(), None)],

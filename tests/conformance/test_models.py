@@ -23,10 +23,10 @@ BIGRAM, HMM, TRIGRAM = untied()
     "model",
     [
         mt.Autoregressive(HMM),
-        mt.MaskedDiffusion(mt.Oracle(BIGRAM), "ancestral", 3),
-        mt.MaskedDiffusion(mt.Perturbed(mt.Oracle(TRIGRAM), 0.1), "entropy", 2),
-        mt.MaskedDiffusion(mt.Oracle(BIGRAM), "draw_confidence", 3),
-        UniformDiffusion(mt.Oracle(TRIGRAM), 3),
+        mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="ancestral", steps=3),
+        mt.MaskedDiffusion(mt.Perturbed(mt.Oracle(TRIGRAM), epsilon=0.1), sampler="entropy", steps=2),
+        mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="draw_confidence", steps=3),
+        UniformDiffusion(mt.Oracle(TRIGRAM), steps=3),
     ],
 )
 def test_models_pass(model):
@@ -218,7 +218,7 @@ BUGS = {
     "log_prob": [ScoresTheBatch, NotANumber, TakesMasks, Estimates],
     "exact": [Tempered, SumsToLess],
     "bound": [AboveTheTruth, AboveWhatIsDrawn],
-    "bad marginals": [lambda: Clamps(mt.Oracle(BIGRAM), "ancestral", 3)],
+    "bad marginals": [lambda: Clamps(mt.Oracle(BIGRAM), sampler="ancestral", steps=3)],
 }
 
 

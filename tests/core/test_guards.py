@@ -125,7 +125,7 @@ def but(kind, **members):
 
 
 def model(sampler="ancestral", denoiser=None, steps=4):
-    return mt.MaskedDiffusion(denoiser or mt.Oracle(PARITY), sampler, steps=steps)
+    return mt.MaskedDiffusion(denoiser or mt.Oracle(PARITY), sampler=sampler, steps=steps)
 
 
 def blamed(plug_in, call, *words):
@@ -220,7 +220,7 @@ def test_the_laws_of_a_sampler_are_laws(change, said):
         mt.ser(model(sampler), PARITY, 6, count=20)
     by_state = but(Leftmost, law_in=lambda self, state, tokens, wanted, marginals: change(marginals))
     with pytest.raises(ProtocolError, match=f"sampler leftmost: `law_in` .*({said})"):
-        mt.BlockDiffusion(mt.Oracle(PARITY), 2, sampler=by_state).sample(3, 6, 0)
+        mt.BlockDiffusion(mt.Oracle(PARITY), block=2, sampler=by_state).sample(3, 6, 0)
     with pytest.raises(ProtocolError, match=f"sampler leftmost: `law` .*({said})"):
         mt.exact.law(model(but(Leftmost, law=lambda self, law: change(law), context_only=False)), PARITY, 3)
 
@@ -234,7 +234,7 @@ def test_tokens_do_not_wrap_into_the_vocabulary(shift):
         return state, after
 
     sampler = but(Leftmost, step=step)
-    for p in (model(sampler), mt.BlockDiffusion(mt.Oracle(PARITY), 2, sampler=sampler)):
+    for p in (model(sampler), mt.BlockDiffusion(mt.Oracle(PARITY), block=2, sampler=sampler)):
         blamed(sampler, lambda p=p: p.sample(20, 6, 0), f"`step` returned {1 + shift}")
 
 
@@ -263,9 +263,10 @@ def test_a_given_plan_of_numpy_integers_is_that_of_integers():
 
     plan = GivenPlan(tuple(np.array([1, 2, 1], dtype=np.int16)))
     assert plan == GivenPlan((1, 2, 1))
-    p = mt.MaskedDiffusion(mt.Oracle(PARITY), plan)
+    p = mt.MaskedDiffusion(mt.Oracle(PARITY), sampler=plan)
     assert (
-        p.sample(5, 3, 0).tokens == mt.MaskedDiffusion(mt.Oracle(PARITY), GivenPlan((1, 2, 1))).sample(5, 3, 0).tokens
+        p.sample(5, 3, 0).tokens
+        == mt.MaskedDiffusion(mt.Oracle(PARITY), sampler=GivenPlan((1, 2, 1))).sample(5, 3, 0).tokens
     ).all()
 
 
@@ -274,7 +275,7 @@ def test_a_given_plan_of_numpy_integers_is_that_of_integers():
 def test_the_plans_of_a_law_are_checked_too(value):
     law = but(Halves, draw=lambda self, states, length, steps, schedule: np.full((len(states), length), value))
     blamed(law, lambda: model(law).sample(3, 4, 0), "`draw` returned")
-    blamed(law, lambda: mt.BlockDiffusion(mt.Oracle(PARITY), 2, sampler=law).sample(3, 4, 0), "`draw` returned")
+    blamed(law, lambda: mt.BlockDiffusion(mt.Oracle(PARITY), block=2, sampler=law).sample(3, 4, 0), "`draw` returned")
     blamed(law, lambda: mt.exact.law(model(law), PARITY, 4), "`draw` returned")
 
 
@@ -284,7 +285,7 @@ def test_steps_are_whole(steps):
     q = mt.Oracle(PARITY)
     for make in (
         lambda: mt.MaskedDiffusion(q, steps=steps),
-        lambda: mt.BlockDiffusion(q, 2, steps=steps),
+        lambda: mt.BlockDiffusion(q, block=2, steps=steps),
         lambda: mt.UniformDiffusion(q, steps=steps),
         lambda: mt.GaussianDiffusion(q, steps=steps),
     ):
@@ -296,7 +297,7 @@ def test_steps_are_whole(steps):
 def test_a_sampler_is_not_finished_while_masks_remain():
     lazy = but(Leftmost, finished=lambda self, state, tokens: np.ones(len(tokens), dtype=np.bool_))
     blamed(lazy, lambda: mt.ser(model(lazy), PARITY, 6, count=20), "finished a sequence that keeps a mask")
-    blamed(lazy, lambda: mt.BlockDiffusion(mt.Oracle(PARITY), 2, sampler=lazy).sample(3, 6, 0), "keeps a mask")
+    blamed(lazy, lambda: mt.BlockDiffusion(mt.Oracle(PARITY), block=2, sampler=lazy).sample(3, 6, 0), "keeps a mask")
     looks = but(type(lazy), context_only=False)
     blamed(looks, lambda: mt.exact.law(model(looks), PARITY, 3), "keeps a mask")
 
@@ -310,7 +311,7 @@ def test_memory_that_floats_cannot_hold_does_not_go_block_by_block():
     begin = lambda self, count, *given: State(np.full(count, 2**53), given[1])  # noqa: E731
     sampler = but(Leftmost, init=begin, step=step)
     with pytest.raises(ProtocolError, match="memory .* cannot go block by block"):
-        mt.BlockDiffusion(mt.Oracle(PARITY), 2, sampler=sampler).sample(3, 6, 0)
+        mt.BlockDiffusion(mt.Oracle(PARITY), block=2, sampler=sampler).sample(3, 6, 0)
 
 
 # Languages, denoisers, models.
@@ -485,7 +486,7 @@ def test_every_exception_is_the_plug_ins_own(call, fault):
     def act():
         if kind == "language":
             if name == "oracle":
-                mt.Window(thing, 1)
+                mt.Window(thing, width=1)
             elif name == "entropy":
                 mt.ter(mt.Autoregressive(thing), thing, 4)
             elif name == "validate_length":
@@ -544,8 +545,8 @@ def test_a_refusal_stays_one_and_says_whose_it_is():
 
 
 def test_guarded_plug_ins_measure_what_their_built_in_twins_do():
-    built_in = mt.MaskedDiffusion(mt.Oracle(PARITY), "left_to_right")
-    p, q = mt.MaskedDiffusion(Asks(), Leftmost()), Own()
+    built_in = mt.MaskedDiffusion(mt.Oracle(PARITY), sampler="left_to_right")
+    p, q = mt.MaskedDiffusion(Asks(), sampler=Leftmost()), Own()
     x = PARITY.sample(20, 6, 0)
     np.testing.assert_allclose(p.log_prob(x).values, built_in.log_prob(x).values, rtol=1e-12)
     assert mt.ser(p, q, 6, count=50).value == 0
@@ -556,7 +557,7 @@ def test_guarded_plug_ins_measure_what_their_built_in_twins_do():
 def test_a_guard_is_no_surprise():
     denoiser, sampler = Asks(), Leftmost()
     denoiser.note = "mine"
-    p = mt.MaskedDiffusion(denoiser, sampler)
+    p = mt.MaskedDiffusion(denoiser, sampler=sampler)
     assert isinstance(p.denoiser, Asks)
     assert p.denoiser == denoiser
     assert denoiser == p.denoiser
@@ -568,7 +569,7 @@ def test_a_guard_is_no_surprise():
     assert p.denoiser.pairs is None
     assert not hasattr(p.denoiser, "unknown")
     assert isinstance(mt.as_language(Own()), Language)
-    again = mt.MaskedDiffusion(p.denoiser, p.sampler)
+    again = mt.MaskedDiffusion(p.denoiser, sampler=p.sampler)
     assert again.denoiser == denoiser
     assert again.identity == p.identity
     assert (copy.copy(p.sampler) == sampler) is False
@@ -620,7 +621,7 @@ def test_arrays_that_cannot_be_written_to_are_as_good_as_others():
 @refutes("1.2")
 @pytest.mark.parametrize("tokens", [[[2, 0]], [[0.9, 0.0]], [[0, 0, 0]]])
 def test_tokens_to_score_are_checked_in_the_loop_as_in_the_kernels(tokens):
-    for p in (model("ancestral:temperature=0.5"), model(denoiser=mt.Window(PARITY, 1))):
+    for p in (model("ancestral:temperature=0.5"), model(denoiser=mt.Window(PARITY, width=1))):
         with pytest.raises(ValueError, match="token"):
             p.run(np.array([[1, 2]]), tokens=np.array(tokens))
 
@@ -631,7 +632,7 @@ def test_tokens_to_score_are_checked_in_the_loop_as_in_the_kernels(tokens):
 )
 def test_streams_are_one_for_each_sequence(states):
     plan = np.array([[1, 2], [2, 1]])
-    for p in (model(), model("ancestral:temperature=0.5"), model(denoiser=mt.Window(PARITY, 1))):
+    for p in (model(), model("ancestral:temperature=0.5"), model(denoiser=mt.Window(PARITY, width=1))):
         with pytest.raises(ValueError, match=r"streams have .*; pass \(2, 4\) of uint64"):
             p.run(plan, states)
 
@@ -677,4 +678,4 @@ def test_what_is_made_of_a_plug_ins_answer_does_not_change_it():
 @pytest.mark.parametrize("embedding", [np.eye(2) * 1j, np.eye(2).astype(str), np.eye(2, dtype=np.bool_)])
 def test_embeddings_are_real(embedding):
     with pytest.raises(ValueError, match="the embedding holds .*; pass real numbers"):
-        mt.GaussianDiffusion(mt.Oracle(PARITY), embedding, steps=2)
+        mt.GaussianDiffusion(mt.Oracle(PARITY), embedding=embedding, steps=2)

@@ -16,14 +16,14 @@ LANGUAGES = {
 }
 DENOISERS = {
     "oracle": mt.Oracle,
-    "perturbed": lambda language: mt.Perturbed(mt.Oracle(language), 0.1),
-    "window": lambda language: mt.Window(language, 1),
+    "perturbed": lambda language: mt.Perturbed(mt.Oracle(language), epsilon=0.1),
+    "window": lambda language: mt.Window(language, width=1),
 }
 MODELS = {
-    "stride": lambda denoiser, language: mt.MaskedDiffusion(denoiser, "stride", 2),
-    "ancestral": lambda denoiser, language: mt.MaskedDiffusion(denoiser, "ancestral", 2),
-    "confidence": lambda denoiser, language: mt.MaskedDiffusion(denoiser, "confidence", 2),
-    "uniform": lambda denoiser, language: mt.UniformDiffusion(mt.Oracle(language), 2),
+    "stride": lambda denoiser, language: mt.MaskedDiffusion(denoiser, sampler="stride", steps=2),
+    "ancestral": lambda denoiser, language: mt.MaskedDiffusion(denoiser, sampler="ancestral", steps=2),
+    "confidence": lambda denoiser, language: mt.MaskedDiffusion(denoiser, sampler="confidence", steps=2),
+    "uniform": lambda denoiser, language: mt.UniformDiffusion(mt.Oracle(language), steps=2),
     "ar": lambda denoiser, language: mt.Autoregressive(language),
 }
 
@@ -47,12 +47,12 @@ def pools(monkeypatch) -> list[int]:
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_one_thread_is_one_thread_when_a_window_is_asked(name, pools):
     language = LANGUAGES[name]
-    window = mt.Window(language, 1)
+    window = mt.Window(language, width=1)
     masks = np.full((4, 3), 2, dtype=np.uint8)
     window.conditionals(masks, threads=1)
     window.open(4, 3, threads=1).marginals(np.arange(4), np.zeros(4, dtype=np.int64))
     # What is drawn is looked at by a method that takes no number of threads.
-    mt.ser(mt.MaskedDiffusion(window, "stride", 2), language, 3, 8, threads=1)
+    mt.ser(mt.MaskedDiffusion(window, sampler="stride", steps=2), language, 3, 8, threads=1)
     assert pools == []
 
 

@@ -127,9 +127,9 @@ BIGRAM = mt.NGram([0.5, 0.5], [[0.5, 0.5], [1.0, 0.0]])
 TAKES_TOKENS = {
     "oracle conditionals": lambda x: mt.Oracle(BIGRAM).conditionals(x),
     "oracle pairs": lambda x: mt.Oracle(BIGRAM).pairs(x),
-    "perturbed conditionals": lambda x: mt.Perturbed(mt.Oracle(BIGRAM), 0.1).conditionals(x),
-    "perturbed window conditionals": lambda x: mt.Perturbed(mt.Window(BIGRAM, 1), 0.1).conditionals(x),
-    "window conditionals": lambda x: mt.Window(BIGRAM, 1).conditionals(x),
+    "perturbed conditionals": lambda x: mt.Perturbed(mt.Oracle(BIGRAM), epsilon=0.1).conditionals(x),
+    "perturbed window conditionals": lambda x: mt.Perturbed(mt.Window(BIGRAM, width=1), epsilon=0.1).conditionals(x),
+    "window conditionals": lambda x: mt.Window(BIGRAM, width=1).conditionals(x),
     "in_support": lambda x: BIGRAM.in_support(x),
     "hmm in_support": lambda x: mt.HMM([1.0], [[1.0]], [[0.5, 0.5]]).in_support(x),
     "parity in_support": lambda x: mt.Parity().in_support(x),
@@ -140,11 +140,11 @@ TAKES_WHOLE_TOKENS = {
     "parity log_prob": lambda x: mt.Parity().log_prob(x),
     "exact.log_prob": lambda x: mt.exact.log_prob(BIGRAM, x, 2),
     "masked log_prob": lambda x: mt.MaskedDiffusion(mt.Oracle(BIGRAM), steps=2).log_prob(x, 0).values,
-    "rule log_prob": lambda x: mt.MaskedDiffusion(mt.Oracle(BIGRAM), "entropy", 2).log_prob(x, 0).values,
-    "replay": lambda x: mt.MaskedDiffusion(mt.Oracle(BIGRAM), "entropy", 2).replay(x).log_probs,
-    "block log_prob": lambda x: mt.BlockDiffusion(mt.Oracle(BIGRAM), 2, 2).log_prob(x, 0).values,
+    "rule log_prob": lambda x: mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="entropy", steps=2).log_prob(x, 0).values,
+    "replay": lambda x: mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="entropy", steps=2).replay(x).log_probs,
+    "block log_prob": lambda x: mt.BlockDiffusion(mt.Oracle(BIGRAM), block=2, steps=2).log_prob(x, 0).values,
     "ar log_prob": lambda x: mt.Autoregressive(BIGRAM).log_prob(x, 0).values,
-    "uniform elbo": lambda x: mt.UniformDiffusion(mt.Oracle(BIGRAM), 2).elbo(x, 0),
+    "uniform elbo": lambda x: mt.UniformDiffusion(mt.Oracle(BIGRAM), steps=2).elbo(x, 0),
     "gaussian log_prob": lambda x: mt.GaussianDiffusion(mt.Oracle(BIGRAM), steps=2).log_prob(x, 0).values,
 }
 
@@ -159,5 +159,5 @@ def test_one_sequence_is_a_batch_of_one(name):
 
 @pytest.mark.refutes("1.8")
 def test_a_perturbed_denoiser_takes_one_sequence():
-    perturbed = mt.Perturbed(mt.Oracle(BIGRAM), 0.1)
+    perturbed = mt.Perturbed(mt.Oracle(BIGRAM), epsilon=0.1)
     np.testing.assert_array_equal(perturbed.conditionals([0, 2, 2]), perturbed.conditionals([[0, 2, 2]]))

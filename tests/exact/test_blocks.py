@@ -17,7 +17,7 @@ from tests.exact.bigrams import CHAINS, GROWTH_CHAIN, fractions, recursion_langu
 
 
 def enumerated(language, length, block, schedule, steps=None):
-    model = BlockDiffusion(mt.Oracle(language), block, steps, schedule=schedule)
+    model = BlockDiffusion(mt.Oracle(language), block=block, steps=steps, schedule=schedule)
     return mt.exact.law(model, language, length, threads=1)
 
 
@@ -82,7 +82,7 @@ def test_a_block_longer_than_the_rest_is_the_rest():
 
 
 def test_long_sequences_agree_with_drawing_and_with_plans():
-    model = BlockDiffusion(mt.Oracle(GROWTH_CHAIN), 16, 8)
+    model = BlockDiffusion(mt.Oracle(GROWTH_CHAIN), block=16, steps=8)
     errors = (~GROWTH_CHAIN.in_support(model.sample(2000, 90, seed=0).tokens)).sum()
     low, high = clopper_pearson(int(errors), 2000, 0.9999)
     exact = float(mt.exact.ser(GROWTH_CHAIN, 90, 8, block=16))
@@ -116,7 +116,7 @@ def test_small_error_rates_keep_their_digits():
 
 
 def test_distances_and_ter_of_the_mixture_itself():
-    model = BlockDiffusion(mt.Oracle(GROWTH_CHAIN), 8, 4)
+    model = BlockDiffusion(mt.Oracle(GROWTH_CHAIN), block=8, steps=4)
     bound = mt.ter_ratio(model, GROWTH_CHAIN, 24, count=400)
     mixture = mt.ter_ratio(model, GROWTH_CHAIN, 24, count=400, method="mixture")
     assert bound.kind == "upper bound"
@@ -129,7 +129,12 @@ def test_distances_and_ter_of_the_mixture_itself():
     found = mt.distances(model, GROWTH_CHAIN, 24, count=100, method="mixture")
     assert found.ser == mt.exact.ser(GROWTH_CHAIN, 24, 4, block=8)
     with pytest.raises(ValueError, match="has no exact log p"):
-        mt.ter(BlockDiffusion(mt.Oracle(GROWTH_CHAIN), 8, 4, "fixed"), GROWTH_CHAIN, 24, method="mixture")
+        mt.ter(
+            BlockDiffusion(mt.Oracle(GROWTH_CHAIN), block=8, steps=4, sampler="fixed"),
+            GROWTH_CHAIN,
+            24,
+            method="mixture",
+        )
 
 
 def test_other_languages_are_enumerated_while_that_is_feasible():

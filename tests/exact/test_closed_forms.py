@@ -16,7 +16,7 @@ SCHEDULES = [("linear", 3), ("cosine", 4), ("polynomial:power=2", 2), ("linear",
 
 
 def laws(language, length, sampler="ancestral", steps=None, schedule="linear"):
-    model = mt.MaskedDiffusion(mt.Oracle(language), sampler, steps, schedule)
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler=sampler, steps=steps, schedule=schedule)
     return mt.exact.law(model, language, length), mt.exact.joint(language, length)
 
 
@@ -51,7 +51,7 @@ def test_equal_pairs_at_length(length, steps, vocab_size, listed):
     assert error == pytest.approx(listed, abs=5e-5)
     language = mt.EqualPairs(vocab_size=vocab_size)
     count = 4000
-    samples = mt.MaskedDiffusion(mt.Oracle(language), "ancestral", steps).sample(count, length, seed=0)
+    samples = mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=steps).sample(count, length, seed=0)
     wrong = int((~language.in_support(samples.tokens)).sum())
     low, high = clopper_pearson(wrong, count, 0.999)
     assert low <= error <= high
@@ -118,7 +118,7 @@ def orders_correct(items, sizes):
 @pytest.mark.parametrize(("items", "length"), [(4, 4), (5, 4), (5, 5)])
 @pytest.mark.parametrize("sampler", ["fixed", "stride", "blocks", "bisection", "bit_reversed", "left_to_right"])
 def test_no_order_helps_permutations(items, length, sampler):
-    model = mt.MaskedDiffusion(mt.Oracle(mt.Permutation(items=items)), sampler, 2)
+    model = mt.MaskedDiffusion(mt.Oracle(mt.Permutation(items=items)), sampler=sampler, steps=2)
     plan = model.draw_plans(stream_states("sizes", 0, 1), length)[0]
     p, q = laws(mt.Permutation(items=items), length, sampler, 2)
     correct = orders_correct(items, np.bincount(plan)[1:].tolist())
@@ -129,7 +129,7 @@ def test_no_order_helps_permutations(items, length, sampler):
 def test_permutations_at_length(sampler):
     items, steps, count = 32, 24, 20_000
     language = mt.Permutation(items=items)
-    model = mt.MaskedDiffusion(mt.Oracle(language), sampler, steps)
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler=sampler, steps=steps)
     sizes = np.bincount(model.draw_plans(stream_states("sizes", 0, 1), items)[0])[1:].tolist()
     samples = model.sample(count, items, seed=1)
     wrong = int((~language.in_support(samples.tokens)).sum())

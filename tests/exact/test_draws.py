@@ -50,7 +50,7 @@ def with_failures(law):
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_model_draws_from_its_law(rule, lang):
     language = LANGUAGES[lang]
-    model = mt.MaskedDiffusion(mt.Oracle(language), rule, 2, "cosine")
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler=rule, steps=2, schedule="cosine")
     law = mt.exact.law(model, language, 4)
     assert law.shape == (language.vocab_size,) * 4
     cells = cells_of(model.sample(8_000, 4, seed=3), law)
@@ -67,8 +67,8 @@ def test_a_model_draws_from_its_law(rule, lang):
     ],
 )
 def test_draws_refute_another_rule(rule, twin):
-    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), rule, 2)
-    other = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM), twin, 2), BIGRAM, 4)
+    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=rule, steps=2)
+    other = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=twin, steps=2), BIGRAM, 4)
     assert brute_force.g_test(cells_of(model.sample(8_000, 4, seed=3), other), with_failures(other)) < 1e-4
 
 
@@ -79,15 +79,17 @@ def test_draws_refute_another_rule(rule, twin):
     steps=st.integers(1, 4),
 )
 def test_replay_is_the_enumeration_of_draws(language, rule, length, steps):
-    model = mt.MaskedDiffusion(mt.Oracle(language), rule, steps)
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler=rule, steps=steps)
     replayed = mt.exact.law(model, language, length)
     np.testing.assert_allclose(replayed, law_by_draws(model, length), rtol=1e-9, atol=1e-13)
     assert replayed.sum() <= 1 + 1e-9
 
 
-@pytest.mark.parametrize("denoiser", [mt.Perturbed(mt.Oracle(HMM), 0.05), mt.Window(HMM, 1), mt.Oracle(HMM, 0.9)])
+@pytest.mark.parametrize(
+    "denoiser", [mt.Perturbed(mt.Oracle(HMM), epsilon=0.05), mt.Window(HMM, width=1), mt.Oracle(HMM, trust=0.9)]
+)
 def test_replay_is_the_enumeration_of_draws_for_other_denoisers(denoiser):
-    model = mt.MaskedDiffusion(denoiser, "margin", 3)
+    model = mt.MaskedDiffusion(denoiser, sampler="margin", steps=3)
     np.testing.assert_allclose(mt.exact.law(model, HMM, 4), law_by_draws(model, 4), rtol=1e-9, atol=1e-14)
 
 
@@ -95,9 +97,9 @@ def test_replay_is_the_enumeration_of_draws_for_other_denoisers(denoiser):
 def test_one_at_a_time_is_exact_unless_the_choice_looks_at_draws(language, length):
     q = mt.exact.joint(language, length)
     for rule in ("confidence", "margin", "entropy"):
-        p = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), rule, length), language, length)
+        p = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), sampler=rule, steps=length), language, length)
         np.testing.assert_allclose(p, q, rtol=1e-9, atol=1e-13)
-    p = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), "draw_confidence", length), language, length)
+    p = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), sampler="draw_confidence", steps=length), language, length)
     # One at a time never leaves the support; the law inside it is another.
     assert p.sum() == pytest.approx(1)
     assert p[q == 0].sum() == pytest.approx(0, abs=1e-12)
@@ -105,7 +107,7 @@ def test_one_at_a_time_is_exact_unless_the_choice_looks_at_draws(language, lengt
 
 def test_drawn_confidence_is_biased_at_one_token_a_call():
     language = mt.NGram([[0.4, 0.1], [0.2, 0.3]], np.full((2, 2, 2), 0.5))
-    p = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), "draw_confidence", 2), language, 2)
+    p = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), sampler="draw_confidence", steps=2), language, 2)
     np.testing.assert_allclose(p, [[0.56, 0.04], [0.28, 0.12]], atol=1e-12)
 
 
@@ -113,7 +115,9 @@ def test_drawn_confidence_is_biased_at_one_token_a_call():
 @pytest.mark.parametrize("length", [1, 3, 6])
 def test_drawn_confidence_on_independent_tokens(p, length):
     language = mt.NGram(1.0, [p, 1 - p])
-    law = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), "draw_confidence", length), language, length)
+    law = mt.exact.law(
+        mt.MaskedDiffusion(mt.Oracle(language), sampler="draw_confidence", steps=length), language, length
+    )
     left = np.arange(1, length + 1)
     assert law[(0,) * length] == pytest.approx(np.prod(1 - (1 - p) ** left), rel=1e-12)
     modes = (mt.exact.all_sequences(2, length) == 0).mean(axis=1) @ law.reshape(-1)
@@ -133,14 +137,14 @@ def test_the_entropy_that_drawn_confidence_leaves():
     entropy += sum(c * math.log(math.comb(length, k)) for k, c in enumerate(counts))
     assert entropy == pytest.approx(2.55, abs=5e-3)
     assert length * -(p * math.log(p) + (1 - p) * math.log(1 - p)) == pytest.approx(39.1, abs=5e-2)
-    model = mt.MaskedDiffusion(mt.Oracle(mt.NGram(1.0, [p, 1 - p])), "draw_confidence", length)
+    model = mt.MaskedDiffusion(mt.Oracle(mt.NGram(1.0, [p, 1 - p])), sampler="draw_confidence", steps=length)
     rare = model.sample(1_500, length, seed=0).tokens.sum(axis=1)
     assert brute_force.g_test(np.bincount(rare, minlength=length + 1), counts) > 1e-4
 
 
 def divergence_and_calls(language, length, gamma):
     """KL(q || p) and E_q[calls] of the entropy bound, by enumeration."""
-    model = mt.MaskedDiffusion(mt.Oracle(language), f"entropy_bound:gamma={gamma}")
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler=f"entropy_bound:gamma={gamma}")
     q = mt.exact.joint(language, length).reshape(-1)
     inside = q > 0
     run = model.replay(mt.exact.all_sequences(language.vocab_size, length)[inside])
@@ -169,9 +173,15 @@ def test_the_entropy_bound_is_attained_by_two_equal_tokens_and_its_twin_refuted(
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM), "draw_confidence"), BIGRAM, 12), "what draw_conf"),
-        (lambda: mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM), "entropy"), BIGRAM, 40), r"3\^40 sequences"),
-        (lambda: law_by_draws(mt.MaskedDiffusion(mt.Oracle(BIGRAM), "stride"), 3), "pass an adaptive sampler"),
+        (
+            lambda: mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="draw_confidence"), BIGRAM, 12),
+            "what draw_conf",
+        ),
+        (
+            lambda: mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="entropy"), BIGRAM, 40),
+            r"3\^40 sequences",
+        ),
+        (lambda: law_by_draws(mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="stride"), 3), "pass an adaptive sampler"),
     ],
 )
 def test_what_cannot_be_enumerated_is_refused_in_one_line(call, message):
@@ -181,6 +191,6 @@ def test_what_cannot_be_enumerated_is_refused_in_one_line(call, message):
 
 
 def test_no_whole_number_of_steps_is_needed_by_what_has_no_budget():
-    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), "entropy_sum:h=1")
-    other = mt.MaskedDiffusion(mt.Oracle(BIGRAM), "entropy_sum:h=1", 3, "cosine")
+    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="entropy_sum:h=1")
+    other = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="entropy_sum:h=1", steps=3, schedule="cosine")
     np.testing.assert_array_equal(mt.exact.law(model, BIGRAM, 4), mt.exact.law(other, BIGRAM, 4))

@@ -46,7 +46,7 @@ def plain(language, length):
 def measured(language, length, steps):
     """N·SER and N·KL(q||p) of the mixture over plans."""
     q = exact.joint(language, length)
-    p = exact.law(mt.MaskedDiffusion(mt.Oracle(language), "ancestral", steps), language, length)
+    p = exact.law(mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=steps), language, length)
     return np.array([steps * exact.error_rate(p, q), steps * (exact.expected_nll(p, q) - exact.entropy_nats(q))])
 
 
@@ -248,7 +248,7 @@ def test_sampling_at_length_agrees():
     language = mt.as_language("hmm:states=8,vocab_size=4")
     constant = exact.first_order(language, 32, 2000, level=0.999)
     assert constant.kind == "estimate"
-    model = mt.MaskedDiffusion(mt.Oracle(language), "ancestral", 256)
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=256)
     drawn = mt.ser(model, language, 32, 8000, level=0.999)
     low, high = (1 - math.exp(-end / 256) for end in (constant.low, constant.high))
     assert low < drawn.high * 1.05

@@ -61,9 +61,9 @@ def summed_over_plans(model, length):
         mt.Oracle(HMM),
         mt.Oracle(BIGRAM),
         mt.Oracle(TRIGRAM),
-        mt.Oracle(BIGRAM, 0.8),
-        mt.Perturbed(mt.Oracle(HMM), 0.05),
-        mt.Window(BIGRAM, 1),
+        mt.Oracle(BIGRAM, trust=0.8),
+        mt.Perturbed(mt.Oracle(HMM), epsilon=0.05),
+        mt.Window(BIGRAM, width=1),
         mt.Oracle(mt.Parity()),
         mt.Oracle(mt.Permutation(items=3)),
     ],
@@ -71,7 +71,9 @@ def summed_over_plans(model, length):
 )
 def test_the_recursion_is_the_sum_over_plans(sampler, schedule, denoiser):
     language = getattr(denoiser, "language", HMM)
-    model = mt.MaskedDiffusion(denoiser, sampler, None if isinstance(schedule, list) else 3, schedule)
+    model = mt.MaskedDiffusion(
+        denoiser, sampler=sampler, steps=None if isinstance(schedule, list) else 3, schedule=schedule
+    )
     law = mt.exact.law(model, language, 3)
     assert law.shape == (language.vocab_size,) * 3
     np.testing.assert_allclose(law, summed_over_plans(model, 3), rtol=1e-12, atol=1e-15)
@@ -80,7 +82,7 @@ def test_the_recursion_is_the_sum_over_plans(sampler, schedule, denoiser):
 @pytest.mark.parametrize("sampler", ["left_to_right", "blocks", "stride", "bisection", "bit_reversed"])
 @pytest.mark.parametrize("language", [HMM, TRIGRAM], ids=["hmm", "trigram"])
 def test_a_fixed_plan_is_a_product_of_marginals(sampler, language):
-    model = mt.MaskedDiffusion(mt.Oracle(language), sampler, 2)
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler=sampler, steps=2)
     plan = model.draw_plans(stream_states("any", 0, 1), 4)[0]
     joint = mt.exact.joint(language, 4).reshape(-1)
     expected = brute_force.plan_law(
@@ -102,18 +104,18 @@ def test_any_order_one_at_a_time_is_exactly_q(language, length, seed):
     q = mt.exact.joint(language, length)
     order = tuple((np.random.default_rng(seed).permutation(length) + 1).tolist())
     for sampler in ("first_hitting", "left_to_right", GivenPlan(order)):
-        p = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), sampler), language, length)
+        p = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), sampler=sampler), language, length)
         np.testing.assert_allclose(p, q, rtol=1e-9, atol=1e-14)
 
 
 @given(language=ngrams(orders=(1, 2)), length=st.integers(1, 5))
 def test_bisection_of_a_bigram_is_exactly_q(language, length):
-    p = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), "bisection"), language, length)
+    p = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), sampler="bisection"), language, length)
     np.testing.assert_allclose(p, mt.exact.joint(language, length), rtol=1e-9, atol=1e-14)
 
 
 def test_bisection_of_a_trigram_is_not_q():
-    p = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(TRIGRAM), "bisection"), TRIGRAM, 5)
+    p = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(TRIGRAM), sampler="bisection"), TRIGRAM, 5)
     assert np.abs(p - mt.exact.joint(TRIGRAM, 5)).max() > 1e-3
 
 
@@ -124,7 +126,7 @@ def test_one_step_is_the_product_of_marginals(language, length):
     for position in range(length):
         product = product[..., None] * q.sum(axis=tuple(k for k in range(length) if k != position))
     for sampler in ("ancestral", "fixed", "stride"):
-        p = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), sampler, 1), language, length)
+        p = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), sampler=sampler, steps=1), language, length)
         np.testing.assert_allclose(p, product, rtol=1e-9, atol=1e-14)
 
 
@@ -137,7 +139,9 @@ def test_one_step_is_the_product_of_marginals(language, length):
 )
 def test_mass_nll_and_error_obey_the_theory(language, length, steps, sampler, schedule):
     q = mt.exact.joint(language, length)
-    p = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), sampler, steps, schedule), language, length)
+    p = mt.exact.law(
+        mt.MaskedDiffusion(mt.Oracle(language), sampler=sampler, steps=steps, schedule=schedule), language, length
+    )
     divergence = mt.exact.expected_nll(p, q) - mt.exact.entropy_nats(q)
     error = mt.exact.error_rate(p, q)
     assert p.min() >= 0
@@ -172,7 +176,7 @@ def test_the_information_curve_is_its_definition():
 
 
 def test_missing_mass_went_to_impossible_contexts():
-    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), "blocks", 2)
+    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="blocks", steps=2)
     law = mt.exact.law(model, BIGRAM, 4)
     samples = model.sample(20_000, 4, seed=0)
     missing = 1 - law.sum()
@@ -190,7 +194,7 @@ def test_missing_mass_went_to_impossible_contexts():
 )
 def test_a_model_draws_from_its_law(sampler, language):
     length = 3
-    model = mt.MaskedDiffusion(mt.Oracle(language), sampler, 2, "cosine")
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler=sampler, steps=2, schedule="cosine")
     law = mt.exact.law(model, language, length)
     samples = model.sample(10_000, length, seed=5)
     counts = np.zeros(law.shape)
@@ -198,7 +202,7 @@ def test_a_model_draws_from_its_law(sampler, language):
     cells = [*counts.reshape(-1), samples.impossible.sum()]
     assert brute_force.g_test(cells, [*law.reshape(-1), max(1 - law.sum(), 0)]) > 1e-4
     # The twin that must fail: the law of a different number of steps.
-    other = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), sampler, 1), language, length)
+    other = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), sampler=sampler, steps=1), language, length)
     assert brute_force.g_test(cells, [*other.reshape(-1), max(1 - other.sum(), 0)]) < 1e-4
 
 
@@ -209,7 +213,7 @@ def test_autoregression_has_the_law_of_its_language():
 
 
 def test_the_law_does_not_depend_on_threads():
-    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), "ancestral", 3)
+    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="ancestral", steps=3)
     laws = [mt.exact.law(model, BIGRAM, 5, threads=threads) for threads in (1, 3)]
     np.testing.assert_array_equal(*laws)
 
@@ -254,7 +258,7 @@ class _Unnamed:
             lambda: mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM), steps=64), BIGRAM, 12),
             r"enumerating 3\^12 sequences in 64 steps takes 1.8e\+13 operations .*; use a shorter length",
         ),
-        (lambda: mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM), "stride"), BIGRAM, 40), r"3\^40 sequences"),
+        (lambda: mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="stride"), BIGRAM, 40), r"3\^40 sequences"),
         (lambda: mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM)), BIGRAM, 5000), "takes inf operations"),
         (lambda: mt.exact.joint(BIGRAM, 30), r"enumerating 3\^30 sequences takes"),
         (lambda: context_marginals(mt.Oracle(BIGRAM), 14), r"enumerating 4\^14 contexts"),
@@ -265,7 +269,7 @@ class _Unnamed:
         (lambda: mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM)), BIGRAM, 0), "length is 0"),
         (lambda: mt.exact.law(_Sampled(), BIGRAM, 3), "log_prob of the model sampled is a lower bound"),
         (
-            lambda: mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM), _Unnamed()), BIGRAM, 3),
+            lambda: mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=_Unnamed()), BIGRAM, 3),
             "mine is neither fixed nor has a `subset_law`",
         ),
     ],

@@ -33,7 +33,7 @@ def entry(request):
 
 @pytest.fixture(scope="module")
 def model(entry):
-    return mt.MaskedDiffusion(mt.Oracle(language_of(entry)), "ancestral", schedule=entry["revealed_fractions"])
+    return mt.MaskedDiffusion(mt.Oracle(language_of(entry)), sampler="ancestral", schedule=entry["revealed_fractions"])
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +104,6 @@ def test_the_values_tell_schedules_apart():
     """The twin that must fail: a schedule that is off by a hair misses the value."""
     entry = REFERENCE["bigram3/uneven-3"]
     language = language_of(entry)
-    model = mt.MaskedDiffusion(mt.Oracle(language), "ancestral", schedule=[0, 0.1, 0.4001, 1])
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", schedule=[0, 0.1, 0.4001, 1])
     p, q = (mt.exact.law(model, language, entry["length"]), mt.exact.joint(language, entry["length"]))
     assert mt.exact.error_rate(p, q) != pytest.approx(entry["sequence_error_rate"], abs=1e-6)

@@ -18,7 +18,7 @@ REFERENCE = json.loads((Path(__file__).parent / "reference.json").read_text())
 
 
 def enumerated(language, length, schedule, steps=None):
-    model = mt.MaskedDiffusion(mt.Oracle(language), "ancestral", steps, schedule)
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=steps, schedule=schedule)
     return mt.exact.law(model, language, length, threads=1).reshape(-1)
 
 
@@ -89,7 +89,7 @@ def test_one_token_at_a_time_tends_to_q():
 def test_a_long_sequence_needs_no_more_than_float64():
     tokens = GROWTH_CHAIN.sample(1, 300, seed=2)
     values = mt.exact.log_prob(GROWTH_CHAIN, tokens, 4)
-    plans = mt.MaskedDiffusion(mt.Oracle(GROWTH_CHAIN), "ancestral", 4).log_prob(tokens, 0, plans=50)
+    plans = mt.MaskedDiffusion(mt.Oracle(GROWTH_CHAIN), sampler="ancestral", steps=4).log_prob(tokens, 0, plans=50)
     # The mean over drawn plans is a lower bound in expectation, and a poor one.
     assert plans.values[0] < values[0] < 0
 

@@ -20,7 +20,7 @@ REFERENCE = json.loads((Path(__file__).parent / "reference.json").read_text())
 
 
 def enumerated(language, length, schedule, steps=None):
-    model = mt.MaskedDiffusion(mt.Oracle(language), "ancestral", steps, schedule)
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=steps, schedule=schedule)
     return mt.exact.error_rate(mt.exact.law(model, language, length, threads=1), mt.exact.joint(language, length))
 
 
@@ -108,7 +108,7 @@ def test_small_error_rates_keep_their_digits():
     # A tiny error rate itself: it takes an unlikely token first, and an impossible one with it.
     rare = mt.NGram([1 - 1e-13, 1e-13], [[0.5, 0.5], [1.0, 0.0]])
     curve = mt.exact.ser_curve(rare, 2, schedule=[0, 0.01, 1])
-    model = mt.MaskedDiffusion(mt.Oracle(rare), "ancestral", schedule=[0, 0.01, 1])
+    model = mt.MaskedDiffusion(mt.Oracle(rare), sampler="ancestral", schedule=[0, 0.01, 1])
     law = mt.exact.law(model, rare, 2)
     assert curve[1] == pytest.approx(law[1, 1], rel=1e-12)
     assert 0 < curve[1] < 1e-13

@@ -32,15 +32,15 @@ INDEPENDENT = [
 @pytest.mark.parametrize("length", [16, 64])
 def test_independent_tokens_cost_nothing_in_any_plan_and_without_noise(language, length):
     for model in (
-        mt.MaskedDiffusion(mt.Oracle(language), "ancestral", 4),
-        mt.models.block.BlockDiffusion(mt.Oracle(language), 5, 2),
+        mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=4),
+        mt.models.block.BlockDiffusion(mt.Oracle(language), block=5, steps=2),
     ):
         ratio = mt.ter_ratio(model, language, length, 200)
         assert ratio.low == 1 <= ratio.value == pytest.approx(1, abs=1e-12)
         # Without noise is not without doubt: 200 sequences do not show what one in a hundred would.
         price = math.log(mt.ter(model, language, length, 200).value) * length
         assert math.log(ratio.high) * length == pytest.approx(max(1, price) * unseen_share(200, 0.95), rel=1e-9)
-    assert not curve_priced(mt.MaskedDiffusion(mt.Oracle(language), "ancestral", 4), language)
+    assert not curve_priced(mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=4), language)
 
 
 @pytest.mark.refutes("2.3")
@@ -59,7 +59,7 @@ def test_tokens_that_say_something_of_one_another_are_priced_by_the_curve():
         mt.as_language("hmm:states=4"),
         mt.Parity(),
     ):
-        assert curve_priced(mt.MaskedDiffusion(mt.Oracle(language), "ancestral", 4), language)
+        assert curve_priced(mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=4), language)
 
 
 @pytest.mark.refutes("2.3")
@@ -113,7 +113,7 @@ def test_what_needs_no_cut_is_left_alone_and_rounding_is_none():
 def test_distances_are_not_negative():
     language = mt.NGram.random(order=2, vocab_size=3, seed=3)
     # All but q, so that noise decides the sign.
-    model = mt.MaskedDiffusion(mt.Perturbed(mt.Oracle(language), 1e-6), "left_to_right")
+    model = mt.MaskedDiffusion(mt.Perturbed(mt.Oracle(language), epsilon=1e-6), sampler="left_to_right")
     below = 0
     for seed in range(6):
         found = mt.distances(model, language, 64, 60, seed)

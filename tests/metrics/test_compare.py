@@ -46,7 +46,7 @@ def test_a_bigram_is_priced_exactly(bigram):
         assert best.low == best.high
         linear = number(compared.frame, steps, "linear", "fixed", "ter")
         assert linear.kind == "upper bound"
-        model = mt.MaskedDiffusion(mt.Oracle(language), "fixed", steps)
+        model = mt.MaskedDiffusion(mt.Oracle(language), sampler="fixed", steps=steps)
         measured = mt.ter_ratio(model, language, 40, 1000, 1, level=0.999)
         assert measured.low <= linear.value / math.exp(curve.values.sum() / 40) <= measured.high
 
@@ -74,7 +74,7 @@ def test_every_schedule_of_a_bigram_has_its_ser(bigram):
     for name in ("linear", "cosine", "optimal"):
         row = number(compared.frame, 10, name, "ancestral", "ser")
         sizes = Schedule.from_sizes(compared.best[10]).revealed_fractions() if name == "optimal" else name
-        model = mt.MaskedDiffusion(mt.Oracle(language), "ancestral", 10, sizes)
+        model = mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=10, schedule=sizes)
         measured = mt.ser(model, language, 40, 2000, 5, level=0.999)
         assert measured.low <= row.high
         assert row.low <= measured.high
@@ -87,7 +87,7 @@ def test_an_estimated_curve_gives_intervals_that_agree_with_scoring(hmm):
     for steps in (4, 10):
         for sampler in ("fixed", "ancestral"):
             row = number(compared.frame, steps, "cosine", sampler, "gap")
-            model = mt.MaskedDiffusion(mt.Oracle(language), sampler, steps, "cosine")
+            model = mt.MaskedDiffusion(mt.Oracle(language), sampler=sampler, steps=steps, schedule="cosine")
             measured = mt.ter_ratio(model, language, 40, 1000, 3, level=0.999)
             low, high = (40 * math.log(end) for end in (measured.low, measured.high))
             assert row.low <= high
@@ -108,7 +108,7 @@ def test_the_draws_that_choose_the_sizes_do_not_price_them(hmm):
 
 def test_stride_stands_beside_it_and_is_an_estimate(hmm):
     language, compared = hmm
-    model = mt.MaskedDiffusion(mt.Oracle(language), "stride", 10)
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler="stride", steps=10)
     for metric, measured in (("ter", mt.ter(model, language, 40, 300)), ("ser", mt.ser(model, language, 40, 300))):
         row = number(compared.frame, 10, "", "stride", metric)
         assert (row.value, row.low, row.high) == (measured.value, measured.low, measured.high)
@@ -150,7 +150,7 @@ def test_a_loss_profile_predicts_what_sampling_with_the_same_denoiser_costs():
     for steps in (8, 32, 128):
         for schedule in ("linear", "cosine"):
             row = number(compared.frame, steps, schedule, "fixed", "ter")
-            model = mt.MaskedDiffusion(denoiser, "fixed", steps, schedule)
+            model = mt.MaskedDiffusion(denoiser, sampler="fixed", steps=steps, schedule=schedule)
             measured = mt.ter(model, language, 128, 500, 11, level=0.999)
             assert row.low <= measured.high
             assert measured.low <= row.high

@@ -14,7 +14,7 @@ LENGTH = 5
 
 @pytest.mark.parametrize("sampler", ["ancestral", "draw_confidence", "confidence"])
 def test_it_is_that_of_the_exact_law_given_the_support(sampler):
-    model = mt.MaskedDiffusion(mt.Oracle(LANGUAGE), sampler, steps=2)
+    model = mt.MaskedDiffusion(mt.Oracle(LANGUAGE), sampler=sampler, steps=2)
     p, q = mt.exact.law(model, LANGUAGE, LENGTH), joint(LANGUAGE, LENGTH)
     inside = q > 0
     exact = -(p[inside] * np.log(q[inside])).sum() / p[inside].sum() / LENGTH
@@ -25,7 +25,7 @@ def test_it_is_that_of_the_exact_law_given_the_support(sampler):
 
 def test_it_bounds_the_entropy_of_what_is_right():
     """Gibbs: H(p given the support) <= L times it, and drawn confidence falls below H(q)."""
-    model = mt.MaskedDiffusion(mt.Oracle(LANGUAGE), "draw_confidence", steps=LENGTH)
+    model = mt.MaskedDiffusion(mt.Oracle(LANGUAGE), sampler="draw_confidence", steps=LENGTH)
     p, q = mt.exact.law(model, LANGUAGE, LENGTH), joint(LANGUAGE, LENGTH)
     given = p[q > 0] / p[q > 0].sum()
     entropy = -(given[given > 0] * np.log(given[given > 0])).sum()

@@ -16,7 +16,7 @@ MEASURES = ("total_variation", "squared_hellinger", "kl", "kl_on_support", "ser"
 
 
 def model_of(sampler, steps=2, **options):
-    return mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler, steps, **options)
+    return mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=sampler, steps=steps, **options)
 
 
 def by_definition(model, length):
@@ -106,7 +106,7 @@ def test_a_model_that_misses_part_of_the_language_is_infinitely_far(sampled):
 
 
 def test_no_valid_draw_leaves_the_support_unknown(sampled):
-    model = mt.MaskedDiffusion(mt.Oracle(mt.Permutation(items=9)), "stride", 1)
+    model = mt.MaskedDiffusion(mt.Oracle(mt.Permutation(items=9)), sampler="stride", steps=1)
     found = distances(model, mt.Permutation(items=9), 9, 100)
     assert found.kl_on_support is None
     assert found.ser.value == 1

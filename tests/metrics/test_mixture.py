@@ -33,7 +33,9 @@ def test_the_mixture_covers_the_enumerated_value(language, steps, schedule):
     assert relative.low < ratio < relative.high
     # Jensen's gap is far outside.
     assert mt.ter_ratio(p, language, 5, 2000).low > relative.high
-    plain = mt.ter_ratio(mt.MaskedDiffusion(mt.Oracle(language), "entropy:ties=lowest", steps), language, 5, 2000)
+    plain = mt.ter_ratio(
+        mt.MaskedDiffusion(mt.Oracle(language), sampler="entropy:ties=lowest", steps=steps), language, 5, 2000
+    )
     assert plain.kind == "estimate"
 
 
@@ -92,14 +94,14 @@ def test_few_sequences_take_the_plain_form_and_many_the_low_noise_one():
 @pytest.mark.parametrize("sampler", ["entropy:ties=lowest", "threshold:tau=0.5,ties=lowest", "stride", "first_hitting"])
 def test_where_log_p_is_exact_both_methods_are_the_same(sampler):
     q = mt.as_language("hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1")
-    p = mt.MaskedDiffusion(mt.Oracle(q), sampler, steps=4)
+    p = mt.MaskedDiffusion(mt.Oracle(q), sampler=sampler, steps=4)
     assert ter_kind(p) == "estimate"
     assert mt.ter(p, q, 20, 100, method="mixture") == mt.ter(p, q, 20, 100)
     assert mt.ter_ratio(p, q, 20, 100, method="mixture") == mt.ter_ratio(p, q, 20, 100)
 
 
 def test_replay_covers_the_enumerated_value():
-    p = mt.MaskedDiffusion(mt.Oracle(HMM), "margin:ties=lowest", steps=2)
+    p = mt.MaskedDiffusion(mt.Oracle(HMM), sampler="margin:ties=lowest", steps=2)
     ter, ratio = truths(p, HMM, 5)
     found, relative = mt.ter(p, HMM, 5, 2000, level=0.999), mt.ter_ratio(p, HMM, 5, 2000, level=0.999)
     assert found.low < ter < found.high
@@ -115,10 +117,18 @@ def test_the_reference_is_exact_by_either_method():
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        (mt.MaskedDiffusion(mt.Oracle(BIGRAM), "fixed", 2), {}, "no exact log p.x.; the mixture is known for"),
-        (mt.MaskedDiffusion(mt.Perturbed(mt.Oracle(BIGRAM), 0.1), steps=2), {}, "use those, or method='plans'"),
+        (
+            mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="fixed", steps=2),
+            {},
+            "no exact log p.x.; the mixture is known for",
+        ),
+        (mt.MaskedDiffusion(mt.Perturbed(mt.Oracle(BIGRAM), epsilon=0.1), steps=2), {}, "use those, or method='plans'"),
         (mt.MaskedDiffusion(mt.Oracle(HMM), steps=2), {}, "no exact log p"),
-        (mt.MaskedDiffusion(mt.Oracle(BIGRAM), "draw_confidence", 2), {}, "chooses by tokens that it draws"),
+        (
+            mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="draw_confidence", steps=2),
+            {},
+            "chooses by tokens that it draws",
+        ),
         (mt.MaskedDiffusion(mt.Oracle(BIGRAM), steps=2), {"method": "mean"}, "method is 'mean'; pass one of plans"),
     ],
 )

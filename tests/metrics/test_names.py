@@ -90,11 +90,11 @@ class Honest(Blurred):
 @pytest.mark.parametrize("make", [Blurred, Wrapped, inheriting])
 def test_a_denoiser_called_oracle_gets_neither_its_kind_nor_its_mixture(make):
     blurred = make(BIGRAM)
-    one_by_one = mt.MaskedDiffusion(blurred, "first_hitting")
+    one_by_one = mt.MaskedDiffusion(blurred, sampler="first_hitting")
     assert one_by_one.log_prob_kind == one_by_one.log_prob(BIGRAM.sample(3, 8, 0)).kind == "lower bound"
     for measure in (mt.ter, mt.ter_ratio):
         assert measure(one_by_one, BIGRAM, 8, 50).kind == "upper bound"
-    ancestral = mt.MaskedDiffusion(blurred, "ancestral", 4)
+    ancestral = mt.MaskedDiffusion(blurred, sampler="ancestral", steps=4)
     for measure in (mt.ter, mt.ter_ratio, mt.distances):
         with pytest.raises(ValueError, match="has no exact log p"):
             measure(ancestral, BIGRAM, 32, 50, method="mixture")
@@ -103,8 +103,10 @@ def test_a_denoiser_called_oracle_gets_neither_its_kind_nor_its_mixture(make):
 @pytest.mark.refutes("1.4")
 def test_a_denoiser_is_exact_for_the_language_that_it_says():
     honest = Honest(BIGRAM)
-    assert mt.MaskedDiffusion(honest, "first_hitting").log_prob_kind == "exact"
-    ancestral, oracles = (mt.MaskedDiffusion(each, "ancestral", 4) for each in (honest, mt.Oracle(BIGRAM)))
+    assert mt.MaskedDiffusion(honest, sampler="first_hitting").log_prob_kind == "exact"
+    ancestral, oracles = (
+        mt.MaskedDiffusion(each, sampler="ancestral", steps=4) for each in (honest, mt.Oracle(BIGRAM))
+    )
     found, expected = (mt.ter_ratio(each, BIGRAM, 16, 200, method="mixture") for each in (ancestral, oracles))
     assert found == expected
     other = mt.NGram.random(order=2, vocab_size=3, seed=2)
@@ -153,10 +155,10 @@ class AllAtOnce:
 @pytest.mark.refutes("1.4")
 @pytest.mark.parametrize("name", ["ancestral", "fixed", "first_hitting"])
 def test_a_law_over_plans_is_priced_and_listed_by_what_it_is(name):
-    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), AllAtOnce(name), 4)
+    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=AllAtOnce(name), steps=4)
     assert not curve_priced(model)
     # All at once is one step, whatever it is called.
-    at_once = mt.MaskedDiffusion(mt.Oracle(BIGRAM), "blocks", 1)
+    at_once = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="blocks", steps=1)
     assert mt.ter_ratio(model, BIGRAM, 8, 50).value == pytest.approx(mt.ter_ratio(at_once, BIGRAM, 8, 50).value)
     with pytest.raises(ValueError, match="ancestral"):
         curve_weights(model, 8)
@@ -180,22 +182,22 @@ def test_a_class_that_extends_a_built_in_one_is_not_priced_as_that():
             found = super().log_prob(*arguments, **options)
             return type(found)(found.values - 1.0, found.kind)
 
-    at_once = mt.ter_ratio(mt.MaskedDiffusion(mt.Oracle(BIGRAM), "blocks", 1), BIGRAM, 8, 50)
-    assert mt.ter_ratio(mt.MaskedDiffusion(mt.Oracle(BIGRAM), Twice(), 4), BIGRAM, 8, 50).value == pytest.approx(
-        at_once.value
-    )
-    plain, worse = (kind(mt.Oracle(BIGRAM), "ancestral", 4) for kind in (mt.MaskedDiffusion, Worse))
+    at_once = mt.ter_ratio(mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="blocks", steps=1), BIGRAM, 8, 50)
+    assert mt.ter_ratio(
+        mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=Twice(), steps=4), BIGRAM, 8, 50
+    ).value == pytest.approx(at_once.value)
+    plain, worse = (kind(mt.Oracle(BIGRAM), sampler="ancestral", steps=4) for kind in (mt.MaskedDiffusion, Worse))
     [priced] = Score().count([worse], Sequences(BIGRAM, 8, 0, 0, 50))
     assert priced["nats"] == pytest.approx(50 - plain.log_prob(BIGRAM.sample(50, 8, 0)).values.sum())
     assert mt.ter(Slow(BIGRAM), BIGRAM, 8, 50).kind == "estimate"
-    worse_in_order = Worse(mt.Oracle(BIGRAM), "left_to_right")
+    worse_in_order = Worse(mt.Oracle(BIGRAM), sampler="left_to_right")
     np.testing.assert_allclose(mt.exact.law(worse_in_order, BIGRAM, 3).sum(), np.exp(-1))
     assert mt.ter(mt.Autoregressive(BIGRAM), BIGRAM, 8, 50).kind == "exact"
 
 
 @pytest.mark.refutes("1.4")
 def test_two_denoisers_of_one_name_share_no_pass():
-    models = [mt.MaskedDiffusion(each, "ancestral", 4) for each in (mt.Oracle(BIGRAM), Blurred(BIGRAM))]
+    models = [mt.MaskedDiffusion(each, sampler="ancestral", steps=4) for each in (mt.Oracle(BIGRAM), Blurred(BIGRAM))]
     some = Sequences(BIGRAM, 8, 0, 0, 200)
     together = Score().count(models, some)
     assert together == [Score().count([each], some)[0] for each in models]
@@ -204,9 +206,9 @@ def test_two_denoisers_of_one_name_share_no_pass():
 
 @pytest.mark.refutes("1.4")
 def test_what_is_perturbed_is_the_denoiser_and_not_what_it_is_called():
-    assert mt.Perturbed(mt.Oracle(BIGRAM), 0.1).spec == mt.Spec.of("perturbed", epsilon=0.1)
-    assert dict(mt.Perturbed(Blurred(BIGRAM), 0.1).spec.options)["of"] == "oracle"
-    blurred = mt.Perturbed(inheriting(BIGRAM), 0.1)
+    assert mt.Perturbed(mt.Oracle(BIGRAM), epsilon=0.1).spec == mt.Spec.of("perturbed", epsilon=0.1)
+    assert dict(mt.Perturbed(Blurred(BIGRAM), epsilon=0.1).spec.options)["of"] == "oracle"
+    blurred = mt.Perturbed(inheriting(BIGRAM), epsilon=0.1)
     assert not blurred.fused
 
 
@@ -285,12 +287,21 @@ def test_closed_forms_are_not_claimed_for_what_borrows_a_name():
     from mdmtheory.report.answers import answers
 
     q = mt.Parity()
-    assert answers(q, mt.MaskedDiffusion(mt.Oracle(q), "stride", 2), 8)
-    assert not answers(q, mt.MaskedDiffusion(Blurred(q), "stride", 2), 8)
-    assert not answers(q, mt.MaskedDiffusion(mt.Oracle(mt.Repetition(vocab_size=2)), "stride", 2), 8)
+    assert answers(q, mt.MaskedDiffusion(mt.Oracle(q), sampler="stride", steps=2), 8)
+    assert not answers(q, mt.MaskedDiffusion(Blurred(q), sampler="stride", steps=2), 8)
+    assert not answers(q, mt.MaskedDiffusion(mt.Oracle(mt.Repetition(vocab_size=2)), sampler="stride", steps=2), 8)
 
 
 def test_the_laws_that_are_built_in_are_still_priced_by_the_curve():
     for law in (Ancestral(), mt.samplers.registry.as_sampler("ancestral")):
-        assert curve_priced(mt.MaskedDiffusion(mt.Oracle(BIGRAM), law, 4))
-    assert curve_weights(mt.MaskedDiffusion(mt.Oracle(BIGRAM), FixedSizes(), 2), 8).tolist() == [4, 0, 0, 0, 4, 0, 0, 0]
+        assert curve_priced(mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=law, steps=4))
+    assert curve_weights(mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=FixedSizes(), steps=2), 8).tolist() == [
+        4,
+        0,
+        0,
+        0,
+        4,
+        0,
+        0,
+        0,
+    ]

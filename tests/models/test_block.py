@@ -47,7 +47,10 @@ def product_of_blocks(sampler, block, length, steps, schedule="linear", trust=1.
     def law_after(start, size):
         language = mt.NGram(start, MOVES)
         return mt.exact.law(
-            mt.MaskedDiffusion(mt.Oracle(language, trust), sampler, steps, schedule), language, size, threads=1
+            mt.MaskedDiffusion(mt.Oracle(language, trust=trust), sampler=sampler, steps=steps, schedule=schedule),
+            language,
+            size,
+            threads=1,
         )
 
     p = np.empty((3,) * length)
@@ -69,21 +72,29 @@ def product_of_blocks(sampler, block, length, steps, schedule="linear", trust=1.
 
 @pytest.mark.parametrize("sampler", [*PLANS, *RULES, *DRAWING])
 def test_a_block_is_drawn_as_if_it_were_the_whole(sampler):
-    p = mt.exact.law(BlockDiffusion(mt.Oracle(BIGRAM), 2, 2, sampler, "cosine"), BIGRAM, 3, threads=1)
+    p = mt.exact.law(
+        BlockDiffusion(mt.Oracle(BIGRAM), block=2, steps=2, sampler=sampler, schedule="cosine"), BIGRAM, 3, threads=1
+    )
     np.testing.assert_allclose(p, product_of_blocks(sampler, 2, 3, 2, "cosine"), rtol=1e-12, atol=1e-16)
 
 
 @pytest.mark.parametrize("sampler", REMASKING)
 def test_samplers_that_remask_stay_inside_their_block(sampler):
-    p = mt.exact.law(BlockDiffusion(mt.Oracle(BIGRAM, 0.9), 2, 2, sampler), BIGRAM, 3, threads=1)
+    p = mt.exact.law(
+        BlockDiffusion(mt.Oracle(BIGRAM, trust=0.9), block=2, steps=2, sampler=sampler), BIGRAM, 3, threads=1
+    )
     np.testing.assert_allclose(p, product_of_blocks(sampler, 2, 3, 2, trust=0.9), rtol=1e-12, atol=1e-16)
 
 
-@pytest.mark.parametrize("denoiser", [mt.Oracle(HMM), mt.Perturbed(mt.Oracle(HMM), 0.05), mt.Oracle(mt.Parity())])
+@pytest.mark.parametrize(
+    "denoiser", [mt.Oracle(HMM), mt.Perturbed(mt.Oracle(HMM), epsilon=0.05), mt.Oracle(mt.Parity())]
+)
 @pytest.mark.parametrize("schedule", ["linear", [0, 0.2, 1]])
 def test_ancestral_blocks_are_the_mixture_over_all_their_plans(denoiser, schedule):
     language = getattr(denoiser, "language", HMM)
-    model = BlockDiffusion(denoiser, 3, None if isinstance(schedule, list) else 2, "ancestral", schedule)
+    model = BlockDiffusion(
+        denoiser, block=3, steps=None if isinstance(schedule, list) else 2, sampler="ancestral", schedule=schedule
+    )
     weights, expected = np.diff(as_schedule(schedule).revealed_fractions(2)), 0.0
     conditional = conditionals_of(denoiser)
     for plan in itertools.product((1, 2), repeat=4):
@@ -100,11 +111,11 @@ def test_ancestral_blocks_are_the_mixture_over_all_their_plans(denoiser, schedul
 def test_one_token_is_autoregression_and_all_are_masked_diffusion(language, sampler):
     denoiser = mt.Oracle(language)
     if "temperature" not in sampler:
-        one = mt.exact.law(BlockDiffusion(denoiser, 1, 2, sampler), language, 3, threads=1)
+        one = mt.exact.law(BlockDiffusion(denoiser, block=1, steps=2, sampler=sampler), language, 3, threads=1)
         np.testing.assert_allclose(one, mt.exact.joint(language, 3), rtol=1e-9, atol=1e-15)
-    masked = mt.exact.law(mt.MaskedDiffusion(denoiser, sampler, 2), language, 3, threads=1)
+    masked = mt.exact.law(mt.MaskedDiffusion(denoiser, sampler=sampler, steps=2), language, 3, threads=1)
     for block in (3, 64):
-        whole = mt.exact.law(BlockDiffusion(denoiser, block, 2, sampler), language, 3, threads=1)
+        whole = mt.exact.law(BlockDiffusion(denoiser, block=block, steps=2, sampler=sampler), language, 3, threads=1)
         np.testing.assert_allclose(whole, masked, rtol=1e-12, atol=1e-16)
 
 
@@ -112,7 +123,7 @@ def test_one_token_is_autoregression_and_all_are_masked_diffusion(language, samp
 def test_draws_follow_the_law(sampler):
     remasks = sampler in ("remdm-cap:eta=0.5", "redraw")
     spec = "redraw:sweeps=1,tau=0.4" if sampler == "redraw" else sampler
-    model = BlockDiffusion(mt.Oracle(BIGRAM, 0.9 if remasks else 1.0), 2, 2, spec)
+    model = BlockDiffusion(mt.Oracle(BIGRAM, trust=0.9 if remasks else 1.0), block=2, steps=2, sampler=spec)
     law = mt.exact.law(model, BIGRAM, 3, threads=1).reshape(-1)
     samples = model.sample(8000, 3, seed=1, threads=1)
     whole = samples.tokens[~samples.impossible].astype(int)
@@ -121,7 +132,9 @@ def test_draws_follow_the_law(sampler):
     assert brute_force.g_test(counts, law) > 1e-3
     # The twin that must fail: masked diffusion over the whole, in as many steps.
     if sampler in ("ancestral", "remdm-cap:eta=0.5"):
-        other = mt.exact.law(mt.MaskedDiffusion(model.denoiser, spec, 2), BIGRAM, 3, threads=1).reshape(-1)
+        other = mt.exact.law(mt.MaskedDiffusion(model.denoiser, sampler=spec, steps=2), BIGRAM, 3, threads=1).reshape(
+            -1
+        )
         assert brute_force.g_test(counts, np.append(other, max(0.0, 1 - other.sum()))) < 1e-6
 
 
@@ -137,24 +150,26 @@ def test_the_likelihood_is_exact_where_that_of_the_sampler_inside_is():
         "verify:k=4",
     ]
     for sampler in exact:
-        model = BlockDiffusion(mt.Oracle(q), 5, 3, sampler)
+        model = BlockDiffusion(mt.Oracle(q), block=5, steps=3, sampler=sampler)
         assert model.log_prob_kind == model.log_prob(x).kind == "exact"
     assert mt.ter(model, q, 22, count=60).kind == "estimate"
-    np.testing.assert_allclose(BlockDiffusion(mt.Oracle(q), 5, 3, "verify:k=4").log_prob(x).values, q.log_prob(x))
+    np.testing.assert_allclose(
+        BlockDiffusion(mt.Oracle(q), block=5, steps=3, sampler="verify:k=4").log_prob(x).values, q.log_prob(x)
+    )
     for sampler in ("fixed", "entropy"):
-        assert BlockDiffusion(mt.Oracle(q), 5, 3, sampler).log_prob_kind == "lower bound"
+        assert BlockDiffusion(mt.Oracle(q), block=5, steps=3, sampler=sampler).log_prob_kind == "lower bound"
     # Blocks of one token leave nothing to chance, whatever the denoiser.
     window = mt.Window(q, width=2)
-    ones = BlockDiffusion(window, 1, 3).log_prob(x)
+    ones = BlockDiffusion(window, block=1, steps=3).log_prob(x)
     assert ones.kind == "exact"
-    np.testing.assert_array_equal(ones.values, mt.MaskedDiffusion(window, "left_to_right").log_prob(x).values)
+    np.testing.assert_array_equal(ones.values, mt.MaskedDiffusion(window, sampler="left_to_right").log_prob(x).values)
     with pytest.raises(ValueError, match="draw_confidence chooses by tokens that it draws and drops"):
-        BlockDiffusion(mt.Oracle(q), 5, 3, "draw_confidence").log_prob(x)
+        BlockDiffusion(mt.Oracle(q), block=5, steps=3, sampler="draw_confidence").log_prob(x)
 
 
 def test_a_replay_shows_the_steps_of_each_block():
     q = mt.as_language("hmm")
-    model = BlockDiffusion(mt.Oracle(q), 4, 2, "entropy", "cosine")
+    model = BlockDiffusion(mt.Oracle(q), block=4, steps=2, sampler="entropy", schedule="cosine")
     x = q.sample(6, 10, seed=0)
     run = model.replay(x)
     sizes = as_schedule("cosine").sizes(4, 2).tolist()
@@ -168,7 +183,7 @@ def test_a_replay_shows_the_steps_of_each_block():
 
 def test_drawn_plans_and_priced_reveals_are_one_bound_that_holds():
     # The bound of 2503.09573, sum_b L(x^b, x^<b), by enumeration, by drawn plans, and from reveals one at a time.
-    model = BlockDiffusion(mt.Oracle(HMM), 3, 2, "ancestral", "cosine")
+    model = BlockDiffusion(mt.Oracle(HMM), block=3, steps=2, sampler="ancestral", schedule="cosine")
     weights = np.diff(as_schedule("cosine").revealed_fractions(2))
     q = mt.exact.joint(HMM, 4).reshape(-1)
     bound, conditional = 0.0, conditionals_of(model.denoiser)
@@ -203,7 +218,7 @@ def test_reveals_are_priced_block_by_block():
 def test_sequences_depend_on_their_number_alone(sampler):
     q = mt.as_language("hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1")
     trust = 0.99 if sampler == "remdm-rescale" else 1.0
-    model = BlockDiffusion(mt.Oracle(q, trust), 5, 3, sampler)
+    model = BlockDiffusion(mt.Oracle(q, trust=trust), block=5, steps=3, sampler=sampler)
     whole = model.sample(9, 17, seed=2, threads=2)
     pieces = [model.sample(n, 17, seed=2, first=first, threads=1) for first, n in ((0, 4), (4, 4), (8, 1))]
     for field in ("tokens", "calls", "rounds", "impossible"):
@@ -214,12 +229,12 @@ def test_calls_and_rounds_are_those_of_all_blocks():
     q = mt.as_language("hmm:prune_transition=0.0,prune_emission=0.0")
     d = mt.Oracle(q)
     for sampler in ("fixed", "confidence"):
-        samples = BlockDiffusion(d, 4, 3, sampler).sample(5, 10, seed=0)
+        samples = BlockDiffusion(d, block=4, steps=3, sampler=sampler).sample(5, 10, seed=0)
         # 3 steps in each block of 4, and 2 in the last one of 2.
         assert samples.calls.tolist() == samples.rounds.tolist() == [8] * 5
     for sampler in ("ancestral", "fixed", "entropy", "stride"):
-        assert (BlockDiffusion(d, 1, 3, sampler).sample(5, 10, seed=0).calls == 10).all()
-    drafted = BlockDiffusion(d, 4, sampler="verify:k=4").sample(50, 10, seed=0)
+        assert (BlockDiffusion(d, block=1, steps=3, sampler=sampler).sample(5, 10, seed=0).calls == 10).all()
+    drafted = BlockDiffusion(d, block=4, sampler="verify:k=4").sample(50, 10, seed=0)
     assert (drafted.rounds < drafted.calls).all()
     assert (drafted.calls >= 10).all()
 
@@ -258,8 +273,8 @@ def test_what_a_sampler_asks_for_is_asked_for_by_its_blocks():
 def test_names_tell_blocks_apart():
     d = mt.Oracle(BIGRAM)
     models = [
-        mt.MaskedDiffusion(d, "entropy", 2),
-        *(BlockDiffusion(d, block, steps, "entropy") for block in (2, 3) for steps in (2, 3)),
+        mt.MaskedDiffusion(d, sampler="entropy", steps=2),
+        *(BlockDiffusion(d, block=block, steps=steps, sampler="entropy") for block in (2, 3) for steps in (2, 3)),
     ]
     assert len({str(model.identity) for model in models}) == len({str(model.spec) for model in models}) == 5
     assert str(models[1].spec) == "block:size=2,denoiser=oracle,sampler=entropy,steps=2,schedule=linear"
@@ -269,23 +284,25 @@ def test_names_tell_blocks_apart():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: BlockDiffusion(mt.Oracle(BIGRAM), 0), "block is 0; pass 1 or more"),
-        (lambda: BlockDiffusion(mt.Oracle(BIGRAM), 4, 0), "steps is 0"),
-        (lambda: BlockDiffusion(mt.Oracle(BIGRAM), 4, 2, "nothing"), "unknown sampler 'nothing'"),
+        (lambda: BlockDiffusion(mt.Oracle(BIGRAM), block=0), "block is 0; pass 1 or more"),
+        (lambda: BlockDiffusion(mt.Oracle(BIGRAM), block=4, steps=0), "steps is 0"),
+        (lambda: BlockDiffusion(mt.Oracle(BIGRAM), block=4, steps=2, sampler="nothing"), "unknown sampler 'nothing'"),
         (
-            lambda: BlockDiffusion(mt.Oracle(BIGRAM), 4, 2, "redraw"),
+            lambda: BlockDiffusion(mt.Oracle(BIGRAM), block=4, steps=2, sampler="redraw"),
             "may change tokens, but to denoiser oracle what is",
         ),
         (
-            lambda: BlockDiffusion(mt.Oracle(BIGRAM), 2, 1 << 20).sample(1, 4, 0),
+            lambda: BlockDiffusion(mt.Oracle(BIGRAM), block=2, steps=1 << 20).sample(1, 4, 0),
             "2 blocks of 2 in 1048576 steps each take 2,097,152 steps, more than 1,048,576; use fewer steps",
         ),
         (
-            lambda: BlockDiffusion(mt.Oracle(BIGRAM), 4, None, "fixed", mt.Schedule.from_sizes([3, 1])).sample(1, 6, 0),
+            lambda: BlockDiffusion(
+                mt.Oracle(BIGRAM), block=4, steps=None, sampler="fixed", schedule=mt.Schedule.from_sizes([3, 1])
+            ).sample(1, 6, 0),
             "sum to 4, not to 2",
         ),
         (
-            lambda: mt.exact.law(BlockDiffusion(mt.Oracle(BIGRAM), 20, 8), BIGRAM, 40),
+            lambda: mt.exact.law(BlockDiffusion(mt.Oracle(BIGRAM), block=20, steps=8), BIGRAM, 40),
             r"enumerating 3\^40 sequences",
         ),
     ],

@@ -97,7 +97,9 @@ def bound_by_quadrature(kept, points):
 @pytest.mark.parametrize("steps", [1, 2, 4])
 def test_drawn_sequences_follow_the_law(update, decode, points, steps):
     language = bigram3()
-    model = GaussianDiffusion(mt.Oracle(language), LINE, steps, "linear", update, decode)
+    model = GaussianDiffusion(
+        mt.Oracle(language), embedding=LINE, steps=steps, schedule="linear", update=update, decode=decode
+    )
     law = law_by_quadrature(model.kept, update, decode, points)
     assert law.sum() == pytest.approx(1, abs=1e-9)
     samples = model.sample(20_000, 2, seed=0)
@@ -108,7 +110,10 @@ def test_drawn_sequences_follow_the_law(update, decode, points, steps):
 
 
 def test_the_check_above_refutes_steps_of_another_schedule():
-    model, other = (GaussianDiffusion(mt.Oracle(bigram3()), LINE, 4, schedule) for schedule in ("linear", "cosine"))
+    model, other = (
+        GaussianDiffusion(mt.Oracle(bigram3()), embedding=LINE, steps=4, schedule=schedule)
+        for schedule in ("linear", "cosine")
+    )
     counts = np.bincount(model.sample(20_000, 2, seed=0).tokens.astype(int) @ [3, 1], minlength=9)
     assert brute_force.g_test(counts, law_by_quadrature(other.kept, "ddpm", "draw", 161)) < 1e-4
 
@@ -124,7 +129,7 @@ def test_ddim_and_ddpm_are_one_law_for_two_steps_and_two_from_three_on():
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_path_weights_have_the_mean_of_the_formula_and_their_exponentials_the_law(steps):
     language = bigram3()
-    model = GaussianDiffusion(mt.Oracle(language), LINE, steps, "cosine")
+    model = GaussianDiffusion(mt.Oracle(language), embedding=LINE, steps=steps, schedule="cosine")
     x = language.sample(30_000, 2, seed=3)
     weights = model.elbo(x, seed=1)
     error = weights.std() / np.sqrt(len(x))
@@ -142,7 +147,7 @@ def test_the_bigram_has_the_value_of_theory_and_the_bound_falls_to_the_entropy()
     x = language.sample(20_000, 2, seed=0)
     found = {}
     for steps, count in ((32, 20_000), (128, 6_000), (512, 2_000)):
-        weights = GaussianDiffusion(mt.Oracle(language), "onehot", steps).elbo(x[:count])
+        weights = GaussianDiffusion(mt.Oracle(language), embedding="onehot", steps=steps).elbo(x[:count])
         gap = -weights - (-language.log_prob(x[:count]))
         found[steps] = gap.mean() + entropy, gap.std() / np.sqrt(count)
         # The mean ratio is P(valid), which is 1 to a few parts in 10,000 here.
@@ -166,7 +171,7 @@ def test_more_paths_inside_the_logarithm_tighten_the_bound():
 
 def test_distances_are_bounded_by_path_weights():
     language = bigram3()
-    model = GaussianDiffusion(mt.Oracle(language), LINE, 5)
+    model = GaussianDiffusion(mt.Oracle(language), embedding=LINE, steps=5)
     q, p = (
         law.reshape(-1) for law in (mt.exact.joint(language, 2), law_by_quadrature(model.kept, "ddpm", "draw", 161))
     )
@@ -184,7 +189,9 @@ def test_many_steps_draw_the_language_whatever_the_embedding():
     law = mt.exact.joint(language, 3).reshape(-1)
     for embedding in ("onehot", "random:dim=4,seed=1", LINE):
         for update in ("ddpm", "ddim"):
-            model = GaussianDiffusion(mt.Oracle(language), embedding, 200, "cosine", update)
+            model = GaussianDiffusion(
+                mt.Oracle(language), embedding=embedding, steps=200, schedule="cosine", update=update
+            )
             counts = np.bincount(model.sample(2_000, 3, seed=0).tokens.astype(int) @ [9, 3, 1], minlength=27)
             assert np.abs(counts / 2_000 - law).sum() / 2 < 0.06, (str(model.spec), counts)
 
@@ -193,7 +200,7 @@ def test_many_steps_draw_the_language_whatever_the_embedding():
 @pytest.mark.parametrize("lang", ["hmm", "ngram:order=3", "copy:distance=2"])
 def test_sequences_and_bounds_depend_on_their_number_alone(lang, update):
     language = mt.as_language(lang)
-    model = GaussianDiffusion(mt.Oracle(language), "random:dim=5", 4, update=update)
+    model = GaussianDiffusion(mt.Oracle(language), embedding="random:dim=5", steps=4, update=update)
     whole = model.sample(130, 15, seed=2, threads=2)
     pieces = [model.sample(n, 15, seed=2, first=first, threads=1) for first, n in ((0, 3), (3, 99), (102, 28))]
     for field in ("tokens", "calls", "rounds", "impossible"):
@@ -214,7 +221,9 @@ def test_ddim_is_deterministic_but_for_its_start_and_its_decoding():
 
 
 def test_random_embeddings_are_the_same_everywhere_and_known_by_their_options():
-    one, same, other = (GaussianDiffusion(mt.Oracle(bigram3()), f"random:dim=4,seed={seed}", 4) for seed in (1, 1, 2))
+    one, same, other = (
+        GaussianDiffusion(mt.Oracle(bigram3()), embedding=f"random:dim=4,seed={seed}", steps=4) for seed in (1, 1, 2)
+    )
     assert (one.embedding == same.embedding).all()
     assert (one.embedding != other.embedding).any()
     assert one.identity == same.identity != other.identity
@@ -222,7 +231,7 @@ def test_random_embeddings_are_the_same_everywhere_and_known_by_their_options():
     assert str(one.spec) == (
         "gaussian:embedding=random,dim=4,seed=1,update=ddpm,decode=draw,denoiser=oracle,steps=4,schedule=linear"
     )
-    given = GaussianDiffusion(mt.Oracle(bigram3()), one.embedding, 4)
+    given = GaussianDiffusion(mt.Oracle(bigram3()), embedding=one.embedding, steps=4)
     assert given.identity != one.identity
     assert str(given.own_spec).startswith("gaussian:embedding=given@")
 
@@ -230,18 +239,24 @@ def test_random_embeddings_are_the_same_everywhere_and_known_by_their_options():
 @pytest.mark.parametrize(
     ("build", "reason"),
     [
-        (lambda d: GaussianDiffusion(d, np.eye(4)), "the embedding has shape (4, 4); pass (3, dim), one row for each"),
-        (lambda d: GaussianDiffusion(d, np.zeros(3)), "the embedding has shape (3,); pass (3, dim)"),
-        (lambda d: GaussianDiffusion(d, np.full((3, 2), np.nan)), "the embedding holds NaN or infinity"),
-        (lambda d: GaussianDiffusion(d, "onehott"), "unknown embedding 'onehott' (did you mean 'onehot'?)"),
-        (lambda d: GaussianDiffusion(d, "random:dim=0"), "dim is 0; pass 1 or more"),
-        (lambda d: GaussianDiffusion(d, "random:seed=-1"), "seed is -1; pass 0 or more"),
-        (lambda d: GaussianDiffusion(d, "onehot:dim=3"), "embedding 'onehot' has no option 'dim'"),
+        (
+            lambda d: GaussianDiffusion(d, embedding=np.eye(4)),
+            "the embedding has shape (4, 4); pass (3, dim), one row for each",
+        ),
+        (lambda d: GaussianDiffusion(d, embedding=np.zeros(3)), "the embedding has shape (3,); pass (3, dim)"),
+        (lambda d: GaussianDiffusion(d, embedding=np.full((3, 2), np.nan)), "the embedding holds NaN or infinity"),
+        (lambda d: GaussianDiffusion(d, embedding="onehott"), "unknown embedding 'onehott' (did you mean 'onehot'?)"),
+        (lambda d: GaussianDiffusion(d, embedding="random:dim=0"), "dim is 0; pass 1 or more"),
+        (lambda d: GaussianDiffusion(d, embedding="random:seed=-1"), "seed is -1; pass 0 or more"),
+        (lambda d: GaussianDiffusion(d, embedding="onehot:dim=3"), "embedding 'onehot' has no option 'dim'"),
         (lambda d: GaussianDiffusion(d, update="euler"), "unknown update 'euler' of Gaussian diffusion; known: ddpm"),
         (lambda d: GaussianDiffusion(d, decode="mean"), "unknown decode 'mean' of Gaussian diffusion; known: draw"),
-        (lambda d: GaussianDiffusion(mt.Window(bigram3(), 1)), "window:width=1 takes no gaussian noise; it takes mask"),
         (
-            lambda d: GaussianDiffusion(mt.Perturbed(mt.Oracle(mt.Permutation(items=20)), 0.1)),
+            lambda d: GaussianDiffusion(mt.Window(bigram3(), width=1)),
+            "window:width=1 takes no gaussian noise; it takes mask",
+        ),
+        (
+            lambda d: GaussianDiffusion(mt.Perturbed(mt.Oracle(mt.Permutation(items=20)), epsilon=0.1)),
             "takes no gaussian noise: its posterior is a permanent, a sum over sets of items, done for up to 12",
         ),
         (lambda d: GaussianDiffusion(d, update="ddim").elbo([[0, 0]]), "update=ddim has no likelihood bound"),

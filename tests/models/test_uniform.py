@@ -77,7 +77,7 @@ def law_and_bound(language, length, kept):
     update=st.sampled_from(["ancestral", "tweedie"]),
 )
 def test_law_and_bound_are_those_of_the_transition_matrices(language, length, steps, schedule, update):
-    model = UniformDiffusion(mt.Oracle(language), steps, schedule, update)
+    model = UniformDiffusion(mt.Oracle(language), steps=steps, schedule=schedule, update=update)
     law, bound = law_and_bound(language, length, model.kept)
     joint = joint_of(language, length)
     got = mt.exact.law(model, language, length).reshape(-1)
@@ -95,7 +95,7 @@ def test_law_and_bound_are_those_of_the_transition_matrices(language, length, st
 def test_the_bigram_has_the_values_of_theory(steps, bound, nll, ser):
     """Computed twice by independent code; docs/theory.md, section 8."""
     language = bigram3()
-    model = UniformDiffusion(mt.Oracle(language), steps)
+    model = UniformDiffusion(mt.Oracle(language), steps=steps)
     q, p = mt.exact.joint(language, 3), mt.exact.law(model, language, 3)
     elbo = mt.exact.elbo(model, language, 3)
     assert -(q[q > 0] * elbo[q > 0]).sum() == pytest.approx(bound, abs=1e-10)
@@ -119,7 +119,7 @@ def test_masking_has_the_values_beside_them():
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_drawn_sequences_follow_the_law(name, update):
     language, length = LANGUAGES[name]
-    model = UniformDiffusion(mt.Oracle(language), 3, "cosine", update)
+    model = UniformDiffusion(mt.Oracle(language), steps=3, schedule="cosine", update=update)
     law = mt.exact.law(model, language, length).reshape(-1)
     samples = model.sample(20_000, length, seed=1)
     places = language.vocab_size ** np.arange(length)[::-1]
@@ -132,15 +132,15 @@ def test_drawn_sequences_follow_the_law(name, update):
 
 def test_the_check_above_refutes_a_model_of_another_schedule():
     language, length = LANGUAGES["bigram"]
-    law = mt.exact.law(UniformDiffusion(mt.Oracle(language), 3, "cosine"), language, length).reshape(-1)
-    tokens = UniformDiffusion(mt.Oracle(language), 3, "linear").sample(20_000, length, seed=1).tokens
+    law = mt.exact.law(UniformDiffusion(mt.Oracle(language), steps=3, schedule="cosine"), language, length).reshape(-1)
+    tokens = UniformDiffusion(mt.Oracle(language), steps=3, schedule="linear").sample(20_000, length, seed=1).tokens
     counts = np.bincount(tokens.astype(int) @ 3 ** np.arange(length)[::-1], minlength=len(law))
     assert brute_force.g_test(counts, law) < 1e-4
 
 
 def test_the_two_updates_are_one_law():
     language = mt.as_language("hmm")
-    one, other = (UniformDiffusion(mt.Oracle(language), 9, update=update) for update in ("ancestral", "tweedie"))
+    one, other = (UniformDiffusion(mt.Oracle(language), steps=9, update=update) for update in ("ancestral", "tweedie"))
     tokens = language.sample(20, 30, seed=0)
     for level in (1, 4, 9):
         laws = [
@@ -152,7 +152,7 @@ def test_the_two_updates_are_one_law():
 
 @pytest.mark.parametrize("language", [HMM, bigram3(), mt.Parity()], ids=["hmm", "bigram", "parity"])
 def test_sampled_bounds_have_the_exact_mean_and_their_exponentials_the_law(language):
-    model = UniformDiffusion(mt.Oracle(language), 4)
+    model = UniformDiffusion(mt.Oracle(language), steps=4)
     elbo, law = mt.exact.elbo(model, language, 3), mt.exact.law(model, language, 3)
     supported = np.argwhere(mt.exact.joint(language, 3) > 0)
     for x in supported[:: max(1, len(supported) // 4)]:
@@ -165,7 +165,7 @@ def test_sampled_bounds_have_the_exact_mean_and_their_exponentials_the_law(langu
 
 def test_more_paths_inside_the_logarithm_tighten_the_bound():
     language = mt.as_language("hmm")
-    model = UniformDiffusion(mt.Oracle(language), 8)
+    model = UniformDiffusion(mt.Oracle(language), steps=8)
     x = language.sample(200, 24, seed=0)
     scored = [model.log_prob(x, plans=plans) for plans in (1, 8)]
     assert [each.kind for each in scored] == ["lower bound", "lower bound"]
@@ -178,7 +178,7 @@ def test_more_paths_inside_the_logarithm_tighten_the_bound():
 
 def test_distances_are_exact_where_the_law_is_and_bounded_elsewhere():
     language = bigram3()
-    model = UniformDiffusion(mt.Oracle(language), 4)
+    model = UniformDiffusion(mt.Oracle(language), steps=4)
     small = mt.distances(model, language, 3)
     assert small.kl.kind == "exact"
     p, q = mt.exact.law(model, language, 3), mt.exact.joint(language, 3)
@@ -190,7 +190,7 @@ def test_distances_are_exact_where_the_law_is_and_bounded_elsewhere():
 
 @pytest.mark.parametrize("language", [mt.as_language("hmm"), mt.as_language("ngram:order=3"), mt.Permutation(items=20)])
 def test_sequences_and_bounds_depend_on_their_number_alone(language):
-    model = UniformDiffusion(mt.Oracle(language), 5)
+    model = UniformDiffusion(mt.Oracle(language), steps=5)
     whole = model.sample(130, 20, seed=2, threads=2)
     pieces = [model.sample(n, 20, seed=2, first=first, threads=1) for first, n in ((0, 3), (3, 99), (102, 28))]
     for field in ("tokens", "calls", "rounds", "impossible"):
@@ -202,7 +202,7 @@ def test_sequences_and_bounds_depend_on_their_number_alone(language):
 
 def test_uniform_noise_mends_what_masking_cannot_and_more_steps_leave_less():
     language = mt.as_language("hmm")
-    few, many = (mt.ser(UniformDiffusion(mt.Oracle(language), n), language, 32, 300) for n in (8, 128))
+    few, many = (mt.ser(UniformDiffusion(mt.Oracle(language), steps=n), language, 32, 300) for n in (8, 128))
     masked = mt.ser(mt.MaskedDiffusion(mt.Oracle(language), steps=128), language, 32, 300)
     assert many.high < few.low
     assert many.value < masked.value
@@ -221,8 +221,8 @@ def test_a_denoiser_on_a_device_gets_all_rows_at_once():
             opened.append(count)
             return oracle.open(count, length, **options)
 
-    there = UniformDiffusion(OnDevice(), 3).sample(150, 9, seed=0)
-    here = UniformDiffusion(oracle, 3).sample(150, 9, seed=0)
+    there = UniformDiffusion(OnDevice(), steps=3).sample(150, 9, seed=0)
+    here = UniformDiffusion(oracle, steps=3).sample(150, 9, seed=0)
     assert opened == [150]
     assert (there.tokens == here.tokens).all()
 
@@ -231,19 +231,22 @@ def test_a_denoiser_on_a_device_gets_all_rows_at_once():
     ("build", "reason"),
     [
         (
-            lambda q: UniformDiffusion(mt.Oracle(q), 4, update="euler"),
+            lambda q: UniformDiffusion(mt.Oracle(q), steps=4, update="euler"),
             "unknown update 'euler'.*known: ancestral, tweedie",
         ),
-        (lambda q: UniformDiffusion(mt.Window(q, 2), 4), "window:width=2 takes no uniform noise; it takes masked"),
         (
-            lambda q: UniformDiffusion(mt.Oracle(q, 0.9), 4),
+            lambda q: UniformDiffusion(mt.Window(q, width=2), steps=4),
+            "window:width=2 takes no uniform noise; it takes masked",
+        ),
+        (
+            lambda q: UniformDiffusion(mt.Oracle(q, trust=0.9), steps=4),
             "takes no uniform noise: trust 0.9 is about .*it takes masked",
         ),
-        (lambda q: UniformDiffusion(mt.Oracle(q), 0), "steps is 0; pass from 1 to"),
-        (lambda q: UniformDiffusion(mt.Oracle(q), 10**9), "pass from 1 to 1048576"),
-        (lambda q: UniformDiffusion(mt.Oracle(q), 4, [0, 0.5, 1]), "has 2 steps, not 4"),
-        (lambda q: UniformDiffusion(mt.Oracle(q), 4).sample(3, 0, 0), "length is 0; pass 1 or more"),
-        (lambda q: UniformDiffusion(mt.Oracle(mt.Permutation(items=3)), 4).sample(3, 4, 0), "there are 3 items"),
+        (lambda q: UniformDiffusion(mt.Oracle(q), steps=0), "steps is 0; pass from 1 to"),
+        (lambda q: UniformDiffusion(mt.Oracle(q), steps=10**9), "pass from 1 to 1048576"),
+        (lambda q: UniformDiffusion(mt.Oracle(q), steps=4, schedule=[0, 0.5, 1]), "has 2 steps, not 4"),
+        (lambda q: UniformDiffusion(mt.Oracle(q), steps=4).sample(3, 0, 0), "length is 0; pass 1 or more"),
+        (lambda q: UniformDiffusion(mt.Oracle(mt.Permutation(items=3)), steps=4).sample(3, 4, 0), "there are 3 items"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(build, reason):
@@ -254,7 +257,7 @@ def test_what_does_not_fit_is_refused_in_one_line(build, reason):
 
 def test_what_is_too_large_to_enumerate_is_refused():
     language = mt.as_language("hmm")
-    model = UniformDiffusion(mt.Oracle(language), 4)
+    model = UniformDiffusion(mt.Oracle(language), steps=4)
     for ask in (mt.exact.law, mt.exact.elbo):
         with pytest.raises(ValueError, match="enumerating 4 transitions between 8.10 sequences"):
             ask(model, language, 10)
@@ -263,8 +266,10 @@ def test_what_is_too_large_to_enumerate_is_refused():
 
 
 def test_names_and_repr_say_what_it_is():
-    model = UniformDiffusion(mt.Oracle(HMM), 4, update="tweedie")
+    model = UniformDiffusion(mt.Oracle(HMM), steps=4, update="tweedie")
     assert str(model.spec) == "uniform:update=tweedie,denoiser=oracle,steps=4,schedule=linear"
     assert "UniformDiffusion(Oracle(" in repr(model)
     assert "steps=4, schedule='linear', update='tweedie'" in repr(model)
-    assert len(set(map(str, itertools.chain([model.identity], [UniformDiffusion(mt.Oracle(HMM), 4).identity])))) == 2
+    assert (
+        len(set(map(str, itertools.chain([model.identity], [UniformDiffusion(mt.Oracle(HMM), steps=4).identity])))) == 2
+    )

@@ -42,7 +42,7 @@ def written(canvas, language, length, number, rounds=5):
 
 
 def compare(language, length, trust, number, monkeypatch=None, count=5):
-    oracle = mt.Oracle(language, trust)
+    oracle = mt.Oracle(language, trust=trust)
     chain = oracle.chain if hasattr(oracle, "chain") else language.chain
     prompt = language.sample(count, length, seed=number + 1)
     prompt[:, 1::2] = language.vocab_size
@@ -96,7 +96,7 @@ def test_the_comparison_refutes_a_canvas_that_forgets_erasures(monkeypatch):
 )
 @pytest.mark.parametrize("sampler", ["confidence", "remdm-cap:eta=0.2"])
 def test_samplers_draw_the_same_tokens(language, sampler, monkeypatch):
-    model = mt.MaskedDiffusion(mt.Oracle(language, 0.999), sampler, 12)
+    model = mt.MaskedDiffusion(mt.Oracle(language, trust=0.999), sampler=sampler, steps=12)
     assert isinstance(model.denoiser.open(2, 40), ChainCanvas)
     kept = model.sample(20, 40, seed=0)
     monkeypatch.setattr(chain_canvas, "MESSAGE_BYTES", 0)
@@ -112,7 +112,7 @@ def test_samplers_draw_the_same_tokens(language, sampler, monkeypatch):
 def test_the_loop_over_it_is_the_plan_kernel(language, trust, shares, monkeypatch):
     for name, value in shares.items():
         monkeypatch.setattr(chain_canvas, name, value)
-    oracle = mt.Oracle(language, trust)
+    oracle = mt.Oracle(language, trust=trust)
     plan = np.random.default_rng(0).integers(1, 9, (12, 30)).astype(np.int32)
     kernel = oracle.run_plan(plan, stream_states("canvas", 0, 12))
     loop = run_on_canvas(oracle, plan, stream_states("canvas", 0, 12))

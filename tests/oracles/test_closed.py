@@ -26,7 +26,7 @@ from tests.languages.closed import CASES, IDS, index, joint_of
 @pytest.mark.parametrize(("language", "length"), CASES, ids=IDS)
 def test_conditionals_are_bayes_rule_in_every_context(language, length, trust):
     rows = brute_force.contexts(language.vocab_size, length)
-    got = mt.Oracle(language, trust).conditionals(rows)
+    got = mt.Oracle(language, trust=trust).conditionals(rows)
     for row, marginals in zip(rows, got, strict=True):
         expected = brute_force.conditionals(joint_of(language, length), language.vocab_size, row, trust)
         np.testing.assert_allclose(marginals, expected, atol=1e-13, err_msg=str(row))
@@ -97,7 +97,7 @@ def test_plans_run_as_a_plain_loop_over_the_canvas_does(case, trust, epsilon, se
     language, length = case
     plan = np.random.default_rng(seed).integers(1, 4, (30, length)).astype(np.int32)
     oracle = language.oracle(trust)
-    denoiser = mt.Perturbed(oracle, epsilon) if epsilon else oracle
+    denoiser = mt.Perturbed(oracle, epsilon=epsilon) if epsilon else oracle
     fused_states, plain_states = stream_states("loop", seed, 30), stream_states("loop", seed, 30)
     fused = oracle.run_plan(plan, fused_states, epsilon=epsilon)
     plain = run_on_canvas(denoiser, plan, plain_states)

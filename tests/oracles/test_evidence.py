@@ -148,8 +148,12 @@ def test_posteriors_do_not_depend_on_threads_or_neighbours(lang):
     ("oracle", "ask", "reason"),
     [
         (mt.Oracle(mt.Permutation(items=13)), np.zeros((1, 2, 13)), "takes no 'gaussian'.*permanent.*known: masked"),
-        (mt.Oracle(mt.Parity(), 0.9), np.zeros((1, 2, 2)), "takes no 'gaussian' noise.*use trust 1; known: masked"),
-        (mt.Oracle(mt.Parity(), 0.9), UniformEvidence(np.zeros((1, 2), int), 0.5, 2), "takes no 'uniform' noise"),
+        (
+            mt.Oracle(mt.Parity(), trust=0.9),
+            np.zeros((1, 2, 2)),
+            "takes no 'gaussian' noise.*use trust 1; known: masked",
+        ),
+        (mt.Oracle(mt.Parity(), trust=0.9), UniformEvidence(np.zeros((1, 2), int), 0.5, 2), "takes no 'uniform' noise"),
         (mt.Oracle(mt.Parity()), np.zeros((1, 2, 3)), "pass \\(count, length, 2\\)"),
         (mt.Oracle(mt.Parity()), np.full((1, 2, 2), np.nan), "holds NaN"),
         (mt.Oracle(mt.Parity()), np.full((1, 2, 2), np.inf), "holds NaN or .inf"),
@@ -181,7 +185,7 @@ def test_perturbed_posteriors_are_epsilon_away(epsilon, kept):
     evidence = UniformEvidence(language.sample(10, 6, 0), kept, 3)
     exact, moved = (
         denoiser.open(10, 6, noise="uniform").posterior(evidence)
-        for denoiser in (mt.Oracle(language), mt.Perturbed(mt.Oracle(language), epsilon))
+        for denoiser in (mt.Oracle(language), mt.Perturbed(mt.Oracle(language), epsilon=epsilon))
     )
     terms = np.where(exact > 0, exact * np.log(np.where(exact > 0, exact, 1) / moved), 0.0).sum(axis=2)
     furthest = np.where(exact > 0, exact * np.log(np.where(exact > 0, exact, 1) * 3), 0.0).sum(axis=2)

@@ -40,7 +40,7 @@ def test_log_prob_support_and_entropy_are_those_of_the_joint(language, length):
 def test_conditionals_are_bayes_rule_in_every_context(language, length, trust):
     joint = joint_of(language, length)
     rows = brute_force.contexts(language.vocab_size, length)
-    got = mt.Oracle(language, trust).conditionals(rows)
+    got = mt.Oracle(language, trust=trust).conditionals(rows)
     for row, marginals in zip(rows, got, strict=True):
         expected = brute_force.conditionals(joint, language.vocab_size, row, trust)
         np.testing.assert_allclose(marginals, expected, atol=1e-11, err_msg=str(row))

@@ -43,7 +43,7 @@ def compare(language, length, trust, number):
     contexts = contexts[np.random.default_rng(number).permutation(len(contexts))[:40]]
     joint = mt.exact.joint(language, length)
     expected = [information(joint, language.vocab_size, token, trust) for token in contexts]
-    oracle = mt.Oracle(language, trust)
+    oracle = mt.Oracle(language, trust=trust)
     found = oracle.pairs(contexts)
     np.testing.assert_allclose(found, expected, atol=1e-12)
     assert (found == found.transpose(0, 2, 1)).all()

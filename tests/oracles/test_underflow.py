@@ -196,7 +196,7 @@ def test_a_canvas_keeps_the_exact_posterior(language, seed):
 def test_a_window_shows_the_exact_posterior(language, seed):
     vocab_size, q = language.vocab_size, joint(language, LENGTH)
     rows = contexts(vocab_size, LENGTH, seed)
-    for row, found in zip(rows, mt.Window(language, 1).conditionals(rows), strict=True):
+    for row, found in zip(rows, mt.Window(language, width=1).conditionals(rows), strict=True):
         for i in np.flatnonzero(row == vocab_size):
             seen = np.where(np.abs(np.arange(LENGTH) - i) <= 1, row, vocab_size)
             assert_law(found[i], posterior(q, vocab_size, seen, i), (row, i))

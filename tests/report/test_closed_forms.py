@@ -37,7 +37,7 @@ IID = mt.NGram(1.0, [0.15, 0.5, 0.0, 0.35])
 
 
 def masked(language, sampler, steps, schedule="linear", trust=1.0):
-    return mt.MaskedDiffusion(mt.Oracle(language, trust), sampler, steps, schedule)
+    return mt.MaskedDiffusion(mt.Oracle(language, trust=trust), sampler=sampler, steps=steps, schedule=schedule)
 
 
 def known(language, model, length):
@@ -85,7 +85,7 @@ def test_ties_broken_at_random_open_random_sets_where_all_positions_look_alike(l
     for steps, schedule in ((2, "linear"), (3, "cosine")):
         for model in (
             masked(language, sampler, steps, schedule),
-            mt.BlockDiffusion(mt.Oracle(language), 2, 2, sampler),
+            mt.BlockDiffusion(mt.Oracle(language), block=2, steps=2, sampler=sampler),
         ):
             found = known(language, model, length)
             assert set(found) == ({"ser", "kl", "kl_average"} if language in (UNIFORM[0][0], UNIFORM[-1][0]) else set())
@@ -113,7 +113,7 @@ def test_the_average_over_plans_is_what_one_plan_costs_on_average(language, leng
 @pytest.mark.parametrize("block", [1, 2, 3])
 @pytest.mark.parametrize(("language", "length"), UNIFORM, ids=lambda each: str(getattr(each, "spec", each)))
 def test_block_by_block(language, length, block, sampler):
-    model = mt.BlockDiffusion(mt.Oracle(language), block, 2, with_lowest(sampler))
+    model = mt.BlockDiffusion(mt.Oracle(language), block=block, steps=2, sampler=with_lowest(sampler))
     found = known(language, model, length)
     assert found
     agree(found, enumerated(language, model, length))
@@ -169,7 +169,7 @@ def test_redrawing_is_not_known_where_it_also_draws_tokens_that_agree_or_none():
 @pytest.mark.parametrize("steps", [1, 2, 4])
 def test_pairs_under_uniform_noise(steps, update):
     language = mt.EqualPairs(vocab_size=2)
-    model = mt.UniformDiffusion(mt.Oracle(language), steps, "cosine", update)
+    model = mt.UniformDiffusion(mt.Oracle(language), steps=steps, schedule="cosine", update=update)
     found, expected = known(language, model, 4), enumerated(language, model, 4)
     agree(found, expected)
     q, bound = mt.exact.joint(language, 4), mt.exact.elbo(model, language, 4)
@@ -203,12 +203,12 @@ def test_independent_tokens_masked_again_by_coins_alone(sampler):
 @pytest.mark.parametrize("sampler", ["draw_confidence", "topk_remask", "ancestral"])
 def test_independent_tokens_block_by_block(sampler):
     trust = 0.9 if sampler == "topk_remask" else 1.0
-    model = mt.BlockDiffusion(mt.Oracle(IID, trust), 2, 2, sampler)
+    model = mt.BlockDiffusion(mt.Oracle(IID, trust=trust), block=2, steps=2, sampler=sampler)
     agree(known(IID, model, 3), enumerated(IID, model, 3))
 
 
 def test_independent_tokens_under_other_noises():
-    uniform = mt.UniformDiffusion(mt.Oracle(IID), 3)
+    uniform = mt.UniformDiffusion(mt.Oracle(IID), steps=3)
     agree(known(IID, uniform, 2), enumerated(IID, uniform, 2))
     q, bound = mt.exact.joint(IID, 2), mt.exact.elbo(uniform, IID, 2)
     np.testing.assert_allclose(bound[q > 0], np.log(q[q > 0]), rtol=1e-10)
@@ -237,7 +237,7 @@ def test_what_is_not_known_is_left_out():
     assert known(pairs, mt.GaussianDiffusion(mt.Oracle(pairs), steps=2), 4) == {}
     bigram = mt.NGram([0.5, 0.5], [[0.5, 0.5], [1.0, 0.0]])
     assert known(bigram, masked(bigram, "left_to_right", 2), 4) == {}
-    perturbed = mt.MaskedDiffusion(mt.Perturbed(mt.Oracle(IID), 0.1), "ancestral", 2)
+    perturbed = mt.MaskedDiffusion(mt.Perturbed(mt.Oracle(IID), epsilon=0.1), sampler="ancestral", steps=2)
     assert known(IID, perturbed, 4) == {}
 
 

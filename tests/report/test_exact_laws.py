@@ -143,7 +143,7 @@ def test_a_planted_bug_is_told(monkeypatch):
 
 
 def shorter(model):
-    return mt.MaskedDiffusion(model.denoiser, model.sampler, model.steps - 1, model.schedule)
+    return mt.MaskedDiffusion(model.denoiser, sampler=model.sampler, steps=model.steps - 1, schedule=model.schedule)
 
 
 def test_a_model_that_is_never_right_has_no_entropy():

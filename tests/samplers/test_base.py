@@ -57,7 +57,11 @@ def test_it_inherits_nothing_and_is_wrapped_once_at_the_door(stroll):
 @pytest.mark.parametrize("block", [None, 2, 4])
 def test_it_samples_replays_and_goes_block_by_block(stroll, block):
     denoiser = mt.Oracle(BIGRAM)
-    model = mt.MaskedDiffusion(denoiser, stroll()) if block is None else BlockDiffusion(denoiser, block, None, stroll())
+    model = (
+        mt.MaskedDiffusion(denoiser, sampler=stroll())
+        if block is None
+        else BlockDiffusion(denoiser, block=block, steps=None, sampler=stroll())
+    )
     samples = model.sample(500, 4, 0)
     assert (samples.calls == samples.rounds).all()
     assert set(samples.calls[~samples.impossible].tolist()) <= {2, 3, 4}
@@ -79,7 +83,9 @@ def test_it_is_certified(stroll):
 def test_one_that_inherits_the_base_need_not_say_what_it_is_not(stroll):
     needed = ("spec", "identity", "init", "finished", "wants", "law", "step")
     short = type("Short", (SamplerBase,), {name: vars(stroll)[name] for name in needed})
-    ours, theirs = (mt.MaskedDiffusion(mt.Oracle(BIGRAM), kind()).sample(40, 6, 0).tokens for kind in (short, stroll))
+    ours, theirs = (
+        mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=kind()).sample(40, 6, 0).tokens for kind in (short, stroll)
+    )
     np.testing.assert_array_equal(ours, theirs)
     half = type("Half", (SamplerBase,), {name: vars(stroll)[name] for name in needed[:-1]})
     with pytest.raises(TypeError, match="abstract"):

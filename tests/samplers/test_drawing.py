@@ -102,8 +102,8 @@ def test_float32_noise_lowers_the_temperature_of_rare_tokens_and_leaves_common_o
 
 
 def test_float32_draws_have_the_law_of_an_ordinary_language():
-    law = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM), "confidence", 2), BIGRAM, 3)
-    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), "confidence:precision=float32", 2)
+    law = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="confidence", steps=2), BIGRAM, 3)
+    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="confidence:precision=float32", steps=2)
     samples = model.sample(6_000, 3, seed=0)
     counts = np.zeros(law.shape)
     np.add.at(counts, tuple(samples.tokens[~samples.impossible].T.astype(int)), 1)
@@ -111,13 +111,13 @@ def test_float32_draws_have_the_law_of_an_ordinary_language():
     assert brute_force.g_test(cells, [*law.reshape(-1), 1 - law.sum()]) > 1e-4
     assert len(model.sample(0, 3, seed=0).tokens) == 0
     assert (model.sample(20, 3, seed=0, first=10).tokens == samples.tokens[10:30]).all()
-    assert model.identity != mt.MaskedDiffusion(mt.Oracle(BIGRAM), "confidence", 2).identity
+    assert model.identity != mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="confidence", steps=2).identity
 
 
 @pytest.mark.parametrize("sampler", [*ALL, "margin"])
 def test_float32_draws_have_no_likelihood(sampler):
     spec = sampler + ("," if ":" in sampler else ":") + "precision=float32"
-    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM, ALL.get(sampler, 1)), spec, 2)
+    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM, trust=ALL.get(sampler, 1)), sampler=spec, steps=2)
     with pytest.raises(ValueError, match="float32 noise, whose law has no closed form; measure ser"):
         model.log_prob([[0, 0]])
     with pytest.raises(ValueError, match="float32 noise, whose law has no closed form; draw from it"):
@@ -140,7 +140,7 @@ def test_a_sequence_depends_on_its_number_alone(sampler, monkeypatch):
     from mdmtheory.models import adaptive_loop
 
     q = mt.as_language("hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1")
-    p = mt.MaskedDiffusion(mt.Oracle(q, ALL[sampler]), sampler, steps=6)
+    p = mt.MaskedDiffusion(mt.Oracle(q, trust=ALL[sampler]), sampler=sampler, steps=6)
     whole = p.sample(8, 16, seed=2, threads=2)
     monkeypatch.setattr(adaptive_loop, "BATCH_ENTRIES", 200)
     pieces = [p.sample(n, 16, seed=2, first=first, threads=1) for first, n in ((0, 3), (3, 5))]
@@ -153,10 +153,13 @@ def test_temperature_zero_is_greedy_where_nothing_else_is_left_to_chance():
     q = mt.as_language("hmm")
     for sampler in ("independent:mu=0.1", "verify:k=4", "topk_remask"):
         spec = sampler + ("," if ":" in sampler else ":") + "temperature=0,ties=lowest"
-        samples = mt.MaskedDiffusion(mt.Oracle(q, ALL.get(sampler, 1)), spec, 5).sample(10, 12, seed=0)
+        samples = mt.MaskedDiffusion(mt.Oracle(q, trust=ALL.get(sampler, 1)), sampler=spec, steps=5).sample(
+            10, 12, seed=0
+        )
         assert (samples.tokens == samples.tokens[0]).all() or sampler.startswith("verify")
     one, other = (
-        mt.MaskedDiffusion(mt.Oracle(q), f"verify:k={k},temperature=0").sample(1, 12, seed=0).tokens for k in (1, 4)
+        mt.MaskedDiffusion(mt.Oracle(q), sampler=f"verify:k={k},temperature=0").sample(1, 12, seed=0).tokens
+        for k in (1, 4)
     )
     assert (one == other).all()
 
@@ -193,18 +196,35 @@ def test_bad_options_are_refused_in_one_line(text, message):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda o: mt.MaskedDiffusion(o, "remdm-cap", 4), "remdm-cap:eta=0.05 may change tokens.*oracle:trust=0.999"),
-        (lambda o: mt.MaskedDiffusion(mt.Perturbed(o, 0.1), "redraw", 4), "what is revealed is certain"),
-        (lambda o: mt.MaskedDiffusion(mt.Window(BIGRAM, 2), "topk_remask", 4), "what is revealed is certain"),
-        (lambda o: mt.MaskedDiffusion(mt.Window(BIGRAM, 2), "independent:mu=1").sample(1, 4, 0), "pairs of positions"),
-        (lambda o: mt.MaskedDiffusion(o, "verify:k=2").replay([[0, 0]]), "a replay does not show its steps"),
-        (lambda o: mt.MaskedDiffusion(mt.Oracle(BIGRAM, 0.9), "remdm-conf").log_prob([[0]]), "may change tokens"),
         (
-            lambda o: mt.MaskedDiffusion(mt.Oracle(BIGRAM, 0.9), "remdm-loop", 1).sample(1, 2, 0),
+            lambda o: mt.MaskedDiffusion(o, sampler="remdm-cap", steps=4),
+            "remdm-cap:eta=0.05 may change tokens.*oracle:trust=0.999",
+        ),
+        (
+            lambda o: mt.MaskedDiffusion(mt.Perturbed(o, epsilon=0.1), sampler="redraw", steps=4),
+            "what is revealed is certain",
+        ),
+        (
+            lambda o: mt.MaskedDiffusion(mt.Window(BIGRAM, width=2), sampler="topk_remask", steps=4),
+            "what is revealed is certain",
+        ),
+        (
+            lambda o: mt.MaskedDiffusion(mt.Window(BIGRAM, width=2), sampler="independent:mu=1").sample(1, 4, 0),
+            "pairs of positions",
+        ),
+        (lambda o: mt.MaskedDiffusion(o, sampler="verify:k=2").replay([[0, 0]]), "a replay does not show its steps"),
+        (
+            lambda o: mt.MaskedDiffusion(mt.Oracle(BIGRAM, trust=0.9), sampler="remdm-conf").log_prob([[0]]),
+            "may change tokens",
+        ),
+        (
+            lambda o: mt.MaskedDiffusion(mt.Oracle(BIGRAM, trust=0.9), sampler="remdm-loop", steps=1).sample(1, 2, 0),
             "steps is 1; remdm-loop needs 2 or more",
         ),
         (
-            lambda o: mt.MaskedDiffusion(mt.Oracle(BIGRAM, 0.9), "remdm-loop", schedule=[0, 0.5, 1]).sample(1, 2, 0),
+            lambda o: mt.MaskedDiffusion(
+                mt.Oracle(BIGRAM, trust=0.9), sampler="remdm-loop", schedule=[0, 0.5, 1]
+            ).sample(1, 2, 0),
             "has steps of its own; remdm-loop splits",
         ),
     ],
@@ -216,6 +236,6 @@ def test_what_does_not_fit_is_refused_in_one_line(call, message):
 
 
 def test_the_trust_stands_in_the_name_and_in_the_identity():
-    models = [mt.MaskedDiffusion(mt.Oracle(BIGRAM, trust), "redraw", 4) for trust in (0.999, 0.99)]
+    models = [mt.MaskedDiffusion(mt.Oracle(BIGRAM, trust=trust), sampler="redraw", steps=4) for trust in (0.999, 0.99)]
     assert models[0].identity != models[1].identity
     assert "oracle:trust=0.999" in str(models[0].spec)

@@ -46,7 +46,7 @@ def cells_of(samples, law):
 
 def model_of(sampler, language):
     trust = 0.95 if sampler in REMASKING else 1.0
-    return mt.MaskedDiffusion(mt.Oracle(language, trust), sampler, 4, "cosine")
+    return mt.MaskedDiffusion(mt.Oracle(language, trust=trust), sampler=sampler, steps=4, schedule="cosine")
 
 
 @pytest.mark.parametrize("sampler", REMASKING + SETTING_ONCE + NUCLEUS)
@@ -65,8 +65,8 @@ def test_draws_refute_another_sampler():
         ("remdm-loop:eta=0.6,alpha=0.5", "remdm-cap:eta=0.05"),
         ("topk_remask", "topk_remask:nucleus=0.8"),
     ]:
-        law = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(HMM, 0.95), twin, 8), HMM, 3)
-        samples = mt.MaskedDiffusion(mt.Oracle(HMM, 0.95), sampler, 8).sample(20_000, 3, seed=3)
+        law = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(HMM, trust=0.95), sampler=twin, steps=8), HMM, 3)
+        samples = mt.MaskedDiffusion(mt.Oracle(HMM, trust=0.95), sampler=sampler, steps=8).sample(20_000, 3, seed=3)
         assert brute_force.g_test(*cells_of(samples, law)) < 1e-4
 
 
@@ -89,7 +89,7 @@ class Sure:
 def kept_fractions(sampler, steps, schedule):
     """Whether every token is revealed with the schedule's probability after each step, whatever the others are."""
     x = [2, 0]
-    model = mt.MaskedDiffusion(Sure(x), sampler, steps, schedule)
+    model = mt.MaskedDiffusion(Sure(x), sampler=sampler, steps=steps, schedule=schedule)
     fractions = model.sampler.fractions(steps, as_schedule(schedule))
     reached = list(after_each_step(model, 2))
     assert len(reached) == steps + 1
@@ -133,7 +133,7 @@ def test_the_marginal_refutes_wrong_remasking():
 
 
 def test_the_tokens_of_one_position_have_their_law_after_every_step():
-    model = mt.MaskedDiffusion(mt.Oracle(TOKENS, 0.9), "remdm-rescale:eta=1", 5)
+    model = mt.MaskedDiffusion(mt.Oracle(TOKENS, trust=0.9), sampler="remdm-rescale:eta=1", steps=5)
     for k, (tokens, mass, _) in enumerate(after_each_step(model, 1)):
         found = np.bincount(tokens[:, 0], weights=mass, minlength=4)
         np.testing.assert_allclose(found, [*(k / 5 * np.array([0.6, 0.3, 0.1])), 1 - k / 5], atol=1e-12)
@@ -141,7 +141,7 @@ def test_the_tokens_of_one_position_have_their_law_after_every_step():
 
 def test_remasking_by_confidence_does_not_keep_the_marginal_until_the_last_step():
     # As published: masked tokens are set as without remasking, so at one position a share sigma of the rest is lost.
-    model = mt.MaskedDiffusion(mt.Oracle(TOKENS, 0.9), "remdm-conf", 4)
+    model = mt.MaskedDiffusion(mt.Oracle(TOKENS, trust=0.9), sampler="remdm-conf", steps=4)
     revealed = [mass[tokens[:, 0] < 3].sum() for tokens, mass, _ in after_each_step(model, 1)]
     expected = [0.0]
     for k in range(4):
@@ -161,7 +161,7 @@ def test_remasking_by_confidence_does_not_keep_the_marginal_until_the_last_step(
 )
 def test_verified_drafts_are_exact(language, k, order, length):
     q = mt.exact.joint(language, length)
-    model = mt.MaskedDiffusion(mt.Oracle(language), f"verify:k={k},order={order}")
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler=f"verify:k={k},order={order}")
     np.testing.assert_allclose(law_by_draws(model, length), q, atol=1e-12)
     scores = model.log_prob(mt.exact.all_sequences(language.vocab_size, length))
     assert scores.kind == "exact"
@@ -171,9 +171,11 @@ def test_verified_drafts_are_exact(language, k, order, length):
 @pytest.mark.parametrize(
     "options", ["temperature=0.5", "nucleus=0.7", "order=bit_reversed,temperature=2", "temperature=0"]
 )
-@pytest.mark.parametrize("denoiser", [mt.Oracle(HMM), mt.Oracle(HMM, 0.9), mt.Perturbed(mt.Oracle(BIGRAM), 0.1)])
+@pytest.mark.parametrize(
+    "denoiser", [mt.Oracle(HMM), mt.Oracle(HMM, trust=0.9), mt.Perturbed(mt.Oracle(BIGRAM), epsilon=0.1)]
+)
 def test_verified_drafts_are_the_chain_rule_whatever_the_denoiser(denoiser, options):
-    model = mt.MaskedDiffusion(denoiser, f"verify:k=3,{options}")
+    model = mt.MaskedDiffusion(denoiser, sampler=f"verify:k=3,{options}")
     scored = np.exp(model.log_prob(mt.exact.all_sequences(3, 4)).values)
     np.testing.assert_allclose(law_by_draws(model, 4).reshape(-1), scored, atol=1e-12)
 
@@ -200,20 +202,20 @@ class MendsByTheMarginal(Verify):
 
 @pytest.mark.parametrize("twin", [AcceptsEverything(k=3), MendsByTheMarginal(k=3)])
 def test_enumeration_refutes_wrong_verification(twin):
-    law = law_by_draws(mt.MaskedDiffusion(mt.Oracle(HMM), twin), 3)
+    law = law_by_draws(mt.MaskedDiffusion(mt.Oracle(HMM), sampler=twin), 3)
     assert abs(law - mt.exact.joint(HMM, 3)).max() > 0.01
 
 
 def test_verification_counts_the_calls_of_a_draft_and_two_rounds():
     q = mt.NGram(1.0, [0.5, 0.3, 0.2])
-    samples = mt.MaskedDiffusion(mt.Oracle(q), "verify:k=4").sample(20, 10, seed=0)
+    samples = mt.MaskedDiffusion(mt.Oracle(q), sampler="verify:k=4").sample(20, 10, seed=0)
     # Independent tokens are always accepted: drafts of 4, 4 and 2.
     assert (samples.calls == 10).all()
     assert (samples.rounds == 6).all()
-    one = mt.MaskedDiffusion(mt.Oracle(q), "verify:k=1").sample(20, 10, seed=0)
+    one = mt.MaskedDiffusion(mt.Oracle(q), sampler="verify:k=1").sample(20, 10, seed=0)
     assert (one.calls == 10).all()
     assert (one.rounds == 10).all()
-    pairs = mt.MaskedDiffusion(mt.Oracle(mt.EqualPairs(vocab_size=4)), "verify:k=2").sample(200, 2, seed=0)
+    pairs = mt.MaskedDiffusion(mt.Oracle(mt.EqualPairs(vocab_size=4)), sampler="verify:k=2").sample(200, 2, seed=0)
     # A partner is drafted wrong three times of four, and mended at once: no third round.
     assert (pairs.calls == 2).all()
     assert (pairs.rounds == 2).all()
@@ -222,7 +224,7 @@ def test_verification_counts_the_calls_of_a_draft_and_two_rounds():
 @pytest.mark.parametrize("vocab_size", [2, 5])
 def test_independent_positions_take_two_rounds_on_pairs(vocab_size):
     q = mt.EqualPairs(vocab_size=vocab_size)
-    model = mt.MaskedDiffusion(mt.Oracle(q), "independent:mu=0.1")
+    model = mt.MaskedDiffusion(mt.Oracle(q), sampler="independent:mu=0.1")
     samples = model.sample(50, 9, seed=0)
     assert (samples.calls == 2).all()
     assert q.in_support(samples.tokens).all()
@@ -232,7 +234,7 @@ def test_independent_positions_take_two_rounds_on_pairs(vocab_size):
 
 def test_pairs_do_not_see_parity():
     q = mt.Parity()
-    model = mt.MaskedDiffusion(mt.Oracle(q), "independent:mu=0.1")
+    model = mt.MaskedDiffusion(mt.Oracle(q), sampler="independent:mu=0.1")
     law = mt.exact.law(model, q, 4)
     np.testing.assert_allclose(law, np.full((2,) * 4, 1 / 16))
     assert (model.sample(10, 4, seed=0).calls == 1).all()
@@ -297,19 +299,21 @@ def test_redrawing_mends_errors_and_is_frozen_on_pairs():
     q = mt.as_language("hmm")
     errors = {}
     for sampler in ("redraw", "redraw:sweeps=0"):
-        samples = mt.MaskedDiffusion(mt.Oracle(q, 0.999), sampler, 8).sample(40, 64, seed=0)
+        samples = mt.MaskedDiffusion(mt.Oracle(q, trust=0.999), sampler=sampler, steps=8).sample(40, 64, seed=0)
         errors[sampler] = 40 - int(q.in_support(samples.tokens).sum())
     assert errors["redraw"] <= 1
     assert errors["redraw:sweeps=0"] >= 35
     # Both tokens of a broken pair are drawn as what the other is: the pair is mended only where one is drawn alone.
-    pairs = mt.MaskedDiffusion(mt.Oracle(mt.EqualPairs(vocab_size=2), 1 - 1e-9), "redraw:sweeps=9,share=1", 1)
+    pairs = mt.MaskedDiffusion(
+        mt.Oracle(mt.EqualPairs(vocab_size=2), trust=1 - 1e-9), sampler="redraw:sweeps=9,share=1", steps=1
+    )
     law = mt.exact.law(pairs, mt.EqualPairs(vocab_size=2), 2)
     np.testing.assert_allclose(law, [[0.25, 0.25], [0.25, 0.25]], atol=1e-6)
 
 
 def test_what_sets_nothing_calls_nothing():
     for sampler in ("remdm-cap:eta=0.001", "redraw:sweeps=0"):
-        samples = mt.MaskedDiffusion(mt.Oracle(TOKENS, 0.9), sampler, 100).sample(50, 3, seed=0)
+        samples = mt.MaskedDiffusion(mt.Oracle(TOKENS, trust=0.9), sampler=sampler, steps=100).sample(50, 3, seed=0)
         assert (samples.tokens < 3).all()
         assert samples.calls.max() <= 8
         assert (samples.calls == samples.rounds).all()
@@ -317,6 +321,6 @@ def test_what_sets_nothing_calls_nothing():
 
 @pytest.mark.parametrize("sampler", REMASKING)
 def test_no_mask_is_left(sampler):
-    samples = mt.MaskedDiffusion(mt.Oracle(HMM, 0.99), sampler, 7).sample(100, 9, seed=0)
+    samples = mt.MaskedDiffusion(mt.Oracle(HMM, trust=0.99), sampler=sampler, steps=7).sample(100, 9, seed=0)
     assert (samples.tokens < 3).all()
     assert not samples.impossible.any()

@@ -119,7 +119,7 @@ def follows(model, law, length, seed=0):
 def test_the_law_is_the_sum_over_plans_of_changed_conditionals(language, name, options):
     # Where everything ties to the last bit, a nucleus is decided by rounding alone; these do not.
     length, schedule = (4 if language.vocab_size == 2 else 3), as_schedule("cosine")
-    model = mt.MaskedDiffusion(mt.Oracle(language), with_options(name, options), 2, schedule)
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler=with_options(name, options), steps=2, schedule=schedule)
     expected = summed(language, name, length, 2, schedule, options)
     np.testing.assert_allclose(mt.exact.law(model, language, length).reshape(-1), expected, rtol=1e-9, atol=1e-14)
 
@@ -127,7 +127,7 @@ def test_the_law_is_the_sum_over_plans_of_changed_conditionals(language, name, o
 @given(language=ngrams(orders=(1, 2, 3)), temperature=st.floats(0.2, 3), name=st.sampled_from(NAMED))
 def test_any_temperature_of_any_language(language, temperature, name):
     schedule, options = as_schedule("linear"), {"temperature": temperature}
-    model = mt.MaskedDiffusion(mt.Oracle(language), with_options(name, options), 3, schedule)
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler=with_options(name, options), steps=3, schedule=schedule)
     expected = summed(language, name, 3, 3, schedule, options)
     np.testing.assert_allclose(mt.exact.law(model, language, 3).reshape(-1), expected, rtol=1e-7, atol=1e-12)
 
@@ -136,7 +136,9 @@ def test_any_temperature_of_any_language(language, temperature, name):
 @pytest.mark.parametrize("block", [1, 2, 4])
 def test_blocks_follow_the_same_sum(name, block):
     options, schedule = {"temperature": 0.6, "nucleus": 0.95}, as_schedule("linear")
-    model = BlockDiffusion(mt.Oracle(BIGRAM), block, 2, with_options(name, options), schedule)
+    model = BlockDiffusion(
+        mt.Oracle(BIGRAM), block=block, steps=2, sampler=with_options(name, options), schedule=schedule
+    )
     law = mt.exact.law(model, BIGRAM, 4)
     expected = summed(BIGRAM, "left_to_right" if block == 1 else name, 4, 2, schedule, options, block)
     np.testing.assert_allclose(law.reshape(-1), expected, rtol=1e-9, atol=1e-14)
@@ -147,10 +149,10 @@ def test_blocks_follow_the_same_sum(name, block):
 @pytest.mark.parametrize("sampler", ["ancestral:temperature=0.7", "fixed:nucleus=0.65", "stride:temperature=2"])
 @pytest.mark.parametrize("language", LANGUAGES[:4], ids=lambda each: str(each.spec))
 def test_draws_follow_the_law_and_not_that_without_options(sampler, language):
-    model = mt.MaskedDiffusion(mt.Oracle(language), sampler, 2)
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler=sampler, steps=2)
     assert follows(model, mt.exact.law(model, language, 3), 3) > 1e-4
     if language in (HMM, BIGRAM):
-        plain = mt.MaskedDiffusion(mt.Oracle(language), sampler.partition(":")[0], 2)
+        plain = mt.MaskedDiffusion(mt.Oracle(language), sampler=sampler.partition(":")[0], steps=2)
         assert follows(model, mt.exact.law(plain, language, 3), 3) < 1e-4
 
 
@@ -160,8 +162,8 @@ def test_draws_follow_the_law_and_not_that_without_options(sampler, language):
 )
 def test_with_no_option_changed_the_class_draws_what_the_law_draws(language, name):
     """The loop that changes marginals against the fused kernels: tokens, costs, scores and law."""
-    plain = mt.MaskedDiffusion(mt.Oracle(language), name, 2)
-    planned = mt.MaskedDiffusion(mt.Oracle(language), Planned(as_sampler(name)), 2)
+    plain = mt.MaskedDiffusion(mt.Oracle(language), sampler=name, steps=2)
+    planned = mt.MaskedDiffusion(mt.Oracle(language), sampler=Planned(as_sampler(name)), steps=2)
     length = 3 if language.vocab_size == 3 else 6
     runs = []
     for model in (plain, planned):
@@ -210,7 +212,7 @@ def test_a_plan_from_a_file_keeps_its_option(tmp_path):
     built = as_sampler(f"plan:temperature=0.5,file={path}")
     assert built == Planned(GivenPlan((2, 1, 2)), temperature=0.5)
     assert str(built.spec) == f"plan:file={path},temperature=0.5"
-    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), built)
+    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=built)
     joint = mt.exact.joint(BIGRAM, 3).reshape(-1)
     expected = brute_force.plan_law(
         lambda row: np.array([changed(p, 0.5) for p in brute_force.conditionals(joint, 3, row)]), 3, (2, 1, 2)
@@ -222,7 +224,7 @@ def test_a_plan_from_a_file_keeps_its_option(tmp_path):
 
 @pytest.mark.parametrize("name", ["left_to_right", "blocks", "stride", "bisection", "bit_reversed"])
 def test_one_plan_has_an_exact_likelihood(name):
-    model = mt.MaskedDiffusion(mt.Oracle(HMM), f"{name}:temperature=0.6,nucleus=0.9", 2)
+    model = mt.MaskedDiffusion(mt.Oracle(HMM), sampler=f"{name}:temperature=0.6,nucleus=0.9", steps=2)
     scored = model.log_prob(mt.exact.all_sequences(3, 4))
     assert scored.kind == model.log_prob_kind == "exact"
     np.testing.assert_allclose(np.exp(scored.values), mt.exact.law(model, HMM, 4).reshape(-1), rtol=1e-9, atol=1e-14)
@@ -230,7 +232,7 @@ def test_one_plan_has_an_exact_likelihood(name):
 
 @pytest.mark.parametrize("name", ["ancestral", "fixed", "first_hitting"])
 def test_random_plans_have_a_bound_whose_mean_is_the_law(name):
-    model = mt.MaskedDiffusion(mt.Oracle(HMM), f"{name}:temperature=0.6", 2)
+    model = mt.MaskedDiffusion(mt.Oracle(HMM), sampler=f"{name}:temperature=0.6", steps=2)
     law = mt.exact.law(model, HMM, 3).reshape(-1)
     sequences = mt.exact.all_sequences(3, 3)[law > 0]
     law = law[law > 0]
@@ -248,21 +250,23 @@ def test_random_plans_have_a_bound_whose_mean_is_the_law(name):
 
 def test_one_position_at_a_time_is_no_longer_exact():
     plain, cold = (
-        mt.MaskedDiffusion(mt.Oracle(HMM), each) for each in ("first_hitting", "first_hitting:temperature=0.5")
+        mt.MaskedDiffusion(mt.Oracle(HMM), sampler=each) for each in ("first_hitting", "first_hitting:temperature=0.5")
     )
     assert (plain.exact_by_order(4), cold.exact_by_order(4)) == (True, False)
     assert (plain.log_prob_kind, cold.log_prob_kind) == ("exact", "lower bound")
     q = mt.exact.joint(HMM, 4)
     assert np.abs(mt.exact.law(cold, HMM, 4) - q).sum() > 0.1
     # Left to right it is the language's own chain, each conditional squared and scaled.
-    law = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM), "left_to_right:temperature=0.5"), BIGRAM, 3)
+    law = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="left_to_right:temperature=0.5"), BIGRAM, 3)
     first, then = changed(BIGRAM.initial, 0.5), np.array([changed(p, 0.5) for p in BIGRAM.conditional])
     np.testing.assert_allclose(law, first[:, None, None] * then[:, :, None] * then[None], rtol=1e-12)
 
 
 def test_ter_is_scored_plan_by_plan_and_bounds_that_of_the_law():
     """Prices of reveals in random order, and the exact mixture, are of tokens drawn from the marginals."""
-    plain, warm = (mt.MaskedDiffusion(mt.Oracle(HMM), each, 2) for each in ("ancestral", "ancestral:temperature=1.5"))
+    plain, warm = (
+        mt.MaskedDiffusion(mt.Oracle(HMM), sampler=each, steps=2) for each in ("ancestral", "ancestral:temperature=1.5")
+    )
     assert (curve_priced(plain), curve_priced(warm)) == (True, False)
     q = mt.exact.joint(HMM, 4)
     truth = {each: math.exp(mt.exact.expected_nll(mt.exact.law(each, HMM, 4), q) / 4) for each in (plain, warm)}
@@ -278,7 +282,7 @@ def test_ter_is_scored_plan_by_plan_and_bounds_that_of_the_law():
 
 @pytest.mark.parametrize("name", NAMED)
 def test_temperature_zero_takes_the_most_probable_token(name):
-    model = mt.MaskedDiffusion(mt.Oracle(HMM), f"{name}:temperature=0", 2)
+    model = mt.MaskedDiffusion(mt.Oracle(HMM), sampler=f"{name}:temperature=0", steps=2)
     joint = mt.exact.joint(HMM, 4).reshape(-1)
     states = stream_states("greedy", 0, 30)
     plans = model.draw_plans(states, 4)
@@ -294,7 +298,7 @@ def test_temperature_zero_takes_the_most_probable_token(name):
 @pytest.mark.parametrize("sampler", ["ancestral:temperature=0.7", "fixed:nucleus=0.9", "fixed:precision=float32"])
 def test_a_sequence_depends_on_its_number_alone_and_costs_the_steps_of_its_plan(sampler):
     q = mt.as_language("hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1")
-    model = mt.MaskedDiffusion(mt.Oracle(q), sampler, steps=24)
+    model = mt.MaskedDiffusion(mt.Oracle(q), sampler=sampler, steps=24)
     whole = model.sample(8, 16, seed=2, threads=2)
     pieces = [model.sample(n, 16, seed=2, first=first, threads=1) for first, n in ((0, 3), (3, 5))]
     for field in ("tokens", "calls", "rounds", "impossible"):
@@ -308,7 +312,7 @@ def test_a_sequence_depends_on_its_number_alone_and_costs_the_steps_of_its_plan(
 
 
 def test_impossible_contexts_end_a_sequence():
-    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), "blocks:temperature=2", 2)
+    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="blocks:temperature=2", steps=2)
     law = mt.exact.law(model, BIGRAM, 4)
     samples = model.sample(4_000, 4, seed=0)
     assert samples.impossible.mean() == pytest.approx(1 - law.sum(), abs=0.03)
@@ -333,7 +337,9 @@ def test_float32_noise_never_lets_a_rare_token_win_where_float64_does(monkeypatc
     monkeypatch.setattr(random, "fill_uniforms", highest)
     for name in ("ancestral", "stride", "first_hitting"):
         fine, coarse = (
-            mt.MaskedDiffusion(mt.Oracle(TAIL), Planned(as_sampler(name), precision=each), 2).sample(5, 6, 0).tokens
+            mt.MaskedDiffusion(mt.Oracle(TAIL), sampler=Planned(as_sampler(name), precision=each), steps=2)
+            .sample(5, 6, 0)
+            .tokens
             for each in ("float64", "float32")
         )
         # The last of the cumulative probabilities belongs to the last token.
@@ -346,15 +352,15 @@ def test_float32_noise_never_lets_a_rare_token_win_where_float64_does(monkeypatc
 
     assert math.log(1e-9) + 24 * math.log(2) < math.log(1 - 3e-9) - math.log(20 * math.log(2))
     monkeypatch.setattr(random, "fill_uniforms", for_the_tail)
-    model = mt.MaskedDiffusion(mt.Oracle(TAIL), "fixed:precision=float32", 2)
+    model = mt.MaskedDiffusion(mt.Oracle(TAIL), sampler="fixed:precision=float32", steps=2)
     assert (model.sample(5, 6, 0).tokens == 0).all()
     # In float64 such noise is 36.7, and a rare token would win.
     assert math.log(1e-9) - math.log(-math.log(1 - 2.0**-53)) > 0
 
 
 def test_float32_noise_has_the_law_of_ordinary_tokens_and_none_of_its_own():
-    coarse = mt.MaskedDiffusion(mt.Oracle(BIGRAM), "fixed:precision=float32,temperature=0.7", 2)
-    fine = mt.MaskedDiffusion(mt.Oracle(BIGRAM), "fixed:temperature=0.7", 2)
+    coarse = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="fixed:precision=float32,temperature=0.7", steps=2)
+    fine = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="fixed:temperature=0.7", steps=2)
     assert follows(coarse, mt.exact.law(fine, BIGRAM, 3), 3) > 1e-4
     assert law_cost(coarse, 3) == math.inf
     assert law_cost(fine, 3) < 1e6
@@ -364,7 +370,7 @@ def test_float32_noise_has_the_law_of_ordinary_tokens_and_none_of_its_own():
         lambda: coarse.log_prob_kind,
         lambda: coarse.run(plan, tokens=np.zeros((1, 2), np.uint8)),
         lambda: mt.ter(coarse, BIGRAM, 2, 5),
-        lambda: mt.ter(BlockDiffusion(mt.Oracle(BIGRAM), 2, 2, coarse.sampler), BIGRAM, 2, 5),
+        lambda: mt.ter(BlockDiffusion(mt.Oracle(BIGRAM), block=2, steps=2, sampler=coarse.sampler), BIGRAM, 2, 5),
     ):
         with pytest.raises(ValueError, match="float32 noise, whose law has no closed form; measure ser") as caught:
             call()
@@ -393,7 +399,7 @@ def test_bad_options_are_refused_in_one_line(text, message):
 
 
 def test_what_is_about_the_marginals_themselves_refuses_them():
-    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), Planned(Stride(), temperature=0.5), 2)
+    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=Planned(Stride(), temperature=0.5), steps=2)
     with pytest.raises(ValueError, match="stride:temperature=0.5 draws no token from its marginal; pass stride"):
         all_plans(model, 3)
     for order in ("left_to_right:temperature=0.5", "confidence:nucleus=0.5"):
@@ -406,6 +412,6 @@ def test_a_law_of_ones_own_takes_the_options_in_python():
         def draw(self, states, length, steps, schedule):
             return (super().draw(states, length, steps, schedule) + 1) // 2
 
-    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), Planned(Twice(), nucleus=0.7))
+    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=Planned(Twice(), nucleus=0.7))
     assert (model.sample(6, 4, 0).calls <= 2).all()
     assert Planned(Ancestral(), temperature=2).changed == {"temperature": 2.0}

@@ -50,13 +50,13 @@ def independent(law):
 def test_the_law_of_the_race_is_that_of_ancestral_plans(lang, schedule, options):
     language, length = LANGUAGES[lang], 4 if lang == "equal_pairs" else 3
     race, plans = (
-        mt.MaskedDiffusion(mt.Oracle(language), each, 3, schedule)
+        mt.MaskedDiffusion(mt.Oracle(language), sampler=each, steps=3, schedule=schedule)
         for each in (Race(**options), Planned(Ancestral(), **options))
     )
     found, expected = (mt.exact.law(each, language, length) for each in (race, plans))
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-14)
     if not options:
-        other = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), "ancestral", 2), language, length)
+        other = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=2), language, length)
         assert np.abs(found - other).max() > 1e-3
 
 
@@ -64,7 +64,8 @@ def test_the_law_of_the_race_is_that_of_ancestral_plans(lang, schedule, options)
 @pytest.mark.parametrize("block", [1, 2, 4])
 def test_so_it_is_in_blocks(block, options):
     race, plans = (
-        BlockDiffusion(mt.Oracle(BIGRAM), block, 2, each) for each in (Race(**options), Planned(Ancestral(), **options))
+        BlockDiffusion(mt.Oracle(BIGRAM), block=block, steps=2, sampler=each)
+        for each in (Race(**options), Planned(Ancestral(), **options))
     )
     found, expected = (mt.exact.law(each, BIGRAM, 4) for each in (race, plans))
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-14)
@@ -82,7 +83,7 @@ def test_only_steps_that_reveal_something_are_charged(lang):
     language, length, steps = mt.as_language(lang), 12, 40
     found, given_up = [], []
     for sampler in (Race(), Planned(Ancestral()), COARSE):
-        samples = mt.MaskedDiffusion(mt.Oracle(language), sampler, steps).sample(2_000, length, 0)
+        samples = mt.MaskedDiffusion(mt.Oracle(language), sampler=sampler, steps=steps).sample(2_000, length, 0)
         assert (samples.calls == samples.rounds).all()
         assert samples.calls.max() <= length
         found.append(samples.calls.mean())
@@ -113,10 +114,10 @@ class NeverSet(Race):
 
 
 def test_a_step_may_draw_masks_alone_but_not_drop_the_tokens_drawn():
-    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), Race(), 1_000)
+    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=Race(), steps=1_000)
     assert not (model.sample(3, 2, 0).tokens == 3).any()
     with pytest.raises(ProtocolError, match="set no token in a step"):
-        mt.MaskedDiffusion(mt.Oracle(BIGRAM), NeverSet(), 4).sample(3, 2, 0)
+        mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=NeverSet(), steps=4).sample(3, 2, 0)
     with pytest.raises((RefutedError, ProtocolError), match="set no token"):
         check_progress(SamplerCase(NeverSet()))
 
@@ -128,7 +129,7 @@ class NoColumn(Race):
 
 def test_laws_without_the_mask_are_refused():
     with pytest.raises(ProtocolError, match="return one law for each, with a column for the mask"):
-        mt.MaskedDiffusion(mt.Oracle(BIGRAM), NoColumn(), 4).sample(3, 2, 0)
+        mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=NoColumn(), steps=4).sample(3, 2, 0)
 
 
 # By name, and what float32 does not have.
@@ -156,7 +157,11 @@ def test_ancestral_in_float32_is_the_race():
 @pytest.mark.parametrize("block", [None, 2])
 def test_there_is_no_likelihood_no_law_and_no_closed_form(block):
     denoiser = mt.Oracle(BIGRAM)
-    model = BlockDiffusion(denoiser, block, 2, COARSE) if block else mt.MaskedDiffusion(denoiser, COARSE, 2)
+    model = (
+        BlockDiffusion(denoiser, block=block, steps=2, sampler=COARSE)
+        if block
+        else mt.MaskedDiffusion(denoiser, sampler=COARSE, steps=2)
+    )
     for call in (lambda: model.log_prob([[0, 0]]), lambda: model.log_prob_kind, lambda: mt.ter(model, BIGRAM, 2, 5)):
         with pytest.raises(ValueError, match="float32 noise, whose law has no closed form; measure ser"):
             call()
@@ -166,11 +171,11 @@ def test_there_is_no_likelihood_no_law_and_no_closed_form(block):
     assert not is_ancestral(model)
     assert not curve_priced(model)
     for language in (independent([0.5, 0.5]), mt.Parity(), mt.EqualPairs(vocab_size=2)):
-        assert answers(language, mt.MaskedDiffusion(mt.Oracle(language), COARSE, 2), 4) == []
+        assert answers(language, mt.MaskedDiffusion(mt.Oracle(language), sampler=COARSE, steps=2), 4) == []
 
 
 def test_no_replay_shows_what_it_did():
-    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), Race(), 2)
+    model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=Race(), steps=2)
     assert not model.replayable
     with pytest.raises(ValueError, match="many histories and no replay gives log p"):
         model.log_prob([[0, 0]])
@@ -220,7 +225,7 @@ def entropy(law):
 
 def drawn_unigram(law, sampler, steps, length, count, monkeypatch, bits):
     monkeypatch.setattr(gumbel, "BITS", bits)
-    samples = mt.MaskedDiffusion(mt.Oracle(independent(law)), sampler, steps).sample(count, length, 0)
+    samples = mt.MaskedDiffusion(mt.Oracle(independent(law)), sampler=sampler, steps=steps).sample(count, length, 0)
     return np.bincount(samples.tokens.reshape(-1), minlength=len(law))
 
 

@@ -50,9 +50,13 @@ def with_ties(sampler, ties):
 
 
 def model_of(sampler, language, ties="random", block=None):
-    oracle = mt.Oracle(language, 0.95 if as_sampler(sampler).remasks else 1.0)
+    oracle = mt.Oracle(language, trust=0.95 if as_sampler(sampler).remasks else 1.0)
     spec = with_ties(sampler, ties)
-    return mt.MaskedDiffusion(oracle, spec, 2) if block is None else mt.BlockDiffusion(oracle, block, 2, spec)
+    return (
+        mt.MaskedDiffusion(oracle, sampler=spec, steps=2)
+        if block is None
+        else mt.BlockDiffusion(oracle, block=block, steps=2, sampler=spec)
+    )
 
 
 def p_of_draws(model, law, seed=1):
@@ -95,7 +99,7 @@ def most_confident_first(language, length, sizes):
 @pytest.mark.parametrize("language", [PAIRS, PARITY, STATIONARY], ids=lambda each: str(each.spec))
 def test_the_law_is_the_mean_over_shuffles_by_definition(language):
     length = 4 if language.vocab_size == 2 else 3
-    model = mt.MaskedDiffusion(mt.Oracle(language), "confidence", 2)
+    model = mt.MaskedDiffusion(mt.Oracle(language), sampler="confidence", steps=2)
     sizes = as_schedule("linear").sizes(length, 2)
     expected = most_confident_first(language, length, sizes)
     np.testing.assert_allclose(mt.exact.law(model, language, length).reshape(-1), expected, rtol=1e-9, atol=1e-14)
@@ -180,14 +184,14 @@ def test_scores_are_log_p_given_a_shuffle_and_means_over_shuffles_are_taken_insi
 
 
 def test_what_needs_log_p_itself_says_that_ties_lowest_has_it():
-    model = mt.MaskedDiffusion(mt.Oracle(STATIONARY), "entropy", 4)
+    model = mt.MaskedDiffusion(mt.Oracle(STATIONARY), sampler="entropy", steps=4)
     for call in (mt.ter, mt.ter_ratio, mt.distances):
         with pytest.raises(ValueError, match="ties=lowest") as caught:
             call(model, STATIONARY, 24, 50, method="mixture")
         assert "\n" not in str(caught.value)
     assert mt.distances(model, STATIONARY, 24, 50).kl.kind == "upper bound"
     assert mt.distances(model, STATIONARY, 24, 50).kl_on_support is None
-    lowest = mt.MaskedDiffusion(mt.Oracle(STATIONARY), "entropy:ties=lowest", 4)
+    lowest = mt.MaskedDiffusion(mt.Oracle(STATIONARY), sampler="entropy:ties=lowest", steps=4)
     assert mt.distances(lowest, STATIONARY, 24, 50, method="mixture").kl.kind == "estimate"
 
 
@@ -261,7 +265,7 @@ def test_a_block_is_shown_its_part_of_the_order():
             seen.append((state.order.copy(), scores.shape))
             return super().choose(scores, wanted, state)
 
-    model = mt.BlockDiffusion(mt.Oracle(PAIRS), 2, 2, Watching())
+    model = mt.BlockDiffusion(mt.Oracle(PAIRS), block=2, steps=2, sampler=Watching())
     order = np.array([3, 0, 2, 1])
     model.replay(np.zeros((1, 4), dtype=int), order=order)
     assert [each.tolist() for each, _ in seen] == [[[3, 0]], [[3, 0]], [[2, 1]], [[2, 1]]]
@@ -296,7 +300,7 @@ class ByOrder:
 def test_a_plug_in_may_ask_for_an_order():
     x = UNEVEN.sample(6, 5, 0)
     orders = np.array([np.random.default_rng(k).permutation(5) for k in range(6)])
-    model = mt.MaskedDiffusion(mt.Oracle(UNEVEN), ByOrder())
+    model = mt.MaskedDiffusion(mt.Oracle(UNEVEN), sampler=ByOrder())
     assert (model.replay(x, order=orders).plan == orders + 1).all()
     assert model.log_prob_kind == "lower bound"
     np.testing.assert_allclose(mt.exact.law(model, UNEVEN, 3), mt.exact.joint(UNEVEN, 3), atol=1e-12)

@@ -53,9 +53,9 @@ BOTH = pytest.mark.parametrize("make", [cell_run_twice, as_a_class, under_a_know
 @pytest.mark.parametrize("sampler", ["ancestral", "fixed"])
 def test_two_schedules_of_one_name_weigh_and_draw_as_each_does(make, sampler):
     first, second = make()
-    p, r = (mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler, 4, each) for each in (first, second))
+    p, r = (mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=sampler, steps=4, schedule=each) for each in (first, second))
     curve_weights(p, 16)
-    explicit = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler, 4, second.revealed_fractions(4))
+    explicit = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=sampler, steps=4, schedule=second.revealed_fractions(4))
     np.testing.assert_array_equal(curve_weights(r, 16), curve_weights(explicit, 16))
     states = stream_states("plans", 0, 500)
     Ancestral().draw(states.copy(), 16, 4, first)
@@ -118,7 +118,7 @@ def test_the_tables_of_an_oracle_are_those_of_its_trust():
     oracle.run_plan(plan, tokens=language.sample(1, 4, 0))
     oracle.trust = 0.5
     tokens = language.sample(1, 4, 0)
-    fresh = mt.Oracle(language, 0.5)
+    fresh = mt.Oracle(language, trust=0.5)
     np.testing.assert_array_equal(
         oracle.run_plan(plan, tokens=tokens).log_probs, fresh.run_plan(plan, tokens=tokens).log_probs
     )

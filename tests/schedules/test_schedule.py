@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mdmtheory import schedules
 from mdmtheory.core.spec import Spec
 from mdmtheory.schedules import SCHEDULES, Schedule, as_schedule, read_numbers
 
@@ -127,9 +128,9 @@ def test_ends_that_rounding_moved_are_put_right():
     ],
 )
 def test_repr_evaluates_and_pickling_keeps_equality(schedule):
-    assert eval(repr(schedule)) == schedule
+    assert eval(repr(schedule), vars(schedules) | {"schedules": schedules}) == schedule
     assert pickle.loads(pickle.dumps(schedule)) == schedule
-    assert hash(eval(repr(schedule))) == hash(schedule)
+    assert hash(eval(repr(schedule), vars(schedules) | {"schedules": schedules})) == hash(schedule)
 
 
 def test_specs_name_families():

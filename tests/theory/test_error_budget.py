@@ -59,7 +59,9 @@ def without(term):
 
 def parts(setting):
     denoiser = DENOISERS.build(setting.options["denoiser"], setting.language)
-    model = MaskedDiffusion(denoiser, setting.options["sampler"], setting.steps, setting.schedule)
+    model = MaskedDiffusion(
+        denoiser, sampler=setting.options["sampler"], steps=setting.steps, schedule=setting.schedule
+    )
     return model, *all_plans(model, setting.length)
 
 
@@ -87,6 +89,6 @@ def test_the_measured_side_is_the_enumerated_law_of_each_plan():
         setting = STATEMENT.setting(bigram3(), 4, 2, "cosine", denoiser=denoiser)
         model, plans, chances = parts(setting)
         q = joint(setting.language, 4)
-        models = [MaskedDiffusion(model.denoiser, GivenPlan(tuple(plan))) for plan in plans.tolist()]
+        models = [MaskedDiffusion(model.denoiser, sampler=GivenPlan(tuple(plan))) for plan in plans.tolist()]
         nats = [expected_nll(law(each, bigram3(), 4), q) for each in models]
         assert chances @ nats == pytest.approx(STATEMENT.check_setting(setting).measured.value, rel=1e-12)

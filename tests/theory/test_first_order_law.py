@@ -62,7 +62,8 @@ def extrapolated(setting, count):
     language, length = setting.language, setting.length
     q = joint(language, length)
     errors = [
-        steps * error_rate(law(MaskedDiffusion(language.oracle(), "ancestral", steps), language, length), q)
+        steps
+        * error_rate(law(MaskedDiffusion(language.oracle(), sampler="ancestral", steps=steps), language, length), q)
         for steps in range(1, count + 1)
     ]
     return Estimate.exact(limit_of_polynomial(np.array(errors)))

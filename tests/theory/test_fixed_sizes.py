@@ -135,7 +135,7 @@ def test_half_of_the_remainder_is_refuted():
 )
 def test_pairs_in_closed_form_are_those_of_the_enumerated_law(vocab_size, sizes):
     language, length = EqualPairs(vocab_size=vocab_size), sum(sizes)
-    model = MaskedDiffusion(language.oracle(), "fixed", None, Schedule.from_sizes(sizes))
+    model = MaskedDiffusion(language.oracle(), sampler="fixed", steps=None, schedule=Schedule.from_sizes(sizes))
     expected = error_rate(law(model, language, length), joint(language, length))
     assert 1 - fixed_pairs_right(vocab_size, length, length // 2, sizes) == pytest.approx(expected, abs=1e-12)
 

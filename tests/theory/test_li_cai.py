@@ -72,7 +72,9 @@ def test_a_smaller_factor_is_refuted(statement, factor):
 @pytest.mark.parametrize(("schedule", "steps"), [("linear", 3), ("cosine", 4), ([0, 0.7, 0.8, 1], None)])
 def test_the_law_of_the_largest_step_is_that_of_all_plans(schedule, steps):
     setting = LARGEST_STEP.setting(bigram3(), 5, steps, schedule, sampler="ancestral")
-    plans, probabilities = all_plans(MaskedDiffusion(bigram3().oracle(), "ancestral", steps, schedule), 5)
+    plans, probabilities = all_plans(
+        MaskedDiffusion(bigram3().oracle(), sampler="ancestral", steps=steps, schedule=schedule), 5
+    )
     largest = np.array([np.bincount(plan).max() for plan in plans])
     expected = np.bincount(largest, probabilities, minlength=6)
     np.testing.assert_allclose(largest_step_law(setting), expected, atol=1e-14)

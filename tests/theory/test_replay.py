@@ -51,7 +51,8 @@ def distance(setting, replayed_by, drawn_by):
     """Between the replay of one sampler and the draws of another."""
     language, length = setting.language, setting.length
     models = [
-        MaskedDiffusion(language.oracle(), each, setting.steps, setting.schedule) for each in (replayed_by, drawn_by)
+        MaskedDiffusion(language.oracle(), sampler=each, steps=setting.steps, schedule=setting.schedule)
+        for each in (replayed_by, drawn_by)
     ]
     replayed, drawn = law(models[0], language, length), law_by_draws(models[1], length)
     return Sides(Estimate.exact(float(np.abs(replayed - drawn).sum()) / 2), ZERO)

@@ -115,7 +115,7 @@ def test_no_law_within_epsilon_agrees_more_often(vocab_size, epsilon, seed):
 def test_pairs_are_independent(schedule):
     language = EqualPairs(vocab_size=2)
     denoiser = Favouring(language, 0.1)
-    model = MaskedDiffusion(denoiser, "ancestral", 3, schedule)
+    model = MaskedDiffusion(denoiser, sampler="ancestral", steps=3, schedule=schedule)
     whole = error_rate(law(model, language, 5), joint(language, 5))
     options = {"denoiser": "favouring", "epsilon": 0.1}
     assert SER_LOWER_BOUND.check(language, 5, 3, schedule, **options).measured.value == pytest.approx(whole, abs=1e-13)
