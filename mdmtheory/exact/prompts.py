@@ -63,7 +63,7 @@ class _Itself:
 @lru_cache(maxsize=4)
 def _exactly(itself: _Itself) -> MaskedDiffusion:
     """Masked diffusion with the exact oracle, which keeps its tables from one chunk of a sweep to the next."""
-    return MaskedDiffusion(itself.language.oracle(), "left_to_right")
+    return MaskedDiffusion(itself.language.oracle(), sampler="left_to_right")
 
 
 def answer_log_prob(
