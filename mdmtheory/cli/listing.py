@@ -10,7 +10,7 @@ import typer
 from mdmtheory.cli.terminal import print_table
 from mdmtheory.core.register import Register
 
-Kind = Literal["languages", "samplers", "models", "schedules", "denoisers", "metrics"]
+Kind = Literal["languages", "samplers", "models", "schedules", "denoisers", "prompts", "metrics"]
 
 
 def list_names(kind: Annotated[Kind | None, typer.Argument(help="One kind; all of them by default.")] = None) -> None:

@@ -23,7 +23,7 @@ def plot(
         ),
     ] = "ser",
     hue: Annotated[
-        str | None, typer.Option(help="What has a colour: lang, sampler, schedule, ... By default what varies.")
+        str | None, typer.Option(help="What has a colour: lang, sampler, prompt, ... By default what varies.")
     ] = None,
     level: Annotated[float, typer.Option(help="Confidence level of the bands.")] = 0.95,
 ) -> None:

@@ -34,6 +34,10 @@ def sweep(
         typer.Option(help="An order of positions, or a rule that looks, remasks, redraws or verifies (list samplers)."),
     ] = "ancestral",
     schedule: Annotated[str, typer.Option(help="How many positions each step reveals.")] = "linear",
+    prompt: Annotated[
+        str,
+        typer.Option(help="What is given: prefix:size=8, ... (list prompts), none; own: as the language says."),
+    ] = "own",
     metrics: Annotated[
         str, typer.Option(help="ser, ter, ter_ratio, cross_entropy or my_module:MyMetric, or several as ser,ter.")
     ] = "ser,ter",

@@ -14,7 +14,7 @@ from mdmtheory.cli.terminal import print_table, writable
 from mdmtheory.core.estimate import bare_kind
 from mdmtheory.metrics.metric import Metric
 
-_CELL = ["language", "length", "model", "denoiser", "sampler", "schedule", "steps", "seed"]
+_CELL = ["language", "length", "prompt", "model", "denoiser", "sampler", "schedule", "steps", "seed"]
 _NUMBERS = ("length", "steps", "seed")
 
 
@@ -41,6 +41,8 @@ def print_cells(frame: pd.DataFrame, metrics: Iterable[Metric]) -> None:
     if frame.empty:
         print("no results")
         return
+    if frame["prompt"].notna().any():  # what has no prompt is told apart from what has one
+        frame = frame.assign(prompt=frame["prompt"].fillna("none"))
     varying = [column for column in _CELL if frame[column].nunique() > 1]
     there = [metric for metric in metrics if (frame["metric"] == metric.name).any()]
     known = {metric.name: metric for metric in sorted(there, key=lambda metric: (metric.column, metric.name))}
@@ -68,7 +70,7 @@ def print_cells(frame: pd.DataFrame, metrics: Iterable[Metric]) -> None:
 
 
 def _shared(frame: pd.DataFrame, varying: list[str]) -> str:
-    words = {"length": "length {}", "steps": "{} steps", "seed": "seed {}"}
+    words = {"length": "length {}", "prompt": "prompt {}", "steps": "{} steps", "seed": "seed {}"}
     known = {column: frame[column].dropna() for column in _CELL if column not in varying}
     same = [words.get(name, "{}").format(_plain(values.iloc[0])) for name, values in known.items() if len(values)]
     levels = ", ".join(f"{100 * level:g} %" for level in sorted(set(frame["level"].dropna()) - {1.0}))

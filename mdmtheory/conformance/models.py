@@ -101,7 +101,7 @@ class ModelCase:
             raise DoesNotApplyError(f"{vocab_size} tokens are too many to enumerate sequences")
         if self.language is not None:
             try:
-                return law(self.model, self.language, length)
+                return law(self.model, self.language, length, prompt=None)
             except ValueError as reason:
                 raise DoesNotApplyError(f"the exact law is not known: {reason}") from None
         scored = self.scores(all_sequences(vocab_size, length))

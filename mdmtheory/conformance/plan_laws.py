@@ -144,7 +144,7 @@ def _draws_follow_law(case: PlanLawCase) -> str:
         try:
             if case.sampler.fixed or case.sampler.subset_law is not None:
                 samples = model.sample(DRAWS, LENGTH, 7)
-                seen.append(follows(samples.tokens, law(model, language, LENGTH), samples.impossible))
+                seen.append(follows(samples.tokens, law(model, language, LENGTH, prompt=None), samples.impossible))
             else:
                 seen.append(_follows_its_plans(model))
         except RefutedError as refuted:

@@ -81,6 +81,8 @@ class DenoiserDefaults:
 class ModelDefaults:
     """What a model says of itself besides core.protocols.SequenceModel; None where it has no such thing."""
 
+    takes_prompts: bool = False
+    """Whether `sample` and `log_prob` take a `prompt`."""
     denoiser: Any = None
     sampler: Any = None
     schedule: Any = None

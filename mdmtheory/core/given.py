@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from mdmtheory.core.integers import WholeNumber, whole_number
+from mdmtheory.core.tokens import Tokens
 
 _RUN = re.compile(r"(\d{1,19})(?:-(\d{1,19}))?")
 
@@ -72,6 +73,10 @@ class Given:
     def answer_length(self) -> int:
         """How many tokens an answer has."""
         return int((~self.positions).sum())
+
+    def prompts_of(self, tokens: Tokens, mask: int) -> Tokens:
+        """What of whole sequences is given, the mask elsewhere."""
+        return np.where(self.positions, tokens, np.asarray(mask, dtype=tokens.dtype))
 
 
 def _runs(places: list[int]) -> list[str]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.given import Given
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.core.protocols import Language
+from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.languages.presets import LanguageLike, as_language
+from mdmtheory.prompts.registry import given_positions
 
 Law = Float[np.ndarray, "..."]
 
@@ -32,12 +36,43 @@ def all_sequences(vocab_size: int, length: int) -> Tokens:
 
 
 @whole_numbers(length=1)
-def joint(language: LanguageLike, length: int) -> Law:
-    """q(x) of every sequence, shape (V,)*length; sums to 1."""
+def joint(language: LanguageLike, length: int, *, prompt: TokensLike | None = None) -> Law:
+    """q(x) of every sequence, shape (V,)*length; sums to 1.
+
+    With a `prompt`, tokens (length,) with the mask where nothing is given, q(x | prompt); ValueError where no sequence
+    of the language has it.
+
+    >>> import mdmtheory as mt
+    >>> joint(mt.Parity(), 2, prompt=[1, 2])
+    array([[0., 0.],
+           [0., 1.]])
+    """
     language = as_language(language)
     language.validate_length(length)
     vocab_size = language.vocab_size
-    return np.exp(language.log_prob(all_sequences(vocab_size, length))).reshape((vocab_size,) * length)
+    sequences = all_sequences(vocab_size, length)
+    law = np.exp(language.log_prob(sequences))
+    if prompt is not None:
+        row, _ = asked(np.asarray(prompt), language, length)
+        law *= ((row == vocab_size) | (row == sequences)).all(axis=1)
+        if not law.any():
+            raise ValueError(f"no sequence of {language.spec} has the prompt {row[0].tolist()}")
+        law /= law.sum()
+    return law.reshape((vocab_size,) * length)
+
+
+def asked(prompt: Any, language: Language, length: int) -> tuple[Tokens, Given | None]:
+    """What is asked of an exact law: the one prompt, (1, length), or no row; and which positions are given, if any are.
+
+    `prompt` is tokens with masks, or what `given_positions` takes. ValueError for what is neither.
+    """
+    none = np.empty((0, length), dtype=token_dtype(language.vocab_size))
+    if prompt is None or isinstance(prompt, str) or np.asarray(prompt).dtype.kind not in "iu":
+        return none, given_positions(prompt, language, length)
+    row = as_tokens(prompt, language.vocab_size, masks=True)
+    if row.shape != (1, length):
+        raise ValueError(f"the prompt has shape {np.shape(prompt)}; pass one, ({length},), with masks")
+    return row, Given.of(row[0] != language.vocab_size, length)
 
 
 def entropy_nats(q: Law) -> float:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.contracts import as_denoiser, as_model
+from mdmtheory.core.given import Given
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import SequenceModel
+from mdmtheory.core.protocols import Language, SequenceModel
 from mdmtheory.core.threads import over_rows, within_its_threads
-from mdmtheory.core.tokens import Tokens
+from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.exact.conditioned import ShownPrompt
 from mdmtheory.exact.draws import draws_cost, law_by_draws, require_closed_law
-from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
+from mdmtheory.exact.enumeration import Law, all_sequences, asked, check_feasible, joint, power
 from mdmtheory.exact.noised import uniform_cost, uniform_law
 from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.models.block import BlockDiffusion
-from mdmtheory.models.fitting import held_to
+from mdmtheory.models.fitting import check_takes_prompts, held_to
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.models.uniform import UniformDiffusion
+from mdmtheory.prompts.registry import OWN
 from mdmtheory.samplers.by_block import PlansByBlock, block_lengths
 from mdmtheory.samplers.planned import plans_alone, token_laws
 from mdmtheory.samplers.ties import all_orders, shuffle_count
@@ -33,7 +37,9 @@ Marginals = Float[np.ndarray, "contexts length vocab_size"]
 
 @whole_numbers(length=1, threads=1)
 @within_its_threads
-def law(model: SequenceModel, language: LanguageLike, length: int, *, threads: int | None = None) -> Law:
+def law(
+    model: SequenceModel, language: LanguageLike, length: int, *, prompt: Any = OWN, threads: int | None = None
+) -> Law:
     """p(x) of every sequence, shape (V,)*length; what it lacks to 1 went to impossible contexts.
 
     Masked diffusion over any law over plans: a fixed plan by its product of marginals, random subsets (ancestral,
@@ -42,10 +48,23 @@ def law(model: SequenceModel, language: LanguageLike, length: int, *, threads: i
     mean over the L! shuffles. Block diffusion as masked diffusion block by block. Uniform diffusion by its transitions,
     O(N V^2L). Other models, classes that extend these among them, by their log_prob where that is exact.
     ValueError with the cost where it is not feasible.
+
+    `prompt` is either which positions are given (`given_positions`; by default as the language says, and most say
+    none): then q(prompt) p(answer | prompt), prompts being drawn from q. Or it is one prompt, tokens (length,) with the
+    mask where nothing is given: then p(answer | prompt), 0 where a sequence has another prompt. ValueError for a model
+    that takes no prompt.
     """
     model, language = held_to(model, language)
     language.validate_length(length)
-    vocab_size = language.vocab_size
+    row, given = asked(prompt, language, length)
+    if given is not None:
+        check_takes_prompts(model)
+        return _law_given(model, row, given, threads) if len(row) else _joint_law(model, language, given, threads)
+    return _law(model, language.vocab_size, length, threads)
+
+
+def _law(model: Any, vocab_size: int, length: int, threads: int | None) -> Law:
+    """`law` where nothing is given."""
     if type(model) is BlockDiffusion:
         model = model.masked
     shape = (vocab_size,) * length
@@ -63,10 +82,50 @@ def law(model: SequenceModel, language: LanguageLike, length: int, *, threads: i
     return np.exp(scored.values).reshape(shape)
 
 
+def _law_given(model: Any, prompt: Tokens, given: Given, threads: int | None) -> Law:
+    """`law` given one prompt: that of the answers, by a denoiser that was shown the prompt, in its place."""
+    vocab_size, answered = model.vocab_size, given.answer_length
+    if type(model) in (MaskedDiffusion, BlockDiffusion):
+        model = copy(model.masked if type(model) is BlockDiffusion else model)
+        model.denoiser = ShownPrompt(model.denoiser, prompt)
+        answers = _law(model, vocab_size, answered, threads)
+    else:
+        sequences = all_sequences(vocab_size, answered)
+        whole = np.repeat(prompt, len(sequences), axis=0)
+        whole[:, ~given.positions] = sequences
+        scored = model.log_prob(whole, 0, prompt=given.prompts_of(whole, vocab_size), threads=threads)
+        if scored.kind != "exact":
+            raise ValueError(f"log_prob of the model {model.spec} is a {scored.kind}; its law cannot be enumerated")
+        answers = np.exp(scored.values).reshape((vocab_size,) * answered)
+    out = np.zeros((vocab_size,) * given.length)
+    shown = prompt[0].tolist()
+    out[tuple(slice(None) if mask else token for mask, token in zip(~given.positions, shown, strict=True))] = answers
+    return out
+
+
+def _joint_law(model: Any, language: Language, given: Given, threads: int | None) -> Law:
+    """`law` of prompts drawn from q and the model's answers to them."""
+    vocab_size = language.vocab_size
+    check_feasible(law_cost(model, given.length, given), 0, f"the answers to every prompt at {given.text}")
+    of_prompts = joint(language, given.length).sum(axis=tuple(np.flatnonzero(~given.positions)))
+    out = np.zeros((vocab_size,) * given.length)
+    for tokens in np.argwhere(of_prompts > 0):
+        prompt = np.full((1, given.length), vocab_size, dtype=token_dtype(vocab_size))
+        prompt[0, given.positions] = tokens
+        out += of_prompts[tuple(tokens)] * _law_given(model, prompt, given, threads)
+    return out
+
+
 @whole_numbers(length=1)
-def law_cost(model: SequenceModel, length: int) -> float:
-    """Operations that `law` takes, about, to decide whether to call it; infinite where it refuses whatever the size."""
+def law_cost(model: SequenceModel, length: int, given: Given | None = None) -> float:
+    """Operations that `law` takes, about, to decide whether to call it; infinite where it refuses whatever the size.
+
+    With positions `given`, those for every prompt.
+    """
     vocab_size = model.vocab_size
+    if given is not None:
+        prompts = power(vocab_size, length - given.answer_length)
+        return prompts * law_cost(model, given.answer_length) + length * power(vocab_size, length)
     every = power(vocab_size, length)
     if type(model) is UniformDiffusion:
         return uniform_cost(model, length)

@@ -21,8 +21,10 @@ from mdmtheory.exact.bigrams import (
     initial_and_transition,
     is_bigram,
 )
+from mdmtheory.exact.prompts import prompt_log_prob
 from mdmtheory.exact.spans import MOST_OPERATIONS, ScheduleLike, ancestral_law
 from mdmtheory.languages.presets import LanguageLike, as_language
+from mdmtheory.prompts.registry import OWN, given_positions
 from mdmtheory.samplers.by_block import block_lengths
 from mdmtheory.schedules import as_schedule
 
@@ -42,6 +44,7 @@ def log_prob(
     schedule: ScheduleLike = "linear",
     *,
     block: int | None = None,
+    prompt: Any = OWN,
     threads: int | None = None,
 ) -> Float[np.ndarray, "count"]:
     """log p(x) in nats of ancestral sampling with the perfect denoiser, exact for the mixture over plans.
@@ -52,6 +55,7 @@ def log_prob(
     position. With `block`, of block diffusion: blocks of so many tokens from left to right, each in `steps` steps.
     Sequences that need probabilities too small for float64 are done again in logarithms, in O(N L^4). ValueError with
     the cost where that is not feasible; FloatingPointError with the first sequence where it is in float64 alone.
+    With a `prompt` (which positions are given, as for `ser`) log p(answer | prompt), by enumeration.
     """
     language = as_language(language)
     tokens = as_tokens(tokens, language.vocab_size)
@@ -59,6 +63,14 @@ def log_prob(
     language.validate_length(length)
     lengths = block_lengths(length, length if block is None else block)
     fractions = as_schedule(schedule).revealed_fractions(steps)
+    given = given_positions(prompt, language, length)
+    if given is not None:
+        with np.errstate(divide="ignore"):
+            law = np.log(ancestral_law(language, length, fractions, threads, block, given))
+        found = law[tuple(tokens.T.astype(np.int64))]
+        inside = np.isfinite(found)
+        found[inside] -= prompt_log_prob(language, tokens[inside], given, threads=threads)
+        return found
     if not is_bigram(language):
         law = ancestral_law(language, length, fractions, threads, block)
         found = law[tuple(tokens.T.astype(np.int64))]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.given import Given
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
@@ -20,6 +21,7 @@ from mdmtheory.exact.law import law
 from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.oracles.oracle import Oracle
+from mdmtheory.prompts.registry import OWN, check_no_prompt, given_positions
 from mdmtheory.samplers.by_block import block_lengths
 from mdmtheory.schedules import Numbers, Schedule, as_schedule
 
@@ -44,11 +46,21 @@ def ser(
     schedule: ScheduleLike = "linear",
     *,
     block: int | None = None,
+    prompt: Any = OWN,
     threads: int | None = None,
 ) -> Estimate:
-    """SER of ancestral sampling with the perfect denoiser, exact: `ser_curve` at one length."""
+    """SER of ancestral sampling with the perfect denoiser, exact: `ser_curve` at one length.
+
+    `prompt` says what is given (`given_positions`; by default as the language says, and most say none): then the SER of
+    answers to prompts drawn from q, by enumeration.
+    """
     language = as_language(language)
     language.validate_length(length)
+    given = given_positions(prompt, language, length)
+    if given is not None:
+        fractions = as_schedule(schedule).revealed_fractions(steps)
+        drawn = ancestral_law(language, length, fractions, threads, block, given)
+        return Estimate.exact(error_rate(drawn, joint(language, length)))
     if is_bigram(language):
         return Estimate.exact(float(ser_curve(language, length, steps, schedule, block=block, threads=threads)[-1]))
     fractions = as_schedule(schedule).revealed_fractions(steps)
@@ -78,6 +90,7 @@ def ser_curve(
     """
     language = as_language(language)
     language.validate_length(length)
+    check_no_prompt(language, length, "ser_curve")
     size = block_lengths(length, length if block is None else block)[0]
     fractions = as_schedule(schedule).revealed_fractions(steps)
     if not is_bigram(language):
@@ -148,15 +161,19 @@ def ancestral_law(
     fractions: Float[np.ndarray, "edges"],
     threads: int | None,
     block: int | None = None,
+    given: Given | None = None,
 ) -> Law:
     """The law of ancestral sampling with the perfect denoiser, by enumeration; ValueError where not feasible.
 
-    Of one block, or of blocks of so many tokens from left to right.
+    Of one block, or of blocks of so many tokens from left to right. With positions `given`, of prompts drawn from q and
+    the answers to them.
     """
     model = BlockDiffusion(Oracle(language), block=length if block is None else block, schedule=fractions)
     try:
-        return law(model, language, length, threads=threads)
+        return law(model, language, length, prompt=given, threads=threads)
     except ValueError as error:
+        if given is not None:
+            raise ValueError(f"what is exact given a prompt is enumerated: {error}") from error
         raise ValueError(f"{language.spec} is no bigram, so that its law is enumerated: {error}") from error
 
 

@@ -24,6 +24,7 @@ from mdmtheory.metrics.ser import ser
 from mdmtheory.metrics.ter import Ter, TerRatio
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.oracles.oracle import Oracle
+from mdmtheory.prompts.registry import check_no_prompt
 from mdmtheory.schedules import LossProfile, Schedule, as_schedule, from_density, smoothed
 from mdmtheory.schedules.averages import Values
 from mdmtheory.schedules.prices import OPTIMAL, RANDOM_ORDER_BOUND, holds_for, priced_curve, prices, row
@@ -116,6 +117,7 @@ def _compare_language(
 ) -> Comparison:
     from mdmtheory.exact import first_order_density, information_curve
 
+    check_no_prompt(language, length, "compare_schedules")
     if count < LEAST_TERMS:
         raise ValueError(f"count is {count}; pass {LEAST_TERMS} or more, below which no interval of a mean holds")
     about = {"language": str(language.spec)}

@@ -12,6 +12,7 @@ from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.metrics.draw import Draw
 from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.metric import Measured, Metric
+from mdmtheory.prompts.registry import OWN, given_positions
 
 LEAST_RIGHT = 20
 """A cross-entropy of fewer right sequences is withheld; from so many on its interval holds on four languages."""
@@ -49,13 +50,15 @@ def cross_entropy(
     *,
     level: float = 0.95,
     threads: int | None = None,
+    prompt: Any = OWN,
 ) -> Estimate:
     """E[-log q(x) | x in the language]/L in nats per token, over x ~ p: the other direction than TER.
 
     From those of `count` drawn sequences that are in the language; over all of p it is infinite as soon as p errs, so
     read it beside SER. L times it is an upper bound of the entropy of p given the support (Gibbs): below q.entropy(L)/L
     it proves that p has lost entropy, above it that p writes what is rare in q. ValueError where fewer than
-    20 sequences are right: their interval would be too short.
+    20 sequences are right: their interval would be too short. With a `prompt`, as for `ser`, it is of the answers given
+    their prompts, per token of the answer.
 
     >>> import mdmtheory as mt
     >>> q = mt.NGram.random(order=1, vocab_size=2, seed=0)
@@ -65,10 +68,12 @@ def cross_entropy(
     """
     if count < LEAST_RIGHT:
         raise ValueError(f"count is {count}; pass {LEAST_RIGHT} or more")
-    [sums] = Draw().count([model], Sequences(as_language(language), length, seed, 0, count), threads)
+    language = as_language(language)
+    of = Sequences(language, length, seed, 0, count, given_positions(prompt, language, length))
+    [sums] = Draw().count([model], of, threads)
     right = count - sums.whole("errors")
     if right < LEAST_RIGHT:
         raise ValueError(
             f"{right} of {count} sequences are in the language; draw more, {LEAST_RIGHT} right ones give an interval"
         )
-    return CrossEntropy().estimate(Measured(sums, length), level)
+    return CrossEntropy().estimate(Measured(sums, of.answer_length), level)

@@ -17,9 +17,11 @@ from mdmtheory.core.threads import within_its_threads
 from mdmtheory.exact.enumeration import Law, entropy_nats, error_rate, expected_nll, joint
 from mdmtheory.exact.law import law, law_cost
 from mdmtheory.languages.presets import LanguageLike
+from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.mixture import check_method, known_support, low_noise, mixture_log_prob
 from mdmtheory.metrics.pricing import scored, ter_kind
-from mdmtheory.models.fitting import held_to
+from mdmtheory.models.fitting import check_takes_prompts, held_to
+from mdmtheory.prompts.registry import OWN, given_positions
 
 CHEAP = 1e7
 """Operations of an enumeration that is preferred to sampling."""
@@ -53,6 +55,7 @@ def distances(
     method: str = "plans",
     level: float = 0.95,
     threads: int | None = None,
+    prompt: Any = OWN,
 ) -> Distances:
     """Distances of a model from the language: by enumeration where that is cheap, else from `count` sequences of each.
 
@@ -61,29 +64,36 @@ def distances(
     Student's, corrected for skewness (core/means.py). With `method` "plans" a law over plans is scored by one plan a
     sequence, which makes them estimates of upper bounds, by convexity; "mixture" as for `ter`. ValueError where the
     model has no log p, and below LEAST_TERMS sequences.
+
+    `prompt` says what is given, as for `ser`. Then p is q(prompt) p(answer | prompt), so that each distance is the mean
+    over prompts of q of that between the laws of the answer, but for KL on the support, which is of sequences.
     """
     check_method(method)
     model, language = held_to(model, language)
-    if law_cost(model, length) <= CHEAP:
-        return distances_of_laws(law(model, language, length, threads=threads), joint(language, length))
+    of = Sequences(language, length, seed, 0, count, given_positions(prompt, language, length))
+    if of.given is not None:
+        check_takes_prompts(model)
+    if law_cost(model, length, of.given) <= CHEAP:
+        p = law(model, language, length, prompt=of.given, threads=threads)
+        return distances_of_laws(p, joint(language, length))
     if count < LEAST_TERMS:
         raise ValueError(f"count is {count}; pass {LEAST_TERMS} or more, or KL has no interval that holds")
-    tokens = language.sample(count, length, seed, threads=threads)
-    log_q = language.log_prob(tokens, threads=threads)
+    tokens = of.tokens(threads)
+    log_q = of.log_q(tokens, threads)
     if method == "mixture":
         kind: Kind = "estimate"
-        support = known_support(model, language, length, threads)
-        log_ratio = mixture_log_prob(model, language, tokens, threads) - log_q
+        support = known_support(model, language, length, threads, given=of.given)
+        log_ratio = mixture_log_prob(model, language, tokens, threads, given=of.given) - log_q
     else:
         kind, support = ter_kind(model), None
-        log_ratio = scored(model, tokens, seed, threads=threads) - log_q
-    drawn = model.sample(count, length, seed, threads=threads)
+        log_ratio = scored(model, tokens, seed, threads=threads, **of.to_score(tokens)) - log_q
+    drawn = model.sample(count, length, seed, threads=threads, **of.to_draw(threads))
     valid = language.in_support(drawn.tokens) & ~drawn.impossible
     errors, on_support = int(count - valid.sum()), None
     cost = price(-float(log_q.mean()))
     if kind == "estimate":
         inside = drawn.tokens[valid]
-        drawn_ratio = mixture_log_prob(model, language, inside, threads) - language.log_prob(inside, threads=threads)
+        drawn_ratio = mixture_log_prob(model, language, inside, threads, given=of.given) - of.log_q(inside, threads)
         on_support = divergence_on_support(drawn_ratio, count, support, level, cost)
     ser = Estimate(errors / count, *clopper_pearson(errors, count, level), level, "estimate", count)
     return Distances(

@@ -9,14 +9,14 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.register import registered
 from mdmtheory.metrics.measure import Measure, Sequences
 from mdmtheory.metrics.sums import Sums, moments
-from mdmtheory.models.fitting import held_to
 
 
 @registered("measure", place=1)
 class Draw(Measure):
     """Over x ~ p: `errors` counts what is outside the language, `impossible` what was given up before its end.
 
-    `nats` sums -log q(x) over what is in the language; `calls` and `rounds` are of what was drawn to its end.
+    `nats` sums -log q(x) over what is in the language; `calls` and `rounds` are of what was drawn to its end. Where
+    something is given x is a prompt drawn from q with the answer that p draws to it, and `nats` is of the answer.
     """
 
     name = "draw"
@@ -30,11 +30,11 @@ class Draw(Measure):
     @whole_numbers(threads=1)
     def count(self, models: Sequence[Any], of: Sequences, threads: int | None = 1) -> list[Sums]:
         """Draw sequences of each model, count those outside the language and score the others."""
-        return [_drawn(held_to(model, of.language)[0], of, threads) for model in models]
+        return [_drawn(model, of, threads) for model in of.held(models)]
 
 
 def _drawn(model: Any, of: Sequences, threads: int | None) -> Sums:
-    samples = model.sample(of.count, of.length, of.seed, first=of.first, threads=threads)
+    samples = model.sample(of.count, of.length, of.seed, first=of.first, threads=threads, **of.to_draw(threads))
     finished = ~samples.impossible
     # What was given up is wrong, whatever stands in its place.
     right = of.language.in_support(samples.tokens) & finished
@@ -42,8 +42,8 @@ def _drawn(model: Any, of: Sequences, threads: int | None) -> Sums:
         sequences=of.count,
         errors=int(of.count - right.sum()),
         impossible=int(samples.impossible.sum()),
-        tokens=of.count * of.length,
+        tokens=of.count * of.answer_length,
         calls=int(samples.calls[finished].sum()),
         rounds=int(samples.rounds[finished].sum()),
-        **moments("nats", -of.language.log_prob(samples.tokens[right], threads=threads)),
+        **moments("nats", -of.log_q(samples.tokens[right], threads)),
     )

@@ -3,35 +3,83 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+from jaxtyping import Float
+
+from mdmtheory.core.given import Given
 from mdmtheory.core.integers import WholeNumber, whole_number
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
+from mdmtheory.exact.prompts import answer_log_prob
 from mdmtheory.languages.presets import as_language
 from mdmtheory.metrics.sums import Sums
+from mdmtheory.models.fitting import check_takes_prompts, held_to
+from mdmtheory.prompts.drawing import drawn_prompts
+from mdmtheory.prompts.registry import given_positions
 
 
 @dataclass(frozen=True)
 class Sequences:
-    """Sequences first..first+count-1 of the stream that a model or a language, a length and a seed name."""
+    """Sequences first..first+count-1 of the stream that a model or a language, a length and a seed name.
+
+    `prompt` says which positions are `given` (`given_positions`; here nothing unless said): then each drawn sequence is
+    an answer to a prompt of its own, and each scored one is split into prompt and answer.
+    """
 
     language: Language
     length: WholeNumber
     seed: WholeNumber
     first: WholeNumber
     count: WholeNumber
+    prompt: Any = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "language", as_language(self.language))
         for name, least in (("length", 1), ("seed", 0), ("first", 0), ("count", 0)):
             object.__setattr__(self, name, whole_number(getattr(self, name), name, least))
+        object.__setattr__(self, "prompt", given_positions(self.prompt, self.language, self.length))
+
+    @property
+    def given(self) -> Given | None:
+        """The positions that are given; None where none is."""
+        found: Given | None = self.prompt
+        return found
+
+    @property
+    def answer_length(self) -> int:
+        """Tokens that are drawn or scored of a sequence."""
+        return self.length if self.given is None else self.given.answer_length
 
     def tokens(self, threads: int | None) -> Tokens:
         """Those of the language."""
         return self.language.sample(self.count, self.length, self.seed, first=self.first, threads=threads)
+
+    def held(self, models: Iterable[Any]) -> list[Any]:
+        """Models as they are held to the language; ValueError where something is given that one cannot be told of."""
+        found = [held_to(model, self.language)[0] for model in models]
+        if self.given is not None:
+            for model in found:
+                check_takes_prompts(model)
+        return found
+
+    def to_draw(self, threads: int | None) -> dict[str, Any]:
+        """What a model is told besides count, length and seed to draw them: the prompts, where something is given."""
+        if self.given is None:
+            return {}
+        prompts = drawn_prompts(self.language, self.given, self.count, self.seed, first=self.first, threads=threads)
+        return {"prompt": prompts}
+
+    def to_score(self, tokens: Tokens) -> dict[str, Any]:
+        """What a model is told besides tokens and seed to score them: what of them is given, where something is."""
+        return {} if self.given is None else {"prompt": self.given.prompts_of(tokens, self.language.vocab_size)}
+
+    def log_q(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count"]:
+        """log q of the answers given their prompts in nats, of whole sequences where nothing is given."""
+        return answer_log_prob(self.language, tokens, self.given, threads=threads)
 
 
 class Measure(ABC):

@@ -9,10 +9,12 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.contracts import exact_for
+from mdmtheory.core.given import Given
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.means import Moments, is_carried_by_few
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
+from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.pricing import is_ancestral, scored
 from mdmtheory.metrics.score import scores
 from mdmtheory.metrics.sums import Sums
@@ -35,40 +37,43 @@ def check_method(method: str) -> None:
 
 @whole_numbers(threads=1)
 def mixture_log_prob(
-    model: Any, language: Language, tokens: Tokens, threads: int | None = None
+    model: Any, language: Language, tokens: Tokens, threads: int | None = None, *, given: Given | None = None
 ) -> Float[np.ndarray, "count"]:
-    """log p(x) in nats of the model itself, never a bound; ValueError with what is possible where there is none."""
+    """log p(x) in nats of the model itself, never a bound; ValueError with what is possible where there is none.
+
+    With positions `given`, of the answer given the prompt: of ancestral plans by enumeration.
+    """
     from mdmtheory import exact
 
     model, language = held_to(model, language)
     if model.log_prob_kind == "exact":
-        return scored(model, tokens, threads=threads)
+        prompt: Any = {} if given is None else {"prompt": given.prompts_of(tokens, language.vocab_size)}
+        return scored(model, tokens, threads=threads, **prompt)
     if not _ancestral_oracle(model, language):
         raise ValueError(
             f"{model.spec} has no exact log p(x); the mixture is known for ancestral plans with the language's exact "
             "oracle, for fixed plans and for samplers that look at the context only and break no tie at random "
             "(ties=lowest): use those, or method='plans'"
         )
-    return exact.log_prob(language, tokens, model.steps, model.schedule, block=model.block, threads=threads)
+    options: Any = {"block": model.block, "prompt": given, "threads": threads}
+    return exact.log_prob(language, tokens, model.steps, model.schedule, **options)
 
 
-@whole_numbers(length=1, seed=0, first=0, count=0, threads=1)
-def mixture_sums(
-    model: Any, language: Language, length: int, seed: int, first: int, count: int, threads: int | None = None
-) -> Sums:
-    """Score sequences first..first+count-1 of the language under the mixture; `gap` sums log q(x) - log p(x).
+@whole_numbers(threads=1)
+def mixture_sums(model: Any, of: Sequences, threads: int | None = None) -> Sums:
+    """Score sequences of the language under the mixture; `gap` sums log q(x) - log p(x), or of answers to prompts.
 
     For ancestral plans Z = 1 - SER is exact, and so KL = -log Z + E[-log u] with u = p/(qZ), E_q[u] = 1, is taken with
     little noise (`low_noise`).
     """
-    model, language = held_to(model, language)
-    tokens = language.sample(count, length, seed, first=first, threads=threads)
-    log_q = language.log_prob(tokens, threads=threads)
-    gap = log_q - mixture_log_prob(model, language, tokens, threads)
-    support = known_support(model, language, length, threads)
+    [model], language = of.held([model]), of.language
+    tokens = of.tokens(threads)
+    log_q = of.log_q(tokens, threads)
+    gap = log_q - mixture_log_prob(model, language, tokens, threads, given=of.given)
+    support = known_support(model, language, of.length, threads, given=of.given)
     if support is not None:
         gap = low_noise(-gap - math.log(support)) - math.log(support)
-    return scores(gap - log_q, gap, length)
+    return scores(gap - log_q, gap, of.answer_length)
 
 
 def low_noise(log_weights: Float[np.ndarray, "count"]) -> Float[np.ndarray, "count"]:
@@ -86,14 +91,20 @@ def low_noise(log_weights: Float[np.ndarray, "count"]) -> Float[np.ndarray, "cou
 
 
 @whole_numbers(length=1, threads=1)
-def known_support(model: Any, language: Language, length: int, threads: int | None = None) -> float | None:
-    """1 - SER of the mixture over ancestral plans, exact; None for other models."""
+def known_support(
+    model: Any, language: Language, length: int, threads: int | None = None, *, given: Given | None = None
+) -> float | None:
+    """1 - SER of the mixture over ancestral plans, exact, with prompts drawn from q where some positions are `given`.
+
+    None for other models.
+    """
     from mdmtheory import exact
 
     model, language = held_to(model, language)
     if not _ancestral_oracle(model, language):
         return None
-    support = 1 - exact.ser(language, length, model.steps, model.schedule, block=model.block, threads=threads).value
+    options = {"block": model.block, "prompt": given, "threads": threads}
+    support = 1 - exact.ser(language, length, model.steps, model.schedule, **options).value
     if support <= 0:
         raise ValueError(f"SER of {model.spec} at length {length} rounds to 1 in float64; use more steps")
     return support

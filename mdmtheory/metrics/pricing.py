@@ -6,9 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from mdmtheory.core.estimate import Kind
+from mdmtheory.core.given import Given
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.streams import stream_states
@@ -39,21 +40,44 @@ def is_ancestral(model: Any) -> bool:
 
 @whole_numbers(seed=0, first=0, threads=1, block=1)
 def reveal_costs(
-    denoiser: Any, tokens: Any, seed: int, first: int, threads: int | None = 1, *, block: int | None = None
-) -> Float[np.ndarray, "count length"]:
+    denoiser: Any,
+    tokens: Any,
+    seed: int,
+    first: int,
+    threads: int | None = 1,
+    *,
+    block: int | None = None,
+    given: Given | None = None,
+) -> Float[np.ndarray, "count answer"]:
     """-log p(x_i | revealed) in nats when x is revealed one position at a time in random order, by number revealed.
 
-    With `block`, in random order inside blocks of so many positions, which come from left to right.
+    With `block`, in random order inside blocks of so many positions, which come from left to right. With `given`, of
+    the answer's positions, the prompt being revealed from the start.
     """
     length = tokens.shape[1]
     key = ["curve", denoiser.identity, length, seed]
     model = MaskedDiffusion(denoiser, sampler=FirstHitting())
     if block is not None:
         key, model = [*key, block], MaskedDiffusion(denoiser, sampler=by_block(FirstHitting(), block))
+    if given is not None:
+        key = [*key, "given", given.text]
     states = stream_states(key, first, len(tokens))
-    plan = model.draw_plans(states, length)
-    costs = -model.run(plan, tokens=tokens, threads=threads).log_probs
+    plan = model.draw_plans(states, length if given is None else given.answer_length)
+    whole = plan if given is None else _after_the_prompt(plan, given)
+    costs = -model.run(whole, tokens=tokens, threads=threads).log_probs
+    if given is not None:
+        costs = costs[:, ~given.positions]
     return np.take_along_axis(costs, np.argsort(plan, axis=1, kind="stable"), axis=1)
+
+
+def _after_the_prompt(plan: Int[np.ndarray, "count answer"], given: Given) -> Int[np.ndarray, "count length"]:
+    """Plans of whole sequences that reveal the prompt in their first step and then the answer as planned.
+
+    Given tokens are scored so just as on a canvas that was opened at the prompt, and in the denoiser's own kernel.
+    """
+    whole = np.ones((len(plan), given.length), dtype=plan.dtype)
+    whole[:, ~given.positions] = plan + 1
+    return whole
 
 
 @whole_numbers(length=1)

@@ -15,7 +15,6 @@ from mdmtheory.core.register import registered
 from mdmtheory.metrics.measure import Measure, Sequences
 from mdmtheory.metrics.pricing import curve_priced, curve_weights, is_ancestral, reveal_costs, scored, ter_kind
 from mdmtheory.metrics.sums import Sums, moments
-from mdmtheory.models.fitting import held_to
 
 SCORED_PLAN_BY_PLAN = 1
 """What is added to the version of `score` where ancestral plans run over independent tokens.
@@ -26,7 +25,7 @@ One drawn plan scores them without noise; before, the curve priced them as it do
 
 @registered("measure", place=2)
 class Score(Measure):
-    """Over x ~ q: `nats` sums -log p(x), `gap` log q(x) - log p(x)."""
+    """Over x ~ q: `nats` sums -log p(x), `gap` log q(x) - log p(x); of answers to prompts where something is given."""
 
     name = "score"
     whole = ("sequences", "tokens")
@@ -55,9 +54,10 @@ class Score(Measure):
         sequence is revealed one position at a time in random order (block by block): the expectation over their own
         plans is a weighted sum of what each reveal cost.
         """
-        models = [held_to(model, of.language)[0] for model in models]
+        models = of.held(models)
         tokens = of.tokens(threads)
-        log_q = of.language.log_prob(tokens, threads=threads)
+        log_q = of.log_q(tokens, threads)
+        own = {"first": of.first, "threads": threads, **of.to_score(tokens)}
         profiles: dict[tuple[int, int | None], Float[np.ndarray, "count length"]] = {}
         results = []
         for model in models:
@@ -65,12 +65,14 @@ class Score(Measure):
                 # By the denoiser itself: another one may go by the same name.
                 key = (id(unguarded(model.denoiser)), model.block)
                 if key not in profiles:
-                    profiles[key] = reveal_costs(model.denoiser, tokens, of.seed, of.first, threads, block=model.block)
+                    profiles[key] = reveal_costs(
+                        model.denoiser, tokens, of.seed, of.first, threads, block=model.block, given=of.given
+                    )
                 # Not a matrix product: BLAS may sum in another order for another number of rows.
-                nats = (profiles[key] * curve_weights(model, of.length)).sum(axis=1)
+                nats = (profiles[key] * curve_weights(model, of.answer_length)).sum(axis=1)
             else:
-                nats = -scored(model, tokens, of.seed, first=of.first, plans=plans, threads=threads)
-            results.append(scores(nats, nats + log_q, of.length))
+                nats = -scored(model, tokens, of.seed, plans=plans, **own)
+            results.append(scores(nats, nats + log_q, of.answer_length))
         return results
 
 
@@ -91,16 +93,16 @@ class ScorePlans(Measure):
     @whole_numbers(threads=1)
     def count(self, models: Sequence[Any], of: Sequences, threads: int | None = 1) -> list[Sums]:
         """Score sequences of the language under one plan of each model (ours)."""
-        models = [held_to(model, of.language)[0] for model in models]
+        models = of.held(models)
         tokens = of.tokens(threads)
-        log_q = of.language.log_prob(tokens, threads=threads)
+        log_q = of.log_q(tokens, threads)
         results = []
         for model in models:
-            log_p = scored(model, tokens, of.seed, first=of.first, threads=threads)
+            log_p = scored(model, tokens, of.seed, first=of.first, threads=threads, **of.to_score(tokens))
             # A ratio beyond float64 becomes infinite here and is withheld where it is reported.
             with np.errstate(over="ignore"):
                 ratios = moments("ratio", np.exp(log_p - log_q))
-            results.append(Sums(scores(-log_p, log_q - log_p, of.length), **ratios))
+            results.append(Sums(scores(-log_p, log_q - log_p, of.answer_length), **ratios))
         return results
 
 

@@ -15,6 +15,7 @@ from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
 from mdmtheory.metrics.sums import Sums
 from mdmtheory.models.fitting import held_to
+from mdmtheory.prompts.registry import OWN, given_positions
 
 
 @registered("metric", place=1)
@@ -46,16 +47,22 @@ def ser(
     max_errors: int | None = None,
     level: float = 0.95,
     threads: int | None = None,
+    prompt: Any = OWN,
 ) -> Estimate:
     """SER(p) = 1 - p(support of q) (2502.09622), from `count` drawn sequences.
 
     With `max_errors`, drawing stops at the first batch that reaches so many errors, and the interval is the
     anytime-valid one; without, it is Clopper-Pearson.
+
+    `prompt` says what is given (`prompts.registry.given_positions`), by default what the language says itself: each
+    sequence is then an answer to a prompt of its own, drawn from q, and is wrong where the two together are.
     """
     model, language = held_to(model, language)
+    given = given_positions(prompt, language, length)
     batch = count if max_errors is None else max(1, (1 << 15) // length)
     sums = Sums(sequences=0, errors=0)
     while (done := sums.whole("sequences")) < count and (max_errors is None or sums.whole("errors") < max_errors):
-        [more] = Draw().count([model], Sequences(language, length, seed, done, min(batch, count - done)), threads)
+        of = Sequences(language, length, seed, done, min(batch, count - done), given)
+        [more] = Draw().count([model], of, threads)
         sums = Sums.over([sums, more])
     return Ser().estimate(Measured(sums, length, max_errors=max_errors), level)

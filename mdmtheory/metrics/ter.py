@@ -19,6 +19,7 @@ from mdmtheory.metrics.pricing import ter_kind
 from mdmtheory.metrics.score import Score
 from mdmtheory.models.autoregressive import Autoregressive
 from mdmtheory.models.fitting import held_to
+from mdmtheory.prompts.registry import OWN, given_positions
 
 
 @registered("metric", place=2)
@@ -81,6 +82,7 @@ def ter(
     plans: int = 1,
     level: float = 0.95,
     threads: int | None = None,
+    prompt: Any = OWN,
 ) -> Estimate:
     """TER(p) = exp(E_q[-log p(x)]/L), perplexity per token (2502.09622).
 
@@ -94,18 +96,23 @@ def ter(
 
     The interval is Student's, corrected for skewness (docs/intervals.md says how often it holds). WithheldError, a
     ValueError, where there are too few sequences for one that holds: below 50, and where two or fewer carry it all.
+
+    `prompt` says what is given (`prompts.registry.given_positions`), by default what the language says itself. TER is
+    then exp(E_q[-log p(answer | prompt)]/n) over n tokens of an answer: each sequence of q is prompt and answer.
     """
     check_method(method)
     model, language = held_to(model, language)
-    if type(model) is Autoregressive and model.language.digest == language.digest:
+    given = given_positions(prompt, language, length)
+    if given is None and type(model) is Autoregressive and model.language.digest == language.digest:
         entropy = exact_entropy(language, length)
         if entropy is not None:
             return Estimate.exact(math.exp(entropy / length))
+    of = Sequences(language, length, seed, 0, count, given)
     if method == "plans":
-        [sums] = Score().count([model], Sequences(language, length, seed, 0, count), threads, plans)
-        return Ter().estimate(Measured(sums, length, ter_kind(model)), level)
-    measured = Measured(mixture_sums(model, language, length, seed, 0, count, threads), length)
-    entropy = exact_entropy(language, length)
+        [sums] = Score().count([model], of, threads, plans)
+        return Ter().estimate(Measured(sums, of.answer_length, ter_kind(model)), level)
+    measured = Measured(mixture_sums(model, of, threads), of.answer_length)
+    entropy = exact_entropy(language, length) if given is None else None
     if entropy is None:
         return Ter().estimate(measured, level)
     ratio, floor = TerRatio().estimate(measured, level), math.exp(entropy / length)
@@ -126,12 +133,13 @@ def ter_ratio(
     plans: int = 1,
     level: float = 0.95,
     threads: int | None = None,
+    prompt: Any = OWN,
 ) -> Estimate:
-    """TER(p)/TER(q) = exp(KL(q||p)/L), which needs no entropy; methods and kinds as for `ter`."""
+    """TER(p)/TER(q) = exp(KL(q||p)/L), which needs no entropy; methods, kinds and prompts as for `ter`."""
     check_method(method)
     model, language = held_to(model, language)
+    of = Sequences(language, length, seed, 0, count, given_positions(prompt, language, length))
     if method == "mixture":
-        sums = mixture_sums(model, language, length, seed, 0, count, threads)
-        return TerRatio().estimate(Measured(sums, length), level)
-    [sums] = Score().count([model], Sequences(language, length, seed, 0, count), threads, plans)
-    return TerRatio().estimate(Measured(sums, length, ter_kind(model)), level)
+        return TerRatio().estimate(Measured(mixture_sums(model, of, threads), of.answer_length), level)
+    [sums] = Score().count([model], of, threads, plans)
+    return TerRatio().estimate(Measured(sums, of.answer_length, ter_kind(model)), level)

@@ -9,6 +9,15 @@ from mdmtheory.core.protocols import Language
 from mdmtheory.languages.presets import as_language
 
 
+def check_takes_prompts(model: Any) -> None:
+    """ValueError where something is given and a model cannot be told of it."""
+    if not model.takes_prompts:
+        raise ValueError(
+            f"{model.spec} takes no prompt: it cannot be told that tokens are known; use masked or block diffusion or "
+            "autoregression, or prompt=none"
+        )
+
+
 def held_to(model: Any, language: Any) -> tuple[Any, Language]:
     """Both, plug-ins behind guards; ValueError for what is neither, and where they have other numbers of tokens."""
     model, language = as_model(model), as_language(language)

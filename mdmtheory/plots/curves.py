@@ -152,10 +152,10 @@ def _legend(figure: Figure, curves: list[Series], frame: pd.DataFrame) -> None:
 def _constants(shown: pd.DataFrame, but: Sequence[str], counts: Sequence[int]) -> str:
     """What all cells have in common, in words, and the numbers of sequences that are drawn."""
     texts = identities(shown)
-    words = {"schedule": "{} schedule", "denoiser": "{} denoiser", "model": "{} model"}
+    words = {"schedule": "{} schedule", "denoiser": "{} denoiser", "model": "{} model", "prompt": "prompt {}"}
     same = [
         words.get(column, "{}").format(texts[column].iloc[0])
-        for column in ("language", "length", "steps", "model", "denoiser", "sampler", "schedule", "seed")
+        for column in ("language", "length", "prompt", "steps", "model", "denoiser", "sampler", "schedule", "seed")
         if column not in but and texts[column].nunique() == 1 and texts[column].iloc[0]
     ]
     if counts:

@@ -17,6 +17,7 @@ from mdmtheory.plots.series import TerExcess, metric_rows
 from mdmtheory.plots.style import Look, family_looks, looks
 from mdmtheory.sweeps.cell import DEFAULTS
 from mdmtheory.sweeps.choices import LESS_TRUST, is_exact, most_calls
+from mdmtheory.sweeps.results import check_whole_sequences
 
 Values = Float[np.ndarray, "points"]
 
@@ -58,10 +59,11 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
     `method`: the sampler's name, or the model's where it is not masked diffusion; `options`: those of either; `delta`:
     1 - trust of the oracle (0 for one that takes tokens as given); `place`: calls, or where no sequence was drawn to
     its end those that one would have taken, min(steps, length) or so many in each block, and empty where rules decide
-    how many. ValueError for rows of imperfect denoisers, or of several schedules or seeds.
+    how many. ValueError for rows of imperfect denoisers, of several schedules or seeds, or of answers to a prompt.
     """
     if frame.empty:
         raise ValueError("nothing to draw: there are no rows; run mdmtheory sweep experiments/samplers.toml")
+    check_whole_sequences(frame, "the figures of methods")
     for column in ("schedule", "seed"):
         several = sorted(map(str, frame[column].dropna().unique()))
         if len(several) > 1:

@@ -13,10 +13,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from mdmtheory.metrics.metric import PROBABILITY, Metric
 from mdmtheory.metrics.ter import Ter, TerRatio
-from mdmtheory.plots.series import X_LABELS, Reference, Series, TerExcess, metric_rows
+from mdmtheory.plots.series import NO_PROMPT, X_LABELS, Reference, Series, Setting, TerExcess, metric_rows, settings
 from mdmtheory.plots.style import REFERENCE, Look
 
-References = dict[tuple[str, int], Reference]
+References = dict[Setting, Reference]
 
 _DECADES = 30.0  # a range wider than this is read on a log axis
 _MOST_TICKS = 8
@@ -56,23 +56,25 @@ def _comparable_rows(
     if metric.name != Ter.name or TerRatio.name not in set(frame["metric"]):
         return metric, rows, None, []
     ratios = metric_rows(frame, TerRatio.name)
-    keys = dict.fromkeys(
-        (str(language), int(n)) for language, n in zip(ratios["language"], ratios["length"], strict=True)
-    )
+    keys = settings(ratios)
     if any(key not in references for key in keys):
         return metric, rows, None, []
     if len(keys) == 1:
-        reference = references[next(iter(keys))]
+        reference = references[keys[0]]
         ratios[["value", "low", "high"]] *= reference.value
         return metric, ratios, reference, ["The interval of TER is that of TER(p)/TER(q) on the same sequences."]
-    names = {language: [n for other, n in keys if other == language] for language, _ in keys}
-    known = [
-        f"{language}{f' (L={n})' if len(lengths) > 1 else ''} {references[language, n].value:.4g}"
-        for language, lengths in names.items()
-        for n in lengths
-    ]
+    known = [f"{_named(each, keys)} {references[each].value:.4g}" for each in keys]
     kinds = sorted({references[key].kind for key in keys})
     return TerRatio(), ratios, _ITSELF, [f"TER(q), {' or '.join(kinds)}: {', '.join(known)}."]
+
+
+def _named(setting: Setting, among: list[Setting]) -> str:
+    """The language, with the length and the prompt where that alone does not tell which setting it is."""
+    language, length, prompt = setting
+    own = [each for each in among if each[0] == language]
+    told = [f"L={length}"] if len({each[1] for each in own}) > 1 else []
+    told += [prompt or NO_PROMPT] if len({each[2] for each in own}) > 1 else []
+    return f"{language} ({', '.join(told)})" if told else language
 
 
 class Panel:

@@ -33,8 +33,14 @@ class TerExcess(TerRatio):
 
 
 # What makes two cells different, in the order in which a colour is given to whatever varies.
-IDENTITY = ("sampler", "language", "model", "denoiser", "schedule", "length", "steps", "seed")
+IDENTITY = ("sampler", "language", "prompt", "model", "denoiser", "schedule", "length", "steps", "seed")
+NO_PROMPT = "no prompt"
+"""What a row of whole sequences is called beside rows of answers."""
 _ALIASES = {"lang": "language", "N": "steps", "L": "length"}
+
+
+Setting = tuple[str, int, str]
+"""Language, length and what is given (nothing: empty): what TER(q) depends on."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +120,11 @@ class Reference:
     kind: str
 
 
-def reference_ter(frame: pd.DataFrame) -> dict[tuple[str, int], Reference]:
-    """TER(q) of each (language, length): what the autoregressive model scored, else TER(p) over the TER ratio."""
-    keys = ["language", "length"]
+def reference_ter(frame: pd.DataFrame) -> dict[Setting, Reference]:
+    """TER(q) of each setting: what the autoregressive model scored, else TER(p) over the TER ratio."""
+    keys = ["language", "length", "prompt"]
     frame = uncut(frame)
+    frame["prompt"] = _prompts(frame)
     ter = frame[frame["metric"] == "ter"]
     cell = [column for column in IDENTITY if column not in keys]
     ratios = frame[frame["metric"] == "ter_ratio"]
@@ -125,13 +132,30 @@ def reference_ter(frame: pd.DataFrame) -> dict[tuple[str, int], Reference]:
     implied = (pairs["value"] / pairs["value_of_ratio"]).groupby([pairs[key] for key in keys]).median()
     found: dict[Any, Any] = {key: Reference(float(value), "estimate") for key, value in implied.dropna().items()}
     for _, row in ter[ter["model"].map(is_exact).astype(bool) & ter["value"].notna()].iterrows():
-        found[row["language"], row["length"]] = Reference(float(row["value"]), str(row["kind"]))
-    return {(str(language), int(length)): reference for (language, length), reference in found.items()}
+        found[row["language"], row["length"], row["prompt"]] = Reference(float(row["value"]), str(row["kind"]))
+    return {(str(name), int(length), str(prompt)): each for (name, length, prompt), each in found.items()}
+
+
+def with_prompts(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame, with the column `prompt` where it was made before there was one: nothing is given there."""
+    return frame if "prompt" in frame else frame.assign(prompt=None)
+
+
+def settings(frame: pd.DataFrame) -> list[Setting]:
+    """The settings of the rows, each once."""
+    columns = zip(frame["language"], frame["length"], _prompts(frame), strict=True)
+    return list(dict.fromkeys((str(language), int(length), prompt) for language, length, prompt in columns))
+
+
+def _prompts(frame: pd.DataFrame) -> pd.Series:
+    """What is given, as text; empty where nothing is."""
+    prompts = with_prompts(frame)["prompt"]
+    return prompts.astype(object).where(prompts.notna(), "").astype(str)
 
 
 def default_x(frame: pd.DataFrame) -> str:
     """`length` where lengths vary and each has but one number of steps, else `steps`."""
-    frame = without_reference(frame)
+    frame = without_reference(with_prompts(frame))
     others = [column for column in IDENTITY if column != "steps"]
     one_each = frame.groupby(others, dropna=False)["steps"].nunique().max() <= 1
     return "length" if frame["length"].nunique() > 1 and one_each else "steps"
@@ -146,15 +170,18 @@ def varying(frame: pd.DataFrame, x: str) -> list[str]:
 def identities(frame: pd.DataFrame) -> pd.DataFrame:
     """What each row is, in words for a legend; empty where a column does not apply.
 
-    Numbers of steps that are all one part of the length are written so: N = L/4.
+    Numbers of steps that are all one part of the length are written so: N = L/4. Beside rows with a prompt those of
+    whole sequences say so.
     """
-    texts = pd.DataFrame(index=frame.index)
+    texts, frame = pd.DataFrame(index=frame.index), with_prompts(frame)
     for column in IDENTITY:
         symbol = {"length": "$L$ = ", "steps": "$N$ = ", "seed": "seed "}.get(column)
         texts[column] = [
             "" if pd.isna(value) else f"{symbol}{int(value)}" if symbol else str(value).replace("_", " ")
             for value in frame[column]
         ]
+    if frame["prompt"].notna().any():
+        texts["prompt"] = texts["prompt"].where(frame["prompt"].notna(), NO_PROMPT)
     parts = frame["length"] / frame["steps"]
     known = parts.dropna()
     if known.nunique() < frame["steps"].nunique() and (known % 1 == 0).all():

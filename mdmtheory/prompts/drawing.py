@@ -37,5 +37,4 @@ def drawn_prompts(
     language = as_language(language)
     length = given.length
     drawn = language.sample(count, length, prompt_seed(language, length, seed), first=first, threads=threads)
-    drawn[:, ~given.positions] = language.vocab_size
-    return drawn
+    return given.prompts_of(drawn, language.vocab_size)

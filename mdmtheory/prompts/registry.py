@@ -58,3 +58,11 @@ def given_positions(prompt: Any, language: Any, length: int) -> Given | None:
         if is_built_in(kind):
             raise ValueError(f"{what}: {error}") from None
         raise ProtocolError(f"{what} says which positions are given, and {error}") from None
+
+
+def check_no_prompt(language: Any, length: int, what: str) -> None:
+    """ValueError where a language says that something is given, for what speaks of whole sequences alone."""
+    if given_positions(OWN, language, length) is not None:
+        raise ValueError(
+            f"{what} speaks of sequences of which nothing is given, and {language.spec} gives a prompt of its own"
+        )

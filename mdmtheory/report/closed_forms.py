@@ -90,6 +90,9 @@ def _forms_of_row(
     # Files, and languages told apart by a digest, cannot be built from their names.
     if not metrics or language.partition(":")[0] not in LANGUAGES or "@" in language:
         return []
+    # What is known is of whole sequences.
+    if _given(row.get("prompt")) is not None:
+        return []
     if names["steps"] is not None:
         names["steps"] = int(names["steps"])
     cell: dict[str, Any] = {"language": language, "length": int(row["length"]), "model": str(row["model"]), **names}

@@ -14,7 +14,7 @@ from mdmtheory.core.estimate import Ends, Estimate, as_measured, said_kind
 from mdmtheory.core.protocols import Language
 from mdmtheory.report.naming import entrants
 from mdmtheory.sweeps.choices import is_exact, most_calls
-from mdmtheory.sweeps.results import CELL_COLUMNS
+from mdmtheory.sweeps.results import CELL_COLUMNS, check_whole_sequences
 
 MEASURES = ("ser", "kl", "excess")
 """SER; KL(q||p) in nats a sequence; cross-entropy of the right drawn sequences above H(q)/L, in nats a token."""
@@ -35,8 +35,10 @@ def entries(frame: pd.DataFrame, entropies: Entropies | None = None) -> pd.DataF
     when all n of them are to be right together, each at 1 - (1 - level)/n (Bonferroni).
 
     Where every sequence of a cell was given up at a context that cannot occur its mean calls are unknown; then `calls`
-    is the number of its steps, or the length if that is less, which bounds them, and `given_up` is True.
+    is the number of its steps, or the length if that is less, which bounds them, and `given_up` is True. ValueError for
+    rows of answers to a prompt.
     """
+    check_whole_sequences(frame, "leaderboards")
     grouped = frame.groupby(list(CELL_COLUMNS), dropna=False, sort=False)
     found = pd.DataFrame([_entry(rows, entropies or {}) for _, rows in grouped])
     if found.empty:

@@ -7,6 +7,8 @@ from typing import Any
 from mdmtheory.core.contracts import as_denoiser, as_model, check_vocabularies
 from mdmtheory.core.limits import MOST_ENTRIES_AT_ONCE, check_limit
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
+from mdmtheory.models.fitting import check_takes_prompts
+from mdmtheory.prompts.registry import given_positions
 from mdmtheory.sweeps.cell import DEFAULTS, Cell
 from mdmtheory.sweeps.choices import registries
 
@@ -37,7 +39,10 @@ class Builder:
         built = registries()["model"].build(cell.model, *arguments)
         model = as_model(built, f"model {cell.model}")
         check_vocabularies(model, language)
-        model.validate_length(cell.length)
+        given = given_positions(cell.prompt, language, cell.length)
+        if given is not None:
+            check_takes_prompts(model)
+        model.validate_length(cell.length if given is None else given.answer_length)
         return language, model
 
     def language(self, text: str) -> Language:

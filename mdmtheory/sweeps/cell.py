@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mdmtheory.core.integers import LAST_SEED, WholeNumber, whole_number
 from mdmtheory.core.limits import MOST_LENGTH, MOST_SEQUENCES, check_limit
 from mdmtheory.metrics.registry import as_metrics, built_in_metrics
+from mdmtheory.prompts.registry import OWN
 
 if TYPE_CHECKING:
     from mdmtheory.metrics.metric import Metric
@@ -23,7 +24,9 @@ class Cell:
 
     `language` is a spec or the path of a saved file; `denoiser`, `sampler`, `schedule` and `steps` are None where the
     model has no such choice. `samples` is the number of sequences of each measurement; with `max_errors` drawing stops
-    earlier, at the first prefix of chunks with so many wrong sequences. `check` adds SER by scoring plans.
+    earlier, at the first prefix of chunks with so many wrong sequences. `check` adds SER by scoring plans. `prompt`
+    says which positions are given (prompts/kinds.py), by default what the language says itself: prompt i is then the
+    given part of sequence i of the language's stream of prompts, and all numbers are of the answer given the prompt.
     """
 
     language: str
@@ -38,6 +41,7 @@ class Cell:
     samples: WholeNumber = 2000
     max_errors: WholeNumber | None = None
     check: bool = False
+    prompt: str = OWN
 
     def __post_init__(self) -> None:
         for name in ("length", "samples", "steps", "max_errors"):
@@ -67,6 +71,7 @@ class Cell:
         named = ("model", "denoiser", "sampler", "schedule")
         parts = [self.language, f"length {self.length}", *(getattr(self, name) for name in named)]
         parts += [f"{self.steps} steps" if self.steps else None, f"seed {self.seed}"]
+        parts += [f"prompt {self.prompt}" if self.prompt != OWN else None]
         return ", ".join(part for part in parts if part)
 
 

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from mdmtheory.core.limits import MOST_CELLS, check_limit
+from mdmtheory.prompts.registry import OWN
 from mdmtheory.sweeps.cell import DEFAULTS, Cell
 from mdmtheory.sweeps.choices import choices_of, fitting_denoiser, known_language, known_spec, own_steps
 from mdmtheory.sweeps.ranges import PartOfLength, numbers, plain_numbers, steps_of, texts
@@ -26,12 +27,14 @@ def cells(
     max_errors: Any = None,
     check: bool = False,
     seed: Any = 0,
+    prompt: Any = OWN,
 ) -> list[Cell]:
     """The cells of a sweep: every value takes one, a list, or the command line's text, and lists multiply out.
 
     A cell that has no choice of something (autoregression of a denoiser, left to right of a number of steps) appears
-    once, not once for each value. To samplers that may change tokens `oracle` is oracle:trust=0.999. ValueError, one
-    line, for what is unknown, out of range or left out.
+    once, not once for each value. To samplers that may change tokens `oracle` is oracle:trust=0.999. `prompt` names
+    what is given (`mdmtheory list prompts`), by default what the language says itself. ValueError, one line, for what
+    is unknown, out of range or left out.
 
     >>> [cell.steps for cell in cells("hmm", steps="64..256")]
     [64, 128, 256]
@@ -43,16 +46,18 @@ def cells(
         [known_spec(kind, each) for each in texts(value, kind)]
         for kind, value in (("model", model), ("denoiser", denoiser), ("sampler", sampler), ("schedule", schedule))
     )
+    prompts = [known_spec("prompt", each) for each in texts(prompt, "prompt")]
     wanted = None if steps is None else steps_of(steps)
     measured = tuple(texts(metrics, "metrics"))
     most = _one(samples, "samples")
     errors = None if max_errors is None else _one(max_errors, "max_errors")
     lengths, seeds = numbers(length, "length"), plain_numbers(seed, "seed")
-    lists: list[list[Any]] = [languages, lengths, models, seeds, denoisers, samplers, schedules, wanted or [None]]
+    lists: list[list[Any]] = [languages, lengths, models, seeds, denoisers, samplers, schedules, prompts]
+    lists.append(wanted or [None])
     count = math.prod(map(len, lists))
     check_limit(count, MOST_CELLS, "MOST_CELLS", f"the lists multiply out to {count:,} cells", "use shorter lists")
     found: dict[Cell, None] = {}
-    for language, at, kind, own_seed in itertools.product(languages, lengths, models, seeds):
+    for language, at, given, kind, own_seed in itertools.product(languages, lengths, prompts, models, seeds):
         for denoiser_, sampler_, schedule_ in itertools.product(denoisers, samplers, schedules):
             choices = choices_of(kind, sampler_)
             denoiser_ = fitting_denoiser(sampler_, denoiser_) if "sampler" in choices else denoiser_
@@ -71,6 +76,7 @@ def cells(
                     samples=most,
                     max_errors=errors,
                     check=check and "sampler" in choices,
+                    prompt=given,
                 )
                 found[cell] = None
     return list(found)

@@ -43,9 +43,15 @@ def fault_of_task(task: Task) -> str | None:
             value = about[name]
             said = type(value).__name__ if isinstance(value, dict | list) else shortened(repr(value), 60)
             return f"has {name} {said}, {_UNKNOWN}"
+    try:
+        prompt = ["prompt"] if task.given is not None else []
+    except ValueError:
+        return f"has a prompt that is none of length {about['length']}"
     if f"measure {about['measure']}" not in about["versions"]:
         return "has no version of its measure"
-    if set(names) != set(_NAMES) or names["model"] is None or not all(map(_is_name, names.values())):
+    if set(names) != {*_NAMES, *prompt} or not all(map(_is_name, names.values())):
+        return "has names that are none"
+    if any(names[name] is None for name in ("model", *prompt)):
         return "has names that are none"
     if (
         not isinstance(families, dict)
@@ -110,6 +116,10 @@ def _is_stop(value: Any) -> bool:
     return isinstance(value, dict) and value.keys() == {"max_errors"} and _is_whole(value["max_errors"])
 
 
+def _is_prompt(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"given", "drawn"} and _is_text(value["given"])
+
+
 def _are_plug_ins(value: Any) -> bool:
     if not isinstance(value, dict) or value.keys() - {"plans"} != {"classes", "words"}:
         return False
@@ -135,6 +145,7 @@ _PARTS: Mapping[str, Callable[[Any], bool]] = {
     "kind": lambda value: isinstance(value, str) and value in get_args(Kind),
     "stop": _is_stop,
     "plug_ins": _are_plug_ins,
+    "prompt": lambda value: _is_prompt(value) and value["drawn"] == "language",
 }
 """What stands in a task (sweeps/tasks.py), each with what it may be."""
-_OPTIONAL = {"kind", "stop", "plug_ins"}
+_OPTIONAL = {"kind", "stop", "plug_ins", "prompt"}

@@ -23,10 +23,12 @@ def registries() -> dict[str, Register]:
     from mdmtheory.denoisers import DENOISERS
     from mdmtheory.languages.presets import LANGUAGES
     from mdmtheory.models import MODELS
+    from mdmtheory.prompts.registry import PROMPTS
     from mdmtheory.samplers.registry import SAMPLERS
     from mdmtheory.schedules import SCHEDULES
 
-    return {"lang": LANGUAGES, "model": MODELS, "denoiser": DENOISERS, "sampler": SAMPLERS, "schedule": SCHEDULES}
+    registers = (MODELS, DENOISERS, SAMPLERS, SCHEDULES, PROMPTS)
+    return {"lang": LANGUAGES, **{register.kind: register for register in registers}}
 
 
 def known_language(text: str) -> str:

@@ -26,7 +26,7 @@ _SINGLE: dict[str, tuple[tuple[type, ...], str, str]] = {
     "out": ((str,), "a text", '"results/sweep.sqlite"'),
     "figure": ((str,), "a text", '"results/sweep.png"'),
 }
-KEYS = ("lang", "length", "steps", "model", "denoiser", "sampler", "schedule", "metrics", "seed", *_SINGLE)
+KEYS = ("lang", "length", "steps", "model", "denoiser", "sampler", "schedule", "prompt", "metrics", "seed", *_SINGLE)
 """The keys of a sweep, in a file as on the command line; those of _SINGLE take one value, the others lists too."""
 
 

@@ -139,5 +139,5 @@ def _seconds_of(work: Pass, count: int) -> float:
 
 def _likeness(task: Task) -> str:
     about: dict[str, Any] = task.description
-    keys = ("measure", "language", "length", "model", "denoiser", "sampler", "schedule")
-    return canonical_json([about[key] for key in keys])
+    keys = ("measure", "language", "length", "model", "denoiser", "sampler", "schedule", "prompt")
+    return canonical_json([about.get(key) for key in keys])

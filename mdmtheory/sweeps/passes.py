@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pass:
-    """Tasks of one language, length and seed, with their models, computed chunk by chunk together."""
+    """Tasks of one language, length, prompt and seed, with their models, computed chunk by chunk together."""
 
     tasks: tuple[Task, ...]
     models: tuple[SequenceModel, ...]
@@ -35,8 +35,8 @@ class Pass:
     def kernels(self) -> str:
         """Equal for passes that run the same kernels on the same tables: warming one of them warms all."""
         about = self.tasks[0].description
-        keys = ("measure", "language", "length", "model", "denoiser", "sampler")
-        return canonical_json([about[key] for key in keys])
+        keys = ("measure", "language", "length", "model", "denoiser", "sampler", "prompt")
+        return canonical_json([about.get(key) for key in keys])
 
     def compute(self, index: int, wanted: Sequence[int]) -> list[Chunk]:
         """Chunk `index` of the tasks numbered `wanted`, each a function of its task and the index alone."""
@@ -51,7 +51,8 @@ class Pass:
         models = [self.models[number] for number in wanted]
         measure = measures()[self.tasks[0].measure]
         with within(1):
-            return measure.count(models, Sequences(self.language, self.length, self.seed, first, count))
+            of = Sequences(self.language, self.length, self.seed, first, count, self.tasks[0].given)
+            return measure.count(models, of)
 
 
 def passes_of(work: Sequence[tuple[Task, Language, SequenceModel]]) -> list[Pass]:
@@ -61,7 +62,7 @@ def passes_of(work: Sequence[tuple[Task, Language, SequenceModel]]) -> list[Pass
         about = task.description
         shared = measures()[task.measure].shares_pass(model, language)
         same = ("measure", "language", "length", "seed", "model", "denoiser")
-        curve = [*(about[name] for name in same), about["versions"]["streams"]]
+        curve = [*(about[name] for name in same), about["versions"]["streams"], about.get("prompt")]
         key = canonical_json(curve) if shared else task.sha
         together.setdefault(key, []).append((task, language, model))
     return [_pass_of(group) for group in together.values()]

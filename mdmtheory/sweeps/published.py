@@ -20,7 +20,7 @@ from mdmtheory.core.notices import notice
 from mdmtheory.core.origin import is_built_in
 from mdmtheory.core.printable import first_few, printable
 from mdmtheory.core.reading import read_text
-from mdmtheory.sweeps.results import CELL_COLUMNS, COLUMNS, Published, short_name
+from mdmtheory.sweeps.results import CELL_COLUMNS, COLUMNS, Published, check_whole_sequences, short_name
 from mdmtheory.sweeps.tasks import chunk_size
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from mdmtheory.metrics.metric import Metric
     from mdmtheory.sweeps.work import TaskState, Work
 
-PUBLISHED = (*(name for name in COLUMNS if name != "seconds"), "crc")
-"""The columns of the file; what it took is another time on another day."""
+PUBLISHED = (*(name for name in COLUMNS if name not in ("seconds", "prompt")), "crc")
+"""The columns of the file; what it took is another time on another day, and rows of prompts are not published."""
 
-MARK = ",".join(CELL_COLUMNS)
+MARK = ",".join(name for name in CELL_COLUMNS if name != "prompt")
 """How the file begins, in this version and in those before."""
 
 _NUMBERS = ("metric", "value", "low", "high", "level", "kind", "count", "calls", "rounds", "form")
@@ -44,7 +44,11 @@ class _RowError(Exception):
 
 
 def published_text(frame: pd.DataFrame) -> str:
-    """The rows of a frame as the text of the file, each with a CRC-32 over all that it says."""
+    """The rows of a frame as the text of the file, each with a CRC-32 over all that it says.
+
+    ValueError for rows of answers to prompts: such a file has no column that tells them apart.
+    """
+    check_whole_sequences(frame, "rows that are published")
     plain = frame[[name for name in PUBLISHED if name != "crc"]].to_csv(index=False, lineterminator="\n")
     header, *rows = csv.reader(io.StringIO(plain, newline=""))
     text = io.StringIO()

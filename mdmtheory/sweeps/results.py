@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from mdmtheory.metrics.sums import Sums
     from mdmtheory.sweeps.tasks import Task
 
-CELL_COLUMNS = ("language", "length", "model", "denoiser", "sampler", "schedule", "steps", "seed")
+CELL_COLUMNS = ("language", "length", "prompt", "model", "denoiser", "sampler", "schedule", "steps", "seed")
 _NUMBERS = ("metric", "value", "low", "high", "level", "kind", "count", "calls", "rounds", "seconds")
-COLUMNS = (*CELL_COLUMNS, *_NUMBERS, "form", "task")
+COLUMNS = (*(name for name in CELL_COLUMNS if name != "prompt"), *_NUMBERS, "form", "task", "prompt")
+"""Those of a frame; what came later stands last, so that scripts find the others where they were."""
 _WHOLE = ("length", "steps", "seed", "count", "form")
 _REAL = ("value", "low", "high", "level", "calls", "rounds", "seconds")
 
@@ -52,14 +53,14 @@ def short_name(sha: str) -> str:
 def read(store: str | Path, level: float = 0.95, *, metrics: str | Iterable[Any] | None = None) -> pd.DataFrame:
     """The results in a store: one row for each cell and metric that its counts give, in the order of the cells.
 
-    Columns: what the cell is (`language` to `seed`), `metric`, `value`, the interval `low`, `high` at `level`, `kind`,
-    `count` of sequences, the mean `calls` and `rounds` of sequences drawn to their end (not given up at an impossible
-    context), `seconds` of one worker for these counts, the `form` of number and interval (`Metric.form`), and the first
-    digits of the name of the `task` that was measured. What does not apply is empty. Where an estimate cannot be
-    trusted `value` is empty and `kind` begins with "withheld" and says why; where noise took value or interval beyond
-    what the quantity can be, they are cut there, and `kind` goes on ", cut from" with what was measured. The effective
-    sample size of `ser_scored` has a row of its own, `effective_size`, of kind exact: it is a property of the very
-    sample.
+    Columns: what the cell is (`language` to `seed`; `prompt` is empty where nothing is given), `metric`, `value`, the
+    interval `low`, `high` at `level`, `kind`, `count` of sequences, the mean `calls` and `rounds` of sequences drawn
+    to their end (not given up at an impossible context), `seconds` of one worker for these counts, the `form` of
+    number and interval (`Metric.form`), and the first digits of the name of the `task` that was measured. What does
+    not apply is empty. Where an estimate cannot be trusted `value` is empty and `kind` begins with "withheld" and
+    says why; where noise took value or interval beyond what the quantity can be, they are cut there, and `kind` goes
+    on ", cut from" with what was measured. The effective sample size of `ser_scored` has a row of its own,
+    `effective_size`, of kind exact: it is a property of the very sample.
 
     `metrics` are those to be shown: a list of names, of `module:name` of one's own and of objects (metrics/metric.py),
     or the command line's text; by default all that come with the package, whatever the sweep was asked for.
@@ -133,7 +134,7 @@ def _cell(task: Task, names: Mapping[str, str]) -> dict[str, Any]:
     """What the columns of the cell say, given the languages' names by digest."""
     about = task.description
     cell = {"language": names[about["language"]], **{name: about[name] for name in ("length", "steps", "seed")}}
-    return cell | _shown_names(task)
+    return cell | {"prompt": None, **_shown_names(task)}
 
 
 def estimates(
@@ -141,8 +142,9 @@ def estimates(
 ) -> Iterator[tuple[Metric, dict[str, Any]]]:
     """Those of the metrics that the sums of a task give: metric, value, low, high, level, kind and count."""
     about, count = task.description, sums.get("sequences", 0)
+    # Per token is per token of the answer.
     facts = {name: about[name] for name in measures()[task.measure].facts}
-    measured = Measured.of(sums, about["length"], facts, task.max_errors)
+    measured = Measured.of(sums, task.answer_length, facts, task.max_errors)
     for metric in metrics:
         if metric.needs == task.measure and metric.since <= task.measure_version and count >= metric.fewest:
             try:
@@ -155,6 +157,17 @@ def check_level(level: float) -> None:
     """ValueError unless the level is a probability strictly between 0 and 1."""
     if not 0 < level < 1:
         raise ValueError(f"level is {level}; give a probability above 0 and below 1, as 0.95")
+
+
+def check_whole_sequences(frame: pd.DataFrame, what: str) -> None:
+    """ValueError where a row of results is of answers to a prompt, for what speaks of whole sequences alone."""
+    # Frames from before there was such a column are of whole sequences.
+    prompts = frame["prompt"].dropna() if "prompt" in frame else ()
+    if len(prompts):
+        raise ValueError(
+            f"{what} are of whole sequences, and {len(prompts)} of {len(frame)} rows here are of answers to a prompt "
+            f"({next(iter(prompts))}); leave those out, or sweep with prompt=none"
+        )
 
 
 def newest(contents: Contents) -> list[StoredTask]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+from mdmtheory.core.given import Given
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.origin import plug_ins_in
 from mdmtheory.core.plugins import built_by_plug_in
@@ -22,6 +23,8 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json, digest, stream_states
 from mdmtheory.languages.kinds import built_in_kind, kinds
 from mdmtheory.metrics.registry import measures
+from mdmtheory.prompts.drawing import PROMPTS_VERSION
+from mdmtheory.prompts.registry import given_positions
 from mdmtheory.sweeps.choices import registries
 
 if TYPE_CHECKING:
@@ -55,7 +58,8 @@ def chunks_for(samples: int, length: int) -> int:
 class Task:
     """One measurement of one cell. `json` is canonical.
 
-    `label` holds the names as typed, and the families that plug-ins say they belong to; these identify nothing.
+    `label` holds the names as typed, and the families that plug-ins say they belong to; these identify nothing. What is
+    given stands in both, in the JSON as positions, and in neither where nothing is.
     """
 
     json: str
@@ -73,7 +77,10 @@ class Task:
 
     @cached_property
     def names(self) -> dict[str, Any]:
-        """Names as they were typed: model, denoiser, sampler, schedule; what cannot be printed is written out."""
+        """Names as they were typed: model, denoiser, sampler, schedule, and a prompt if something is given.
+
+        What cannot be printed is written out.
+        """
         names = {name: text for name, text in _object(self.label).items() if name != "families"}
         return {name: printable(text) if isinstance(text, str) else text for name, text in names.items()}
 
@@ -98,6 +105,17 @@ class Task:
         stop = self.description.get("stop")
         return None if stop is None else int(stop["max_errors"])
 
+    @cached_property
+    def given(self) -> Given | None:
+        """The positions that are given; None where none is."""
+        said = self.description.get("prompt")
+        return None if said is None else Given(said["given"], self.description["length"])
+
+    @property
+    def answer_length(self) -> int:
+        """Tokens in what is drawn and scored of a sequence."""
+        return int(self.description["length"]) if self.given is None else self.given.answer_length
+
     @property
     def has_costs(self) -> bool:
         """Whether calls and rounds of a cell are its own to tell."""
@@ -116,7 +134,8 @@ class Task:
 
     def __str__(self) -> str:
         about = self.description
-        parts = [f"task {self.sha[:12]}: {self.measure}", *(name for name in self.names.values() if name)]
+        names = {**self.names, "prompt": f"prompt {self.names['prompt']}" if "prompt" in self.names else None}
+        parts = [f"task {self.sha[:12]}: {self.measure}", *(name for name in names.values() if name)]
         parts += [
             f"{about['steps']} steps" if about["steps"] else "",
             f"length {about['length']}, seed {about['seed']}",
@@ -140,6 +159,7 @@ def tasks_of(cell: Cell, language: Language, model: SequenceModel) -> list[Task]
 def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel) -> Task:
     label = {name: getattr(cell, name) for name in ("model", "denoiser", "sampler", "schedule")}
     plug_ins = plug_ins_in(language, model)
+    given = given_positions(cell.prompt, language, cell.length)
     specs = _canonical_specs(cell, model)
     description: dict[str, Any] = {
         "measure": measure.name,
@@ -155,6 +175,11 @@ def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel
     if plug_ins:
         # A plug-in may give itself any name and identity, also those of what is built in.
         description["plug_ins"] = {"classes": plug_ins, "words": label, **_plans_of_plug_in(cell, model)}
+    if given is not None:
+        # The very positions: another name for them is the same task, and what a name gives may come to be other ones.
+        description["prompt"] = {"given": given.text, "drawn": "language"}
+        description["versions"]["prompts"] = PROMPTS_VERSION
+        label = {**label, "prompt": cell.prompt}
     if measure.stops and cell.max_errors is not None:
         description["stop"] = {"max_errors": cell.max_errors}
     return Task(canonical_json(description), canonical_json({**label, **_families_of_plug_ins(cell)}))

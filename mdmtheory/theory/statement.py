@@ -10,6 +10,7 @@ from typing import Any, Literal
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
 from mdmtheory.core.protocols import Language
+from mdmtheory.prompts.registry import check_no_prompt
 from mdmtheory.schedules import Schedule, as_schedule
 
 Direction = Literal["<=", ">=", "="]
@@ -49,6 +50,7 @@ class Setting:
     def __post_init__(self) -> None:
         object.__setattr__(self, "length", whole_number(self.length, "length", 1))
         self.language.validate_length(self.length)
+        check_no_prompt(self.language, self.length, "a statement")
         if self.steps is not None:
             object.__setattr__(self, "steps", whole_number(self.steps, "steps", 1))
 

@@ -13,6 +13,7 @@ KINDS = {
     "models": "model",
     "schedules": "schedule",
     "denoisers": "denoiser",
+    "prompts": "prompt",
     "metrics": "metrics",
 }
 

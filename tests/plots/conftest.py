@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import beta
 
 COLUMNS = [
-    *("language", "length", "model", "denoiser", "sampler", "schedule", "steps", "seed"),
+    *("language", "length", "prompt", "model", "denoiser", "sampler", "schedule", "steps", "seed"),
     *("metric", "value", "low", "high", "level", "kind", "count", "calls", "rounds", "seconds"),
 ]
 COUNT = 2000

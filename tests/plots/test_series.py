@@ -48,7 +48,7 @@ def test_a_metric_that_is_not_there_is_answered_with_those_that_are(lengths):
 
 
 def test_the_reference_is_what_autoregression_scored(languages):
-    expected = {("hmm", 512): Reference(3.05, "estimate"), ("ngram:order=2", 512): Reference(4.4, "estimate")}
+    expected = {("hmm", 512, ""): Reference(3.05, "estimate"), ("ngram:order=2", 512, ""): Reference(4.4, "estimate")}
     assert reference_ter(languages) == expected
 
 
