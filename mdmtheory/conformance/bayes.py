@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from mdmtheory.core.canvases import laws_said
 from mdmtheory.core.protocols import Canvas, Denoiser
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.enumeration import Law, all_sequences
@@ -84,5 +85,5 @@ def masked_marginals(denoiser: Denoiser, contexts: Tokens) -> tuple[Conditionals
     canvas = opened_at(denoiser, contexts)
     out = np.zeros((*contexts.shape, denoiser.vocab_size))
     rows, positions = np.nonzero(contexts == denoiser.vocab_size)
-    out[rows, positions] = np.asarray(canvas.marginals(rows, positions), dtype=np.float64)
+    out[rows, positions] = laws_said(canvas, rows, positions)
     return out, np.asarray(canvas.impossible).copy()

@@ -19,6 +19,7 @@ from mdmtheory.conformance.bayes import (
 )
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
 from mdmtheory.conformance.settings import enumerable_length, uniforms
+from mdmtheory.core.canvases import laws_said
 from mdmtheory.core.contracts import as_denoiser, check_vocabularies, exact_for
 from mdmtheory.core.guards import MOST_OFF
 from mdmtheory.core.protocols import Denoiser, Language
@@ -100,17 +101,22 @@ class DenoiserCase:
         return masked_marginals(self.denoiser, self.contexts)
 
     @property
+    def any_split(self) -> bool:
+        """Whether it takes any number of sequences at once, and says the same of each."""
+        return self.denoiser.batch(self.length) is None
+
+    @property
     def tolerance(self) -> float:
         """What two ways of computing one marginal may differ by."""
-        return 1e-9 if self.denoiser.parallel == "threads" else 1e-4
+        return 1e-9 if self.any_split else MOST_OFF
 
 
 def _protocol(case: DenoiserCase) -> str:
     denoiser = case.denoiser
     if not isinstance(denoiser.spec, Spec):
         raise RefutedError(f"spec is {denoiser.spec!r}")
-    if denoiser.parallel not in ("threads", "device"):
-        raise RefutedError(f"parallel is {denoiser.parallel!r}; known: threads, device")
+    if not isinstance(denoiser.device, str):
+        raise RefutedError(f"device is {denoiser.device!r}; name one, as cpu or cuda:0")
     if "masked" not in denoiser.noises:
         raise RefutedError(f"noises are {sorted(denoiser.noises)}, without masked")
     canonical_json(denoiser.identity)
@@ -130,7 +136,7 @@ def _normalised(case: DenoiserCase) -> str:
         raise RefutedError("a marginal is negative or not finite")
     totals = laws.sum(axis=1)
     off = np.where(totals == 0, 0.0, np.abs(totals - 1))
-    room = 1e-9 if case.denoiser.parallel == "threads" else MOST_OFF
+    room = 1e-9 if case.any_split else case.denoiser.tolerance
     if not off.max() <= room:
         raise RefutedError(f"a marginal sums to {totals[off.argmax()]:.9g}")
     unmarked = (totals == 0) & ~of_marked
@@ -222,8 +228,8 @@ def _history(case: DenoiserCase) -> str:
         rows, positions = np.nonzero((shown == vocab_size) & (uniforms(f"ask {turn}", *shown.shape) < 0.6))
         if not len(rows):
             continue
-        ours = np.asarray(canvas.marginals(rows, positions), dtype=np.float64)
-        theirs = np.asarray(opened_at(denoiser, shown).marginals(rows, positions), dtype=np.float64)
+        ours = laws_said(canvas, rows, positions)
+        theirs = laws_said(opened_at(denoiser, shown), rows, positions)
         off = np.abs(ours - theirs).max(axis=1)
         compared += len(off)
         if not off.max() <= case.tolerance:
@@ -232,10 +238,7 @@ def _history(case: DenoiserCase) -> str:
             )
     prompted = denoiser.open(count, case.length, prompt=shown)
     rows, positions = np.nonzero(shown == vocab_size)
-    off = np.abs(
-        np.asarray(prompted.marginals(rows, positions))
-        - np.asarray(opened_at(denoiser, shown).marginals(rows, positions))
-    )
+    off = np.abs(laws_said(prompted, rows, positions) - laws_said(opened_at(denoiser, shown), rows, positions))
     if off.size and not off.max() <= case.tolerance:
         raise RefutedError(f"a prompt gives other marginals than writing it, by {off.max():.2g}")
     return f"{compared:,} marginals on the way, and those after a prompt"
@@ -259,12 +262,12 @@ def _alone(case: DenoiserCase) -> str:
     vocab_size = case.denoiser.vocab_size
     some = case.contexts[:: max(1, len(case.contexts) // 60)]
     together, _ = masked_marginals(case.denoiser, some)
-    room = 0.0 if case.denoiser.parallel == "threads" else case.tolerance
+    room = 0.0 if case.any_split else case.tolerance
     for number in range(0, len(some), 7):
         rows, positions = np.nonzero(some[number : number + 1] == vocab_size)
         for threads in (1, 2):
             canvas = opened_at(case.denoiser, some[number : number + 1], threads)
-            alone = np.asarray(canvas.marginals(rows, positions), dtype=np.float64)
+            alone = laws_said(canvas, rows, positions)
             off = float(np.abs(alone - together[number, positions]).max())
             if not off <= room:
                 raise RefutedError(f"the marginals of {some[number].tolist()} differ by {off:.2g} when it is alone")
@@ -277,7 +280,7 @@ def _calls(case: DenoiserCase) -> str:
     expected = np.zeros(3, dtype=np.int64)
     last = case.length - 1
     for rows in ([0, 0, 2], [1], [2, 2], []):
-        canvas.marginals(np.array(rows, dtype=np.int64), np.full(len(rows), last))
+        laws_said(canvas, np.array(rows, dtype=np.int64), np.full(len(rows), last))
         expected[np.unique(np.array(rows, dtype=np.int64))] += 1
         calls, rounds = np.asarray(canvas.calls).tolist(), np.asarray(canvas.rounds).tolist()
         if calls != expected.tolist() or rounds != expected.tolist():
@@ -302,7 +305,8 @@ def _noises(case: DenoiserCase) -> str:
     everyone = np.arange(count)
     for noise in known:
         canvas = denoiser.open(count, case.length, noise=noise)
-        together = posteriors_of(canvas, evidence[noise](everyone), (*shape, denoiser.vocab_size))
+        said = posteriors_of(canvas, evidence[noise](everyone), (*shape, denoiser.vocab_size), denoiser)
+        together = said.numpy().reshape(*shape, denoiser.vocab_size)
         if (canvas.calls != 1).any() or (canvas.rounds != 1).any():
             raise RefutedError(f"a posterior under {noise} noise was charged {canvas.calls.tolist()} calls")
         alone = denoiser.open(1, case.length, noise=noise).posterior(evidence[noise](everyone[5:6]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from jaxtyping import Float
 
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, refuses
 from mdmtheory.conformance.watching import HandsOn
+from mdmtheory.core.canvases import laws_said
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.protocols import Samples, SequenceModel
 from mdmtheory.core.tokens import Tokens
@@ -80,13 +82,18 @@ class Replaced(HandsOn):
         return _ReplacedCanvas(self._inside.open(*arguments, **options), self._change)
 
 
-class _ReplacedCanvas(HandsOn):
+class _ReplacedCanvas:
+    """Has `marginals` alone, whatever the canvas inside answers with."""
+
+    calls, rounds, impossible, write = (
+        property(attrgetter(f"_inside.{name}")) for name in ("calls", "rounds", "impossible", "write")
+    )
+
     def __init__(self, inside: Any, change: Callable[[np.ndarray], np.ndarray]) -> None:
-        super().__init__(inside)
-        self._change = change
+        self._inside, self._change = inside, change
 
     def marginals(self, rows: Any, positions: Any) -> np.ndarray:
-        return self._change(np.asarray(self._inside.marginals(rows, positions)))
+        return self._change(laws_said(self._inside, rows, positions))
 
     def posterior(self, evidence: Any) -> np.ndarray:
         return self._change(np.asarray(self._inside.posterior(evidence)))

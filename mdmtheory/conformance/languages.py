@@ -15,6 +15,7 @@ from mdmtheory.conformance.drawing import check_seeds
 from mdmtheory.conformance.goodness import follows
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
 from mdmtheory.conformance.settings import DELTA, allowed_by, enumerable_length
+from mdmtheory.core.canvases import laws_said
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
@@ -175,7 +176,7 @@ def _chain_rule(case: LanguageCase) -> str:
         shown[:, i:] = language.vocab_size
         canvas = opened_at(language.oracle(), shown)
         rows = np.arange(len(tokens))
-        marginals = np.asarray(canvas.marginals(rows, np.full(len(tokens), i)), dtype=np.float64)
+        marginals = laws_said(canvas, rows, np.full(len(tokens), i))
         with np.errstate(divide="ignore"):
             total += np.log(marginals[rows, tokens[:, i]])
     values = np.asarray(language.log_prob(tokens))
@@ -212,7 +213,7 @@ def _trust(case: LanguageCase) -> str:
         contexts = all_contexts(case.language.vocab_size, case.length)
         canvas = opened_at(oracle, contexts)
         rows, positions = np.nonzero(np.ones(contexts.shape, dtype=np.bool_))
-        found = np.asarray(canvas.marginals(rows, positions), dtype=np.float64)
+        found = laws_said(canvas, rows, positions)
         expected = bayes(case.law, contexts, trust)
         off = np.abs(found.reshape(expected.shape) - expected).max(axis=(1, 2))
         worst = max(worst, float(off.max()))

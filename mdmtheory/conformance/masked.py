@@ -215,7 +215,7 @@ MARGINALS: tuple[Trial[MaskedCase[Any]], ...] = (
     Trial(
         "bad marginals",
         "marginals that are NaN, negative, not normalised or of the wrong shape are refused in one line",
-        "ask canvases through mdmtheory.models.asking.marginals_of",
+        "ask canvases through mdmtheory.models.asking.OpenCanvas",
         _bad_marginals,
     ),
 )

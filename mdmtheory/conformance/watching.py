@@ -74,6 +74,8 @@ class Step:
 class Watched(HandsOn):
     """A sampler that does what the one inside does and writes it down; RefutedError after `most` steps."""
 
+    sees_laws = makes_laws = True
+
     def __init__(self, inside: SamplerBase, most: int) -> None:
         super().__init__(inside)
         self._most = most

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from mdmtheory.core.defaults import DenoiserDefaults, LanguageDefaults, ModelDefaults
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.given import Given
-from mdmtheory.core.guards import Contract, always_guarded, floats, guarded, integers, laws, returned, unguarded
+from mdmtheory.core.guards import (
+    MOST_OFF,
+    Contract,
+    always_guarded,
+    floats,
+    guarded,
+    integers,
+    is_tensor,
+    laws,
+    returned,
+    unguarded,
+)
 from mdmtheory.core.integers import whole_number
 from mdmtheory.core.plugins import conforming
-from mdmtheory.core.protocols import Canvas, Denoiser, LogProb, NoisyCanvas, PlanRun, Samples, SequenceModel
+from mdmtheory.core.protocols import (
+    Answers,
+    Canvas,
+    Denoiser,
+    LogProb,
+    MarginalsCanvas,
+    NoisyCanvas,
+    PlanRun,
+    Samples,
+    Sees,
+    SequenceModel,
+)
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json
 from mdmtheory.core.tokens import token_dtype
@@ -137,14 +159,15 @@ def _opened(
     prompt: Any = None,
     threads: int | None = None,
 ) -> Any:
-    conforming(found, "what it returned", Canvas if noise == "masked" else NoisyCanvas)
+    conforming(found, "what it returned", *((Canvas, MarginalsCanvas) if noise == "masked" else (NoisyCanvas,)))
     # A canvas of ours asks the denoiser behind the guard, so it needs one of its own.
     name = denoiser.guarded_.name
-    return always_guarded(found, CANVAS, name, count=count, length=length, vocab_size=denoiser.vocab_size)
+    facts = {"vocab_size": denoiser.vocab_size, "tolerance": denoiser.tolerance}
+    return always_guarded(found, CANVAS, name, count=count, length=length, **facts)
 
 
 def _conditionals(denoiser: Any, found: Any, tokens: Any, *, threads: int | None = None) -> np.ndarray:
-    return laws(found, (*_shape(tokens), denoiser.vocab_size), zeros=True)
+    return laws(found, (*_shape(tokens), denoiser.vocab_size), zeros=True, tolerance=denoiser.tolerance)
 
 
 def _pairs(denoiser: Any, found: Any, tokens: Any, *, threads: int | None = None) -> np.ndarray:
@@ -165,11 +188,27 @@ def _costs(found: Any, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return calls, rounds, returned(found.impossible, "b", (count,))
 
 
+def _batch(denoiser: Any, found: Any, length: int) -> int | None:
+    return None if found is None else whole_number(found, "the number of sequences at once", 1)
+
+
+def _tolerance(denoiser: Any, found: Any) -> float:
+    if not isinstance(found, float | int | np.number) or not 0 <= found < 1:
+        raise ValueError(f"is {found!r}; give how far sums may be off 1, as {MOST_OFF}")
+    return float(found)
+
+
+def _sees(denoiser: Any, found: Any) -> Any:
+    if found not in get_args(Sees):
+        raise ValueError(f"is {found!r}; known: {', '.join(get_args(Sees))}")
+    return found
+
+
 DENOISER = Contract(
     "denoiser",
-    {"open": _opened, "conditionals": _conditionals, "pairs": _pairs, "run_plan": _plan_run},
-    {"vocab_size": _vocab_size, "spec": spec_of, "identity": identity_of},
-    refuse=frozenset({"open", "conditionals", "pairs", "posterior", "run_plan"}),
+    {"open": _opened, "conditionals": _conditionals, "pairs": _pairs, "run_plan": _plan_run, "batch": _batch},
+    {"vocab_size": _vocab_size, "spec": spec_of, "identity": identity_of, "tolerance": _tolerance, "sees": _sees},
+    refuse=frozenset({"open", "conditionals", "pairs", "posterior", "run_plan", "batch"}),
     streams=frozenset({"run_plan"}),
     defaults=DenoiserDefaults,
 )
@@ -201,27 +240,45 @@ def _flags(canvas: Any, found: Any) -> np.ndarray:
     return returned(found, "b", (canvas.guarded_.facts["count"],))
 
 
-def _marginals(canvas: Any, found: Any, rows: Any, positions: Any) -> np.ndarray:
-    return laws(found, (len(rows), canvas.guarded_.facts["vocab_size"]), zeros=True)
+def _asked(canvas: Any, found: Any, rows: Any, positions: Any, **options: Any) -> Any:
+    vocab_size = canvas.guarded_.facts["vocab_size"]
+    conforming(found, "what it answered", Answers)
+    if len(found) != len(rows) or found.vocab_size != vocab_size:
+        raise ValueError(
+            f"gave {len(found)} answers of {found.vocab_size} tokens; give one of {vocab_size} tokens for each of "
+            f"{len(rows)} positions"
+        )
+    return found
 
 
-def _posterior(canvas: Any, found: Any, evidence: Any) -> np.ndarray:
+def _marginals(canvas: Any, found: Any, rows: Any, positions: Any) -> Any:
+    return _laws(canvas, found, (len(rows), canvas.guarded_.facts["vocab_size"]))
+
+
+def _posterior(canvas: Any, found: Any, evidence: Any) -> Any:
     facts = canvas.guarded_.facts
-    return laws(found, (facts["count"], facts["length"], facts["vocab_size"]), zeros=True)
+    return _laws(canvas, found, (facts["count"], facts["length"], facts["vocab_size"]))
+
+
+def _laws(canvas: Any, found: Any, shape: tuple[int, ...]) -> Any:
+    """An array is copied and checked; a tensor stays where it is, and is checked there by what asks for it."""
+    if not is_tensor(found):
+        return laws(found, shape, zeros=True, tolerance=canvas.guarded_.facts["tolerance"])
+    if tuple(found.shape) != shape:
+        raise ValueError(f"returned a tensor of shape {tuple(found.shape)}; return probabilities of shape {shape}")
+    return found
 
 
 CANVAS = Contract(
     "canvas",
-    {"marginals": _marginals, "posterior": _posterior},
+    {"ask": _asked, "marginals": _marginals, "posterior": _posterior},
     {"calls": _counted, "rounds": _counted, "impossible": _flags},
 )
 
 # -------------------------------------------------------------------------------------------------------------- models
 
 
-def _samples(
-    model: Any, found: Any, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None
-) -> Samples:
+def _samples(model: Any, found: Any, count: int, length: int, seed: int, **options: Any) -> Samples:
     mask = model.vocab_size
     tokens = integers(found.tokens, (count, length), 0, mask, token_dtype(mask))
     samples = Samples(tokens, *_costs(found, count))

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from mdmtheory.core.canvases import laws_said
 from mdmtheory.core.estimate import Kind
+from mdmtheory.core.guards import MOST_OFF
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.protocols import Sees
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike, as_tokens
 
@@ -56,6 +59,20 @@ class DenoiserDefaults:
     """The language that it is a denoiser of, if that is known."""
     pairs: Any = None
     """pairs(tokens, threads=...) is the mutual information in nats of every two masked positions, where it is known."""
+    device: str = "cpu"
+    """Where it computes: "cpu", "cuda:0"."""
+    tolerance: float = MOST_OFF
+    """How far the sum of a law may be off 1 before it is scaled; more than that is refused."""
+    sees: Sees = "all"
+    """What it looks at: a causal network sees what is left of a position; masked models refuse it."""
+    told_level: bool = False
+    """Whether its canvases are told the share of each row that is masked."""
+    computed: Mapping[str, Any] | None = None
+    """What its numbers depend on besides its identity, such as precision; stands in the names of stored tasks."""
+
+    def batch(self, length: int) -> int | None:
+        """How many sequences of a length it takes at once; None: any number, so threads share them out."""
+        return None
 
     @property
     def exact_for(self) -> str | None:
@@ -74,7 +91,7 @@ class DenoiserDefaults:
         rows, positions = np.nonzero(tokens == self.vocab_size)
         if len(rows):
             canvas = self.open(*tokens.shape, prompt=tokens, threads=threads)
-            found[rows, positions] = canvas.marginals(rows, positions)
+            found[rows, positions] = laws_said(canvas, rows, positions)
         return found
 
 
@@ -94,6 +111,15 @@ class ModelDefaults:
     """The length of its blocks, which come from left to right."""
     own_spec: Spec | None = None
     """What it is called without its denoiser, steps and schedule, where that is not as it was typed."""
+
+    @property
+    def device(self) -> str:
+        """Where its denoiser computes."""
+        return "cpu" if self.denoiser is None else str(self.denoiser.device)
+
+    def batch(self, length: int) -> int | None:
+        """How many sequences of a length its denoiser takes at once; None: any number."""
+        return None if self.denoiser is None else self.denoiser.batch(length)
 
     @property
     def log_prob_kind(self) -> Kind:

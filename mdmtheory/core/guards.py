@@ -6,6 +6,7 @@ Everything of somebody else's is called through a guard, put up once where it co
 from __future__ import annotations
 
 import inspect
+import sys
 from abc import ABCMeta
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -229,6 +230,12 @@ def _guard_class(behind: type, names: tuple[str, ...], defaults: type) -> type[G
 # What is returned is copied: the plug-in may keep it, and what it is used for may write to it.
 
 
+def is_tensor(found: Any) -> bool:
+    """Whether it is one of torch's tensors, which are checked where they are; torch is not loaded to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(found, torch.Tensor)
+
+
 def returned(found: Any, kinds: str, shape: tuple[int, ...]) -> np.ndarray:
     """What a method returned as an array; ValueError unless its dtype is of these kinds and its shape this one."""
     array = np.asarray(found)
@@ -259,13 +266,13 @@ MOST_OFF = 1e-4
 """How far the sum of a law may be from 1: more than float32 leaves of a softmax, less than any mistake."""
 
 
-def laws(found: Any, shape: tuple[int, ...], *, zeros: bool = False) -> np.ndarray:
-    """Laws over the last axis, as float64 that sum to 1 within MOST_OFF; with `zeros` some may be zeros throughout."""
+def laws(found: Any, shape: tuple[int, ...], *, zeros: bool = False, tolerance: float = MOST_OFF) -> np.ndarray:
+    """Laws over the last axis, as float64 that sum to 1 to a tolerance; with `zeros` some may be zeros throughout."""
     array = floats(found, shape)
     totals = array.sum(axis=-1)
     if array.size and not (array.min() >= 0 and totals.max() < np.inf):
         raise ValueError("returned a law that is negative or not finite; return probabilities")
-    off = (np.abs(totals - 1) > MOST_OFF) & ~(zeros & (totals == 0))
+    off = (np.abs(totals - 1) > tolerance) & ~(zeros & (totals == 0))
     if off.any():
         raise ValueError(f"returned a law that sums to {totals[off][0]:.6g}; return probabilities that sum to 1")
     return array

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -12,7 +12,8 @@ from mdmtheory.core.estimate import Estimate, Kind
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 
-Parallel = Literal["threads", "device"]
+Sees = Literal["all", "left"]
+"""What a denoiser looks at: all that is revealed, or what stands to the left of a position alone."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,18 @@ class LogProb:
 
     values: Float[np.ndarray, "count"]
     kind: Kind
+
+
+class Identity(NamedTuple):
+    """What numbers depend on, as a JSON value: of a network the SHA-256 of its weights and configuration.
+
+    It keys the random streams. In what precision and in which batches a network computes is in `computed`, which stands
+    in the names of stored tasks alone: so networks that differ in it draw from the same uniforms.
+    """
+
+    kind: str
+    version: int
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -95,14 +108,13 @@ class Language(Protocol):
 class Denoiser(Protocol):
     """Token marginals at positions, given the rest.
 
-    One that is the exact posterior of a language says so: `exact_for` is its digest. What it may say and do besides is
-    in core.defaults.
+    One that is the exact posterior of a language says so: `exact_for` is its digest. What it may say and do besides
+    (where and in which batches it computes, how far its sums may be off 1, what it looks at) is in core.defaults.
     """
 
     vocab_size: int
     spec: Spec
     noises: frozenset[str]
-    parallel: Parallel
 
     @property
     def identity(self) -> Any:
@@ -116,7 +128,7 @@ class Denoiser(Protocol):
         noise: str = "masked",
         prompt: Tokens | None = None,
         threads: int | None = None,
-    ) -> Canvas | NoisyCanvas:
+    ) -> Canvas | MarginalsCanvas | NoisyCanvas:
         """A canvas of `count` sequences, all masked but for the prompt's tokens, that computes in so many threads.
 
         A Canvas for noise "masked", else a NoisyCanvas.
@@ -124,8 +136,102 @@ class Denoiser(Protocol):
 
 
 @runtime_checkable
+class DrawOptions(Protocol):
+    """From which law tokens are drawn where the marginal is p (samplers/drawing.py says what each option does)."""
+
+    @property
+    def temperature(self) -> float:
+        """T of p^(1/T); at 0 the most probable token."""
+
+    @property
+    def nucleus(self) -> float:
+        """How much the most probable tokens that are left have together."""
+
+    @property
+    def ties(self) -> str:
+        """`random` or `lowest`: which of equally probable tokens."""
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """What a canvas said of n positions: n laws over the vocabulary, which stay where and as they were computed.
+
+    What comes of them is numpy's, one number a position. `np.asarray(answers)` brings the laws themselves.
+    """
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens of each law."""
+
+    def __len__(self) -> int: ...
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray: ...
+
+    def take(self, which: np.ndarray) -> Answers:
+        """Those of some of the positions, by number or by a mask."""
+
+    def under(self, options: DrawOptions) -> Answers:
+        """The same at a temperature, from a nucleus: draws are from the law after options, and scores look at it.
+
+        At temperature 0 scores look at the law before it, which alone has something to rank.
+        """
+
+    def draw(self, uniforms: Float[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
+        """The first token whose cumulative probability, in float64, exceeds the uniform; never one of probability 0."""
+
+    def log_prob_of(self, tokens: Int[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+        """log of the probability with which one token is drawn, in nats; -inf where that is 0."""
+
+    def chance_of(self, tokens: Int[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+        """A score: the probability of one token."""
+
+    def confidence(self) -> Float[np.ndarray, "n"]:
+        """A score: the largest probability."""
+
+    def margin(self) -> Float[np.ndarray, "n"]:
+        """A score: by how much the largest probability exceeds the second."""
+
+    def entropy(self) -> Float[np.ndarray, "n"]:
+        """A score: the entropy in nats."""
+
+    def numpy(self) -> Float[np.ndarray, "n vocab_size"]:
+        """The laws that tokens are drawn from, in float64."""
+
+
+@runtime_checkable
 class Canvas(Protocol):
-    """Partly revealed sequences, written to and asked for marginals."""
+    """Partly revealed sequences, written to and asked.
+
+    Two methods are there for networks, and may be left out: `ask`, and `settle_before`. A canvas that has only
+    `marginals(rows, positions)`, the laws as an array or a tensor, is wrapped where it is opened.
+    """
+
+    calls: Int[np.ndarray, "count"]
+    rounds: Int[np.ndarray, "count"]
+    impossible: Bool[np.ndarray, "count"]
+
+    def write(self, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"], tokens: Int[np.ndarray, "n"]) -> None:
+        """Put tokens at (row, position) pairs; the mask erases."""
+
+    def ask(
+        self,
+        rows: Int[np.ndarray, "n"],
+        positions: Int[np.ndarray, "n"],
+        *,
+        level: Float[np.ndarray, "n"] | None = None,
+    ) -> Answers:
+        """The posterior of each (row, position) pair; every row named is charged one call and one round.
+
+        Laws that sum to 1, or to 0 where the context is impossible: the sequence is then marked in `impossible`.
+        `level` is the share of each row that is masked, for denoisers that are `told_level`.
+        """
+
+    def settle_before(self, position: int) -> None:
+        """A hint: nothing left of `position` changes again in any row, so what was computed of it may be kept."""
+
+
+@runtime_checkable
+class MarginalsCanvas(Protocol):
+    """A canvas that answers with laws as an array: what the exact oracles have, and the least that a plug-in needs."""
 
     calls: Int[np.ndarray, "count"]
     rounds: Int[np.ndarray, "count"]
@@ -165,8 +271,11 @@ class NoisyCanvas(Protocol):
     rounds: Int[np.ndarray, "count"]
     impossible: Bool[np.ndarray, "count"]
 
-    def posterior(self, evidence: Evidence) -> Float[np.ndarray, "count length vocab_size"]:
-        """The law of the token at every position given the evidence at all; each row is charged a call and a round."""
+    def posterior(self, evidence: Evidence) -> Any:
+        """The law of the token at every position given the evidence at all; each row is charged a call and a round.
+
+        (count, length, vocab_size), as an array or a tensor.
+        """
 
 
 @runtime_checkable
@@ -175,14 +284,17 @@ class SequenceModel(Protocol):
 
     vocab_size: int
     spec: Spec
-    parallel: Parallel
 
     @property
     def identity(self) -> Any:
         """What its numbers depend on, as a JSON value; equal identities mean equal models."""
 
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
-        """Sequences first..first+count-1 of the stream that (model, length, seed) names."""
+        """Sequences first..first+count-1 of the stream that (model, length, seed) names.
+
+        A model that takes prompts (`ModelDefaults.takes_prompts`) has `prompt` besides, here and in `log_prob`: tokens
+        (count, length), or (length,) for all, the mask where nothing is given. It returns whole sequences.
+        """
 
     def log_prob(
         self, tokens: TokensLike, seed: int, *, first: int = 0, plans: int = 1, threads: int | None = None

@@ -16,13 +16,12 @@ TokensLike = np.ndarray | Sequence[Any]
 
 
 @whole_numbers(vocab_size=1)
-def token_dtype(vocab_size: int) -> type[np.uint8] | type[np.uint16]:
-    """uint8 where the tokens and the mask fit, else uint16; ValueError beyond it."""
-    if vocab_size > 65535:
-        raise ValueError(
-            f"vocab_size {vocab_size} is too large; tokens and the mask must fit 16 bits, so at most 65535"
-        )
-    return np.uint8 if vocab_size <= 255 else np.uint16
+def token_dtype(vocab_size: int) -> type[np.uint8] | type[np.uint16] | type[np.int32]:
+    """The smallest of uint8, uint16 and int32 that holds the tokens and the mask; ValueError beyond them."""
+    for dtype in (np.uint8, np.uint16, np.int32):
+        if vocab_size <= np.iinfo(dtype).max:
+            return dtype
+    raise ValueError(f"vocab_size {vocab_size} is too large; tokens and the mask must fit int32, so at most 2147483647")
 
 
 @whole_numbers(vocab_size=1)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.canvases import laws_said
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.origin import is_built_in
-from mdmtheory.core.protocols import Canvas, Denoiser, Evidence, Language, NoisyCanvas, PlanRun
+from mdmtheory.core.protocols import Denoiser, Evidence, Language, MarginalsCanvas, NoisyCanvas, PlanRun
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
@@ -32,7 +33,8 @@ class Perturbed(DenoiserDefaults):
             raise ValueError(f"epsilon is {epsilon}; pass a positive number of nats")
         self.base: Any = as_denoiser(denoiser)
         self.epsilon = float(epsilon)
-        self.vocab_size, self.noises, self.parallel = self.base.vocab_size, self.base.noises, self.base.parallel
+        self.vocab_size, self.noises = self.base.vocab_size, self.base.noises
+        self.device, self.computed = self.base.device, self.base.computed
         self.refusals, self.trust, self.language = self.base.refusals, self.base.trust, self.base.language
         self.fused = isinstance(self.base, OracleBase) and is_built_in(self.base)
         inside = () if self.fused and not self.base.spec.options else (("of", str(self.base.spec)),)
@@ -45,6 +47,11 @@ class Perturbed(DenoiserDefaults):
     def identity(self) -> Any:
         """What its numbers depend on, as a JSON value."""
         return ["perturbed", self.epsilon, self.base.identity]
+
+    def batch(self, length: int) -> int | None:
+        """As the denoiser inside."""
+        asked: int | None = self.base.batch(length)
+        return asked
 
     @whole_numbers(threads=1)
     def conditionals(
@@ -70,7 +77,7 @@ class Perturbed(DenoiserDefaults):
         noise: str = "masked",
         prompt: Tokens | None = None,
         threads: int | None = None,
-    ) -> Canvas | NoisyCanvas:
+    ) -> MarginalsCanvas | NoisyCanvas:
         """A canvas of the denoiser inside, its marginals perturbed."""
         inside = self.base.open(count, length, noise=noise, prompt=prompt, threads=threads)
         return _PerturbedCanvas(inside, self.epsilon)
@@ -92,10 +99,10 @@ class _PerturbedCanvas:
         self._inside, self._epsilon = inside, epsilon
 
     def marginals(self, rows: Any, positions: Any) -> Float[np.ndarray, "n vocab_size"]:
-        return self._perturbed(self._inside.marginals(rows, positions))
+        return self._perturbed(laws_said(self._inside, rows, positions))
 
     def posterior(self, evidence: Evidence) -> Float[np.ndarray, "count length vocab_size"]:
-        return self._perturbed(self._inside.posterior(evidence))
+        return self._perturbed(np.asarray(self._inside.posterior(evidence), dtype=np.float64))
 
     def _perturbed(self, laws: Float[np.ndarray, "*places vocab_size"]) -> Float[np.ndarray, "*places vocab_size"]:
         from mdmtheory.kernels.marginals import perturb_rows

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_number, whole_numbers
-from mdmtheory.core.protocols import Canvas, Language, Parallel
+from mdmtheory.core.protocols import Language, MarginalsCanvas
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
@@ -25,7 +25,6 @@ class Window(DenoiserDefaults):
     """
 
     noises = frozenset({"masked"})
-    parallel: Parallel = "threads"
     trust = 1.0
 
     def __init__(self, language: LanguageLike, *, width: Any) -> None:
@@ -86,7 +85,7 @@ class Window(DenoiserDefaults):
         noise: str = "masked",
         prompt: Tokens | None = None,
         threads: int | None = None,
-    ) -> Canvas:
+    ) -> MarginalsCanvas:
         """A canvas of masked sequences."""
         if noise not in self.noises:
             raise ValueError(f"the window denoiser takes no {noise!r} noise; known: masked")

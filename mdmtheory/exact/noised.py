@@ -138,7 +138,7 @@ def _pieces(block: int, number: int) -> Iterator[slice]:
 
 def _reverse_laws(model: UniformDiffusion, noisy: Tokens, level: int) -> Float[np.ndarray, "count length vocab_size"]:
     canvas = model.denoiser.open(len(noisy), noisy.shape[1], noise="uniform", threads=1)
-    return model.reverse_laws(canvas, noisy, level)
+    return np.concatenate([laws for _, laws in model.reverse_laws(canvas, noisy, level)])
 
 
 def _products(laws: Float[np.ndarray, "count length vocab_size"]) -> Float[np.ndarray, "count sequences"]:

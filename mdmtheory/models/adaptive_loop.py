@@ -11,23 +11,24 @@ from jaxtyping import Float, Int, Int32, UInt64
 
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.plugins import ProtocolError
-from mdmtheory.core.protocols import Canvas, Denoiser, PlanRun
+from mdmtheory.core.prompts import Prompt
+from mdmtheory.core.protocols import Answers, Denoiser, PlanRun
 from mdmtheory.core.streams import check_states
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype
-from mdmtheory.models.asking import marginals_of
+from mdmtheory.models.asking import OpenCanvas, home, together
+from mdmtheory.models.canvas_loop import first_masked
+from mdmtheory.models.noise import pieces, uniforms_of
+from mdmtheory.oracles.answers import LawAnswers
 from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.base import SamplerBase, check_whole
 from mdmtheory.samplers.gumbel import float32_draws
-from mdmtheory.samplers.protocol import Order, Outcomes, Sampler, State
+from mdmtheory.samplers.protocol import Order, Positions, Sampler, State
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.samplers.ties import as_orders, shuffled
 from mdmtheory.schedules import Schedule
 
-Pairs = Callable[[Tokens], Float[np.ndarray, "rows length length"]]
-
-BATCH_ENTRIES = 1 << 19
-"""Probabilities that are worked on together: the marginals of a batch take a few megabytes."""
+Pairs = Callable[[Tokens, Int[np.ndarray, "rows"]], Float[np.ndarray, "rows length length"]]
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,14 @@ def run_adaptive(
     tokens: Tokens | None = None,
     order: Any = None,
     shuffles: UInt64[np.ndarray, "count 4"] | None = None,
+    prompt: Prompt | None = None,
     threads: int | None = None,
 ) -> AdaptiveRun:
     """Draw one sequence from each stream (which move on), or replay the sampler with the tokens given as its draws.
 
+    With a `prompt` the sampler is shown the answers alone, of `length` positions: so is what comes back. Sequences go
+    through the steps in batches: of as many as the denoiser asks for, one after the other, else of a few megabytes
+    each, shared out to threads.
     A sampler that is shown an order is given `order`, else one that is drawn from `shuffles` (streams that move on by
     `length` uniforms); other samplers need neither. Each step of a sequence takes `length` uniforms of its stream, one
     for each position, wanted or not: so nothing about a sequence depends on those beside it. Coins take as many before,
@@ -63,14 +68,15 @@ def run_adaptive(
     """
     if (states is None) == (tokens is None):
         raise ValueError("an adaptive run needs streams to draw from or tokens to replay; pass one of them")
-    denoiser, sampler = as_denoiser(denoiser), as_sampler(sampler)
+    asked: Any = as_denoiser(denoiser)
+    sampler = as_sampler(sampler)
     if sampler.oblivious:
         raise ValueError(f"sampler {sampler.spec} is a law over plans; run its plans")
     if length < 1:
         raise ValueError(f"length is {length}; pass 1 or more")
     if sampler.leaves_masked and tokens is not None:
         raise ValueError(f"sampler {sampler.spec} draws masks too, so tokens do not tell what it did; pass streams")
-    vocab_size = denoiser.vocab_size
+    vocab_size = asked.vocab_size
     if tokens is not None:
         tokens = as_tokens(tokens, vocab_size)
     count = sum(len(each) for each in (states, tokens) if each is not None)
@@ -87,14 +93,15 @@ def run_adaptive(
         np.zeros((count, length), dtype=np.int32),
     )
 
-    pairs = _pairs_of(denoiser, sampler)
+    whole = length if prompt is None else prompt.tokens.shape[1]
 
     def work(first: int, last: int, own_threads: int | None = 1) -> None:
-        size = max(1, BATCH_ENTRIES // (length * vocab_size))
+        size = together(asked, whole)
         for a in range(first, last, size):
             here = slice(a, min(a + size, last))
-            canvas = denoiser.open(here.stop - a, length, threads=own_threads)
-            assert isinstance(canvas, Canvas)
+            own_prompt = prompt and prompt.take(here)
+            canvas = OpenCanvas(asked, here.stop - a, length, own_prompt, own_threads)
+            pairs = _pairs_of(asked, sampler, own_prompt)
             streams = None if states is None else states[here]
             given = None if tokens is None else tokens[here]
             arrays = [getattr(run, name)[here] for name in ("tokens", "log_probs", "plan", "calls", "rounds")]
@@ -103,7 +110,7 @@ def run_adaptive(
             run.impossible[here] = canvas.impossible
             check_whole(sampler, run.tokens[here][~run.impossible[here]], vocab_size)
 
-    if denoiser.parallel == "threads":
+    if asked.batch(whole) is None:
         over_rows(work, count, threads)
     else:
         work(0, count, threads)
@@ -118,7 +125,7 @@ class _Batch:
     """Sequences that go through the steps together, each by itself; the arrays are written in place."""
 
     sampler: SamplerBase
-    canvas: Canvas
+    canvas: OpenCanvas
     vocab_size: int
     pairs: Pairs | None
     order: Order | None
@@ -152,25 +159,25 @@ class _Batch:
             if self.given is not None:
                 name = self.sampler.spec
                 raise ValueError(f"sampler {name} tosses coins, so tokens do not tell what it did; pass streams")
-            state = replace(state, coins=self._uniforms(active) < chances)
+            state = replace(state, coins=uniforms_of(self._streams, active, self.shown.shape[1]) < chances)
         charged = self.sampler.charges(state, self.shown[active])
         if charged is not None:
             self.calls[active] += charged[0]
             self.rounds[active] += charged[1]
         wanted = self.sampler.wants(state, self.shown[active])
         rows, positions = np.nonzero(wanted)
-        marginals = self._marginals(active[rows], positions)
+        answers = self.canvas.ask(active[rows], positions, self.shown)
         fits = ~self.canvas.impossible[active]
         if not fits.all():
-            marginals = marginals[fits[rows]]
+            answers = answers.take(fits[rows])
             active, state, wanted = active[fits], state.take(fits), wanted[fits]
             rows, positions = np.nonzero(wanted)
         before = self.shown[active]
         if self.pairs is not None:
-            state = replace(state, pairs=self.pairs(before))
-        law = np.require(self.sampler.law_in(state, before, wanted, marginals), requirements=["C", "W"])
-        drawn = self._drawn(active, rows, positions, law)
-        state, after = self.sampler.step(state, before, wanted, marginals, drawn)
+            state = replace(state, pairs=self.pairs(before, active))
+        drawn, log_probs = self._draws(answers, state, before, wanted, active)
+        said = home(answers) if self.sampler.sees_laws else answers
+        state, after = self.sampler.step(state, before, wanted, said, drawn)
         if self.order is not None:  # a sampler may make its states anew
             state = replace(state, order=self.order[active])
         changed = after != before
@@ -180,54 +187,57 @@ class _Batch:
         if not self.sampler.remasks and not (changed.any(axis=1) | masks_alone).all():
             raise ProtocolError(f"sampler {self.sampler.spec} set no token in a step; set at least one in every row")
         kept = changed[rows, positions] & (after[rows, positions] == drawn)
-        with np.errstate(divide="ignore"):
-            self.log_probs[active[rows[kept]], positions[kept]] = np.log(law[kept, drawn[kept]])
+        self.log_probs[active[rows[kept]], positions[kept]] = log_probs[kept]
         rows, positions = np.nonzero(changed)
         self.plan[active[rows], positions] = turn
         self.canvas.write(active[rows], positions, after[rows, positions].astype(np.int64))
         self.shown[active] = after
+        if len(active):
+            masked = after == self.vocab_size
+            self.canvas.settle_before(self.sampler.settled(state) if self.sampler.remasks else first_masked(masked))
         return active, state
 
-    def _marginals(
-        self, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"]
-    ) -> Float[np.ndarray, "n vocab_size"]:
-        """What the canvas gives, scaled to sum 1; rows of zeros (impossible contexts) stay."""
-        from mdmtheory.kernels.marginals import row_totals
-
-        marginals = marginals_of(self.canvas, rows, positions, self.vocab_size)
-        totals = np.empty((len(marginals), 1))
-        row_totals(marginals, totals[:, 0])
-        return np.divide(marginals, totals, out=np.zeros_like(marginals), where=totals > 0)
-
-    def _drawn(
+    def _draws(
         self,
+        answers: Answers,
+        state: State,
+        before: Tokens,
+        wanted: Positions,
         active: Int[np.ndarray, "rows"],
-        rows: Int[np.ndarray, "n"],
-        positions: Int[np.ndarray, "n"],
-        law: Outcomes,
-    ) -> Int[np.ndarray, "n"]:
-        """A token, or the mask, at every wanted position: the given one, or one drawn from its law."""
-        from mdmtheory.kernels.marginals import draw_rows
+    ) -> tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n"]]:
+        """A token, or the mask, at every wanted position, the given one or one drawn; and log of its probability."""
+        sampler, length = self.sampler, self.shown.shape[1]
+        rows, positions = np.nonzero(wanted)
+        closed = self.given is not None or sampler.has_closed_law
+        uniforms: Any = None
+        if self.given is None and closed:
+            uniforms = uniforms_of(self._streams, active, length)[rows, positions]
+        given = None if self.given is None else self.given[active[rows], positions].astype(np.int64)
+        if closed and not sampler.makes_laws:
+            under = sampler.answers(answers)
+            drawn = under.draw(uniforms) if given is None else given
+            return drawn, under.log_prob_of(drawn)
+        drawn, log_probs = np.empty(len(rows), dtype=np.int64), np.empty(len(rows))
+        outcomes = self.vocab_size + sampler.leaves_masked
+        for some, entries in pieces(rows, length * outcomes):
+            marginals = home(answers.take(entries))
+            made = sampler.law_in(state.take(some), before[some], wanted[some], marginals)
+            law = LawAnswers.of(np.require(made, requirements=["C", "W"]))
+            if given is not None:
+                drawn[entries] = given[entries]
+            elif uniforms is not None:
+                drawn[entries] = law.draw(uniforms[entries])
+            else:
+                noise = uniforms_of(self._streams, active[some], length * outcomes).reshape(-1, length, outcomes)
+                own = noise[np.searchsorted(some, rows[entries]), positions[entries]]
+                drawn[entries] = float32_draws(law.laws, own)
+            log_probs[entries] = law.log_prob_of(drawn[entries])
+        return drawn, log_probs
 
-        if self.given is not None:
-            return self.given[active[rows], positions].astype(np.int64)
-        if not self.sampler.has_closed_law:
-            noise = self._uniforms(active, law.shape[1]).reshape(*self.shown[active].shape, law.shape[1])
-            return float32_draws(law, noise[rows, positions])
-        drawn = np.empty(len(rows), dtype=np.int64)
-        draw_rows(law, self._uniforms(active)[rows, positions], drawn)
-        return drawn
-
-    def _uniforms(self, active: Int[np.ndarray, "rows"], each: int = 1) -> Float[np.ndarray, "rows numbers"]:
-        """The next uniforms of each sequence's stream, `each` a position."""
-        from mdmtheory.kernels.random import fill_uniforms
-
+    @property
+    def _streams(self) -> UInt64[np.ndarray, "count 4"]:
         assert self.states is not None
-        uniforms = np.empty((len(active), self.shown.shape[1] * each))
-        streams = self.states[active]
-        fill_uniforms(streams, uniforms)
-        self.states[active] = streams
-        return uniforms
+        return self.states
 
 
 def _orders(
@@ -249,7 +259,7 @@ def _orders(
     return lambda here: shuffled(streams[here], length)
 
 
-def _pairs_of(denoiser: Any, sampler: SamplerBase) -> Pairs | None:
+def _pairs_of(denoiser: Any, sampler: SamplerBase, prompt: Prompt | None) -> Pairs | None:
     """What gives the mutual information that a sampler asks for; ValueError where the denoiser does not know it."""
     if not sampler.sees_pairs:
         return None
@@ -258,5 +268,7 @@ def _pairs_of(denoiser: Any, sampler: SamplerBase) -> Pairs | None:
             f"sampler {sampler.spec} looks at pairs of positions, which denoiser {denoiser.spec} does not know; use "
             "the oracle"
         )
-    pairs: Pairs = denoiser.pairs
-    return pairs
+    if prompt is None:
+        return lambda answers, rows: denoiser.pairs(answers)
+    among = np.ix_(prompt.answer, prompt.answer)
+    return lambda answers, rows: denoiser.pairs(prompt.take(rows).joined(answers))[:, *among]

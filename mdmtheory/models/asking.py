@@ -1,52 +1,120 @@
-"""Asking a canvas for marginals, and refusing what are none."""
+"""Asking a denoiser: what its canvases say is taken as answers, and refused where it is no law."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mdmtheory.core.guards import MOST_OFF
-from mdmtheory.core.protocols import Canvas, Evidence, NoisyCanvas
+from mdmtheory.core.contracts import as_denoiser
+from mdmtheory.core.guards import is_tensor
+from mdmtheory.core.plugins import conforms
+from mdmtheory.core.prompts import Prompt
+from mdmtheory.core.protocols import Answers, Canvas, Denoiser, Evidence, NoisyCanvas
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.oracles.answers import LawAnswers
+
+BATCH_ENTRIES = 1 << 19
+"""Probabilities that are worked on together: the marginals of a batch take a few megabytes."""
+
+LAW_ENTRIES = 1 << 23
+"""Float64 numbers, 64 MiB, that are made at a time of laws over a vocabulary where all of a law has to be at hand."""
 
 
-def marginals_of(
-    canvas: Canvas, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"], vocab_size: int
-) -> Float[np.ndarray, "n vocab_size"]:
-    """The canvas's marginals at (row, position) pairs, in float64; ValueError unless they are probabilities.
+def together(denoiser: Any, length: int) -> int:
+    """How many sequences go through the steps together: the batch that the denoiser asks for, if it asks for one."""
+    asked: int | None = denoiser.batch(length)
+    return max(1, BATCH_ENTRIES // (length * denoiser.vocab_size)) if asked is None else asked
 
-    Rows of zeros stay, in sequences that the canvas marks as impossible.
+
+class OpenCanvas:
+    """A canvas as the loops see it: positions are those of the answer, numbered from 0, and what it says are answers.
+
+    Opened at the prompts, with what is `shown` of the answers revealed besides.
+    ValueError, and ProtocolError for a plug-in, where what it says are no laws.
     """
-    marginals = np.require(canvas.marginals(rows, positions), np.float64, ["C", "W"])
-    if marginals.shape != (len(rows), vocab_size):
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        count: int,
+        length: int,
+        prompt: Prompt | None = None,
+        threads: int | None = None,
+        *,
+        shown: Tokens | None = None,
+    ) -> None:
+        self.denoiser: Any = as_denoiser(denoiser)
+        self._where = np.arange(length) if prompt is None else prompt.answer
+        self._length = length if prompt is None else prompt.tokens.shape[1]
+        given = shown
+        if prompt is not None:
+            given = prompt.tokens if shown is None else prompt.joined(shown)
+        self._canvas: Any = self.denoiser.open(count, self._length, prompt=given, threads=threads)
+        self._answers_itself = conforms(self._canvas, Canvas)
+
+    @property
+    def calls(self) -> Int[np.ndarray, "count"]:
+        """Denoiser evaluations of each sequence."""
+        return self._canvas.calls
+
+    @property
+    def rounds(self) -> Int[np.ndarray, "count"]:
+        """Sequential depth of each sequence."""
+        return self._canvas.rounds
+
+    @property
+    def impossible(self) -> Bool[np.ndarray, "count"]:
+        """Which sequences have met a context of probability 0."""
+        return self._canvas.impossible
+
+    def ask(self, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"], shown: Tokens) -> Answers:
+        """What is said of (row, position) pairs of the answers `shown`; laws of zeros are in impossible contexts."""
+        where = self._where[positions]
+        if not self._answers_itself:
+            return answers_of(self._canvas.marginals(rows, where), self.impossible[rows], self.denoiser)
+        told = {}
+        if self.denoiser.told_level:
+            told["level"] = ((shown == self.denoiser.vocab_size).sum(axis=1) / self._length)[rows]
+        answers: Answers = self._canvas.ask(rows, where, **told)
+        return answers
+
+    def write(self, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"], tokens: Int[np.ndarray, "n"]) -> None:
+        """Put tokens at (row, position) pairs; the mask erases."""
+        self._canvas.write(rows, self._where[positions], tokens)
+
+    def settle_before(self, position: int) -> None:
+        """Say that nothing left of a position of the answer changes again."""
+        if self._answers_itself and position < len(self._where):
+            self._canvas.settle_before(int(self._where[position]))
+
+
+def answers_of(found: Any, impossible: Bool[np.ndarray, "n"], denoiser: Any) -> Answers:
+    """Laws as a canvas returned them, an array or a tensor (n, V), as answers; ValueError unless they are laws."""
+    shape = (len(impossible), denoiser.vocab_size)
+    if tuple(np.shape(found)) != shape:
         raise ValueError(
-            f"the denoiser gave marginals of shape {marginals.shape} at {len(rows)} positions; "
-            f"return one row of {vocab_size} probabilities for each, ({len(rows)}, {vocab_size})"
+            f"the denoiser gave marginals of shape {tuple(np.shape(found))} at {shape[0]} positions; "
+            f"return one row of {shape[1]} probabilities for each, {shape}"
         )
-    check_laws(marginals, canvas.impossible[rows])
-    return marginals
+    if not is_tensor(found):
+        return LawAnswers.scaled(found, impossible, denoiser.tolerance)
+    from mdmtheory.networks.answers import TensorAnswers
+
+    return TensorAnswers.of_probabilities(found, impossible, denoiser.tolerance)
 
 
-def posteriors_of(
-    canvas: NoisyCanvas, evidence: Evidence, shape: tuple[int, ...]
-) -> Float[np.ndarray, "count length vocab_size"]:
-    """What a noisy canvas says of every token, in float64, of this shape; ValueError unless they are probabilities."""
-    posteriors = np.require(canvas.posterior(evidence), np.float64, ["C", "W"])
-    if posteriors.shape != shape:
+def posteriors_of(canvas: NoisyCanvas, evidence: Evidence, shape: tuple[int, int, int], denoiser: Any) -> Answers:
+    """What a noisy canvas says of every token, position by position of each sequence; ValueError where it is no law."""
+    found = canvas.posterior(evidence)
+    if tuple(np.shape(found)) != shape:
         raise ValueError(
-            f"the denoiser gave posteriors of shape {posteriors.shape}; return {shape}, a law for each token"
+            f"the denoiser gave posteriors of shape {tuple(np.shape(found))}; return {shape}, a law for each token"
         )
-    check_laws(posteriors.reshape(-1, shape[2]), np.repeat(canvas.impossible, shape[1]))
-    return posteriors
+    return answers_of(found.reshape(-1, shape[2]), np.repeat(canvas.impossible, shape[1]), denoiser)
 
 
-def check_laws(laws: Float[np.ndarray, "n vocab_size"], impossible: Bool[np.ndarray, "n"]) -> None:
-    """ValueError unless each row is a law, or zeros where it is `impossible`."""
-    from mdmtheory.kernels.marginals import row_totals
-
-    totals = np.empty(len(laws))
-    if not row_totals(laws, totals):
-        raise ValueError("the denoiser gave a marginal that is negative or not finite; return probabilities")
-    off = np.flatnonzero((np.abs(totals - 1) > MOST_OFF) & ~(impossible & (totals == 0)))
-    if len(off):
-        what = f"sums to {totals[off[0]]:.6g}" if totals[off[0]] else "is all zeros in a sequence not marked impossible"
-        raise ValueError(f"the denoiser gave a marginal that {what}; return probabilities that sum to 1")
+def home(answers: Answers) -> Float[np.ndarray, "n vocab_size"]:
+    """The laws in float64, in one block of memory."""
+    return np.require(answers.numpy(), np.float64, ["C", "W"])

@@ -1,51 +1,105 @@
-"""Generation from left to right with the language's own next-token law: the reference p = q."""
+"""Generation from left to right: with a language's own next-token law, the reference p = q, or with a network's."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import Denoiser, Language, LogProb, Parallel, Samples
+from mdmtheory.core.plugins import conforms
+from mdmtheory.core.prompts import as_prompt
+from mdmtheory.core.protocols import Denoiser, Language, LogProb, Samples
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.tokens import TokensLike
+from mdmtheory.core.streams import stream_states
+from mdmtheory.core.tokens import TokensLike, as_tokens
 from mdmtheory.languages.presets import LanguageLike, as_language
+from mdmtheory.models.canvas_loop import run_on_canvas
+from mdmtheory.models.contexts import score_from_left
+from mdmtheory.models.masked import prompt_of
 
 
 class Autoregressive(ModelDefaults):
-    """Draws token i from q(x_i | x_<i) exactly, one call and one round a token."""
+    """Draws token i from the law given x_<i, one call and one round a token.
 
-    parallel: Parallel = "threads"
+    Of a language that is q(x_i | x_<i), exactly. Of a denoiser, causal or not, what it says where everything left of i
+    is revealed; one that sees the left alone scores all of a sequence in one call.
+    """
 
-    def __init__(self, language: LanguageLike) -> None:
-        self.language = as_language(language)
-        self.vocab_size = self.language.vocab_size
-        self.spec = Spec.of("ar")
+    takes_prompts = True
+
+    def __init__(self, language: LanguageLike | Denoiser) -> None:
+        asked = conforms(language, Denoiser)
+        self.denoiser: Any = as_denoiser(language) if asked else None
+        self.language: Any = None if asked else as_language(cast(LanguageLike, language))
+        source: Any = self.denoiser if asked else self.language
+        self.vocab_size = source.vocab_size
+        self.spec = Spec.of("ar") if self.denoiser is None else Spec.of("ar", denoiser=str(self.denoiser.spec))
 
     def __repr__(self) -> str:
-        return f"Autoregressive({self.language!r})"
+        return f"Autoregressive({self.denoiser or self.language!r})"
 
     @property
     def identity(self) -> Any:
         """What its numbers depend on, as a JSON value."""
-        return ["ar", self.language.digest]
+        return ["ar", self.language.digest if self.denoiser is None else self.denoiser.identity]
 
     @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
-    def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
-        """Sequences of the language's own stream for this seed, so they are those that `language.sample` draws."""
-        tokens = self.language.sample(count, length, seed, first=first, threads=threads)
-        cost = np.full(count, length, dtype=np.int64)
-        return Samples(tokens, cost, cost.copy(), np.zeros(count, dtype=np.bool_))
+    def sample(
+        self,
+        count: int,
+        length: int,
+        seed: int,
+        *,
+        first: int = 0,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
+    ) -> Samples:
+        """Sequences first..first+count-1 of the stream that (model, length, seed) names.
+
+        Of a language without a prompt, those that `language.sample` draws of this seed.
+        """
+        asked = as_prompt(prompt, count, length, self.vocab_size)
+        if self.denoiser is None and asked is None:
+            tokens = self.language.sample(count, length, seed, first=first, threads=threads)
+            cost = np.full(count, length, dtype=np.int64)
+            return Samples(tokens, cost, cost.copy(), np.zeros(count, dtype=np.bool_))
+        answered = length if asked is None else len(asked.answer)
+        states = stream_states(["draw", self.identity, length, seed], first, count)
+        plan = np.tile(np.arange(1, answered + 1, dtype=np.int32), (count, 1))
+        run = run_on_canvas(self._asked, plan, states, threads=threads, prompt=asked)
+        return Samples(run.tokens if asked is None else asked.joined(run.tokens), run.calls, run.rounds, run.impossible)
 
     @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(
-        self, tokens: TokensLike, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
+        self,
+        tokens: TokensLike,
+        seed: int = 0,
+        *,
+        first: int = 0,
+        plans: int = 1,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
     ) -> LogProb:
-        """log q(x) in nats, exact."""
-        return LogProb(self.language.log_prob(tokens, threads=threads), "exact")
+        """log p(x) in nats, exact; of the answer given a `prompt`, with which the tokens must agree."""
+        tokens = as_tokens(tokens, self.vocab_size)
+        asked = prompt_of(prompt, tokens, self.vocab_size)
+        if self.denoiser is None and asked is None:
+            return LogProb(self.language.log_prob(tokens, threads=threads), "exact")
+        answers = tokens if asked is None else asked.answers_of(tokens)
+        if self._asked.sees == "left":
+            return LogProb(score_from_left(self._asked, answers, asked), "exact")
+        plan = np.tile(np.arange(1, answers.shape[1] + 1, dtype=np.int32), (len(tokens), 1))
+        run = run_on_canvas(self._asked, plan, tokens=answers, threads=threads, prompt=asked)
+        return LogProb(run.log_probs.sum(axis=1), "exact")
+
+    @property
+    def _asked(self) -> Any:
+        """The denoiser, or the language's own: given a prompt it is the exact posterior that says the next token."""
+        return self.language.oracle() if self.denoiser is None else self.denoiser
 
 
 @registered("model", "ar", version=1, place=5, family="autoregressive", needs=(), exact=True)

@@ -13,7 +13,7 @@ from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import name_or_repr
 from mdmtheory.core.integers import whole_number, whole_numbers
-from mdmtheory.core.protocols import Denoiser, Language, LogProb, Parallel, Samples
+from mdmtheory.core.protocols import Denoiser, Language, LogProb, Samples
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike
@@ -38,6 +38,7 @@ class BlockDiffusion(ModelDefaults):
     """
 
     block: int
+    takes_prompts = True
 
     def __init__(
         self,
@@ -56,7 +57,6 @@ class BlockDiffusion(ModelDefaults):
         )
         self.steps, self.schedule = self.masked.steps, self.masked.schedule
         self.vocab_size = self.masked.vocab_size
-        self.parallel: Parallel = self.denoiser.parallel
         # The sampler inside stands for itself; steps and schedule as far as the whole has a use for them.
         options = dict(self.masked.spec.options)
         self.spec = Spec.of("block", size=self.block, **{**options, "sampler": str(self.sampler.spec)})
@@ -96,19 +96,35 @@ class BlockDiffusion(ModelDefaults):
         return self.masked.draw_plans(states, length)
 
     @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
-    def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
-        """Sequences first..first+count-1 of the stream that (model, length, seed) names."""
-        return self.masked.sample(count, length, seed, first=first, threads=threads)
+    def sample(
+        self,
+        count: int,
+        length: int,
+        seed: int,
+        *,
+        first: int = 0,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
+    ) -> Samples:
+        """Sequences first..first+count-1 of the stream that (model, length, seed) names; blocks are of the answer."""
+        return self.masked.sample(count, length, seed, first=first, prompt=prompt, threads=threads)
 
     @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(
-        self, tokens: TokensLike, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
+        self,
+        tokens: TokensLike,
+        seed: int = 0,
+        *,
+        first: int = 0,
+        plans: int = 1,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
     ) -> LogProb:
         """log p(x) in nats, the sum over blocks given those before: as for MaskedDiffusion, kinds included.
 
         With one plan it is minus an unbiased estimate of sum_b L(x^b, x^<b), the bound of 2503.09573.
         """
-        return self.masked.log_prob(tokens, seed, first=first, plans=plans, threads=threads)
+        return self.masked.log_prob(tokens, seed, first=first, plans=plans, prompt=prompt, threads=threads)
 
     @whole_numbers(seed=0, first=0, threads=1)
     def replay(
@@ -118,10 +134,11 @@ class BlockDiffusion(ModelDefaults):
         *,
         first: int = 0,
         order: Any = None,
+        prompt: TokensLike | None = None,
         threads: int | None = None,
     ) -> AdaptiveRun:
         """What a sampler that looks at the context only does in each block where its draws turn out to be `tokens`."""
-        return self.masked.replay(tokens, seed, first=first, order=order, threads=threads)
+        return self.masked.replay(tokens, seed, first=first, order=order, prompt=prompt, threads=threads)
 
 
 @registered("model", "block", version=1, place=4, family="block by block", examples=("size=2",), blocks="size")

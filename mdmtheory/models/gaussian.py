@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from mdmtheory.core.protocols import Denoiser, Language, NoisyCanvas
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, token_dtype
-from mdmtheory.models.asking import posteriors_of
 from mdmtheory.models.embedding import as_embedding
 from mdmtheory.models.noised import NoisedDiffusion, per_sequence
 from mdmtheory.oracles.evidence import GaussianEvidence
@@ -73,7 +73,7 @@ class GaussianDiffusion(NoisedDiffusion):
 
         values = self._normals(states, length)
         for level in range(self.steps, 1, -1):
-            mean = self._mean(self._posterior(canvas, values, level))
+            mean = self._mean(canvas, values, level)
             if self.update == "ddim":
                 signal, noise = np.sqrt(self.kept[level]), np.sqrt(1 - self.kept[level])
                 direction = (values - signal * mean) / noise
@@ -81,14 +81,14 @@ class GaussianDiffusion(NoisedDiffusion):
             else:
                 towards, stay, variance = self._ddpm(level)
                 values = towards * mean + stay * values + np.sqrt(variance) * self._normals(states, length)
-        posterior = self._posterior(canvas, values, 1)
-        if self.decode == "argmax":
-            drawn = posterior.argmax(axis=2)
-        else:
-            uniforms, found = np.empty((len(states), length)), np.empty(len(states) * length, dtype=np.int64)
+        uniforms, drawn = np.empty((len(states), length)), np.empty((len(states), length), dtype=np.int64)
+        if self.decode == "draw":
             fill_uniforms(states, uniforms)
-            draw_rows(posterior.reshape(-1, self.vocab_size), uniforms.reshape(-1), found)
-            drawn = found.reshape(uniforms.shape)
+        for rows, posterior in self._posteriors(canvas, values, 1):
+            if self.decode == "argmax":
+                drawn[rows] = posterior.argmax(axis=2)
+            else:
+                draw_rows(posterior.reshape(-1, self.vocab_size), uniforms[rows].reshape(-1), drawn[rows].reshape(-1))
         return drawn.astype(token_dtype(self.vocab_size))
 
     def _weigh(
@@ -101,17 +101,18 @@ class GaussianDiffusion(NoisedDiffusion):
         clean = self.embedding[tokens]
         length = tokens.shape[1]
         values = np.sqrt(self.kept[1]) * clean + np.sqrt(1 - self.kept[1]) * self._normals(states, length)
-        posterior = self._posterior(canvas, values, 1)
-        with np.errstate(divide="ignore"):
-            own = np.log(np.take_along_axis(posterior, tokens[:, :, None].astype(np.int64), axis=2))
-        weight = per_sequence(own)
+        weight = np.empty(len(tokens))
+        for rows, posterior in self._posteriors(canvas, values, 1):
+            with np.errstate(divide="ignore"):
+                own = np.log(np.take_along_axis(posterior, tokens[rows, :, None].astype(np.int64), axis=2))
+            weight[rows] = per_sequence(own)
         for level in range(2, self.steps + 1):
             stay = self.kept[level] / self.kept[level - 1]
             less = values
             values = np.sqrt(stay) * less + np.sqrt(1 - stay) * self._normals(states, length)
             towards, back, variance = self._ddpm(level)
             # How far the mean of the step lies from that of the step that knows x_0, and the values from the latter.
-            off = towards * (self._mean(self._posterior(canvas, values, level)) - clean)
+            off = towards * (self._mean(canvas, values, level) - clean)
             missed = less - (towards * clean + back * values)
             weight += per_sequence(off * (missed - off / 2)) / variance
         return weight
@@ -123,18 +124,20 @@ class GaussianDiffusion(NoisedDiffusion):
         towards = np.sqrt(kept_after) * (1 - stay) / (1 - kept)
         return float(towards), float(np.sqrt(stay) * left), float((1 - stay) * left)
 
-    def _posterior(
+    def _posteriors(
         self, canvas: NoisyCanvas, values: Values, level: int
-    ) -> Float[np.ndarray, "count length vocab_size"]:
+    ) -> Iterator[tuple[slice, Float[np.ndarray, "rows length vocab_size"]]]:
+        """The posteriors given the values at a noise level, of some sequences after the other."""
         evidence = GaussianEvidence(values, float(self.kept[level]), self.embedding)
-        return posteriors_of(canvas, evidence, (*values.shape[:2], self.vocab_size))
+        return self.posteriors(canvas, evidence, *values.shape[:2])
 
-    def _mean(self, posterior: Float[np.ndarray, "count length vocab_size"]) -> Values:
+    def _mean(self, canvas: NoisyCanvas, values: Values, level: int) -> Values:
         """The posterior mean of the embedding at each position."""
         from mdmtheory.kernels.noised import mean_embedding
 
-        out = np.empty((*posterior.shape[:2], self.embedding.shape[1]))
-        mean_embedding(posterior, self.embedding, out)
+        out = np.empty(values.shape)
+        for rows, posterior in self._posteriors(canvas, values, level):
+            mean_embedding(posterior, self.embedding, out[rows])
         return out
 
     def _normals(self, states: UInt64[np.ndarray, "count 4"], length: int) -> Values:

@@ -12,14 +12,15 @@ from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import name_or_repr
 from mdmtheory.core.integers import whole_number, whole_numbers
-from mdmtheory.core.protocols import Denoiser, Language, LogProb, Parallel, PlanRun, Samples
+from mdmtheory.core.prompts import Prompt, as_prompt
+from mdmtheory.core.protocols import Denoiser, Language, LogProb, PlanRun, Samples
 from mdmtheory.core.register import registered
 from mdmtheory.core.reveal_plans import LAST_STEP, as_plans
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import check_states, stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
-from mdmtheory.models.canvas_loop import run_in_batches, run_on_canvas
+from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.models.log_mean import log_mean_exp
 from mdmtheory.plans import FixedSizes, PlanLaw, PlanLawBase
 from mdmtheory.samplers.base import SamplerBase
@@ -34,8 +35,10 @@ class MaskedDiffusion(ModelDefaults):
 
     `sampler` is a name such as "ancestral" or "entropy", a PlanLaw, or a Sampler that looks at the sequence; `schedule`
     a name, a Schedule or revealed fractions (then `steps` may be left out). `plan_law` is the sampler where it does not
-    look, else None. Definitions: theory of 2502.09622, section 2.
+    look, else None. ValueError for a denoiser that sees the left alone. Definitions: theory of 2502.09622, section 2.
     """
+
+    takes_prompts = True
 
     def __init__(
         self,
@@ -45,13 +48,17 @@ class MaskedDiffusion(ModelDefaults):
         steps: Any = None,
         schedule: Any = "linear",
     ) -> None:
-        denoiser = as_denoiser(denoiser)
-        self.denoiser: Any = denoiser
+        self.denoiser: Any = as_denoiser(denoiser)
+        if self.denoiser.sees != "all":
+            raise ValueError(
+                f"the denoiser {denoiser.spec} sees the {self.denoiser.sees} of a position alone, and masked diffusion "
+                "reveals tokens all around it; use Autoregressive"
+            )
         self.sampler = as_sampler(sampler)
         self.plan_law = self.sampler if self.sampler.oblivious else None
         self.schedule: Schedule = as_schedule(schedule)
         if self.plan_law is None:
-            check_trust(denoiser, self.sampler)
+            check_trust(self.denoiser, self.sampler)
         self.steps = whole_number(self.schedule.steps or 64 if steps is None else steps, "steps", 1, LAST_STEP)
         if self.schedule.steps not in (None, self.steps):
             raise ValueError(
@@ -59,7 +66,6 @@ class MaskedDiffusion(ModelDefaults):
                 "leave steps out or make them agree"
             )
         self.vocab_size = denoiser.vocab_size
-        self.parallel: Parallel = denoiser.parallel
         options: list[tuple[str, Any]] = [("denoiser", str(denoiser.spec)), ("sampler", str(self.sampler.spec))]
         if self.sampler.uses_steps:
             options.append(("steps", self.steps))
@@ -138,22 +144,47 @@ class MaskedDiffusion(ModelDefaults):
         return self.plan_law.draw(states, length, self.steps, self.schedule)
 
     @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
-    def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
-        """Sequences first..first+count-1 of the stream that (model, length, seed) names."""
+    def sample(
+        self,
+        count: int,
+        length: int,
+        seed: int,
+        *,
+        first: int = 0,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
+    ) -> Samples:
+        """Sequences first..first+count-1 of the stream that (model, length, seed) names.
+
+        With a `prompt`, tokens (count, length) or (length,) with the mask where nothing is given, whole sequences that
+        begin with it: plans, samplers and schedules are then of the positions that are not given.
+        """
+        asked = as_prompt(prompt, count, length, self.vocab_size)
+        answered = length if asked is None else len(asked.answer)
         states = self._streams("draw", length, seed, first, count)
         if self.plan_law is None:
             shuffles = self._streams("ties", length, seed, first, count)
-            options = {"states": states, "shuffles": shuffles, "threads": threads}
-            run: PlanRun = self._run_adaptive(self.sampler, length, **options)
+            options = {"states": states, "shuffles": shuffles, "prompt": asked, "threads": threads}
+            run: PlanRun = self._run_adaptive(self.sampler, answered, **options)
         else:
-            run = self.run(self.draw_plans(states, length), states, threads=threads)
-        return Samples(run.tokens, run.calls, run.rounds, run.impossible)
+            run = self._run(self.draw_plans(states, answered), states, None, asked, threads)
+        tokens = run.tokens if asked is None else asked.joined(run.tokens)
+        return Samples(tokens, run.calls, run.rounds, run.impossible)
 
     @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(
-        self, tokens: TokensLike, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
+        self,
+        tokens: TokensLike,
+        seed: int = 0,
+        *,
+        first: int = 0,
+        plans: int = 1,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
     ) -> LogProb:
         """log p(x) in nats: exact for a fixed plan and by replay for a sampler that looks at the context only.
+
+        With a `prompt`, which the tokens must agree with, of the answer given the prompt.
 
         For a law over plans, the log of the mean over `plans` drawn plans, a lower bound; so too over as many shuffles
         where a sampler that looks breaks ties at random. Sequence number first + i draws its plans or shuffles from its
@@ -161,19 +192,24 @@ class MaskedDiffusion(ModelDefaults):
         """
         tokens = as_tokens(tokens, self.vocab_size)
         kind = self.log_prob_kind
+        asked = prompt_of(prompt, tokens, self.vocab_size)
         # Shuffles are not those that sequences of this seed were drawn with: a bound needs others.
         states = self._streams("plans", tokens.shape[1], seed, first, len(tokens))
         scores = np.empty((1 if kind == "exact" else plans, len(tokens)))
+        answers = tokens if asked is None else asked.answers_of(tokens)
         for k in range(len(scores)):
-            scores[k] = self._scored_run(tokens, states, threads).log_probs.sum(axis=1)
+            scores[k] = self._scored_run(answers, states, asked, threads).log_probs.sum(axis=1)
         return LogProb(log_mean_exp(scores), kind)
 
-    def _scored_run(self, tokens: Tokens, states: UInt64[np.ndarray, "count 4"], threads: int | None) -> PlanRun:
-        """A run that scores tokens under plans, or a shuffle, that each stream gives; the streams move on."""
-        length = tokens.shape[1]
+    def _scored_run(
+        self, answers: Tokens, states: UInt64[np.ndarray, "count 4"], prompt: Prompt | None, threads: int | None
+    ) -> PlanRun:
+        """A run that scores answers under plans, or a shuffle, that each stream gives; the streams move on."""
+        length = answers.shape[1]
         if self.plan_law is None:
-            return self._run_adaptive(self._replayed(), length, tokens=tokens, shuffles=states, threads=threads)
-        return self.run(self.draw_plans(states, length), tokens=tokens, threads=threads)
+            options = {"tokens": answers, "shuffles": states, "prompt": prompt, "threads": threads}
+            return self._run_adaptive(self._replayed(), length, **options)
+        return self._run(self.draw_plans(states, length), None, answers, prompt, threads)
 
     @whole_numbers(threads=1)
     def run(
@@ -200,14 +236,16 @@ class MaskedDiffusion(ModelDefaults):
             raise ValueError("a plan needs tokens to score or streams to draw from; neither was given")
         if states is not None:
             check_states(states, len(plan))
-        if isinstance(self.plan_law, Planned):
-            if tokens is not None:
-                _require_closed_law(self.plan_law)
-            return run_in_batches(self.denoiser, self.plan_law, plan, states, tokens, threads)
-        if self.denoiser.fused:
+        return self._run(plan, states, tokens, None, threads)
+
+    def _run(self, plan: Any, states: Any, tokens: Any, prompt: Prompt | None, threads: int | None) -> PlanRun:
+        law = self.plan_law if isinstance(self.plan_law, Planned) else None
+        if law is not None and tokens is not None:
+            _require_closed_law(law)
+        if law is None and prompt is None and self.denoiser.fused:
             run: PlanRun = self.denoiser.run_plan(plan, states, tokens, threads=threads)
             return run
-        return run_on_canvas(self.denoiser, plan, states, tokens, threads)
+        return run_on_canvas(self.denoiser, plan, states, tokens, threads, law=law, prompt=prompt)
 
     @whole_numbers(seed=0, first=0, threads=1)
     def replay(
@@ -217,9 +255,12 @@ class MaskedDiffusion(ModelDefaults):
         *,
         first: int = 0,
         order: Any = None,
+        prompt: TokensLike | None = None,
         threads: int | None = None,
     ) -> AdaptiveRun:
         """What a sampler that looks at the context only does where its draws turn out to be `tokens`.
+
+        With a `prompt` the run is of the answers: its arrays have their positions alone.
 
         The run has the plan that it would follow, log p(x_i | context) in nats at each position, and the calls. Where
         ties are broken at random it is what happens given the shuffles with which `sample` draws sequences first,
@@ -232,9 +273,11 @@ class MaskedDiffusion(ModelDefaults):
             raise ValueError(
                 f"sampler {self.sampler.spec} drops tokens that it draws, so a replay does not show its steps"
             )
+        asked = prompt_of(prompt, tokens, self.vocab_size)
+        answers = tokens if asked is None else asked.answers_of(tokens)
         shuffles = self._streams("ties", tokens.shape[1], seed, first, len(tokens))
-        options = {"tokens": tokens, "order": order, "shuffles": shuffles, "threads": threads}
-        return self._run_adaptive(sampler, tokens.shape[1], **options)
+        options = {"tokens": answers, "order": order, "shuffles": shuffles, "prompt": asked, "threads": threads}
+        return self._run_adaptive(sampler, answers.shape[1], **options)
 
     def _run_adaptive(self, sampler: Any, length: int, **options: Any) -> AdaptiveRun:
         return run_adaptive(self.denoiser, sampler, length, self.steps, self.schedule, **options)
@@ -252,6 +295,14 @@ class MaskedDiffusion(ModelDefaults):
             f"sampler {sampler.spec} {reason}, so one sequence has many histories and no replay gives log p(x); "
             "measure ser, or use a sampler that looks at the context only"
         )
+
+
+def prompt_of(prompt: Any, tokens: Tokens, vocab_size: int) -> Prompt | None:
+    """The prompts of given sequences; ValueError where these are none, or do not agree with the sequences."""
+    asked = as_prompt(prompt, tokens.shape[0], tokens.shape[1], vocab_size)
+    if asked is not None and (asked.joined(asked.answers_of(tokens)) != tokens).any():
+        raise ValueError("the tokens are not what the prompt gives; pass the sequences with their own prompts")
+    return asked
 
 
 def _require_closed_law(sampler: PlanLawBase | SamplerBase) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,12 +14,13 @@ from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import name_or_repr, shown
 from mdmtheory.core.integers import whole_number, whole_numbers
-from mdmtheory.core.protocols import Denoiser, LogProb, NoisyCanvas, Parallel, Samples
+from mdmtheory.core.protocols import Denoiser, Evidence, LogProb, NoisyCanvas, Samples
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.spec import Spec, Value
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
+from mdmtheory.models.asking import LAW_ENTRIES, home, posteriors_of
 from mdmtheory.models.log_mean import log_mean_exp
 from mdmtheory.schedules import SCHEDULES, Schedule, as_schedule
 
@@ -50,7 +51,6 @@ class NoisedDiffusion(ModelDefaults, ABC):
         self.steps = whole_number(self.schedule.steps or 64 if steps is None else steps, "steps", 1, LAST_STEP)
         self.kept: Float[np.ndarray, "levels"] = self.schedule.revealed_fractions(self.steps)[::-1].copy()
         self.vocab_size = denoiser.vocab_size
-        self.parallel: Parallel = denoiser.parallel
         self.own_spec = Spec(self.noise, tuple(options.items()))
         more = (("denoiser", str(denoiser.spec)), ("steps", self.steps), ("schedule", str(self.schedule.spec)))
         self.spec = Spec(self.noise, (*self.own_spec.options, *more))
@@ -126,19 +126,30 @@ class NoisedDiffusion(ModelDefaults, ABC):
     def _in_pieces(
         self, work: Callable[[slice, NoisyCanvas], None], count: int, length: int, threads: int | None
     ) -> None:
-        """Call `work` on pieces of the rows, each with a canvas of its own, in threads; on a device, all at once."""
-        if self.parallel == "device":
-            work(slice(0, count), self.denoiser.open(count, length, noise=self.noise))
-            return
-
-        size = max(LEAST_PIECE, PIECE_TOKENS // max(length, 1))
+        """Call `work` on pieces of the rows, each with a canvas of its own: the denoiser's batches, else in threads."""
+        batch = self.denoiser.batch(length)
+        size = max(LEAST_PIECE, PIECE_TOKENS // max(length, 1)) if batch is None else batch
 
         def pieces(start: int, stop: int) -> None:
             for a in range(start, stop, size):
                 b = min(a + size, stop)
                 work(slice(a, b), self.denoiser.open(b - a, length, noise=self.noise, threads=1))
 
-        over_rows(pieces, count, threads)
+        over_rows(pieces, count, threads if batch is None else 1)
+
+    def posteriors(
+        self, canvas: NoisyCanvas, evidence: Evidence, count: int, length: int
+    ) -> Iterator[tuple[slice, Float[np.ndarray, "rows length vocab_size"]]]:
+        """The posterior at every position, in float64, of some sequences after the other, asked for in one call.
+
+        Of so many that their laws are LAW_ENTRIES numbers at most, but for those of one sequence.
+        """
+        answers = posteriors_of(canvas, evidence, (count, length, self.vocab_size), self.denoiser)
+        size = max(1, LAW_ENTRIES // (length * self.vocab_size))
+        for a in range(0, count, size):
+            rows = slice(a, min(a + size, count))
+            some = answers if size >= count else answers.take(np.arange(rows.start * length, rows.stop * length))
+            yield rows, home(some).reshape(-1, length, self.vocab_size)
 
     @abstractmethod
     def _draw(self, canvas: NoisyCanvas, states: UInt64[np.ndarray, "count 4"], length: int) -> Tokens:

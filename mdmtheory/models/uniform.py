@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from jaxtyping import Float, UInt64
 from mdmtheory.core.protocols import Denoiser, Language, NoisyCanvas
 from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens, token_dtype
-from mdmtheory.models.asking import posteriors_of
 from mdmtheory.models.noised import NoisedDiffusion, per_sequence
 from mdmtheory.oracles.evidence import UniformEvidence
 
@@ -43,8 +42,11 @@ class UniformDiffusion(NoisedDiffusion):
 
     def reverse_laws(
         self, canvas: NoisyCanvas, tokens: Tokens, level: int
-    ) -> Float[np.ndarray, "count length vocab_size"]:
-        """The laws from which the step from noise level `level` to `level` - 1 draws each position of noisy tokens."""
+    ) -> Iterator[tuple[slice, Float[np.ndarray, "rows length vocab_size"]]]:
+        """The laws from which the step from noise level `level` to `level` - 1 draws each position of noisy tokens.
+
+        Of some sequences after the other (`posteriors`).
+        """
         from mdmtheory.kernels import noised
 
         kernel: Callable[..., None] = (
@@ -52,10 +54,10 @@ class UniformDiffusion(NoisedDiffusion):
         )
         kept, kept_after = self.kept[level], self.kept[level - 1]
         evidence = UniformEvidence(tokens, float(kept), self.vocab_size)
-        posterior = posteriors_of(canvas, evidence, (*tokens.shape, self.vocab_size))
-        out = np.empty(posterior.shape)
-        kernel(tokens, posterior, kept, kept_after, out)
-        return out
+        for rows, posterior in self.posteriors(canvas, evidence, *tokens.shape):
+            out = np.empty(posterior.shape)
+            kernel(tokens[rows], posterior, kept, kept_after, out)
+            yield rows, out
 
     def _draw(self, canvas: NoisyCanvas, states: UInt64[np.ndarray, "count 4"], length: int) -> Tokens:
         from mdmtheory.kernels.marginals import draw_rows
@@ -64,12 +66,12 @@ class UniformDiffusion(NoisedDiffusion):
 
         tokens = np.zeros((len(states), length), dtype=token_dtype(self.vocab_size))
         noise_tokens(tokens, 0.0, states, tokens, self.vocab_size)
-        uniforms, drawn = np.empty(tokens.shape), np.empty(tokens.size, dtype=np.int64)
+        uniforms, drawn = np.empty(tokens.shape), np.empty(tokens.shape, dtype=np.int64)
         for level in range(self.steps, 0, -1):
-            laws = self.reverse_laws(canvas, tokens, level)
             fill_uniforms(states, uniforms)
-            draw_rows(laws.reshape(-1, self.vocab_size), uniforms.reshape(-1), drawn)
-            tokens = drawn.reshape(tokens.shape).astype(tokens.dtype)
+            for rows, laws in self.reverse_laws(canvas, tokens, level):
+                draw_rows(laws.reshape(-1, self.vocab_size), uniforms[rows].reshape(-1), drawn[rows].reshape(-1))
+            tokens = drawn.astype(tokens.dtype)
         return tokens
 
     def _weigh(
@@ -83,8 +85,9 @@ class UniformDiffusion(NoisedDiffusion):
         for level in range(1, self.steps + 1):
             noisy = np.empty_like(tokens)
             noise_tokens(less, self.kept[level] / self.kept[level - 1], states, noisy, self.vocab_size)
-            gains = self.step_gains(self.reverse_laws(canvas, noisy, level), noisy, level)
-            weight += per_sequence(np.take_along_axis(gains, less[:, :, None].astype(np.int64), axis=2))
+            for rows, laws in self.reverse_laws(canvas, noisy, level):
+                gains = self.step_gains(laws, noisy[rows], level)
+                weight[rows] += per_sequence(np.take_along_axis(gains, less[rows, :, None].astype(np.int64), axis=2))
             less = noisy
         return weight
 

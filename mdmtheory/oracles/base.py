@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import Canvas, Evidence, Language, NoisyCanvas, Parallel, PlanRun
+from mdmtheory.core.protocols import Evidence, Language, MarginalsCanvas, NoisyCanvas, PlanRun
 from mdmtheory.core.reveal_plans import as_plans
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import check_states
@@ -40,7 +40,6 @@ class OracleBase(DenoiserDefaults, ABC):
     then, and the rows of revealed positions are leave-one-out laws.
     """
 
-    parallel: Parallel = "threads"
     fused = True
 
     def __init__(self, language: Language, trust: float = 1.0) -> None:
@@ -162,7 +161,7 @@ class OracleBase(DenoiserDefaults, ABC):
         noise: str = "masked",
         prompt: Tokens | None = None,
         threads: int | None = None,
-    ) -> Canvas | NoisyCanvas:
+    ) -> MarginalsCanvas | NoisyCanvas:
         """A canvas of `count` masked sequences, with the prompt's tokens revealed; under other noises a NoisyCanvas."""
         self._check_noise(noise)
         self.language.validate_length(length)
@@ -187,7 +186,7 @@ class OracleBase(DenoiserDefaults, ABC):
                 f"known: {', '.join(sorted(self.noises))}"
             )
 
-    def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> Canvas:
+    def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> MarginalsCanvas:
         """A canvas that computes everything afresh; a language that can keep what did not change does."""
         return ConditionalsCanvas(self, count, length, prompt, threads)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from mdmtheory.core.protocols import Canvas
+from mdmtheory.core.protocols import MarginalsCanvas
 from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.chain import ChainTables
@@ -50,7 +50,7 @@ class ChainOracle(OracleBase):
             initial, transition, emission = (np.log(each) for each in laws)
         return lambda logs, out: smooth_evidence_in_logs(initial, transition, emission, logs, leave_out, as_logs, out)
 
-    def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> Canvas:
+    def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> MarginalsCanvas:
         return chain_canvas(self, self.chain, count, length, prompt, threads)
 
     def _pairs(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length length"]:

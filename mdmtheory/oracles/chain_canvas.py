@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mdmtheory.core.protocols import Canvas
+from mdmtheory.core.protocols import MarginalsCanvas
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.languages.chain import Chain
@@ -25,7 +25,7 @@ left comes back below the second, for what is kept must be built first.
 
 def chain_canvas(
     denoiser: OracleBase, chain: Chain, count: int, length: int, prompt: Tokens | None, threads: int | None
-) -> Canvas:
+) -> MarginalsCanvas:
     """A canvas that keeps its messages where they fit."""
     if 2 * 8 * count * length * len(chain.initial) > MESSAGE_BYTES:
         return ConditionalsCanvas(denoiser, count, length, prompt, threads)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mdmtheory.core.protocols import Canvas
+from mdmtheory.core.protocols import MarginalsCanvas
 from mdmtheory.core.register import registered
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
@@ -114,7 +114,7 @@ class NGramOracle(OracleBase):
         over_rows(lambda a, b: smooth_shift(tables, tokens[a:b], faintest, out[a:b], sure[a:b]), len(tokens), threads)
         return out, sure
 
-    def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> Canvas:
+    def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> MarginalsCanvas:
         chain = self.language.chain
         if chain is None or len(chain.initial) > KEPT_STATES:
             return super()._canvas(count, length, prompt, threads)

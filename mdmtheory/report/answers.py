@@ -27,6 +27,7 @@ from mdmtheory.languages.permutation import Permutation
 from mdmtheory.models.gaussian import GaussianDiffusion
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.models.uniform import UniformDiffusion
+from mdmtheory.oracles.token_laws import DECIMALS
 from mdmtheory.report.courses import (
     Course,
     OnePlan,
@@ -38,7 +39,7 @@ from mdmtheory.report.courses import (
 )
 from mdmtheory.samplers.budgeted import DrawConfidence
 from mdmtheory.samplers.correcting import Redraw, TopKRemask
-from mdmtheory.samplers.drawing import ALIKE_DECIMALS, DECIMALS
+from mdmtheory.samplers.drawing import ALIKE_DECIMALS
 from mdmtheory.samplers.remasking import ReMDM
 from mdmtheory.schedules import ancestral_weights
 from mdmtheory.theory.exact_orders import ancestral_chance_of_no_repeat, chance_of_no_repeat

@@ -8,9 +8,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mdmtheory.core.plugins import ProtocolError
+from mdmtheory.core.protocols import Answers
 from mdmtheory.core.tokens import Tokens
+from mdmtheory.oracles.answers import as_answers
 from mdmtheory.plans import Chooser
-from mdmtheory.samplers.protocol import Marginals, Outcomes, Positions, Sampler, State
+from mdmtheory.samplers.protocol import Marginals, Outcomes, Positions, Said, Sampler, State
 from mdmtheory.schedules import Schedule
 
 
@@ -21,6 +23,9 @@ class SamplerBase(Chooser, Sampler):
     the denoiser must have `pairs(tokens)`, as the exact oracles do. It is not counted as a call: no network has it.
     `sees_order`: it is shown, as `state.order`, a shuffle of each sequence's positions, by which it ranks those that
     tie; only how masked positions compare there may matter, unless it `remasks`. Its law is the mean over shuffles.
+    `sees_laws`: its `step` is shown the marginals as an array, V numbers a position; else the denoiser's answers
+    (core.protocols.Answers), which stay where they were computed. `makes_laws`: tokens are drawn from its `law_in`;
+    else from the marginals at its temperature and from its nucleus.
     `leaves_masked`: it may draw the mask, and `law_in` has one column more than the marginals. Where `drawn` is the
     vocabulary's size the position stays masked; a step in which a row draws nothing else sets nothing there.
     `keeps_fractions`: each position is set with the probability that `fractions` says after every step.
@@ -33,6 +38,8 @@ class SamplerBase(Chooser, Sampler):
         "remasks",
         "sees_pairs",
         "sees_order",
+        "sees_laws",
+        "makes_laws",
         "leaves_masked",
         "keeps_fractions",
     )
@@ -43,6 +50,8 @@ class SamplerBase(Chooser, Sampler):
     remasks: bool = False
     sees_pairs: bool = False
     sees_order: bool = False
+    sees_laws: bool = True
+    makes_laws: bool = True
     leaves_masked: bool = False
     keeps_fractions: bool = True
 
@@ -68,6 +77,17 @@ class SamplerBase(Chooser, Sampler):
     def law_in(self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals) -> Outcomes:
         """The laws from which the n positions `wanted` are drawn, where they depend on more than the marginals."""
         return self.law(marginals)
+
+    def answers(self, said: Said) -> Answers:
+        """What tokens are drawn from, where it does not make laws, and what scores look at: what was said, by default.
+
+        Answers stay where they are, an array becomes some.
+        """
+        return as_answers(said)
+
+    def settled(self, state: State) -> int:
+        """How many positions from the left on never change again in any row, where set tokens may change otherwise."""
+        return 0
 
     def fractions(self, steps: int, schedule: Schedule) -> Float[np.ndarray, "edges"] | None:
         """The fraction set before the first step and after each, for samplers that take steps of a schedule."""

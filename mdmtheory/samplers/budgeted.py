@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from mdmtheory.core.protocols import Answers
 from mdmtheory.core.register import registered
-from mdmtheory.samplers.drawing import chance_of
-from mdmtheory.samplers.protocol import Drawn, Marginals, State
-from mdmtheory.samplers.rule import BestRule, Ranked, Scores, Sizes, confidence, margin, negative_entropy
+from mdmtheory.samplers.protocol import Drawn, State
+from mdmtheory.samplers.rule import BestRule, Ranked, Scores, Sizes
 from mdmtheory.schedules import Schedule
 
 
@@ -39,9 +39,9 @@ class Confidence(Budgeted):
 
     name = "confidence"
 
-    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
+    def score(self, answers: Answers, drawn: Drawn) -> Scores:
         """The largest probability."""
-        return confidence(seen)
+        return answers.confidence()
 
 
 @registered("sampler", version=1, family="most confident", place=13)
@@ -55,9 +55,9 @@ class DrawConfidence(Budgeted):
     name = "draw_confidence"
     context_only = False
 
-    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
+    def score(self, answers: Answers, drawn: Drawn) -> Scores:
         """The probability of what was drawn."""
-        return chance_of(seen, drawn)
+        return answers.chance_of(drawn)
 
 
 @registered("sampler", version=1, family="most confident", place=11)
@@ -67,9 +67,9 @@ class Margin(Budgeted):
 
     name = "margin"
 
-    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
+    def score(self, answers: Answers, drawn: Drawn) -> Scores:
         """The largest probability less the second."""
-        return margin(seen)
+        return answers.margin()
 
 
 @registered("sampler", version=1, family="most confident", place=12)
@@ -79,6 +79,6 @@ class Entropy(Budgeted):
 
     name = "entropy"
 
-    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
+    def score(self, answers: Answers, drawn: Drawn) -> Scores:
         """Minus the entropy."""
-        return negative_entropy(seen)
+        return -answers.entropy()

@@ -12,13 +12,14 @@ from jaxtyping import Bool, Float, Int
 from mdmtheory.core.evaluable import call
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.plugins import ProtocolError
+from mdmtheory.core.protocols import Answers
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.spec import Spec, Value
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.plans import LeftToRight, PlanLawBase, Plans, States
 from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.planned import Planned
-from mdmtheory.samplers.protocol import Drawn, Marginals, Outcomes, Positions, State
+from mdmtheory.samplers.protocol import Drawn, Marginals, Outcomes, Positions, Said, State, of_some
 from mdmtheory.schedules import Schedule
 
 
@@ -232,6 +233,9 @@ class SamplerByBlock(SamplerBase):
     def law(self, marginals: Marginals) -> Marginals:
         return self.inside.law(marginals)
 
+    def answers(self, said: Said) -> Answers:
+        return self.inside.answers(said)
+
     def chances(self, state: State, tokens: Tokens) -> Float[np.ndarray, "rows length"] | None:
         """Those of the block; no coin falls elsewhere."""
         chances = np.zeros(tokens.shape)
@@ -260,15 +264,13 @@ class SamplerByBlock(SamplerBase):
             found[here] = self.inside.law_in(part.state, part.tokens, part.of(wanted), marginals[here])
         return found
 
-    def step(
-        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
-    ) -> tuple[State, Tokens]:
+    def step(self, state: State, tokens: Tokens, wanted: Positions, said: Said, drawn: Drawn) -> tuple[State, Tokens]:
         """A step inside each sequence's block; where that finishes it, the next block begins."""
         shared: _Shared = state.shared
         memory, after = state.memory.copy(), tokens.copy()
         for part in self._parts(state, tokens):
             here = part.entries(wanted)
-            own, written = self.inside.step(part.state, part.tokens, part.of(wanted), marginals[here], drawn[here])
+            own, written = self.inside.step(part.state, part.tokens, part.of(wanted), of_some(said, here), drawn[here])
             after[part.rows[:, None], part.columns] = written
             memory[part.rows, 1:] = shared.packed(own.memory)
             if part.which == 0:
@@ -277,6 +279,10 @@ class SamplerByBlock(SamplerBase):
                 for which, rows in _last_or_not(shared, memory[done, 0]):
                     memory[done[rows], 1:] = shared.packed(shared.begun(which, len(rows)).memory)
         return state.after(memory), after
+
+    def settled(self, state: State) -> int:
+        """The blocks before the first in which a sequence stands."""
+        return int(state.memory[:, 0].min()) * self.block
 
     def _parts(self, state: State, tokens: Tokens) -> list[_Part]:
         """The batch by the length of the block in which each sequence stands: the last one, or any other."""

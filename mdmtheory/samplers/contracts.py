@@ -13,9 +13,10 @@ from mdmtheory.core.integers import whole_number
 from mdmtheory.core.plugins import conforms
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.oracles.answers import as_answers
 from mdmtheory.plans import PlanLaw, PlanLawBase
 from mdmtheory.samplers.base import SamplerBase
-from mdmtheory.samplers.protocol import Marginals, Outcomes, Positions, State
+from mdmtheory.samplers.protocol import Marginals, Outcomes, Positions, Said, State
 from mdmtheory.schedules import Schedule
 
 
@@ -79,10 +80,10 @@ def _charges(sampler: Any, found: Any, state: State, tokens: Tokens) -> tuple[np
 
 
 def _stepped(
-    sampler: Any, found: Any, state: State, tokens: Tokens, wanted: Any, marginals: Marginals, drawn: Any
+    sampler: Any, found: Any, state: State, tokens: Tokens, wanted: Any, said: Said, drawn: Any
 ) -> tuple[State, Tokens]:
     after_state, after = found
-    mask = marginals.shape[1]
+    mask = as_answers(said).vocab_size
     return _state(after_state, len(tokens)), integers(after, tokens.shape, 0, mask, token_dtype(mask))
 
 

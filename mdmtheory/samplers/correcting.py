@@ -10,8 +10,9 @@ from jaxtyping import Bool, Float
 from mdmtheory.core.integers import WholeNumber, whole_number
 from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.samplers.drawing import DECIMALS, Drawing, chance_of
-from mdmtheory.samplers.protocol import Drawn, Marginals, Positions, State
+from mdmtheory.oracles.token_laws import DECIMALS
+from mdmtheory.samplers.drawing import Drawing
+from mdmtheory.samplers.protocol import Drawn, Positions, Said, State
 from mdmtheory.samplers.rule import first_of, ranking
 from mdmtheory.schedules import Schedule
 
@@ -53,12 +54,10 @@ class TopKRemask(Drawing):
         """Every position."""
         return np.ones(tokens.shape, dtype=np.bool_)
 
-    def step(
-        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
-    ) -> tuple[State, Tokens]:
+    def step(self, state: State, tokens: Tokens, wanted: Positions, said: Said, drawn: Drawn) -> tuple[State, Tokens]:
         """Rank all tokens, keep the best, mask the rest."""
         proposed = np.where(tokens == state.shared.mask, drawn.reshape(tokens.shape), tokens)
-        score = chance_of(self.seen(marginals), proposed.reshape(-1)).reshape(tokens.shape)
+        score = self.answers(said).chance_of(proposed.reshape(-1).astype(np.int64)).reshape(tokens.shape)
         kept = first_of(ranking(np.round(score, DECIMALS), state.order), state.shared.per_step[state.memory])
         after = np.where(kept, proposed, state.shared.mask).astype(tokens.dtype)
         return state.after(state.memory + 1), after
@@ -111,9 +110,7 @@ class Redraw(Drawing):
         assert state.coins is not None
         return state.coins | self._sweeping(state)[:, None]
 
-    def step(
-        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
-    ) -> tuple[State, Tokens]:
+    def step(self, state: State, tokens: Tokens, wanted: Positions, said: Said, drawn: Drawn) -> tuple[State, Tokens]:
         """Set the tokens drawn, in a sweep in the place of unlikely ones whose coins fell."""
         assert state.coins is not None
         sweeping = self._sweeping(state)
@@ -121,7 +118,7 @@ class Redraw(Drawing):
         proposed[wanted] = drawn
         unlikely = np.zeros(tokens.shape, dtype=np.bool_)
         present = np.where(sweeping[:, None], tokens, proposed)[wanted].astype(np.int64)
-        unlikely[wanted] = np.round(chance_of(self.seen(marginals), present), DECIMALS) < np.round(self.tau, DECIMALS)
+        unlikely[wanted] = np.round(self.answers(said).chance_of(present), DECIMALS) < np.round(self.tau, DECIMALS)
         changed = np.where(sweeping[:, None], unlikely & state.coins, wanted)
         idle = sweeping & ~unlikely.any(axis=1)
         memory = np.where(idle, len(state.shared.per_step) + self.sweeps, state.memory + 1)

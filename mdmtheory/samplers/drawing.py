@@ -7,19 +7,18 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
-from jaxtyping import Float
 
 from mdmtheory.core.evaluable import call, name_of
+from mdmtheory.core.protocols import Answers
 from mdmtheory.core.spec import Spec, Value
+from mdmtheory.oracles.answers import as_answers
+from mdmtheory.oracles.token_laws import law_under
 from mdmtheory.samplers.base import SamplerBase
-from mdmtheory.samplers.protocol import Drawn, Marginals
+from mdmtheory.samplers.protocol import Marginals, Said
 from mdmtheory.samplers.registry import SAMPLERS
 
 Precision = Literal["float64", "float32"]
 Ties = Literal["random", "lowest"]
-
-DECIMALS = 10
-"""Scores and probabilities that agree to so many decimals are equal, so that rounding breaks no tie."""
 
 ALIKE_DECIMALS = 6
 """Scores that agree to so many decimals are ranked by the order of their positions, where there is one.
@@ -80,8 +79,7 @@ class TokenOptions:
 
     def law(self, marginals: Marginals) -> Marginals:
         """The marginals at the sampler's temperature, and of these the nucleus."""
-        lowest = self.ties == "lowest"
-        return truncated(tempered(marginals, self.temperature, lowest=lowest), self.nucleus, lowest=lowest)
+        return law_under(self, marginals)
 
     @property
     def _changed(self) -> dict[str, Value]:
@@ -103,6 +101,8 @@ class Drawing(TokenOptions, SamplerBase, ABC):
     """A sampler that looks, with options; subclasses say which positions it asks for and what it keeps."""
 
     name: ClassVar[str]
+    sees_laws = False
+    makes_laws = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -140,63 +140,6 @@ class Drawing(TokenOptions, SamplerBase, ABC):
         own = {each.name: self._value(each.name, str(each.type)) for each in fields(self)}
         return {key: own[key] for key in own if key not in SHARED_OPTIONS}
 
-    def seen(self, marginals: Marginals) -> Marginals:
-        """What scores look at: the law, but p itself at temperature 0."""
-        return self.law(marginals) if self.temperature > 0 else marginals
-
-
-def tempered(marginals: Marginals, temperature: float, *, lowest: bool = False) -> Marginals:
-    """p^(1/T), scaled to sum 1; at T = 0 its limit: all on the most probable tokens, the same on each.
-
-    With `lowest` all on the first of those.
-
-    >>> tempered(np.array([[0.2, 0.8]]), 0.5).round(4).tolist()
-    [[0.0588, 0.9412]]
-    >>> tempered(np.array([[0.2, 0.4, 0.4]]), 0).tolist()
-    [[0.0, 0.5, 0.5]]
-    """
-    if temperature == 1:
-        return marginals
-    if temperature == 0:
-        rounded = np.round(marginals, DECIMALS)
-        if lowest:
-            return np.eye(marginals.shape[1])[rounded.argmax(axis=1)]
-        most = rounded == rounded.max(axis=1, keepdims=True)
-        return most / most.sum(axis=1, keepdims=True)
-    weights = (marginals / marginals.max(axis=1, keepdims=True)) ** (1 / temperature)
-    return weights / weights.sum(axis=1, keepdims=True)
-
-
-def truncated(marginals: Marginals, nucleus: float, *, lowest: bool = False) -> Marginals:
-    """The fewest most probable tokens that have `nucleus` together, scaled to sum 1.
-
-    Of m equal ones at its edge, of which j are needed, each has j/m of its probability: the law of a nucleus with a
-    random j of them (ours; docs/theory.md, section 9). With `lowest` the first j are kept whole.
-
-    >>> truncated(np.array([[0.1, 0.3, 0.6]]), 0.8).round(4).tolist()
-    [[0.0, 0.3333, 0.6667]]
-    >>> truncated(np.array([[0.5, 0.25, 0.25]]), 0.6).round(4).tolist()
-    [[0.6667, 0.1667, 0.1667]]
-    """
-    if nucleus == 1:
-        return marginals
-    rounded = np.round(marginals, DECIMALS)
-    order = np.argsort(-rounded, axis=1, kind="stable")
-    ranked = np.take_along_axis(marginals, order, axis=1)
-    before = np.cumsum(ranked, axis=1) - ranked
-    kept = np.zeros(marginals.shape, dtype=np.bool_)
-    # Nothing is before the first: it stays, however little is asked for.
-    np.put_along_axis(kept, order, (before == 0) | (before < nucleus - 10.0**-DECIMALS), axis=1)
-    weights = np.where(kept, marginals, 0.0)
-    if not lowest:
-        edge = rounded == np.where(kept, rounded, np.inf).min(axis=1, keepdims=True)
-        share = (edge & kept).sum(axis=1, keepdims=True) / edge.sum(axis=1, keepdims=True)
-        weights = np.where(edge, marginals * share, weights)
-    scaled: Marginals = weights / weights.sum(axis=1, keepdims=True)
-    return scaled
-
-
-def chance_of(law: Marginals, tokens: Drawn) -> Float[np.ndarray, "n"]:
-    """The probability of one token in each law."""
-    chances: Float[np.ndarray, "n"] = law[np.arange(len(tokens)), tokens]
-    return chances
+    def answers(self, said: Said) -> Answers:
+        """What was said of positions, under the options."""
+        return as_answers(said).under(self)

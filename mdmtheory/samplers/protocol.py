@@ -9,11 +9,14 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.protocols import Answers
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.schedules import Schedule
 
 Marginals = Float[np.ndarray, "n vocab_size"]
+Said = Marginals | Answers
+"""What the denoiser said of n positions: laws as an array for samplers that see them (`sees_laws`), else answers."""
 Outcomes = Float[np.ndarray, "n outcomes"]
 """Laws over tokens, and over tokens and the mask where `leaves_masked`."""
 Positions = Bool[np.ndarray, "rows length"]
@@ -51,6 +54,11 @@ class State:
     def after(self, memory: np.ndarray) -> State:
         """The state after a step: what was there for the step alone is gone."""
         return State(memory, self.shared, order=self.order)
+
+
+def of_some(said: Any, which: np.ndarray) -> Any:
+    """What was said of some of the positions, by number or by a mask."""
+    return said[which] if isinstance(said, np.ndarray) else said.take(which)
 
 
 @runtime_checkable
@@ -103,9 +111,11 @@ class Sampler(Protocol):
 
     @abstractmethod
     def step(
-        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
+        self, state: State, tokens: Tokens, wanted: Positions, marginals: Any, drawn: Drawn
     ) -> tuple[State, Tokens]:
         """The next state and tokens, as new arrays, given marginals and drawn tokens of the n positions `wanted`.
+
+        The marginals are an array (n, vocab_size), unless the sampler says that it does not see laws (samplers.base).
 
         Those positions come row by row, from left to right. A sampler that never remasks sets a token in every row,
         unless it drew masks alone there (`leaves_masked`).

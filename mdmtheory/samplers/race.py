@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.samplers.drawing import Drawing
-from mdmtheory.samplers.protocol import Drawn, Marginals, Outcomes, Positions, State
+from mdmtheory.samplers.protocol import Drawn, Marginals, Outcomes, Positions, Said, State
 from mdmtheory.schedules import Schedule
 
 
@@ -41,6 +41,7 @@ class Race(Drawing):
     uses_schedule = True
     context_only = False
     leaves_masked = True
+    makes_laws = True
 
     @property
     def identity(self) -> Any:
@@ -74,9 +75,7 @@ class Race(Drawing):
         rates = state.shared.rates[state.memory[np.nonzero(wanted)[0], 0]][:, None]
         return np.hstack([rates * self.law(marginals), 1 - rates])
 
-    def step(
-        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
-    ) -> tuple[State, Tokens]:
+    def step(self, state: State, tokens: Tokens, wanted: Positions, said: Said, drawn: Drawn) -> tuple[State, Tokens]:
         """Set what was drawn, masks among it."""
         after = tokens.copy()
         after[wanted] = drawn

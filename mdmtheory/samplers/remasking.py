@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from mdmtheory.core.protocols import Answers
 from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.samplers.drawing import Drawing, chance_of
-from mdmtheory.samplers.protocol import Drawn, Marginals, Positions, State
+from mdmtheory.samplers.drawing import Drawing
+from mdmtheory.samplers.protocol import Drawn, Positions, Said, State
 from mdmtheory.schedules import Schedule
 
 Fractions = Float[np.ndarray, "edges"]
@@ -77,20 +78,18 @@ class ReMDM(Drawing, ABC):
         assert state.coins is not None
         return state.coins & (tokens == state.shared.mask)
 
-    def step(
-        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
-    ) -> tuple[State, Tokens]:
+    def step(self, state: State, tokens: Tokens, wanted: Positions, said: Said, drawn: Drawn) -> tuple[State, Tokens]:
         """Set the tokens drawn, and mask those whose coins fell."""
         assert state.coins is not None
         after = tokens.copy()
         after[state.coins] = state.shared.mask
         after[wanted] = drawn
-        memory = self.remembered(state, wanted, self.seen(marginals), drawn)
+        memory = self.remembered(state, wanted, self.answers(said), drawn)
         memory[:, 0] += 1
         return state.after(memory), after
 
     def remembered(
-        self, state: State, wanted: Positions, seen: Marginals, drawn: Drawn
+        self, state: State, wanted: Positions, answers: Answers, drawn: Drawn
     ) -> Float[np.ndarray, "rows kept"]:
         """What is known of each sequence after the step, as a new array, but for the number of steps."""
         return state.memory.copy()
@@ -150,13 +149,13 @@ class ReMDMConf(ReMDMRescale):
         return super().masked_again(before, after, state, tokens) * weights / np.where(total > 0, total, 1.0)
 
     def remembered(
-        self, state: State, wanted: Positions, seen: Marginals, drawn: Drawn
+        self, state: State, wanted: Positions, answers: Answers, drawn: Drawn
     ) -> Float[np.ndarray, "rows kept"]:
         """The probabilities of the tokens just drawn beside the others; 0 where there is a mask."""
         assert state.coins is not None
         memory = state.memory.copy()
         memory[:, 1:][state.coins] = 0.0
-        memory[:, 1:][wanted] = chance_of(seen, drawn)
+        memory[:, 1:][wanted] = answers.chance_of(drawn)
         return memory
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.protocols import Answers
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.samplers.drawing import ALIKE_DECIMALS, DECIMALS, Drawing
-from mdmtheory.samplers.protocol import Drawn, Marginals, Order, Positions, State
+from mdmtheory.oracles.token_laws import DECIMALS
+from mdmtheory.samplers.drawing import ALIKE_DECIMALS, Drawing
+from mdmtheory.samplers.protocol import Drawn, Order, Positions, Said, State
 from mdmtheory.schedules import Schedule
 
 Scores = Float[np.ndarray, "n"]
@@ -44,12 +46,10 @@ class Rule(Drawing, ABC):
         """Every masked position."""
         return tokens == state.shared.mask
 
-    def step(
-        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
-    ) -> tuple[State, Tokens]:
+    def step(self, state: State, tokens: Tokens, wanted: Positions, said: Said, drawn: Drawn) -> tuple[State, Tokens]:
         """Rank, choose, and write the drawn tokens of what was chosen."""
         scores = np.full(wanted.shape, -np.inf)
-        scores[wanted] = np.round(self.score(self.seen(marginals), drawn), DECIMALS)
+        scores[wanted] = np.round(self.score(self.answers(said), drawn), DECIMALS)
         after = tokens.copy()
         after[wanted] = drawn
         return state.after(state.memory + 1), np.where(self.choose(scores, wanted, state), after, tokens)
@@ -59,8 +59,8 @@ class Rule(Drawing, ABC):
         return None
 
     @abstractmethod
-    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
-        """The rank of each position: higher is revealed sooner."""
+    def score(self, answers: Answers, drawn: Drawn) -> Scores:
+        """The rank of each position, from what was said of it under the options: higher is revealed sooner."""
 
     @abstractmethod
     def choose(self, scores: Ranked, wanted: Positions, state: State) -> Positions:
@@ -111,20 +111,3 @@ def first_of(order: Int[np.ndarray, "rows length"], count: Int[np.ndarray, "rows
     chosen = np.zeros(order.shape, dtype=np.bool_)
     np.put_along_axis(chosen, order, np.arange(order.shape[1])[None] < count[:, None], axis=1)
     return chosen
-
-
-def confidence(seen: Marginals) -> Scores:
-    """The largest probability."""
-    return seen.max(axis=1)
-
-
-def margin(seen: Marginals) -> Scores:
-    """By how much the largest probability exceeds the second."""
-    rest = seen.copy()
-    np.put_along_axis(rest, seen.argmax(axis=1)[:, None], 0.0, axis=1)
-    return seen.max(axis=1) - rest.max(axis=1)
-
-
-def negative_entropy(seen: Marginals) -> Scores:
-    """Minus the entropy in nats: sum p log p."""
-    return (seen * np.log(np.where(seen > 0, seen, 1.0))).sum(axis=1)

@@ -8,19 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from mdmtheory.core.protocols import Answers
 from mdmtheory.core.register import registered
-from mdmtheory.samplers.drawing import DECIMALS
-from mdmtheory.samplers.protocol import Drawn, Marginals, Positions, State
-from mdmtheory.samplers.rule import BestRule, Ranked, Rule, Scores, confidence, negative_entropy, ranking
+from mdmtheory.oracles.token_laws import DECIMALS
+from mdmtheory.samplers.protocol import Drawn, Positions, State
+from mdmtheory.samplers.rule import BestRule, Ranked, Rule, Scores, ranking
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class _LowestEntropies(BestRule, ABC):
     """Positions from the lowest entropy up."""
 
-    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
+    def score(self, answers: Answers, drawn: Drawn) -> Scores:
         """Minus the entropy."""
-        return negative_entropy(seen)
+        return -answers.entropy()
 
 
 @registered("sampler", version=1, family="as many as allowed", place=14, examples=("gamma=0.5",))
@@ -79,9 +80,9 @@ class Threshold(BestRule):
         if not 0 < self.tau <= 1:
             raise ValueError(f"tau is {self.tau}; pass a probability above 0 and at most 1")
 
-    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
+    def score(self, answers: Answers, drawn: Drawn) -> Scores:
         """The largest probability."""
-        return confidence(seen)
+        return answers.confidence()
 
     def choose(self, scores: Ranked, wanted: Positions, state: State) -> Positions:
         """Those that reach tau, else the best."""
@@ -111,9 +112,9 @@ class Independent(Rule):
         super().__post_init__()
         _check_nats("mu", self.mu)
 
-    def score(self, seen: Marginals, drawn: Drawn) -> Scores:
+    def score(self, answers: Answers, drawn: Drawn) -> Scores:
         """The largest probability."""
-        return confidence(seen)
+        return answers.confidence()
 
     def choose(self, scores: Ranked, wanted: Positions, state: State) -> Positions:
         """The best, then each that is nearly independent of those before it."""

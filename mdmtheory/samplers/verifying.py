@@ -11,8 +11,8 @@ from mdmtheory.core.integers import WholeNumber, whole_number
 from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.plans import BitReversed, LeftToRight
-from mdmtheory.samplers.drawing import Drawing, chance_of
-from mdmtheory.samplers.protocol import Drawn, Marginals, Positions, State
+from mdmtheory.samplers.drawing import Drawing
+from mdmtheory.samplers.protocol import Drawn, Marginals, Positions, Said, State
 from mdmtheory.schedules import Schedule
 
 _ORDERS = {"left_to_right": LeftToRight(), "bit_reversed": BitReversed()}
@@ -44,6 +44,7 @@ class Verify(Drawing):
     order: str = "left_to_right"
 
     name = "verify"
+    makes_laws = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -89,13 +90,12 @@ class Verify(Drawing):
         found[verifying] = corrected(target[verifying], drafted, token)
         return found
 
-    def step(
-        self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals, drawn: Drawn
-    ) -> tuple[State, Tokens]:
+    def step(self, state: State, tokens: Tokens, wanted: Positions, said: Said, drawn: Drawn) -> tuple[State, Tokens]:
         """Set the first token of a draft, which is exact, or the one just verified; go on while drafts are accepted."""
-        vocab_size = marginals.shape[1]
-        everywhere, laws = np.zeros(tokens.shape, dtype=np.int64), np.zeros((*tokens.shape, vocab_size))
-        everywhere[wanted], laws[wanted] = drawn, self.law(marginals)
+        law = self.answers(said).numpy()
+        vocab_size = law.shape[1]
+        entry = np.zeros(tokens.shape, dtype=np.int64)
+        entry[wanted] = np.arange(len(drawn))
         rows, taken, order = np.arange(len(tokens)), _set(state, tokens), state.shared.order
         state = state.after(state.memory.copy())
         verified, size = state.memory[:, 0].astype(np.int64), state.memory[:, 1].astype(np.int64)
@@ -105,10 +105,10 @@ class Verify(Drawing):
         for turn in range(drafts.shape[1]):
             here = np.flatnonzero(fresh & (turn < size))
             position = order[taken[here] + turn]
-            drafts[here, turn] = everywhere[here, position]
-            drafted[here, turn] = laws[here, position]
+            drafts[here, turn] = drawn[entry[here, position]]
+            drafted[here, turn] = law[entry[here, position]]
         position = order[taken]
-        token = everywhere[rows, position]
+        token = drawn[entry[rows, position]]
         accepted = (token == drafts[rows, verified]) & (verified + 1 < size)
         after = tokens.copy()
         after[rows, position] = token
@@ -132,13 +132,14 @@ def corrected(target: Marginals, drafted: Marginals, token: Drawn) -> Marginals:
     >>> (0.5 * corrected(p, d, np.array([0])) + 0.5 * corrected(p, d, np.array([1]))).round(12).tolist()
     [[0.2, 0.8]]
     """
+    own = np.arange(len(token)), token
     missing = np.maximum(target - drafted, 0.0)
     total = missing.sum(axis=1, keepdims=True)
-    accepted = np.minimum(1.0, chance_of(target, token) / chance_of(drafted, token))[:, None]
+    accepted = np.minimum(1.0, target[own] / drafted[own])[:, None]
     # Laws that differ by rounding only have nothing to mend.
     accepted = np.where(total > 0, accepted, 1.0)
     law = (1 - accepted) * missing / np.where(total > 0, total, 1.0)
-    law[np.arange(len(token)), token] += accepted[:, 0]
+    law[own] += accepted[:, 0]
     return law
 
 

@@ -23,7 +23,8 @@ from mdmtheory.exact.enumeration import Law, all_sequences, joint
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
-from mdmtheory.samplers.drawing import ALIKE_DECIMALS, DECIMALS
+from mdmtheory.oracles.token_laws import DECIMALS
+from mdmtheory.samplers.drawing import ALIKE_DECIMALS
 from mdmtheory.theory.instances import bigram3, full_support, hmm2x3, independent, small_languages, trigram2
 from mdmtheory.theory.kept_draws import best_kept
 from mdmtheory.theory.orders import chosen_order, distance_from_language, drawn_law

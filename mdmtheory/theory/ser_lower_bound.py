@@ -24,7 +24,7 @@ from jaxtyping import Float
 
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.protocols import Canvas, Parallel
+from mdmtheory.core.protocols import Canvas
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.denoisers.perturbed import Perturbed
@@ -87,7 +87,6 @@ class Favouring(DenoiserDefaults):
 
     language: EqualPairs = field()
     epsilon: float = field()
-    parallel: Parallel = "threads"
     noises: frozenset[str] = frozenset({"masked"})
 
     @property

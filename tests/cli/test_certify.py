@@ -215,7 +215,7 @@ def test_an_installed_sampler_that_breaks_its_protocol_ends_a_sweep_in_one_line(
 class Theirs:
     """A model with the members of the protocol and no other; it takes no denoiser, sampler or schedule apart."""
 
-    spec, identity, parallel = mt.Spec.of("theirs"), ["theirs"], "threads"
+    spec, identity = mt.Spec.of("theirs"), ["theirs"]
 
     def __init__(self, language, *arguments):
         self.inside = mt.Autoregressive(language)

@@ -48,7 +48,7 @@ for name in ("sample", "log_prob", "in_support", "oracle", "validate_length", "e
     setattr(Language, name, method(name))
 
 class Denoiser:
-    noises, parallel = frozenset({"masked"}), "threads"
+    noises = frozenset({"masked"})
     spec, identity = Spec.of("denoiser"), ["denoiser"]
     def __init__(self, language, *, at: str = "", fault: str = ""):
         self.oracle, self.vocab_size, self.at, self.fault = language.oracle(), language.vocab_size, at, fault

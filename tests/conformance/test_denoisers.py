@@ -48,7 +48,6 @@ class Plain:
 
     spec, identity = Spec.of("mine"), ["mine"]
     noises = frozenset({"masked"})
-    parallel = "threads"
 
     def __init__(self, language=BIGRAM):
         self.inside = mt.Oracle(language)
@@ -84,7 +83,7 @@ class CanvasAlone:
     """Sound, and no more than the protocol."""
 
     vocab_size, spec, identity = 3, Spec.of("canvas_alone"), ["canvas_alone"]
-    noises, parallel = frozenset({"masked"}), "threads"
+    noises = frozenset({"masked"})
 
     def open(self, count, length, *, noise="masked", prompt=None, threads=None):
         return mt.Oracle(BIGRAM).open(count, length, noise=noise, prompt=prompt, threads=threads)

@@ -46,7 +46,7 @@ def tried(model, check):
 class Plain:
     """Sound: a model as somebody else may write it."""
 
-    vocab_size, spec, parallel = 3, Spec.of("mine"), "threads"
+    vocab_size, spec = 3, Spec.of("mine")
     identity = ("mine",)
     language = BIGRAM
 

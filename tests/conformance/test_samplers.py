@@ -11,8 +11,9 @@ import pytest
 from mdmtheory.conformance import plan_laws, samplers
 from mdmtheory.conformance.samplers import check_sampler
 from mdmtheory.core.spec import Spec
-from mdmtheory.models import adaptive_loop, canvas_loop
+from mdmtheory.models import asking
 from mdmtheory.oracles import chain_canvas
+from mdmtheory.oracles.answers import as_answers
 from mdmtheory.oracles.canvas import ConditionalsCanvas
 from mdmtheory.plans import Ancestral, FixedSizes, GivenPlan, LeftToRight, Stride
 from mdmtheory.samplers.base import SamplerBase
@@ -362,14 +363,10 @@ def test_calls_that_are_counted_for_the_batch_are_refused(monkeypatch):
 
 @pytest.mark.parametrize("name", ["confidence", "stride"])
 def test_a_loop_that_takes_any_marginals_is_refused(name, monkeypatch):
-    def unasked(canvas, rows, positions, vocab_size):
-        return np.ascontiguousarray(canvas.marginals(rows, positions), dtype=np.float64)
+    def clamped(found, impossible, denoiser):
+        return as_answers(np.nan_to_num(np.abs(np.array(found, dtype=np.float64, order="C"))) + 1e-30)
 
-    def clamped(canvas, rows, positions, vocab_size):
-        return np.nan_to_num(np.abs(unasked(canvas, rows, positions, vocab_size))) + 1e-30
-
-    for loop in (adaptive_loop, canvas_loop):
-        monkeypatch.setattr(loop, "marginals_of", clamped)
+    monkeypatch.setattr(asking, "answers_of", clamped)
     found = tried(as_sampler(name), "bad marginals")
     assert found.passed is False
     assert "NaN was taken without a word" in found.seen

@@ -56,7 +56,7 @@ class Asks:
     """A denoiser of somebody else's: that of Parity."""
 
     vocab_size, spec, identity = 2, mt.Spec.of("asks"), ["asks"]
-    noises, parallel = frozenset({"masked"}), "threads"
+    noises = frozenset({"masked"})
 
     def open(self, count, length, *, noise="masked", prompt=None, threads=None):
         if noise not in self.noises:
@@ -110,7 +110,7 @@ class Halves:
 class Reader:
     """A model of somebody else's: Parity itself."""
 
-    vocab_size, spec, identity, parallel = 2, mt.Spec.of("reader"), ["reader"], "threads"
+    vocab_size, spec, identity = 2, mt.Spec.of("reader"), ["reader"]
 
     def sample(self, count, length, seed, *, first=0, threads=None):
         return mt.Autoregressive(PARITY).sample(count, length, seed, first=first)

@@ -230,7 +230,7 @@ def test_contexts_are_numbered_in_the_order_of_their_marginals():
 class _Sampled:
     """A model that knows its log_prob only as a bound."""
 
-    vocab_size, spec, identity, parallel = 3, Spec.of("sampled"), ["sampled"], "threads"
+    vocab_size, spec, identity = 3, Spec.of("sampled"), ["sampled"]
 
     def sample(self, count, length, seed, *, first=0, threads=None):
         raise NotImplementedError

@@ -40,7 +40,6 @@ class Blurred:
     """Calls itself the oracle, and has a tenth of the uniform law mixed in."""
 
     trust = 1.0
-    parallel = "threads"
     noises = frozenset({"masked"})
 
     def __init__(self, language: Any) -> None:

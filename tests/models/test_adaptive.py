@@ -9,7 +9,7 @@ import mdmtheory as mt
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
-from mdmtheory.models import adaptive_loop
+from mdmtheory.models import asking
 from mdmtheory.models.adaptive_loop import run_adaptive
 from mdmtheory.oracles.canvas import ConditionalsCanvas
 from mdmtheory.samplers.protocol import Sampler, State
@@ -35,7 +35,7 @@ def test_a_sequence_depends_on_its_number_alone(rule, monkeypatch):
     q = mt.as_language("hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1")
     p = mt.MaskedDiffusion(mt.Oracle(q), sampler=rule, steps=9)
     whole = p.sample(9, 24, seed=2, threads=2)
-    monkeypatch.setattr(adaptive_loop, "BATCH_ENTRIES", 200)
+    monkeypatch.setattr(asking, "BATCH_ENTRIES", 200)
     pieces = [p.sample(n, 24, seed=2, first=first, threads=1) for first, n in ((0, 5), (5, 3), (8, 1))]
     for field in ("tokens", "calls", "rounds", "impossible"):
         assert (np.concatenate([getattr(piece, field) for piece in pieces]) == getattr(whole, field)).all()

@@ -144,7 +144,10 @@ def test_the_two_updates_are_one_law():
     tokens = language.sample(20, 30, seed=0)
     for level in (1, 4, 9):
         laws = [
-            model.reverse_laws(model.denoiser.open(20, 30, noise="uniform"), tokens, level) for model in (one, other)
+            np.concatenate(
+                [each for _, each in model.reverse_laws(model.denoiser.open(20, 30, noise="uniform"), tokens, level)]
+            )
+            for model in (one, other)
         ]
         np.testing.assert_allclose(laws[0], laws[1], rtol=1e-9, atol=1e-13)
         np.testing.assert_allclose(laws[0].sum(axis=2), 1, rtol=1e-12)
@@ -208,14 +211,17 @@ def test_uniform_noise_mends_what_masking_cannot_and_more_steps_leave_less():
     assert many.value < masked.value
 
 
-def test_a_denoiser_on_a_device_gets_all_rows_at_once():
+def test_a_denoiser_gets_as_many_rows_at_once_as_it_asks_for():
     language = mt.as_language("hmm:states=4")
     oracle = mt.Oracle(language)
     opened = []
 
     class OnDevice:
-        vocab_size, spec, noises, parallel = oracle.vocab_size, oracle.spec, oracle.noises, "device"
+        vocab_size, spec, noises, device = oracle.vocab_size, oracle.spec, oracle.noises, "cuda:0"
         identity = oracle.identity
+
+        def batch(self, length):
+            return 64
 
         def open(self, count, length, **options):
             opened.append(count)
@@ -223,7 +229,7 @@ def test_a_denoiser_on_a_device_gets_all_rows_at_once():
 
     there = UniformDiffusion(OnDevice(), steps=3).sample(150, 9, seed=0)
     here = UniformDiffusion(oracle, steps=3).sample(150, 9, seed=0)
-    assert opened == [150]
+    assert opened == [64, 64, 22]
     assert (there.tokens == here.tokens).all()
 
 

@@ -14,7 +14,7 @@ class Bolder:
     """The exact posterior to a power above 1."""
 
     version = 3
-    noises, parallel = frozenset({"masked"}), "threads"
+    noises = frozenset({"masked"})
 
     def __init__(self, language: Any, *, power: float = 2.0) -> None:
         self.exact, self.power, self.vocab_size = mt.Oracle(language), power, language.vocab_size

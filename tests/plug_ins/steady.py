@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from mdmtheory.core.protocols import Answers
 from mdmtheory.core.register import registered
-from mdmtheory.samplers.protocol import Marginals, State
-from mdmtheory.samplers.rule import BestRule, Ranked, Scores, confidence
+from mdmtheory.samplers.protocol import State
+from mdmtheory.samplers.rule import BestRule, Ranked, Scores
 
 
 @registered("sampler", family="most confident", examples=("", "pace=2"))
@@ -21,9 +22,9 @@ class Steady(BestRule):
 
     name = "steady"
 
-    def score(self, seen: Marginals, drawn: Int[np.ndarray, "n"]) -> Scores:
+    def score(self, answers: Answers, drawn: Int[np.ndarray, "n"]) -> Scores:
         """The largest probability."""
-        return confidence(seen)
+        return answers.confidence()
 
     def cut(self, ranked: Ranked, state: State) -> Int[np.ndarray, "rows"]:
         """The same at every step."""

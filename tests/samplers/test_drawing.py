@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mdmtheory as mt
-from mdmtheory.samplers.drawing import tempered, truncated
+from mdmtheory.oracles.token_laws import tempered, truncated
 from mdmtheory.samplers.gumbel import float32_draws, float32_gumbel
 from mdmtheory.samplers.registry import as_sampler
 from tests import brute_force
@@ -137,12 +137,12 @@ def test_samplers_are_values_with_the_shared_options(sampler):
 
 @pytest.mark.parametrize("sampler", ALL)
 def test_a_sequence_depends_on_its_number_alone(sampler, monkeypatch):
-    from mdmtheory.models import adaptive_loop
+    from mdmtheory.models import asking
 
     q = mt.as_language("hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1")
     p = mt.MaskedDiffusion(mt.Oracle(q, trust=ALL[sampler]), sampler=sampler, steps=6)
     whole = p.sample(8, 16, seed=2, threads=2)
-    monkeypatch.setattr(adaptive_loop, "BATCH_ENTRIES", 200)
+    monkeypatch.setattr(asking, "BATCH_ENTRIES", 200)
     pieces = [p.sample(n, 16, seed=2, first=first, threads=1) for first, n in ((0, 3), (3, 5))]
     for field in ("tokens", "calls", "rounds", "impossible"):
         assert (np.concatenate([getattr(piece, field) for piece in pieces]) == getattr(whole, field)).all()

@@ -77,7 +77,7 @@ class Sure:
 
     def __init__(self, tokens):
         self.spec, self.identity, self.tokens = mt.Spec.of("sure"), ["sure"], tokens
-        self.noises, self.parallel = frozenset({"masked"}), "threads"
+        self.noises = frozenset({"masked"})
 
     def conditionals(self, tokens, threads=None):
         return np.tile(np.eye(3)[self.tokens], (len(tokens), 1, 1))

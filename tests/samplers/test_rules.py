@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mdmtheory.core.register import Register
+from mdmtheory.oracles.answers import as_answers
+from mdmtheory.oracles.token_laws import tempered
 from mdmtheory.plans import PlanLaw
-from mdmtheory.samplers.drawing import tempered
 from mdmtheory.samplers.protocol import Sampler, State
 from mdmtheory.samplers.registry import SAMPLERS, as_sampler
-from mdmtheory.samplers.rule import margin, negative_entropy
 from mdmtheory.schedules import as_schedule
 
 RULES = [
@@ -181,9 +181,9 @@ def test_tempered_laws():
 
 def test_scores_of_certain_and_of_lonely_tokens():
     laws = np.array([[1.0, 0.0], [0.5, 0.5]])
-    np.testing.assert_allclose(negative_entropy(laws), [0, -math.log(2)])
-    np.testing.assert_allclose(margin(laws), [1, 0])
-    np.testing.assert_allclose(margin(np.ones((2, 1))), 1)
+    np.testing.assert_allclose(as_answers(laws).entropy(), [0, math.log(2)])
+    np.testing.assert_allclose(as_answers(laws).margin(), [1, 0])
+    np.testing.assert_allclose(as_answers(np.ones((2, 1))).margin(), 1)
 
 
 @pytest.mark.parametrize("rule", RULES)

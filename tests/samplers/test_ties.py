@@ -16,7 +16,7 @@ from mdmtheory.core.streams import stream_states
 from mdmtheory.exact.draws import after_each_step, draws_cost, law_by_draws
 from mdmtheory.exact.enumeration import MOST_COST
 from mdmtheory.exact.law import law_cost
-from mdmtheory.models import adaptive_loop
+from mdmtheory.models import asking
 from mdmtheory.models.adaptive_loop import run_adaptive
 from mdmtheory.samplers.by_block import by_block
 from mdmtheory.samplers.drawing import ALIKE_DECIMALS
@@ -146,7 +146,7 @@ def test_a_shuffle_depends_on_the_number_of_its_sequence_alone(sampler, monkeypa
     language = mt.as_language("ngram:order=2")
     model = model_of(sampler, language)
     whole = model.sample(9, 24, seed=2, threads=2)
-    monkeypatch.setattr(adaptive_loop, "BATCH_ENTRIES", 2 * 24 * language.vocab_size)
+    monkeypatch.setattr(asking, "BATCH_ENTRIES", 2 * 24 * language.vocab_size)
     pieces = [model.sample(n, 24, seed=2, first=first, threads=1) for first, n in ((0, 5), (5, 3), (8, 1))]
     for field in ("tokens", "calls", "rounds", "impossible"):
         assert (np.concatenate([getattr(piece, field) for piece in pieces]) == getattr(whole, field)).all()

@@ -1,0 +1,72 @@
+"""Prompts: positions that are given, and the answer that is the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from mdmtheory.core.tokens import Tokens, as_tokens
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """What is given of each sequence: `tokens` (count, length), the mask wherever nothing is.
+
+    The same positions are given in every row, and at least one is not. Plans, samplers and schedules are of the answer
+    alone: its positions, `answer`, from left to right.
+    """
+
+    tokens: Tokens
+    mask: int
+
+    @cached_property
+    def given(self) -> Bool[np.ndarray, "length"]:
+        """Which positions are given."""
+        return self.tokens[0] != self.mask if len(self.tokens) else np.zeros(self.tokens.shape[1], dtype=np.bool_)
+
+    @cached_property
+    def answer(self) -> Int[np.ndarray, "answered"]:
+        """The positions that are not given."""
+        return np.flatnonzero(~self.given)
+
+    def take(self, rows: Any) -> Prompt:
+        """The prompts of some sequences, by number, slice or mask."""
+        return Prompt(self.tokens[rows], self.mask)
+
+    def answers_of(self, tokens: Tokens) -> Tokens:
+        """The answer's part of whole sequences."""
+        return np.ascontiguousarray(tokens[:, self.answer])
+
+    def joined(self, answers: Tokens) -> Tokens:
+        """Whole sequences: the prompts with these answers."""
+        whole = self.tokens.copy()
+        whole[:, self.answer] = answers
+        return whole
+
+
+def as_prompt(prompt: Any, count: int, length: int, vocab_size: int) -> Prompt | None:
+    """The prompts of `count` sequences: (count, length) tokens and masks, or one row for all; None where none is given.
+
+    ValueError for another shape, where rows are given different positions, and where nothing is left to answer.
+    """
+    if prompt is None:
+        return None
+    tokens = as_tokens(prompt, vocab_size, masks=True)
+    if tokens.shape not in ((count, length), (1, length)):
+        raise ValueError(
+            f"the prompt has shape {np.shape(prompt)}; pass {(count, length)}, or {(length,)} for all sequences, with "
+            f"the mask {vocab_size} where nothing is given"
+        )
+    tokens = np.repeat(tokens, count, axis=0) if len(tokens) == 1 and count != 1 else tokens
+    found = Prompt(tokens, vocab_size)
+    if ((tokens != vocab_size) != found.given).any():
+        raise ValueError("the prompts give different positions; pass those that give the same ones together")
+    if not found.given.any():
+        return None
+    if not len(found.answer):
+        raise ValueError("the prompt gives every position, so nothing is left to answer; leave a mask")
+    return found

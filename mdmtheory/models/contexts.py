@@ -1,0 +1,82 @@
+"""Scoring given tokens under given plans: every context is known beforehand, so all are asked at once, in batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mdmtheory.core.prompts import Prompt
+from mdmtheory.core.protocols import PlanRun
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.models.asking import OpenCanvas, together
+from mdmtheory.plans import PlanLawBase
+from mdmtheory.samplers.planned import Planned
+
+
+def score_contexts(
+    denoiser: Any,
+    plan: Int[np.ndarray, "count length"],
+    tokens: Tokens,
+    *,
+    law: PlanLawBase | None = None,
+    prompt: Prompt | None = None,
+    only: Bool[np.ndarray, "count length"] | None = None,
+) -> PlanRun:
+    """What running the plans over these tokens gives, without going through their steps.
+
+    A context is a sequence before one of its steps. They are opened as prompts, as many at once as the denoiser's
+    batch holds, whichever sequences they are of: a network's forward passes are the contexts over the batch, rounded
+    up.
+    With `only` those steps alone are asked that set one of these positions; log-probabilities elsewhere are NaN.
+    `calls` and `rounds` are the contexts of each sequence. An impossible context makes its tokens, and all after them,
+    -inf.
+    """
+    count, length = plan.shape
+    mask = denoiser.vocab_size
+    wanted = np.ones(plan.shape, dtype=np.bool_) if only is None else only
+    log_probs = np.full(plan.shape, np.nan)
+    rows, steps = _contexts(plan, wanted)
+    impossible = np.zeros(count, dtype=np.bool_)
+    size = together(denoiser, length if prompt is None else prompt.tokens.shape[1])
+    for a in range(0, len(rows), size):
+        of, step = rows[a : a + size], steps[a : a + size, None]
+        shown = np.where(plan[of] < step, tokens[of], mask).astype(tokens.dtype)
+        canvas = OpenCanvas(denoiser, len(of), length, prompt and prompt.take(of), shown=shown)
+        entries, positions = np.nonzero((plan[of] == step) & wanted[of])
+        answers = canvas.ask(entries, positions, shown)
+        fits = ~canvas.impossible[entries]
+        found = np.full(len(entries), -np.inf)
+        some = answers if fits.all() else answers.take(fits)
+        some = some.under(law) if isinstance(law, Planned) else some
+        at = of[entries]
+        found[fits] = some.log_prob_of(tokens[at[fits], positions[fits]].astype(np.int64))
+        log_probs[at, positions] = found
+        impossible[of[canvas.impossible]] = True
+    calls = np.bincount(rows, minlength=count)
+    return PlanRun(tokens, log_probs, calls, calls.copy(), impossible)
+
+
+def score_from_left(denoiser: Any, tokens: Tokens, prompt: Prompt | None = None) -> Float[np.ndarray, "count"]:
+    """log p of whole answers under a denoiser that sees the left alone: one call for all positions of a sequence."""
+    count, length = tokens.shape
+    out = np.empty(count)
+    size = together(denoiser, length if prompt is None else prompt.tokens.shape[1])
+    for a in range(0, count, size):
+        some = tokens[a : a + size]
+        here = prompt and prompt.take(slice(a, a + size))
+        canvas = OpenCanvas(denoiser, len(some), length, here, shown=some)
+        rows, positions = np.nonzero(np.ones(some.shape, dtype=np.bool_))
+        said = canvas.ask(rows, positions, some).log_prob_of(some.reshape(-1).astype(np.int64))
+        out[a : a + size] = said.reshape(some.shape).sum(axis=1)
+    return out
+
+
+def _contexts(
+    plan: Int[np.ndarray, "count length"], wanted: Bool[np.ndarray, "count length"]
+) -> tuple[Int[np.ndarray, "contexts"], Int[np.ndarray, "contexts"]]:
+    """Row and step of every context in which a wanted position is set, row by row."""
+    rows, positions = np.nonzero(wanted)
+    pairs = np.unique(np.column_stack([rows, plan[rows, positions]]), axis=0)
+    return pairs[:, 0].astype(np.int64), pairs[:, 1]
