@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mdmtheory.core.canvases import laws_said
-from mdmtheory.core.protocols import Canvas, Denoiser
+from mdmtheory.core.protocols import Canvas, Denoiser, MarginalsCanvas
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.enumeration import Law, all_sequences
 
@@ -72,7 +72,7 @@ def all_contexts(vocab_size: int, length: int) -> Tokens:
     return all_sequences(vocab_size + 1, length)
 
 
-def opened_at(denoiser: Denoiser, contexts: Tokens, threads: int | None = None) -> Canvas:
+def opened_at(denoiser: Denoiser, contexts: Tokens, threads: int | None = None) -> Canvas | MarginalsCanvas:
     """A masked canvas onto which the contexts were written."""
     canvas: Any = denoiser.open(len(contexts), contexts.shape[1], threads=threads)
     rows, positions = np.nonzero(contexts < denoiser.vocab_size)

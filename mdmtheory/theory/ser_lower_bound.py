@@ -24,7 +24,7 @@ from jaxtyping import Float
 
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.protocols import Canvas
+from mdmtheory.core.protocols import MarginalsCanvas
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.denoisers.perturbed import Perturbed
@@ -116,7 +116,7 @@ class Favouring(DenoiserDefaults):
         marginals[unknown] = favoured_law(self.vocab_size, self.epsilon)
         return marginals
 
-    def open(self, count: int, length: int, *, noise: str = "masked", prompt: Tokens | None = None) -> Canvas:
+    def open(self, count: int, length: int, *, noise: str = "masked", prompt: Tokens | None = None) -> MarginalsCanvas:
         """Refused: it exists to be enumerated."""
         raise ValueError("the favouring denoiser draws nothing; take its law with exact.law")
 
