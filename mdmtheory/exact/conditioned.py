@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mdmtheory.core.defaults import DenoiserDefaults
-from mdmtheory.core.protocols import Canvas
+from mdmtheory.core.protocols import MarginalsCanvas
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.oracles.canvas import ConditionalsCanvas
@@ -36,7 +36,7 @@ class ShownPrompt(DenoiserDefaults):
 
     def open(
         self, count: int, length: int, *, noise: str = "masked", prompt: Any = None, threads: int | None = None
-    ) -> Canvas:
+    ) -> MarginalsCanvas:
         """A canvas of `count` answers; ValueError for another length than theirs."""
         if length != self._answer.sum() or noise != "masked":
             raise ValueError(f"answers of {length} tokens under {noise} noise; pass {self._answer.sum()}, masked")
