@@ -61,7 +61,8 @@ def test_malformed_specs_are_named(text, message):
 
 def test_tokens_are_checked_and_small():
     assert token_dtype(255) is np.uint8
-    assert token_dtype(256) is np.uint16
+    assert token_dtype(256) is token_dtype(65_535) is np.uint16
+    assert token_dtype(65_536) is token_dtype(131_072) is token_dtype(2**31 - 1) is np.int32
     assert as_tokens([0, 1], 2).shape == (1, 2)
     assert as_tokens([[0, 2]], 2, masks=True).dtype == np.uint8
     for bad, message in (
@@ -73,8 +74,8 @@ def test_tokens_are_checked_and_small():
         with pytest.raises(ValueError, match=".") as error:
             as_tokens(bad, 2)
         assert message in str(error.value)
-    with pytest.raises(ValueError, match="vocab_size 70000 is too large"):
-        token_dtype(70_000)
+    with pytest.raises(ValueError, match="vocab_size 2147483648 is too large"):
+        token_dtype(2**31)
 
 
 def test_rows_are_split_without_gaps_and_failures_come_back():
