@@ -6,6 +6,7 @@ there and at the end, where nothing is under way that could be kept, Ctrl-C ends
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -26,11 +27,22 @@ def main() -> int:
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            return run()
+            code = run()
         finally:
             signal.signal(signal.SIGINT, _end)
     except KeyboardInterrupt:
         _end()
+    if code == _ON_CTRL_C:
+        _leave()
+    return code
+
+
+def _leave() -> NoReturn:
+    """All is said and kept, and a thread may still be at what nobody waits for: the interpreter would."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # a reader that went away, a stream that is closed
+            stream.flush()
+    os._exit(_ON_CTRL_C)
 
 
 def _end(*_: object) -> NoReturn:

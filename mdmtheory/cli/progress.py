@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from mdmtheory.cli.terminal import Terminal
+from mdmtheory.core.printable import first_few
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -26,7 +27,7 @@ class SweepProgress:
     def __init__(self, terminal: Terminal, rows: Path | None = None) -> None:
         self._terminal = terminal
         self._rows = rows
-        self._said = False
+        self._said = self._stopping = False
         self._bar: Bar | None = None
         self.last: Progress | None = None
 
@@ -53,6 +54,9 @@ class SweepProgress:
         if self.last is None and self._rows is not None:
             self._terminal.say(origins(progress, self._rows))
         self.last = progress
+        if progress.waits_for and not self._stopping:
+            self._stopping = True
+            self._terminal.say(waiting(progress))
         if self._bar is None:
             if progress.compiling and not self._said:
                 self._said = True
@@ -75,6 +79,14 @@ def origins(progress: Progress, rows: Path) -> str:
     missing = progress.cells_total - progress.cells_done
     stored = progress.cells_done - progress.cells_published
     return f"cells: {progress.cells_published:,} from {rows}, {stored:,} stored, {missing:,} to be measured"
+
+
+def waiting(progress: Progress) -> str:
+    """What a sweep that is to stop waits for."""
+    return (
+        f"stopping: waits for {first_few(progress.waits_for)}, given up when a denoiser would be called next; "
+        "Ctrl-C again ends at once"
+    )
 
 
 def clock(seconds: float) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.contracts import as_denoiser
+from mdmtheory.core.giving_up import go_on
 from mdmtheory.core.guards import is_tensor
 from mdmtheory.core.plugins import conforms
 from mdmtheory.core.prompts import Prompt
@@ -71,6 +72,7 @@ class OpenCanvas:
 
     def ask(self, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"], shown: Tokens) -> Answers:
         """What is said of (row, position) pairs of the answers `shown`; laws of zeros are in impossible contexts."""
+        go_on()
         where = self._where[positions]
         if not self._answers_itself:
             return answers_of(self._canvas.marginals(rows, where), self.impossible[rows], self.denoiser)
@@ -107,6 +109,7 @@ def answers_of(found: Any, impossible: Bool[np.ndarray, "n"], denoiser: Any) -> 
 
 def posteriors_of(canvas: NoisyCanvas, evidence: Evidence, shape: tuple[int, int, int], denoiser: Any) -> Answers:
     """What a noisy canvas says of every token, position by position of each sequence; ValueError where it is no law."""
+    go_on()
     found = canvas.posterior(evidence)
     if tuple(np.shape(found)) != shape:
         raise ValueError(

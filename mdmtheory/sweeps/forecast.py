@@ -15,7 +15,7 @@ from mdmtheory.sweeps.collect import warm
 from mdmtheory.sweeps.passes import Pass
 from mdmtheory.sweeps.schema import Contents
 from mdmtheory.sweeps.store import load
-from mdmtheory.sweeps.tasks import Task, chunk_size
+from mdmtheory.sweeps.tasks import Task
 from mdmtheory.sweeps.work import PassState, Work
 
 Source = Literal["nothing to do", "stored", "measured", "unknown"]
@@ -27,6 +27,7 @@ class CellForecast:
     """What is stored of a cell and what is missing, over all its measurements, in chunks and in sequences.
 
     `seconds` is what one worker is expected to take for what is missing, its share of passes that serve several cells;
+    `device` is that whose one worker computes it, None where all threads share it.
     `source` says where that comes from: `stored` times of the same or like chunks, `measured` just now on a few
     sequences, or `unknown` (then `seconds` is None). Where errors stop the drawing, it is what the cap would take.
     """
@@ -38,6 +39,7 @@ class CellForecast:
     missing_sequences: int
     seconds: float | None
     source: Source
+    device: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,13 @@ class Forecast:
 
     @whole_numbers(workers=1)
     def seconds(self, workers: int) -> float | None:
-        """Expected time with so many workers, None when that of any cell is unknown."""
-        known = [each.seconds for each in self.cells]
-        return None if None in known else sum(each or 0.0 for each in known) / workers
+        """Expected time with so many workers beside those of the devices, None when that of any cell is unknown."""
+        by_device: dict[str | None, float] = {}
+        for each in self.cells:
+            if each.seconds is None:
+                return None
+            by_device[each.device] = by_device.get(each.device, 0.0) + each.seconds
+        return max((seconds / (workers if device is None else 1) for device, seconds in by_device.items()), default=0.0)
 
 
 def forecast(cells: Iterable[Cell], out: str | Path, *, probe: bool = True) -> Forecast:
@@ -63,6 +69,7 @@ def forecast(cells: Iterable[Cell], out: str | Path, *, probe: bool = True) -> F
     contents = load(out) if Path(out).exists() and Path(out).stat().st_size else Contents()
     work.resume(contents)
     costs: dict[str, tuple[float | None, Source]] = {}
+    devices = {state.task.sha: each.work.device for each in work.passes for state in each.states}
     rates = _stored_rates(contents)
     probed: dict[str, float] = {}
     for each in work.passes:
@@ -72,7 +79,7 @@ def forecast(cells: Iterable[Cell], out: str | Path, *, probe: bool = True) -> F
     seen: set[str] = set()
     found = []
     for cell, states in work.cells:
-        size = chunk_size(cell.length)
+        size = states[0].task.chunk_size
         stored = sum(len(state.chunks) for state in states)
         missing = sum(0 if state.done else state.needed - len(state.chunks) for state in states)
         # A task that two cells share is paid for by the first.
@@ -82,7 +89,14 @@ def forecast(cells: Iterable[Cell], out: str | Path, *, probe: bool = True) -> F
         total = sum(known) if len(known) == len(own) else None
         found.append(
             CellForecast(
-                cell, stored, missing, stored * size, missing * size, total, _worst([source for _, source in own])
+                cell,
+                stored,
+                missing,
+                stored * size,
+                missing * size,
+                total,
+                _worst([source for _, source in own]),
+                devices.get(states[0].task.sha),
             )
         )
     return Forecast(tuple(found))
@@ -120,9 +134,14 @@ def _cost(
 
 
 def _probe(work: Pass) -> float:
-    """Seconds of a chunk of a pass, from one sequence and from so many that they take long enough to believe."""
+    """Seconds of a chunk of a pass, from one sequence and from so many that they take long enough to believe.
+
+    A batch that is asked for is run whole.
+    """
     warm([work], lambda: None)
-    size, count = chunk_size(work.length), 1
+    size, count = work.tasks[0].chunk_size, 1
+    if work.device is not None:
+        return _seconds_of(work, size)
     first = seconds = _seconds_of(work, 1)
     while count < size and seconds < max(_PROBE_SECONDS, 3 * first):
         count = min(2 * count, size)

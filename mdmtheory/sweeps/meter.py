@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mdmtheory.metrics.sums import Sums
 from mdmtheory.sweeps.chunks import Chunk, total
+from mdmtheory.sweeps.lanes import Lane
 from mdmtheory.sweeps.progress import Progress
 from mdmtheory.sweeps.results import estimates
 from mdmtheory.sweeps.work import PassState, TaskState, Work
@@ -16,10 +17,10 @@ from mdmtheory.sweeps.work import PassState, TaskState, Work
 class Meter:
     """Calling it gives the progress of `work` at this moment."""
 
-    def __init__(self, work: Work, level: float, workers: int) -> None:
+    def __init__(self, work: Work, level: float, lanes: Sequence[Lane]) -> None:
         self._work = work
         self._level = level
-        self._workers = workers
+        self._lanes = lanes
         self._began = time.monotonic()
         self._sequences = 0
         self._seconds: dict[int, tuple[float, int]] = {}
@@ -38,6 +39,15 @@ class Meter:
     def compiling(self) -> Progress:
         """The progress while kernels are being compiled."""
         return replace(self(), compiling=True)
+
+    def stopping(self) -> Progress:
+        """The progress of a sweep that is to stop, with the tasks whose chunks it still waits for."""
+        waited_for = [
+            str(each.work.tasks[wanted[0]])
+            for lane in self._lanes
+            for each, wanted in (lane.pending[future] for future in lane.running)
+        ]
+        return replace(self(), waits_for=tuple(waited_for))
 
     def __call__(self) -> Progress:
         """The progress now."""
@@ -63,16 +73,19 @@ class Meter:
             for key in (each.work.tasks[0].measure, "any"):
                 before = sums.get(key, (0.0, 0))
                 sums[key] = (before[0] + seconds, before[1] + count)
-        left = 0.0
-        for each in self._work.passes:
-            if each.left <= 0:
-                continue
-            known = (self._seconds.get(id(each)), sums[each.work.tasks[0].measure], sums["any"])
-            seconds, count = next((pair for pair in known if pair is not None and pair[1]), (0.0, 0))
-            if not count:
-                return None
-            left += each.left * seconds / count
-        return left / self._workers
+        longest = 0.0
+        for lane in self._lanes:
+            left = 0.0
+            for each in lane.passes:
+                if each.left <= 0:
+                    continue
+                known = (self._seconds.get(id(each)), sums[each.work.tasks[0].measure], sums["any"])
+                seconds, count = next((pair for pair in known if pair is not None and pair[1]), (0.0, 0))
+                if not count:
+                    return None
+                left += each.left * seconds / count
+            longest = max(longest, left / lane.executor.workers)
+        return longest
 
     def _width(self, state: TaskState) -> float | None:
         """Widest interval of a task, relative for TER and absolute otherwise; only chunks that are new are added."""

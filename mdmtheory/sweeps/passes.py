@@ -14,7 +14,7 @@ from mdmtheory.core.threads import within
 from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.registry import measures
 from mdmtheory.sweeps.chunks import Chunk
-from mdmtheory.sweeps.tasks import Task, chunk_size
+from mdmtheory.sweeps.tasks import Task
 
 if TYPE_CHECKING:
     from mdmtheory.core.protocols import Language, SequenceModel
@@ -32,6 +32,12 @@ class Pass:
     seed: int
 
     @property
+    def device(self) -> str | None:
+        """The device whose one worker computes it, batch by batch; None where any thread may."""
+        model: Any = self.models[0]
+        return None if model.device == "cpu" and model.batch(self.length) is None else model.device
+
+    @property
     def kernels(self) -> str:
         """Equal for passes that run the same kernels on the same tables: warming one of them warms all."""
         about = self.tasks[0].description
@@ -40,11 +46,21 @@ class Pass:
 
     def compute(self, index: int, wanted: Sequence[int]) -> list[Chunk]:
         """Chunk `index` of the tasks numbered `wanted`, each a function of its task and the index alone."""
-        size = chunk_size(self.length)
+        size = self.tasks[0].chunk_size
         start = time.perf_counter()
         found = self.count(index * size, size, wanted)
         seconds = (time.perf_counter() - start) / len(wanted)
         return [Chunk(index, sums, seconds, code_version(), platform.node()) for sums in found]
+
+    def warm(self) -> None:
+        """Run a sequence through every kernel; where a batch is asked for, through those of the language alone."""
+        model: Any = self.models[0]
+        if model.batch(self.length) is None:
+            self.count(0, 1, (0,))
+            return
+        with within(1):
+            tokens = Sequences(self.language, self.length, self.seed, 0, 1).tokens(1)
+            self.language.log_prob(tokens[self.language.in_support(tokens)])
 
     def count(self, first: int, count: int, wanted: Sequence[int]) -> list[Sums]:
         """The sums over sequences first..first+count-1 for the tasks numbered `wanted`."""
@@ -63,7 +79,7 @@ def passes_of(work: Sequence[tuple[Task, Language, SequenceModel]]) -> list[Pass
         shared = measures()[task.measure].shares_pass(model, language)
         same = ("measure", "language", "length", "seed", "model", "denoiser")
         curve = [*(about[name] for name in same), about["versions"]["streams"], about.get("prompt")]
-        key = canonical_json(curve) if shared else task.sha
+        key = canonical_json([*curve, task.chunk_size]) if shared else task.sha
         together.setdefault(key, []).append((task, language, model))
     return [_pass_of(group) for group in together.values()]
 

@@ -15,7 +15,8 @@ class Progress:
     `sequences` were drawn or scored in this run (a pass that prices many cells counts once). `widest_interval` is the
     largest of high - low over the SERs and (high - low)/value over the TERs and TER ratios so far; None before any.
     `cells_published` are those done of which something came from published rows.
-    `compiling`: kernels are being compiled, and nothing is measured yet.
+    `compiling`: kernels are being compiled, and nothing is measured yet. `waits_for`: tasks with chunks that a sweep
+    which is to stop has begun, and which are not given up yet.
     """
 
     cells_done: int
@@ -28,6 +29,7 @@ class Progress:
     widest_interval: float | None
     compiling: bool = False
     cells_published: int = 0
+    waits_for: tuple[str, ...] = ()
 
 
 class Reporter:

@@ -21,7 +21,6 @@ from mdmtheory.core.origin import is_built_in
 from mdmtheory.core.printable import first_few, printable
 from mdmtheory.core.reading import read_text
 from mdmtheory.sweeps.results import CELL_COLUMNS, COLUMNS, Published, check_whole_sequences, short_name
-from mdmtheory.sweeps.tasks import chunk_size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,7 +166,7 @@ def _serves(
         and all(is_built_in(metric) for metric in metrics.values())
         and set(rows) >= asked
         and levels == {level}
-        and count >= state.needed * chunk_size(task.description["length"])
+        and count >= state.needed * task.chunk_size
     )
 
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.given import Given
 from mdmtheory.core.integers import whole_numbers
@@ -44,14 +44,8 @@ STREAMS_VERSION = 1
 
 @whole_numbers(length=1)
 def chunk_size(length: int) -> int:
-    """Whole sequences in a chunk."""
+    """Whole sequences in a chunk, where no denoiser asks for another batch."""
     return max(1, CHUNK_TOKENS // length)
-
-
-@whole_numbers(samples=1, length=1)
-def chunks_for(samples: int, length: int) -> int:
-    """How many chunks hold `samples` sequences."""
-    return -(-samples // chunk_size(length))
 
 
 @dataclass(frozen=True)
@@ -117,6 +111,16 @@ class Task:
         return int(self.description["length"]) if self.given is None else self.given.answer_length
 
     @property
+    def chunk_size(self) -> int:
+        """Whole sequences in a chunk: the batch that was asked for, of which the numbers depend, or as many as fit."""
+        asked = self.description.get("chunk")
+        return chunk_size(self.description["length"]) if asked is None else int(asked)
+
+    def chunks_for(self, samples: int) -> int:
+        """How many chunks hold so many sequences."""
+        return -(-samples // self.chunk_size)
+
+    @property
     def has_costs(self) -> bool:
         """Whether calls and rounds of a cell are its own to tell."""
         return measures()[self.measure].costs_since is not None
@@ -156,7 +160,7 @@ def tasks_of(cell: Cell, language: Language, model: SequenceModel) -> list[Task]
     return [_task(measure, cell, language, model) for name, measure in measures().items() if name in needed]
 
 
-def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel) -> Task:
+def _task(measure: Measure, cell: Cell, language: Language, model: Any) -> Task:
     label = {name: getattr(cell, name) for name in ("model", "denoiser", "sampler", "schedule")}
     plug_ins = plug_ins_in(language, model)
     given = given_positions(cell.prompt, language, cell.length)
@@ -168,7 +172,7 @@ def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel
         "seed": cell.seed,
         "steps": cell.steps,
         **specs,
-        "identity": digest(cast(Any, model).identity),
+        "identity": digest(model.identity),
         "versions": _versions(measure, model, cell, language, specs),
         **measure.facts_of(model),
     }
@@ -180,6 +184,9 @@ def _task(measure: Measure, cell: Cell, language: Language, model: SequenceModel
         description["prompt"] = {"given": given.text, "drawn": "language"}
         description["versions"]["prompts"] = PROMPTS_VERSION
         label = {**label, "prompt": cell.prompt}
+    batch = model.batch(cell.length)
+    if batch is not None:
+        description["chunk"] = batch
     if measure.stops and cell.max_errors is not None:
         description["stop"] = {"max_errors": cell.max_errors}
     return Task(canonical_json(description), canonical_json({**label, **_families_of_plug_ins(cell)}))

@@ -12,7 +12,7 @@ from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.chunks import Chunk
 from mdmtheory.sweeps.passes import Pass, passes_of
 from mdmtheory.sweeps.schema import Contents, StoredLanguage
-from mdmtheory.sweeps.tasks import Task, chunks_for, tasks_of
+from mdmtheory.sweeps.tasks import Task, tasks_of
 
 if TYPE_CHECKING:
     from mdmtheory.core.protocols import Language, SequenceModel
@@ -142,7 +142,7 @@ class Work:
             own, shown = [], cell.shown()
             for task in tasks_of(cell, language, model):
                 state = work.states.setdefault(task.sha, TaskState(task))
-                state.needed = max(state.needed, chunks_for(cell.samples, cell.length))
+                state.needed = max(state.needed, task.chunks_for(cell.samples))
                 work.things.setdefault(task.sha, (task, language, model))
                 known = work.metrics.setdefault(task.sha, {})
                 given = [each for each in shown if each.needs == task.measure]

@@ -42,7 +42,11 @@ class NewestFirst:
             self._waiting.notify()
         return future
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        for future, _ in self._asked:
+            future.cancel()
+
+    def close(self, *, wait: bool = True) -> None:
         with self._waiting:
             self._open = False
             self._waiting.notify()

@@ -9,7 +9,7 @@ from mdmtheory.metrics.registry import measures
 from mdmtheory.sweeps import Cell, cells
 from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.choices import registries
-from mdmtheory.sweeps.tasks import Task, chunk_size, chunks_for, tasks_of
+from mdmtheory.sweeps.tasks import Task, chunk_size, tasks_of
 from tests.sweeps import golden
 from tests.sweeps.small import LANGUAGE
 from tests.sweeps.versions import raise_version
@@ -171,7 +171,14 @@ def test_a_scoring_task_knows_what_its_mean_is():
 
 def test_a_chunk_is_whole_sequences_of_about_32768_tokens():
     assert [chunk_size(length) for length in (1, 64, 512, 1000, 40_000)] == [32768, 512, 64, 32, 1]
-    assert [chunks_for(samples, 512) for samples in (1, 64, 65, 2000)] == [1, 1, 2, 32]
+    task = draw(length=512)
+    assert (task.chunk_size, [task.chunks_for(samples) for samples in (1, 64, 65, 2000)]) == (64, [1, 1, 2, 32])
+
+
+def test_a_batch_that_is_asked_for_is_the_chunk_and_stands_in_the_name():
+    batched = draw(denoiser="tests.sweeps.slow:Slow", length=512)
+    assert (batched.description["chunk"], batched.chunk_size, batched.chunks_for(9)) == (4, 4, 3)
+    assert "chunk" not in draw(length=512).description
 
 
 @pytest.mark.parametrize("case", golden.CASES)

@@ -1,40 +1,19 @@
-"""Where chunks are computed.
-
-Kernels release the interpreter lock, so threads of one process are enough on one machine.
-"""
+"""Threads of this process: kernels release the interpreter lock, so they are enough on one machine."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol, runtime_checkable
+from threading import Event
+from typing import Any
 
+from mdmtheory.core.giving_up import given_up_if
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.notices import notice
 from mdmtheory.core.threads import allowed_threads, started_pool
 from mdmtheory.sweeps.chunks import Chunk
 from mdmtheory.sweeps.passes import Pass
-
-
-@runtime_checkable
-class Executor(Protocol):
-    """Computes chunks of passes, somewhere. A pass is handed over once; a request for a chunk is a few numbers.
-
-    Another executor (processes, a cluster) has only to run `passes[number].compute(index, wanted)` and give back a
-    Future of `concurrent.futures`. Results do not depend on where or in which order that happens.
-    """
-
-    workers: int
-
-    def open(self, passes: Sequence[Pass]) -> None:
-        """Take the passes and start the workers."""
-
-    def submit(self, number: int, index: int, wanted: tuple[int, ...]) -> Future[list[Chunk]]:
-        """Begin `passes[number].compute(index, wanted)`."""
-
-    def close(self) -> None:
-        """Drop what has not begun, wait for what has, and stop the workers."""
 
 
 class ThreadExecutor:
@@ -45,10 +24,12 @@ class ThreadExecutor:
         self.workers = workers
         self._passes: Sequence[Pass] = ()
         self._pool: ThreadPoolExecutor | None = None
+        self._unwanted = Event()
 
     def open(self, passes: Sequence[Pass]) -> None:
         """Take the passes and start the threads: as many as the system gives, down to the one that asks."""
         self._passes = passes
+        self._unwanted = Event()
         count = self.workers
         while self._pool is None and count:
             self._pool = started_pool(count, "mdmtheory-sweep")
@@ -58,22 +39,31 @@ class ThreadExecutor:
 
     def submit(self, number: int, index: int, wanted: tuple[int, ...]) -> Future[list[Chunk]]:
         """Queue `passes[number].compute(index, wanted)`, or do it at once where there are no threads."""
-        compute = self._passes[number].compute
         if self._pool is not None:
-            return self._pool.submit(compute, index, wanted)
+            return self._pool.submit(self._compute, number, index, wanted)
         done: Future[list[Chunk]] = Future()
         done.set_running_or_notify_cancel()
         try:
-            done.set_result(compute(index, wanted))
+            done.set_result(self._compute(number, index, wanted))
         except Exception as error:  # noqa: BLE001  # whoever waits for the result gets it
             done.set_exception(error)
         return done
 
-    def close(self) -> None:
-        """Drop what has not begun and wait for what has."""
+    def stop(self) -> None:
+        """Cancel what has not begun; what has gives up before it asks a denoiser again."""
+        self._unwanted.set()
         if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def close(self, *, wait: bool = True) -> None:
+        """Let the threads go."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=wait, cancel_futures=True)
             self._pool = None
+
+    def _compute(self, number: int, index: int, wanted: tuple[int, ...]) -> list[Chunk]:
+        with given_up_if(self._unwanted.is_set):
+            return self._passes[number].compute(index, wanted)
 
 
 def worker_count(workers: Any) -> int:
