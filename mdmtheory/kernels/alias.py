@@ -19,12 +19,14 @@ def alias_table(weights, outcomes, table):
     Outcomes are numbers below 2^32. Needs len(weights) <= columns. O(columns).
     """
     columns = table.shape[0]
-    share = np.zeros(columns)
-    label = np.zeros(columns, dtype=np.uint64)
+    share = np.empty(columns)
+    label = np.empty(columns, dtype=np.int64)
     best = 0
+    for k in range(columns):
+        share[k], label[k] = 0.0, 0
     for k in range(len(weights)):
         share[k] = weights[k] * columns
-        label[k] = np.uint64(outcomes[k])
+        label[k] = outcomes[k]
         if weights[k] > weights[best]:
             best = k
     small = np.empty(columns, dtype=np.int64)
@@ -44,7 +46,7 @@ def alias_table(weights, outcomes, table):
         less = small[smalls]
         more = large[larges - 1]
         table[less, 0] = np.uint64(share[less] * 2.0**64)
-        table[less, 1] = (label[more] << half) | (label[less] & low)
+        table[less, 1] = (np.uint64(label[more]) << half) | (np.uint64(label[less]) & low)
         share[more] -= 1.0 - share[less]
         if share[more] < 1.0:
             larges -= 1
@@ -53,11 +55,11 @@ def alias_table(weights, outcomes, table):
     while larges > 0:
         larges -= 1
         table[large[larges], 0] = low << half | low
-        table[large[larges], 1] = (label[large[larges]] << half) | label[large[larges]]
+        table[large[larges], 1] = (np.uint64(label[large[larges]]) << half) | np.uint64(label[large[larges]])
     while smalls > 0:
         # Only rounding leaves a column here: nearly full ones keep their label, empty ones must not be drawn.
         smalls -= 1
-        kept = label[small[smalls]] if share[small[smalls]] > 0.5 else label[best]
+        kept = np.uint64(label[small[smalls]] if share[small[smalls]] > 0.5 else label[best])
         table[small[smalls], 0] = low << half | low
         table[small[smalls], 1] = (kept << half) | kept
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
-from mdmtheory.kernels.plan_runs import PlanParts, plan_runner
+from mdmtheory.kernels.plan_runs import PlanParts, most_steps, plan_runner
 from mdmtheory.kernels.reveals import find_left, relink, unlink_plan
 
 
@@ -73,7 +73,7 @@ _run = plan_runner(PlanParts(unlink_plan, _weigh, _reveal))
 def run_bigram_plans(bigram, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible, unsure):
     """As `run_chain_plans`, with `bigram` the named tuple BigramTables; there is nothing to recompute. O(V) a token."""
     length = plan.shape[1]
-    order, buckets = np.empty(length, dtype=np.int64), np.empty(plan.max() + 1, dtype=np.int64)
+    order, buckets = np.empty(length, dtype=np.int64), np.empty(most_steps(plan), dtype=np.int64)
     scratch = BigramScratch(
         np.empty(length + 2, dtype=np.int64),
         np.empty(length + 2, dtype=np.int64),

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mdmtheory.kernels.compiling import kernel, part
+from mdmtheory.kernels.compiling import kernel, part, subroutine
 from mdmtheory.kernels.doubt import LEAST_PRODUCT
 from mdmtheory.kernels.rows import add_rows
 
 
-@part
+@subroutine
 def combine_rows(weights, matrix, first, last, out, start, stop):
     """out[start:stop] = sum over s in first..last-1 of weights[s] * matrix[s, start:stop]."""
     result = out[start:stop]
@@ -159,7 +159,8 @@ def possible_rows(start, successors, emitters, tokens, out):
     reached = np.empty(words, dtype=np.uint64)
     one = np.uint64(1)
     for row in range(count):
-        reached[:] = start
+        for w in range(words):
+            reached[w] = start[w]
         for i in range(length):
             anything = np.uint64(0)
             for w in range(words):
@@ -183,7 +184,8 @@ def possible_rows(start, successors, emitters, tokens, out):
 @kernel
 def head_laws(initial, transition, out):
     """out[i] = initial * transition^i, the law of the state at position i when nothing is revealed."""
-    out[0] = initial
+    for s in range(len(initial)):
+        out[0, s] = initial[s]
     for i in range(1, out.shape[0]):
         combine_rows(out[i - 1], transition, 0, len(initial), out[i], 0, len(initial))
         normalise(out[i])
@@ -196,7 +198,9 @@ def power_table(base, out):
     Rows that agree to 1e-14 relative are the stationary law to rounding, and further powers would not differ.
     """
     size = base.shape[0]
-    out[0] = base
+    for s in range(size):
+        for j in range(size):
+            out[0, s, j] = base[s, j]
     for k in range(out.shape[0]):
         for s in range(size):
             if k > 0:

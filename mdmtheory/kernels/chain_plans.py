@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mdmtheory.kernels.chain import combine_rows, normalise, weigh_tokens
-from mdmtheory.kernels.compiling import kernel, part
+from mdmtheory.kernels.compiling import kernel, part, subroutine
 from mdmtheory.kernels.doubt import LEAST_TOTAL
-from mdmtheory.kernels.plan_runs import PlanParts, plan_runner
+from mdmtheory.kernels.plan_runs import PlanParts, most_steps, plan_runner
 from mdmtheory.kernels.reveals import find_left, relink, unlink_plan
 from mdmtheory.kernels.shift import dot
 
@@ -47,7 +47,7 @@ def fill(out, value, start, stop):
         out[s] = value
 
 
-@part
+@subroutine
 def hop(message, first, last, distance, powers, giants, spare, out, start, stop):
     """out[start:stop] = message[first:last] times the matrix to the power `distance`.
 
@@ -274,7 +274,7 @@ def run_chain_plans(chain, plan, tokens, states, drawing, recompute, epsilon, lo
     """
     length = plan.shape[1]
     size, vocab_size = chain.emission.shape
-    order, buckets = np.empty(length, dtype=np.int64), np.empty(plan.max() + 1, dtype=np.int64)
+    order, buckets = np.empty(length, dtype=np.int64), np.empty(most_steps(plan), dtype=np.int64)
     scratch = ChainScratch(
         np.empty(length + 2, dtype=np.int64),
         np.empty(length + 2, dtype=np.int64),

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mdmtheory.kernels.compiling import kernel, part
-from mdmtheory.kernels.plan_runs import PlanParts, plan_runner
+from mdmtheory.kernels.compiling import kernel, part, scratch_maker
+from mdmtheory.kernels.plan_runs import PlanParts, most_steps, plan_runner
 
 PAIRS, PERMUTATION, PARITY, REPETITION = 0, 1, 2, 3
 
@@ -99,7 +99,7 @@ def run_closed_plans(language, plan, tokens, states, drawing, recompute, epsilon
     O(V) a token, for distrusted permutations O(length^2) a step.
     """
     length = plan.shape[1]
-    order, buckets = np.empty(length, dtype=np.int64), np.empty(plan.max() + 1, dtype=np.int64)
+    order, buckets = np.empty(length, dtype=np.int64), np.empty(most_steps(plan), dtype=np.int64)
     scratch = _closed_scratch(length, language.vocab_size)
     _run(
         language, scratch, order, buckets, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls,
@@ -303,9 +303,10 @@ def _log_permanent(values, revealed, items, noise, scratch):
     return best + math.log(total)
 
 
-@kernel
+@scratch_maker
 def _closed_scratch(length, vocab_size):
-    log_factorial = np.zeros(vocab_size + 1)
+    log_factorial = np.empty(vocab_size + 1)
+    log_factorial[0] = 0.0
     for k in range(1, vocab_size + 1):
         log_factorial[k] = log_factorial[k - 1] + math.log(k)
     evidence = Evidence(

@@ -13,6 +13,7 @@ import numba
 from numba.core import config, event
 
 from mdmtheory.core.kernel_cache import KernelCache, private_folder
+from mdmtheory.kernels.linking import PartDispatcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -35,20 +36,42 @@ def cache_folder() -> Path | None:
     return private_folder(kernel_sources_digest())
 
 
+_OPTIONS = {"nopython": True, "nogil": True, "fastmath": False, "error_model": "numpy"}
+
+
 def kernel(function: Function) -> Function:
     """Compile a function of arrays with numba: no interpreter lock, no fastmath, cached across processes."""
-    compiled = numba.njit(nogil=True, fastmath=False, error_model="numpy")(function)
+    compiled = numba.jit(**_OPTIONS, no_cfunc_wrapper=True)(function)
     compiled._cache = KernelCache(function, kernel_sources_digest(), cache_folder)
     return compiled  # type: ignore[no-any-return]  # numba is untyped
 
 
 def part(function: Function) -> Function:
-    """A piece of a kernel: works on arrays that it is given and makes none.
+    """A piece of a kernel: works on arrays that it is given and makes none; copied to where it is called.
 
     Compiled without numba's reference counting, whose atomic updates at every view would cost more than the arithmetic.
     So a kernel allocates its scratch once and leaves the loops to parts.
     """
-    return numba.njit(nogil=True, fastmath=False, error_model="numpy", _nrt=False, forceinline=True)(function)  # type: ignore[no-any-return]
+    return _part(function, _nrt=False, forceinline=True)
+
+
+def subroutine(function: Function) -> Function:
+    """A part that is called where it stands: for work beside which a call is nothing, and many places that call it.
+
+    Copied to all of them, it would be optimised as often.
+    """
+    return _part(function, _nrt=False)
+
+
+def scratch_maker(function: Function) -> Function:
+    """A piece of a kernel that makes arrays for it."""
+    return _part(function, forceinline=True)
+
+
+def _part(function: Function, **options: bool) -> Function:
+    if config.DISABLE_JIT:
+        return function
+    return PartDispatcher(function, {**_OPTIONS, **options})  # type: ignore[return-value]  # it can be called so
 
 
 class _Announcer(event.Listener):  # type: ignore[misc]  # numba is untyped

@@ -9,6 +9,16 @@ from mdmtheory.kernels.marginals import settle
 from mdmtheory.kernels.reveals import end_of_step, give_up, sort_by_step
 
 
+@part
+def most_steps(plan):
+    """One more than the last step of any row."""
+    last = 0
+    for k in range(len(plan)):
+        for i in range(plan.shape[1]):
+            last = max(last, plan[k, i])
+    return last + 1
+
+
 class PlanRow(NamedTuple):
     """One row of what `run_chain_plans` is given, and `order`: its positions as the plan opens them."""
 

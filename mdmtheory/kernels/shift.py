@@ -15,7 +15,7 @@ import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.doubt import LEAST_PRODUCT, LEAST_TOTAL
-from mdmtheory.kernels.plan_runs import PlanParts, plan_runner
+from mdmtheory.kernels.plan_runs import PlanParts, most_steps, plan_runner
 
 
 class ShiftScratch(NamedTuple):
@@ -422,7 +422,7 @@ def run_shift_plans(shift, plan, tokens, states, drawing, recompute, epsilon, lo
     `recompute` is the plain forward-backward pass over the whole sequence at every step that reveals.
     """
     length = plan.shape[1]
-    order, buckets = np.empty(length, dtype=np.int64), np.empty(plan.max() + 1, dtype=np.int64)
+    order, buckets = np.empty(length, dtype=np.int64), np.empty(most_steps(plan), dtype=np.int64)
     scratch = ShiftScratch(
         np.empty((length + 1, shift.size)),
         np.empty((length + 1, shift.size)),

@@ -92,13 +92,16 @@ class NGramOracle(OracleBase):
     def _bigram_tables(self, length: int, most: int) -> BigramTables:
         from mdmtheory.kernels.chain import head_laws, power_table
 
-        transition = np.ascontiguousarray(self.language.conditional)
+        # Kernels are compiled for arrays that can be written to.
+        initial, transition = (
+            np.require(each, requirements=["C", "W"]) for each in (self.language.initial, self.language.conditional)
+        )
         powers = np.empty((most, self.vocab_size, self.vocab_size))
         settled = power_table(transition, powers)
         if settled:
             powers = powers[:settled].copy()
         heads = np.empty((min(length, len(powers) + 1), self.vocab_size))
-        head_laws(np.ascontiguousarray(self.language.initial), transition, heads)
+        head_laws(initial, transition, heads)
         return BigramTables(heads, powers, np.ascontiguousarray(powers.transpose(0, 2, 1)))
 
     def _weights(
