@@ -17,6 +17,7 @@ from mdmtheory.conformance.bayes import (
     opened_at,
     possible,
 )
+from mdmtheory.conformance.prompts import bayes_given, prompted_marginals, shown_prompts
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
 from mdmtheory.conformance.settings import enumerable_length, uniforms
 from mdmtheory.core.canvases import laws_said
@@ -244,6 +245,33 @@ def _history(case: DenoiserCase) -> str:
     return f"{compared:,} marginals on the way, and those after a prompt"
 
 
+def _prompt(case: DenoiserCase) -> str:
+    """Canvases opened at a prompt against those that it was written to, and against the law given it."""
+    denoiser, language, law = case.denoiser, case.language, None
+    exact = isinstance(denoiser, OracleBase) or bool(case.exact_for)
+    if language is not None and exact and denoiser.trust in (None, 1.0):
+        law = joint(language, case.length)
+    compared, worst = 0, 0.0
+    for given, contexts in shown_prompts(case.contexts, denoiser.vocab_size):
+        found, marked = prompted_marginals(denoiser, contexts, given)
+        written, marked_too = masked_marginals(denoiser, contexts)
+        against = {"writing it": written}
+        if law is not None:
+            against["Bayes' rule on the law given it"] = bayes_given(law, contexts, given)
+        for what, expected in against.items():
+            off = np.abs(found - expected).max(axis=(1, 2))
+            worst = max(worst, float(off.max()))
+            if not off.max() <= case.tolerance:
+                x = contexts[off.argmax()].tolist()
+                raise RefutedError(f"given {given.text} the marginals of {x} are off {what} by {off.max():.2g}")
+        if (marked != marked_too).any():
+            x = contexts[(marked != marked_too).argmax()].tolist()
+            raise RefutedError(f"whether {x} is marked impossible depends on whether its prompt was given or written")
+        compared += len(contexts)
+    whom = "writing it" if law is None else "Bayes' rule on the law given it"
+    return f"within {worst:.0e} of {whom} in {compared:,} contexts"
+
+
 def _conditionals(case: DenoiserCase) -> str:
     found = np.asarray(case.denoiser.conditionals(case.contexts), dtype=np.float64)
     masked = case.contexts == case.denoiser.vocab_size
@@ -371,6 +399,12 @@ TRIALS: tuple[Trial[DenoiserCase], ...] = (
         "marginals depend on what is revealed now, not on how it came: the mask erases, a prompt is written",
         "renew all that a write or an erasure changes",
         _history,
+    ),
+    Trial(
+        "prompt",
+        "a canvas opened at a prompt says what one says that it was written to; of exact ones, Bayes' rule given it",
+        "write the prompt's tokens when the canvas is opened, and leave masks masked",
+        _prompt,
     ),
     Trial(
         "conditionals",

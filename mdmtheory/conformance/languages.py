@@ -13,6 +13,7 @@ import numpy as np
 from mdmtheory.conformance.bayes import all_contexts, bayes, masked_marginals, opened_at, possible
 from mdmtheory.conformance.drawing import check_seeds
 from mdmtheory.conformance.goodness import follows
+from mdmtheory.conformance.prompts import of_language, own_prompt
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
 from mdmtheory.conformance.settings import DELTA, allowed_by, enumerable_length
 from mdmtheory.core.canvases import laws_said
@@ -206,6 +207,12 @@ def _conditionals(case: LanguageCase) -> str:
     )
 
 
+def _prompt(case: LanguageCase) -> str:
+    allowed = allowed_by(case.language)
+    said = own_prompt(case.language, filter(allowed, range(1, 65)))
+    return f"{of_language(case.language, case.law)}; {said}"
+
+
 def _trust(case: LanguageCase) -> str:
     worst = 0.0
     for trust in (1 - DELTA, 0.5):
@@ -331,6 +338,12 @@ TRIALS: tuple[Trial[LanguageCase], ...] = (
         "the oracle's marginals are Bayes' rule on the law in every context; zeros, and marked, where impossible",
         "compute the posterior given all revealed tokens, on both sides",
         _conditionals,
+    ),
+    Trial(
+        "prompt",
+        "the oracle's chain rule gives q of any given part, and prompts drawn from q follow it; `prompt` is sound",
+        "let `prompt(length)` return truth values, not all of them, or None; let `sample` take any seed below 2^63",
+        _prompt,
     ),
     Trial(
         "trust",

@@ -18,6 +18,7 @@ from mdmtheory.conformance.drawing import (
     check_seeds,
 )
 from mdmtheory.conformance.goodness import LEAST_P, follows
+from mdmtheory.conformance.prompts import kinds_at, of_model
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
 from mdmtheory.conformance.settings import LENGTH, enumerable_length
 from mdmtheory.core.contracts import as_denoiser, as_model, check_vocabularies
@@ -26,7 +27,7 @@ from mdmtheory.core.plugins import conforms
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, Samples, SequenceModel
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json
-from mdmtheory.core.tokens import token_dtype
+from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.exact.enumeration import Law, all_sequences
 from mdmtheory.exact.law import law
 from mdmtheory.languages.presets import LanguageLike, as_language
@@ -109,6 +110,15 @@ class ModelCase:
             raise DoesNotApplyError(f"log_prob is a {scored.kind}, and no language is given")
         return np.exp(np.asarray(scored.values)).reshape((vocab_size,) * length)
 
+    def law_given(self, prompt: Tokens) -> Law | None:
+        """The law of all sequences given one prompt; None where it is not known."""
+        if self.language is None:
+            return None
+        try:
+            return law(self.model, self.language, len(prompt), prompt=prompt)
+        except ValueError:
+            return None
+
     def scores(self, tokens: np.ndarray, seed: int = 0, **options: Any) -> LogProb:
         """log p(x); DoesNotApplyError with the reason where the model refuses."""
         try:
@@ -161,6 +171,17 @@ def _seeds(case: ModelCase) -> str:
 
 def _law(case: ModelCase) -> str:
     return follows(case.samples.tokens, case.law, case.samples.impossible)
+
+
+def _prompt(case: ModelCase) -> str:
+    if not case.model.takes_prompts:
+        raise DoesNotApplyError("it takes no prompt")
+    whole = case.samples.tokens[~np.asarray(case.samples.impossible)]
+    seen = []
+    for number, given in enumerate(kinds_at(case.length)):
+        prompt = given.prompts_of(whole[number : number + 1], case.model.vocab_size)[0]
+        seen.append(of_model(case.model, prompt, case.law_given(prompt), _DRAWS))
+    return "; ".join(dict.fromkeys(seen))
 
 
 def _log_prob(case: ModelCase) -> str:
@@ -265,6 +286,12 @@ TRIALS: tuple[Trial[ModelCase], ...] = (
     ),
     Trial("seeds", "one seed gives the same tokens again, another seed others", "key the streams by the seed", _seeds),
     Trial("law", "draws follow the enumerated law, at p > 1e-6 (G-test)", "draw from that law", _law),
+    Trial(
+        "prompt",
+        "answers keep the prompt, each by itself, and follow the law given it, as an exact log_prob does, at p > 1e-6",
+        "open the canvas at the prompt, and let plans and samplers see the positions of the answer alone",
+        _prompt,
+    ),
     Trial(
         "log_prob",
         "log_prob says its kind, is no NaN, scores each sequence by itself, and refuses masks in one line",

@@ -282,6 +282,10 @@ def _samples(model: Any, found: Any, count: int, length: int, seed: int, **optio
     mask = model.vocab_size
     tokens = integers(found.tokens, (count, length), 0, mask, token_dtype(mask))
     samples = Samples(tokens, *_costs(found, count))
+    if options.get("prompt") is not None:
+        prompt = np.asarray(options["prompt"])
+        if ((tokens != prompt) & (prompt != mask)).any():
+            raise ValueError("changed what the prompt gives; return whole sequences that keep it")
     left = (tokens == mask).any(axis=1) & ~samples.impossible
     if left.any():
         raise ValueError(
