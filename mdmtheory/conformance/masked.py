@@ -10,12 +10,14 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from mdmtheory.conformance.drawing import Replaced, check_alone_or_together, check_refusals, check_seeds
+from mdmtheory.conformance.prompts import kinds_at, of_model
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Trial, refuses
 from mdmtheory.conformance.settings import LENGTH, oracle_for, untied
 from mdmtheory.conformance.watching import some_marginals
 from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json
+from mdmtheory.exact.law import law
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import PlanLawBase
 from mdmtheory.samplers.base import SamplerBase
@@ -204,6 +206,38 @@ STREAMS: tuple[Trial[MaskedCase[Any]], ...] = (
     ),
 )
 """What keeps results the same, whatever runs beside them."""
+
+
+def _prompt(case: MaskedCase[Any]) -> str:
+    """Answers to one prompt of each of some languages, against the law given it."""
+    seen = []
+    for language, given in zip(untied(), kinds_at(LENGTH), strict=False):
+        model = case.model(language)
+        prompt = given.prompts_of(language.sample(1, LENGTH, 3), language.vocab_size)[0]
+        try:
+            model.validate_length(given.answer_length)
+        except ValueError as reason:
+            raise DoesNotApplyError(f"it takes no answers of {given.answer_length} tokens: {reason}") from None
+        try:
+            law_given = law(model, language, LENGTH, prompt=prompt)
+        except ValueError:
+            law_given = None
+        try:
+            seen.append(of_model(model, prompt, law_given, DRAWS))
+        except RefutedError as refuted:
+            raise RefutedError(f"{language.spec}, {given.text} given: {refuted}") from None
+    return "; ".join(dict.fromkeys(seen))
+
+
+PROMPTS: tuple[Trial[MaskedCase[Any]], ...] = (
+    Trial(
+        "prompt",
+        "answers to a prompt keep it and follow the law given it, at p > 1e-6 (G-test)",
+        "look at the positions and the length that are shown: where something is given, those of the answer alone",
+        _prompt,
+    ),
+)
+"""What is tried where something is given."""
 
 MARGINALS: tuple[Trial[MaskedCase[Any]], ...] = (
     Trial(

@@ -11,6 +11,7 @@ from mdmtheory.conformance.masked import (
     GREEDY,
     MARGINALS,
     NOISE,
+    PROMPTS,
     STREAMS,
     MaskedCase,
     check_law,
@@ -268,5 +269,6 @@ TRIALS: tuple[Trial[PlanLawCase], ...] = (
     ),
     GREEDY,
     NOISE,
+    *PROMPTS,
     *MARGINALS,
 )

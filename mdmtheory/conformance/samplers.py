@@ -12,6 +12,7 @@ from mdmtheory.conformance.masked import (
     GREEDY,
     MARGINALS,
     NOISE,
+    PROMPTS,
     STREAMS,
     WATCHED,
     require_closed_law,
@@ -195,5 +196,6 @@ TRIALS: tuple[Trial[SamplerCase], ...] = (
         check_fractions,
     ),
     NOISE,
+    *PROMPTS,
     *MARGINALS,
 )

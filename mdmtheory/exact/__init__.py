@@ -14,6 +14,7 @@ from mdmtheory.exact.growth import growth_rate
 from mdmtheory.exact.information import information_curve
 from mdmtheory.exact.law import law
 from mdmtheory.exact.noised import elbo
+from mdmtheory.exact.prompts import prompt_log_prob
 from mdmtheory.exact.rates import first_order_density, kappa, limit_curve, optimal_kappa
 from mdmtheory.exact.scores import log_prob
 from mdmtheory.exact.spans import ser, ser_curve
@@ -37,6 +38,7 @@ __all__ = [
     "limit_curve",
     "log_prob",
     "optimal_kappa",
+    "prompt_log_prob",
     "s_information",
     "ser",
     "ser_curve",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -209,7 +210,14 @@ class MaskedDiffusion(ModelDefaults):
         if self.plan_law is None:
             options = {"tokens": answers, "shuffles": states, "prompt": prompt, "threads": threads}
             return self._run_adaptive(self._replayed(), length, **options)
-        return self._run(self.draw_plans(states, length), None, answers, prompt, threads)
+        plan = self.draw_plans(states, length)
+        if prompt is not None and self.denoiser.fused and not isinstance(self.plan_law, Planned):
+            # Given tokens are scored on a canvas opened at the prompt as where a first step reveals the prompt.
+            whole = np.ones((len(plan), prompt.tokens.shape[1]), dtype=plan.dtype)
+            whole[:, prompt.answer] = plan + 1
+            run: PlanRun = self.denoiser.run_plan(whole, None, prompt.joined(answers), threads=threads)
+            return replace(run, log_probs=run.log_probs[:, prompt.answer])
+        return self._run(plan, None, answers, prompt, threads)
 
     @whole_numbers(threads=1)
     def run(

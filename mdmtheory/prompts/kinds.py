@@ -25,6 +25,7 @@ class PromptKind(Protocol):
 
 
 @registered("prompt", "own", place=1)
+@dataclass(frozen=True)
 class Own:
     """What the language itself says (`prompt(length)`): a task's prompt, and of other languages nothing."""
 
@@ -35,6 +36,7 @@ class Own:
 
 
 @registered("prompt", "none", place=2)
+@dataclass(frozen=True)
 class Nothing:
     """Nothing is given, whatever the language says of itself."""
 
