@@ -18,7 +18,7 @@ from mdmtheory.conformance.drawing import (
     check_seeds,
 )
 from mdmtheory.conformance.goodness import LEAST_P, follows
-from mdmtheory.conformance.prompts import kinds_at, of_model
+from mdmtheory.conformance.prompts import OnePrompt, kinds_at, of_model
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
 from mdmtheory.conformance.settings import LENGTH, enumerable_length
 from mdmtheory.core.contracts import as_denoiser, as_model, check_vocabularies
@@ -27,7 +27,7 @@ from mdmtheory.core.plugins import conforms
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, Samples, SequenceModel
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json
-from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.core.tokens import token_dtype
 from mdmtheory.exact.enumeration import Law, all_sequences
 from mdmtheory.exact.law import law
 from mdmtheory.languages.presets import LanguageLike, as_language
@@ -110,7 +110,7 @@ class ModelCase:
             raise DoesNotApplyError(f"log_prob is a {scored.kind}, and no language is given")
         return np.exp(np.asarray(scored.values)).reshape((vocab_size,) * length)
 
-    def law_given(self, prompt: Tokens) -> Law | None:
+    def law_given(self, prompt: OnePrompt) -> Law | None:
         """The law of all sequences given one prompt; None where it is not known."""
         if self.language is None:
             return None

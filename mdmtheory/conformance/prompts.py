@@ -6,18 +6,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Integer
 
 from mdmtheory.conformance.bayes import Conditionals, bayes, possible
 from mdmtheory.conformance.goodness import follows
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError
 from mdmtheory.core.canvases import laws_said
 from mdmtheory.core.given import Given
+from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.enumeration import Law, all_sequences
 from mdmtheory.exact.prompts import prompt_log_prob
 from mdmtheory.prompts.drawing import drawn_prompts
 from mdmtheory.prompts.registry import given_positions
+
+OnePrompt = Integer[np.ndarray, "length"]
 
 _KINDS = ("prefix:size=L/2", "suffix:size=1", "every:stride=2,first=1", "random:size=L/2")
 _DRAWS = 20_000
@@ -32,7 +35,7 @@ def kinds_at(length: int) -> list[Given]:
     return list(dict.fromkeys(each for each in found if each is not None))
 
 
-def conditioned(law: Law, prompt: Tokens) -> Law:
+def conditioned(law: Law, prompt: OnePrompt) -> Law:
     """q(x | prompt), of a law over all sequences and one prompt with masks; zeros where no sequence has it."""
     rest = tuple(slice(None) if token == law.shape[0] else slice(token, token + 1) for token in prompt.tolist())
     inside = np.zeros_like(law)
@@ -45,9 +48,11 @@ def own_prompt(language: Any, lengths: Iterator[int]) -> str:
     """What a language says is given, at some lengths: truth values, not all of them, and the same when asked again."""
     said = []
     for length in lengths:
-        found = language.prompt(length)
-        given = None if found is None else Given.of(found, length)
-        if given_positions("own", language, length) != given:
+        try:
+            given, again = (given_positions("own", language, length) for _ in range(2))
+        except (ValueError, ProtocolError) as error:
+            raise RefutedError(f"prompt({length}): {error}") from None
+        if given != again:
             raise RefutedError(f"prompt({length}) is not the same when it is asked again")
         said.append(given)
     known = [each for each in said if each is not None]
@@ -111,7 +116,7 @@ def shown_prompts(contexts: Tokens, vocab_size: int) -> Iterator[tuple[Given, To
             yield given, some
 
 
-def of_model(model: Any, prompt: Tokens, law_given: Law | None, draws: int) -> str:
+def of_model(model: Any, prompt: OnePrompt, law_given: Law | None, draws: int) -> str:
     """Draws and exact scores given one prompt, tokens with masks, against the law given it where that is known."""
     given, length = prompt < model.vocab_size, len(prompt)
     drawn = model.sample(12 if law_given is None else draws, length, 7, prompt=prompt)

@@ -7,9 +7,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Integer
 
 from mdmtheory.core.tokens import Tokens, as_tokens
+
+Answered = Integer[np.ndarray, "count answered"]
+"""The tokens of answers alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +40,11 @@ class Prompt:
         """The prompts of some sequences, by number, slice or mask."""
         return Prompt(self.tokens[rows], self.mask)
 
-    def answers_of(self, tokens: Tokens) -> Tokens:
+    def answers_of(self, tokens: Tokens) -> Answered:
         """The answer's part of whole sequences."""
         return np.ascontiguousarray(tokens[:, self.answer])
 
-    def joined(self, answers: Tokens) -> Tokens:
+    def joined(self, answers: Answered) -> Tokens:
         """Whole sequences: the prompts with these answers."""
         whole = self.tokens.copy()
         whole[:, self.answer] = answers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -216,7 +215,7 @@ class MaskedDiffusion(ModelDefaults):
             whole = np.ones((len(plan), prompt.tokens.shape[1]), dtype=plan.dtype)
             whole[:, prompt.answer] = plan + 1
             run: PlanRun = self.denoiser.run_plan(whole, None, prompt.joined(answers), threads=threads)
-            return replace(run, log_probs=run.log_probs[:, prompt.answer])
+            return PlanRun(answers, run.log_probs[:, prompt.answer], run.calls, run.rounds, run.impossible)
         return self._run(plan, None, answers, prompt, threads)
 
     @whole_numbers(threads=1)

@@ -267,6 +267,7 @@ BUGS = {
         lambda: (Mine(), HMM),
     ],
     "history": [lambda: (NeverErases(), None), lambda: (IgnoresPrompts(), None), lambda: (AnswersLate(), None)],
+    "prompt": [lambda: (IgnoresPrompts(), None), lambda: (Blind(), BIGRAM)],
     "conditionals": [lambda: (TwoWays(), None), lambda: (NotOneHot(), None)],
     "alone": [lambda: (OfTheBatch(), None)],
     "calls": [lambda: (CountsPositions(), None), lambda: (CountsTheBatch(), None)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import mdmtheory as mt
 from mdmtheory import HMM, NGram, Parity, Permutation
 from mdmtheory.conformance import languages
 from mdmtheory.conformance.languages import check_language
@@ -175,6 +176,24 @@ class OwnChance(Any3):
         return super().sample(count, length, int(np.random.default_rng().integers(1 << 30)), first=first)
 
 
+class OtherOracle(Any3):
+    def oracle(self, trust=1.0):
+        return mt.Oracle(mt.NGram.random(order=1, vocab_size=3, seed=5), trust=trust)
+
+
+class GivesAll(Any3):
+    def prompt(self, length):
+        return np.ones(length, dtype=bool)
+
+
+class ChangesItsPrompt(Any3):
+    turns = [0]  # noqa: RUF012  # what changes between calls is the bug
+
+    def prompt(self, length):
+        self.turns[0] += 1
+        return np.arange(length) < self.turns[0] % 2
+
+
 BUGS = {
     "protocol": [Nameless],
     "lengths": [TakesAnyLength, lambda: ForgetsItsLengths(items=4)],
@@ -185,6 +204,7 @@ BUGS = {
     "long": [ByThreshold, Underflows],
     "chain rule": [Short, Floors],
     "conditionals": [Smooths],
+    "prompt": [OtherOracle, GivesAll, ChangesItsPrompt],
     "trust": [Trusts],
     "entropy": [CallsItExact, CallsItUpper],
     "digest": [Drifts],

@@ -208,6 +208,40 @@ class Mended:
         return found / found.sum(axis=1, keepdims=True)
 
 
+class Prompted(mt.Autoregressive):
+    """Sound: conditioned on what is given."""
+
+    def __init__(self):
+        super().__init__(BIGRAM)
+
+
+class ForgetsThePrompt(Prompted):
+    def sample(self, count, length, seed, *, first=0, prompt=None, threads=None):
+        return super().sample(count, length, seed, first=first, threads=threads)
+
+
+class WritesThePromptOver(Prompted):
+    """Draws as ever, and puts the prompt in place at the end."""
+
+    def sample(self, count, length, seed, *, first=0, prompt=None, threads=None):
+        drawn = super().sample(count, length, seed, first=first, threads=threads)
+        tokens = drawn.tokens if prompt is None else np.where(prompt < 3, prompt, drawn.tokens)
+        return replace(drawn, tokens=tokens.astype(np.uint8))
+
+
+class ScoresThePromptToo(Prompted):
+    def log_prob(self, tokens, seed=0, *, first=0, plans=1, prompt=None, threads=None):
+        return super().log_prob(tokens, threads=threads)
+
+
+class AnswersTheBatch(Prompted):
+    """Every prompt is given the answer to the last."""
+
+    def sample(self, count, length, seed, *, first=0, prompt=None, threads=None):
+        drawn = super().sample(count, length, seed, first=first, prompt=prompt, threads=threads)
+        return drawn if prompt is None else replace(drawn, tokens=np.roll(drawn.tokens, 1, axis=0))
+
+
 BUGS = {
     "protocol": [TakesNoLength],
     "samples": [LeavesMasks, CountsOnce],
@@ -215,6 +249,7 @@ BUGS = {
     "calls alone": [CostOfTheBatch],
     "seeds": [Seedless, OwnChance],
     "law": [Rare],
+    "prompt": [ForgetsThePrompt, WritesThePromptOver, ScoresThePromptToo, AnswersTheBatch],
     "log_prob": [ScoresTheBatch, NotANumber, TakesMasks, Estimates],
     "exact": [Tempered, SumsToLess],
     "bound": [AboveTheTruth, AboveWhatIsDrawn],

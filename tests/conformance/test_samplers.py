@@ -333,7 +333,7 @@ def test_what_may_change_tokens_names_the_trust_that_it_was_tried_with():
 
 
 def test_each_check_has_its_bug():
-    shared = {"calls", "bad marginals"}
+    shared = {"calls", "bad marginals", "prompt"}
     assert {each.name for each in samplers.TRIALS} == BUGS.keys() | shared
     assert {each.name for each in plan_laws.TRIALS} == PLAN_BUGS.keys() | shared | {"replay", "float32"}
 
