@@ -18,22 +18,22 @@ def uniform_reverse(tokens, posterior, kept, kept_after, out):
     """out (count, length, V) = law of the less noisy token at each position: q(z | token, v) averaged over v.
 
     `tokens` (count, length) are seen with a share `kept` of the signal, `posterior` (count, length, V) is the law of
-    the clean token v, and `kept_after` > kept is the share after the step. O(V^2) a position.
+    the clean token v, and `kept_after` > kept is the share after the step. What comes from all v alike is summed once,
+    so O(V) a position.
     """
     count, length, vocab_size = out.shape
     stay = kept / kept_after
     other, other_after, other_seen = (1 - stay) / vocab_size, (1 - kept_after) / vocab_size, (1 - kept) / vocab_size
     for row in range(count):
         for i in range(length):
-            own, mean = tokens[row, i], posterior[row, i]
+            own, mean, law = tokens[row, i], posterior[row, i], out[row, i]
+            alike = 0.0
+            for v in range(vocab_size):
+                law[v] = mean[v] / (kept + other_seen if v == own else other_seen)
+                alike += law[v]
             for z in range(vocab_size):
                 forth = stay + other if z == own else other
-                total = 0.0
-                for v in range(vocab_size):
-                    there = kept_after + other_after if z == v else other_after
-                    seen = kept + other_seen if v == own else other_seen
-                    total += mean[v] * (forth * there / seen)
-                out[row, i, z] = total
+                law[z] = forth * (other_after * alike + kept_after * law[z])
 
 
 @kernel

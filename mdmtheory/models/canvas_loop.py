@@ -81,7 +81,8 @@ def _run_batch(canvas: OpenCanvas, plan: Plan, states: Any, tokens: Tokens | Non
     if tokens is None and states is None:
         raise ValueError("a plan needs tokens to score or streams to draw from; neither was given")
     uniforms = _in_place(states, plan) if states is not None and closed and tokens is None else None
-    for step in np.unique(plan):
+    plan = own_steps(plan)
+    for step in range(1, int(plan.max(initial=0)) + 1):
         rows, positions = np.nonzero((plan == step) & ~canvas.impossible[:, None])
         if len(rows) == 0:
             continue
@@ -105,6 +106,23 @@ def _run_batch(canvas: OpenCanvas, plan: Plan, states: Any, tokens: Tokens | Non
         log_probs[np.isnan(log_probs)] = -np.inf
         out = tokens
     return PlanRun(out, log_probs, canvas.calls.copy(), canvas.rounds.copy(), canvas.impossible.copy())
+
+
+def own_steps(plan: Plan) -> Plan:
+    """The plan with the steps of each row counted by itself, without those that reveal nothing there.
+
+    Rows never look at one another: so none waits for the others, and as many as can be are asked about at once.
+
+    >>> own_steps(np.array([[7, 2, 7], [1, 9, 3]])).tolist()
+    [[2, 1, 2], [1, 3, 2]]
+    """
+    order = np.argsort(plan, axis=1, kind="stable")
+    rising = np.take_along_axis(plan, order, axis=1)
+    numbers = np.ones(plan.shape, dtype=np.int64)
+    numbers[:, 1:] += np.cumsum(rising[:, 1:] != rising[:, :-1], axis=1)
+    own = np.empty_like(numbers)
+    np.put_along_axis(own, order, numbers, axis=1)
+    return own
 
 
 def first_masked(masked: Bool[np.ndarray, "count length"]) -> int:

@@ -72,4 +72,4 @@ class NetworkCanvas:
         return TensorAnswers.of_logits(logits[self._there(index), self._there(positions)])
 
     def _there(self, array: Any) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array, dtype=None)).to(self._tokens.device)
+        return torch.from_numpy(np.array(array)).to(self._tokens.device)
