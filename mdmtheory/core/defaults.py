@@ -117,6 +117,11 @@ class ModelDefaults:
         """Where its denoiser computes."""
         return "cpu" if self.denoiser is None else str(self.denoiser.device)
 
+    @property
+    def computed(self) -> Mapping[str, Any] | None:
+        """What its numbers depend on besides its identity, such as its denoiser's precision; None: nothing."""
+        return None if self.denoiser is None else self.denoiser.computed
+
     def batch(self, length: int) -> int | None:
         """How many sequences of a length its denoiser takes at once; None: any number."""
         return None if self.denoiser is None else self.denoiser.batch(length)

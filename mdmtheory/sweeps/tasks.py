@@ -187,6 +187,8 @@ def _task(measure: Measure, cell: Cell, language: Language, model: Any) -> Task:
     batch = model.batch(cell.length)
     if batch is not None:
         description["chunk"] = batch
+    if model.computed is not None:
+        description["computed"] = dict(model.computed)
     if measure.stops and cell.max_errors is not None:
         description["stop"] = {"max_errors": cell.max_errors}
     return Task(canonical_json(description), canonical_json({**label, **_families_of_plug_ins(cell)}))

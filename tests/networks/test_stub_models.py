@@ -12,6 +12,7 @@ import mdmtheory as mt
 from mdmtheory.core.streams import stream_states
 from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.samplers.registry import SAMPLERS
+from mdmtheory.sweeps.tasks import tasks_of
 from tests import brute_force
 from tests.networks.stub import Peak, Stub, Twin
 
@@ -189,3 +190,9 @@ def test_weights_and_configuration_key_the_streams_and_precision_the_stored_task
     models = [mt.MaskedDiffusion(each, sampler="stride", steps=3) for each in (half, full)]
     one, other = (model.sample(200, 6, 0).tokens for model in models)
     assert (one == other).mean() > 0.9
+    cell = mt.cells(lang="ngram:order=1,vocab_size=11", length=6, steps=3, sampler="stride")[0]
+    language = mt.as_language("ngram:order=1,vocab_size=11")
+    described = [tasks_of(cell, language, model)[0].description for model in models]
+    assert [each["computed"]["precision"] for each in described] == ["bfloat16", "float64"]
+    assert described[0]["chunk"] == described[1]["chunk"] == 4
+    assert described[0]["identity"] == described[1]["identity"]
