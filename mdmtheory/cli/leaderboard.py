@@ -58,6 +58,7 @@ def leaderboard(
     from mdmtheory.report.page import Contents, budgets_at, ranked_entries
     from mdmtheory.report.page import page as page_of
     from mdmtheory.report.summary import summary
+    from mdmtheory.sweeps.building import check_whole_cells
     from mdmtheory.sweeps.files import cells_of, read_toml
     from mdmtheory.sweeps.published import published_text
     from mdmtheory.sweeps.ranges import steps_of
@@ -69,6 +70,7 @@ def leaderboard(
     keys |= {key: value for key, value in typed.items() if value is not None}
     check_level(keys["level"])
     chosen, wanted, folder = cells_of(keys), steps_of(budgets, "budgets"), figures or page.with_suffix("")
+    check_whole_cells(chosen, "leaderboards")
     for length in sorted({cell.length for cell in chosen}):
         budgets_at(wanted, length)
     store, rows = Path(keys["out"]), page.with_suffix(".csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from mdmtheory.core.contracts import as_denoiser, as_model, check_vocabularies
@@ -11,6 +12,17 @@ from mdmtheory.models.fitting import check_takes_prompts
 from mdmtheory.prompts.registry import given_positions
 from mdmtheory.sweeps.cell import DEFAULTS, Cell
 from mdmtheory.sweeps.choices import registries
+
+
+def check_whole_cells(cells: Iterable[Cell], what: str) -> None:
+    """ValueError where something is given in a cell, for what speaks of whole sequences alone; builds languages."""
+    builder = Builder()
+    for language, prompt, length in dict.fromkeys((cell.language, cell.prompt, cell.length) for cell in cells):
+        if given_positions(prompt, builder.language(language), length) is not None:
+            raise ValueError(
+                f"{what} are of whole sequences, and {prompt} of {language} gives a prompt at length {length}; use "
+                "prompt=none"
+            )
 
 
 class Builder:

@@ -12,6 +12,7 @@ from mdmtheory.core.notices import notice
 from mdmtheory.core.printable import first_few, printable
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json
+from mdmtheory.core.streams import digest as digest_of
 from mdmtheory.metrics.metric import Measured, estimated
 from mdmtheory.metrics.registry import as_metrics, built_in_metrics, measures, place_of
 from mdmtheory.sweeps.cell import sort_key
@@ -92,7 +93,7 @@ def frame_of(
     check_level(level)
     every = built_in_metrics() if metrics is None else metrics
     chosen = newest(contents) if of is None else [contents.tasks[sha] for sha in of if sha in contents.tasks]
-    names = _language_names(contents)
+    names, prompts = _language_names(contents), _prompt_names(contents)
     published = list(published)
     costs = {**_published_costs(published), **_costs(contents)}
     left_out = _left_out(contents, of)
@@ -102,7 +103,7 @@ def frame_of(
         about = stored.task.description
         if about["language"] not in names:
             continue
-        cell = _cell(stored.task, names)
+        cell = {**_cell(stored.task, names), "prompt": prompts.get(stored.task.sha)}
         families |= {Spec.parse(cell[kind]).name: family for kind, family in stored.task.families.items() if cell[kind]}
         calls, rounds = _cost(stored) if stored.task.has_costs else costs.get(_drawn_as(stored), (None, None))
         sums = total(until_stopped(stored.chunks, stored.task.max_errors))
@@ -134,7 +135,7 @@ def _cell(task: Task, names: Mapping[str, str]) -> dict[str, Any]:
     """What the columns of the cell say, given the languages' names by digest."""
     about = task.description
     cell = {"language": names[about["language"]], **{name: about[name] for name in ("length", "steps", "seed")}}
-    return cell | {"prompt": None, **_shown_names(task)}
+    return cell | _shown_names(task) | {"prompt": None}
 
 
 def estimates(
@@ -251,6 +252,22 @@ def _language_names(contents: Contents) -> dict[str, str]:
             places += 1
         names.update({digest: f"{name}@{printable(digest[:places])}" for digest in those})
     return names
+
+
+def _prompt_names(contents: Contents) -> dict[str, str]:
+    """What is given, as it was typed, by task; with a digest behind it where that does not tell which positions.
+
+    So it is where what a language, or a kind of one's own, says of itself came to be another.
+    """
+    positions: dict[Any, set[str]] = {}
+    tasks = [each.task for each in contents.tasks.values() if each.task.given is not None]
+    keys = [(each.description["language"], each.description["length"], each.names["prompt"]) for each in tasks]
+    for key, task in zip(keys, tasks, strict=True):
+        positions.setdefault(key, set()).add(task.description["prompt"]["given"])
+    return {
+        task.sha: key[2] if len(positions[key]) == 1 else f"{key[2]}@{digest_of(task.description['prompt'])[:8]}"
+        for key, task in zip(keys, tasks, strict=True)
+    }
 
 
 def _row(metric: Metric, estimate: Estimate) -> dict[str, Any]:
