@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from mdmtheory.metrics.measure import Sequences
 from mdmtheory.sweeps import cells
 from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.passes import passes_of
@@ -93,6 +94,10 @@ CASES: dict[str, dict[str, Any]] = {
     "sampler topk_remask, ties at random": {**_TIED, "steps": 4, "sampler": "topk_remask", "metrics": "ser"},
     "sampler in float32": {**_ANCESTRAL, "sampler": "confidence:precision=float32,ties=lowest", "metrics": "ser"},
     "sampler draw_confidence": {**_ANCESTRAL, "sampler": "draw_confidence:ties=lowest", "metrics": "ser"},
+    "prompt prefix": {**_ANCESTRAL, "prompt": "prefix:size=5", "check": True},
+    "prompt random, ties at random": {**_TIED, "sampler": "confidence", "prompt": "random:size=5"},
+    "prompt every, block by block": {**_ANCESTRAL, "model": "block:size=3", "prompt": "every:stride=3"},
+    "prompt infill, in order": {**_ANCESTRAL, "model": "ar", "prompt": "infill:size=7"},
     **{
         f"schedule {name.partition(':')[0]}": {**_ANCESTRAL, "schedule": name}
         for name in ("cosine", "polynomial:power=2", "geometric", "file:path=sizes.txt")
@@ -117,7 +122,8 @@ def measured(case: str) -> dict[str, Any]:
         [work] = passes_of([(task, language, model)])
         [sums] = work.count(0, COUNT, (0,))
         if task.measure == "draw":
-            tokens = model.sample(COUNT, cell.length, cell.seed, threads=1).tokens
+            prompts = Sequences(language, cell.length, cell.seed, 0, COUNT, task.given).to_draw(1)
+            tokens = model.sample(COUNT, cell.length, cell.seed, threads=1, **prompts).tokens
         else:
             tokens = language.sample(COUNT, cell.length, cell.seed, threads=1)
         digest = hashlib.sha256(tokens.astype("<u2").tobytes()).hexdigest()[:16]

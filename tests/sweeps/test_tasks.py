@@ -202,6 +202,7 @@ def test_every_component_has_a_number_written_down():
     used = {name for case in RECORDED.values() for each in case.values() for name in each["versions"]}
     assert used == {
         "streams",
+        "prompts",
         *(f"measure {name}" for name in measures()),
         *(f"language {kind}" for kind in kinds()),
         *(
