@@ -198,6 +198,10 @@ def _tolerance(denoiser: Any, found: Any) -> float:
     return float(found)
 
 
+def _reveals(denoiser: Any, found: Any) -> int | None:
+    return None if found is None else whole_number(found, "reveals", 1)
+
+
 def _sees(denoiser: Any, found: Any) -> Any:
     if found not in get_args(Sees):
         raise ValueError(f"is {found!r}; known: {', '.join(get_args(Sees))}")
@@ -207,7 +211,14 @@ def _sees(denoiser: Any, found: Any) -> Any:
 DENOISER = Contract(
     "denoiser",
     {"open": _opened, "conditionals": _conditionals, "pairs": _pairs, "run_plan": _plan_run, "batch": _batch},
-    {"vocab_size": _vocab_size, "spec": spec_of, "identity": identity_of, "tolerance": _tolerance, "sees": _sees},
+    {
+        "vocab_size": _vocab_size,
+        "spec": spec_of,
+        "identity": identity_of,
+        "tolerance": _tolerance,
+        "sees": _sees,
+        "reveals": _reveals,
+    },
     refuse=frozenset({"open", "conditionals", "pairs", "posterior", "run_plan", "batch"}),
     streams=frozenset({"run_plan"}),
     defaults=DenoiserDefaults,

@@ -69,6 +69,9 @@ class DenoiserDefaults:
     """Whether its canvases are told the share of each row that is masked."""
     computed: Mapping[str, Any] | None = None
     """What its numbers depend on besides its identity, such as precision; stands in the names of stored tasks."""
+    reveals: int | None = None
+    """At how many numbers of revealed positions, drawn for each sequence, it is asked where plans are averaged by
+    single reveals; None: at all, as many calls a sequence as there are positions."""
 
     def batch(self, length: int) -> int | None:
         """How many sequences of a length it takes at once; None: any number, so threads share them out."""

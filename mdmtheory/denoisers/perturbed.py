@@ -34,7 +34,7 @@ class Perturbed(DenoiserDefaults):
         self.base: Any = as_denoiser(denoiser)
         self.epsilon = float(epsilon)
         self.vocab_size, self.noises = self.base.vocab_size, self.base.noises
-        self.device, self.computed = self.base.device, self.base.computed
+        self.device, self.computed, self.reveals = self.base.device, self.base.computed, self.base.reveals
         self.refusals, self.trust, self.language = self.base.refusals, self.base.trust, self.base.language
         self.fused = isinstance(self.base, OracleBase) and is_built_in(self.base)
         inside = () if self.fused and not self.base.spec.options else (("of", str(self.base.spec)),)

@@ -6,15 +6,18 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.given import Given
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.plugins import ProtocolError
+from mdmtheory.core.prompts import as_prompt
 from mdmtheory.core.streams import stream_states
 from mdmtheory.models.block import BlockDiffusion
+from mdmtheory.models.contexts import score_contexts
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.models.noise import uniforms_of
 from mdmtheory.plans import Ancestral, FirstHitting, FixedSizes
 from mdmtheory.samplers.by_block import block_lengths, by_block
 from mdmtheory.samplers.planned import plans_alone
@@ -53,6 +56,9 @@ def reveal_costs(
 
     With `block`, in random order inside blocks of so many positions, which come from left to right. With `given`, of
     the answer's positions, the prompt being revealed from the start.
+
+    A denoiser with `reveals` M is asked at M of the n numbers revealed, drawn evenly spaced for each sequence, so at
+    each with probability M/n: what it says there counts n/M times and the others are 0, in expectation the same.
     """
     length = tokens.shape[1]
     key = ["curve", denoiser.identity, length, seed]
@@ -63,21 +69,31 @@ def reveal_costs(
         key = [*key, "given", given.text]
     states = stream_states(key, first, len(tokens))
     plan = model.draw_plans(states, length if given is None else given.answer_length)
-    whole = plan if given is None else _after_the_prompt(plan, given)
-    costs = -model.run(whole, tokens=tokens, threads=threads).log_probs
+    answers, prompts = tokens, None
     if given is not None:
-        costs = costs[:, ~given.positions]
+        answers, prompts = tokens[:, ~given.positions], given.prompts_of(tokens, denoiser.vocab_size)
+    asked = model.denoiser.reveals
+    if asked is None or asked >= plan.shape[1]:
+        costs = -model.run(plan, tokens=answers, prompt=prompts, threads=threads).log_probs
+    else:
+        only = _some_reveals(plan, asked, [*key, "reveals", asked], first)
+        prompt = as_prompt(prompts, len(tokens), length, denoiser.vocab_size)
+        found = score_contexts(model.denoiser, plan, np.ascontiguousarray(answers), prompt=prompt, only=only).log_probs
+        costs = np.where(only, -found, 0.0) * (plan.shape[1] / asked)
     return np.take_along_axis(costs, np.argsort(plan, axis=1, kind="stable"), axis=1)
 
 
-def _after_the_prompt(plan: Int[np.ndarray, "count answer"], given: Given) -> Int[np.ndarray, "count length"]:
-    """Plans of whole sequences that reveal the prompt in their first step and then the answer as planned.
-
-    Given tokens are scored so just as on a canvas that was opened at the prompt, and in the denoiser's own kernel.
-    """
-    whole = np.ones((len(plan), given.length), dtype=plan.dtype)
-    whole[:, ~given.positions] = plan + 1
-    return whole
+def _some_reveals(
+    plan: Int[np.ndarray, "count answer"], reveals: int, key: Any, first: int
+) -> Bool[np.ndarray, "count answer"]:
+    """The positions revealed at so many evenly spaced numbers revealed, from a random first one on (systematic)."""
+    count, length = plan.shape
+    offset = uniforms_of(stream_states(key, first, count), np.arange(count), 1)
+    chosen = np.floor((offset + np.arange(reveals)) * length / reveals).astype(np.int64)
+    order = np.argsort(plan, axis=1, kind="stable")
+    asked = np.zeros(plan.shape, dtype=np.bool_)
+    np.put_along_axis(asked, np.take_along_axis(order, chosen, axis=1), True, axis=1)
+    return asked
 
 
 @whole_numbers(length=1)

@@ -209,14 +209,7 @@ class MaskedDiffusion(ModelDefaults):
         if self.plan_law is None:
             options = {"tokens": answers, "shuffles": states, "prompt": prompt, "threads": threads}
             return self._run_adaptive(self._replayed(), length, **options)
-        plan = self.draw_plans(states, length)
-        if prompt is not None and self.denoiser.fused and not isinstance(self.plan_law, Planned):
-            # Given tokens are scored on a canvas opened at the prompt as where a first step reveals the prompt.
-            whole = np.ones((len(plan), prompt.tokens.shape[1]), dtype=plan.dtype)
-            whole[:, prompt.answer] = plan + 1
-            run: PlanRun = self.denoiser.run_plan(whole, None, prompt.joined(answers), threads=threads)
-            return PlanRun(answers, run.log_probs[:, prompt.answer], run.calls, run.rounds, run.impossible)
-        return self._run(plan, None, answers, prompt, threads)
+        return self._run(self.draw_plans(states, length), None, answers, prompt, threads)
 
     @whole_numbers(threads=1)
     def run(
@@ -225,12 +218,14 @@ class MaskedDiffusion(ModelDefaults):
         states: Any = None,
         tokens: Any = None,
         *,
+        prompt: TokensLike | None = None,
         threads: int | None = None,
     ) -> PlanRun:
         """Run given plans, in the denoiser's own kernel where it has one, else in a loop over its canvas.
 
         Kernels draw from the marginals themselves: a law over plans with options is run in the loop. `plan` is integers
-        (count, length) from 1; ValueError for others, and for tokens or streams that do not fit.
+        (count, length) from 1; ValueError for others, and for tokens or streams that do not fit. With a `prompt` of
+        whole sequences, plans and tokens are of the answers, and so is what comes back.
         """
         plan = as_plans(plan)
         if tokens is not None:
@@ -243,15 +238,24 @@ class MaskedDiffusion(ModelDefaults):
             raise ValueError("a plan needs tokens to score or streams to draw from; neither was given")
         if states is not None:
             check_states(states, len(plan))
-        return self._run(plan, states, tokens, None, threads)
+        asked = None if prompt is None else as_prompt(prompt, len(plan), np.shape(prompt)[-1], self.vocab_size)
+        if asked is not None and len(asked.answer) != plan.shape[1]:
+            raise ValueError(f"the prompt leaves {len(asked.answer)} positions and the plan has {plan.shape[1]}")
+        return self._run(plan, states, tokens, asked, threads)
 
     def _run(self, plan: Any, states: Any, tokens: Any, prompt: Prompt | None, threads: int | None) -> PlanRun:
         law = self.plan_law if isinstance(self.plan_law, Planned) else None
         if law is not None and tokens is not None:
             _require_closed_law(law)
-        if law is None and prompt is None and self.denoiser.fused:
-            run: PlanRun = self.denoiser.run_plan(plan, states, tokens, threads=threads)
-            return run
+        if law is None and self.denoiser.fused and (prompt is None or tokens is not None):
+            if prompt is None:
+                alone: PlanRun = self.denoiser.run_plan(plan, states, tokens, threads=threads)
+                return alone
+            # Given answers are scored in the kernel too: a first step reveals the prompt, then the plan follows.
+            whole = np.ones((len(plan), prompt.tokens.shape[1]), dtype=plan.dtype)
+            whole[:, prompt.answer] = plan + 1
+            run: PlanRun = self.denoiser.run_plan(whole, None, prompt.joined(tokens), threads=threads)
+            return PlanRun(tokens, run.log_probs[:, prompt.answer], run.calls - 1, run.rounds - 1, run.impossible)
         return run_on_canvas(self.denoiser, plan, states, tokens, threads, law=law, prompt=prompt)
 
     @whole_numbers(seed=0, first=0, threads=1)

@@ -78,7 +78,11 @@ def passes_of(work: Sequence[tuple[Task, Language, SequenceModel]]) -> list[Pass
         about = task.description
         shared = measures()[task.measure].shares_pass(model, language)
         same = ("measure", "language", "length", "seed", "model", "denoiser")
-        curve = [*(about[name] for name in same), about["versions"]["streams"], about.get("prompt")]
+        curve = [
+            *(about[name] for name in same),
+            about["versions"]["streams"],
+            *map(about.get, ("prompt", "reveals", "computed")),
+        ]
         key = canonical_json([*curve, task.chunk_size]) if shared else task.sha
         together.setdefault(key, []).append((task, language, model))
     return [_pass_of(group) for group in together.values()]

@@ -187,6 +187,8 @@ def _task(measure: Measure, cell: Cell, language: Language, model: Any) -> Task:
     batch = model.batch(cell.length)
     if batch is not None:
         description["chunk"] = batch
+    if measure.shares_pass(model, language) and model.denoiser.reveals is not None:
+        description["reveals"] = model.denoiser.reveals
     if model.computed is not None:
         description["computed"] = dict(model.computed)
     if measure.stops and cell.max_errors is not None:

@@ -10,7 +10,10 @@ import torch
 
 import mdmtheory as mt
 from mdmtheory.core.streams import stream_states
+from mdmtheory.metrics.measure import Sequences
+from mdmtheory.metrics.score import Score
 from mdmtheory.models.canvas_loop import run_on_canvas
+from mdmtheory.prompts.registry import given_positions
 from mdmtheory.samplers.registry import SAMPLERS
 from mdmtheory.sweeps.tasks import tasks_of
 from tests import brute_force
@@ -196,3 +199,26 @@ def test_weights_and_configuration_key_the_streams_and_precision_the_stored_task
     assert [each["computed"]["precision"] for each in described] == ["bfloat16", "float64"]
     assert described[0]["chunk"] == described[1]["chunk"] == 4
     assert described[0]["identity"] == described[1]["identity"]
+
+
+@pytest.mark.parametrize("block", [None, 3])
+@pytest.mark.parametrize("prompt", ["none", "prefix:size=2"])
+def test_a_drawn_subset_of_reveals_has_the_mean_of_all_and_costs_as_many_calls_as_it_has(block, prompt):
+    language = mt.NGram.random(order=2, vocab_size=4, seed=3)
+    every, some = Stub(4, 64), Stub(4, 64)
+    some.reveals = 2
+    count, answered = 4000, 8 if prompt == "none" else 6
+    nats = []
+    for stub in (every, some):
+        model = mt.MaskedDiffusion(stub, steps=4)
+        if block:
+            model = mt.BlockDiffusion(stub, block=block, steps=2)
+        stub.forwards.clear()
+        of = Sequences(language, 8, 0, 0, count, given_positions(prompt, language, 8))
+        [sums] = Score().count([model], of)
+        contexts = count * (answered if stub is every else 2)
+        assert len(stub.forwards) == math.ceil(contexts / 64)
+        nats.append((sums["nats"] / count, math.sqrt(sums["nats_squared"]) / count))
+    (exact, _), (sampled_mean, error) = nats
+    print(f"block {block}, {prompt}: {exact:.4f} nats from {answered} calls a sequence, {sampled_mean:.4f} from 2")
+    assert abs(sampled_mean - exact) < 4 * error
