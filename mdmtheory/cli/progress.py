@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from mdmtheory.sweeps.progress import Progress
 
-_COMPILING = "compiling kernels, once for this version ..."
-
 
 class SweepProgress:
     """Call it with each Progress of a sweep, inside a `with` block. `last` is the newest, None before the first.
@@ -60,12 +58,12 @@ class SweepProgress:
         if self._bar is None:
             if progress.compiling and not self._said:
                 self._said = True
-                self._terminal.say(_COMPILING)
+                self._terminal.say(progress.compiling)
             return
         widest = progress.widest_interval
         self._bar.update(
             self._bar.task_ids[0],
-            description=_COMPILING if progress.compiling else f"{progress.cells_done}/{progress.cells_total} cells",
+            description=progress.compiling or f"{progress.cells_done}/{progress.cells_total} cells",
             total=progress.chunks_total,
             completed=progress.chunks_done,
             rate="" if progress.compiling else f"{progress.sequences_per_second:,.0f} sequences/s",

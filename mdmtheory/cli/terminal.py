@@ -69,7 +69,7 @@ class Terminal:
         """Say once, if kernels are compiled inside the block, that it takes a while and happens once."""
         from mdmtheory.kernels.compiling import announcing_compilation
 
-        with announcing_compilation(lambda: self.say("compiling kernels, once for this version ...")):
+        with announcing_compilation(self.say):
             yield
 
 

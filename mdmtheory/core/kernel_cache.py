@@ -68,9 +68,15 @@ class KernelCache(caching.FunctionCache):  # type: ignore[misc]  # numba is unty
     write number 1, and then one's code is found under the other's signature.
     """
 
-    def __init__(self, function: Callable[..., Any], sources: str, folder: Callable[[], Path | None]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        sources: str,
+        folder: Callable[[], Path | None],
+        lacking: Callable[[str], None],
+    ) -> None:
         self._py_func = function  # numba's key of a signature reads it
-        self._sources, self._folder = sources, folder
+        self._sources, self._folder, self._lacking = sources, folder, lacking
 
     @property
     def cache_path(self) -> str:
@@ -78,7 +84,13 @@ class KernelCache(caching.FunctionCache):  # type: ignore[misc]  # numba is unty
         return str(self._folder())
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled function of a signature, or None."""
+        """The compiled function of a signature; else None, and `lacking` is called with the function's name."""
+        found = self._found(sig, target_context)
+        if found is None:
+            self._lacking(f"{self._py_func.__module__.rpartition('.')[2]}.{self._py_func.__name__}")
+        return found
+
+    def _found(self, sig: Any, target_context: Any) -> Any:
         target_context.refresh()
         folder = self._folder()
         if folder is None:

@@ -13,6 +13,8 @@ import numba
 from numba.core import config, event
 
 from mdmtheory.core.kernel_cache import KernelCache, private_folder
+from mdmtheory.core.notices import announcement
+from mdmtheory.kernels.compile_times import expected_seconds, in_words
 from mdmtheory.kernels.linking import PartDispatcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -42,7 +44,7 @@ _OPTIONS = {"nopython": True, "nogil": True, "fastmath": False, "error_model": "
 def kernel(function: Function) -> Function:
     """Compile a function of arrays with numba: no interpreter lock, no fastmath, cached across processes."""
     compiled = numba.jit(**_OPTIONS, no_cfunc_wrapper=True)(function)
-    compiled._cache = KernelCache(function, kernel_sources_digest(), cache_folder)
+    compiled._cache = KernelCache(function, kernel_sources_digest(), cache_folder, about_to_compile)
     return compiled  # type: ignore[no-any-return]  # numba is untyped
 
 
@@ -75,21 +77,46 @@ def _part(function: Function, **options: bool) -> Function:
 
 
 class _Announcer(event.Listener):  # type: ignore[misc]  # numba is untyped
-    def __init__(self, announce: Callable[[], None]) -> None:
+    """Says once what is about to be compiled; while others do, it does not."""
+
+    def __init__(self, announce: Callable[[str], object]) -> None:
         self._announce = announce
-        self._said = False
+        self.said = False
 
     def on_start(self, event: Any) -> None:
-        if not self._said:
-            self._said = True
-            self._announce()
+        if not self.said:
+            self.said = True
+            self._announce(event.data)
 
     def on_end(self, event: Any) -> None:
         pass
 
 
+_COMPILES = "mdmtheory:compiles"
+"""numba's kind of event for a kernel that is not in the cache."""
+
+_unasked = _Announcer(announcement)
+event.register(_COMPILES, _unasked)
+
+
+def about_to_compile(kernel: str) -> None:
+    """Tell whoever listens that this kernel, `module.name`, is compiled now."""
+    folder = cache_folder()
+    there = set() if folder is None else {".".join(path.name.split(".")[2:4]) for path in folder.glob("*.nbc")}
+    expected = in_words(*expected_seconds(kernel, there))
+    event.start_event(_COMPILES, data=f"compiling kernels, once for this version: about {expected} of a processor")
+
+
 @contextlib.contextmanager
-def announcing_compilation(announce: Callable[[], None]) -> Iterator[None]:
-    """Call `announce` once if any kernel is compiled inside the block (loading a cached one does not count)."""
-    with event.install_listener("numba:compile", _Announcer(announce)):
-        yield
+def announcing_compilation(announce: Callable[[str], object]) -> Iterator[None]:
+    """Call `announce` once, with a line that says how long it may take, if any kernel is compiled inside the block.
+
+    Loading a cached one does not count. Outside of such blocks that line goes to stderr, once a process.
+    """
+    said, _unasked.said = _unasked.said, True
+    announcer = _Announcer(announce)
+    try:
+        with event.install_listener(_COMPILES, announcer):
+            yield
+    finally:
+        _unasked.said = said or announcer.said

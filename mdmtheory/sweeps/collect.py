@@ -62,7 +62,8 @@ def collect(
         lanes = lanes_of(work.passes, threads) if executor is None else [Lane(executor, work.passes)]
         meter, report = Meter(work, level, lanes), Reporter(progress)
         if work.passes:
-            warm([each.work for each in work.passes], lambda: report(meter.compiling, now=True))
+            told = None if progress is None else lambda line: report(lambda: meter.compiling(line), now=True)
+            warm([each.work for each in work.passes], told)
             meter.start()
             # Before anything is measured, so that what is told of the start is told of the start.
             report(meter, now=True)
@@ -73,11 +74,14 @@ def collect(
         return frame_of(store.contents, level, of=work.stored, published=work.taken(published))
 
 
-def warm(passes: Sequence[Pass], announce: Callable[[], None]) -> None:
-    """Run one sequence through every kernel that the passes use; `announce` is called if that compiles any."""
+def warm(passes: Sequence[Pass], announce: Callable[[str], object] | None) -> None:
+    """Run one sequence through every kernel that the passes use.
+
+    `announce` is called, with a line to be told, if that compiles any; without it the line goes to stderr.
+    """
     from mdmtheory.kernels.compiling import announcing_compilation
 
-    with announcing_compilation(announce):
+    with contextlib.nullcontext() if announce is None else announcing_compilation(announce):
         for each in {each.kernels: each for each in passes}.values():
             each.warm()
 

@@ -138,7 +138,7 @@ def _probe(work: Pass) -> float:
 
     A batch that is asked for is run whole.
     """
-    warm([work], lambda: None)
+    warm([work], lambda _: None)
     size, count = work.tasks[0].chunk_size, 1
     if work.device is not None:
         return _seconds_of(work, size)

@@ -36,9 +36,9 @@ class Meter:
         self._seconds[id(work)] = (seconds + sum(chunk.seconds for chunk in chunks), count + 1)
         self._sequences += chunks[0].sums.whole("sequences")
 
-    def compiling(self) -> Progress:
-        """The progress while kernels are being compiled."""
-        return replace(self(), compiling=True)
+    def compiling(self, line: str) -> Progress:
+        """The progress while kernels are being compiled, of which a line tells."""
+        return replace(self(), compiling=line)
 
     def stopping(self) -> Progress:
         """The progress of a sweep that is to stop, with the tasks whose chunks it still waits for."""

@@ -15,8 +15,8 @@ class Progress:
     `sequences` were drawn or scored in this run (a pass that prices many cells counts once). `widest_interval` is the
     largest of high - low over the SERs and (high - low)/value over the TERs and TER ratios so far; None before any.
     `cells_published` are those done of which something came from published rows.
-    `compiling`: kernels are being compiled, and nothing is measured yet. `waits_for`: tasks with chunks that a sweep
-    which is to stop has begun, and which are not given up yet.
+    `compiling`: the line that tells of kernels which are being compiled; nothing is measured yet. `waits_for`: tasks
+    with chunks that a sweep which is to stop has begun, and which are not given up yet.
     """
 
     cells_done: int
@@ -27,7 +27,7 @@ class Progress:
     sequences_per_second: float
     seconds_left: float | None
     widest_interval: float | None
-    compiling: bool = False
+    compiling: str = ""
     cells_published: int = 0
     waits_for: tuple[str, ...] = ()
 

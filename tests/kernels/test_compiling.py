@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from mdmtheory.kernels.compile_times import FIRST, SECONDS, TOGETHER, expected_seconds
+
+ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
 import numpy as np
 from mdmtheory.kernels.compiling import announcing_compilation, cache_folder
 from mdmtheory.kernels.random import fill_uniforms
 said = []
-with announcing_compilation(lambda: said.append(1)):
+with announcing_compilation(said.append):
     fill_uniforms(np.ones((1, 4), dtype=np.uint64), np.empty((1, 1)))
 print(len(said), cache_folder())
 """
@@ -58,7 +67,7 @@ import mdmtheory as mt
 from mdmtheory.kernels.compiling import announcing_compilation
 plan, tokens = np.ones((1, 4), dtype=np.int32), np.zeros((1, 4), dtype=np.uint8)
 said = []
-with announcing_compilation(lambda: said.append(1)):
+with announcing_compilation(said.append):
     for lang in ("ngram:order=2", "parity"):
         mt.as_language(lang).oracle().run_plan(plan, tokens=tokens)
 print(len(said), "done")
@@ -69,3 +78,64 @@ def test_the_runners_of_plans_are_found_again_though_they_close_over_their_parts
     first, _ = run(tmp_path, PLANS)
     again, _ = run(tmp_path, PLANS)
     assert (first, again) == (1, 0)
+
+
+CELL = """
+import sys
+import mdmtheory as mt
+for each in sys.argv[1:]:
+    print(len(mt.collect(mt.cells(each, length=8, steps=2, samples=2), out=f"{each[0]}.sqlite", workers=1)))
+"""
+
+
+def measure(cache, *languages):
+    """Measure cells from Python with the compiled kernels of a folder; what the program says, and those kernels."""
+    command = [sys.executable, "-c", CELL, *languages]
+    environment = {**os.environ, "MDMTHEORY_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=cache, env=environment, capture_output=True, text=True, check=True)
+    files = [path.name.split(".") for path in cache.glob("kernels/*/*.nbc")]
+    return done.stderr, sorted(f"{each[2]}.{each[3]}" for each in files)
+
+
+@pytest.mark.parametrize("language", ["ngram:order=2", "parity"])
+def test_a_cell_compiles_what_it_runs_and_each_of_it_once(language, tmp_path):
+    _, compiled = measure(tmp_path, language)
+    assert compiled == sorted(TOGETHER[language])
+
+
+def test_compiling_is_told_in_python_too_once_and_with_an_expected_time(tmp_path):
+    said, _ = measure(tmp_path, "parity", "repetition")
+    (line,) = said.splitlines()
+    assert re.fullmatch(
+        r"mdmtheory: compiling kernels, once for this version: about \d+( to \d+)? s of a processor", line
+    )
+    again, _ = measure(tmp_path, "parity", "repetition")
+    assert again == ""
+
+
+def test_a_filled_folder_that_cannot_be_written_is_used(tmp_path):
+    _, filled = measure(tmp_path, "parity")
+    folders = [tmp_path / "kernels", *tmp_path.glob("kernels/*")]
+    before = {path: path.stat().st_mtime_ns for path in (*folders, *tmp_path.glob("kernels/*/*"))}
+    for path in before:
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    try:
+        assert measure(tmp_path, "parity") == ("", filled)
+        assert {path: path.stat().st_mtime_ns for path in before} == before
+    finally:
+        for folder in folders:
+            folder.chmod(0o700)
+
+
+def test_what_is_expected_counts_what_is_there_already():
+    everything = set(TOGETHER["hmm"])
+    least, most = expected_seconds("random.fill_uniforms", set())
+    assert expected_seconds("chain_plans.run_chain_plans", set()) == (most, most)
+    assert least < most
+    assert expected_seconds("chain_plans.run_chain_plans", everything) == (FIRST, FIRST)
+
+
+def test_every_kernel_that_takes_long_is_there():
+    for name in {*SECONDS, *(each for names in TOGETHER.values() for each in names)}:
+        module, _, function = name.partition(".")
+        assert hasattr(importlib.import_module(f"mdmtheory.kernels.{module}"), function), name

@@ -33,10 +33,10 @@ def kernel_of_a_new_process() -> Callable[[float], float]:
 
 def run(number: float = 21) -> tuple[int, list[str]]:
     """How often a process that starts here compiles `twice`, and what it says."""
-    times: list[int] = []
+    times: list[str] = []
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        with compiling.announcing_compilation(lambda: times.append(1)):
+        with compiling.announcing_compilation(times.append):
             assert kernel_of_a_new_process()(number) == 2 * number
     return len(times), [str(each.message) for each in said]
 
@@ -209,7 +209,7 @@ def thrice(number):
     return 3 * number
 
 said = []
-with announcing_compilation(lambda: said.append(1)):
+with announcing_compilation(said.append):
     print(kernel(thrice)(7), len(said))
 """
 
