@@ -45,14 +45,23 @@ def conditioned(law: Law, prompt: OnePrompt) -> Law:
 
 
 def own_prompt(language: Any, lengths: Iterator[int]) -> str:
-    """What a language says is given, at some lengths: truth values, not all of them, and the same when asked again."""
-    said = []
+    """What a language says is given, at some lengths: truth values, not all of them, and the same when asked again.
+
+    It may refuse a length.
+    """
+    said: list[Given | None] = []
     for length in lengths:
         try:
-            given, again = (given_positions("own", language, length) for _ in range(2))
-        except (ValueError, ProtocolError) as error:
+            found = language.prompt(length)
+        except ValueError:
+            continue
+        except ProtocolError as error:
             raise RefutedError(f"prompt({length}): {error}") from None
-        if given != again:
+        try:
+            given = None if found is None else Given.of(found, length)
+        except ValueError as error:
+            raise RefutedError(f"prompt({length}): {error}") from None
+        if given_positions("own", language, length) != given:
             raise RefutedError(f"prompt({length}) is not the same when it is asked again")
         said.append(given)
     known = [each for each in said if each is not None]

@@ -14,7 +14,6 @@ from mdmtheory.core.given import Given
 from mdmtheory.core.integers import WholeNumber, whole_number
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.exact.prompts import answer_log_prob
 from mdmtheory.languages.presets import as_language
 from mdmtheory.metrics.sums import Sums
 from mdmtheory.models.fitting import check_takes_prompts, held_to
@@ -79,6 +78,9 @@ class Sequences:
 
     def log_q(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count"]:
         """log q of the answers given their prompts in nats, of whole sequences where nothing is given."""
+        # Exact numbers are loaded where there are sequences to score: a page of results needs none.
+        from mdmtheory.exact.prompts import answer_log_prob
+
         return answer_log_prob(self.language, tokens, self.given, threads=threads)
 
 

@@ -31,7 +31,8 @@ class Own:
 
     def given(self, language: Any, length: int) -> Bool[np.ndarray, "length"] | None:
         """What the language's own `prompt` gives."""
-        found: Bool[np.ndarray, "length"] | None = language.prompt(length)
+        # A language from before there were prompts may have something else by that name.
+        found: Bool[np.ndarray, "length"] | None = None if language.prompt is None else language.prompt(length)
         return found
 
 
