@@ -54,6 +54,8 @@ def changed(p, temperature=1.0, nucleus=1.0):
         return np.array(best) / sum(best)
     powers = [v ** (1 / temperature) if v else 0.0 for v in p]
     p = [v / sum(powers) for v in powers]
+    if nucleus == 1:
+        return np.array(p)
     kept = []
     for v in sorted(range(len(p)), key=lambda v: (-round(p[v], 10), v)):
         if not kept or sum(p[w] for w in kept) < nucleus - 1e-10:
