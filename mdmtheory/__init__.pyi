@@ -9,6 +9,8 @@ from mdmtheory.conformance.denoisers import check_denoiser as check_denoiser
 from mdmtheory.conformance.languages import check_language as check_language
 from mdmtheory.conformance.metrics import check_metric as check_metric
 from mdmtheory.conformance.models import check_model as check_model
+from mdmtheory.conformance.report import Check as Check
+from mdmtheory.conformance.report import Report as Report
 from mdmtheory.conformance.samplers import check_sampler as check_sampler
 from mdmtheory.core.estimate import Estimate as Estimate
 from mdmtheory.core.spec import Spec as Spec
@@ -23,6 +25,7 @@ from mdmtheory.languages.parity import Parity as Parity
 from mdmtheory.languages.permutation import Permutation as Permutation
 from mdmtheory.languages.presets import as_language as as_language
 from mdmtheory.languages.repetition import Repetition as Repetition
+from mdmtheory.metrics.compare import Comparison as Comparison
 from mdmtheory.metrics.compare import compare_schedules as compare_schedules
 from mdmtheory.metrics.cross_entropy import cross_entropy as cross_entropy
 from mdmtheory.metrics.distances import Distances as Distances
@@ -39,6 +42,7 @@ from mdmtheory.oracles.evidence import GaussianEvidence as GaussianEvidence
 from mdmtheory.oracles.evidence import UniformEvidence as UniformEvidence
 from mdmtheory.oracles.oracle import Oracle as Oracle
 from mdmtheory.schedules import Schedule as Schedule
+from mdmtheory.sweeps.cell import Cell as Cell
 from mdmtheory.sweeps.cells import cells as cells
 from mdmtheory.sweeps.collect import collect as collect
 from mdmtheory.sweeps.results import read as read

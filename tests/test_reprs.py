@@ -138,3 +138,26 @@ def test_reprs_of_models_make_what_draws_the_same(model):
     twin = evaluated(model)
     assert (type(twin), twin.identity, twin.spec) == (type(model), model.identity, model.spec)
     assert repr(twin) == repr(model)
+
+
+BOUND = mt.theory.statements()["jensen"].check(BIGRAM, 3, steps=2)
+FOUND = mt.Estimate(0.1 + 0.2, 0.1, 0.5, level=0.95, kind="estimate", count=9)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        FOUND,
+        FOUND.within(most=0.3),
+        mt.Distances(FOUND, FOUND, None, mt.Estimate.exact(np.float64(1) / 3), FOUND),
+        mt.Spec.of("window", width=np.int8(2)),
+        *mt.cells("hmm", length=8, steps="4,8", sampler="confidence", metrics="ser"),
+        mt.check_language(mt.Parity()),
+        BOUND,
+        BOUND.setting,
+        BOUND.statement,
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_reprs_of_results_make_an_equal_one(value):
+    assert evaluated(value) == value

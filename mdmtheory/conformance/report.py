@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from mdmtheory.core.html_tables import html_table
+
 Subject = TypeVar("Subject")
 Tried_contra = TypeVar("Tried_contra", contravariant=True)
 
@@ -73,8 +75,16 @@ class Report:
         raise KeyError(f"no check {name!r}; known: {', '.join(each.name for each in self.checks)}")
 
     def __str__(self) -> str:
+        return "\n".join([self._outcome, *(f"  {check}" for check in self.checks)])
+
+    def _repr_html_(self) -> str:
+        rows = [(each.name, each.result, each.seen, each.expected) for each in self.checks]
+        return html_table(["check", "result", "seen", "expected"], rows, self._outcome)
+
+    @property
+    def _outcome(self) -> str:
         outcome = "passed" if self.passed else f"failed: {', '.join(each.name for each in self.failures)}"
-        return "\n".join([f"{self.kind} {self.name}: {outcome}", *(f"  {check}" for check in self.checks)])
+        return f"{self.kind} {self.name}: {outcome}"
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, replace
+from numbers import Real
+from types import MappingProxyType
 from typing import Literal, get_args
 
+from mdmtheory.core.html_tables import html_table
 from mdmtheory.core.integers import WholeNumber, whole_number
 
 Kind = Literal["exact", "estimate", "upper bound", "lower bound"]
@@ -14,6 +18,12 @@ Kind = Literal["exact", "estimate", "upper bound", "lower bound"]
 
 Ends = tuple[float, float, float]
 """A value and the two ends of its interval."""
+
+SIGNS: Mapping[str, str] = MappingProxyType({"exact": "", "estimate": "≈ ", "upper bound": "≤ ", "lower bound": "≥ "})
+"""What marks a number of each kind where it stands by itself."""
+
+HEADINGS = ("kind", "value", "interval", "level", "sequences")
+"""Of the columns in which a table shows an Estimate."""
 
 _ROUNDING = 1e-9
 _CUT = ", cut from "
@@ -41,8 +51,13 @@ class Estimate:
     behind it, 0 for an exact number. `level` is the confidence level of [low, high]. `cut_from` is what was measured
     where noise took value or interval beyond what the quantity can be, and they were cut there; else None.
 
-    >>> float(Estimate(0.5, 0.4, 0.6, level=0.95, kind="estimate", count=100))
-    0.5
+    `float` gives the value alone. A format is that of a float, for each of its numbers, and marks the kind: nothing
+    where it is exact, ≈ an estimate, ≤ an upper and ≥ a lower bound. An Estimate has no order, and is equal to no
+    number: TypeError says what to compare instead.
+
+    >>> half = Estimate(0.5, 0.4, 0.6, level=0.95, kind="estimate", count=100)
+    >>> print(f"{half:.2f}", float(half))
+    ≈ 0.50 [0.40, 0.60] 0.5
     """
 
     value: float
@@ -62,6 +77,8 @@ class Estimate:
             )
         if not 0 < self.level <= 1:
             raise ValueError(f"level {self.level} is not a probability; pass a number above 0 and at most 1")
+        for name in ("value", "low", "high", "level"):
+            object.__setattr__(self, name, float(getattr(self, name)))
         object.__setattr__(self, "count", whole_number(self.count, "count", 0))
 
     @classmethod
@@ -93,10 +110,57 @@ class Estimate:
     def __float__(self) -> float:
         return self.value
 
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Estimate):
+            return astuple(self) == astuple(other)
+        if isinstance(other, Real):
+            raise _no_order("==")
+        return NotImplemented
+
+    def __lt__(self, other: object) -> bool:
+        raise _no_order("<")
+
+    def __le__(self, other: object) -> bool:
+        raise _no_order("<=")
+
+    def __gt__(self, other: object) -> bool:
+        raise _no_order(">")
+
+    def __ge__(self, other: object) -> bool:
+        raise _no_order(">=")
+
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return str(self)
+        cut = f" (cut from {_ends_text(self.cut_from, spec)})" if self.cut_from else ""
+        return f"{SIGNS[self.kind]}{_ends_text((self.value, self.low, self.high), spec)}{cut}"
+
+    def _repr_html_(self) -> str:
+        return html_table(HEADINGS, [self.cells])
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """What stands under HEADINGS in a table."""
+        sampled = self.low < self.high
+        interval = f"[{self.low:.6g}, {self.high:.6g}]" if sampled else ""
+        return self.said_kind, f"{self.value:.6g}", interval, f"{self.level:g}" if sampled else "", f"{self.count:,}"
+
     def __str__(self) -> str:
         if self.low == self.high:
             return f"{self.value:.6g} ({self.said_kind})"
         return f"{self.value:.6g} [{self.low:.6g}, {self.high:.6g}] ({self.said_kind}, {self.level:g} interval)"
+
+
+def _no_order(sign: str) -> TypeError:
+    return TypeError(
+        f"an Estimate has an interval and a kind, so {sign} says nothing; compare ends, as a.high < b.low, "
+        "or values alone, as float(a) < float(b)"
+    )
+
+
+def _ends_text(ends: Ends, spec: str) -> str:
+    value, low, high = ends
+    return f"{value:{spec}}" if low == high else f"{value:{spec}} [{low:{spec}}, {high:{spec}}]"
 
 
 def said_kind(kind: str, cut_from: Ends) -> str:

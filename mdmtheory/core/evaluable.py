@@ -15,7 +15,7 @@ MOST_SHOWN = 40
 """Numbers that a repr writes out."""
 
 
-def call(name: str, *given: Any, **options: Any) -> str:
+def call(name: str, /, *given: Any, **options: Any) -> str:
     """The call of a name.
 
     >>> call("Window", "hmm", width=2)

@@ -61,6 +61,9 @@ class Curve:
         """A curve known without sampling."""
         return cls(values, values, values, level=1.0, kind="exact", count=0)
 
+    def __repr__(self) -> str:
+        return f"<Curve of {len(self)} points, {self.kind}>"
+
     def __len__(self) -> int:
         return len(self.values)
 

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, UInt64
 from mdmtheory.core.defaults import LanguageDefaults
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.evaluable import MOST_SHOWN, call
+from mdmtheory.core.html_tables import html_table
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_LENGTH, check_limit
 from mdmtheory.core.means import Moments, mean_interval, price
@@ -76,6 +77,20 @@ class LanguageBase(LanguageDefaults, ABC):
             return call(type(self).__name__, *arrays.values(), **({} if self.spec == own else {"spec": self.spec}))
         note = f", its float32 rows, off 1 by {self.rounded:.1e}, divided by their sums" if self.rounded else ""
         return f"<{type(self).__name__} {self.spec}, {self.vocab_size} tokens{note}>"
+
+    def _repr_html_(self) -> str:
+        shapes = [(name, f"array {each.shape}") for name, each in self.parameters().items() if np.ndim(each)]
+        numbers = [(name, each) for name, each in self.parameters().items() if not np.ndim(each)]
+        rounded = [("rows were off 1 by", f"{self.rounded:.1e}")] if self.rounded else []
+        rows = [
+            ("kind", self.kind),
+            ("tokens", self.vocab_size),
+            *shapes,
+            *numbers,
+            *rounded,
+            ("digest", self.digest[:12]),
+        ]
+        return html_table([], rows, str(self.spec))
 
     def made_by(self, made: str) -> Self:
         """Itself, which from now on shows the call that made it."""

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Int
 
 from mdmtheory.core.estimate import Estimate, WithheldError
+from mdmtheory.core.html_tables import html_table
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.limits import MOST_LENGTH, check_limit
 from mdmtheory.core.means import LEAST_TERMS
@@ -54,6 +55,17 @@ class Comparison:
     frame: pd.DataFrame
     about: dict[str, str]
     best: dict[int, Int[np.ndarray, "n"]]
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {self.frame['schedule'].nunique()} schedules; see its frame, about and best>"
+
+    def _repr_html_(self) -> str:
+        whole = self.frame[["steps", "schedule", "sampler", "metric", "kind", "value", "low", "high", "level"]]
+        rows = [
+            [*row[:5], *("" if math.isnan(each) else f"{each:.6g}" for each in row[5:])]
+            for row in whole.astype({"value": float, "low": float, "high": float, "level": float}).values.tolist()
+        ]
+        return html_table(list(whole.columns), rows, note="; ".join(f"{k}: {v}" for k, v in self.about.items()))
 
 
 @whole_numbers(length=1, count=0, seed=0, threads=1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from mdmtheory.core.estimate import Estimate, Kind, WithheldError
+from mdmtheory.core.estimate import HEADINGS, Estimate, Kind, WithheldError
+from mdmtheory.core.html_tables import html_table
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import bounded_mean, clopper_pearson
 from mdmtheory.core.means import LEAST_TERMS, Moments, mean_interval, price
@@ -41,6 +42,11 @@ class Distances:
     kl: Estimate | None
     kl_on_support: Estimate | None
     ser: Estimate
+
+    def _repr_html_(self) -> str:
+        each = {one.name: getattr(self, one.name) for one in fields(self)}
+        rows = [[name, *(found.cells if found else ("not known",))] for name, found in each.items()]
+        return html_table(["distance", *HEADINGS], rows)
 
 
 @whole_numbers(length=1, count=1, seed=0, threads=1)

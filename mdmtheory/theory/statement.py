@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.estimate import HEADINGS, Estimate
+from mdmtheory.core.evaluable import call
+from mdmtheory.core.html_tables import html_table
 from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.prompts.registry import check_no_prompt
@@ -54,6 +56,9 @@ class Setting:
         if self.steps is not None:
             object.__setattr__(self, "steps", whole_number(self.steps, "steps", 1))
 
+    def __repr__(self) -> str:
+        return call("theory.Setting", **{each.name: getattr(self, each.name) for each in fields(self)})
+
 
 @dataclass(frozen=True)
 class Sides:
@@ -86,6 +91,15 @@ class BoundCheck:
     def holds(self) -> bool:
         """Whether the statement is not refuted here."""
         return self.verdict != "no"
+
+    def __repr__(self) -> str:
+        return call("theory.BoundCheck", **{each.name: getattr(self, each.name) for each in fields(self)})
+
+    def _repr_html_(self) -> str:
+        rows = [("measured", *self.measured.cells), (self.statement.direction, *self.bound.cells)]
+        found = f"{self.statement.id}: {self.statement.says}"
+        note = "; ".join(filter(None, (f"holds: {self.verdict}", f"slack {self.slack:.6g}", self.note)))
+        return html_table(["side", *HEADINGS], rows, found, note)
 
 
 def _anywhere(setting: Setting) -> None:
@@ -120,6 +134,9 @@ class Statement:
     options: Mapping[str, Any] = field(default_factory=dict)
     conjecture: bool = False
     rounding: float = ROUNDING
+
+    def __repr__(self) -> str:
+        return f"theory.statements()[{self.id!r}]"
 
     @whole_numbers(length=1, steps=1)
     def setting(

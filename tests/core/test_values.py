@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,66 @@ def test_estimates_print_their_kind_and_evaluate():
     assert "upper bound" in str(estimate)
     assert "exact" in str(Estimate.exact(1.0))
     assert float(estimate) == 0.5
+
+
+def test_the_numbers_of_an_estimate_are_pythons_own():
+    estimate = Estimate(np.float64(0.5), 0, np.float64(1), level=np.float64(0.5), kind="estimate", count=np.int8(3))
+    assert (
+        repr(estimate) == "Estimate(value=0.5, low=0.0, high=1.0, level=0.5, kind='estimate', count=3, cut_from=None)"
+    )
+    assert float(Estimate(1, 1, 1, 1, "exact", 0)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "text"),
+    [
+        ("estimate", ".3f", "≈ 0.500 [0.400, 0.625]"),
+        ("upper bound", ".2g", "≤ 0.5 [0.4, 0.62]"),
+        ("lower bound", ".1%", "≥ 50.0% [40.0%, 62.5%]"),
+        ("upper bound", "", "0.5 [0.4, 0.625] (upper bound, 0.95 interval)"),
+    ],
+)
+def test_a_format_is_that_of_a_float_with_interval_and_kind(kind, spec, text):
+    estimate = Estimate(0.5, 0.4, 0.625, level=0.95, kind=kind, count=10)
+    assert format(estimate, spec) == text
+
+
+def test_a_number_without_an_interval_is_formatted_alone_and_what_was_cut_is_said():
+    assert f"{Estimate.exact(1 / 3):.3f}" == "0.333"
+    assert f"{Estimate(0.5, 0.5, 0.5, 0.9, 'upper bound', 0):.1f}" == "≤ 0.5"
+    cut = Estimate(0.96, 0.92, 1.01, level=0.95, kind="estimate", count=100).within(least=1)
+    assert f"{cut:.2f}" == "≈ 1.00 [1.00, 1.01] (cut from 0.96 [0.92, 1.01])"
+    with pytest.raises(ValueError, match="format"):
+        format(cut, "three digits")
+
+
+HALF = Estimate(0.5, 0.4, 0.6, level=0.95, kind="estimate", count=10)
+
+
+@pytest.mark.parametrize("other", [0.5, 1, np.float64(0.5), np.int8(1), HALF], ids=repr)
+@pytest.mark.parametrize("sign", [operator.lt, operator.le, operator.gt, operator.ge])
+def test_estimates_have_no_order_and_say_what_has(sign, other):
+    for left, right in ((HALF, other), (other, HALF)):
+        with pytest.raises(
+            TypeError, match=r"compare ends, as a.high < b.low, or values alone, as float\(a\)"
+        ) as error:
+            sign(left, right)
+        assert "\n" not in str(error.value)
+
+
+def test_an_estimate_is_equal_to_its_like_and_refuses_numbers():
+    twin = Estimate(0.5, 0.4, 0.6, level=0.95, kind="estimate", count=10)
+    assert twin == HALF
+    assert hash(twin) == hash(HALF)
+    assert Estimate(0.5, 0.4, 0.6, level=0.95, kind="estimate", count=11) != HALF
+    assert HALF != "0.5"
+    assert HALF is not None
+    for refused in (lambda: HALF == 0.5, lambda: HALF != 1, lambda: np.float64(0.5) == HALF, lambda: 0.5 in [HALF]):
+        with pytest.raises(TypeError, match="== says nothing"):
+            refused()
+    with pytest.raises(TypeError, match="says nothing"):
+        sorted([HALF, twin])
+    assert max([HALF, Estimate.exact(2.0)], key=float) == Estimate.exact(2.0)
 
 
 @pytest.mark.parametrize(
