@@ -103,7 +103,8 @@ def ter(
     check_method(method)
     model, language = held_to(model, language)
     given = given_positions(prompt, language, length)
-    if given is None and type(model) is Autoregressive and model.language.digest == language.digest:
+    reference = type(model) is Autoregressive and model.denoiser is None and model.language.digest == language.digest
+    if given is None and reference:
         entropy = exact_entropy(language, length)
         if entropy is not None:
             return Estimate.exact(math.exp(entropy / length))

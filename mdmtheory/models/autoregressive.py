@@ -10,7 +10,7 @@ from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.plugins import conforms
-from mdmtheory.core.prompts import as_prompt
+from mdmtheory.core.prompts import Prompt, as_prompt
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, Samples
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
@@ -19,7 +19,7 @@ from mdmtheory.core.tokens import TokensLike, as_tokens
 from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.models.contexts import score_from_left
-from mdmtheory.models.masked import prompt_of
+from mdmtheory.models.masked import MaskedDiffusion, prompt_of
 
 
 class Autoregressive(ModelDefaults):
@@ -67,6 +67,7 @@ class Autoregressive(ModelDefaults):
             tokens = self.language.sample(count, length, seed, first=first, threads=threads)
             cost = np.full(count, length, dtype=np.int64)
             return Samples(tokens, cost, cost.copy(), np.zeros(count, dtype=np.bool_))
+        self._check_seen(asked)
         answered = length if asked is None else len(asked.answer)
         states = stream_states(["draw", self.identity, length, seed], first, count)
         plan = np.tile(np.arange(1, answered + 1, dtype=np.int32), (count, 1))
@@ -87,14 +88,27 @@ class Autoregressive(ModelDefaults):
         """log p(x) in nats, exact; of the answer given a `prompt`, with which the tokens must agree."""
         tokens = as_tokens(tokens, self.vocab_size)
         asked = prompt_of(prompt, tokens, self.vocab_size)
-        if self.denoiser is None and asked is None:
-            return LogProb(self.language.log_prob(tokens, threads=threads), "exact")
+        if self.denoiser is None:
+            if asked is None:
+                return LogProb(self.language.log_prob(tokens, threads=threads), "exact")
+            # One position at a time, from the left, in the oracle's own kernel.
+            masked = MaskedDiffusion(self._asked, sampler="left_to_right")
+            return masked.log_prob(tokens, prompt=prompt, threads=threads)
+        self._check_seen(asked)
         answers = tokens if asked is None else asked.answers_of(tokens)
         if self._asked.sees == "left":
             return LogProb(score_from_left(self._asked, answers, asked), "exact")
         plan = np.tile(np.arange(1, answers.shape[1] + 1, dtype=np.int32), (len(tokens), 1))
         run = run_on_canvas(self._asked, plan, tokens=answers, threads=threads, prompt=asked)
         return LogProb(run.log_probs.sum(axis=1), "exact")
+
+    def _check_seen(self, prompt: Prompt | None) -> None:
+        """ValueError where a denoiser that sees the left alone is given something to the right of an answer's token."""
+        if prompt is not None and self._asked.sees == "left" and prompt.given[prompt.answer[0] :].any():
+            raise ValueError(
+                f"denoiser {self._asked.spec} sees the left of a position alone, and the prompt gives tokens to the "
+                "right of the answer; give the first ones alone, as prefix:size=8"
+            )
 
     @property
     def _asked(self) -> Any:
