@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mdmtheory.cli.measuring import measured
-from mdmtheory.cli.outputs import FIGURE, PAGE, check_distinct, check_file, not_ours, was_typed
+from mdmtheory.cli.outputs import FIGURE, PAGE, check_distinct, check_ending, check_file, not_ours, was_typed
 from mdmtheory.cli.terminal import Terminal, print_table, writable
 from mdmtheory.core.writing import write_whole
 
@@ -75,6 +75,7 @@ def leaderboard(
         budgets_at(wanted, length)
     store, rows = Path(keys["out"]), page.with_suffix(".csv")
     check_distinct({"the store": store, "the page": page, "the file of rows": rows})
+    check_ending(store, "store", other="--figures FOLDER")
     _check_outputs(page, None if no_figures else folder)
     named = was_typed(context, "page")
     _check_ours(page, rows, named)

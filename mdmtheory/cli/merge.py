@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mdmtheory.cli.outputs import check_ending
 from mdmtheory.cli.terminal import Terminal
 
 
@@ -18,5 +19,6 @@ def merge(
     """Unite stores. Chunks that two of them hold must agree, or an error names the chunk."""
     from mdmtheory.sweeps.store import merge as merge_stores
 
+    check_ending(out, "store")
     merge_stores(stores, out)
     Terminal.of(context).say(f"merged {len(stores)} stores into {out}")

@@ -1,4 +1,10 @@
-"""Files that a verb will write: found out before the work, not after it, that they cannot or must not be written."""
+"""Files that a verb will write: found out before the work, not after it, that they cannot or must not be written.
+
+`-o`, in full `--out`, is one file: what the verb makes for other verbs, or for people, to take. That is a store of
+sweep, leaderboard and merge, a figure of plot, a language of `language new`, reveal sizes of schedule. What comes
+besides has an option of its own name: --figure, --figures (a folder), --page. A file's ending may not be that of
+another kind.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +19,28 @@ FIGURE = b"Software\0mdmtheory"
 """What marks a PNG as drawn by this program."""
 PAGE = b"\nMade by `mdmtheory leaderboard"
 SIZES = b"# reveal sizes for "
+
+
+_KINDS = {
+    ".png": "figure",
+    ".svg": "figure",
+    ".pdf": "figure",
+    ".npz": "language",
+    ".md": "page",
+    ".csv": "table",
+    ".sqlite": "store",
+    ".db": "store",
+}
+"""What a file with an ending holds; others may hold anything."""
+
+
+def check_ending(path: Path, kind: str, *, also: tuple[str, ...] = (), other: str = "") -> None:
+    """ValueError for a file that ends as files of another kind do; `other` names the option that those have."""
+    ending = path.suffix.lower()
+    held = _KINDS.get(ending, kind)
+    if held not in (kind, *also):
+        elsewhere = f", or {other} for a {held}" if other and held == "figure" else ""
+        raise ValueError(f"--out {path} ends as a {held} does, and takes a {kind}; name another file{elsewhere}")
 
 
 def check_figure(path: Path) -> None:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from mdmtheory.cli.outputs import FIGURE, SIZES, check_distinct, check_figure, check_file, not_ours, was_typed
+from mdmtheory.cli.outputs import (
+    FIGURE,
+    SIZES,
+    check_distinct,
+    check_ending,
+    check_figure,
+    check_file,
+    not_ours,
+    was_typed,
+)
 from mdmtheory.cli.terminal import Terminal
 from mdmtheory.core.integers import LAST_SEED
 from mdmtheory.core.writing import write_whole
@@ -56,11 +65,11 @@ def schedule(
     level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
     sizes_out: Annotated[
         Path | None,
-        typer.Option("--sizes-out", "--out", help="The optimal sizes, for --schedule file:path=FILE; one file per N."),
+        typer.Option(
+            "--out", "-o", "--sizes-out", help="The optimal sizes, for --schedule file:path=FILE; one file per N."
+        ),
     ] = None,
-    figure: Annotated[Path, typer.Option("--figure", "-o", help="FILE.png, .svg or .pdf.")] = Path(
-        "results/schedule.png"
-    ),
+    figure: Annotated[Path, typer.Option(help="FILE.png, .svg or .pdf.")] = Path("results/schedule.png"),
     no_figure: Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")] = False,
     format: Annotated[
         Literal["table", "csv", "json"], typer.Option("--format", "-f", help="How to print it.")
@@ -92,6 +101,7 @@ def schedule(
     check_distinct({**read, **{f"the sizes for {n} steps": path for n, path in files.items()}, **drawn})
     for path in files.values():
         check_file(path, "file of sizes", "--sizes-out")
+        check_ending(path, "list of sizes", also=("table",), other="--figure")
         theirs = not_ours(path, SIZES) if len(files) > 1 else None
         if theirs is not None:
             raise ValueError(f"file of sizes {theirs}; choose another --sizes-out or move it away")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mdmtheory.cli.measuring import measured
-from mdmtheory.cli.outputs import FIGURE, check_distinct, check_figure, not_ours, was_typed
+from mdmtheory.cli.outputs import FIGURE, check_distinct, check_ending, check_figure, not_ours, was_typed
 from mdmtheory.cli.progress import clock
 from mdmtheory.cli.terminal import Terminal, print_table
 
@@ -68,6 +68,7 @@ def sweep(
     settings, typed = _settings(context, file)
     chosen = cells_of(settings, typed)
     store = Path(settings["out"])
+    check_ending(store, "store", other="--figure")
     if dry_run:
         _print_forecast(chosen, store, settings["workers"], terminal)
         return

@@ -53,11 +53,12 @@ def test_a_picture_of_another_program_is_not_ours(run):
 
 @pytest.mark.refutes("4.1")
 def test_a_store_is_never_replaced_by_a_figure(run, refused):
-    assert "no figure: s.png" in run(*SWEEP, "--out", "s.png").err
-    store = Path("s.png").read_bytes()
-    assert store.startswith(b"SQLite")
+    run(*SWEEP, "--out", "s.sqlite", "--no-figure")
+    store = Path("s.sqlite").read_bytes()
+    Path("s.png").symlink_to("s.sqlite")
+    assert "no figure: s.png" in run(*SWEEP, "--out", "s.sqlite").err
     same = "the store and the figure are the same file, s.png; name two"
-    assert refused(*SWEEP, "--out", "s.png", "--figure", "s.png") == same
+    assert refused(*SWEEP, "--out", "s.sqlite", "--figure", "s.png") == same
     assert refused("plot", "s.png", "-o", "s.png") == same
     assert Path("s.png").read_bytes() == store
 
@@ -68,7 +69,7 @@ def test_the_default_figure_of_a_schedule_takes_no_other_pictures_place(run):
     picture = precious("results/schedule.png")
     assert "no figure: results/schedule.png is there and" in run(*SCHEDULE, "--steps", "4").err
     assert is_kept(picture)
-    assert "figure: results/schedule.png" in run(*SCHEDULE, "--steps", "4", "-o", "results/schedule.png").err
+    assert "figure: results/schedule.png" in run(*SCHEDULE, "--steps", "4", "--figure", "results/schedule.png").err
     assert not is_kept(picture)
     assert run(*SCHEDULE, "--steps", "4").err.endswith("figure: results/schedule.png\n")
 
@@ -149,3 +150,57 @@ def test_on_a_full_disk_the_older_file_is_kept(run, name, words):
     assert said.code == 2
     assert said.err.endswith(f"cannot write {name} (File too large); the file that was there is unchanged\n")
     assert Path(name).read_bytes() == before[:-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            [*SWEEP, "-o", "s.png"],
+            "--out s.png ends as a figure does, and takes a store; name another file, or --figure",
+        ),
+        ([*SWEEP, "--dry-run", "-o", "s.npz"], "--out s.npz ends as a language does, and takes a store"),
+        (["leaderboard", "b.toml", "-o", "b.md"], "--out b.md ends as a page does, and takes a store"),
+        (["merge", "a.sqlite", "-o", "b.CSV"], "--out b.CSV ends as a table does, and takes a store"),
+        (
+            [*SCHEDULE, "--steps", "4", "-o", "s.svg"],
+            "takes a list of sizes; name another file, or --figure for a figure",
+        ),
+        ([*SCHEDULE, "--steps", "4", "-o", "s.sqlite"], "ends as a store does, and takes a list of sizes"),
+        (["plot", "a.sqlite", "-o", "a.csv"], "a.csv"),
+        (["language", "new", "parity", "-o", "a.png"], "a.png"),
+    ],
+)
+def test_what_a_verb_makes_does_not_end_as_something_else(refused, words, said):
+    Path("losses.csv").write_text(LOSSES)
+    Path("b.toml").write_text(BOARD)
+    before = set(Path().iterdir())
+    assert said in refused(*words)
+    assert set(Path().iterdir()) == before
+
+
+def test_o_and_out_are_the_same_option_of_every_verb_and_stand_for_one_file():
+    from typer.main import get_command
+
+    from mdmtheory.cli.main import app
+
+    def options(command, path=""):
+        for name, inside in getattr(command, "commands", {}).items():
+            yield from options(inside, f"{path} {name}")
+        for each in command.params:
+            if {"-o", "--out"} & set(each.opts):
+                yield path, each
+
+    found = dict(options(get_command(app)))
+    assert {*found} == {" sweep", " leaderboard", " merge", " plot", " schedule", " language new"}
+    for path, option in found.items():
+        assert {"-o", "--out"} <= set(option.opts), path
+        assert option.name in ("out", "sizes_out"), path
+
+
+def test_o_of_a_schedule_is_the_file_of_its_sizes(run):
+    Path("losses.csv").write_text(LOSSES)
+    for option in ("-o", "--out", "--sizes-out"):
+        assert run(*SCHEDULE, "--steps", "4", "--no-figure", option, "sizes.txt").code == 0
+        assert Path("sizes.txt").read_bytes().startswith(b"# reveal sizes for ")
+        Path("sizes.txt").unlink()

@@ -157,7 +157,7 @@ def test_the_talk_of_csv_goes_to_stderr(run, curve):
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_the_figure(run, curve, ending):
-    done = run("schedule", "--curve", curve, "--length", "24", "--steps", "3..12", "-o", f"a/b.{ending}")
+    done = run("schedule", "--curve", curve, "--length", "24", "--steps", "3..12", "--figure", f"a/b.{ending}")
     assert done.code == 0
     assert Path(f"a/b.{ending}").stat().st_size > 1000
     assert f"figure: a/b.{ending}" in done.err
