@@ -80,12 +80,12 @@ class Watched(HandsOn):
         super().__init__(inside)
         self._most = most
         self.seen: list[Step] = []
-        self._law: Any = None
+        self._laws: list[Outcomes] = []
 
     def law_in(self, *arguments: Any) -> Outcomes:
-        """The laws of the sampler inside."""
-        self._law = self._inside.law_in(*arguments)
-        return self._law
+        """The laws of the sampler inside, for which it may be asked row by row."""
+        self._laws.append(np.asarray(self._inside.law_in(*arguments)))
+        return self._laws[-1]
 
     def step(
         self,
@@ -102,7 +102,9 @@ class Watched(HandsOn):
             )
         shown = (tokens.copy(), wanted.copy(), marginals.copy(), drawn.copy())
         after_state, after = self._inside.step(state, tokens, wanted, marginals, drawn)
-        self.seen.append(Step(state, *shown, np.asarray(self._law).copy(), after.copy()))
+        law = np.concatenate(self._laws) if self._laws else marginals
+        self._laws = []
+        self.seen.append(Step(state, *shown, law.copy(), after.copy()))
         return after_state, after
 
 
