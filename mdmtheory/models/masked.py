@@ -167,7 +167,7 @@ class MaskedDiffusion(ModelDefaults):
             options = {"states": states, "shuffles": shuffles, "prompt": asked, "threads": threads}
             run: PlanRun = self._run_adaptive(self.sampler, answered, **options)
         else:
-            run = self._run(self.draw_plans(states, answered), states, None, asked, threads)
+            run = self.run(self.draw_plans(states, answered), states, threads=threads, **_given(asked))
         tokens = run.tokens if asked is None else asked.joined(run.tokens)
         return Samples(tokens, run.calls, run.rounds, run.impossible)
 
@@ -209,7 +209,7 @@ class MaskedDiffusion(ModelDefaults):
         if self.plan_law is None:
             options = {"tokens": answers, "shuffles": states, "prompt": prompt, "threads": threads}
             return self._run_adaptive(self._replayed(), length, **options)
-        return self._run(self.draw_plans(states, length), None, answers, prompt, threads)
+        return self.run(self.draw_plans(states, length), tokens=answers, threads=threads, **_given(prompt))
 
     @whole_numbers(threads=1)
     def run(
@@ -306,6 +306,11 @@ class MaskedDiffusion(ModelDefaults):
             f"sampler {sampler.spec} {reason}, so one sequence has many histories and no replay gives log p(x); "
             "measure ser, or use a sampler that looks at the context only"
         )
+
+
+def _given(prompt: Prompt | None) -> dict[str, Any]:
+    """What `run` is told of a prompt, where there is one."""
+    return {} if prompt is None else {"prompt": prompt.tokens}
 
 
 def prompt_of(prompt: Any, tokens: Tokens, vocab_size: int) -> Prompt | None:

@@ -56,7 +56,7 @@ def reader(language):
 
 def as_typed(language, denoiser, sampler, steps, schedule, *, twice: bool = False):
     from mdmtheory import MaskedDiffusion
-    return MaskedDiffusion(denoiser, sampler, 2 * steps if twice else steps, schedule)
+    return MaskedDiffusion(denoiser, sampler=sampler, steps=2 * steps if twice else steps, schedule=schedule)
 
 def sampler_from(language):
     return Stroll()
@@ -243,7 +243,7 @@ def test_laws_of_another_shape_are_refused_in_one_line(spawn):
 {EXAMPLE}
 import mdmtheory as mt
 Stroll.law = lambda self, marginals: marginals[:, :-1]
-mt.MaskedDiffusion(mt.Oracle(mt.Parity()), Stroll()).sample(1, 4, 0)
+mt.MaskedDiffusion(mt.Oracle(mt.Parity()), sampler=Stroll()).sample(1, 4, 0)
 """
     outcome = spawn(code)
     last = outcome.err.splitlines()[-1]
