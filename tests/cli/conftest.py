@@ -12,6 +12,8 @@ import pytest
 from mdmtheory.cli.main import main
 
 ROOT = Path(__file__).parents[2]
+CPU_SECONDS = 120
+"""Of its own processor, whatever the clock says."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +48,16 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
 
 @pytest.fixture
 def spawn() -> Callable[..., Outcome]:
-    """Runs Python code in a process of its own, in the folder of the test."""
+    """Runs Python code in a process of its own, in the folder of the test; what does not end, the system ends."""
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_CPU, ({CPU_SECONDS}, {CPU_SECONDS}))"
 
     def spawn(code: str, **environment: str) -> Outcome:
         paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
         done = subprocess.run(
-            [sys.executable, "-c", code],
+            [sys.executable, "-c", f"{limit}\n{code}"],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **environment},
             capture_output=True,
             text=True,
-            timeout=120,
             check=False,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)

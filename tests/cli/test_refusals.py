@@ -291,7 +291,6 @@ def test_a_disk_that_fills_is_one_line_and_loses_nothing(run, store):
         preexec_fn=limited,
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
     assert done.returncode == 2, done

@@ -31,11 +31,11 @@ def _cold(bench: Bench, **sizes: int) -> Tally:
 
 
 FEW: dict[str, Group] = {
-    "kill -9": lambda b: killing.killed(b.host, b.folder, b.whole, moments=10),
-    "failing sweeps": lambda b: failing.failed_sweeps(b.host, b.folder, b.whole, stride=53),
+    "kill -9": lambda b: killing.killed(b.host, b.folder, b.whole, moments=6),
+    "failing sweeps": lambda b: failing.failed_sweeps(b.host, b.folder, b.whole, stride=107),
     "failing readers": lambda b: failing.failed_readers(b.host, b.folder, b.whole, stride=11),
-    "failing files": lambda b: failing.written_files(b.host, b.folder, b.whole, stride=5),
-    "power cuts of sweeps": lambda b: power.cut_sweeps(b.host, b.folder, b.whole, stride=9, resumed=40),
+    "failing files": lambda b: failing.written_files(b.host, b.folder, b.whole, stride=11),
+    "power cuts of sweeps": lambda b: power.cut_sweeps(b.host, b.folder, b.whole, stride=17, resumed=40),
     "power cuts of files": lambda b: power.cut_files(b.host, b.folder, b.whole),
     "limits": lambda b: limits.limited(b.host, b.folder, b.whole, stride=13),
     "a read-only folder": lambda b: limits.read_only(b.host, b.folder, b.whole),
@@ -43,7 +43,9 @@ FEW: dict[str, Group] = {
     "sweeps at once": lambda b: drivers.racing(b.host, b.folder, b.whole, rounds=1),
     "corruption": lambda b: corruption.corrupted(b.host, b.folder, b.whole, range(1)),
     "corruption of version 1": lambda b: corruption.corrupted(b.host, b.folder, b.whole, range(1), old=True),
-    "language files": lambda b: language_files.damaged_files(b.host, b.folder, truncations=127, flips=61, bomb=1 << 24),
+    "language files": lambda b: language_files.damaged_files(
+        b.host, b.folder, truncations=251, flips=127, bomb=1 << 24
+    ),
     "no language files": lambda b: language_files.links(b.host, b.folder),
     "cold caches": lambda b: _cold(b, rounds=1, moments=1, damages=1, every=3),
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -57,6 +59,18 @@ class Stuck(Slow):
             print("stuck", file=sys.stderr, flush=True)
             while True:
                 pass
+        return canvas
+
+
+class Interrupted(Slow):
+    """The same; Ctrl-C comes in its third batch, which goes on."""
+
+    spec, identity = Spec.of("interrupted"), ["interrupted"]
+
+    def open(self, count: int, length: int, **options: Any) -> Canvas:
+        canvas = super().open(count, length, **options)
+        if len(opened) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
         return canvas
 
 

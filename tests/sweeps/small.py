@@ -44,7 +44,7 @@ def flip_bits(store: Path, whole: bytes) -> None:
     genuine = load(store)
     chance = random.Random(0)
     found = 0
-    for _ in range(200):
+    for _ in range(80):
         position = chance.randrange(len(whole))
         damaged = bytearray(whole)
         damaged[position] ^= 1 << chance.randrange(8)
@@ -63,4 +63,4 @@ def flip_bits(store: Path, whole: bytes) -> None:
         for beside in store.parent.glob(f"{store.name}-*"):
             beside.unlink()
     # Pages are partly empty: that a flip there changes nothing is no surprise.
-    assert found > 50
+    assert found > 20
