@@ -175,7 +175,7 @@ class _Batch:
         before = self.shown[active]
         if self.pairs is not None:
             state = replace(state, pairs=self.pairs(before, active))
-        drawn, log_probs = self._draws(answers, state, before, wanted, active)
+        drawn, log_prob_of = self._draws(answers, state, before, wanted, active)
         said = home(answers) if self.sampler.sees_laws else answers
         state, after = self.sampler.step(state, before, wanted, said, drawn)
         if self.order is not None:  # a sampler may make its states anew
@@ -187,14 +187,14 @@ class _Batch:
         if not self.sampler.remasks and not (changed.any(axis=1) | masks_alone).all():
             raise ProtocolError(f"sampler {self.sampler.spec} set no token in a step; set at least one in every row")
         kept = changed[rows, positions] & (after[rows, positions] == drawn)
-        self.log_probs[active[rows[kept]], positions[kept]] = log_probs[kept]
+        self.log_probs[active[rows[kept]], positions[kept]] = log_prob_of(kept)
         rows, positions = np.nonzero(changed)
         self.plan[active[rows], positions] = turn
         self.canvas.write(active[rows], positions, after[rows, positions].astype(np.int64))
         self.shown[active] = after
-        if len(active):
-            masked = after == self.vocab_size
-            self.canvas.settle_before(self.sampler.settled(state) if self.sampler.remasks else first_masked(masked))
+        if self.canvas.takes_hints and len(active):
+            fixed = self.sampler.settled(state) if self.sampler.remasks else first_masked(after == self.vocab_size)
+            self.canvas.settle_before(fixed)
         return active, state
 
     def _draws(
@@ -204,8 +204,11 @@ class _Batch:
         before: Tokens,
         wanted: Positions,
         active: Int[np.ndarray, "rows"],
-    ) -> tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n"]]:
-        """A token, or the mask, at every wanted position, the given one or one drawn; and log of its probability."""
+    ) -> tuple[Int[np.ndarray, "n"], Callable[[np.ndarray], Float[np.ndarray, "some"]]]:
+        """A token, or the mask, at every wanted position, the given one or one drawn.
+
+        And what gives the log of the probability of some of them, in nats.
+        """
         sampler, length = self.sampler, self.shown.shape[1]
         rows, positions = np.nonzero(wanted)
         closed = self.given is not None or sampler.has_closed_law
@@ -216,7 +219,7 @@ class _Batch:
         if closed and not sampler.makes_laws:
             under = sampler.answers(answers)
             drawn = under.draw(uniforms) if given is None else given
-            return drawn, under.log_prob_of(drawn)
+            return drawn, lambda some: under.take(some).log_prob_of(drawn[some])
         drawn, log_probs = np.empty(len(rows), dtype=np.int64), np.empty(len(rows))
         outcomes = self.vocab_size + sampler.leaves_masked
         for some, entries in pieces(rows, length * outcomes):
@@ -232,7 +235,7 @@ class _Batch:
                 own = noise[np.searchsorted(some, rows[entries]), positions[entries]]
                 drawn[entries] = float32_draws(law.laws, own)
             log_probs[entries] = law.log_prob_of(drawn[entries])
-        return drawn, log_probs
+        return drawn, lambda some: log_probs[some]
 
     @property
     def _streams(self) -> UInt64[np.ndarray, "count 4"]:

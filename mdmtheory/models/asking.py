@@ -86,6 +86,11 @@ class OpenCanvas:
         """Put tokens at (row, position) pairs; the mask erases."""
         self._canvas.write(rows, self._where[positions], tokens)
 
+    @property
+    def takes_hints(self) -> bool:
+        """Whether it has a use for `settle_before`."""
+        return self._answers_itself
+
     def settle_before(self, position: int) -> None:
         """Say that nothing left of a position of the answer changes again."""
         if self._answers_itself and position < len(self._where):

@@ -101,7 +101,8 @@ def _run_batch(canvas: OpenCanvas, plan: Plan, states: Any, tokens: Tokens | Non
         log_probs[rows, positions] = answers.log_prob_of(drawn)
         out[rows, positions] = drawn
         canvas.write(rows, positions, drawn)
-        canvas.settle_before(first_masked(plan > step))
+        if canvas.takes_hints:
+            canvas.settle_before(first_masked(plan > step))
     if tokens is not None:
         log_probs[np.isnan(log_probs)] = -np.inf
         out = tokens
