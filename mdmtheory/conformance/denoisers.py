@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mdmtheory.conformance.answers import check_answers
 from mdmtheory.conformance.bayes import (
     Conditionals,
     all_contexts,
@@ -337,8 +338,9 @@ def _noises(case: DenoiserCase) -> str:
         together = said.numpy().reshape(*shape, denoiser.vocab_size)
         if (canvas.calls != 1).any() or (canvas.rounds != 1).any():
             raise RefutedError(f"a posterior under {noise} noise was charged {canvas.calls.tolist()} calls")
-        alone = denoiser.open(1, case.length, noise=noise).posterior(evidence[noise](everyone[5:6]))
-        if not np.abs(np.asarray(alone) - together[5:6]).max() <= case.tolerance:
+        single = denoiser.open(1, case.length, noise=noise)
+        alone = posteriors_of(single, evidence[noise](everyone[5:6]), (1, *together.shape[1:]), denoiser).numpy()
+        if not np.abs(alone - together[5]).max() <= case.tolerance:
             raise RefutedError(f"the posterior of a sequence under {noise} noise differs when it is alone")
         if case.language is not None and (case.exact_for or isinstance(denoiser, OracleBase)):
             likelihood = np.exp(evidence[noise](everyone).log_likelihood())
@@ -417,6 +419,12 @@ TRIALS: tuple[Trial[DenoiserCase], ...] = (
         "the marginals of a sequence are the same alone and among others",
         "let no row see another; pad nothing by what the batch happens to hold",
         _alone,
+    ),
+    Trial(
+        "answers",
+        "answers that stay where they were computed draw and score as the laws that they bring home",
+        "work all of them out from one law in float64, after the options; draw by its running sum",
+        lambda case: check_answers(case.denoiser, case.contexts),
     ),
     Trial(
         "calls",

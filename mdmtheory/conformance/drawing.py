@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, refuses
 from mdmtheory.conformance.watching import HandsOn
-from mdmtheory.core.canvases import laws_said
+from mdmtheory.core.canvases import at_home, laws_said
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.protocols import Samples, SequenceModel
 from mdmtheory.core.tokens import Tokens
@@ -96,7 +96,7 @@ class _ReplacedCanvas:
         return self._change(laws_said(self._inside, rows, positions))
 
     def posterior(self, evidence: Any) -> np.ndarray:
-        return self._change(np.asarray(self._inside.posterior(evidence)))
+        return self._change(at_home(self._inside.posterior(evidence)))
 
 
 Laws = Float[np.ndarray, "*places vocab_size"]

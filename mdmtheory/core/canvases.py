@@ -1,4 +1,4 @@
-"""What a canvas says, as an array, whichever of the two ways of saying it has."""
+"""What a canvas says, as an array, in whichever way it says it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from mdmtheory.core.guards import is_tensor
 from mdmtheory.core.plugins import conforms
 from mdmtheory.core.protocols import Canvas
 
@@ -14,4 +15,9 @@ from mdmtheory.core.protocols import Canvas
 def laws_said(canvas: Any, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"]) -> Float[np.ndarray, "n vocab"]:
     """The marginals at (row, position) pairs in float64, unscaled where the canvas has `marginals` alone."""
     said = canvas.ask if conforms(canvas, Canvas) else canvas.marginals
-    return np.asarray(said(rows, positions), dtype=np.float64)
+    return at_home(said(rows, positions))
+
+
+def at_home(laws: Any) -> Float[np.ndarray, "..."]:
+    """Laws in float64, wherever they are: a tensor is copied from its device, without its gradient."""
+    return np.asarray(laws.detach().double().cpu() if is_tensor(laws) else laws, dtype=np.float64)

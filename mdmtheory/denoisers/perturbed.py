@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mdmtheory.core.canvases import laws_said
+from mdmtheory.core.canvases import at_home, laws_said
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
@@ -102,7 +102,7 @@ class _PerturbedCanvas:
         return self._perturbed(laws_said(self._inside, rows, positions))
 
     def posterior(self, evidence: Evidence) -> Float[np.ndarray, "count length vocab_size"]:
-        return self._perturbed(np.asarray(self._inside.posterior(evidence), dtype=np.float64))
+        return self._perturbed(at_home(self._inside.posterior(evidence)))
 
     def _perturbed(self, laws: Float[np.ndarray, "*places vocab_size"]) -> Float[np.ndarray, "*places vocab_size"]:
         from mdmtheory.kernels.marginals import perturb_rows

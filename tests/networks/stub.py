@@ -50,6 +50,8 @@ class Stub:
         return (hidden + places.to(seen.dtype)) @ self.out.T
 
     def open(self, count, length, *, noise="masked", prompt=None, threads=None):
+        if noise not in self.noises:
+            raise ValueError(f"no noise {noise}")
         if noise == "masked":
             return _Recorded(self, count, length, prompt)
         return _Noisy(self, count, length)

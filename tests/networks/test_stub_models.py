@@ -78,15 +78,15 @@ def test_a_stub_goes_through_every_model(vocab_size):
         (mt.Autoregressive(stub), stub),
     ):
         sampled(model, network)
-    # Who sees the left alone is given first tokens.
-    for model, network, given in (
-        (mt.MaskedDiffusion(stub, sampler="entropy", steps=2), stub, [0, 3]),
-        (mt.Autoregressive(causal), causal, [0, 1]),
+    around, before = (np.full(LENGTH, vocab_size) for _ in range(2))
+    around[[0, 3]] = before[:2] = [3, 1]
+    for model, network, prompt in (
+        (mt.MaskedDiffusion(stub, sampler="entropy", steps=2), stub, around),
+        (mt.Autoregressive(stub), stub, around),
+        (mt.Autoregressive(causal), causal, before),
     ):
-        prompt = np.full(LENGTH, vocab_size)
-        prompt[given] = [3, 1]
         samples = sampled(model, network, prompt=prompt)
-        assert (samples.tokens[:, given] == [3, 1]).all()
+        assert (samples.tokens[:, prompt < vocab_size] == [3, 1]).all()
 
 
 def test_what_no_network_has_is_refused_in_a_line():
@@ -224,3 +224,24 @@ def test_a_drawn_subset_of_reveals_has_the_mean_of_all_and_costs_as_many_calls_a
     (exact, _), (sampled_mean, error) = nats
     print(f"block {block}, {prompt}: {exact:.4f} nats from {answered} calls a sequence, {sampled_mean:.4f} from 2")
     assert abs(sampled_mean - exact) < 4 * error
+
+
+@pytest.mark.parametrize("noise", ["masked", "uniform"])
+def test_a_perturbed_stub_is_as_far_from_the_stub_as_it_says(noise):
+    stub = Stub(5, 16)
+    moved = mt.Perturbed(stub, epsilon=0.05)
+    assert (moved.batch(4), moved.device, moved.computed) == (16, "cpu:0", stub.computed)
+    if noise == "uniform":
+        assert mt.UniformDiffusion(moved, steps=3).sample(40, 4, 0).tokens.max() < 5
+        return
+    tokens = np.full((6, 4), 5)
+    tokens[:, 0] = [0, 1, 2, 3, 4, 4]
+    inside, outside = stub_conditionals(stub, tokens)[:, 1:], moved.conditionals(tokens)[:, 1:]
+    divergence = (inside * np.log(inside / outside)).sum(axis=2)
+    np.testing.assert_allclose(divergence, 0.05, rtol=1e-9)
+    assert mt.MaskedDiffusion(moved, sampler="entropy", steps=2).sample(40, 4, 0).tokens.max() < 5
+
+
+def stub_conditionals(stub, tokens):
+    logits = stub.logits(torch.from_numpy(tokens)).detach().double()
+    return logits.softmax(dim=2).numpy()
