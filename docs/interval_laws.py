@@ -138,7 +138,7 @@ def _scored(language: Language, steps: int, length: int) -> list[Form]:
             truth = float(chances @ terms)
 
             def call(count: int, seed: int, function: Any = function, sampler: str = sampler) -> Estimate:
-                return _in_nats(function(models(sampler), language, length, count, seed), length)
+                return _in_nats(function(models(sampler), language, length, count=count, seed=seed), length)
 
             made_by = f"mt.{function.__name__}"
             found.append(Form(f"{name}, {words}", made_by, chances, truth, _mean(terms, nats), terms, call))
@@ -189,7 +189,7 @@ def _mixture(language: Language, steps: int, length: int) -> list[Form]:
         return _ends(squared_hellinger(log_ratio[drawn], level, "estimate"), len(drawn))
 
     def call(count: int, seed: int) -> Estimate:
-        return _in_nats(mt.ter_ratio(model, language, length, count, seed, method="mixture"), length)
+        return _in_nats(mt.ter_ratio(model, language, length, count=count, seed=seed, method="mixture"), length)
 
     return [
         Form("TER ratio, the mixture", "mt.ter_ratio", weights, kl, divergence_of, -log_ratio, call),
@@ -222,10 +222,10 @@ def _drawn(language: Language, steps: int, length: int) -> list[Form]:
         return (errors / len(drawn), *clopper_pearson(errors, len(drawn), level))
 
     def call(count: int, seed: int) -> Estimate:
-        return mt.ser(model, language, length, count, seed)
+        return mt.ser(model, language, length, count=count, seed=seed)
 
     def called_cross_entropy(count: int, seed: int) -> Estimate:
-        found = mt.cross_entropy(model, language, length, round(count / right), seed)
+        found = mt.cross_entropy(model, language, length, count=round(count / right), seed=seed)
         value, low, high = (length * end for end in (found.value, found.low, found.high))
         return Estimate(value, low, high, found.level, found.kind, found.count)
 

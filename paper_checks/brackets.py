@@ -110,7 +110,9 @@ def bigram_brackets(language: Any) -> dict[tuple[int, int], Bracket]:
             true = None
             if (length, steps) in MIXTURES:
                 model = mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=steps)
-                true = excess(mt.ter_ratio(model, language, length, MIXTURE_SAMPLES, method="mixture", level=LEVEL))
+                true = excess(
+                    mt.ter_ratio(model, language, length, count=MIXTURE_SAMPLES, method="mixture", level=LEVEL)
+                )
             found[length, steps] = Bracket(ser, least_excess(ser, length), excess(plan_average(curve, steps)), true)
     return found
 
@@ -122,15 +124,15 @@ def recursive_ser(language: Any, steps: int) -> dict[int, float]:
     which this chain obeys to 1e-12 of log(1 - SER) at that length (docs/theory.md, 3).
     """
     if steps <= RECURSION_STEPS:
-        curve = mt.exact.ser_curve(language, max(LENGTHS), steps)
+        curve = mt.exact.ser_curve(language, max(LENGTHS), steps=steps)
         return {length: float(curve[length - 1]) for length in LENGTHS}
     return continued_ser(language, steps)
 
 
 def continued_ser(language: Any, steps: int) -> dict[int, float]:
     """1 - SER at CONTINUED_FROM times a power of the growth rate, as SER."""
-    right = math.log1p(-mt.exact.ser(language, CONTINUED_FROM, steps).value)
-    rate = math.log(mt.exact.growth_rate(language, steps).value)
+    right = math.log1p(-mt.exact.ser(language, CONTINUED_FROM, steps=steps).value)
+    rate = math.log(mt.exact.growth_rate(language, steps=steps).value)
     return {length: -math.expm1(right + (length - CONTINUED_FROM) * rate) for length in LENGTHS}
 
 

@@ -93,7 +93,7 @@ def riemann_sum_at_scale() -> Claim:
         sizes = schedules.as_schedule("linear").sizes(LENGTH, steps)
         exact = schedules.plan_averaged_gap(curve, sizes)
         model = mt.MaskedDiffusion(mt.Oracle(language), sampler="fixed", steps=steps)
-        ratio = mt.ter_ratio(model, language, LENGTH, COUNT, level=_FAMILY_LEVEL)
+        ratio = mt.ter_ratio(model, language, LENGTH, count=COUNT, level=_FAMILY_LEVEL)
         scored = Estimate(
             *(LENGTH * float(np.log(each)) for each in (ratio.value, ratio.low, ratio.high)),
             ratio.level,

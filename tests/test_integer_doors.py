@@ -367,12 +367,17 @@ for name in ("first_order", "information_curve"):
         )
 door("exact.law length", lambda n: mt.exact.law(model(), language(), n))
 door("exact.law threads", lambda n: mt.exact.law(model(), language(), 3, threads=n), none=True)
+door(
+    "exact.prompt_log_prob threads",
+    lambda n: mt.exact.prompt_log_prob(language(), [[0, 1, 2]], "prefix:size=2", threads=n),
+    none=True,
+)
 door("exact.elbo length", lambda n: mt.exact.elbo(uniform(), language(), n))
 door("exact.elbo threads", lambda n: mt.exact.elbo(uniform(), language(), 2, threads=n), none=True)
 door("exact.joint length", lambda n: mt.exact.joint(language(), n))
 door("exact.all_sequences vocab_size", lambda n: mt.exact.all_sequences(n, 2))
 door("exact.all_sequences length", lambda n: mt.exact.all_sequences(2, n))
-door("exact.growth_rate steps", lambda n: mt.exact.growth_rate(language(), n))
+door("exact.growth_rate steps", lambda n: mt.exact.growth_rate(language(), steps=n))
 door(
     "exact.Curve count", lambda n: mt.exact.Curve(curve(), curve(), curve(), level=0.9, kind="estimate", count=n).count
 )
@@ -469,6 +474,9 @@ INSIDE = (
     "exact_by_order",
     "reverse_laws",
     "step_gains",
+    "prompt",
+    "batch",
+    "posteriors",
 )
 """Methods that kernels and the package's own rooms call."""
 
@@ -509,7 +517,7 @@ def test_no_public_door_is_forgotten():
 @REFUTES
 @pytest.mark.parametrize("seed", [2**63, 2**64, 10**30])
 def test_seeds_of_cells_fit_a_store_and_those_of_python_are_free(seed):
-    assert mt.ser(model(), language(), 3, 5, seed) == mt.ser(model(), language(), 3, 5, seed)
+    assert mt.ser(model(), language(), 3, count=5, seed=seed) == mt.ser(model(), language(), 3, count=5, seed=seed)
     for call in (cell, made):
         with pytest.raises(ValueError, match=rf"seed is {seed}; pass from 0 to {2**63 - 1}"):
             call(seed=seed)
@@ -521,7 +529,9 @@ def test_arrays_of_numbers_are_lists_of_numbers():
     lengths = np.array([8, 16])
     assert [each.length for each in mt.cells("hmm", length=lengths, steps=np.array([2]))] == [8, 16]
     assert mt.compare_schedules(profile(), 16, np.array([4, 8])).frame["steps"].unique().tolist() == [4, 8]
-    assert [mt.ser(model(), language(), n, 5) for n in lengths] == [mt.ser(model(), language(), n, 5) for n in (8, 16)]
+    assert [mt.ser(model(), language(), n, count=5) for n in lengths] == [
+        mt.ser(model(), language(), n, count=5) for n in (8, 16)
+    ]
 
 
 @REFUTES

@@ -2,9 +2,13 @@
 
 import ast
 import importlib
+import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 import mdmtheory as mt
 
@@ -46,3 +50,61 @@ def test_importing_the_package_loads_nothing_heavy():
 
 def test_a_name_that_is_not_there_is_an_attribute_error():
     assert not hasattr(mt, "Transformer")
+
+
+USED = """
+import pytest
+
+import mdmtheory as mt
+
+q = mt.HMM.random(states=4, vocab_size=3)
+p = mt.MaskedDiffusion(mt.Oracle(q), steps=8)
+reveal_type(q)
+reveal_type(mt.ser(p, "hmm", 8, count=10))
+reveal_type(mt.cells("hmm", steps=8))
+reveal_type(mt.exact.kappa("ngram"))
+mt.ser(p, q, 8, cuont=3)
+"""
+
+
+def test_a_type_checker_sees_the_public_names_with_their_signatures(tmp_path):
+    (tmp_path / "used.py").write_text(USED)
+    words = [sys.executable, "-m", "mypy", "--config-file", os.devnull, "--no-error-summary", "used.py"]
+    path = os.environ | {"MYPYPATH": str(STUB.parents[1])}
+    done = subprocess.run(words, cwd=tmp_path, env=path, capture_output=True, text=True, check=False)
+    said = [line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith("used.py")]
+    assert said[:5] == [
+        'note: Revealed type is "mdmtheory.languages.hmm.HMM"',
+        'note: Revealed type is "mdmtheory.core.estimate.Estimate"',
+        'note: Revealed type is "list[mdmtheory.sweeps.cell.Cell]"',
+        'note: Revealed type is "mdmtheory.core.estimate.Estimate"',
+        'error: Unexpected keyword argument "cuont" for "ser"; did you mean "count"?  [call-arg]',
+    ], done.stdout + done.stderr
+    assert STUB.with_name("py.typed").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MaskedDiffusion",
+        "BlockDiffusion",
+        "UniformDiffusion",
+        "GaussianDiffusion",
+        "Perturbed",
+        "Window",
+        "Oracle",
+        "Schedule",
+        "Autoregressive",
+    ],
+)
+def test_constructors_take_all_but_their_first_argument_by_keyword(name):
+    first, *rest = inspect.signature(getattr(mt, name)).parameters.values()
+    assert first.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    assert {each.kind for each in rest} <= {inspect.Parameter.KEYWORD_ONLY}
+
+
+@pytest.mark.parametrize("name", ["ser", "ter", "ter_ratio", "cross_entropy", "distances"])
+def test_metrics_take_model_language_and_length_by_place_and_all_else_by_keyword(name):
+    parameters = list(inspect.signature(getattr(mt, name)).parameters.values())
+    assert [each.name for each in parameters[:3]] == ["model", "language", "length"]
+    assert {each.kind for each in parameters[3:]} == {inspect.Parameter.KEYWORD_ONLY}

@@ -97,15 +97,15 @@ def _faint() -> None:
         oracle: Any = mt.Oracle(language)
         oracle.run_plan(np.ones(tokens.shape, dtype=np.int64), tokens=tokens)
         oracle.posterior(np.log(np.broadcast_to(law[::-1], (2, LENGTH, 2))))
-    mt.exact.log_prob(languages[1], tokens, STEPS)
+    mt.exact.log_prob(languages[1], tokens, steps=STEPS)
 
 
 def _exact() -> None:
     import mdmtheory as mt
 
     bigram = mt.NGram.random(order=2, vocab_size=4, seed=0, prune=1.0)
-    mt.exact.log_prob(bigram, bigram.sample(2, LENGTH, seed=0), STEPS)
-    mt.exact.ser(bigram, LENGTH, STEPS)
+    mt.exact.log_prob(bigram, bigram.sample(2, LENGTH, seed=0), steps=STEPS)
+    mt.exact.ser(bigram, LENGTH, steps=STEPS)
     mt.exact.kappa(bigram)
     hmm = mt.HMM.random(states=3, vocab_size=4, seed=0, prune_transition=1.0)
     mt.exact.first_order(hmm, 16, count=64)

@@ -38,9 +38,9 @@ STRATUM = 8
 def first_order(
     language: LanguageLike,
     length: int,
+    *,
     count: int = 10_000,
     seed: int = 0,
-    *,
     level: float = 0.95,
     threads: int | None = None,
 ) -> Estimate:

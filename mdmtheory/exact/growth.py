@@ -29,7 +29,7 @@ SHORTEST = 32
 
 
 @whole_numbers(steps=1)
-def growth_rate(language: LanguageLike, steps: int | None = None, schedule: ScheduleLike = "linear") -> Estimate:
+def growth_rate(language: LanguageLike, *, steps: int | None = None, schedule: ScheduleLike = "linear") -> Estimate:
     """λ(N) = lim (1 - SER(L))^(1/L) of ancestral sampling with the perfect denoiser on a bigram; exact to 1e-9.
 
     From the probabilities of right sequences at growing lengths, until their ratios no longer change (docs/theory.md,

@@ -32,9 +32,9 @@ LEAST_CONTEXTS = 64
 def information_curve(
     language: LanguageLike,
     length: int,
+    *,
     count: int = 1000,
     seed: int = 0,
-    *,
     level: float = 0.95,
     threads: int | None = None,
 ) -> Curve:

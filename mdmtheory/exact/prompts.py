@@ -14,7 +14,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.core.tokens import TokensLike, as_tokens
-from mdmtheory.languages.presets import as_language
+from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.prompts.registry import given_positions
 
@@ -22,7 +22,7 @@ from mdmtheory.prompts.registry import given_positions
 @whole_numbers(threads=1)
 @within_its_threads
 def prompt_log_prob(
-    language: Language, tokens: TokensLike, prompt: Any, *, threads: int | None = None
+    language: LanguageLike, tokens: TokensLike, prompt: Any, *, threads: int | None = None
 ) -> Float[np.ndarray, "count"]:
     """log q(x_S) in nats of what stands at the given positions S, -inf where no sequence has it; exact.
 

@@ -64,7 +64,7 @@ def first_order_density(language: LanguageLike, revealed: Points) -> Points:
     return _density(_clashes(as_language(language)), alpha)
 
 
-def kappa(language: LanguageLike, schedule: str | Spec | Schedule | Numbers = "linear") -> Estimate:
+def kappa(language: LanguageLike, *, schedule: str | Spec | Schedule | Numbers = "linear") -> Estimate:
     """κ = lim N(1 - λ(N)) of a bigram, so that SER ≈ 1 - exp(-κL/N) at N steps (docs/theory.md, section 5; ours).
 
     Exact. For a schedule family a(u) it is the limit of N sum_k w_k² c(a_k), the integral of c(a(u)) a'(u)² over

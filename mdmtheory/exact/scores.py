@@ -40,9 +40,9 @@ FAINT = 1e-50
 def log_prob(
     language: LanguageLike,
     tokens: TokensLike,
+    *,
     steps: int | None = None,
     schedule: ScheduleLike = "linear",
-    *,
     block: int | None = None,
     prompt: Any = OWN,
     threads: int | None = None,

@@ -42,9 +42,9 @@ TINY_SHARE = 1e-12
 def ser(
     language: LanguageLike,
     length: int,
+    *,
     steps: int | None = None,
     schedule: ScheduleLike = "linear",
-    *,
     block: int | None = None,
     prompt: Any = OWN,
     threads: int | None = None,
@@ -62,7 +62,9 @@ def ser(
         drawn = ancestral_law(language, length, fractions, threads, block, given)
         return Estimate.exact(error_rate(drawn, joint(language, length)))
     if is_bigram(language):
-        return Estimate.exact(float(ser_curve(language, length, steps, schedule, block=block, threads=threads)[-1]))
+        return Estimate.exact(
+            float(ser_curve(language, length, steps=steps, schedule=schedule, block=block, threads=threads)[-1])
+        )
     fractions = as_schedule(schedule).revealed_fractions(steps)
     drawn = ancestral_law(language, length, fractions, threads, block)
     return Estimate.exact(error_rate(drawn, joint(language, length)))
@@ -73,9 +75,9 @@ def ser(
 def ser_curve(
     language: LanguageLike,
     length: int,
+    *,
     steps: int | None = None,
     schedule: ScheduleLike = "linear",
-    *,
     block: int | None = None,
     threads: int | None = None,
 ) -> Float[np.ndarray, "length"]:

@@ -74,9 +74,9 @@ def compare_schedules(
     source: LanguageLike | LossProfile,
     length: int,
     steps: Any,
+    *,
     count: int = 1000,
     seed: int = 0,
-    *,
     level: float = 0.95,
     schedules: Iterable[str | Schedule] = FAMILIES,
     threads: int | None = None,
@@ -133,13 +133,13 @@ def _compare_language(
     if count < LEAST_TERMS:
         raise ValueError(f"count is {count}; pass {LEAST_TERMS} or more, below which no interval of a mean holds")
     about = {"language": str(language.spec)}
-    curve = information_curve(language, length, count, seed, level=level, threads=threads)
+    curve = information_curve(language, length, count=count, seed=seed, level=level, threads=threads)
     if curve.kind == "exact":
         priced, chosen_by = priced_curve(curve.values), curve.values
         about["curve"] = "exact"
     else:
         chosen_by = smoothed(curve, 1 / np.maximum(_errors(curve, level), 1e-9) ** 2)
-        fresh = information_curve(language, length, count, seed + 1, level=level, threads=threads)
+        fresh = information_curve(language, length, count=count, seed=seed + 1, level=level, threads=threads)
         window = length // WINDOW
         priced = priced_curve(fresh.values, _errors(fresh, level), fresh.count, window)
         about["curve"] = (
@@ -167,7 +167,7 @@ def _compare_language(
                 model = MaskedDiffusion(
                     Oracle(language), sampler="ancestral", steps=n, schedule=schedule.revealed_fractions(n)
                 )
-                wrong = ser(model, language, length, count, seed, level=level, threads=threads)
+                wrong = ser(model, language, length, count=count, seed=seed, level=level, threads=threads)
                 ends = (wrong.value, wrong.low, wrong.high)
                 rows.append(row(name, "ancestral", n, "ser", ends, "estimate", level, count))
         rows += _stride(language, length, n, count, seed, level, threads, known)
@@ -195,7 +195,7 @@ def _stride(
         rows = [row("", STRIDE, steps, name, nothing, withheld.kind, math.nan, count) for name in ("ter", "gap")]
     else:
         rows = [row("", STRIDE, steps, name, _ends(each), each.said_kind, level, count) for name, each in found.items()]
-    wrong = ser(model, language, length, count, seed, level=level, threads=threads)
+    wrong = ser(model, language, length, count=count, seed=seed, level=level, threads=threads)
     return [*rows, row("", STRIDE, steps, "ser", _ends(wrong), wrong.kind, level, count)]
 
 

@@ -56,7 +56,7 @@ def mixture_log_prob(
             "(ties=lowest): use those, or method='plans'"
         )
     options: Any = {"block": model.block, "prompt": given, "threads": threads}
-    return exact.log_prob(language, tokens, model.steps, model.schedule, **options)
+    return exact.log_prob(language, tokens, steps=model.steps, schedule=model.schedule, **options)
 
 
 @whole_numbers(threads=1)
@@ -104,7 +104,7 @@ def known_support(
     if not _ancestral_oracle(model, language):
         return None
     options = {"block": model.block, "prompt": given, "threads": threads}
-    support = 1 - exact.ser(language, length, model.steps, model.schedule, **options).value
+    support = 1 - exact.ser(language, length, steps=model.steps, schedule=model.schedule, **options).value
     if support <= 0:
         raise ValueError(f"SER of {model.spec} at length {length} rounds to 1 in float64; use more steps")
     return support

@@ -236,7 +236,7 @@ class GivenPlan(OnePlan):
     """
 
     steps_of_positions: Numbers
-    given_spec: Spec | None = field(default=None, compare=False)
+    given_spec: Spec | None = field(default=None, compare=False, kw_only=True)
 
     name = "plan"
     uses_steps = False
@@ -281,7 +281,7 @@ class GivenPlan(OnePlan):
     version=1,
     family="chosen order",
     place=9,
-    examples=(GivenPlan((2, 1, 3, 1), Spec.of("plan")),),
+    examples=(GivenPlan((2, 1, 3, 1), given_spec=Spec.of("plan")),),
 )
 def plan_from_file(*, file: str) -> GivenPlan:
     """A plan from a text, CSV or JSON file with the step of each position."""
@@ -290,7 +290,7 @@ def plan_from_file(*, file: str) -> GivenPlan:
         if not isinstance(step, int):
             raise ValueError(f"{file} has step {step} at position {position}; steps must be integers, counted from 1")
     try:
-        return GivenPlan(tuple(steps), Spec.of("plan", file=file))
+        return GivenPlan(tuple(steps), given_spec=Spec.of("plan", file=file))
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
 

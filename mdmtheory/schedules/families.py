@@ -15,13 +15,13 @@ from mdmtheory.schedules.schedule import Grid, Schedule
 @registered("schedule", version=1, place=1, aliases=("loglinear",))
 def linear() -> Schedule:
     """The same expected number at every step: a(u) = u."""
-    return Schedule(Spec.of("linear"), np.array)
+    return Schedule(Spec.of("linear"), curve=np.array)
 
 
 @registered("schedule", version=1, place=2)
 def cosine() -> Schedule:
     """Few first, many last: a(u) = 1 - cos(pi u / 2)."""
-    return Schedule(Spec.of("cosine"), _cosine)
+    return Schedule(Spec.of("cosine"), curve=_cosine)
 
 
 @registered("schedule", version=1, place=3)
@@ -29,7 +29,7 @@ def polynomial(*, power: float | int) -> Schedule:
     """Many first for power above 1, few first below it: a(u) = 1 - (1 - u)^power."""
     if not 0 < power < np.inf:
         raise ValueError(f"power is {power}; pass a positive number")
-    return Schedule(Spec.of("polynomial", power=_plain(power)), _Polynomial(power))
+    return Schedule(Spec.of("polynomial", power=_plain(power)), curve=_Polynomial(power))
 
 
 @registered("schedule", version=1, place=4)
@@ -37,7 +37,7 @@ def geometric(*, min: float | int = 1e-3, max: float | int = 20) -> Schedule:
     """Noise falling geometrically from max to min: a(u) ~ exp(-min^u max^(1-u)), rescaled to 0..1."""
     if not 0 < min < max < np.inf:
         raise ValueError(f"min is {min} and max is {max}; pass 0 < min < max")
-    return Schedule(Spec.of("geometric", min=_plain(min), max=_plain(max)), _Geometric(min, max))
+    return Schedule(Spec.of("geometric", min=_plain(min), max=_plain(max)), curve=_Geometric(min, max))
 
 
 @registered("schedule", "file", version=1, place=5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from os import PathLike
 from typing import Any
 
@@ -41,6 +41,7 @@ class Schedule:
 
     spec: Spec
     curve: Callable[[Grid], Grid] | None = field(default=None, hash=False)
+    _: KW_ONLY
     fractions: tuple[float, ...] | None = None
     reveal_sizes: tuple[WholeNumber, ...] | None = None
 

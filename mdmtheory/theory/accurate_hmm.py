@@ -72,7 +72,7 @@ def _sides(setting: Setting) -> Sides:
     drawn = setting.options["count"]
     if drawn:
         model = _model(setting, steps, epsilon)
-        rate = ser(model, setting.language, setting.length, drawn, level=LEVEL)
+        rate = ser(model, setting.language, setting.length, count=drawn, level=LEVEL)
         return Sides(rate, bound, f"{steps} steps, learning error {epsilon:.3g}")
     measured = _enumerated_ser(setting, steps, epsilon)
     enough = next(n for n in count(1) if n >= steps or _enumerated_ser(setting, n, epsilon) <= bound.value)

@@ -72,9 +72,9 @@ def _requires_growth(setting: Setting) -> None:
 
 def _growth(setting: Setting) -> Sides:
     length = setting.length
-    right = 1 - ser_curve(setting.language, length, setting.steps, setting.schedule)
+    right = 1 - ser_curve(setting.language, length, steps=setting.steps, schedule=setting.schedule)
     ratios = right[1:] / right[:-1]
-    rate = growth_rate(setting.language, setting.steps, setting.schedule).value
+    rate = growth_rate(setting.language, steps=setting.steps, schedule=setting.schedule).value
     now, halfway = float(ratios[-1]), float(ratios[length // 2 - 2])
     note = f"lambda {rate:.10g}, C {right[-1] / rate**length:.6g}"
     return Sides(Estimate.exact(abs(now - rate)), Estimate.exact(abs(now - halfway)), note)
@@ -84,7 +84,7 @@ def _one_step(setting: Setting) -> Sides:
     rows = chain(setting).conditional
     law = stationary_law(rows, np.ones(len(rows), dtype=np.bool_))
     radius = float(np.abs(np.linalg.eigvals((rows > 0) * law)).max())
-    return Sides(growth_rate(setting.language, 1), Estimate.exact(radius))
+    return Sides(growth_rate(setting.language, steps=1), Estimate.exact(radius))
 
 
 def _requires_many_steps(setting: Setting) -> None:
@@ -100,10 +100,10 @@ def _requires_many_steps(setting: Setting) -> None:
 def _kappa(setting: Setting) -> Sides:
     assert setting.steps is not None
     half, once, twice = (
-        steps * (1 - growth_rate(setting.language, steps, setting.schedule).value)
+        steps * (1 - growth_rate(setting.language, steps=steps, schedule=setting.schedule).value)
         for steps in (setting.steps // 2, setting.steps, 2 * setting.steps)
     )
-    constant = kappa(setting.language, setting.schedule).value
+    constant = kappa(setting.language, schedule=setting.schedule).value
     now, before = 2 * twice - once, 2 * once - half
     note = f"kappa {constant:.10g}, N (1 - lambda) {once:.10g} and at 2N {twice:.10g}"
     return Sides(Estimate.exact(abs(now - constant)), Estimate.exact(abs(twice - once) + abs(now - before)), note)

@@ -86,7 +86,7 @@ def _sampled_scoring(setting: Setting) -> Sides:
         raise HypothesisError(
             f"the effective size of {count} scored sequences is {effective:.1f}, and below 100"
         ) from None
-    drawn = ser(model, setting.language, setting.length, count, level=LEVEL)
+    drawn = ser(model, setting.language, setting.length, count=count, level=LEVEL)
     return Sides(scored, drawn, f"effective size {effective:.0f} of {count}")
 
 

@@ -97,7 +97,7 @@ def _requires(setting: Setting) -> None:
 @lru_cache(maxsize=8)
 def _curve(language: NGram, length: int, count: int) -> Curve:
     """The information curve, kept: one serves all sizes and epsilons."""
-    return information_curve(language, length, count, level=LEVEL)
+    return information_curve(language, length, count=count, level=LEVEL)
 
 
 def _sides(setting: Setting) -> Sides:

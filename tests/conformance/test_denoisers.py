@@ -76,7 +76,7 @@ def test_a_denoiser_of_ones_own_is_sampled_and_scored_like_the_oracle_it_asks(sa
     mine, oracle = (mt.MaskedDiffusion(each, sampler=sampler, steps=2) for each in (Plain(), mt.Oracle(BIGRAM)))
     np.testing.assert_allclose(mt.exact.law(mine, BIGRAM, 3), mt.exact.law(oracle, BIGRAM, 3), rtol=1e-12)
     assert (mine.sample(200, 4, 0).tokens <= 3).all()
-    assert np.isfinite(mt.ter(mine, BIGRAM, 4, 60, 0).value)
+    assert np.isfinite(mt.ter(mine, BIGRAM, 4, count=60, seed=0).value)
 
 
 class CanvasAlone:

@@ -33,7 +33,7 @@ def test_rules_pass(name):
     assert [each.name for each in report.checks] == [each.name for each in samplers.TRIALS]
 
 
-@pytest.mark.parametrize("name", [*PLANS, GivenPlan((2, 1, 3, 1), Spec.of("plan"))])
+@pytest.mark.parametrize("name", [*PLANS, GivenPlan((2, 1, 3, 1), given_spec=Spec.of("plan"))])
 def test_laws_over_plans_pass(name):
     report = check_sampler(name)
     assert report.passed, str(report)

@@ -52,7 +52,7 @@ def test_one_thread_is_one_thread_when_a_window_is_asked(name, pools):
     window.conditionals(masks, threads=1)
     window.open(4, 3, threads=1).marginals(np.arange(4), np.zeros(4, dtype=np.int64))
     # What is drawn is looked at by a method that takes no number of threads.
-    mt.ser(mt.MaskedDiffusion(window, sampler="stride", steps=2), language, 3, 8, threads=1)
+    mt.ser(mt.MaskedDiffusion(window, sampler="stride", steps=2), language, 3, count=8, threads=1)
     assert pools == []
 
 
@@ -71,9 +71,9 @@ def test_one_thread_is_one_thread_when_a_window_is_asked(name, pools):
 def test_a_measurement_in_one_thread_opens_no_pool(name, denoiser, model, pools):
     language = LANGUAGES[name]
     built = MODELS[model](DENOISERS[denoiser](language), language)
-    mt.ser(built, language, 3, 8, threads=1)
-    mt.ter(built, language, 3, 60, threads=1)
-    mt.distances(built, language, 3, 8, threads=1)
+    mt.ser(built, language, 3, count=8, threads=1)
+    mt.ter(built, language, 3, count=60, threads=1)
+    mt.distances(built, language, 3, count=8, threads=1)
     assert pools == []
 
 

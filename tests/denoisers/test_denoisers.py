@@ -138,7 +138,7 @@ TAKES_WHOLE_TOKENS = {
     "log_prob": lambda x: BIGRAM.log_prob(x),
     "hmm log_prob": lambda x: mt.HMM([1.0], [[1.0]], [[0.5, 0.5]]).log_prob(x),
     "parity log_prob": lambda x: mt.Parity().log_prob(x),
-    "exact.log_prob": lambda x: mt.exact.log_prob(BIGRAM, x, 2),
+    "exact.log_prob": lambda x: mt.exact.log_prob(BIGRAM, x, steps=2),
     "masked log_prob": lambda x: mt.MaskedDiffusion(mt.Oracle(BIGRAM), steps=2).log_prob(x, 0).values,
     "rule log_prob": lambda x: mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="entropy", steps=2).log_prob(x, 0).values,
     "replay": lambda x: mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="entropy", steps=2).replay(x).log_probs,

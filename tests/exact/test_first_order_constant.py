@@ -116,7 +116,7 @@ def test_stationary_bigrams_in_closed_form(language, length, monkeypatch):
 
 @pytest.mark.parametrize(("language", "length"), [(GOLDEN, 40), (GROWTH, 16)], ids=["golden", "growth"])
 def test_the_closed_form_is_the_limit_of_exact_error_rates(language, length):
-    one, two, four = (steps * exact.ser(language, length, steps).value for steps in (32, 64, 128))
+    one, two, four = (steps * exact.ser(language, length, steps=steps).value for steps in (32, 64, 128))
     found = exact.first_order(language, length)
     assert found.value == pytest.approx((8 * four - 6 * two + one) / 3, rel=2e-4)
     # The twin that must fail: kappa a token, without what the ends of the sequence spare.
@@ -154,7 +154,7 @@ def test_uniform_languages(language, lengths, constant):
 @pytest.mark.parametrize("count", [60, 2_000, 20_000])
 def test_drawn_contexts_cover_the_enumeration(language, length, value, count, monkeypatch):
     without_closed_forms(monkeypatch)
-    found = exact.first_order(language, length, count, seed=1, level=0.9999)
+    found = exact.first_order(language, length, count=count, seed=1, level=0.9999)
     assert (found.kind, found.count, found.level) == ("estimate", count, 0.9999)
     assert found.low <= value <= found.high
     if count == 20_000:
@@ -172,7 +172,7 @@ def exact_at(language, length, monkeypatch):
 def test_drawn_contexts_cover_the_closed_form(length, monkeypatch):
     constant = exact.first_order(GROWTH, length).value
     without_closed_forms(monkeypatch)
-    found = exact.first_order(GROWTH, length, 4000, level=0.999)
+    found = exact.first_order(GROWTH, length, count=4000, level=0.999)
     assert found.low <= constant <= found.high
     # The twin that must fail: 15 % off.
     assert found.high < 1.15 * constant
@@ -183,7 +183,7 @@ def test_intervals_cover_as_often_as_they_say(monkeypatch):
     without_closed_forms(monkeypatch)
     runs, covered = 300, 0
     for seed in range(runs):
-        found = exact.first_order(HMM2X3, 5, 200, seed, level=0.9, threads=1)
+        found = exact.first_order(HMM2X3, 5, count=200, seed=seed, level=0.9, threads=1)
         covered += found.low <= constant <= found.high
     # Three standard errors of a share of 0.9.
     assert abs(covered / runs - 0.9) < 3 * math.sqrt(0.09 / runs)
@@ -197,7 +197,7 @@ def test_contexts_that_are_all_equal_leave_room_for_those_not_seen(monkeypatch):
         shown = 0
         for seed in range(60):
             try:
-                found = exact.first_order(language, 6, count, seed, threads=1)
+                found = exact.first_order(language, 6, count=count, seed=seed, threads=1)
             except WithheldError:  # two or fewer carry it
                 continue
             shown += 1
@@ -228,8 +228,8 @@ def chainless(language, monkeypatch):
 def test_sets_of_contexts_are_sets_of_chain_states(language, length, monkeypatch):
     without_closed_forms(monkeypatch)
     monkeypatch.setattr("mdmtheory.exact.clashes.FEW_POSITIONS", length)
-    by_chain = exact.first_order(language, length, 300)
-    by_contexts = exact.first_order(chainless(language, monkeypatch), length, 300)
+    by_chain = exact.first_order(language, length, count=300)
+    by_contexts = exact.first_order(chainless(language, monkeypatch), length, count=300)
     assert by_chain.value > 0
     assert by_contexts.value == pytest.approx(by_chain.value, rel=1e-12)
 
@@ -238,7 +238,7 @@ def test_a_few_positions_stand_for_all(monkeypatch):
     value = exact.first_order(TRIGRAM2, 6).value
     without_closed_forms(monkeypatch)
     monkeypatch.setattr("mdmtheory.exact.clashes.FEW_POSITIONS", 2)
-    found = exact.first_order(chainless(TRIGRAM2, monkeypatch), 6, 1000, level=0.9999)
+    found = exact.first_order(chainless(TRIGRAM2, monkeypatch), 6, count=1000, level=0.9999)
     assert found.low <= value <= found.high
     assert found.high - found.low < value
 
@@ -246,10 +246,10 @@ def test_a_few_positions_stand_for_all(monkeypatch):
 def test_sampling_at_length_agrees():
     """SER drawn at N = 256 against 1 - exp(-constant/N), whose error is of order 1/N²."""
     language = mt.as_language("hmm:states=8,vocab_size=4")
-    constant = exact.first_order(language, 32, 2000, level=0.999)
+    constant = exact.first_order(language, 32, count=2000, level=0.999)
     assert constant.kind == "estimate"
     model = mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=256)
-    drawn = mt.ser(model, language, 32, 8000, level=0.999)
+    drawn = mt.ser(model, language, 32, count=8000, level=0.999)
     low, high = (1 - math.exp(-end / 256) for end in (constant.low, constant.high))
     assert low < drawn.high * 1.05
     assert drawn.low * 0.95 < high
@@ -259,11 +259,11 @@ def test_sampling_at_length_agrees():
 def test_numbers_do_not_depend_on_threads_but_on_the_seed(monkeypatch):
     without_closed_forms(monkeypatch)
     monkeypatch.setattr("mdmtheory.exact.contexts.CHUNK_ENTRIES", 500)
-    one = exact.first_order(HMM2X3, 5, 500, threads=1)
-    assert one == exact.first_order(HMM2X3, 5, 500, threads=3)
-    assert one != exact.first_order(HMM2X3, 5, 500, seed=1)
+    one = exact.first_order(HMM2X3, 5, count=500, threads=1)
+    assert one == exact.first_order(HMM2X3, 5, count=500, threads=3)
+    assert one != exact.first_order(HMM2X3, 5, count=500, seed=1)
     monkeypatch.setattr("mdmtheory.exact.contexts.CHUNK_ENTRIES", 1 << 22)
-    assert one == exact.first_order(HMM2X3, 5, 500)
+    assert one == exact.first_order(HMM2X3, 5, count=500)
 
 
 def test_order_one_and_single_tokens_have_none():
@@ -319,4 +319,4 @@ def test_other_languages_are_enumerated_or_refused(monkeypatch):
     assert exact.first_order(language, 6).value == pytest.approx(0.6217383962, abs=6e-11)
     without_closed_forms(monkeypatch)
     with pytest.raises(ValueError, match="which pairs unknown:digest=.* allows is known for HMMs, n-grams and"):
-        exact.first_order(language, 6, 100)
+        exact.first_order(language, 6, count=100)

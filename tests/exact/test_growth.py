@@ -12,7 +12,7 @@ from tests.exact.bigrams import CHAINS, GOLDEN_CHAIN, GROWTH, GROWTH_CHAIN
 
 
 def rate(language, steps=None, schedule="linear"):
-    value = mt.exact.growth_rate(language, steps, schedule)
+    value = mt.exact.growth_rate(language, steps=steps, schedule=schedule)
     assert value.kind == "exact"
     return float(value)
 
@@ -39,7 +39,7 @@ def test_one_step_multiplies_marginals_along_what_is_allowed(name):
 def test_many_steps_lose_kappa(schedule):
     # N (1 - λ) -> κ, with an error of order 1/N that one halving removes.
     slopes = [steps * (1 - rate(GROWTH_CHAIN, steps, schedule)) for steps in (150, 300)]
-    kappa = float(mt.exact.kappa(GROWTH_CHAIN, schedule))
+    kappa = float(mt.exact.kappa(GROWTH_CHAIN, schedule=schedule))
     assert 2 * slopes[1] - slopes[0] == pytest.approx(kappa, abs=2e-5)
 
 
@@ -106,7 +106,7 @@ def test_explicit_schedules():
 )
 def test_refusals(language, message):
     with pytest.raises(ValueError, match=message) as caught:
-        mt.exact.growth_rate(language, 4)
+        mt.exact.growth_rate(language, steps=4)
     assert "\n" not in str(caught.value)
 
 

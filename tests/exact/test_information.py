@@ -24,7 +24,7 @@ def enumerated(language, length):
 
 def estimated(language, length, monkeypatch, count=1000, seed=0, **options):
     monkeypatch.setattr(information, "ENUMERATED_COST", 0.0)
-    return exact.information_curve(language, length, count, seed, **options)
+    return exact.information_curve(language, length, count=count, seed=seed, **options)
 
 
 def test_the_golden_chain():

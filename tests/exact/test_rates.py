@@ -156,7 +156,7 @@ def finite_sum(language, schedule, steps):
     "schedule", ["linear", "cosine", "geometric", "polynomial:power=2", "polynomial:power=1.5", "polynomial:power=0.8"]
 )
 def test_kappa_of_a_schedule_is_the_limit_of_finite_sums(language, schedule):
-    limit = exact.kappa(language, schedule).value
+    limit = exact.kappa(language, schedule=schedule).value
     near, nearer = (abs(finite_sum(language, schedule, steps) - limit) for steps in (250, 1000))
     assert nearer < 2e-3 * limit
     assert nearer < 0.6 * near
@@ -170,32 +170,34 @@ def test_quadrature_over_time_is_the_closed_form():
     for language, power in itertools.product((GOLDEN, GROWTH, STICKY), (1, 2, 3)):
         clashes = rates._clashes(language)
         by_time = rates._integral_over_time(clashes, lambda u, power=power: 1 - (1 - u) ** power)
-        closed = exact.kappa(language, f"polynomial:power={power}").value
+        closed = exact.kappa(language, schedule=f"polynomial:power={power}").value
         assert by_time == pytest.approx(closed, rel=1e-11)
 
 
 def test_no_schedule_can_end_in_steps_that_grow():
-    assert exact.kappa(GROWTH, "polynomial:power=0.5").value == math.inf
-    assert exact.kappa(GROWTH, "polynomial:power=0.4").value == math.inf
-    assert exact.kappa(GROWTH, "polynomial:power=0.51").value < 2
+    assert exact.kappa(GROWTH, schedule="polynomial:power=0.5").value == math.inf
+    assert exact.kappa(GROWTH, schedule="polynomial:power=0.4").value == math.inf
+    assert exact.kappa(GROWTH, schedule="polynomial:power=0.51").value < 2
     # Grows without bound, as the value says.
     assert finite_sum(GROWTH, "polynomial:power=0.4", 4000) > 1.2 * finite_sum(GROWTH, "polynomial:power=0.4", 500)
 
 
 def test_an_explicit_schedule_is_drawn_straight_between_its_fractions():
-    assert exact.kappa(GROWTH, np.arange(17) / 16).value == pytest.approx(exact.kappa(GROWTH).value, rel=1e-12)
-    assert exact.kappa(GROWTH, [0, 1]).value == pytest.approx(exact.kappa(GROWTH).value, rel=1e-12)
-    assert exact.kappa(GROWTH, mt.Schedule.from_sizes([3, 3, 3])).value == pytest.approx(
+    assert exact.kappa(GROWTH, schedule=np.arange(17) / 16).value == pytest.approx(exact.kappa(GROWTH).value, rel=1e-12)
+    assert exact.kappa(GROWTH, schedule=[0, 1]).value == pytest.approx(exact.kappa(GROWTH).value, rel=1e-12)
+    assert exact.kappa(GROWTH, schedule=mt.Schedule.from_sizes([3, 3, 3])).value == pytest.approx(
         exact.kappa(GROWTH).value, rel=1e-12
     )
     edges = as_schedule("cosine").revealed_fractions(4096)
-    assert exact.kappa(GROWTH, edges).value == pytest.approx(exact.kappa(GROWTH, "cosine").value, rel=1e-6)
+    assert exact.kappa(GROWTH, schedule=edges).value == pytest.approx(
+        exact.kappa(GROWTH, schedule="cosine").value, rel=1e-6
+    )
 
 
 def test_cosine_is_worse_than_linear_on_the_growth_chain():
     # Measured: .414 against .354 at length 48 with 16 steps.
     for schedule, measured in (("linear", 0.354), ("cosine", 0.414)):
-        predicted = 1 - math.exp(-exact.kappa(GROWTH, schedule).value * 48 / 16)
+        predicted = 1 - math.exp(-exact.kappa(GROWTH, schedule=schedule).value * 48 / 16)
         assert predicted == pytest.approx(measured, abs=0.006)
 
 
@@ -212,17 +214,17 @@ def test_what_the_best_schedule_gains(language, gain, within):
     root = np.sqrt(exact.first_order_density(language, (edges[1:] + edges[:-1]) / 2)) * np.diff(edges)
     done = np.concatenate([[0.0], np.cumsum(root)]) / root.sum()
     fractions = np.interp(np.linspace(0, 1, 257), done, edges)
-    reached = exact.kappa(language, fractions).value
+    reached = exact.kappa(language, schedule=fractions).value
     assert reached == pytest.approx(best, rel=2e-3)
     assert reached > best * (1 - 1e-6)
-    assert exact.kappa(language, fractions**1.3).value > best * 1.01
+    assert exact.kappa(language, schedule=fractions**1.3).value > best * 1.01
 
 
 def test_the_best_schedule_gains_it_in_exact_error_rates():
     """log(1 - SER) of the sticky cycle, linear over best, at 48 tokens in 128 steps."""
     best = schedules.from_density(partial(exact.first_order_density, STICKY), 128)
-    assert exact.kappa(STICKY, best).value == pytest.approx(exact.optimal_kappa(STICKY).value, rel=1e-4)
-    logs = [math.log1p(-exact.ser(STICKY, 48, 128, schedule).value) for schedule in ("linear", best)]
+    assert exact.kappa(STICKY, schedule=best).value == pytest.approx(exact.optimal_kappa(STICKY).value, rel=1e-4)
+    logs = [math.log1p(-exact.ser(STICKY, 48, steps=128, schedule=schedule).value) for schedule in ("linear", best)]
     gain = exact.kappa(STICKY).value / exact.optimal_kappa(STICKY).value
     assert logs[0] / logs[1] == pytest.approx(gain, rel=0.01)
     assert gain > 1.12
@@ -262,7 +264,7 @@ def test_tokens_that_are_left_for_good_do_not_count(name, value):
     # What each further token costs in exact error rates, times the number of steps, falls to it.
     errors = []
     for steps in (32, 128):
-        right = 1 - exact.ser_curve(language, 48, steps)
+        right = 1 - exact.ser_curve(language, 48, steps=steps)
         errors.append(steps * math.log(right[31] / right[47]) / 16 - kappa)
     assert abs(errors[1]) < 0.3 * abs(errors[0]) < 0.005 * kappa
     inside = mt.NGram([1.0, 0.0], language.conditional[:2, :2]) if value < 0.08 else None
@@ -275,7 +277,7 @@ def test_tokens_that_are_left_for_good_do_not_count(name, value):
 def test_a_chain_that_is_absorbed_has_nothing_to_lose_per_token():
     language = mt.NGram([0.5, 0.5], [[0.5, 0.5], [0, 1]])
     assert float(exact.kappa(language)) == 0
-    assert float(exact.kappa(language, "cosine")) == 0
+    assert float(exact.kappa(language, schedule="cosine")) == 0
 
 
 def test_the_golden_chain_has_this_limit_curve():

@@ -36,7 +36,7 @@ def test_every_length_is_its_enumeration(language, length, edges):
     ("schedule", "steps"), [("linear", 4), ("cosine", 3), ("polynomial:power=2", 5), ("geometric", 6)]
 )
 def test_every_family_of_schedules(name, schedule, steps):
-    value = mt.exact.ser(CHAINS[name], 6, steps, schedule)
+    value = mt.exact.ser(CHAINS[name], 6, steps=steps, schedule=schedule)
     assert value.kind == "exact"
     assert float(value) == pytest.approx(enumerated(CHAINS[name], 6, schedule, steps), rel=1e-12, abs=1e-14)
 
@@ -51,7 +51,7 @@ def test_the_reference_values(name):
 
 @pytest.mark.parametrize("case", GROWTH["cases"], ids=lambda case: str(case["steps"]))
 def test_the_growth_chain(case):
-    curve = mt.exact.ser_curve(GROWTH_CHAIN, 512, case["steps"])
+    curve = mt.exact.ser_curve(GROWTH_CHAIN, 512, steps=case["steps"])
     assert curve.shape == (512,)
     for length in (8, 48, 512):
         assert curve[length - 1] == pytest.approx(case[f"ser_length_{length}"], abs=1e-11)
@@ -59,7 +59,7 @@ def test_the_growth_chain(case):
 
 @pytest.mark.parametrize("case", GROWTH["golden_chain"]["cases"], ids=lambda case: str(case["steps"]))
 def test_the_golden_chain(case):
-    curve = mt.exact.ser_curve(GOLDEN_CHAIN, 12, case["steps"])
+    curve = mt.exact.ser_curve(GOLDEN_CHAIN, 12, steps=case["steps"])
     assert [curve[4], curve[11]] == pytest.approx([case["ser_length_5"], case["ser_length_12"]], abs=2e-12)
 
 
@@ -115,7 +115,7 @@ def test_small_error_rates_keep_their_digits():
 
 
 def test_independent_tokens_are_never_wrong():
-    assert mt.exact.ser_curve(mt.NGram(1.0, [0.2, 0.0, 0.8]), 6, 2).tolist() == [0.0] * 6
+    assert mt.exact.ser_curve(mt.NGram(1.0, [0.2, 0.0, 0.8]), 6, steps=2).tolist() == [0.0] * 6
 
 
 @pytest.mark.parametrize(
@@ -124,15 +124,15 @@ def test_independent_tokens_are_never_wrong():
 def test_other_languages_are_enumerated_while_that_is_feasible(language):
     if language.kind == "hmm":
         language = mt.HMM([0.3, 0.7], [[0.5, 0.5], [0.0, 1.0]], [[0.5, 0.5, 0.0], [0.1, 0.0, 0.9]])
-    curve = mt.exact.ser_curve(language, 5, 3, "cosine")
-    assert curve[-1] == float(mt.exact.ser(language, 5, 3, "cosine"))
+    curve = mt.exact.ser_curve(language, 5, steps=3, schedule="cosine")
+    assert curve[-1] == float(mt.exact.ser(language, 5, steps=3, schedule="cosine"))
     np.testing.assert_allclose(curve, [enumerated(language, each, "cosine", 3) for each in range(1, 6)], rtol=1e-14)
     with pytest.raises(ValueError, match="is no bigram, so that its law is enumerated: enumerating .* takes"):
-        mt.exact.ser_curve(language, 64, 3)
+        mt.exact.ser_curve(language, 64, steps=3)
 
 
 def test_the_number_of_threads_changes_nothing():
-    curves = [mt.exact.ser_curve(GROWTH_CHAIN, 120, 3, threads=threads) for threads in (1, 2, 3)]
+    curves = [mt.exact.ser_curve(GROWTH_CHAIN, 120, steps=3, threads=threads) for threads in (1, 2, 3)]
     np.testing.assert_array_equal(curves[0], curves[1])
     np.testing.assert_array_equal(curves[0], curves[2])
 
@@ -140,21 +140,21 @@ def test_the_number_of_threads_changes_nothing():
 def test_stretches_too_improbable_for_float64_are_counted_or_refused():
     # Transient tokens die out: 0.01^200 is far below float64, and matters to nobody.
     fading = mt.NGram([1.0, 0.0, 0.0], [[0.01, 0.99, 0.0], [0.0, 0.5, 0.5], [0.0, 1.0, 0.0]])
-    curve = mt.exact.ser_curve(fading, 200, 2)
+    curve = mt.exact.ser_curve(fading, 200, steps=2)
     assert curve[:5] == pytest.approx([enumerated(fading, each, "linear", 2) for each in range(1, 6)], rel=1e-12)
     # 0 . 2 is possible by two steps of 1e-150, and both ends are drawn together half the time.
     hopeless = mt.NGram([0.5, 0.0, 0.5], [[1.0, 1e-150, 0.0], [0.0, 1.0, 1e-150], [0.0, 0.0, 1.0]])
     with pytest.raises(FloatingPointError, match="less probable than float64 can tell from 0, are worth"):
-        mt.exact.ser_curve(hopeless, 3, 2)
+        mt.exact.ser_curve(hopeless, 3, steps=2)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: mt.exact.ser(GROWTH_CHAIN, 0, 2), "length is 0"),
+        (lambda: mt.exact.ser(GROWTH_CHAIN, 0, steps=2), "length is 0"),
         (lambda: mt.exact.ser_curve(GROWTH_CHAIN, 4), "serves any number of steps; pass steps"),
         (
-            lambda: mt.exact.ser_curve(mt.NGram.random(vocab_size=50), 4096, 10**6),
+            lambda: mt.exact.ser_curve(mt.NGram.random(vocab_size=50), 4096, steps=10**6),
             r"for 50 tokens, length 4096 and 1000000 steps takes 1.1e\+18 operations, and at most 2e\+12 are allowed",
         ),
     ],

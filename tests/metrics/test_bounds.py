@@ -35,10 +35,10 @@ def test_independent_tokens_cost_nothing_in_any_plan_and_without_noise(language,
         mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=4),
         mt.models.block.BlockDiffusion(mt.Oracle(language), block=5, steps=2),
     ):
-        ratio = mt.ter_ratio(model, language, length, 200)
+        ratio = mt.ter_ratio(model, language, length, count=200)
         assert ratio.low == 1 <= ratio.value == pytest.approx(1, abs=1e-12)
         # Without noise is not without doubt: 200 sequences do not show what one in a hundred would.
-        price = math.log(mt.ter(model, language, length, 200).value) * length
+        price = math.log(mt.ter(model, language, length, count=200).value) * length
         assert math.log(ratio.high) * length == pytest.approx(max(1, price) * unseen_share(200, 0.95), rel=1e-9)
     assert not curve_priced(mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=4), language)
 
@@ -116,7 +116,7 @@ def test_distances_are_not_negative():
     model = mt.MaskedDiffusion(mt.Perturbed(mt.Oracle(language), epsilon=1e-6), sampler="left_to_right")
     below = 0
     for seed in range(6):
-        found = mt.distances(model, language, 64, 60, seed)
+        found = mt.distances(model, language, 64, count=60, seed=seed)
         for each in (found.squared_hellinger, found.kl, found.kl_on_support):
             assert 0 <= each.low <= each.value <= each.high
             below += each.cut_from is not None

@@ -47,7 +47,7 @@ def test_a_bigram_is_priced_exactly(bigram):
         linear = number(compared.frame, steps, "linear", "fixed", "ter")
         assert linear.kind == "upper bound"
         model = mt.MaskedDiffusion(mt.Oracle(language), sampler="fixed", steps=steps)
-        measured = mt.ter_ratio(model, language, 40, 1000, 1, level=0.999)
+        measured = mt.ter_ratio(model, language, 40, count=1000, seed=1, level=0.999)
         assert measured.low <= linear.value / math.exp(curve.values.sum() / 40) <= measured.high
 
 
@@ -56,7 +56,7 @@ def test_the_square_root_row_is_the_schedule_of_least_kappa(bigram):
     rows = compared.frame[compared.frame["schedule"] == "sqrt_c"]
     assert set(rows["metric"]) == {"ter", "gap", "ser"}
     sizes = list(map(int, number(compared.frame, 10, "sqrt_c", "fixed", "gap").sizes.split()))
-    assert kappa(language, Schedule.from_sizes(sizes)).value <= 1.05 * kappa(language).value
+    assert kappa(language, schedule=Schedule.from_sizes(sizes)).value <= 1.05 * kappa(language).value
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_every_schedule_of_a_bigram_has_its_ser(bigram):
         row = number(compared.frame, 10, name, "ancestral", "ser")
         sizes = Schedule.from_sizes(compared.best[10]).revealed_fractions() if name == "optimal" else name
         model = mt.MaskedDiffusion(mt.Oracle(language), sampler="ancestral", steps=10, schedule=sizes)
-        measured = mt.ser(model, language, 40, 2000, 5, level=0.999)
+        measured = mt.ser(model, language, 40, count=2000, seed=5, level=0.999)
         assert measured.low <= row.high
         assert row.low <= measured.high
 
@@ -88,7 +88,7 @@ def test_an_estimated_curve_gives_intervals_that_agree_with_scoring(hmm):
         for sampler in ("fixed", "ancestral"):
             row = number(compared.frame, steps, "cosine", sampler, "gap")
             model = mt.MaskedDiffusion(mt.Oracle(language), sampler=sampler, steps=steps, schedule="cosine")
-            measured = mt.ter_ratio(model, language, 40, 1000, 3, level=0.999)
+            measured = mt.ter_ratio(model, language, 40, count=1000, seed=3, level=0.999)
             low, high = (40 * math.log(end) for end in (measured.low, measured.high))
             assert row.low <= high
             assert low <= row.high
@@ -97,7 +97,7 @@ def test_an_estimated_curve_gives_intervals_that_agree_with_scoring(hmm):
 
 def test_the_draws_that_choose_the_sizes_do_not_price_them(hmm):
     language, compared = hmm
-    first, second = (information_curve(language, 40, 300, seed) for seed in (0, 1))
+    first, second = (information_curve(language, 40, count=300, seed=seed) for seed in (0, 1))
     row = number(compared.frame, 10, "linear", "ancestral", "gap")
     fractions = as_schedule("linear").revealed_fractions(10)
     assert row.value == pytest.approx(ancestral_gap(second, fractions), abs=1e-9)
@@ -109,7 +109,10 @@ def test_the_draws_that_choose_the_sizes_do_not_price_them(hmm):
 def test_stride_stands_beside_it_and_is_an_estimate(hmm):
     language, compared = hmm
     model = mt.MaskedDiffusion(mt.Oracle(language), sampler="stride", steps=10)
-    for metric, measured in (("ter", mt.ter(model, language, 40, 300)), ("ser", mt.ser(model, language, 40, 300))):
+    for metric, measured in (
+        ("ter", mt.ter(model, language, 40, count=300)),
+        ("ser", mt.ser(model, language, 40, count=300)),
+    ):
         row = number(compared.frame, 10, "", "stride", metric)
         assert (row.value, row.low, row.high) == (measured.value, measured.low, measured.high)
         assert (row.kind, row.count) == ("estimate", 300)
@@ -151,7 +154,7 @@ def test_a_loss_profile_predicts_what_sampling_with_the_same_denoiser_costs():
         for schedule in ("linear", "cosine"):
             row = number(compared.frame, steps, schedule, "fixed", "ter")
             model = mt.MaskedDiffusion(denoiser, sampler="fixed", steps=steps, schedule=schedule)
-            measured = mt.ter(model, language, 128, 500, 11, level=0.999)
+            measured = mt.ter(model, language, 128, count=500, seed=11, level=0.999)
             assert row.low <= measured.high
             assert measured.low <= row.high
             # Without the learning error it would not: that adds a factor of exp(0.05).

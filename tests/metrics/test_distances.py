@@ -61,7 +61,7 @@ def test_the_language_itself_is_at_no_distance():
 def test_sampled_ones_cover_where_log_p_is_exact(sampler, sampled):
     model, length, level = model_of(sampler, 2), 4, 0.9
     truth = by_definition(model, length)
-    runs = [distances(model, BIGRAM, length, 150, seed, level=level) for seed in range(100)]
+    runs = [distances(model, BIGRAM, length, count=150, seed=seed, level=level) for seed in range(100)]
     for name in MEASURES:
         found = [getattr(run, name) for run in runs]
         assert {each.kind for each in found} == {"estimate"}
@@ -75,7 +75,7 @@ def test_sampled_ones_cover_where_log_p_is_exact(sampler, sampled):
 
 def test_one_plan_a_sequence_gives_upper_bounds(sampled):
     model = model_of("ancestral", 3)
-    truth, found = by_definition(model, 5), distances(model, BIGRAM, 5, 4000)
+    truth, found = by_definition(model, 5), distances(model, BIGRAM, 5, count=4000)
     for name in ("total_variation", "squared_hellinger", "kl"):
         assert getattr(found, name).kind == "upper bound"
         assert getattr(found, name).value > truth[name]
@@ -86,7 +86,7 @@ def test_one_plan_a_sequence_gives_upper_bounds(sampled):
 
 def test_the_mixture_gives_estimates_with_little_noise(sampled):
     model = model_of("ancestral", 16)
-    truth, found = by_definition(model, 5), distances(model, BIGRAM, 5, 2000, method="mixture", level=0.999)
+    truth, found = by_definition(model, 5), distances(model, BIGRAM, 5, count=2000, method="mixture", level=0.999)
     for name in MEASURES:
         assert getattr(found, name).low - 1e-12 <= truth[name] <= getattr(found, name).high + 1e-12
     assert found.ser.kind == "exact"
@@ -96,7 +96,7 @@ def test_the_mixture_gives_estimates_with_little_noise(sampled):
 
 
 def test_a_model_that_misses_part_of_the_language_is_infinitely_far(sampled):
-    found = distances(model_of("confidence:temperature=0,ties=lowest", 4), BIGRAM, 4, 500)
+    found = distances(model_of("confidence:temperature=0,ties=lowest", 4), BIGRAM, 4, count=500)
     truth = mt.exact.law(model_of("confidence:temperature=0,ties=lowest", 4), BIGRAM, 4)
     q = mt.exact.joint(BIGRAM, 4)
     assert found.kl.value == found.kl.high == math.inf
@@ -107,7 +107,7 @@ def test_a_model_that_misses_part_of_the_language_is_infinitely_far(sampled):
 
 def test_no_valid_draw_leaves_the_support_unknown(sampled):
     model = mt.MaskedDiffusion(mt.Oracle(mt.Permutation(items=9)), sampler="stride", steps=1)
-    found = distances(model, mt.Permutation(items=9), 9, 100)
+    found = distances(model, mt.Permutation(items=9), 9, count=100)
     assert found.kl_on_support is None
     assert found.ser.value == 1
     assert found.kl.kind == "estimate"
@@ -142,7 +142,7 @@ def test_the_interval_of_hellinger_allows_for_what_a_sample_may_not_show():
         (lambda: distances(model_of("draw_confidence"), BIGRAM, 30), "chooses by tokens that it draws"),
         (lambda: distances(model_of("fixed"), BIGRAM, 30, method="mixture"), "no exact log p"),
         (lambda: distances(model_of("stride"), BIGRAM, 3, method="exact"), "method is 'exact'"),
-        (lambda: distances(model_of("entropy"), BIGRAM, 30, 1), "count is 1; pass 50 or more"),
+        (lambda: distances(model_of("entropy"), BIGRAM, 30, count=1), "count is 1; pass 50 or more"),
     ],
 )
 def test_what_is_not_known_is_refused_in_one_line(call, message):

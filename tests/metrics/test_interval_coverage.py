@@ -95,4 +95,6 @@ def test_what_is_withheld_has_no_interval(forms: list[Any]) -> None:
     form = next(form for form in forms if form.name == "SER by scoring")
     with pytest.raises(WithheldError, match="effective size"):
         form.interval(np.zeros(99, dtype=int), 0.95)
-    assert isinstance(mt.ter_ratio(mt.MaskedDiffusion(mt.Oracle(hmm2x3()), steps=2), hmm2x3(), 5, 50), mt.Estimate)
+    assert isinstance(
+        mt.ter_ratio(mt.MaskedDiffusion(mt.Oracle(hmm2x3()), steps=2), hmm2x3(), 5, count=50), mt.Estimate
+    )

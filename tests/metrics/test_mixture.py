@@ -26,15 +26,15 @@ def truths(model, language, length):
 def test_the_mixture_covers_the_enumerated_value(language, steps, schedule):
     p = mt.MaskedDiffusion(mt.Oracle(language), steps=steps, schedule=schedule)
     ter, ratio = truths(p, language, 5)
-    found = mt.ter(p, language, 5, 2000, method="mixture", level=0.999)
-    relative = mt.ter_ratio(p, language, 5, 2000, method="mixture", level=0.999)
+    found = mt.ter(p, language, 5, count=2000, method="mixture", level=0.999)
+    relative = mt.ter_ratio(p, language, 5, count=2000, method="mixture", level=0.999)
     assert found.kind == relative.kind == "estimate"
     assert found.low < ter < found.high
     assert relative.low < ratio < relative.high
     # Jensen's gap is far outside.
-    assert mt.ter_ratio(p, language, 5, 2000).low > relative.high
+    assert mt.ter_ratio(p, language, 5, count=2000).low > relative.high
     plain = mt.ter_ratio(
-        mt.MaskedDiffusion(mt.Oracle(language), sampler="entropy:ties=lowest", steps=steps), language, 5, 2000
+        mt.MaskedDiffusion(mt.Oracle(language), sampler="entropy:ties=lowest", steps=steps), language, 5, count=2000
     )
     assert plain.kind == "estimate"
 
@@ -42,7 +42,7 @@ def test_the_mixture_covers_the_enumerated_value(language, steps, schedule):
 def test_intervals_cover():
     p = mt.MaskedDiffusion(mt.Oracle(BIGRAM), steps=4)
     truth = truths(p, BIGRAM, 4)[1]
-    found = [mt.ter_ratio(p, BIGRAM, 4, 200, seed, method="mixture", level=0.9) for seed in range(100)]
+    found = [mt.ter_ratio(p, BIGRAM, 4, count=200, seed=seed, method="mixture", level=0.9) for seed in range(100)]
     # 100 intervals of 90 % cover 90 times, give or take 3.
     assert 80 <= sum(each.low <= truth <= each.high for each in found) <= 99
 
@@ -60,7 +60,7 @@ def test_the_low_noise_form_has_the_same_mean_and_second_order_noise():
 def test_the_chain_of_the_growth_rates():
     language = mt.NGram(stationary(np.array(CHAIN)), CHAIN)
     p = mt.MaskedDiffusion(mt.Oracle(language), steps=16)
-    ratio = mt.ter_ratio(p, language, 48, 1000, method="mixture", level=0.999)
+    ratio = mt.ter_ratio(p, language, 48, count=1000, method="mixture", level=0.999)
     # KL = .44570 +- .00054, from 500 sequences at N = 16.
     assert ratio.low - 1e-4 < np.exp(0.44570 / 48) < ratio.high + 1e-4
     assert 48 * np.log(ratio.high / ratio.low) < 0.01
@@ -85,7 +85,7 @@ def test_the_low_noise_form_is_left_where_its_interval_would_not_hold():
 
 def test_few_sequences_take_the_plain_form_and_many_the_low_noise_one():
     p = mt.MaskedDiffusion(mt.Oracle(BIGRAM), steps=8)
-    few, many = (mt.ter_ratio(p, BIGRAM, 5, count, method="mixture") for count in (50, 1000))
+    few, many = (mt.ter_ratio(p, BIGRAM, 5, count=count, method="mixture") for count in (50, 1000))
     assert truths(p, BIGRAM, 5)[1] == pytest.approx(many.value, rel=1e-3)
     # Twenty times as many sequences make a plain interval 4.5 times as narrow.
     assert (few.high - few.low) / (many.high - many.low) > 30
@@ -96,14 +96,14 @@ def test_where_log_p_is_exact_both_methods_are_the_same(sampler):
     q = mt.as_language("hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1")
     p = mt.MaskedDiffusion(mt.Oracle(q), sampler=sampler, steps=4)
     assert ter_kind(p) == "estimate"
-    assert mt.ter(p, q, 20, 100, method="mixture") == mt.ter(p, q, 20, 100)
-    assert mt.ter_ratio(p, q, 20, 100, method="mixture") == mt.ter_ratio(p, q, 20, 100)
+    assert mt.ter(p, q, 20, count=100, method="mixture") == mt.ter(p, q, 20, count=100)
+    assert mt.ter_ratio(p, q, 20, count=100, method="mixture") == mt.ter_ratio(p, q, 20, count=100)
 
 
 def test_replay_covers_the_enumerated_value():
     p = mt.MaskedDiffusion(mt.Oracle(HMM), sampler="margin:ties=lowest", steps=2)
     ter, ratio = truths(p, HMM, 5)
-    found, relative = mt.ter(p, HMM, 5, 2000, level=0.999), mt.ter_ratio(p, HMM, 5, 2000, level=0.999)
+    found, relative = mt.ter(p, HMM, 5, count=2000, level=0.999), mt.ter_ratio(p, HMM, 5, count=2000, level=0.999)
     assert found.low < ter < found.high
     assert relative.low < ratio < relative.high
 
@@ -111,7 +111,7 @@ def test_replay_covers_the_enumerated_value():
 def test_the_reference_is_exact_by_either_method():
     reference = mt.Autoregressive(BIGRAM)
     assert mt.ter(reference, BIGRAM, 9, method="mixture") == mt.ter(reference, BIGRAM, 9)
-    assert float(mt.ter_ratio(reference, BIGRAM, 9, 60, method="mixture")) == pytest.approx(1)
+    assert float(mt.ter_ratio(reference, BIGRAM, 9, count=60, method="mixture")) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -135,5 +135,5 @@ def test_the_reference_is_exact_by_either_method():
 def test_what_is_not_known_is_refused_in_one_line(model, options, message):
     for call in (mt.ter, mt.ter_ratio):
         with pytest.raises(ValueError, match=message) as caught:
-            call(model, BIGRAM, 40, 10, **{"method": "mixture", **options})
+            call(model, BIGRAM, 40, count=10, **{"method": "mixture", **options})
         assert "\n" not in str(caught.value)

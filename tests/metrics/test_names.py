@@ -92,11 +92,11 @@ def test_a_denoiser_called_oracle_gets_neither_its_kind_nor_its_mixture(make):
     one_by_one = mt.MaskedDiffusion(blurred, sampler="first_hitting")
     assert one_by_one.log_prob_kind == one_by_one.log_prob(BIGRAM.sample(3, 8, 0)).kind == "lower bound"
     for measure in (mt.ter, mt.ter_ratio):
-        assert measure(one_by_one, BIGRAM, 8, 50).kind == "upper bound"
+        assert measure(one_by_one, BIGRAM, 8, count=50).kind == "upper bound"
     ancestral = mt.MaskedDiffusion(blurred, sampler="ancestral", steps=4)
     for measure in (mt.ter, mt.ter_ratio, mt.distances):
         with pytest.raises(ValueError, match="has no exact log p"):
-            measure(ancestral, BIGRAM, 32, 50, method="mixture")
+            measure(ancestral, BIGRAM, 32, count=50, method="mixture")
 
 
 @pytest.mark.refutes("1.4")
@@ -106,11 +106,11 @@ def test_a_denoiser_is_exact_for_the_language_that_it_says():
     ancestral, oracles = (
         mt.MaskedDiffusion(each, sampler="ancestral", steps=4) for each in (honest, mt.Oracle(BIGRAM))
     )
-    found, expected = (mt.ter_ratio(each, BIGRAM, 16, 200, method="mixture") for each in (ancestral, oracles))
+    found, expected = (mt.ter_ratio(each, BIGRAM, 16, count=200, method="mixture") for each in (ancestral, oracles))
     assert found == expected
     other = mt.NGram.random(order=2, vocab_size=3, seed=2)
     with pytest.raises(ValueError, match="has no exact log p"):
-        mt.ter_ratio(ancestral, other, 16, 50, method="mixture")
+        mt.ter_ratio(ancestral, other, 16, count=50, method="mixture")
 
 
 def test_who_says_that_it_is_exact_is_tried_by_bayes_rule():
@@ -158,7 +158,9 @@ def test_a_law_over_plans_is_priced_and_listed_by_what_it_is(name):
     assert not curve_priced(model)
     # All at once is one step, whatever it is called.
     at_once = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="blocks", steps=1)
-    assert mt.ter_ratio(model, BIGRAM, 8, 50).value == pytest.approx(mt.ter_ratio(at_once, BIGRAM, 8, 50).value)
+    assert mt.ter_ratio(model, BIGRAM, 8, count=50).value == pytest.approx(
+        mt.ter_ratio(at_once, BIGRAM, 8, count=50).value
+    )
     with pytest.raises(ValueError, match="ancestral"):
         curve_weights(model, 8)
     with pytest.raises(ValueError, match="cannot be listed"):
@@ -181,17 +183,17 @@ def test_a_class_that_extends_a_built_in_one_is_not_priced_as_that():
             found = super().log_prob(*arguments, **options)
             return type(found)(found.values - 1.0, found.kind)
 
-    at_once = mt.ter_ratio(mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="blocks", steps=1), BIGRAM, 8, 50)
+    at_once = mt.ter_ratio(mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="blocks", steps=1), BIGRAM, 8, count=50)
     assert mt.ter_ratio(
-        mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=Twice(), steps=4), BIGRAM, 8, 50
+        mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler=Twice(), steps=4), BIGRAM, 8, count=50
     ).value == pytest.approx(at_once.value)
     plain, worse = (kind(mt.Oracle(BIGRAM), sampler="ancestral", steps=4) for kind in (mt.MaskedDiffusion, Worse))
     [priced] = Score().count([worse], Sequences(BIGRAM, 8, 0, 0, 50))
     assert priced["nats"] == pytest.approx(50 - plain.log_prob(BIGRAM.sample(50, 8, 0)).values.sum())
-    assert mt.ter(Slow(BIGRAM), BIGRAM, 8, 50).kind == "estimate"
+    assert mt.ter(Slow(BIGRAM), BIGRAM, 8, count=50).kind == "estimate"
     worse_in_order = Worse(mt.Oracle(BIGRAM), sampler="left_to_right")
     np.testing.assert_allclose(mt.exact.law(worse_in_order, BIGRAM, 3).sum(), np.exp(-1))
-    assert mt.ter(mt.Autoregressive(BIGRAM), BIGRAM, 8, 50).kind == "exact"
+    assert mt.ter(mt.Autoregressive(BIGRAM), BIGRAM, 8, count=50).kind == "exact"
 
 
 @pytest.mark.refutes("1.4")
@@ -218,7 +220,7 @@ def test_a_model_whose_log_prob_is_a_bound_says_so_beforehand():
             return type(super().log_prob(*arguments, **options))(super().log_prob(*arguments).values, "lower bound")
 
     with pytest.raises(ProtocolError, match="log_prob_kind"):
-        mt.ter_ratio(Bound(BIGRAM), BIGRAM, 8, 50)
+        mt.ter_ratio(Bound(BIGRAM), BIGRAM, 8, count=50)
 
 
 PLUG_INS = """

@@ -159,7 +159,7 @@ def test_sampled_distances_hold_the_exact_ones(name, monkeypatch):
     p, kind, method = models(BIGRAM)[name], "prefix:size=1", "mixture"
     exact = mt.distances(p, BIGRAM, LENGTH, prompt=kind)
     monkeypatch.setattr(module, "CHEAP", 0.0)
-    found = mt.distances(p, BIGRAM, LENGTH, 4000, level=LEVEL, method=method, prompt=kind)
+    found = mt.distances(p, BIGRAM, LENGTH, count=4000, level=LEVEL, method=method, prompt=kind)
     for measure in ("total_variation", "squared_hellinger", "kl", "kl_on_support", "ser"):
         ours, truth = getattr(found, measure), getattr(exact, measure).value
         assert ours.low - 1e-9 <= truth <= ours.high + 1e-9, measure
@@ -195,15 +195,15 @@ def test_a_language_that_says_what_is_given_is_measured_so_unless_told_otherwise
     assert own != mt.ser(p, task, 6, count=400, prompt="none")
     assert mt.ter(p, task, 6).value != mt.ter(p, task, 6, prompt="none").value
     np.testing.assert_array_equal(mt.exact.law(p, task, 4), mt.exact.law(q, BIGRAM, 4, prompt="prefix:size=2"))
-    assert mt.exact.ser(task, 4, 2).value == mt.exact.ser(BIGRAM, 4, 2, prompt="prefix:size=2").value
-    assert mt.exact.ser(task, 4, 2).value != mt.exact.ser(BIGRAM, 4, 2).value
+    assert mt.exact.ser(task, 4, steps=2).value == mt.exact.ser(BIGRAM, 4, steps=2, prompt="prefix:size=2").value
+    assert mt.exact.ser(task, 4, steps=2).value != mt.exact.ser(BIGRAM, 4, steps=2).value
 
 
 def test_what_speaks_of_whole_sequences_alone_refuses_a_language_with_a_prompt():
     task = Task()
     for act in (
         lambda: mt.compare_schedules(task, 8, [2]),
-        lambda: mt.exact.ser_curve(task, 8, 2),
+        lambda: mt.exact.ser_curve(task, 8, steps=2),
         lambda: mt.theory.statements()["jensen"].check(task, length=4, steps=2),
     ):
         with pytest.raises(ValueError, match="prompt of its own") as error:
@@ -217,9 +217,9 @@ def test_exact_scores_given_a_prompt_are_those_of_the_exact_law():
     p = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="ancestral", steps=3)
     law = mt.exact.law(p, BIGRAM, LENGTH, prompt=kind).reshape(-1)
     of_prompt = np.exp(mt.exact.prompt_log_prob(BIGRAM, sequences, given))
-    found = np.exp(mt.exact.log_prob(BIGRAM, sequences, 3, prompt=kind))
+    found = np.exp(mt.exact.log_prob(BIGRAM, sequences, steps=3, prompt=kind))
     np.testing.assert_allclose(found * of_prompt, law, rtol=0, atol=1e-12)
-    assert mt.exact.ser(BIGRAM, LENGTH, 3, prompt=kind).value == pytest.approx(
+    assert mt.exact.ser(BIGRAM, LENGTH, steps=3, prompt=kind).value == pytest.approx(
         error_rate(law.reshape((3,) * LENGTH), joint(BIGRAM, LENGTH)), abs=1e-12
     )
 

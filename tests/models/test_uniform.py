@@ -205,8 +205,8 @@ def test_sequences_and_bounds_depend_on_their_number_alone(language):
 
 def test_uniform_noise_mends_what_masking_cannot_and_more_steps_leave_less():
     language = mt.as_language("hmm")
-    few, many = (mt.ser(UniformDiffusion(mt.Oracle(language), steps=n), language, 32, 300) for n in (8, 128))
-    masked = mt.ser(mt.MaskedDiffusion(mt.Oracle(language), steps=128), language, 32, 300)
+    few, many = (mt.ser(UniformDiffusion(mt.Oracle(language), steps=n), language, 32, count=300) for n in (8, 128))
+    masked = mt.ser(mt.MaskedDiffusion(mt.Oracle(language), steps=128), language, 32, count=300)
     assert many.high < few.low
     assert many.value < masked.value
 

@@ -112,7 +112,7 @@ def test_a_sampled_ser_counts_with_its_lower_end():
 
 def test_the_growth_rate_continues_the_recursion():
     language = mt.as_language(LANGUAGES[2])
-    curve = mt.exact.ser_curve(language, 256, 32)
+    curve = mt.exact.ser_curve(language, 256, steps=32)
     assert math.log1p(-continued_ser(language, 32)[256]) == pytest.approx(math.log1p(-curve[255]), rel=1e-11)
 
 

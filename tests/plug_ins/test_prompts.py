@@ -84,8 +84,8 @@ class Old:
 
 def test_a_language_of_ones_own_is_measured_given_what_it_says_is_given(tmp_path):
     p = mt.MaskedDiffusion(Plain(), sampler="stride", steps=1)
-    assert mt.ser(p, Task(), 6, 300) == mt.ser(p, Task(), 6, 300, prompt="suffix:size=1")
-    assert mt.ser(p, Task(), 6, 300) != mt.ser(p, Task(), 6, 300, prompt="none")
+    assert mt.ser(p, Task(), 6, count=300) == mt.ser(p, Task(), 6, count=300, prompt="suffix:size=1")
+    assert mt.ser(p, Task(), 6, count=300) != mt.ser(p, Task(), 6, count=300, prompt="none")
     wanted = cells(f"{__name__}:Task", length=6, steps=2, sampler="stride", samples=50)
     collect(wanted, out=tmp_path / "store.sqlite")
     assert set(read(tmp_path / "store.sqlite")["prompt"]) == {"own"}
@@ -142,16 +142,16 @@ def test_what_a_language_returned_stays_its_own(monkeypatch):
 
 def test_a_model_of_ones_own_that_takes_prompts_is_asked_with_them_and_held_to_them(monkeypatch):
     assert mt.check_model(Own(), CHAIN).passed
-    assert mt.ser(Own(), CHAIN, 6, 200, prompt="every:stride=2").value == 0
-    assert mt.ter_ratio(Own(), CHAIN, 6, 200, prompt="every:stride=2").value == pytest.approx(1)
+    assert mt.ser(Own(), CHAIN, 6, count=200, prompt="every:stride=2").value == 0
+    assert mt.ter_ratio(Own(), CHAIN, 6, count=200, prompt="every:stride=2").value == pytest.approx(1)
     monkeypatch.setattr(Own, "kept", False)
     with pytest.raises(ProtocolError, match="changed what the prompt gives"):
-        mt.ser(Own(), CHAIN, 6, 200, prompt="every:stride=2")
+        mt.ser(Own(), CHAIN, 6, count=200, prompt="every:stride=2")
 
 
 def test_a_model_from_before_there_were_prompts_goes_on_and_refuses_them():
-    assert mt.ser(Old(), CHAIN, 6, 100).value == 0
-    assert mt.ser(Old(), Task(), 6, 100, prompt=None).value == 0
+    assert mt.ser(Old(), CHAIN, 6, count=100).value == 0
+    assert mt.ser(Old(), Task(), 6, count=100, prompt=None).value == 0
     for act in (mt.ser, mt.ter, mt.distances):
         with pytest.raises(ValueError, match="old takes no prompt"):
-            act(Old(), Task(), 6, 100)
+            act(Old(), Task(), 6, count=100)

@@ -72,7 +72,7 @@ def test_it_samples_replays_and_goes_block_by_block(stroll, block):
     assert model.log_prob_kind == "exact"
     np.testing.assert_allclose(np.exp(model.log_prob(sequences).values), law.reshape(-1), rtol=1e-9, atol=1e-14)
     np.testing.assert_array_equal(model.replay(sequences).tokens, sequences)
-    assert mt.ser(model, BIGRAM, 4, 200).high < 0.2
+    assert mt.ser(model, BIGRAM, 4, count=200).high < 0.2
 
 
 def test_it_is_certified(stroll):

@@ -272,13 +272,13 @@ def test_ter_is_scored_plan_by_plan_and_bounds_that_of_the_law():
     assert (curve_priced(plain), curve_priced(warm)) == (True, False)
     q = mt.exact.joint(HMM, 4)
     truth = {each: math.exp(mt.exact.expected_nll(mt.exact.law(each, HMM, 4), q) / 4) for each in (plain, warm)}
-    found = mt.ter(warm, HMM, 4, 20_000)
+    found = mt.ter(warm, HMM, 4, count=20_000)
     assert found.kind == "upper bound"
     assert truth[plain] < truth[warm] < found.high
     assert found.low < truth[warm] * 1.05
     with pytest.raises(ValueError, match="has no exact log p"):
-        mt.ter(warm, BIGRAM, 4, 10, method="mixture")
-    ser = mt.ser(warm, HMM, 4, 20_000)
+        mt.ter(warm, BIGRAM, 4, count=10, method="mixture")
+    ser = mt.ser(warm, HMM, 4, count=20_000)
     assert ser.low < mt.exact.error_rate(mt.exact.law(warm, HMM, 4), q) < ser.high
 
 
@@ -371,8 +371,8 @@ def test_float32_noise_has_the_law_of_ordinary_tokens_and_none_of_its_own():
         lambda: coarse.log_prob([[0, 0]]),
         lambda: coarse.log_prob_kind,
         lambda: coarse.run(plan, tokens=np.zeros((1, 2), np.uint8)),
-        lambda: mt.ter(coarse, BIGRAM, 2, 5),
-        lambda: mt.ter(BlockDiffusion(mt.Oracle(BIGRAM), block=2, steps=2, sampler=coarse.sampler), BIGRAM, 2, 5),
+        lambda: mt.ter(coarse, BIGRAM, 2, count=5),
+        lambda: mt.ter(BlockDiffusion(mt.Oracle(BIGRAM), block=2, steps=2, sampler=coarse.sampler), BIGRAM, 2, count=5),
     ):
         with pytest.raises(ValueError, match="float32 noise, whose law has no closed form; measure ser") as caught:
             call()

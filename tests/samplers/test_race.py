@@ -162,7 +162,11 @@ def test_there_is_no_likelihood_no_law_and_no_closed_form(block):
         if block
         else mt.MaskedDiffusion(denoiser, sampler=COARSE, steps=2)
     )
-    for call in (lambda: model.log_prob([[0, 0]]), lambda: model.log_prob_kind, lambda: mt.ter(model, BIGRAM, 2, 5)):
+    for call in (
+        lambda: model.log_prob([[0, 0]]),
+        lambda: model.log_prob_kind,
+        lambda: mt.ter(model, BIGRAM, 2, count=5),
+    ):
         with pytest.raises(ValueError, match="float32 noise, whose law has no closed form; measure ser"):
             call()
     with pytest.raises(ValueError, match="float32 noise, whose law has no closed form; draw from it"):

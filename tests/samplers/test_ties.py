@@ -178,7 +178,7 @@ def test_scores_are_log_p_given_a_shuffle_and_means_over_shuffles_are_taken_insi
     many = np.exp(model.log_prob(sequences, 0, plans=300).values)
     np.testing.assert_allclose(many, law[law > 0], rtol=0.4)
     assert model.log_prob_kind == model.log_prob(sequences).kind == "lower bound"
-    assert mt.ter(model, PAIRS, 4, 50).kind == mt.ter_ratio(model, PAIRS, 4, 50).kind == "upper bound"
+    assert mt.ter(model, PAIRS, 4, count=50).kind == mt.ter_ratio(model, PAIRS, 4, count=50).kind == "upper bound"
     lowest = model_of("confidence", PAIRS, "lowest")
     assert lowest.log_prob_kind == lowest.log_prob(sequences).kind == "exact"
 
@@ -187,12 +187,12 @@ def test_what_needs_log_p_itself_says_that_ties_lowest_has_it():
     model = mt.MaskedDiffusion(mt.Oracle(STATIONARY), sampler="entropy", steps=4)
     for call in (mt.ter, mt.ter_ratio, mt.distances):
         with pytest.raises(ValueError, match="ties=lowest") as caught:
-            call(model, STATIONARY, 24, 50, method="mixture")
+            call(model, STATIONARY, 24, count=50, method="mixture")
         assert "\n" not in str(caught.value)
-    assert mt.distances(model, STATIONARY, 24, 50).kl.kind == "upper bound"
-    assert mt.distances(model, STATIONARY, 24, 50).kl_on_support is None
+    assert mt.distances(model, STATIONARY, 24, count=50).kl.kind == "upper bound"
+    assert mt.distances(model, STATIONARY, 24, count=50).kl_on_support is None
     lowest = mt.MaskedDiffusion(mt.Oracle(STATIONARY), sampler="entropy:ties=lowest", steps=4)
-    assert mt.distances(lowest, STATIONARY, 24, 50, method="mixture").kl.kind == "estimate"
+    assert mt.distances(lowest, STATIONARY, 24, count=50, method="mixture").kl.kind == "estimate"
 
 
 def test_what_no_network_tells_apart_is_ranked_by_the_order_and_what_one_does_is_not():

@@ -21,7 +21,7 @@ MINE = mt.Spec.of("mine")
 
 def cell_run_twice() -> tuple[Schedule, Schedule]:
     """What a notebook has in its hands when a cell was changed and run again."""
-    return Schedule(MINE, lambda times: times**3), Schedule(MINE, lambda times: 1 - (1 - times) ** 3)
+    return Schedule(MINE, curve=lambda times: times**3), Schedule(MINE, curve=lambda times: 1 - (1 - times) ** 3)
 
 
 def as_a_class() -> tuple[Schedule, Schedule]:
@@ -36,13 +36,13 @@ def as_a_class() -> tuple[Schedule, Schedule]:
             def __hash__(self) -> int:
                 return hash(self.spec)
 
-        return Mine(MINE, np.array)
+        return Mine(MINE, curve=np.array)
 
     return version(3.0), version(0.5)
 
 
 def under_a_known_name() -> tuple[Schedule, Schedule]:
-    return as_schedule("cosine"), Schedule(mt.Spec.of("cosine"), lambda times: 1 - (1 - times) ** 3)
+    return as_schedule("cosine"), Schedule(mt.Spec.of("cosine"), curve=lambda times: 1 - (1 - times) ** 3)
 
 
 BOTH = pytest.mark.parametrize("make", [cell_run_twice, as_a_class, under_a_known_name])
@@ -63,7 +63,9 @@ def test_two_schedules_of_one_name_weigh_and_draw_as_each_does(make, sampler):
         Ancestral().draw(states.copy(), 16, 4, second),
         Ancestral().draw(states.copy(), 16, 4, as_schedule(second.revealed_fractions(4))),
     )
-    assert mt.ter(r, BIGRAM, 16, 400).value == pytest.approx(mt.ter(explicit, BIGRAM, 16, 400).value, rel=0.05)
+    assert mt.ter(r, BIGRAM, 16, count=400).value == pytest.approx(
+        mt.ter(explicit, BIGRAM, 16, count=400).value, rel=0.05
+    )
     assert p.identity != r.identity
 
 
@@ -98,16 +100,16 @@ def test_a_builder_that_was_changed_measures_anew(tmp_path, monkeypatch):
 
 @pytest.mark.refutes("1.6")
 def test_closed_forms_of_a_family_are_not_those_of_what_borrows_its_name():
-    borrowed = Schedule(mt.Spec.of("linear"), lambda times: 1 - (1 - times) ** 2)
-    assert mt.exact.kappa(WITH_ZEROS, borrowed).value == pytest.approx(
-        mt.exact.kappa(WITH_ZEROS, "polynomial:power=2").value, rel=1e-6
+    borrowed = Schedule(mt.Spec.of("linear"), curve=lambda times: 1 - (1 - times) ** 2)
+    assert mt.exact.kappa(WITH_ZEROS, schedule=borrowed).value == pytest.approx(
+        mt.exact.kappa(WITH_ZEROS, schedule="polynomial:power=2").value, rel=1e-6
     )
 
 
 @pytest.mark.refutes("1.6")
 def test_a_comparison_loses_no_schedule_for_its_name():
     with pytest.raises(ValueError, match="two schedules go by the name mine"):
-        mt.compare_schedules(BIGRAM, 16, [4], 50, schedules=cell_run_twice())
+        mt.compare_schedules(BIGRAM, 16, [4], count=50, schedules=cell_run_twice())
 
 
 @pytest.mark.refutes("1.6")

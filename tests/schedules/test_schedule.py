@@ -269,7 +269,7 @@ def test_missing_and_binary_files(tmp_path):
 
 
 def test_a_schedule_that_goes_by_a_text_is_told_so():
-    made = Schedule(Spec.of("mine"), lambda times: times)
+    made = Schedule(Spec.of("mine"), curve=lambda times: times)
     object.__setattr__(made, "spec", "mine")
     with pytest.raises(
         ValueError, match=r"the spec of a schedule is 'mine'; give a mdmtheory.Spec, as Spec.of\('mine'"

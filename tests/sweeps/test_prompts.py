@@ -129,9 +129,9 @@ def test_a_row_is_what_the_metric_says_of_the_same_sequences(prompted):
     count = CHUNK_TOKENS // 32
     p, q = mt.MaskedDiffusion(mt.Oracle(mt.as_language(LANGUAGE)), sampler="stride", steps=4), mt.as_language(LANGUAGE)
     own = frame[(frame["prompt"] == "prefix:size=8") & (frame["sampler"] == "stride")].set_index("metric")["value"]
-    assert own["ser"] == mt.ser(p, q, 32, count, prompt="prefix:size=8").value
-    assert own["ter"] == mt.ter(p, q, 32, count, prompt="prefix:size=8").value
-    assert own["cross_entropy"] == mt.cross_entropy(p, q, 32, count, prompt="prefix:size=8").value
+    assert own["ser"] == mt.ser(p, q, 32, count=count, prompt="prefix:size=8").value
+    assert own["ter"] == mt.ter(p, q, 32, count=count, prompt="prefix:size=8").value
+    assert own["cross_entropy"] == mt.cross_entropy(p, q, 32, count=count, prompt="prefix:size=8").value
     [sums] = Score().count([p], Sequences(q, 32, 0, 0, count, "prefix:size=8"))
     assert own["ter"] == Ter().estimate(Measured(sums, 24)).value
     assert own["ter"] != Ter().estimate(Measured(sums, 32)).value

@@ -43,8 +43,8 @@ def test_ratios_settle_at_the_rate():
 
 def test_the_rate_of_one_step_more_is_refuted():
     def broken(setting, sides):
-        right = 1 - ser_curve(setting.language, setting.length, setting.steps)
-        other = growth_rate(setting.language, setting.steps + 1).value
+        right = 1 - ser_curve(setting.language, setting.length, steps=setting.steps)
+        other = growth_rate(setting.language, steps=setting.steps + 1).value
         return replace(sides, measured=Estimate.exact(float(abs(right[-1] / right[-2] - other))))
 
     refuted(twin(GROWTH, broken), chains(GROWTH, steps=(1, 2, 3), names=("linear",)))
@@ -73,7 +73,7 @@ def test_the_rate_approaches_kappa():
 
 def test_kappa_a_twentieth_off_is_refuted():
     def broken(setting, sides):
-        off = 0.05 * kappa(setting.language, setting.schedule).value
+        off = 0.05 * kappa(setting.language, schedule=setting.schedule).value
         return replace(sides, measured=Estimate.exact(abs(off - sides.measured.value)))
 
     refuted(twin(KAPPA, broken), chains(KAPPA, steps=(16,)))
@@ -91,7 +91,7 @@ def test_kappa_a_twentieth_off_is_refuted():
 )
 def test_listed_rates(language, steps, listed):
     """docs/theory.md 3, computed there by another program."""
-    assert growth_rate(language, steps).value == pytest.approx(listed, abs=1e-10)
+    assert growth_rate(language, steps=steps).value == pytest.approx(listed, abs=1e-10)
 
 
 def test_listed_kappas():
