@@ -93,7 +93,6 @@ def test_a_type_checker_sees_the_public_names_with_their_signatures(tmp_path):
         "Perturbed",
         "Window",
         "Oracle",
-        "Schedule",
         "Autoregressive",
     ],
 )
