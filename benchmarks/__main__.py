@@ -1,22 +1,25 @@
 """All of the benchmark: `python -m benchmarks`, or some of it: `python -m benchmarks ratios --quick`.
 
 Prints what it measures and writes it into benchmarks/README.md; `--quick` measures two rounds and writes nothing.
-`python -m benchmarks --base COMMIT` prints this package's speed against that commit's, and nothing else.
+`python -m benchmarks --base COMMIT` prints this package's speed against that commit's, and nothing else;
+`python -m benchmarks cold --since COMMIT` has that commit's cold start beside this one's.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 # Two processors for everybody, before any library counts them.
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
 
-from benchmarks import before, growth, page, sweep
+from benchmarks import before, cold_start, growth, page, sweep
 
-SECTIONS = ("ratios", "sweep", "growth")
+SECTIONS = ("ratios", "sweep", "cold", "growth")
 PACKAGES = ("mdmtheory", "numpy", "numba", "hmmlearn", "dynamax", "jax")
 
 
@@ -27,6 +30,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two rounds, nothing written")
     parser.add_argument("--base", metavar="COMMIT", help="against that commit's package, nothing written")
     parser.add_argument("--only", default="", help="with --base: the jobs whose names have this in them")
+    parser.add_argument("--since", metavar="COMMIT", help="with cold: that commit's package beside this one")
     options = parser.parse_args()
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"unknown section {', '.join(unknown)}; known: {', '.join(SECTIONS)}")
@@ -36,7 +40,10 @@ def main() -> None:
             print(page.table(line, []).splitlines()[0], flush=True)
         return
     for section in options.sections:
-        text = {"ratios": ratio_section, "sweep": sweep_section, "growth": growth_section}[section](options.quick)
+        if section == "cold":
+            text = cold_section(options.quick, options.since)
+        else:
+            text = {"ratios": ratio_section, "sweep": sweep_section, "growth": growth_section}[section](options.quick)
         if not options.quick:
             page.write(section, text)
 
@@ -65,6 +72,27 @@ def sweep_section(quick: bool) -> str:
     return text
 
 
+def cold_section(quick: bool, since: str | None) -> str:
+    """From an empty folder of compiled kernels."""
+    with tempfile.TemporaryDirectory() as text:
+        base = None
+        if since is not None:
+            base = Path(text) / "base"
+            before.unpack(since, base)
+        parts = []
+        for heads, lines in (
+            (cold_start.HEADS, cold_start.lines(base, 1 if quick else 3)),
+            (cold_start.KERNEL_HEADS, cold_start.kernel_lines(base)),
+        ):
+            rows = []
+            for row in lines:
+                rows.append(row)
+                print(page.table(row, []).splitlines()[0], flush=True)
+            parts.append(page.table(heads, rows))
+    told = "" if since is None else f" That commit is {since}."
+    return f"{stamp(('mdmtheory', 'numba', 'llvmlite'))}{told}\n\n{parts[0]}\n\n{parts[1]}"
+
+
 def growth_section(quick: bool) -> str:
     """Seconds and memory against L, N, S and V."""
     for vocab_size in (8, 512):  # compiles for both token types, whose memory is no part of any point
@@ -87,9 +115,9 @@ def growth_section(quick: bool) -> str:
     return f"{page.table(heads, lines)}\n\n{picture}"
 
 
-def stamp() -> str:
+def stamp(packages: tuple[str, ...] = PACKAGES) -> str:
     """When, on what, with which versions."""
-    return f"{datetime.now(UTC):%Y-%m-%d}. {page.machine(PACKAGES)}"
+    return f"{datetime.now(UTC):%Y-%m-%d}. {page.machine(packages)}"
 
 
 if __name__ == "__main__":

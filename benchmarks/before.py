@@ -135,12 +135,7 @@ def lines(base: str, rounds: int, only: str = "") -> Iterator[list[str]]:
     """For each job whose name has `only` in it: the base's seconds over ours, and ours."""
     with tempfile.TemporaryDirectory() as text, ExitStack() as held:
         scratch = Path(text)
-        (scratch / "base").mkdir()
-        archive = subprocess.run(["git", "archive", base, "mdmtheory"], cwd=ROOT, check=False, capture_output=True)
-        if archive.returncode:
-            raise SystemExit(f"there is no package at {base}: {archive.stderr.decode().strip()}; name a commit")
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as packed:
-            packed.extractall(scratch / "base", filter="data")
+        unpack(base, scratch / "base")
         versions = []
         for name, package in (("ours", ROOT), ("theirs", scratch / "base")):
             (scratch / name).mkdir()
@@ -160,6 +155,16 @@ def lines(base: str, rounds: int, only: str = "") -> Iterator[list[str]]:
                 f"{number(median(ratios))}× ({number(ratios[0])}, {number(ratios[-1])})",
                 f"{number(1000 * typical)} ms",
             ]
+
+
+def unpack(commit: str, folder: Path) -> None:
+    """Put that commit's package into a new folder."""
+    archive = subprocess.run(["git", "archive", commit, "mdmtheory"], cwd=ROOT, check=False, capture_output=True)
+    if archive.returncode:
+        raise SystemExit(f"there is no package at {commit}: {archive.stderr.decode().strip()}; name a commit")
+    folder.mkdir()
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as packed:
+        packed.extractall(folder, filter="data")
 
 
 HEADS = ["job", "base's time over ours (least, greatest)", "ours"]

@@ -15,7 +15,7 @@ from numba.core import config, event
 from mdmtheory.core.kernel_cache import KernelCache, private_folder
 from mdmtheory.core.notices import announcement
 from mdmtheory.kernels.compile_times import expected_seconds, in_words
-from mdmtheory.kernels.linking import PartDispatcher
+from mdmtheory.kernels.linking import KernelDispatcher, PartDispatcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -43,9 +43,11 @@ _OPTIONS = {"nopython": True, "nogil": True, "fastmath": False, "error_model": "
 
 def kernel(function: Function) -> Function:
     """Compile a function of arrays with numba: no interpreter lock, no fastmath, cached across processes."""
-    compiled = numba.jit(**_OPTIONS, no_cfunc_wrapper=True)(function)
+    if config.DISABLE_JIT:
+        return function
+    compiled = KernelDispatcher(function, _OPTIONS)
     compiled._cache = KernelCache(function, kernel_sources_digest(), cache_folder, about_to_compile)
-    return compiled  # type: ignore[no-any-return]  # numba is untyped
+    return compiled  # type: ignore[return-value]  # it can be called so
 
 
 def part(function: Function) -> Function:

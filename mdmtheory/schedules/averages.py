@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.schedules.binomial import binomial_pmf
 from mdmtheory.schedules.schedule import Numbers, Schedule
 
 Values = Float[np.ndarray, "length"]
@@ -77,8 +78,6 @@ def fixed_weights(sizes: Numbers) -> Values:
 @whole_numbers(length=1)
 def ancestral_weights(fractions: Numbers, length: int) -> Values:
     """The same in expectation for i.i.d. steps with the revealed fractions a_k: L sum_k w_k Binomial(L-1, a_{k-1})."""
-    from scipy.stats import binom
-
     revealed = Schedule.from_fractions(fractions).revealed_fractions()
     shares = np.diff(revealed)
     weights = np.zeros(length)
@@ -86,7 +85,7 @@ def ancestral_weights(fractions: Numbers, length: int) -> Values:
     piece = max(1, (1 << 17) // length)
     for k in range(0, len(shares), piece):
         some = shares[k : k + piece]
-        weights += some @ binom.pmf(np.arange(length)[None], length - 1, revealed[k : k + len(some), None])
+        weights += some @ binomial_pmf(np.arange(length)[None], length - 1, revealed[k : k + len(some), None])
     return weights * length
 
 

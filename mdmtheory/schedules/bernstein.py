@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.schedules.binomial import binomial_pmf
 from mdmtheory.schedules.prices import Fractions
 
 Rows = Float[np.ndarray, "rows"]
@@ -21,8 +22,6 @@ def interpolation(ratios: Rows, revealed: Fractions) -> Float[np.ndarray, "point
 @lru_cache(maxsize=8)
 def unsmeared(ratios: tuple[float, ...], length: int) -> Float[np.ndarray, "length rows"]:
     """The curve of `LossProfile.curve` as a linear map of the rows, before it is made monotone."""
-    from scipy.stats import binom
-
     if length < 2:
         raise ValueError(f"length is {length}; pass 2 or more")
     at = np.arange(length)
@@ -31,6 +30,6 @@ def unsmeared(ratios: tuple[float, ...], length: int) -> Float[np.ndarray, "leng
     piece = max(1, (1 << 17) // length)
     for m in range(0, length, piece):
         some = at[m : m + piece]
-        out[some] -= binom.pmf(at[None], length - 1, some[:, None] / (length - 1)) @ points
+        out[some] -= binomial_pmf(at[None], length - 1, some[:, None] / (length - 1)) @ points
     out.setflags(write=False)
     return out
