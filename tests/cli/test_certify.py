@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import mdmtheory as mt
-from mdmtheory.conformance import subjects
+from mdmtheory.conformance import samplers, subjects
 from mdmtheory.conformance.report import Check, Report, merged
 from mdmtheory.conformance.settings import untied
 from mdmtheory.conformance.subjects import REGISTRIES, everything_built_in
@@ -81,6 +81,12 @@ def _modules(tmp_path, monkeypatch):
         monkeypatch.delitem(__import__("sys").modules, name, raising=False)
 
 
+@pytest.fixture
+def briefly(monkeypatch):
+    """The first checks of a sampler alone, where it matters only how it is found; all are tried of the example itself."""
+    monkeypatch.setattr("mdmtheory.conformance.samplers.TRIALS", samplers.TRIALS[:3])
+
+
 def test_the_example_of_the_document_is_certified(run):
     outcome = run("certify", "stroll:Stroll")
     assert outcome.code == 0, outcome
@@ -112,6 +118,7 @@ def test_json_has_every_check(run):
     assert all(line[key] for line in lines for key in ("name", "seen", "expected", "mend"))
 
 
+@pytest.mark.usefixtures("briefly")
 @pytest.mark.parametrize(
     "subject",
     ["broken:instance", "broken:oracle", "broken:reader", "broken:as_typed:twice=true", "parity", "ar"],
@@ -253,6 +260,7 @@ mt.MaskedDiffusion(mt.Oracle(mt.Parity()), sampler=Stroll()).sample(1, 4, 0)
     )
 
 
+@pytest.mark.usefixtures("briefly")
 def test_an_installed_sampler_is_certified_by_its_name(run, monkeypatch):
     space: dict[str, object] = {}
     exec(compile(EXAMPLE, "stroll.py", "exec", dont_inherit=True), space)
