@@ -83,7 +83,7 @@ def _modules(tmp_path, monkeypatch):
 
 @pytest.fixture
 def briefly(monkeypatch):
-    """The first checks of a sampler alone, where it matters only how it is found; all are tried of the example itself."""
+    """The first checks of a sampler alone, where it matters only how it is found; the example itself has them all."""
     monkeypatch.setattr("mdmtheory.conformance.samplers.TRIALS", samplers.TRIALS[:3])
 
 
