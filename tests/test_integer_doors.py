@@ -198,6 +198,7 @@ for each in (language, hidden, *CLOSED.values()):
             60 if parameter == "count" else 2,
         )
     door(f"{name}.validate_length length", lambda n, each=each: each().validate_length(n))
+    door(f"{name}.prompt length", lambda n, each=each: each().prompt(n))
 for name, each in CLOSED.items():
     for method in ("information_curve", "log_support_size", "pair_clashes", "partners"):
         door(f"{name}.{method} length", lambda n, each=each, method=method: getattr(each(), method)(n))
@@ -474,7 +475,6 @@ INSIDE = (
     "exact_by_order",
     "reverse_laws",
     "step_gains",
-    "prompt",
     "batch",
     "posteriors",
 )

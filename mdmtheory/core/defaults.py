@@ -41,6 +41,7 @@ class LanguageDefaults:
         """How many numbers stand at each position while it is computed with: tokens, states or contexts."""
         return self.vocab_size
 
+    @whole_numbers(length=1)
     def prompt(self, length: int) -> Bool[np.ndarray, "length"] | None:
         """Which positions are given, the same in every sequence of a length; the rest is the answer. None: none."""
         return None

@@ -81,7 +81,7 @@ for name in ("init", "finished", "wants", "law", "step"):
     setattr(Sampler, name, step(name))
 
 def model(language, denoiser, sampler, steps, schedule, *, at: str = "", fault: str = ""):
-    made = Model(denoiser, sampler, steps, schedule)
+    made = Model(denoiser, sampler=sampler, steps=steps, schedule=schedule)
     made.at, made.fault = at, fault
     return made
 
