@@ -206,8 +206,8 @@ def verbs_and_options() -> dict[tuple[str, ...], list[list[str]]]:
 
 
 def _verbs(command: Any, before: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
-    # `certify --all` takes half a minute.
-    own = [each for each in command.params if each.name not in ("help", "everything")]
+    # `certify --all` takes half a minute, `info --warm` one.
+    own = [each for each in command.params if each.name not in ("help", "everything", "warm")]
     if hasattr(command, "commands"):
         for name, each in command.commands.items():
             yield from _verbs(each, (*before, name))

@@ -93,7 +93,7 @@ def test_every_line_succeeds_or_is_refused_in_one_line(beside):
     assert faults == []
 
 
-def test_lines_use_every_verb_and_option_but_certify_all():
+def test_lines_use_every_verb_and_option_but_certify_all_and_info_warm():
     lines = Lines(SEED)
     cases = [lines.case(number)["words"] for number in range(3000)]
     missing = [

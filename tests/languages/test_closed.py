@@ -109,7 +109,7 @@ def test_a_saved_language_loads_equal(tmp_path):
         (lambda: Permutation(items=4).oracle().conditionals([[4] * 5]), "length is 5"),
         (lambda: Parity().sample(1, 0, seed=0), "length is 0"),
         (lambda: Parity().log_prob([[0, 2]]), "token 2 at row 0, position 1 is outside the vocabulary"),
-        (lambda: Repetition(vocab_size=70_000), "vocab_size 70000 is too large"),
+        (lambda: Repetition(vocab_size=2**31), "vocab_size 2147483648 is too large"),
         (lambda: Parity().oracle(0.0), "trust is 0.0"),
         (lambda: mt.as_language("copy:length=3"), "has no option 'length'"),
     ],

@@ -278,7 +278,7 @@ def test_arrays_made_by_hand(good: Path, changes: dict[str, Any]) -> None:
         ("copy", {"distance": 1}),
         ("repetition", {"vocab_size": 1.5}),
         ("repetition", {"vocab_size": "2"}),
-        ("repetition", {"vocab_size": 10**9}),
+        ("repetition", {"vocab_size": 10**10}),
         ("permutation", {"items": [3]}),
         ("permutation", {"items": None}),
     ],

@@ -39,7 +39,7 @@ def test_it_inherits_nothing_and_is_wrapped_once_at_the_door(stroll):
     assert isinstance(sampler, SamplerBase)
     assert isinstance(sampler, stroll)
     assert {name: getattr(sampler, name) for name in SamplerBase.facts} == {
-        name: name in ("context_only", "keeps_fractions") for name in SamplerBase.facts
+        name: name in ("context_only", "sees_laws", "makes_laws", "keeps_fractions") for name in SamplerBase.facts
     }
     assert (sampler.oblivious, sampler.precision, sampler.has_closed_law, sampler.changed) == (
         False,
