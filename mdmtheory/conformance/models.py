@@ -178,7 +178,8 @@ def _prompt(case: ModelCase) -> str:
         raise DoesNotApplyError("it takes no prompt")
     whole = case.samples.tokens[~np.asarray(case.samples.impossible)]
     seen = []
-    for number, given in enumerate(kinds_at(case.length)):
+    denoiser = case.model.denoiser
+    for number, given in enumerate(kinds_at(case.length, "all" if denoiser is None else denoiser.sees)):
         prompt = given.prompts_of(whole[number : number + 1], case.model.vocab_size)[0]
         seen.append(of_model(case.model, prompt, case.law_given(prompt), _DRAWS))
     return "; ".join(dict.fromkeys(seen))

@@ -14,6 +14,7 @@ from mdmtheory.conformance.report import DoesNotApplyError, RefutedError
 from mdmtheory.core.canvases import laws_said
 from mdmtheory.core.given import Given
 from mdmtheory.core.plugins import ProtocolError
+from mdmtheory.core.protocols import Sees
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.enumeration import Law, all_sequences
 from mdmtheory.exact.prompts import prompt_log_prob
@@ -26,12 +27,15 @@ _KINDS = ("prefix:size=L/2", "suffix:size=1", "every:stride=2,first=1", "random:
 _DRAWS = 20_000
 
 
-def kinds_at(length: int) -> list[Given]:
-    """Some choices of given positions, each once; DoesNotApplyError at a length that has none."""
+def kinds_at(length: int, sees: Sees = "all") -> list[Given]:
+    """Some choices of given positions, each once; first ones alone for who sees the left.
+
+    DoesNotApplyError at a length that has none.
+    """
     if length < 2:
         raise DoesNotApplyError(f"sequences of {length} token have no part that could be given")
     # The language matters to none of these.
-    found = [given_positions(kind, "parity", length) for kind in _KINDS]
+    found = [given_positions(kind, "parity", length) for kind in (_KINDS if sees == "all" else _KINDS[:1])]
     return list(dict.fromkeys(each for each in found if each is not None))
 
 

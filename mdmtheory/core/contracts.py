@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from mdmtheory.core.answering import CheckedAnswers
 from mdmtheory.core.defaults import DenoiserDefaults, LanguageDefaults, ModelDefaults
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.given import Given
@@ -22,6 +23,7 @@ from mdmtheory.core.guards import (
     unguarded,
 )
 from mdmtheory.core.integers import whole_number
+from mdmtheory.core.origin import is_built_in
 from mdmtheory.core.plugins import conforming
 from mdmtheory.core.protocols import (
     Answers,
@@ -198,6 +200,16 @@ def _tolerance(denoiser: Any, found: Any) -> float:
     return float(found)
 
 
+def _device(denoiser: Any, found: Any) -> str:
+    if not isinstance(found, str) or not found:
+        raise ValueError(f"is {found!r}; name where it computes, as cpu or cuda:0")
+    return found
+
+
+def _computed(denoiser: Any, found: Any) -> Any:
+    return None if found is None else identity_of(denoiser, found)
+
+
 def _reveals(denoiser: Any, found: Any) -> int | None:
     return None if found is None else whole_number(found, "reveals", 1)
 
@@ -218,6 +230,8 @@ DENOISER = Contract(
         "tolerance": _tolerance,
         "sees": _sees,
         "reveals": _reveals,
+        "device": _device,
+        "computed": _computed,
     },
     refuse=frozenset({"open", "conditionals", "pairs", "posterior", "run_plan", "batch"}),
     streams=frozenset({"run_plan"}),
@@ -259,7 +273,7 @@ def _asked(canvas: Any, found: Any, rows: Any, positions: Any, **options: Any) -
             f"gave {len(found)} answers of {found.vocab_size} tokens; give one of {vocab_size} tokens for each of "
             f"{len(rows)} positions"
         )
-    return found
+    return found if is_built_in(found) else CheckedAnswers(found, canvas.guarded_.name)
 
 
 def _marginals(canvas: Any, found: Any, rows: Any, positions: Any) -> Any:

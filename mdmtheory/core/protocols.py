@@ -201,8 +201,8 @@ class Answers(Protocol):
 class Canvas(Protocol):
     """Partly revealed sequences, written to and asked.
 
-    Two methods are there for networks, and may be left out: `ask`, and `settle_before`. A canvas that has only
-    `marginals(rows, positions)`, the laws as an array or a tensor, is wrapped where it is opened.
+    A canvas that has `marginals(rows, positions)` in the place of `ask` and `settle_before`, the laws as an array or a
+    tensor, is wrapped where it is opened (`MarginalsCanvas`).
     """
 
     calls: Int[np.ndarray, "count"]

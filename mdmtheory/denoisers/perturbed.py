@@ -13,10 +13,12 @@ from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.origin import is_built_in
-from mdmtheory.core.protocols import Denoiser, Evidence, Language, MarginalsCanvas, NoisyCanvas, PlanRun
+from mdmtheory.core.plugins import conforms
+from mdmtheory.core.protocols import Canvas, Denoiser, Evidence, Language, MarginalsCanvas, NoisyCanvas, PlanRun
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
+from mdmtheory.oracles.answers import LawAnswers
 from mdmtheory.oracles.base import OracleBase
 from mdmtheory.oracles.oracle import Oracle
 
@@ -35,6 +37,7 @@ class Perturbed(DenoiserDefaults):
         self.epsilon = float(epsilon)
         self.vocab_size, self.noises = self.base.vocab_size, self.base.noises
         self.device, self.computed, self.reveals = self.base.device, self.base.computed, self.base.reveals
+        self.sees, self.told_level = self.base.sees, self.base.told_level
         self.refusals, self.trust, self.language = self.base.refusals, self.base.trust, self.base.language
         self.fused = isinstance(self.base, OracleBase) and is_built_in(self.base)
         inside = () if self.fused and not self.base.spec.options else (("of", str(self.base.spec)),)
@@ -80,7 +83,7 @@ class Perturbed(DenoiserDefaults):
     ) -> MarginalsCanvas | NoisyCanvas:
         """A canvas of the denoiser inside, its marginals perturbed."""
         inside = self.base.open(count, length, noise=noise, prompt=prompt, threads=threads)
-        return _PerturbedCanvas(inside, self.epsilon)
+        return (_PerturbedAnswers if conforms(inside, Canvas) else _PerturbedCanvas)(inside, self.epsilon)
 
     def run_plan(self, *arguments: Any, **options: Any) -> PlanRun:
         """As the `run_plan` of the oracle inside."""
@@ -110,6 +113,15 @@ class _PerturbedCanvas:
         laws = np.require(laws, requirements=["C", "W"])
         perturb_rows(laws.reshape(-1, laws.shape[-1]), self._epsilon)
         return laws
+
+
+class _PerturbedAnswers(_PerturbedCanvas):
+    """Of a canvas that answers, told and asked as that one is; its laws are brought home."""
+
+    settle_before = property(attrgetter("_inside.settle_before"))
+
+    def ask(self, rows: Any, positions: Any, **told: Any) -> LawAnswers:
+        return LawAnswers.of(self._perturbed(at_home(np.asarray(self._inside.ask(rows, positions, **told)))))
 
 
 @registered("denoiser", "perturbed", version=1, place=2, examples=("epsilon=0.05", "epsilon=2.0"))

@@ -78,8 +78,9 @@ def reveal_costs(
     else:
         only = _some_reveals(plan, asked, [*key, "reveals", asked], first)
         prompt = as_prompt(prompts, len(tokens), length, denoiser.vocab_size)
-        found = score_contexts(model.denoiser, plan, np.ascontiguousarray(answers), prompt=prompt, only=only).log_probs
-        costs = np.where(only, -found, 0.0) * (plan.shape[1] / asked)
+        given_answers = np.ascontiguousarray(answers)
+        run = score_contexts(model.denoiser, plan, given_answers, prompt=prompt, only=only, threads=threads)
+        costs = np.where(only, -run.log_probs, 0.0) * (plan.shape[1] / asked)
     return np.take_along_axis(costs, np.argsort(plan, axis=1, kind="stable"), axis=1)
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.giving_up import go_on
 from mdmtheory.core.guards import is_tensor
-from mdmtheory.core.plugins import conforms
+from mdmtheory.core.plugins import ProtocolError, conforms
 from mdmtheory.core.prompts import Prompt
 from mdmtheory.core.protocols import Answers, Canvas, Denoiser, Evidence, NoisyCanvas
 from mdmtheory.core.tokens import Tokens
@@ -109,7 +109,10 @@ def answers_of(found: Any, impossible: Bool[np.ndarray, "n"], denoiser: Any) -> 
         return LawAnswers.scaled(found, impossible, denoiser.tolerance)
     from mdmtheory.networks.answers import TensorAnswers
 
-    return TensorAnswers.of_probabilities(found, impossible, denoiser.tolerance)
+    try:
+        return TensorAnswers.of_probabilities(found, impossible, denoiser.tolerance)
+    except ValueError as wrong:
+        raise ProtocolError(f"denoiser {denoiser.spec}: {wrong}") from None
 
 
 def posteriors_of(canvas: NoisyCanvas, evidence: Evidence, shape: tuple[int, int, int], denoiser: Any) -> Answers:

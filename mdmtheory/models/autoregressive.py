@@ -97,7 +97,7 @@ class Autoregressive(ModelDefaults):
         self._check_seen(asked)
         answers = tokens if asked is None else asked.answers_of(tokens)
         if self._asked.sees == "left":
-            return LogProb(score_from_left(self._asked, answers, asked), "exact")
+            return LogProb(score_from_left(self._asked, answers, asked, threads), "exact")
         plan = np.tile(np.arange(1, answers.shape[1] + 1, dtype=np.int32), (len(tokens), 1))
         run = run_on_canvas(self._asked, plan, tokens=answers, threads=threads, prompt=asked)
         return LogProb(run.log_probs.sum(axis=1), "exact")

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, UInt64
 
-from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import name_or_repr
@@ -18,7 +17,8 @@ from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike
 from mdmtheory.models.adaptive_loop import AdaptiveRun
-from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.models.fitting import looking_around
+from mdmtheory.models.masked import MaskedDiffusion, check_trust
 from mdmtheory.plans import FixedSizes, PlanLaw
 from mdmtheory.samplers.by_block import block_lengths, by_block
 from mdmtheory.samplers.planned import plans_alone
@@ -72,8 +72,11 @@ class BlockDiffusion(ModelDefaults):
 
     @denoiser.setter
     def denoiser(self, denoiser: Denoiser) -> None:
+        found = looking_around(denoiser)
+        if self.plan_law is None:
+            check_trust(found, self.sampler)
         self.masked = copy(self.masked)
-        self.masked.denoiser = as_denoiser(denoiser)
+        self.masked.denoiser = found
 
     @property
     def identity(self) -> Any:

@@ -52,7 +52,7 @@ def run_on_canvas(
     whole = length if prompt is None else prompt.tokens.shape[1]
     batch = asked.batch(whole)
     if tokens is not None and batch is not None:
-        return score_contexts(asked, plan, tokens, law=law, prompt=prompt)
+        return score_contexts(asked, plan, tokens, law=law, prompt=prompt, threads=threads)
 
     def work(first: int, last: int, own_threads: int | None = 1) -> None:
         size = together(asked, whole)

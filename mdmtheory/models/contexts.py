@@ -23,6 +23,7 @@ def score_contexts(
     law: PlanLawBase | None = None,
     prompt: Prompt | None = None,
     only: Bool[np.ndarray, "count length"] | None = None,
+    threads: int | None = None,
 ) -> PlanRun:
     """What running the plans over these tokens gives, without going through their steps.
 
@@ -30,20 +31,20 @@ def score_contexts(
     batch holds, whichever sequences they are of: a network's forward passes are the contexts over the batch, rounded
     up.
     With `only` those steps alone are asked that set one of these positions; log-probabilities elsewhere are NaN.
-    `calls` and `rounds` are the contexts of each sequence. An impossible context makes its tokens, and all after them,
-    -inf.
+    `calls` and `rounds` are the contexts of each sequence, to the first impossible one, which makes its tokens and all
+    after them -inf.
     """
     count, length = plan.shape
     mask = denoiser.vocab_size
     wanted = np.ones(plan.shape, dtype=np.bool_) if only is None else only
     log_probs = np.full(plan.shape, np.nan)
     rows, steps = _contexts(plan, wanted)
-    impossible = np.zeros(count, dtype=np.bool_)
+    last = np.full(count, np.iinfo(np.int64).max)
     size = together(denoiser, length if prompt is None else prompt.tokens.shape[1])
     for a in range(0, len(rows), size):
         of, step = rows[a : a + size], steps[a : a + size, None]
         shown = np.where(plan[of] < step, tokens[of], mask).astype(tokens.dtype)
-        canvas = OpenCanvas(denoiser, len(of), length, prompt and prompt.take(of), shown=shown)
+        canvas = OpenCanvas(denoiser, len(of), length, prompt and prompt.take(of), threads, shown=shown)
         entries, positions = np.nonzero((plan[of] == step) & wanted[of])
         answers = canvas.ask(entries, positions, shown)
         fits = ~canvas.impossible[entries]
@@ -53,12 +54,14 @@ def score_contexts(
         at = of[entries]
         found[fits] = some.log_prob_of(tokens[at[fits], positions[fits]].astype(np.int64))
         log_probs[at, positions] = found
-        impossible[of[canvas.impossible]] = True
-    calls = np.bincount(rows, minlength=count)
-    return PlanRun(tokens, log_probs, calls, calls.copy(), impossible)
+        np.minimum.at(last, of[canvas.impossible], step[canvas.impossible, 0])
+    calls = np.bincount(rows[steps <= last[rows]], minlength=count)
+    return PlanRun(tokens, log_probs, calls, calls.copy(), last < np.iinfo(np.int64).max)
 
 
-def score_from_left(denoiser: Any, tokens: Tokens, prompt: Prompt | None = None) -> Float[np.ndarray, "count"]:
+def score_from_left(
+    denoiser: Any, tokens: Tokens, prompt: Prompt | None = None, threads: int | None = None
+) -> Float[np.ndarray, "count"]:
     """log p of whole answers under a denoiser that sees the left alone: one call for all positions of a sequence."""
     count, length = tokens.shape
     out = np.empty(count)
@@ -66,7 +69,7 @@ def score_from_left(denoiser: Any, tokens: Tokens, prompt: Prompt | None = None)
     for a in range(0, count, size):
         some = tokens[a : a + size]
         here = prompt and prompt.take(slice(a, a + size))
-        canvas = OpenCanvas(denoiser, len(some), length, here, shown=some)
+        canvas = OpenCanvas(denoiser, len(some), length, here, threads, shown=some)
         rows, positions = np.nonzero(np.ones(some.shape, dtype=np.bool_))
         said = canvas.ask(rows, positions, some).log_prob_of(some.reshape(-1).astype(np.int64))
         out[a : a + size] = said.reshape(some.shape).sum(axis=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mdmtheory.core.contracts import as_model, check_vocabularies
+from mdmtheory.core.contracts import as_denoiser, as_model, check_vocabularies
 from mdmtheory.core.protocols import Language
 from mdmtheory.languages.presets import as_language
 
@@ -23,3 +23,14 @@ def held_to(model: Any, language: Any) -> tuple[Any, Language]:
     model, language = as_model(model), as_language(language)
     check_vocabularies(model, language)
     return model, language
+
+
+def looking_around(denoiser: Any) -> Any:
+    """A denoiser, behind a guard if it is a plug-in; ValueError for one that sees the left of a position alone."""
+    denoiser = as_denoiser(denoiser)
+    if denoiser.sees != "all":
+        raise ValueError(
+            f"the denoiser {denoiser.spec} sees the {denoiser.sees} of a position alone, and diffusion has tokens all "
+            "around it; use Autoregressive"
+        )
+    return denoiser

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, UInt64
 
-from mdmtheory.core.contracts import as_denoiser, exact_for
+from mdmtheory.core.contracts import exact_for
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import name_or_repr
@@ -21,6 +21,7 @@ from mdmtheory.core.streams import check_states, stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.canvas_loop import run_on_canvas
+from mdmtheory.models.fitting import looking_around
 from mdmtheory.models.log_mean import log_mean_exp
 from mdmtheory.plans import FixedSizes, PlanLaw, PlanLawBase
 from mdmtheory.samplers.base import SamplerBase
@@ -48,12 +49,7 @@ class MaskedDiffusion(ModelDefaults):
         steps: Any = None,
         schedule: Any = "linear",
     ) -> None:
-        self.denoiser: Any = as_denoiser(denoiser)
-        if self.denoiser.sees != "all":
-            raise ValueError(
-                f"the denoiser {denoiser.spec} sees the {self.denoiser.sees} of a position alone, and masked diffusion "
-                "reveals tokens all around it; use Autoregressive"
-            )
+        self.denoiser: Any = looking_around(denoiser)
         self.sampler = as_sampler(sampler)
         self.plan_law = self.sampler if self.sampler.oblivious else None
         self.schedule: Schedule = as_schedule(schedule)

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float, UInt64
 
-from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import name_or_repr, shown
@@ -21,6 +20,7 @@ from mdmtheory.core.streams import stream_states
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.models.asking import LAW_ENTRIES, home, posteriors_of
+from mdmtheory.models.fitting import looking_around
 from mdmtheory.models.log_mean import log_mean_exp
 from mdmtheory.schedules import SCHEDULES, Schedule, as_schedule
 
@@ -40,7 +40,7 @@ class NoisedDiffusion(ModelDefaults, ABC):
     own_spec: Spec
 
     def __init__(self, denoiser: Denoiser, steps: Any, schedule: Any, options: dict[str, Value]) -> None:
-        self.denoiser: Any = as_denoiser(denoiser)
+        self.denoiser: Any = looking_around(denoiser)
         if self.noise not in denoiser.noises:
             reason = self.denoiser.refusals.get(self.noise)
             raise ValueError(

@@ -104,7 +104,7 @@ class TensorAnswers:
     def log_prob_of(self, tokens: Drawn) -> Numbers:
         """log of the probability with which one token is drawn, in nats."""
         asked = self._there(tokens.astype(np.int64))
-        if self.are_weights or self.options != _Options():
+        if self.are_weights or self.options.temperature != 1 or self.options.nucleus != 1:
             return self._each(lambda law, rows: _chance(law, asked[rows]).log(), np.float64)
         out = np.empty(len(self))
         for rows, some in self._tensor_pieces():  # so a probability too small for float64 has a logarithm still
@@ -146,14 +146,8 @@ class TensorAnswers:
         """Laws under the options in float64, some positions after the other: what is drawn from, or what scores see."""
         options = _Options() if seen and self.options.temperature == 0 else self.options
         for rows, some in self._tensor_pieces():
-            yield rows, _under(options, self._plain(some.double()))
-
-    def _plain(self, some: Tensor) -> Tensor:
-        """The laws of logits or weights; zeros where there are zeros alone."""
-        if not self.are_weights:
-            return some.softmax(dim=1)
-        totals = some.sum(dim=1, keepdim=True)
-        return some / torch.where(totals > 0, totals, 1.0)
+            law = _of_weights(some.double(), options) if self.are_weights else _of_logits(some.double(), options)
+            yield rows, law if options.nucleus == 1 else _truncated(law, options)
 
     def _tensor_pieces(self) -> Iterator[tuple[slice, Tensor]]:
         size = max(1, self.floats_at_once // self.vocab_size)
@@ -165,31 +159,45 @@ class TensorAnswers:
         return torch.from_numpy(np.array(array)).to(self.tensor.device)
 
 
-def _under(options: DrawOptions, law: Tensor) -> Tensor:
-    """As oracles.token_laws.law_under, on the device."""
-    lowest = options.ties == "lowest"
+def _of_logits(logits: Tensor, options: DrawOptions) -> Tensor:
+    """Their softmax at the temperature: of the logits over it, so that no token is lost whose probability is small."""
     if options.temperature == 0:
-        rounded = law.round(decimals=DECIMALS)
-        most = rounded == rounded.amax(dim=1, keepdim=True)
-        if lowest:
-            most = most & (most.cumsum(dim=1) == 1)
-        law = most / most.sum(dim=1, keepdim=True, dtype=torch.float64)
-    elif options.temperature != 1:
-        weights = (law / law.amax(dim=1, keepdim=True)) ** (1 / options.temperature)
-        law = weights / weights.sum(dim=1, keepdim=True)
-    return law if options.nucleus == 1 else _truncated(law, options.nucleus, lowest)
+        return _most_probable(logits.softmax(dim=1), options)
+    return (logits / options.temperature).softmax(dim=1)
 
 
-def _truncated(law: Tensor, nucleus: float, lowest: bool) -> Tensor:
+def _of_weights(weights: Tensor, options: DrawOptions) -> Tensor:
+    """The laws of weights at the temperature, as oracles.token_laws.tempered; zeros where there are zeros alone."""
+    totals = weights.sum(dim=1, keepdim=True)
+    law = weights / torch.where(totals > 0, totals, 1.0)
+    if options.temperature == 0:
+        return _most_probable(law, options)
+    if options.temperature == 1:
+        return law
+    powers = (law / law.amax(dim=1, keepdim=True)) ** (1 / options.temperature)
+    return powers / powers.sum(dim=1, keepdim=True)
+
+
+def _most_probable(law: Tensor, options: DrawOptions) -> Tensor:
+    """All on the most probable tokens, the same on each, or on the lowest of them."""
+    rounded = law.round(decimals=DECIMALS)
+    most = rounded == rounded.amax(dim=1, keepdim=True)
+    if options.ties == "lowest":
+        most = most & (most.cumsum(dim=1) == 1)
+    return most / most.sum(dim=1, keepdim=True, dtype=torch.float64)
+
+
+def _truncated(law: Tensor, options: DrawOptions) -> Tensor:
+    """As oracles.token_laws.truncated."""
     rounded = law.round(decimals=DECIMALS)
     order = (-rounded).argsort(dim=1, stable=True)
     ranked = law.gather(1, order)
     before = ranked.cumsum(dim=1) - ranked
     # Nothing is before the first: it stays, however little is asked for.
-    among = (before == 0) | (before < nucleus - 10.0**-DECIMALS)
+    among = (before == 0) | (before < options.nucleus - 10.0**-DECIMALS)
     kept = torch.zeros_like(among).scatter(1, order, among)
     weights = torch.where(kept, law, 0.0)
-    if not lowest:
+    if options.ties != "lowest":
         edge = rounded == torch.where(kept, rounded, torch.inf).amin(dim=1, keepdim=True)
         share = (edge & kept).sum(dim=1, keepdim=True) / edge.sum(dim=1, keepdim=True, dtype=torch.float64)
         weights = torch.where(edge, law * share, weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,12 +53,12 @@ class LawAnswers:
     def take(self, which: np.ndarray) -> LawAnswers:
         """Those of some of the positions, by number or by a mask."""
         laws = self.laws[which]
-        return LawAnswers(laws, laws if self.seen is self.laws else self.seen[which])
+        return replace(self, laws=laws, seen=laws if self.seen is self.laws else self.seen[which])
 
     def under(self, options: DrawOptions) -> LawAnswers:
         """The same at a temperature, from a nucleus."""
         laws = law_under(options, self.laws)
-        return LawAnswers(laws, laws if options.temperature > 0 else self.laws)
+        return replace(self, laws=laws, seen=laws if options.temperature > 0 else self.laws)
 
     def draw(self, uniforms: Numbers) -> Drawn:
         """The first token whose cumulative probability exceeds the uniform."""
@@ -116,5 +116,7 @@ def check_totals(totals: Numbers, impossible: Bool[np.ndarray, "n"], tolerance: 
     """ValueError unless each sum is 1 to a tolerance, or 0 where the context is `impossible`."""
     off = np.flatnonzero((np.abs(totals - 1) > tolerance) & ~(impossible & (totals == 0)))
     if len(off):
-        what = f"sums to {totals[off[0]]:.6g}" if totals[off[0]] else "is all zeros in a sequence not marked impossible"
+        what = (
+            f"sums to {totals[off[0]]:.12g}" if totals[off[0]] else "is all zeros in a sequence not marked impossible"
+        )
         raise ValueError(f"the denoiser gave a marginal that {what}; return probabilities that sum to 1")

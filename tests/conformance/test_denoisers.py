@@ -12,6 +12,7 @@ from mdmtheory.conformance.settings import untied
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.spec import Spec
 from mdmtheory.models.canvas_loop import run_on_canvas
+from mdmtheory.oracles.answers import LawAnswers
 from mdmtheory.oracles.canvas import ConditionalsCanvas
 
 BIGRAM, HMM, TRIGRAM = untied()
@@ -257,6 +258,24 @@ class NoisyByMasks(Mine):
         return np.eye(self.vocab_size)[evidence.tokens]
 
 
+class LessSure(LawAnswers):
+    def confidence(self):
+        return super().confidence() / 2
+
+
+class AnsweringCanvas(ConditionalsCanvas):
+    def ask(self, rows, positions, *, level=None):
+        return LessSure.of(self.marginals(rows, positions))
+
+    def settle_before(self, position):
+        pass
+
+
+class LessSureThanItsLaws(Plain):
+    canvas = AnsweringCanvas
+    language = None
+
+
 BUGS = {
     "protocol": [lambda: (TakesAnyNoise(), None)],
     "normalised": [lambda: (Unscaled(), None), lambda: (Unmarked(), None)],
@@ -270,6 +289,7 @@ BUGS = {
     "prompt": [lambda: (IgnoresPrompts(), None), lambda: (Blind(), BIGRAM)],
     "conditionals": [lambda: (TwoWays(), None), lambda: (NotOneHot(), None)],
     "alone": [lambda: (OfTheBatch(), None)],
+    "answers": [lambda: (LessSureThanItsLaws(), None)],
     "calls": [lambda: (CountsPositions(), None), lambda: (CountsTheBatch(), None)],
     "noises": [lambda: (NoisyByMasks(), BIGRAM)],
     "fused": [lambda: (OtherOrder(), None)],

@@ -60,6 +60,25 @@ def test_logits_are_the_laws_of_their_softmax_also_where_a_probability_is_too_sm
     assert answers.confidence().tolist() == [1.0, pytest.approx(1 / 3)]
 
 
+def test_a_replay_under_a_sampler_keeps_what_float64_would_lose():
+    logits = np.array([[0.0, -800.0, -5.0]])
+    answers = TensorAnswers.of_logits(torch.from_numpy(logits))
+    assert answers.under(as_sampler("confidence")).log_prob_of(np.array([1]))[0] == pytest.approx(-800.0067, abs=1e-4)
+    hot = answers.under(as_sampler("confidence:temperature=100")).numpy()[0]
+    expected = np.exp(logits[0] / 100)
+    np.testing.assert_allclose(hot, expected / expected.sum(), rtol=1e-12)
+    assert hot[1] > 1e-4
+
+
+def test_sums_that_a_device_makes_out_of_order_never_draw_what_cannot_be(monkeypatch):
+    law = torch.tensor([[0.0, 0.5, 0.0, 0.5, 0.0]], dtype=torch.float64)
+    # A running sum that rises where nothing is added, as a parallel sum may in its last digit.
+    sums = torch.tensor([[1e-9, 0.5, 0.5 + 1e-9, 1.0, 1.0]], dtype=torch.float64)
+    monkeypatch.setattr(torch.Tensor, "cumsum", lambda self, dim: sums.repeat(len(self), 1))
+    answers = TensorAnswers(law.expand(4, -1), are_weights=True)
+    assert answers.draw(np.array([0.0, 0.25, 0.5, 0.9999999999])).tolist() == [1, 1, 3, 3]
+
+
 @pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
 def test_logits_that_are_none_are_refused(wrong):
     logits = torch.zeros(3, 4)

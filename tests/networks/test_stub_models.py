@@ -169,6 +169,59 @@ def test_canvases_are_told_what_does_not_change_again():
     assert set(stub.settled) == {0}
 
 
+def test_what_does_not_change_again_is_told_by_its_place_in_the_whole_sequence():
+    stub = Stub(11, 4)
+    mt.Autoregressive(stub).sample(4, 6, 0, prompt=[1, 11, 2, 11, 11, 3])
+    assert stub.settled == [3, 4]
+
+
+def test_a_causal_stub_stays_causal_when_it_is_perturbed_and_is_refused_wherever_it_comes_in():
+    moved = mt.Perturbed(Stub(3, 16, sees="left", dtype=torch.float64), epsilon=0.01)
+    assert moved.sees == "left"
+    model = mt.BlockDiffusion(Stub(3, 16), block=2, steps=2)
+    for use in (
+        lambda: mt.MaskedDiffusion(moved, steps=2),
+        lambda: mt.UniformDiffusion(Stub(3, 16, sees="left"), steps=2),
+        lambda: setattr(model, "denoiser", moved),
+    ):
+        with pytest.raises(ValueError, match="sees the left of a position alone.*use Autoregressive"):
+            use()
+    with pytest.raises(ValueError, match="to the right of the answer"):
+        mt.Autoregressive(moved).sample(2, 3, 0, prompt=[3, 1, 3])
+    law = np.exp(mt.Autoregressive(moved).log_prob(brute_force.sequences(3, 3)).values)
+    assert law.sum() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("batch", [None, 2])
+def test_scoring_costs_the_same_calls_whatever_the_batch_and_takes_the_threads_it_is_given(batch):
+    language = mt.HMM.random(states=3, vocab_size=4, seed=0, prune_emission=1.0)
+    opened = []
+
+    class Batched:
+        noises, trust = frozenset({"masked"}), 1.0
+
+        def __init__(self):
+            self.oracle = mt.Oracle(language)
+            self.vocab_size, self.spec, self.identity = 4, mt.Spec.of("batched"), ["batched"]
+
+        def batch(self, length):
+            return batch
+
+        def open(self, count, length, *, noise="masked", prompt=None, threads=None):
+            opened.append(threads)
+            return self.oracle.open(count, length, noise=noise, prompt=prompt, threads=threads)
+
+    tokens = np.concatenate([language.sample(3, 5, 0), [[0, 1, 2, 3, 0], [3, 3, 0, 0, 1], [1, 1, 1, 1, 1]]])
+    model = mt.MaskedDiffusion(Batched(), sampler="left_to_right")
+    run = model.run(np.tile(np.arange(1, 6), (6, 1)), tokens=tokens, threads=1)
+    expected = mt.Oracle(language).run_plan(np.tile(np.arange(1, 6), (6, 1)), tokens=tokens)
+    assert run.impossible.any()
+    assert (run.impossible == expected.impossible).all()
+    assert (run.calls == expected.calls).all()
+    np.testing.assert_allclose(run.log_probs, expected.log_probs, rtol=1e-9)
+    assert set(opened) == {1}
+
+
 def test_canvases_are_told_how_much_is_masked():
     told = []
     stub = Stub(11, 4)
