@@ -140,6 +140,23 @@ def test_reprs_of_models_make_what_draws_the_same(model):
     assert repr(twin) == repr(model)
 
 
+def test_what_was_drawn_and_scored_stands_in_angle_brackets():
+    model = mt.MaskedDiffusion(SOFT, steps=2)
+    drawn = model.sample(5, 4, seed=0)
+    assert repr(drawn) == "<Samples 5 × 4 tokens, 10 calls, 0 impossible>"
+    assert repr(model.log_prob(drawn.tokens)) == f"<LogProb of 5 sequences in nats, {model.log_prob_kind}>"
+
+
+@pytest.mark.parametrize(("errors", "said"), [("", "without"), (",stderr", "with")])
+def test_losses_that_were_read_stand_in_angle_brackets(tmp_path, errors, said):
+    path = tmp_path / "losses.csv"
+    error = ",0.1" if errors else ""
+    path.write_text(f"mask_ratio,loss{errors}\n0.25,1{error}\n0.5,2{error}\n1,3{error}\n")
+    profile = mt.schedules.read_losses(path)
+    summary = f"3 mask ratios from 0.25 to 1, nats per masked token, {said} standard errors"
+    assert repr(profile) == f"<LossProfile {profile.name}, {summary}>"
+
+
 BOUND = mt.theory.statements()["jensen"].check(BIGRAM, 3, steps=2)
 FOUND = mt.Estimate(0.1 + 0.2, 0.1, 0.5, level=0.95, kind="estimate", count=9)
 
@@ -150,6 +167,9 @@ FOUND = mt.Estimate(0.1 + 0.2, 0.1, 0.5, level=0.95, kind="estimate", count=9)
         FOUND,
         FOUND.within(most=0.3),
         mt.Distances(FOUND, FOUND, None, mt.Estimate.exact(np.float64(1) / 3), FOUND),
+        mt.Estimate.exact(float("inf")),
+        mt.Estimate(1.0, -np.inf, np.inf, level=0.9, kind="estimate", count=2).within(least=0),
+        mt.Distances(*[mt.Estimate.exact(np.inf)] * 5),
         mt.Spec.of("window", width=np.int8(2)),
         *mt.cells("hmm", length=8, steps="4,8", sampler="confidence", metrics="ser"),
         mt.check_language(mt.Parity()),

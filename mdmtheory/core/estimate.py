@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, replace
-from numbers import Real
+from dataclasses import astuple, dataclass, fields, replace
+from numbers import Number
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from mdmtheory.core.evaluable import call
 from mdmtheory.core.html_tables import html_table
 from mdmtheory.core.integers import WholeNumber, whole_number
 
@@ -24,6 +25,12 @@ SIGNS: Mapping[str, str] = MappingProxyType({"exact": "", "estimate": "≈ ", "u
 
 HEADINGS = ("kind", "value", "interval", "level", "sequences")
 """Of the columns in which a table shows an Estimate."""
+
+_FORMAT = re.compile(
+    r"(?P<pad>(?:.?[<>^])?)(?P<numbers>[-+ ]?z?#?)(?P<width>(?:[1-9]\d*)?)(?P<digits>[,_]?(?:\.\d+)?[eEfFgGn%]?)",
+    re.DOTALL,
+)
+"""A format of a float, but that fill, alignment and width are the whole text's."""
 
 _ROUNDING = 1e-9
 _CUT = ", cut from "
@@ -52,7 +59,8 @@ class Estimate:
     where noise took value or interval beyond what the quantity can be, and they were cut there; else None.
 
     `float` gives the value alone. A format is that of a float, for each of its numbers, and marks the kind: nothing
-    where it is exact, ≈ an estimate, ≤ an upper and ≥ a lower bound. An Estimate has no order, and is equal to no
+    where it is exact, ≈ an estimate, ≤ an upper and ≥ a lower bound; a width pads the whole, which stands at
+    the right if no alignment is given. An Estimate has no order, and is equal to no
     number: TypeError says what to compare instead.
 
     >>> half = Estimate(0.5, 0.4, 0.6, level=0.95, kind="estimate", count=100)
@@ -107,13 +115,16 @@ class Estimate:
         """The kind in words, with what was measured where that was cut; `as_measured` reads it."""
         return self.kind if self.cut_from is None else said_kind(self.kind, self.cut_from)
 
+    def __repr__(self) -> str:
+        return call("Estimate", **{each.name: getattr(self, each.name) for each in fields(self)})
+
     def __float__(self) -> float:
         return self.value
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Estimate):
             return astuple(self) == astuple(other)
-        if isinstance(other, Real):
+        if isinstance(other, Number):
             raise _no_order("==")
         return NotImplemented
 
@@ -130,8 +141,18 @@ class Estimate:
         raise _no_order(">=")
 
     def __format__(self, spec: str) -> str:
-        if not spec:
-            return str(self)
+        asked = _FORMAT.fullmatch(spec)
+        if asked is None:
+            raise ValueError(
+                f"format {spec!r} says nothing of an Estimate; give a float's, as .3f or .4g, a width for the whole, "
+                "as >40, or both, as >40.3f"
+            )
+        numbers = asked["numbers"] + asked["digits"]
+        text = self._formatted(numbers) if numbers else str(self)
+        return format(text, f"{asked['pad'] or '>'}{asked['width']}")
+
+    def _formatted(self, spec: str) -> str:
+        """Each number in the format of a float, with the kind's sign."""
         cut = f" (cut from {_ends_text(self.cut_from, spec)})" if self.cut_from else ""
         return f"{SIGNS[self.kind]}{_ends_text((self.value, self.low, self.high), spec)}{cut}"
 

@@ -5,6 +5,7 @@ What no call of a line can make, as a large array, stands in angle brackets, whi
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,19 @@ def call(name: str, /, *given: Any, **options: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """The repr of an argument, numbers of an array as lists and numpy's scalars as Python's.
+    """The repr of an argument, arrays as lists, numpy's scalars as Python's, what is not finite as a call.
 
-    >>> shown(np.eye(2)), shown(np.zeros(1000)), shown(np.float64(0.5))
-    ('[[1.0, 0.0], [0.0, 1.0]]', '<array of shape (1000,)>', '0.5')
+    >>> shown(np.eye(2)), shown(np.zeros(1000)), shown(np.float64(0.5)), shown((1, -math.inf))
+    ('[[1.0, 0.0], [0.0, 1.0]]', '<array of shape (1000,)>', '0.5', "(1, float('-inf'))")
     """
     if isinstance(value, np.ndarray | np.generic):
-        return repr(value.tolist()) if value.size <= MOST_SHOWN else f"<array of shape {value.shape}>"
+        return shown(value.tolist()) if value.size <= MOST_SHOWN else f"<array of shape {value.shape}>"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"float('{value}')"  # no name that a repr may use stands for it
+    if type(value) is list:
+        return f"[{', '.join(map(shown, value))}]"
+    if type(value) is tuple:
+        return f"({', '.join(map(shown, value))}{',' * (len(value) == 1)})"
     return repr(value)
 
 

@@ -29,6 +29,10 @@ class Samples:
     rounds: Int[np.ndarray, "count"]
     impossible: Bool[np.ndarray, "count"]
 
+    def __repr__(self) -> str:
+        shape = " × ".join(map(str, np.shape(self.tokens)))
+        return f"<Samples {shape} tokens, {np.sum(self.calls)} calls, {np.sum(self.impossible)} impossible>"
+
 
 @dataclass(frozen=True)
 class LogProb:
@@ -36,6 +40,9 @@ class LogProb:
 
     values: Float[np.ndarray, "count"]
     kind: Kind
+
+    def __repr__(self) -> str:
+        return f"<LogProb of {np.size(self.values)} sequences in nats, {self.kind}>"
 
 
 class Identity(NamedTuple):

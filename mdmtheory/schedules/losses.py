@@ -67,6 +67,11 @@ class LossProfile:
     per: str = "masked"
     vocab_size: int | None = None
 
+    def __repr__(self) -> str:
+        ratios = f"{len(self.ratios)} mask ratios from {self.ratios[0]:g} to {self.ratios[-1]:g}"
+        errors = "without" if self.errors is None else "with"
+        return f"<LossProfile {self.name}, {ratios}, nats per masked token, {errors} standard errors>"
+
     @cached_property
     def doubts(self) -> tuple[str, ...]:
         """Why the losses could be in another convention than they were read in; a law can be such that they are not."""

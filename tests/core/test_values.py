@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -43,6 +45,27 @@ def test_a_format_is_that_of_a_float_with_interval_and_kind(kind, spec, text):
     assert format(estimate, spec) == text
 
 
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        (">30.3f", "        ≈ 0.500 [0.400, 0.625]"),
+        ("30.3f", "        ≈ 0.500 [0.400, 0.625]"),
+        ("*<+26.2f", "≈ +0.50 [+0.40, +0.62]****"),
+        ("^45", " 0.5 [0.4, 0.625] (estimate, 0.95 interval)  "),
+        (">5.1f", "≈ 0.5 [0.4, 0.6]"),
+    ],
+)
+def test_a_width_pads_the_whole_and_digits_are_each_numbers(spec, text):
+    assert format(Estimate(0.5, 0.4, 0.625, level=0.95, kind="estimate", count=10), spec) == text
+
+
+@pytest.mark.parametrize("spec", ["s", "d", "x", "=30.3f", "030.3f", ".3ff", ">>>", "three digits"])
+def test_a_format_that_is_no_floats_is_refused_with_those_that_are(spec):
+    with pytest.raises(ValueError, match=r"as \.3f or \.4g, a width for the whole, as >40") as error:
+        format(Estimate.exact(0.5), spec)
+    assert "\n" not in str(error.value)
+
+
 def test_a_number_without_an_interval_is_formatted_alone_and_what_was_cut_is_said():
     assert f"{Estimate.exact(1 / 3):.3f}" == "0.333"
     assert f"{Estimate(0.5, 0.5, 0.5, 0.9, 'upper bound', 0):.1f}" == "≤ 0.5"
@@ -76,6 +99,9 @@ def test_an_estimate_is_equal_to_its_like_and_refuses_numbers():
     for refused in (lambda: HALF == 0.5, lambda: HALF != 1, lambda: np.float64(0.5) == HALF, lambda: 0.5 in [HALF]):
         with pytest.raises(TypeError, match="== says nothing"):
             refused()
+    for number in (Decimal("0.5"), 0.5 + 0j, Fraction(1, 2), np.complex128(0.5)):
+        with pytest.raises(TypeError, match="== says nothing"):
+            operator.eq(HALF, number)
     with pytest.raises(TypeError, match="says nothing"):
         sorted([HALF, twin])
     assert max([HALF, Estimate.exact(2.0)], key=float) == Estimate.exact(2.0)
