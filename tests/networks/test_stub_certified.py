@@ -1,5 +1,8 @@
 """Stub networks are certified as any denoiser is, and answers that are not those of their laws are refuted."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,12 @@ from mdmtheory.networks.answers import TensorAnswers
 from mdmtheory.networks.canvas import NetworkCanvas
 from tests.networks.stub import Stub
 
+[NETWORK] = re.findall(
+    r"```python\n((?:(?!```).)*?class Mine.*?)```",
+    (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(),
+    re.DOTALL,
+)
+
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
 def test_a_stub_passes_what_denoisers_are_tried_for(dtype):
@@ -17,6 +26,14 @@ def test_a_stub_passes_what_denoisers_are_tried_for(dtype):
     failed = [f"{each.name}: {each.seen}" for each in report.checks if each.passed is False]
     assert not failed
     assert next(each for each in report.checks if each.name == "answers").passed is True
+
+
+def test_the_network_of_the_page_runs_and_passes_with_a_small_vocabulary():
+    space = {}
+    exec(NETWORK, space)  # the example of docs/plugins.md
+    space["Mine"].vocab_size = 7
+    report = mt.check_denoiser(space["Mine"]())
+    assert report.passed, str(report)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from mdmtheory.prompts.registry import given_positions
 from mdmtheory.sweeps import cells, collect, read
 
 [HALVED] = re.findall(
-    r"```python\n(class Halved.*?)```",
+    r"```python\n((?:(?!```).)*?class Halved.*?)```",
     (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(),
     re.DOTALL,
 )
@@ -93,7 +93,7 @@ def test_a_language_of_ones_own_is_measured_given_what_it_says_is_given(tmp_path
 
 
 def test_the_language_of_the_page_gives_its_first_half(tmp_path):
-    space = {"mt": mt, "np": np}
+    space = {}
     exec(HALVED, space)  # the example of docs/plugins.md
     q = space["Halved"]([0.5, 0.5], [[0.5, 0.5], [0.9, 0.1]])
     assert given_positions("own", q, 9).text == "0-3"
