@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mdmtheory import __version__
 from mdmtheory.cli import bounds, certify, info, language, leaderboard, listing, merge, plot, schedule, show, sweep
@@ -125,7 +126,7 @@ def explain(error: Exception) -> tuple[str, int]:
     """One line on what went wrong, and the exit code: 2 for what the user can mend, 1 for a fault of ours."""
     usage = getattr(error, "format_message", None)  # typer's errors about the line that was typed
     if usage is not None:
-        text, code = usage() or "see mdmtheory --help", 2
+        text, code = _with_mending(usage(), error) or "see mdmtheory --help", 2
     elif isinstance(error, OSError) and error.strerror and error.filename is not None:
         text, code = f"{os.fspath(error.filename)}: {error.strerror}", 2
     elif isinstance(error, sqlite3.Error):
@@ -145,6 +146,18 @@ def explain(error: Exception) -> tuple[str, int]:
     if len(line) > _LONGEST_LINE:
         line = f"{line[: _LONGEST_LINE // 2]} ... {line[-_LONGEST_LINE // 2 :]}"
     return line, code
+
+
+def _with_mending(text: str, error: Any) -> str:
+    """What the parser says of a line, and what it knows that could be typed: the commands, or what is missing."""
+    text = text.replace(": Value error, ", ": ", 1)  # a word of the library that reads options
+    context = getattr(error, "ctx", None)
+    if context is not None and isinstance(context.command, TyperGroup):
+        commands = ", ".join(context.command.list_commands(context))
+        return f"{text}{'' if text.endswith(('.', '?')) else '.'} Commands of {context.command_path}: {commands}"
+    if isinstance(error, typer.BadParameter) and not error.message and error.param is not None:
+        return f"{text} {getattr(error.param, 'help', None) or ''}"
+    return text
 
 
 def _verbosity_first(arguments: list[str]) -> list[str]:
