@@ -80,14 +80,15 @@ def options_of(builder: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 def check_options(kind: str, spec: Spec, builder: Callable[..., Any]) -> None:
     """ValueError for an option of a spec that its builder does not know, or takes another type for, or misses."""
     options, known = dict(spec.options), options_of(builder)
+    missing = [key for key, each in known.items() if each.default is inspect.Parameter.empty and key not in options]
     for key, value in options.items():
         if key not in known:
             offered = f"known: {', '.join(known)}" if known else "it takes none"
-            raise ValueError(f"{kind} {spec.name!r} has no option {key!r}; {offered}")
+            meant = f"; write {Spec.of(spec.name, **{missing[0]: value})}" if len(missing) == 1 else ""
+            raise ValueError(f"{kind} {spec.name!r} has no option {key!r}; {offered}{meant}")
         check_type(f"{key} of {kind} {spec.name!r}", value, annotation_of(known[key]))
-    for key, parameter in known.items():
-        if parameter.default is inspect.Parameter.empty and key not in options:
-            raise ValueError(f"{kind} {spec.name!r} needs {key}=...; write {spec.name}:{key}=value")
+    if missing:
+        raise ValueError(f"{kind} {spec.name!r} needs {missing[0]}=...; write {spec.name}:{missing[0]}=value")
 
 
 def things_in(room: str) -> list[Any]:

@@ -149,4 +149,5 @@ def named(
     language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any, *, size: int
 ) -> BlockDiffusion:
     """Blocks of `size` tokens from left to right, each by masked diffusion in so many steps (2503.09573)."""
+    size = whole_number(size, "size", 1)  # refused by the word that was typed
     return BlockDiffusion(denoiser, block=size, steps=steps, sampler=sampler, schedule=schedule)

@@ -6,6 +6,7 @@ import math
 from functools import cache
 from typing import Any
 
+from mdmtheory.core.integers import whole_number
 from mdmtheory.core.register import Register
 from mdmtheory.core.spec import Spec
 from mdmtheory.sweeps.cell import DEFAULTS
@@ -56,17 +57,19 @@ def choices_of(model: str, sampler: str) -> frozenset[str]:
     choices = frozenset(_ALL if needs is None else needs)
     if "sampler" not in choices:
         return choices
-    built = _fitted(Spec.parse(model), as_sampler(sampler))
+    built = _fitted(model, as_sampler(sampler))
     unused = {name for name, used in (("schedule", built.uses_schedule), ("steps", built.uses_steps)) if not used}
     return choices - unused
 
 
-def _fitted(model: Spec, sampler: Any) -> Any:
+def _fitted(model: str, sampler: Any) -> Any:
     """The sampler as a model runs it, from which it is read what has a say."""
     from mdmtheory.samplers.by_block import by_block
 
-    size = block_of(str(model))
-    return sampler if size is None else by_block(sampler, size)
+    said, size = registries()["model"].known(model), block_of(model)
+    if said is None or said.blocks is None or size is None:
+        return sampler
+    return by_block(sampler, whole_number(size, said.blocks, 1))  # refused by the word that was typed
 
 
 def block_of(model: str) -> int | None:

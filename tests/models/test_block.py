@@ -17,6 +17,7 @@ from mdmtheory.core.streams import stream_states
 from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.pricing import reveal_costs
 from mdmtheory.metrics.score import Score
+from mdmtheory.models import MODELS
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.by_block import PlansByBlock, block_lengths, by_block
@@ -285,6 +286,10 @@ def test_names_tell_blocks_apart():
     ("call", "message"),
     [
         (lambda: BlockDiffusion(mt.Oracle(BIGRAM), block=0), "block is 0; pass 1 or more"),
+        (
+            lambda: MODELS.build("block:size=0", BIGRAM, mt.Oracle(BIGRAM), "ancestral", 4, "linear"),
+            "size is 0; pass 1 or more",
+        ),
         (lambda: BlockDiffusion(mt.Oracle(BIGRAM), block=4, steps=0), "steps is 0"),
         (lambda: BlockDiffusion(mt.Oracle(BIGRAM), block=4, steps=2, sampler="nothing"), "unknown sampler 'nothing'"),
         (
