@@ -24,7 +24,8 @@ def measured(
     """
     from mdmtheory.sweeps.collect import collect
 
-    with SweepProgress(terminal, rows) as progress:
+    # Building the models may compile too, before there is any progress that tells it.
+    with terminal.announcing_compilation(), SweepProgress(terminal, rows) as progress:
         try:
             return collect(chosen, out=store, workers=workers, level=level, progress=progress, rows=rows)
         except KeyboardInterrupt:

@@ -25,7 +25,7 @@ class SweepProgress:
     def __init__(self, terminal: Terminal, rows: Path | None = None) -> None:
         self._terminal = terminal
         self._rows = rows
-        self._said = self._stopping = False
+        self._stopping = False
         self._bar: Bar | None = None
         self.last: Progress | None = None
 
@@ -55,15 +55,16 @@ class SweepProgress:
         if progress.waits_for and not self._stopping:
             self._stopping = True
             self._terminal.say(waiting(progress))
+        if progress.compiling:
+            self._terminal.say_compiling(progress.compiling)
         if self._bar is None:
-            if progress.compiling and not self._said:
-                self._said = True
-                self._terminal.say(progress.compiling)
             return
         widest = progress.widest_interval
         self._bar.update(
             self._bar.task_ids[0],
-            description=progress.compiling or f"{progress.cells_done}/{progress.cells_total} cells",
+            description="compiling kernels"
+            if progress.compiling
+            else f"{progress.cells_done}/{progress.cells_total} cells",
             total=progress.chunks_total,
             completed=progress.chunks_done,
             rate="" if progress.compiling else f"{progress.sequences_per_second:,.0f} sequences/s",
@@ -82,8 +83,8 @@ def origins(progress: Progress, rows: Path) -> str:
 def waiting(progress: Progress) -> str:
     """What a sweep that is to stop waits for."""
     return (
-        f"stopping: waits for {first_few(progress.waits_for)}, given up when a denoiser would be called next; "
-        "Ctrl-C again ends at once"
+        f"stopping: waits for {first_few(progress.waits_for)}, until the chunk ends "
+        "or a denoiser would be called next; Ctrl-C again ends at once"
     )
 
 

@@ -25,6 +25,7 @@ class Terminal:
     def __init__(self, verbosity: int) -> None:
         self.verbosity = verbosity
         self.drawing = False
+        self._compiling_told = False
 
     @classmethod
     def of(cls, context: typer.Context) -> Terminal:
@@ -64,12 +65,18 @@ class Terminal:
             if thread.ident is not None:
                 thread.join()
 
+    def say_compiling(self, line: str) -> None:
+        """The line that tells of kernels being compiled: the first one; what is compiled later is no news."""
+        if not self._compiling_told:
+            self._compiling_told = True
+            self.say(line)
+
     @contextmanager
     def announcing_compilation(self) -> Iterator[None]:
-        """Say once, if kernels are compiled inside the block, that it takes a while and happens once."""
+        """Say once a verb, if kernels are compiled inside such blocks, that it takes a while and happens once."""
         from mdmtheory.kernels.compiling import announcing_compilation
 
-        with announcing_compilation(self.say):
+        with announcing_compilation(self.say_compiling):
             yield
 
 

@@ -1,4 +1,7 @@
-"""Work that nobody waits for any more: who started it says so, and it looks whenever it is about to ask a denoiser."""
+"""Work that nobody waits for any more: who started it says so, and it looks whenever it is about to ask a denoiser.
+
+A plug-in model that asks none of ours never looks: it ends what it was called for.
+"""
 
 from __future__ import annotations
 

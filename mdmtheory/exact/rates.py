@@ -122,7 +122,7 @@ def stationary_clashes(language: Language) -> Clashes | None:
 @lru_cache(maxsize=8)
 def pair_clashes(chain: ForgettingChain, name: str) -> Clashes:
     """τ(a, d, b) for every distance d at which some pair is forbidden; ValueError with the cost if it takes minutes."""
-    pairs = [np.argwhere(each) for each in chain.forbidden]
+    pairs = [np.ascontiguousarray(np.argwhere(each)) for each in chain.forbidden]
     settled, size = chain.settled, len(chain.law)
     cost = float(settled) ** 2 * size**2 * sum(map(len, pairs))
     memory = 8.0 * settled**2 * len(pairs)

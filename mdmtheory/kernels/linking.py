@@ -3,6 +3,9 @@
 numba makes a library of every function: optimised, turned into machine code, and both again in whatever calls it, so
 that a part ten calls deep is optimised ten times. A part only ever runs inside a kernel. So its library here is what
 was written, tidied, and no more; the kernel takes it in, and the optimiser sees each part once.
+
+This overrides what numba keeps to itself, and a newer numba may change it. Tried with 0.61.2, 0.63.1, 0.66.0 and
+0.68.1, with the same numbers; CONTRIBUTING.md says what to do when another one is let in.
 """
 
 from __future__ import annotations

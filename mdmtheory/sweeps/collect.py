@@ -48,9 +48,9 @@ def collect(
     started again, it goes on and ends with the same bits. `workers` are threads, for models that may be split anyhow;
     one that computes on a device or asks for a batch has one worker for its device besides. Results do not depend on
     how many there are. On Ctrl-C no chunk is begun any more, those in progress are given up when they are about to ask
-    a denoiser again, and everything finished is written before KeyboardInterrupt goes on; on a second Ctrl-C that is
-    done without waiting for any. ValueError or OSError, in one line, for cells that do not fit together (before
-    anything is computed) and for a store that cannot be used.
+    a denoiser again (a plug-in model that asks none ends its chunk), and everything finished is written before
+    KeyboardInterrupt goes on; on a second Ctrl-C that is done without waiting for any. ValueError or OSError, in one
+    line, for cells that do not fit together (before anything is computed) and for a store that cannot be used.
     """
     check_level(level)
     threads = worker_count(workers)

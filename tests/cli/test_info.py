@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import re
+import shutil
 from pathlib import Path
 
 import mdmtheory.kernels
 from mdmtheory.cli.rehearsal import rehearsals
 from mdmtheory.core.kernel_cache import KernelCache
 from mdmtheory.kernels import compiling
+
+ROOT = Path(__file__).parents[2]
+SHORTER = {"4096": "64", "2048": "32", "1024": "64", "1000": "60", "512": "64", "64": "16"}
+"""Numbers in the README's Python, and what is enough to run the same kernels."""
+
+
+def readme_in_python():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub(r"\b\d+\b", lambda number: SHORTER.get(number[0], number[0]), "".join(blocks))
 
 
 def all_kernels():
@@ -27,6 +38,16 @@ def test_the_rehearsals_together_run_every_kernel_with_arrays_of_one_layout():
         for types in found.signatures:
             arrays = [each for each in types if hasattr(each, "layout")]
             assert all(each.mutable and each.layout == "C" for each in arrays), (name, types)
+
+
+def test_the_python_of_the_readme_compiles_nothing_that_is_not_rehearsed():
+    for _, rehearse in rehearsals():
+        rehearse()
+    rehearsed = {name: set(found.signatures) for name, found in all_kernels()}
+    shutil.copy(ROOT / "docs" / "losses.csv", "losses.csv")
+    exec(readme_in_python(), {})
+    for name, found in all_kernels():
+        assert set(found.signatures) == rehearsed[name], name
 
 
 def test_warm_says_what_was_compiled_and_for_what(run, monkeypatch, tmp_path):

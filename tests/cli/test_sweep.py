@@ -13,6 +13,7 @@ from mdmtheory.cli.terminal import Terminal
 from mdmtheory.sweeps import Progress
 
 LANGUAGE = "hmm:states=8,vocab_size=4,prune_transition=1.5,prune_emission=1"
+COLD = ["sweep", "--lang", "ngram:order=2", "--length", "8", "--steps", "2", "--samples", "2", "--no-figure"]
 SMALL = ["--lang", LANGUAGE, "--steps", "2,8", "--length", "32", "--samples", "50"]
 
 
@@ -148,6 +149,16 @@ def test_a_dry_run_says_what_is_missing_and_writes_nothing(swept, run):
     fresh = run("sweep", *SMALL, "--out", "fresh/store.sqlite", "--dry-run")
     assert fresh.code == 0
     assert not Path("fresh").exists()
+
+
+def test_a_cold_sweep_tells_once_of_compiling_and_not_at_all_where_it_is_quiet(spawn, tmp_path):
+    code = f"import sys; from mdmtheory.cli.main import main; sys.exit(main({[*COLD, '--out', 'store.sqlite']}))"
+    talk = spawn(code, MDMTHEORY_CACHE=str(tmp_path / "first")).err.splitlines()
+    assert [line.partition(",")[0] for line in talk] == ["compiling kernels", "store: store.sqlite"]
+    quiet = spawn(
+        code.replace("'sweep'", "'-q', 'sweep'").replace("store.", "other."), MDMTHEORY_CACHE=str(tmp_path / "second")
+    )
+    assert (quiet.code, quiet.err) == (0, "")
 
 
 def test_quiet_leaves_only_results(run):

@@ -10,7 +10,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from mdmtheory import Spec
+from mdmtheory.core.protocols import LogProb, Samples
 
 BATCH = 4
 STUCK_SECONDS = 30
@@ -72,6 +75,26 @@ class Interrupted(Slow):
         if len(opened) == 3:
             os.kill(os.getpid(), signal.SIGINT)
         return canvas
+
+
+class OwnModel:
+    """Draws zeros and asks no denoiser."""
+
+    spec, identity = Spec.of("own"), ["own"]
+
+    def __init__(self, language: Any, *_: Any) -> None:
+        self.vocab_size = language.vocab_size
+
+    def batch(self, length: int) -> int:
+        return BATCH
+
+    def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
+        before_answer()
+        once = np.ones(count, dtype=np.int64)
+        return Samples(np.zeros((count, length), dtype=np.uint8), once, once, np.zeros(count, dtype=np.bool_))
+
+    def log_prob(self, tokens: Any, seed: int, **options: Any) -> LogProb:
+        return LogProb(np.full(len(tokens), -1.0), "exact")
 
 
 class Canvas:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from mdmtheory.cli.progress import waiting
 from mdmtheory.sweeps import Progress, collect
 from mdmtheory.sweeps.cells import cells
 from tests.sweeps import slow
@@ -102,6 +103,24 @@ def test_a_second_ctrl_c_waits_for_nothing_and_keeps_what_is_finished(tmp_path, 
     held.gone_on.wait()
     collect(slow_cells(), out=tmp_path / "store.sqlite")
     assert rows_of(tmp_path / "store.sqlite") == undisturbed
+
+
+def test_a_model_that_asks_no_denoiser_is_waited_for_to_the_end_of_its_chunk_as_is_said(tmp_path, held):
+    told: list[str] = []
+
+    def look(progress: Progress) -> None:
+        if progress.waits_for:
+            told.append(waiting(progress))
+            held.let.set()
+
+    held.at = 3
+    chosen = cells(LANGUAGE, model="tests.sweeps.slow:OwnModel", length=16, steps=2, samples=40, metrics="ser")
+    with pytest.raises(KeyboardInterrupt):
+        collect(chosen, out=tmp_path / "store.sqlite", progress=look)
+    [line] = told
+    assert "until the chunk ends" in line
+    assert held.calls == held.at
+    assert len(rows_of(tmp_path / "store.sqlite")) == 3
 
 
 def test_where_nothing_is_stopped_nothing_is_given_up():

@@ -50,7 +50,7 @@ class ThreadExecutor:
         return done
 
     def stop(self) -> None:
-        """Cancel what has not begun; what has gives up before it asks a denoiser again."""
+        """Cancel what has not begun; what has gives up before it asks a denoiser again, or else ends its chunk."""
         self._unwanted.set()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
