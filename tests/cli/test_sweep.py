@@ -152,7 +152,9 @@ def test_a_dry_run_says_what_is_missing_and_writes_nothing(swept, run):
 
 
 def test_a_cold_sweep_tells_once_of_compiling_and_not_at_all_where_it_is_quiet(spawn, tmp_path):
-    code = f"import sys; from mdmtheory.cli.main import main; sys.exit(main({[*COLD, '--out', 'store.sqlite']}))"
+    patient = "from mdmtheory.cli import terminal; terminal.FIRST_WORD_AFTER = 1e6"
+    words = [*COLD, "--out", "store.sqlite"]
+    code = f"import sys; from mdmtheory.cli.main import main; {patient}; sys.exit(main({words}))"
     talk = spawn(code, MDMTHEORY_CACHE=str(tmp_path / "first")).err.splitlines()
     assert [line.partition(",")[0] for line in talk] == ["compiling kernels", "store: store.sqlite"]
     quiet = spawn(
