@@ -222,7 +222,8 @@ class _Batch:
             return drawn, lambda some: under.take(some).log_prob_of(drawn[some])
         drawn, log_probs = np.empty(len(rows), dtype=np.int64), np.empty(len(rows))
         outcomes = self.vocab_size + sampler.leaves_masked
-        for some, entries in pieces(rows, length * outcomes):
+        # Also rows in which nothing is wanted: noise takes its uniforms of every sequence in every step.
+        for some, entries in pieces(np.arange(len(active)), rows, length * outcomes):
             marginals = home(answers.take(entries))
             made = sampler.law_in(state.take(some), before[some], wanted[some], marginals)
             law = LawAnswers.of(np.require(made, requirements=["C", "W"]))

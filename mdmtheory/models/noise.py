@@ -25,12 +25,13 @@ def uniforms_of(states: States, rows: Int[np.ndarray, "rows"], number: int) -> F
     return uniforms
 
 
-def pieces(rows: Int[np.ndarray, "n"], each: int) -> Iterator[tuple[Int[np.ndarray, "some"], Int[np.ndarray, "own"]]]:
-    """The rows that the n entries name, in rising order, a few at a time, and which entries are theirs.
+def pieces(
+    named: Int[np.ndarray, "rows"], rows: Int[np.ndarray, "n"], each: int
+) -> Iterator[tuple[Int[np.ndarray, "some"], Int[np.ndarray, "own"]]]:
+    """Rows, in rising order, a few at a time, and which of the n entries are theirs, if any.
 
     So few that `each` numbers a row are LAW_ENTRIES at most, but for those of one row.
     """
-    named = np.unique(rows)
     size = max(1, LAW_ENTRIES // each)
     for a in range(0, len(named), size):
         some = named[a : a + size]
@@ -44,7 +45,7 @@ def noisy_draws(answers: Answers, states: States, rows: Int[np.ndarray, "n"]) ->
     sizes = np.bincount(rows)
     for size in np.unique(sizes[sizes > 0]):  # rows with equally many positions take equally many uniforms
         alike = np.flatnonzero(sizes[rows] == size)
-        for some, own in pieces(rows[alike], int(size) * vocab_size):
+        for some, own in pieces(np.unique(rows[alike]), rows[alike], int(size) * vocab_size):
             entries = alike[own]
             noise = uniforms_of(states, some, int(size) * vocab_size).reshape(-1, vocab_size)
             drawn[entries] = float32_draws(home(answers.take(entries)), noise)

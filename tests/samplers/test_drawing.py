@@ -11,9 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mdmtheory as mt
+from mdmtheory.core.streams import stream_states
+from mdmtheory.kernels.random import fill_uniforms
+from mdmtheory.models.adaptive_loop import run_adaptive
 from mdmtheory.oracles.token_laws import tempered, truncated
 from mdmtheory.samplers.gumbel import float32_draws, float32_gumbel
 from mdmtheory.samplers.registry import as_sampler
+from mdmtheory.schedules import as_schedule
 from tests import brute_force
 
 ALL = {
@@ -147,6 +151,18 @@ def test_a_sequence_depends_on_its_number_alone(sampler, monkeypatch):
     for field in ("tokens", "calls", "rounds", "impossible"):
         assert (np.concatenate([getattr(piece, field) for piece in pieces]) == getattr(whole, field)).all()
     assert (p.sample(8, 16, seed=3).tokens != whole.tokens).any()
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_every_step_takes_the_same_uniforms_of_every_sequence_also_where_nothing_is_drawn(precision):
+    q, length, steps = mt.as_language("hmm:states=4,vocab_size=3"), 6, 12
+    sampler = as_sampler(f"remdm-cap:precision={precision}")
+    states, moved = stream_states("uniforms", 0, 5), stream_states("uniforms", 0, 5)
+    run = run_adaptive(mt.Oracle(q, trust=0.999), sampler, length, steps, as_schedule("linear"), states=states)
+    assert (run.calls < steps).any()
+    each = length if precision == "float64" else 3 * length
+    fill_uniforms(moved, np.empty((5, steps * (length + each))))  # coins, and what is drawn
+    assert (states == moved).all()
 
 
 def test_temperature_zero_is_greedy_where_nothing_else_is_left_to_chance():
