@@ -144,9 +144,11 @@ _PARTS: Mapping[str, Callable[[Any], bool]] = {
     "versions": _are_versions,
     "kind": lambda value: isinstance(value, str) and value in get_args(Kind),
     "chunk": _is_whole,
+    "reveals": _is_whole,
+    "computed": lambda value: isinstance(value, dict),
     "stop": _is_stop,
     "plug_ins": _are_plug_ins,
     "prompt": lambda value: _is_prompt(value) and value["drawn"] == "language",
 }
 """What stands in a task (sweeps/tasks.py), each with what it may be."""
-_OPTIONAL = {"kind", "chunk", "stop", "plug_ins", "prompt"}
+_OPTIONAL = {"kind", "chunk", "reveals", "computed", "stop", "plug_ins", "prompt"}

@@ -186,17 +186,17 @@ _OF_THE_MEASUREMENT = ("measure", "kind", "stop", "versions")
 """What of a task's description is not about its cell."""
 
 
-def _cell_of(stored: StoredTask) -> str:
-    """What makes two tasks measurements of one cell, by whatever versions."""
+def _cell_of(stored: StoredTask, *but: str) -> str:
+    """What makes two tasks measurements of one cell, by whatever versions; `but` is left out too."""
     about = stored.task.description
-    return canonical_json({key: value for key, value in about.items() if key not in _OF_THE_MEASUREMENT})
+    return canonical_json({key: value for key, value in about.items() if key not in (*_OF_THE_MEASUREMENT, *but)})
 
 
 def _drawn_as(stored: StoredTask) -> tuple[str, str]:
     """The cell and the versions of all that drawing and scoring share."""
     versions = stored.task.description["versions"]
     shared = {component: version for component, version in versions.items() if not component.startswith("measure ")}
-    return _cell_of(stored), canonical_json(shared)
+    return _cell_of(stored, "reveals"), canonical_json(shared)
 
 
 def _costs(contents: Contents) -> dict[tuple[str, str], tuple[float | None, float | None]]:

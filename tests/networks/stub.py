@@ -57,6 +57,14 @@ class Stub:
         return _Noisy(self, count, length)
 
 
+class InSweeps(Stub):
+    """A stub as it is named in sweeps: of a language's tokens, asked at a few of its reveals."""
+
+    def __init__(self, language: Any, *, reveals: int = 3):
+        super().__init__(language.vocab_size, 16)
+        self.reveals = reveals
+
+
 class _Recorded(NetworkCanvas):
     def __init__(self, stub: Stub, count: int, length: int, prompt: Any) -> None:
         super().__init__(stub.logits, count, length, stub.vocab_size, stub.device, prompt)
