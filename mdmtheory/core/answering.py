@@ -1,93 +1,71 @@
-"""Answers of a plug-in, checked at every question: what they say becomes tokens and probabilities."""
+"""What the answers of a plug-in have to keep to at every question: what they say becomes tokens and probabilities."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
 
-from mdmtheory.core.guards import floats, integers, is_tensor, laws
-from mdmtheory.core.plugins import ProtocolError, reason_of
-from mdmtheory.core.protocols import Answers, DrawOptions
+from mdmtheory.core.guards import Contract, Guard, floats, guarded, integers, laws, off_device
+from mdmtheory.core.plugins import conforming
+from mdmtheory.core.protocols import Answers
 
 MOST_OFF_IN_SCORES = 1e-6
 """By how much a probability or its logarithm may be beyond its end: what float32 leaves of it."""
 
-Numbers = Float[np.ndarray, "n"]
 
-
-class CheckedAnswers:
-    """What a plug-in's canvas answered; ProtocolError with the denoiser's name for what is none (core.protocols)."""
-
-    def __init__(self, inside: Any, whose: str) -> None:
-        self._inside, self._whose = inside, whose
-        self.vocab_size: int = inside.vocab_size
+class _AnswersGuard(Guard):
+    """Of answers, which have a length and are an array too."""
 
     def __len__(self) -> int:
-        return len(self._inside)
+        return len(self.guarded_.plug_in)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self.numpy().astype(np.float64 if dtype is None else dtype)
+        return np.asarray(self._read("numpy")(), dtype=dtype)
 
-    def take(self, which: np.ndarray) -> Answers:
-        """Those of some of the positions."""
-        return CheckedAnswers(self._inside.take(which), self._whose)
 
-    def under(self, options: DrawOptions) -> Answers:
-        """The same under options."""
-        return CheckedAnswers(self._inside.under(options), self._whose)
+def _some_answers(answers: Any, found: Any, *asked: Any) -> Any:
+    return guarded(conforming(found, "what it returned", Answers), ANSWERS, answers.guarded_.name)
 
-    def draw(self, uniforms: Numbers) -> Int[np.ndarray, "n"]:
-        """A token at each position, no mask among them."""
-        return self._checked(
-            "draw", uniforms, check=lambda found: integers(found, (len(self),), 0, self.vocab_size - 1, np.int64)
-        )
 
-    def log_prob_of(self, tokens: Int[np.ndarray, "n"]) -> Numbers:
-        """Nats, 0 at most."""
-        return self._checked("log_prob_of", tokens, check=lambda found: self._numbers(found, -np.inf, 0.0))
+def _tokens_drawn(answers: Any, found: Any, uniforms: Any) -> np.ndarray:
+    return integers(off_device(found), (len(answers),), 0, answers.vocab_size - 1, np.int64)
 
-    def chance_of(self, tokens: Int[np.ndarray, "n"]) -> Numbers:
-        """Probabilities."""
-        return self._checked("chance_of", tokens, check=lambda found: self._numbers(found, 0.0, 1.0))
 
-    def confidence(self) -> Numbers:
-        """Probabilities."""
-        return self._checked("confidence", check=lambda found: self._numbers(found, 0.0, 1.0))
+def _numbers(least: float, most: float, answers: Any, found: Any, *asked: Any) -> np.ndarray:
+    """A number for each position, between two ends."""
+    array = floats(off_device(found), (len(answers),))
+    low, high = least - MOST_OFF_IN_SCORES, most + MOST_OFF_IN_SCORES
+    if array.size and not (array.min() >= low and array.max() <= high):
+        wrong = array[(array < low) | (array > high)][0]
+        raise ValueError(f"returned {wrong:g}; return numbers from {least:g} to {most:g}")
+    return array
 
-    def margin(self) -> Numbers:
-        """Differences of probabilities, largest less second."""
-        return self._checked("margin", check=lambda found: self._numbers(found, 0.0, 1.0))
 
-    def entropy(self) -> Numbers:
-        """Nats."""
-        most = float(np.log(self.vocab_size))
-        return self._checked("entropy", check=lambda found: self._numbers(found, 0.0, most))
+def _entropies(answers: Any, found: Any) -> np.ndarray:
+    return _numbers(0.0, float(np.log(answers.vocab_size)), answers, found)
 
-    def numpy(self) -> Float[np.ndarray, "n vocab_size"]:
-        """Laws, or zeros in impossible contexts."""
-        return self._checked("numpy", check=lambda found: laws(found, (len(self), self.vocab_size), zeros=True))
 
-    def _numbers(self, found: Any, least: float, most: float) -> np.ndarray:
-        array = floats(found, (len(self),))
-        low, high = least - MOST_OFF_IN_SCORES, most + MOST_OFF_IN_SCORES
-        if array.size and not (array.min() >= low and array.max() <= high):
-            wrong = array[(array < low) | (array > high)][0]
-            raise ValueError(f"returned {wrong:g}; return numbers from {least:g} to {most:g}")
-        return array
+def _brought_home(answers: Any, found: Any) -> np.ndarray:
+    return laws(off_device(found), (len(answers), answers.vocab_size), zeros=True)
 
-    def _checked(self, method: str, *arguments: Any, check: Any) -> np.ndarray:
-        try:
-            found = getattr(self._inside, method)(*arguments)
-        except (KeyboardInterrupt, MemoryError, ProtocolError):
-            raise
-        except Exception as error:  # a plug-in may raise anything
-            raise ProtocolError(
-                f"{self._whose} raised {reason_of(error)} in `{method}` of its answers; mend it"
-            ) from error
-        try:
-            checked: np.ndarray = check(found.detach().cpu().numpy() if is_tensor(found) else found)
-        except ValueError as wrong:
-            raise ProtocolError(f"{self._whose}: `{method}` of its answers {wrong}") from None
-        return checked
+
+_PROBABILITIES = partial(_numbers, 0.0, 1.0)
+
+ANSWERS = Contract(
+    "answers",
+    {
+        "take": _some_answers,
+        "under": _some_answers,
+        "draw": _tokens_drawn,
+        "log_prob_of": partial(_numbers, -np.inf, 0.0),
+        "chance_of": _PROBABILITIES,
+        "confidence": _PROBABILITIES,
+        "margin": _PROBABILITIES,
+        "entropy": _entropies,
+        "numpy": _brought_home,
+    },
+    guard=_AnswersGuard,
+    whose=" of its answers",
+)

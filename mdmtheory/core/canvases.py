@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from mdmtheory.core.guards import is_tensor
+from mdmtheory.core.guards import off_device
 from mdmtheory.core.plugins import conforms
 from mdmtheory.core.protocols import Canvas
 
@@ -19,5 +19,5 @@ def laws_said(canvas: Any, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray
 
 
 def at_home(laws: Any) -> Float[np.ndarray, "..."]:
-    """Laws in float64, wherever they are: a tensor is copied from its device, without its gradient."""
-    return np.asarray(laws.detach().double().cpu() if is_tensor(laws) else laws, dtype=np.float64)
+    """Laws in float64, wherever they are."""
+    return np.asarray(off_device(laws), dtype=np.float64)

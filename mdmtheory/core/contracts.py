@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from mdmtheory.core.answering import CheckedAnswers
+from mdmtheory.core.answering import ANSWERS
 from mdmtheory.core.defaults import DenoiserDefaults, LanguageDefaults, ModelDefaults
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.given import Given
@@ -23,7 +23,6 @@ from mdmtheory.core.guards import (
     unguarded,
 )
 from mdmtheory.core.integers import whole_number
-from mdmtheory.core.origin import is_built_in
 from mdmtheory.core.plugins import conforming
 from mdmtheory.core.protocols import (
     Answers,
@@ -273,7 +272,7 @@ def _asked(canvas: Any, found: Any, rows: Any, positions: Any, **options: Any) -
             f"gave {len(found)} answers of {found.vocab_size} tokens; give one of {vocab_size} tokens for each of "
             f"{len(rows)} positions"
         )
-    return found if is_built_in(found) else CheckedAnswers(found, canvas.guarded_.name)
+    return guarded(found, ANSWERS, canvas.guarded_.name)
 
 
 def _marginals(canvas: Any, found: Any, rows: Any, positions: Any) -> Any:

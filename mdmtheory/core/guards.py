@@ -32,7 +32,8 @@ class Contract:
     A ValueError from the methods in `refuse` says that an argument does not suit the plug-in; from others it is a
     fault. `streams` names the methods that move random streams on, the only arrays that a plug-in may change. What a
     plug-in does not have is as in `defaults`, the class from which what is built in inherits it; a guard is an instance
-    of that too.
+    of that too. `guard` is the class of the guards where they have special methods, and `whose` follows the name of a
+    member where what is wrong with it is said.
     """
 
     kind: str
@@ -41,6 +42,8 @@ class Contract:
     refuse: frozenset[str] = frozenset()
     streams: frozenset[str] = frozenset()
     defaults: type = object
+    guard: type[Guard] | None = None
+    whose: str = ""
 
 
 def guarded(plug_in: Any, contract: Contract, name: str | None = None, **facts: Any) -> Any:
@@ -57,7 +60,8 @@ def always_guarded(plug_in: Any, contract: Contract, name: str | None = None, **
     """`guarded`, also for an object of a built-in class that a plug-in made and may be calling back from."""
     names = tuple(each for each in dir(plug_in) if not each.startswith("__"))
     behind: Any = type(plug_in)
-    guard = _guard_class(behind, names, contract.defaults)(_Behind(plug_in, contract, name, facts))
+    base = Guard if contract.guard is None else contract.guard
+    guard = _guard_class(behind, names, contract.defaults, base)(_Behind(plug_in, contract, name, facts))
     for attribute in contract.attributes:
         getattr(guard, attribute)
     return guard
@@ -92,14 +96,15 @@ class _Behind:
         """Raise what a plug-in raised as ValueError if it refuses, else as ProtocolError, with its name."""
         if isinstance(error, KeyboardInterrupt | MemoryError | ProtocolError | WithheldError):
             raise error
+        where = f"`{member}`{self.contract.whose}"
         if isinstance(error, SystemExit):
-            said = f"called sys.exit({error.code!r}) in `{member}`; raise an error instead"
+            said = f"called sys.exit({error.code!r}) in {where}; raise an error instead"
         elif isinstance(error, ValueError) and "read-only" in str(error):
-            said = f"wrote into an array that it was given in `{member}`; write into a copy"
+            said = f"wrote into an array that it was given in {where}; write into a copy"
         elif isinstance(error, ValueError) and refusal:
             raise ValueError(f"{self.name}: {' '.join(str(error).split())}") from error
         else:
-            said = f"raised {reason_of(error)} in `{member}`; mend it"
+            said = f"raised {reason_of(error)} in {where}; mend it"
         raise ProtocolError(f"{self.name} {said}") from error
 
 
@@ -188,7 +193,7 @@ def _checked(behind: _Behind, name: str, check: Callable[[], Any]) -> Any:
     except (KeyboardInterrupt, MemoryError, ProtocolError):
         raise
     except ValueError as wrong:
-        raise ProtocolError(f"{behind.name}: `{name}` {wrong}") from None
+        raise ProtocolError(f"{behind.name}: `{name}`{behind.contract.whose} {wrong}") from None
     except BaseException as error:  # noqa: BLE001  # converting what came back is the plug-in's code too
         behind.blame(error, name, refusal=False)
 
@@ -216,12 +221,12 @@ class _Member:
 
 
 @cache
-def _guard_class(behind: type, names: tuple[str, ...], defaults: type) -> type[Guard]:
-    members: dict[str, Any] = {name: _Member(name) for name in names if not hasattr(Guard, name)}
+def _guard_class(behind: type, names: tuple[str, ...], defaults: type, base: type[Guard]) -> type[Guard]:
+    members: dict[str, Any] = {name: _Member(name) for name in names if not hasattr(base, name)}
     if hasattr(behind, "__dataclass_fields__"):
         members["__dataclass_fields__"] = behind.__dataclass_fields__
     named = {"__module__": behind.__module__, "__qualname__": behind.__qualname__}
-    made = type(behind.__name__, (Guard,), {**members, **named})
+    made = type(behind.__name__, (base,), {**members, **named})
     if isinstance(defaults, ABCMeta):
         defaults.register(made)  # with these it has all that an instance has
     return made
@@ -234,6 +239,14 @@ def is_tensor(found: Any) -> bool:
     """Whether it is one of torch's tensors, which are checked where they are; torch is not loaded to find out."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(found, torch.Tensor)
+
+
+def off_device(found: Any) -> Any:
+    """A tensor as an array of integers or float64, without its gradient; what is none, as it is."""
+    if not is_tensor(found):
+        return found
+    tensor = found.detach().cpu()
+    return (tensor.double() if tensor.is_floating_point() else tensor).numpy()
 
 
 def returned(found: Any, kinds: str, shape: tuple[int, ...]) -> np.ndarray:
