@@ -119,7 +119,7 @@ class ModelDefaults:
     @property
     def device(self) -> str:
         """Where its denoiser computes."""
-        return "cpu" if self.denoiser is None else str(self.denoiser.device)
+        return "cpu" if self.denoiser is None else self.denoiser.device
 
     @property
     def computed(self) -> Mapping[str, Any] | None:

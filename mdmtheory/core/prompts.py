@@ -51,14 +51,36 @@ class Prompt:
         return whole
 
 
-def as_prompt(prompt: Any, count: int, length: int, vocab_size: int) -> Prompt | None:
+def whole_length(prompt: Prompt | None, answered: int) -> int:
+    """The length of sequences whose answers have so many tokens."""
+    return answered if prompt is None else prompt.tokens.shape[1]
+
+
+def answer_length(prompt: Prompt | None, length: int) -> int:
+    """How many tokens the answers of sequences of a length have."""
+    return length if prompt is None else len(prompt.answer)
+
+
+def answers_in(prompt: Prompt | None, tokens: Tokens) -> Answered:
+    """The answers in whole sequences."""
+    return tokens if prompt is None else prompt.answers_of(tokens)
+
+
+def with_answers(prompt: Prompt | None, answers: Answered) -> Tokens:
+    """Whole sequences with these answers."""
+    return answers if prompt is None else prompt.joined(answers)
+
+
+def as_prompt(prompt: Any, count: int, length: int | None, vocab_size: int) -> Prompt | None:
     """The prompts of `count` sequences: (count, length) tokens and masks, or one row for all; None where none is given.
 
-    ValueError for another shape, where rows are given different positions, and where nothing is left to answer.
+    Of any length where that is None. ValueError for another shape, where rows are given different positions, and where
+    nothing is left to answer. A Prompt is taken as it is.
     """
-    if prompt is None:
-        return None
+    if prompt is None or isinstance(prompt, Prompt):
+        return prompt
     tokens = as_tokens(prompt, vocab_size, masks=True)
+    length = tokens.shape[1] if length is None else length
     if tokens.shape not in ((count, length), (1, length)):
         raise ValueError(
             f"the prompt has shape {np.shape(prompt)}; pass {(count, length)}, or {(length,)} for all sequences, with "

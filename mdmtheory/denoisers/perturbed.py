@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mdmtheory.core.canvases import at_home, laws_said
+from mdmtheory.core.canvases import at_home
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
@@ -102,7 +102,7 @@ class _PerturbedCanvas:
         self._inside, self._epsilon = inside, epsilon
 
     def marginals(self, rows: Any, positions: Any) -> Float[np.ndarray, "n vocab_size"]:
-        return self._perturbed(laws_said(self._inside, rows, positions))
+        return self._perturbed(at_home(self._inside.marginals(rows, positions)))
 
     def posterior(self, evidence: Evidence) -> Float[np.ndarray, "count length vocab_size"]:
         return self._perturbed(at_home(self._inside.posterior(evidence)))
@@ -121,7 +121,7 @@ class _PerturbedAnswers(_PerturbedCanvas):
     settle_before = property(attrgetter("_inside.settle_before"))
 
     def ask(self, rows: Any, positions: Any, **told: Any) -> LawAnswers:
-        return LawAnswers.of(self._perturbed(at_home(np.asarray(self._inside.ask(rows, positions, **told)))))
+        return LawAnswers.of(self._perturbed(at_home(self._inside.ask(rows, positions, **told))))
 
 
 @registered("denoiser", "perturbed", version=1, place=2, examples=("epsilon=0.05", "epsilon=2.0"))

@@ -74,9 +74,18 @@ def answer_log_prob(
     A prompt that no sequence has makes it -inf too.
     """
     whole = language.log_prob(tokens, threads=threads)
-    if given is None:
-        return whole
-    inside = np.isfinite(whole)
-    found = whole.copy()
+    return whole if given is None else given_the_prompt(whole, language, tokens, given, threads=threads)
+
+
+def given_the_prompt(
+    whole: Float[np.ndarray, "count"],
+    language: Language,
+    tokens: TokensLike,
+    given: Given,
+    *,
+    threads: int | None = None,
+) -> Float[np.ndarray, "count"]:
+    """Log probabilities of whole sequences less log q of their prompts in nats; -inf stays."""
+    inside, found = np.isfinite(whole), whole.copy()
     found[inside] -= prompt_log_prob(language, np.asarray(tokens)[inside], given, threads=threads)
     return found

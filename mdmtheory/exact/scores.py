@@ -21,7 +21,7 @@ from mdmtheory.exact.bigrams import (
     initial_and_transition,
     is_bigram,
 )
-from mdmtheory.exact.prompts import prompt_log_prob
+from mdmtheory.exact.prompts import given_the_prompt
 from mdmtheory.exact.spans import MOST_OPERATIONS, ScheduleLike, ancestral_law
 from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.prompts.registry import OWN, given_positions
@@ -65,12 +65,10 @@ def log_prob(
     fractions = as_schedule(schedule).revealed_fractions(steps)
     given = given_positions(prompt, language, length)
     if given is not None:
+        law = ancestral_law(language, length, fractions, threads, block, given)
         with np.errstate(divide="ignore"):
-            law = np.log(ancestral_law(language, length, fractions, threads, block, given))
-        found = law[tuple(tokens.T.astype(np.int64))]
-        inside = np.isfinite(found)
-        found[inside] -= prompt_log_prob(language, tokens[inside], given, threads=threads)
-        return found
+            found = np.log(law[tuple(tokens.T.astype(np.int64))])
+        return given_the_prompt(found, language, tokens, given, threads=threads)
     if not is_bigram(language):
         law = ancestral_law(language, length, fractions, threads, block)
         found = law[tuple(tokens.T.astype(np.int64))]

@@ -57,16 +57,12 @@ def ser(
     language = as_language(language)
     language.validate_length(length)
     given = given_positions(prompt, language, length)
-    if given is not None:
-        fractions = as_schedule(schedule).revealed_fractions(steps)
-        drawn = ancestral_law(language, length, fractions, threads, block, given)
-        return Estimate.exact(error_rate(drawn, joint(language, length)))
-    if is_bigram(language):
+    if given is None and is_bigram(language):
         return Estimate.exact(
             float(ser_curve(language, length, steps=steps, schedule=schedule, block=block, threads=threads)[-1])
         )
     fractions = as_schedule(schedule).revealed_fractions(steps)
-    drawn = ancestral_law(language, length, fractions, threads, block)
+    drawn = ancestral_law(language, length, fractions, threads, block, given)
     return Estimate.exact(error_rate(drawn, joint(language, length)))
 
 

@@ -12,7 +12,7 @@ from mdmtheory.core.estimate import Kind
 from mdmtheory.core.given import Given
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.plugins import ProtocolError
-from mdmtheory.core.prompts import as_prompt
+from mdmtheory.core.prompts import Prompt, answer_length, answers_in
 from mdmtheory.core.streams import stream_states
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.models.contexts import score_contexts
@@ -68,18 +68,14 @@ def reveal_costs(
     if given is not None:
         key = [*key, "given", given.text]
     states = stream_states(key, first, len(tokens))
-    plan = model.draw_plans(states, length if given is None else given.answer_length)
-    answers, prompts = tokens, None
-    if given is not None:
-        answers, prompts = tokens[:, ~given.positions], given.prompts_of(tokens, denoiser.vocab_size)
+    prompt = None if given is None else Prompt(given.prompts_of(tokens, denoiser.vocab_size), denoiser.vocab_size)
+    plan, answers = model.draw_plans(states, answer_length(prompt, length)), answers_in(prompt, tokens)
     asked = model.denoiser.reveals
     if asked is None or asked >= plan.shape[1]:
-        costs = -model.run(plan, tokens=answers, prompt=prompts, threads=threads).log_probs
+        costs = -model.run(plan, tokens=answers, prompt=prompt, threads=threads).log_probs
     else:
         only = _some_reveals(plan, asked, [*key, "reveals", asked], first)
-        prompt = as_prompt(prompts, len(tokens), length, denoiser.vocab_size)
-        given_answers = np.ascontiguousarray(answers)
-        run = score_contexts(model.denoiser, plan, given_answers, prompt=prompt, only=only, threads=threads)
+        run = score_contexts(model.denoiser, plan, answers, prompt=prompt, only=only, threads=threads)
         costs = np.where(only, -run.log_probs, 0.0) * (plan.shape[1] / asked)
     return np.take_along_axis(costs, np.argsort(plan, axis=1, kind="stable"), axis=1)
 

@@ -11,12 +11,11 @@ from jaxtyping import Float, Int, Int32, UInt64
 
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.plugins import ProtocolError
-from mdmtheory.core.prompts import Prompt
+from mdmtheory.core.prompts import Prompt, whole_length
 from mdmtheory.core.protocols import Answers, Denoiser, PlanRun
 from mdmtheory.core.streams import check_states
-from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype
-from mdmtheory.models.asking import OpenCanvas, home, together
+from mdmtheory.models.asking import OpenCanvas, home, in_batches, together
 from mdmtheory.models.canvas_loop import first_masked
 from mdmtheory.models.noise import pieces, uniforms_of
 from mdmtheory.oracles.answers import LawAnswers
@@ -93,27 +92,21 @@ def run_adaptive(
         np.zeros((count, length), dtype=np.int32),
     )
 
-    whole = length if prompt is None else prompt.tokens.shape[1]
+    whole = whole_length(prompt, length)
 
-    def work(first: int, last: int, own_threads: int | None = 1) -> None:
-        size = together(asked, whole)
-        for a in range(first, last, size):
-            here = slice(a, min(a + size, last))
-            own_prompt = prompt and prompt.take(here)
-            canvas = OpenCanvas(asked, here.stop - a, length, own_prompt, own_threads)
-            pairs = _pairs_of(asked, sampler, own_prompt)
-            streams = None if states is None else states[here]
-            given = None if tokens is None else tokens[here]
-            arrays = [getattr(run, name)[here] for name in ("tokens", "log_probs", "plan", "calls", "rounds")]
-            batch = _Batch(sampler, canvas, vocab_size, pairs, order_of(here), streams, given, *arrays)
-            batch.run(sampler.init(here.stop - a, length, vocab_size, steps, schedule))
-            run.impossible[here] = canvas.impossible
-            check_whole(sampler, run.tokens[here][~run.impossible[here]], vocab_size)
+    def work(here: slice, own_threads: int | None) -> None:
+        own_prompt, size = prompt and prompt.take(here), here.stop - here.start
+        canvas = OpenCanvas(asked, size, length, own_prompt, own_threads)
+        pairs = _pairs_of(asked, sampler, own_prompt)
+        streams = None if states is None else states[here]
+        given = None if tokens is None else tokens[here]
+        arrays = [getattr(run, name)[here] for name in ("tokens", "log_probs", "plan", "calls", "rounds")]
+        batch = _Batch(sampler, canvas, vocab_size, pairs, order_of(here), streams, given, *arrays)
+        batch.run(sampler.init(size, length, vocab_size, steps, schedule))
+        run.impossible[here] = canvas.impossible
+        check_whole(sampler, run.tokens[here][~run.impossible[here]], vocab_size)
 
-    if asked.batch(whole) is None:
-        over_rows(work, count, threads)
-    else:
-        work(0, count, threads)
+    in_batches(work, asked, together(asked, whole), count, whole, threads)
     if tokens is not None:
         run.log_probs[np.isnan(run.log_probs)] = -np.inf
         run.tokens[:] = tokens

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.giving_up import go_on
 from mdmtheory.core.guards import is_tensor
 from mdmtheory.core.plugins import ProtocolError, conforms
-from mdmtheory.core.prompts import Prompt
-from mdmtheory.core.protocols import Answers, Canvas, Denoiser, Evidence, NoisyCanvas
+from mdmtheory.core.prompts import Prompt, whole_length
+from mdmtheory.core.protocols import Answers, Canvas, Evidence, NoisyCanvas
+from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.oracles.answers import LawAnswers
 
@@ -29,16 +30,34 @@ def together(denoiser: Any, length: int) -> int:
     return max(1, BATCH_ENTRIES // (length * denoiser.vocab_size)) if asked is None else asked
 
 
+def in_batches(
+    work: Callable[[slice, int | None], None], denoiser: Any, size: int, count: int, length: int, threads: int | None
+) -> None:
+    """Call `work(rows, threads)` on batches of `size` rows that cover range(count).
+
+    One after the other where the denoiser asks for a batch, with all the threads; else in parallel, a thread each.
+    """
+
+    def some(first: int, last: int, own_threads: int | None = 1) -> None:
+        for a in range(first, last, size):
+            work(slice(a, min(a + size, last)), own_threads)
+
+    if denoiser.batch(length) is None:
+        over_rows(some, count, threads)
+    else:
+        some(0, count, threads)
+
+
 class OpenCanvas:
     """A canvas as the loops see it: positions are those of the answer, numbered from 0, and what it says are answers.
 
-    Opened at the prompts, with what is `shown` of the answers revealed besides.
-    ValueError, and ProtocolError for a plug-in, where what it says are no laws.
+    Opened at the prompts, with what is `shown` of the answers revealed besides. The denoiser is behind a guard if it is
+    a plug-in. ValueError, and ProtocolError for a plug-in, where what it says are no laws.
     """
 
     def __init__(
         self,
-        denoiser: Denoiser,
+        denoiser: Any,
         count: int,
         length: int,
         prompt: Prompt | None = None,
@@ -46,14 +65,15 @@ class OpenCanvas:
         *,
         shown: Tokens | None = None,
     ) -> None:
-        self.denoiser: Any = as_denoiser(denoiser)
+        self.denoiser = denoiser
         self._where = np.arange(length) if prompt is None else prompt.answer
-        self._length = length if prompt is None else prompt.tokens.shape[1]
+        self._length = whole_length(prompt, length)
         given = shown
         if prompt is not None:
             given = prompt.tokens if shown is None else prompt.joined(shown)
         self._canvas: Any = self.denoiser.open(count, self._length, prompt=given, threads=threads)
-        self._answers_itself = conforms(self._canvas, Canvas)
+        self.takes_hints = conforms(self._canvas, Canvas)
+        """Whether it has a use for `settle_before`: it answers itself."""
 
     @property
     def calls(self) -> Int[np.ndarray, "count"]:
@@ -74,7 +94,7 @@ class OpenCanvas:
         """What is said of (row, position) pairs of the answers `shown`; laws of zeros are in impossible contexts."""
         go_on()
         where = self._where[positions]
-        if not self._answers_itself:
+        if not self.takes_hints:
             return answers_of(self._canvas.marginals(rows, where), self.impossible[rows], self.denoiser)
         told = {}
         if self.denoiser.told_level:
@@ -86,14 +106,9 @@ class OpenCanvas:
         """Put tokens at (row, position) pairs; the mask erases."""
         self._canvas.write(rows, self._where[positions], tokens)
 
-    @property
-    def takes_hints(self) -> bool:
-        """Whether it has a use for `settle_before`."""
-        return self._answers_itself
-
     def settle_before(self, position: int) -> None:
-        """Say that nothing left of a position of the answer changes again."""
-        if self._answers_itself and position < len(self._where):
+        """Say, where it `takes_hints`, that nothing left of a position of the answer changes again."""
+        if position < len(self._where):
             self._canvas.settle_before(int(self._where[position]))
 
 

@@ -10,7 +10,7 @@ from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.plugins import conforms
-from mdmtheory.core.prompts import Prompt, as_prompt
+from mdmtheory.core.prompts import Prompt, answer_length, answers_in, as_prompt, with_answers
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, Samples
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
@@ -20,6 +20,7 @@ from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.models.contexts import score_from_left
 from mdmtheory.models.masked import MaskedDiffusion, prompt_of
+from mdmtheory.plans import LeftToRight
 
 
 class Autoregressive(ModelDefaults):
@@ -68,11 +69,10 @@ class Autoregressive(ModelDefaults):
             cost = np.full(count, length, dtype=np.int64)
             return Samples(tokens, cost, cost.copy(), np.zeros(count, dtype=np.bool_))
         self._check_seen(asked)
-        answered = length if asked is None else len(asked.answer)
         states = stream_states(["draw", self.identity, length, seed], first, count)
-        plan = np.tile(np.arange(1, answered + 1, dtype=np.int32), (count, 1))
+        plan = np.tile(LeftToRight().plan(answer_length(asked, length)), (count, 1))
         run = run_on_canvas(self._asked, plan, states, threads=threads, prompt=asked)
-        return Samples(run.tokens if asked is None else asked.joined(run.tokens), run.calls, run.rounds, run.impossible)
+        return Samples(with_answers(asked, run.tokens), run.calls, run.rounds, run.impossible)
 
     @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(
@@ -88,19 +88,14 @@ class Autoregressive(ModelDefaults):
         """log p(x) in nats, exact; of the answer given a `prompt`, with which the tokens must agree."""
         tokens = as_tokens(tokens, self.vocab_size)
         asked = prompt_of(prompt, tokens, self.vocab_size)
-        if self.denoiser is None:
-            if asked is None:
-                return LogProb(self.language.log_prob(tokens, threads=threads), "exact")
-            # One position at a time, from the left, in the oracle's own kernel.
-            masked = MaskedDiffusion(self._asked, sampler="left_to_right")
-            return masked.log_prob(tokens, prompt=prompt, threads=threads)
+        if self.denoiser is None and asked is None:
+            return LogProb(self.language.log_prob(tokens, threads=threads), "exact")
         self._check_seen(asked)
-        answers = tokens if asked is None else asked.answers_of(tokens)
         if self._asked.sees == "left":
-            return LogProb(score_from_left(self._asked, answers, asked, threads), "exact")
-        plan = np.tile(np.arange(1, answers.shape[1] + 1, dtype=np.int32), (len(tokens), 1))
-        run = run_on_canvas(self._asked, plan, tokens=answers, threads=threads, prompt=asked)
-        return LogProb(run.log_probs.sum(axis=1), "exact")
+            return LogProb(score_from_left(self._asked, answers_in(asked, tokens), asked, threads), "exact")
+        # One position at a time, from the left.
+        masked = MaskedDiffusion(self._asked, sampler=LeftToRight())
+        return masked.log_prob(tokens, prompt=prompt, threads=threads)
 
     def _check_seen(self, prompt: Prompt | None) -> None:
         """ValueError where a denoiser that sees the left alone is given something to the right of an answer's token."""

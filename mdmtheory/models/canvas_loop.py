@@ -8,11 +8,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.contracts import as_denoiser
-from mdmtheory.core.prompts import Prompt
+from mdmtheory.core.prompts import Prompt, whole_length
 from mdmtheory.core.protocols import Denoiser, PlanRun
-from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, token_dtype
-from mdmtheory.models.asking import OpenCanvas, together
+from mdmtheory.models.asking import OpenCanvas, in_batches, together
 from mdmtheory.models.contexts import score_contexts
 from mdmtheory.models.noise import noisy_draws, uniforms_of
 from mdmtheory.plans import PlanLawBase
@@ -49,25 +48,18 @@ def run_on_canvas(
         np.empty(count, dtype=np.int64),
         np.empty(count, dtype=np.bool_),
     )
-    whole = length if prompt is None else prompt.tokens.shape[1]
-    batch = asked.batch(whole)
-    if tokens is not None and batch is not None:
+    whole = whole_length(prompt, length)
+    if tokens is not None and asked.batch(whole) is not None:
         return score_contexts(asked, plan, tokens, law=law, prompt=prompt, threads=threads)
 
-    def work(first: int, last: int, own_threads: int | None = 1) -> None:
-        size = together(asked, whole)
-        for a in range(first, last, size):
-            here = slice(a, min(a + size, last))
-            streams, given = (None if each is None else each[here] for each in (states, tokens))
-            canvas = OpenCanvas(asked, here.stop - a, length, prompt and prompt.take(here), own_threads)
-            found = _run_batch(canvas, plan[here], streams, given, law)
-            for name in ("tokens", "log_probs", "calls", "rounds", "impossible"):
-                getattr(run, name)[here] = getattr(found, name)
+    def work(here: slice, own_threads: int | None) -> None:
+        streams, given = (None if each is None else each[here] for each in (states, tokens))
+        canvas = OpenCanvas(asked, here.stop - here.start, length, prompt and prompt.take(here), own_threads)
+        found = _run_batch(canvas, plan[here], streams, given, law)
+        for name in ("tokens", "log_probs", "calls", "rounds", "impossible"):
+            getattr(run, name)[here] = getattr(found, name)
 
-    if batch is None:
-        over_rows(work, count, threads)
-    else:
-        work(0, count, threads)
+    in_batches(work, asked, together(asked, whole), count, whole, threads)
     return run
 
 
@@ -80,8 +72,9 @@ def _run_batch(canvas: OpenCanvas, plan: Plan, states: Any, tokens: Tokens | Non
     log_probs = np.full((count, length), np.nan)
     if tokens is None and states is None:
         raise ValueError("a plan needs tokens to score or streams to draw from; neither was given")
-    uniforms = _in_place(states, plan) if states is not None and closed and tokens is None else None
-    plan = own_steps(plan)
+    order = np.argsort(plan, axis=1, kind="stable")
+    uniforms = _in_place(states, order) if states is not None and closed and tokens is None else None
+    plan = own_steps(plan, order)
     for step in range(1, int(plan.max(initial=0)) + 1):
         rows, positions = np.nonzero((plan == step) & ~canvas.impossible[:, None])
         if len(rows) == 0:
@@ -109,15 +102,16 @@ def _run_batch(canvas: OpenCanvas, plan: Plan, states: Any, tokens: Tokens | Non
     return PlanRun(out, log_probs, canvas.calls.copy(), canvas.rounds.copy(), canvas.impossible.copy())
 
 
-def own_steps(plan: Plan) -> Plan:
+def own_steps(plan: Plan, order: Plan) -> Plan:
     """The plan with the steps of each row counted by itself, without those that reveal nothing there.
 
-    Rows never look at one another: so none waits for the others, and as many as can be are asked about at once.
+    Rows never look at one another: so none waits for the others, and as many as can be are asked about at once. `order`
+    sorts each row.
 
-    >>> own_steps(np.array([[7, 2, 7], [1, 9, 3]])).tolist()
+    >>> plan = np.array([[7, 2, 7], [1, 9, 3]])
+    >>> own_steps(plan, plan.argsort(axis=1)).tolist()
     [[2, 1, 2], [1, 3, 2]]
     """
-    order = np.argsort(plan, axis=1, kind="stable")
     rising = np.take_along_axis(plan, order, axis=1)
     numbers = np.ones(plan.shape, dtype=np.int64)
     numbers[:, 1:] += np.cumsum(rising[:, 1:] != rising[:, :-1], axis=1)
@@ -132,9 +126,9 @@ def first_masked(masked: Bool[np.ndarray, "count length"]) -> int:
     return int(where.argmax()) if where.any() else len(where)
 
 
-def _in_place(states: States, plan: Plan) -> Float[np.ndarray, "count length"]:
-    """The next uniforms of each stream, one a position, in the order in which the plan comes to the positions."""
-    uniforms = uniforms_of(states, np.arange(len(plan)), plan.shape[1])
-    placed = np.empty(plan.shape)
-    np.put_along_axis(placed, np.argsort(plan, axis=1, kind="stable"), uniforms, axis=1)
+def _in_place(states: States, order: Plan) -> Float[np.ndarray, "count length"]:
+    """The next uniforms of each stream, one a position, in the order in which a plan comes to the positions."""
+    uniforms = uniforms_of(states, np.arange(len(order)), order.shape[1])
+    placed = np.empty(order.shape)
+    np.put_along_axis(placed, order, uniforms, axis=1)
     return placed

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mdmtheory.core.prompts import Prompt
+from mdmtheory.core.prompts import Prompt, whole_length
 from mdmtheory.core.protocols import PlanRun
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.models.asking import OpenCanvas, together
@@ -40,7 +40,7 @@ def score_contexts(
     log_probs = np.full(plan.shape, np.nan)
     rows, steps = _contexts(plan, wanted)
     last = np.full(count, np.iinfo(np.int64).max)
-    size = together(denoiser, length if prompt is None else prompt.tokens.shape[1])
+    size = together(denoiser, whole_length(prompt, length))
     for a in range(0, len(rows), size):
         of, step = rows[a : a + size], steps[a : a + size, None]
         shown = np.where(plan[of] < step, tokens[of], mask).astype(tokens.dtype)
@@ -65,7 +65,7 @@ def score_from_left(
     """log p of whole answers under a denoiser that sees the left alone: one call for all positions of a sequence."""
     count, length = tokens.shape
     out = np.empty(count)
-    size = together(denoiser, length if prompt is None else prompt.tokens.shape[1])
+    size = together(denoiser, whole_length(prompt, length))
     for a in range(0, count, size):
         some = tokens[a : a + size]
         here = prompt and prompt.take(slice(a, a + size))

@@ -12,7 +12,7 @@ from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import name_or_repr
 from mdmtheory.core.integers import whole_number, whole_numbers
-from mdmtheory.core.prompts import Prompt, as_prompt
+from mdmtheory.core.prompts import Prompt, answer_length, answers_in, as_prompt, with_answers
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, PlanRun, Samples
 from mdmtheory.core.register import registered
 from mdmtheory.core.reveal_plans import LAST_STEP, as_plans
@@ -156,7 +156,7 @@ class MaskedDiffusion(ModelDefaults):
         begin with it: plans, samplers and schedules are then of the positions that are not given.
         """
         asked = as_prompt(prompt, count, length, self.vocab_size)
-        answered = length if asked is None else len(asked.answer)
+        answered = answer_length(asked, length)
         states = self._streams("draw", length, seed, first, count)
         if self.plan_law is None:
             shuffles = self._streams("ties", length, seed, first, count)
@@ -164,8 +164,7 @@ class MaskedDiffusion(ModelDefaults):
             run: PlanRun = self._run_adaptive(self.sampler, answered, **options)
         else:
             run = self.run(self.draw_plans(states, answered), states, threads=threads, **_given(asked))
-        tokens = run.tokens if asked is None else asked.joined(run.tokens)
-        return Samples(tokens, run.calls, run.rounds, run.impossible)
+        return Samples(with_answers(asked, run.tokens), run.calls, run.rounds, run.impossible)
 
     @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(
@@ -192,7 +191,7 @@ class MaskedDiffusion(ModelDefaults):
         # Shuffles are not those that sequences of this seed were drawn with: a bound needs others.
         states = self._streams("plans", tokens.shape[1], seed, first, len(tokens))
         scores = np.empty((1 if kind == "exact" else plans, len(tokens)))
-        answers = tokens if asked is None else asked.answers_of(tokens)
+        answers = answers_in(asked, tokens)
         for k in range(len(scores)):
             scores[k] = self._scored_run(answers, states, asked, threads).log_probs.sum(axis=1)
         return LogProb(log_mean_exp(scores), kind)
@@ -214,7 +213,7 @@ class MaskedDiffusion(ModelDefaults):
         states: Any = None,
         tokens: Any = None,
         *,
-        prompt: TokensLike | None = None,
+        prompt: Prompt | TokensLike | None = None,
         threads: int | None = None,
     ) -> PlanRun:
         """Run given plans, in the denoiser's own kernel where it has one, else in a loop over its canvas.
@@ -234,7 +233,7 @@ class MaskedDiffusion(ModelDefaults):
             raise ValueError("a plan needs tokens to score or streams to draw from; neither was given")
         if states is not None:
             check_states(states, len(plan))
-        asked = None if prompt is None else as_prompt(prompt, len(plan), np.shape(prompt)[-1], self.vocab_size)
+        asked = as_prompt(prompt, len(plan), None, self.vocab_size)
         if asked is not None and len(asked.answer) != plan.shape[1]:
             raise ValueError(f"the prompt leaves {len(asked.answer)} positions and the plan has {plan.shape[1]}")
         return self._run(plan, states, tokens, asked, threads)
@@ -248,7 +247,7 @@ class MaskedDiffusion(ModelDefaults):
                 alone: PlanRun = self.denoiser.run_plan(plan, states, tokens, threads=threads)
                 return alone
             # Given answers are scored in the kernel too: a first step reveals the prompt, then the plan follows.
-            whole = np.ones((len(plan), prompt.tokens.shape[1]), dtype=plan.dtype)
+            whole = np.ones(prompt.tokens.shape, dtype=plan.dtype)
             whole[:, prompt.answer] = plan + 1
             run: PlanRun = self.denoiser.run_plan(whole, None, prompt.joined(tokens), threads=threads)
             return PlanRun(tokens, run.log_probs[:, prompt.answer], run.calls - 1, run.rounds - 1, run.impossible)
@@ -281,7 +280,7 @@ class MaskedDiffusion(ModelDefaults):
                 f"sampler {self.sampler.spec} drops tokens that it draws, so a replay does not show its steps"
             )
         asked = prompt_of(prompt, tokens, self.vocab_size)
-        answers = tokens if asked is None else asked.answers_of(tokens)
+        answers = answers_in(asked, tokens)
         shuffles = self._streams("ties", tokens.shape[1], seed, first, len(tokens))
         options = {"tokens": answers, "order": order, "shuffles": shuffles, "prompt": asked, "threads": threads}
         return self._run_adaptive(sampler, answers.shape[1], **options)
@@ -306,7 +305,7 @@ class MaskedDiffusion(ModelDefaults):
 
 def _given(prompt: Prompt | None) -> dict[str, Any]:
     """What `run` is told of a prompt, where there is one."""
-    return {} if prompt is None else {"prompt": prompt.tokens}
+    return {} if prompt is None else {"prompt": prompt}
 
 
 def prompt_of(prompt: Any, tokens: Tokens, vocab_size: int) -> Prompt | None:

@@ -17,9 +17,8 @@ from mdmtheory.core.protocols import Denoiser, Evidence, LogProb, NoisyCanvas, S
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.spec import Spec, Value
 from mdmtheory.core.streams import stream_states
-from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
-from mdmtheory.models.asking import LAW_ENTRIES, home, posteriors_of
+from mdmtheory.models.asking import LAW_ENTRIES, home, in_batches, posteriors_of
 from mdmtheory.models.fitting import looking_around
 from mdmtheory.models.log_mean import log_mean_exp
 from mdmtheory.schedules import SCHEDULES, Schedule, as_schedule
@@ -127,15 +126,12 @@ class NoisedDiffusion(ModelDefaults, ABC):
         self, work: Callable[[slice, NoisyCanvas], None], count: int, length: int, threads: int | None
     ) -> None:
         """Call `work` on pieces of the rows, each with a canvas of its own: the denoiser's batches, else in threads."""
-        batch = self.denoiser.batch(length)
-        size = max(LEAST_PIECE, PIECE_TOKENS // max(length, 1)) if batch is None else batch
 
-        def pieces(start: int, stop: int) -> None:
-            for a in range(start, stop, size):
-                b = min(a + size, stop)
-                work(slice(a, b), self.denoiser.open(b - a, length, noise=self.noise, threads=1))
+        def opened(rows: slice, own_threads: int | None) -> None:
+            work(rows, self.denoiser.open(rows.stop - rows.start, length, noise=self.noise, threads=own_threads))
 
-        over_rows(pieces, count, threads if batch is None else 1)
+        size = self.denoiser.batch(length) or max(LEAST_PIECE, PIECE_TOKENS // max(length, 1))
+        in_batches(opened, self.denoiser, size, count, length, threads)
 
     def posteriors(
         self, canvas: NoisyCanvas, evidence: Evidence, count: int, length: int
