@@ -82,8 +82,12 @@ def opened_at(denoiser: Denoiser, contexts: Tokens, threads: int | None = None) 
 
 def masked_marginals(denoiser: Denoiser, contexts: Tokens) -> tuple[Conditionals, Bool[np.ndarray, "contexts"]]:
     """What a canvas says at the masked positions of contexts, zeros at the others, and which it marks impossible."""
-    canvas = opened_at(denoiser, contexts)
-    out = np.zeros((*contexts.shape, denoiser.vocab_size))
-    rows, positions = np.nonzero(contexts == denoiser.vocab_size)
+    return said_at_masks(opened_at(denoiser, contexts), contexts, denoiser.vocab_size)
+
+
+def said_at_masks(canvas: Any, contexts: Tokens, vocab_size: int) -> tuple[Conditionals, Bool[np.ndarray, "contexts"]]:
+    """`masked_marginals` of a canvas on which the contexts are."""
+    out = np.zeros((*contexts.shape, vocab_size))
+    rows, positions = np.nonzero(contexts == vocab_size)
     out[rows, positions] = laws_said(canvas, rows, positions)
     return out, np.asarray(canvas.impossible).copy()

@@ -18,7 +18,7 @@ from mdmtheory.conformance.bayes import (
     opened_at,
     possible,
 )
-from mdmtheory.conformance.prompts import bayes_given, prompted_marginals, shown_prompts
+from mdmtheory.conformance.prompts import of_denoiser
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
 from mdmtheory.conformance.settings import enumerable_length, uniforms
 from mdmtheory.core.canvases import laws_said
@@ -247,30 +247,11 @@ def _history(case: DenoiserCase) -> str:
 
 
 def _prompt(case: DenoiserCase) -> str:
-    """Canvases opened at a prompt against those that it was written to, and against the law given it."""
     denoiser, language, law = case.denoiser, case.language, None
     exact = isinstance(denoiser, OracleBase) or bool(case.exact_for)
     if language is not None and exact and denoiser.trust in (None, 1.0):
         law = joint(language, case.length)
-    compared, worst = 0, 0.0
-    for given, contexts in shown_prompts(case.contexts, denoiser.vocab_size):
-        found, marked = prompted_marginals(denoiser, contexts, given)
-        written, marked_too = masked_marginals(denoiser, contexts)
-        against = {"writing it": written}
-        if law is not None:
-            against["Bayes' rule on the law given it"] = bayes_given(law, contexts, given)
-        for what, expected in against.items():
-            off = np.abs(found - expected).max(axis=(1, 2))
-            worst = max(worst, float(off.max()))
-            if not off.max() <= case.tolerance:
-                x = contexts[off.argmax()].tolist()
-                raise RefutedError(f"given {given.text} the marginals of {x} are off {what} by {off.max():.2g}")
-        if (marked != marked_too).any():
-            x = contexts[(marked != marked_too).argmax()].tolist()
-            raise RefutedError(f"whether {x} is marked impossible depends on whether its prompt was given or written")
-        compared += len(contexts)
-    whom = "writing it" if law is None else "Bayes' rule on the law given it"
-    return f"within {worst:.0e} of {whom} in {compared:,} contexts"
+    return of_denoiser(denoiser, case.contexts, law, case.tolerance)
 
 
 def _conditionals(case: DenoiserCase) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from jaxtyping import Float
 
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, refuses
 from mdmtheory.conformance.watching import HandsOn
-from mdmtheory.core.canvases import at_home, laws_said
+from mdmtheory.core.canvases import ChangedCanvas
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.protocols import Samples, SequenceModel
 from mdmtheory.core.tokens import Tokens
@@ -79,24 +78,7 @@ class Replaced(HandsOn):
 
     def open(self, *arguments: Any, **options: Any) -> Any:
         """A canvas of the denoiser inside, its answers changed."""
-        return _ReplacedCanvas(self._inside.open(*arguments, **options), self._change)
-
-
-class _ReplacedCanvas:
-    """Has `marginals` alone, whatever the canvas inside answers with."""
-
-    calls, rounds, impossible, write = (
-        property(attrgetter(f"_inside.{name}")) for name in ("calls", "rounds", "impossible", "write")
-    )
-
-    def __init__(self, inside: Any, change: Callable[[np.ndarray], np.ndarray]) -> None:
-        self._inside, self._change = inside, change
-
-    def marginals(self, rows: Any, positions: Any) -> np.ndarray:
-        return self._change(laws_said(self._inside, rows, positions))
-
-    def posterior(self, evidence: Any) -> np.ndarray:
-        return self._change(at_home(self._inside.posterior(evidence)))
+        return ChangedCanvas(self._inside.open(*arguments, **options), self._change)
 
 
 Laws = Float[np.ndarray, "*places vocab_size"]

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Integer
 
-from mdmtheory.conformance.bayes import Conditionals, bayes, possible
+from mdmtheory.conformance.bayes import Conditionals, bayes, masked_marginals, possible, said_at_masks
 from mdmtheory.conformance.goodness import follows
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError
-from mdmtheory.core.canvases import laws_said
 from mdmtheory.core.given import Given
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.protocols import Sees
@@ -99,10 +98,7 @@ def prompted_marginals(
     canvas = denoiser.open(*contexts.shape, prompt=given.prompts_of(contexts, vocab_size))
     rows, positions = np.nonzero((contexts < vocab_size) & ~given.positions)
     canvas.write(rows, positions, contexts[rows, positions].astype(np.int64))
-    out = np.zeros((*contexts.shape, vocab_size))
-    rows, positions = np.nonzero(contexts == vocab_size)
-    out[rows, positions] = laws_said(canvas, rows, positions)
-    return out, np.asarray(canvas.impossible).copy()
+    return said_at_masks(canvas, contexts, vocab_size)
 
 
 def bayes_given(law: Law, contexts: Tokens, given: Given) -> Conditionals:
@@ -127,6 +123,29 @@ def shown_prompts(contexts: Tokens, vocab_size: int) -> Iterator[tuple[Given, To
         some = contexts[whole & (contexts == vocab_size).any(axis=1)]
         if len(some):
             yield given, some
+
+
+def of_denoiser(denoiser: Any, contexts: Tokens, law: Law | None, tolerance: float) -> str:
+    """Canvases opened at a prompt against those that it was written to, and against a law given it, if one is known."""
+    compared, worst = 0, 0.0
+    for given, shown in shown_prompts(contexts, denoiser.vocab_size):
+        found, marked = prompted_marginals(denoiser, shown, given)
+        written, marked_too = masked_marginals(denoiser, shown)
+        against = {"writing it": written}
+        if law is not None:
+            against["Bayes' rule on the law given it"] = bayes_given(law, shown, given)
+        for what, expected in against.items():
+            off = np.abs(found - expected).max(axis=(1, 2))
+            worst = max(worst, float(off.max()))
+            if not off.max() <= tolerance:
+                x = shown[off.argmax()].tolist()
+                raise RefutedError(f"given {given.text} the marginals of {x} are off {what} by {off.max():.2g}")
+        if (marked != marked_too).any():
+            x = shown[(marked != marked_too).argmax()].tolist()
+            raise RefutedError(f"whether {x} is marked impossible depends on whether its prompt was given or written")
+        compared += len(shown)
+    whom = "writing it" if law is None else "Bayes' rule on the law given it"
+    return f"within {worst:.0e} of {whom} in {compared:,} contexts"
 
 
 def of_model(model: Any, prompt: OnePrompt, law_given: Law | None, draws: int) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from mdmtheory.core.canvases import at_home
+from mdmtheory.core.canvases import ChangedCanvas, at_home
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.origin import is_built_in
 from mdmtheory.core.plugins import conforms
-from mdmtheory.core.protocols import Canvas, Denoiser, Evidence, Language, MarginalsCanvas, NoisyCanvas, PlanRun
+from mdmtheory.core.protocols import Canvas, Denoiser, Language, MarginalsCanvas, NoisyCanvas, PlanRun
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
@@ -83,7 +84,8 @@ class Perturbed(DenoiserDefaults):
     ) -> MarginalsCanvas | NoisyCanvas:
         """A canvas of the denoiser inside, its marginals perturbed."""
         inside = self.base.open(count, length, noise=noise, prompt=prompt, threads=threads)
-        return (_PerturbedAnswers if conforms(inside, Canvas) else _PerturbedCanvas)(inside, self.epsilon)
+        changed = _ChangedAnswers if conforms(inside, Canvas) else ChangedCanvas
+        return changed(inside, partial(_perturbed, self.epsilon))
 
     def run_plan(self, *arguments: Any, **options: Any) -> PlanRun:
         """As the `run_plan` of the oracle inside."""
@@ -91,37 +93,23 @@ class Perturbed(DenoiserDefaults):
         return run
 
 
-class _PerturbedCanvas:
-    """The canvas inside, its answers perturbed; it is asked anew what it counts, of which a guard gives copies."""
+def _perturbed(
+    epsilon: float, laws: Float[np.ndarray, "*places vocab_size"]
+) -> Float[np.ndarray, "*places vocab_size"]:
+    from mdmtheory.kernels.marginals import perturb_rows
 
-    calls, rounds, impossible, write = (
-        property(attrgetter(f"_inside.{name}")) for name in ("calls", "rounds", "impossible", "write")
-    )
-
-    def __init__(self, inside: Any, epsilon: float) -> None:
-        self._inside, self._epsilon = inside, epsilon
-
-    def marginals(self, rows: Any, positions: Any) -> Float[np.ndarray, "n vocab_size"]:
-        return self._perturbed(at_home(self._inside.marginals(rows, positions)))
-
-    def posterior(self, evidence: Evidence) -> Float[np.ndarray, "count length vocab_size"]:
-        return self._perturbed(at_home(self._inside.posterior(evidence)))
-
-    def _perturbed(self, laws: Float[np.ndarray, "*places vocab_size"]) -> Float[np.ndarray, "*places vocab_size"]:
-        from mdmtheory.kernels.marginals import perturb_rows
-
-        laws = np.require(laws, requirements=["C", "W"])
-        perturb_rows(laws.reshape(-1, laws.shape[-1]), self._epsilon)
-        return laws
+    laws = np.require(laws, requirements=["C", "W"])
+    perturb_rows(laws.reshape(-1, laws.shape[-1]), epsilon)
+    return laws
 
 
-class _PerturbedAnswers(_PerturbedCanvas):
-    """Of a canvas that answers, told and asked as that one is; its laws are brought home."""
+class _ChangedAnswers(ChangedCanvas):
+    """Of a canvas that answers: told and asked as that one is."""
 
-    settle_before = property(attrgetter("_inside.settle_before"))
+    settle_before = property(attrgetter("inside.settle_before"))
 
     def ask(self, rows: Any, positions: Any, **told: Any) -> LawAnswers:
-        return LawAnswers.of(self._perturbed(at_home(self._inside.ask(rows, positions, **told))))
+        return LawAnswers.of(self.change(at_home(self.inside.ask(rows, positions, **told))))
 
 
 @registered("denoiser", "perturbed", version=1, place=2, examples=("epsilon=0.05", "epsilon=2.0"))

@@ -236,9 +236,7 @@ class OffBySome(mt.Perturbed):
     """Mixes by a share, and calls it nats."""
 
     def open(self, count, length, **options):
-        canvas = super().open(count, length, **options)
-        canvas._epsilon *= 1.1
-        return canvas
+        return mt.Perturbed(self.base, epsilon=1.1 * self.epsilon).open(count, length, **options)
 
 
 class NoisyByMasks(Mine):
