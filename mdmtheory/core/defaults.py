@@ -98,6 +98,19 @@ class DenoiserDefaults:
             found[rows, positions] = laws_said(canvas, rows, positions)
         return found
 
+    @whole_numbers(threads=1)
+    def next_laws(
+        self: Any, tokens: TokensLike, *, threads: int | None = None
+    ) -> Float[np.ndarray, "count length vocab_size"]:
+        """The law of the token at every position given those to the left of it; zeros where those are impossible."""
+        tokens = as_tokens(tokens, self.vocab_size)
+        found = np.empty((*tokens.shape, self.vocab_size))
+        for position in range(tokens.shape[1]):
+            shown = np.full_like(tokens, self.vocab_size)
+            shown[:, :position] = tokens[:, :position]
+            found[:, position] = self.conditionals(shown, threads=threads)[:, position]
+        return found
+
 
 class ModelDefaults:
     """What a model says of itself besides core.protocols.SequenceModel; None where it has no such thing."""

@@ -1,0 +1,1 @@
+"""Networks in the oracle's place: what they are trained for, and how."""

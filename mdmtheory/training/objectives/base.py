@@ -1,0 +1,132 @@
+"""What all objectives share: noised batches, the exact posterior as their target, the loss and its floor."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Noised:
+    """Sequences as a network is to see them, and what its answers weigh.
+
+    `seen` are tokens, the mask being vocab_size, or values (rows, length, dim). `level` is the noise of each row, 0 for
+    none and 1 for nothing left, for networks that are told it; None where an objective has no level of the whole row.
+    `weights` times the nats at each position sum to an unbiased estimate of the objective, in nats a sequence; they are
+    0 where nothing is asked. `step` is the noise level as a number, where levels are numbered.
+    """
+
+    clean: Tokens
+    seen: Int[np.ndarray, "rows length"] | Float[np.ndarray, "rows length dim"]
+    level: Float[np.ndarray, "rows"] | None
+    weights: Float[np.ndarray, "rows length"]
+    step: Int[np.ndarray, "rows"] | None = None
+
+    def tensors(self, *, device: Any = "cpu", dtype: Any = None) -> NoisedTensors:
+        """The same where the network computes; real numbers in `dtype`, float32 unless said."""
+        import torch
+
+        real = torch.float32 if dtype is None else dtype
+
+        def there(numbers: np.ndarray | None) -> Tensor | None:
+            if numbers is None:
+                return None
+            kept = torch.int64 if numbers.dtype.kind in "iu" else real
+            return torch.as_tensor(numbers).to(device=device, dtype=kept)
+
+        return NoisedTensors(*(there(getattr(self, each.name)) for each in fields(self)))
+
+
+class NoisedTensors(NamedTuple):
+    """The fields of `Noised`, as tensors."""
+
+    clean: Any
+    seen: Any
+    level: Any
+    weights: Any
+    step: Any
+
+
+@dataclass(frozen=True)
+class Objective(ABC):
+    """What a network over `vocab_size` tokens is trained for; a subclass has its options as keyword-only fields.
+
+    A class says the `noise` that its networks see through, the `attention` that they need, and whether it is `proper`:
+    whether the exact posterior alone reaches its floor.
+    """
+
+    name: ClassVar[str]
+    noise: ClassVar[Literal["masked", "uniform", "gaussian"]] = "masked"
+    attention: ClassVar[Literal["bidirectional", "causal", "block"]] = "bidirectional"
+    proper: ClassVar[bool] = True
+    told_level: ClassVar[bool] = False
+    """Whether its networks are told the level of noise, unless said otherwise."""
+
+    vocab_size: int
+
+    @property
+    def spec(self) -> Spec:
+        """As it is typed, with all its options."""
+        options = {each.name: getattr(self, each.name) for each in fields(self) if each.kw_only}
+        return Spec.of(self.name, **{key: value for key, value in options.items() if value is not None})
+
+    def validate_length(self, length: int) -> None:  # noqa: B027  # most fit all lengths
+        """ValueError where its options do not fit sequences of this length."""
+
+    @abstractmethod
+    def noised(self, clean: Tokens, generator: np.random.Generator) -> Noised:
+        """Noise a batch of sequences; all chance comes from the generator."""
+
+    @abstractmethod
+    def targets(
+        self, oracle: Any, noised: Noised, threads: int | None = None
+    ) -> Float[np.ndarray, "rows length vocab_size"]:
+        """The law of the clean token at every position given what the network sees there: what it should say, exactly.
+
+        `oracle` is `language.oracle()`, made once: it keeps tables. Anything where weights are 0.
+        """
+
+    def logits(self, network: Any, noised: NoisedTensors) -> Tensor:
+        """The network's answers, (rows, length, vocab_size), from one forward pass."""
+        answers: Tensor = network(noised.seen, noised.level)
+        return answers
+
+    def costs(self, log_probs: Tensor, noised: NoisedTensors) -> Tensor:
+        """Nats that an answer costs at each position if the clean token there is v, (rows, length, vocab_size)."""
+        return -log_probs
+
+    def loss(self, log_probs: Tensor, noised: NoisedTensors, targets: Tensor | None = None) -> Tensor:
+        """Weighted nats of each row, (rows,): of the clean tokens, or their mean over the laws in `targets`.
+
+        The two have one mean, and so have their gradients; the second has less variance (docs/theory.md, section 11).
+        What has weight or probability 0 costs nothing, also where the network excludes it.
+        """
+        import torch
+
+        costs = self.costs(log_probs, noised)
+        if targets is None:
+            nats = costs.gather(2, noised.clean[:, :, None])[:, :, 0]
+        else:
+            nats = torch.where(targets > 0, targets * costs, 0.0).sum(dim=2)
+        return torch.where(noised.weights > 0, noised.weights * nats, 0.0).sum(dim=1)
+
+    def floor(self, noised: Noised, targets: Float[np.ndarray, "rows length vocab_size"]) -> Float[np.ndarray, "rows"]:
+        """What the exact posterior, `targets`, loses on this batch in nats a row, in float64.
+
+        Nothing loses less where the objective is proper.
+        """
+        import torch
+
+        exact = torch.as_tensor(targets, dtype=torch.float64)
+        found: Float[np.ndarray, "rows"] = self.loss(exact.log(), noised.tensors(dtype=torch.float64), exact).numpy()
+        return found
