@@ -1,0 +1,179 @@
+"""The transformer behind every network: pre-norm, rotary positions, attention to all, to the left or by blocks."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mdmtheory.networks.architecture import Architecture
+from mdmtheory.networks.cache import Cache
+
+LEVEL_FREQUENCIES = 16
+"""Sines, and as many cosines, in which a level of noise is told."""
+
+
+class Transformer(nn.Module):
+    """Logits (rows, length, vocab_size), in float32, of what goes in (networks.architecture says what that is).
+
+    At position i they are the law of token i: given all that goes in, given what stands to its left (a causal network
+    shifts what goes in by one), or given its own block and those before. Untrained, they are the uniform law. The
+    weights are drawn from `seed` alone.
+    """
+
+    cosines: Tensor
+    sines: Tensor
+    blocks: Tensor
+
+    def __init__(self, architecture: Architecture, *, seed: int) -> None:
+        super().__init__()
+        self.architecture = architecture
+        width, vocab_size = architecture.width, architecture.vocab_size
+        inputs = architecture.dim
+        self.embed: nn.Module = nn.Embedding(vocab_size + 1, width) if inputs is None else nn.Linear(inputs, width)
+        self.level = nn.Linear(2 * LEVEL_FREQUENCIES, width) if architecture.level else None
+        self.layers = nn.ModuleList(Layer(width, architecture.heads) for _ in range(architecture.layers))
+        self.norm = nn.LayerNorm(width)
+        self.out = nn.Linear(width, vocab_size)
+        cosines, sines = rotations(architecture)
+        self.register_buffer("cosines", cosines, persistent=False)
+        self.register_buffer("sines", sines, persistent=False)
+        blocks = torch.arange(architecture.length) // (architecture.block or architecture.length)
+        self.register_buffer("blocks", blocks, persistent=False)
+        self._draw_weights(torch.Generator().manual_seed(seed))
+
+    def forward(
+        self,
+        inputs: Int[Tensor, "rows length"] | Float[Tensor, "rows length dim"],
+        level: Float[Tensor, "rows"] | None = None,
+        *,
+        cache: Cache | None = None,
+    ) -> Float[Tensor, "rows length vocab_size"]:
+        """The logits; with a cache, `inputs` are the positions that follow what it holds, which they join.
+
+        A causal network takes with a cache what stands at the positions before: position i is asked by token i - 1.
+        """
+        attention = self.architecture.attention
+        if attention == "causal" and cache is None:
+            inputs = torch.cat([torch.full_like(inputs[:, :1], self.architecture.vocab_size), inputs[:, :-1]], dim=1)
+        first = 0 if cache is None else cache.length
+        positions = slice(first, first + inputs.shape[1])
+        seen = None if attention == "bidirectional" else self._seen(positions, first)
+        return self._logits(self._hidden(self._embedded(inputs, level), positions, seen, cache))
+
+    def two_halves(
+        self,
+        clean: Int[Tensor, "rows length"],
+        noisy: Int[Tensor, "rows length"],
+        level: Float[Tensor, "rows"] | None = None,
+    ) -> Float[Tensor, "rows length vocab_size"]:
+        """Logits of the noisy blocks, each given itself and the clean blocks before it, all in one pass (2503.09573).
+
+        Both halves have the same positions; the clean one looks at itself up to and with a position's own block.
+        """
+        length = clean.shape[1]
+        own, other = self.blocks[:length, None], self.blocks[None, :length]
+        from_clean = torch.cat([own >= other, torch.zeros_like(own >= other)], dim=1)
+        from_noisy = torch.cat([own > other, own == other], dim=1)
+        twice = torch.arange(length, device=clean.device).repeat(2)
+        embedded = self._embedded(torch.cat([clean, noisy], dim=1), level)
+        hidden = self._hidden(embedded, twice, torch.cat([from_clean, from_noisy]), None)
+        return self._logits(hidden[:, length:])
+
+    def _embedded(self, inputs: Tensor, level: Tensor | None) -> Tensor:
+        embedded: Tensor = self.embed(inputs)
+        if self.level is None:
+            return embedded
+        if level is None:
+            raise ValueError("this network is told the level of noise; pass level")
+        frequencies = math.pi * torch.arange(LEVEL_FREQUENCIES, device=level.device)
+        angles = level.to(embedded.dtype)[:, None] * frequencies
+        told: Tensor = self.level(torch.cat([angles.cos(), angles.sin()], dim=1))
+        return embedded + told[:, None]
+
+    def _seen(self, positions: slice, first: int) -> Bool[Tensor, "asked known"]:
+        """Which positions, cached ones first, each of some positions looks at."""
+        if self.architecture.attention == "block":
+            return self.blocks[positions, None] >= self.blocks[None, : positions.stop]
+        known = torch.arange(positions.stop, device=self.blocks.device)
+        return known[first:, None] >= known[None]
+
+    def _hidden(
+        self, embedded: Tensor, positions: slice | Tensor, seen: Tensor | None, cache: Cache | None
+    ) -> Float[Tensor, "rows positions width"]:
+        rotation = self.cosines[positions], self.sines[positions]
+        hidden = embedded
+        for number, layer in enumerate(self.layers):
+            hidden = layer(hidden, rotation, seen, cache, number)
+        return hidden
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        logits: Tensor = self.out(self.norm(hidden))
+        return logits.float() if logits.dtype != torch.float64 else logits
+
+    @torch.no_grad()
+    def _draw_weights(self, generator: torch.Generator) -> None:
+        """Normal weights that keep sizes from layer to layer, those that end in zero or are added small."""
+        deep = math.sqrt(2 * len(self.layers))
+        for name, weight in self.named_parameters():
+            if name.startswith("out."):
+                weight.zero_()
+            elif weight.ndim == 2:
+                joins = name.endswith(("mixed.weight", "down.weight"))
+                spread = 0.5 if name == "embed.weight" and self.architecture.dim is None else weight.shape[1] ** -0.5
+                weight.normal_(0.0, spread / deep if joins else spread, generator=generator)
+            elif "norm" in name:
+                weight.fill_(float(name.endswith("weight")))
+            else:
+                weight.zero_()
+
+
+class Layer(nn.Module):
+    """Attention, then a step of each position by itself; both are added to what came in."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attention_norm, self.own_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.queries_keys_values = nn.Linear(width, 3 * width, bias=False)
+        self.mixed = nn.Linear(width, width, bias=False)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(
+        self,
+        hidden: Float[Tensor, "rows positions width"],
+        rotation: tuple[Tensor, Tensor],
+        seen: Tensor | None,
+        cache: Cache | None,
+        number: int,
+    ) -> Float[Tensor, "rows positions width"]:
+        """The next layer's input."""
+        rows, positions, width = hidden.shape
+        together = self.queries_keys_values(self.attention_norm(hidden))
+        heads = together.view(rows, positions, 3, self.heads, width // self.heads)
+        queries, keys, values = heads.permute(2, 0, 3, 1, 4)
+        queries, keys = rotated(queries, rotation), rotated(keys, rotation)
+        if cache is not None:
+            keys, values = cache.joined(number, keys, values)
+        found = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=seen)
+        hidden = hidden + self.mixed(found.transpose(1, 2).reshape(rows, positions, width))
+        own: Tensor = self.down(functional.gelu(self.up(self.own_norm(hidden)), approximate="tanh"))
+        return hidden + own
+
+
+def rotations(architecture: Architecture) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (length, head width / 2) by which queries and keys turn at each position (2104.09864)."""
+    width = architecture.width // architecture.heads
+    rates = architecture.rotary_base ** (-torch.arange(0, width, 2) / width)
+    angles = torch.arange(architecture.length)[:, None] * rates
+    return angles.cos(), angles.sin()
+
+
+def rotated(heads: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+    """Queries or keys, their halves turned together."""
+    cosines, sines = rotation
+    first, second = heads.chunk(2, dim=-1)
+    return torch.cat([first * cosines - second * sines, first * sines + second * cosines], dim=-1)
