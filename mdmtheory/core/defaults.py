@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -98,18 +98,32 @@ class DenoiserDefaults:
             found[rows, positions] = laws_said(canvas, rows, positions)
         return found
 
+    @whole_numbers(block=1, threads=1)
+    def block_laws(
+        self: Any, clean: TokensLike, noisy: TokensLike, *, block: int, threads: int | None = None
+    ) -> Float[np.ndarray, "count length vocab_size"]:
+        """As `conditionals`, given `clean` blocks before, `noisy` tokens of the own block and masks after it.
+
+        Blocks have `block` positions; the last is shorter where they do not divide the length.
+        """
+        clean, noisy = as_tokens(clean, self.vocab_size), as_tokens(noisy, self.vocab_size, masks=True)
+        found = np.empty((*clean.shape, self.vocab_size))
+        for start in range(0, clean.shape[1], block):
+            own = slice(start, start + block)
+            shown = np.full_like(clean, self.vocab_size)
+            shown[:, :start], shown[:, own] = clean[:, :start], noisy[:, own]
+            found[:, own] = self.conditionals(shown, threads=threads)[:, own]
+        return found
+
     @whole_numbers(threads=1)
     def next_laws(
         self: Any, tokens: TokensLike, *, threads: int | None = None
     ) -> Float[np.ndarray, "count length vocab_size"]:
         """The law of the token at every position given those to the left of it; zeros where those are impossible."""
         tokens = as_tokens(tokens, self.vocab_size)
-        found = np.empty((*tokens.shape, self.vocab_size))
-        for position in range(tokens.shape[1]):
-            shown = np.full_like(tokens, self.vocab_size)
-            shown[:, :position] = tokens[:, :position]
-            found[:, position] = self.conditionals(shown, threads=threads)[:, position]
-        return found
+        return cast(
+            np.ndarray, self.block_laws(tokens, np.full_like(tokens, self.vocab_size), block=1, threads=threads)
+        )
 
 
 class ModelDefaults:

@@ -132,6 +132,22 @@ class Chain:
         over_rows(lambda a, b: smooth(*laws, tokens[a:b], faintest, out[a:b], sure[a:b]), len(tokens), threads)
         return out, sure
 
+    def smooth_blocks(
+        self, clean: Tokens, noisy: Tokens, block: int, threads: int | None
+    ) -> tuple[Float[np.ndarray, "count length vocab"], Bool[np.ndarray, "count"]]:
+        """Laws given clean blocks before and noisy tokens of the own block, and which rows are sure."""
+        from mdmtheory.kernels.from_left import smooth_blocks
+
+        out, sure = np.empty((*clean.shape, self.emission.shape[1])), np.empty(len(clean), dtype=np.bool_)
+        likelihood = np.ascontiguousarray(self.likelihood(1.0).T)
+        laws, faintest = (self.initial, self.transition, self.transposed, likelihood, self.emission), self.faintest(1.0)
+
+        def work(a: int, b: int) -> None:
+            smooth_blocks(*laws, clean[a:b], noisy[a:b], block, faintest, out[a:b], sure[a:b])
+
+        over_rows(work, len(clean), threads)
+        return out, sure
+
     def pairs(
         self, tokens: Tokens, trust: float, threads: int | None
     ) -> tuple[Float[np.ndarray, "count length length"], Bool[np.ndarray, "count"]]:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
-from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Evidence, Language, MarginalsCanvas, NoisyCanvas, PlanRun
 from mdmtheory.core.reveal_plans import as_plans
@@ -19,6 +18,7 @@ from mdmtheory.core.threads import over_rows, within
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.oracles.canvas import ConditionalsCanvas, EvidenceCanvas
 from mdmtheory.oracles.evidence import UniformEvidence
+from mdmtheory.oracles.from_left import FromLeft
 from mdmtheory.oracles.pairs import pairs_by_conditionals
 
 Table = TypeVar("Table")
@@ -33,7 +33,7 @@ LOG_ENTRIES = 1 << 22
 """Log likelihoods of tokens that are held at a time where rows are done again in logarithms."""
 
 
-class OracleBase(DenoiserDefaults, ABC):
+class OracleBase(FromLeft, ABC):
     """The exact posterior marginals of a language, given the revealed tokens.
 
     `trust` below 1 takes a revealed token v as soft evidence, trust*1[v = x] + (1 - trust)/V: no context is impossible

@@ -35,6 +35,11 @@ class ChainOracle(OracleBase):
     ) -> tuple[Float[np.ndarray, "count length vocab_size"], Bool[np.ndarray, "count"]]:
         return self.chain.smooth(tokens, trust, threads)
 
+    def _blocks(
+        self, clean: Tokens, noisy: Tokens, block: int, threads: int | None
+    ) -> tuple[Float[np.ndarray, "count length vocab_size"], Bool[np.ndarray, "count"]]:
+        return self.chain.smooth_blocks(clean, noisy, block, threads)
+
     def _quick(self, leave_out: bool) -> Quick:
         from mdmtheory.kernels.evidence import smooth_evidence
 

@@ -39,6 +39,13 @@ class ClosedOracle(OracleBase):
         over_rows(lambda a, b: weigh_closed(tables, tokens[a:b], out[a:b]), len(tokens), threads)
         return out, np.ones(len(tokens), dtype=np.bool_)
 
+    def _next(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length vocab_size"]:
+        from mdmtheory.kernels.from_left import next_by_sums
+
+        tables, out = self.language.tables(tokens.shape[1], self.trust), np.empty((*tokens.shape, self.vocab_size))
+        over_rows(lambda a, b: next_by_sums(tables, tokens[a:b], out[a:b]), len(tokens), threads)
+        return out
+
     def _in_logs(self, leave_out: bool, as_logs: bool) -> InLogs:
         from mdmtheory.kernels import closed_evidence
 

@@ -117,6 +117,22 @@ class NGramOracle(OracleBase):
         over_rows(lambda a, b: smooth_shift(tables, tokens[a:b], faintest, out[a:b], sure[a:b]), len(tokens), threads)
         return out, sure
 
+    def _blocks(
+        self, clean: Tokens, noisy: Tokens, block: int, threads: int | None
+    ) -> tuple[Float[np.ndarray, "count length vocab_size"], Bool[np.ndarray, "count"]] | None:
+        # Of longer contexts a chain has more states than dense messages are worth.
+        if self.language.order > 2 or self.language.chain is None:
+            return None
+        return self.language.chain.smooth_blocks(clean, noisy, block, threads)
+
+    def _next(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count length vocab_size"]:
+        from mdmtheory.kernels.from_left import next_by_context
+
+        out = np.empty((*tokens.shape, self.vocab_size))
+        laws, following = self.language.laws[0], np.ascontiguousarray(self.language._following)
+        over_rows(lambda a, b: next_by_context(laws, following, tokens[a:b], out[a:b]), len(tokens), threads)
+        return out
+
     def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> MarginalsCanvas:
         chain = self.language.chain
         if chain is None or len(chain.initial) > KEPT_STATES:
