@@ -50,6 +50,7 @@ _HOMES = {
     "collect": "mdmtheory.sweeps.collect",
     "read": "mdmtheory.sweeps.results",
     "merge": "mdmtheory.sweeps.store",
+    "train": "mdmtheory.training.trainer",
 }
 _MODULES = ("exact", "plans", "samplers", "schedules", "theory")
 

@@ -47,5 +47,6 @@ from mdmtheory.sweeps.cells import cells as cells
 from mdmtheory.sweeps.collect import collect as collect
 from mdmtheory.sweeps.results import read as read
 from mdmtheory.sweeps.store import merge as merge
+from mdmtheory.training.trainer import train as train
 
 __version__: str

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mdmtheory.core.interrupts import interrupts_held
 from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.executors import Executor, worker_count
 from mdmtheory.sweeps.lanes import Lane, lanes_of
@@ -67,7 +66,7 @@ def collect(
             meter.start()
             # Before anything is measured, so that what is told of the start is told of the start.
             report(meter, now=True)
-            with _interrupts_held() as interrupted:
+            with interrupts_held() as interrupted:
                 _Collection(work, store, lanes, meter, report).run(interrupted)
         else:
             report(meter, now=True)
@@ -84,27 +83,6 @@ def warm(passes: Sequence[Pass], announce: Callable[[str], object] | None) -> No
     with contextlib.nullcontext() if announce is None else announcing_compilation(announce):
         for each in {each.kernels: each for each in passes}.values():
             each.warm()
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[Callable[[], int]]:
-    """Inside the block Ctrl-C waits to be asked for, how often it came, and comes at the latest at its end.
-
-    KeyboardInterrupt may otherwise be raised between any two operations, also in the midst of those that take finished
-    chunks over or wait for the workers. A program that handles SIGINT itself, or another thread, is left alone.
-    """
-    arrived: list[int] = []
-    ours = threading.current_thread() is threading.main_thread()
-    ours = ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if ours:
-        signal.signal(signal.SIGINT, lambda number, frame: arrived.append(number))
-    try:
-        yield lambda: len(arrived)
-    finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-    if arrived:
-        raise KeyboardInterrupt
 
 
 class _Collection:

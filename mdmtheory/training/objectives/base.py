@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
+from mdmtheory.networks.architecture import Architecture, Size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,6 +83,30 @@ class Objective(ABC):
 
     def validate_length(self, length: int) -> None:  # noqa: B027  # most fit all lengths
         """ValueError where its options do not fit sequences of this length."""
+
+    @property
+    def block(self) -> int | None:
+        """The length of the blocks by which its networks' attention goes, where it does."""
+        return None
+
+    @property
+    def dim(self) -> int | None:
+        """How many numbers a position is, where its networks see numbers instead of tokens."""
+        return None
+
+    def architecture(self, length: int, size: Size, *, level: bool) -> Architecture:
+        """A network of a size for it; `level`: told the level of noise."""
+        return Architecture(
+            self.vocab_size,
+            length,
+            size.layers,
+            size.width,
+            size.heads,
+            attention=self.attention,
+            block=self.block,
+            level=level,
+            dim=self.dim,
+        )
 
     @abstractmethod
     def noised(self, clean: Tokens, generator: np.random.Generator) -> Noised:

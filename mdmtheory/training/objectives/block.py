@@ -46,6 +46,11 @@ class BlockObjective(Objective):
                 f"masking rates lie between low={self.low} and high={self.high}; pass 0 <= low < high <= 1"
             )
 
+    @property
+    def block(self) -> int:
+        """`size`."""
+        return self.size
+
     def validate_length(self, length: int) -> None:
         """ValueError where a block is longer than the sequence, or has no number of masks at the rates allowed."""
         if self.size > length:

@@ -1,0 +1,93 @@
+"""Batches as a network learns from them and is measured on: noised sequences, exact targets and the exact floor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from mdmtheory.core.protocols import Language
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.training.data import Data, noise_generator, stream_of
+from mdmtheory.training.objectives.base import Noised, NoisedTensors, Objective
+
+Laws = Float[ndarray, "rows length vocab_size"]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Noised sequences and the laws that a network should say; `floor` is what those lose, in nats a token.
+
+    `exact` is the same in float64 for a loss that is compared with the floor; None in training. Targets and floor are
+    None where they are not known, or not asked for.
+    """
+
+    noised: NoisedTensors
+    targets: Tensor | None
+    floor: float | None
+    exact: tuple[NoisedTensors, Tensor | None] | None = None
+
+    def rows(self, own: slice) -> Batch:
+        """The part of it that one of several processes learns from."""
+        parts = [None if each is None else each[own] for each in self.noised]
+        return Batch(NoisedTensors(*parts), None if self.targets is None else self.targets[own], self.floor)
+
+
+class Batches:
+    """The batches of a training, each a function of its number; `targets` is "oracle" or "tokens".
+
+    With `known` False nothing is asked of the oracle: there are neither targets nor floors.
+    """
+
+    def __init__(
+        self, objective: Objective, language: Language, data: Data, *, targets: str, known: bool, rows: int, device: str
+    ) -> None:
+        self.objective = objective
+        self.language = language
+        self.data = data
+        self.rows = rows
+        self._exact_targets = targets == "oracle"
+        self._oracle = language.oracle() if known else None
+        self._device = device
+
+    def training(self, step: int) -> Batch:
+        """What step `step` learns from."""
+        noised = self._noised(self.data.batch(step, self.rows), step, "training")
+        laws = self._laws(noised)
+        kept = laws if self._exact_targets else None
+        return Batch(noised.tensors(device=self._device), self._real(kept), self._floor(noised, laws, kept is None))
+
+    def validation(self, number: int) -> Batch:
+        """A batch of sequences that are never learnt from."""
+        seed = stream_of("validation", self.data.seed)
+        first = number * self.rows
+        clean = self.language.sample(self.rows, self.data.length, seed, first=first, threads=1)
+        noised = self._noised(clean, number, "validation")
+        laws = self._laws(noised)
+        told = noised.tensors(dtype=torch.float64), None if laws is None else torch.as_tensor(laws, dtype=torch.float64)
+        return Batch(noised.tensors(device=self._device), None, self._floor(noised, laws, laws is None), told)
+
+    def _noised(self, clean: Tokens, number: int, purpose: str) -> Noised:
+        generator = noise_generator(self.language, self.data.length, self.data.seed, number, purpose)
+        return self.objective.noised(clean, generator)
+
+    def _laws(self, noised: Noised) -> Laws | None:
+        return None if self._oracle is None else self.objective.targets(self._oracle, noised, threads=1)
+
+    def _floor(self, noised: Noised, laws: Laws | None, of_tokens: bool) -> float | None:
+        """What the exact laws lose, in nats a token: against themselves or against the tokens that were drawn."""
+        if laws is None or not self.objective.proper:
+            return None
+        if of_tokens:
+            log_probs = torch.as_tensor(laws, dtype=torch.float64).log()
+            nats: Any = self.objective.loss(log_probs, noised.tensors(dtype=torch.float64)).numpy()
+        else:
+            nats = self.objective.floor(noised, laws)
+        return float(nats.mean()) / self.data.length
+
+    def _real(self, laws: Laws | None) -> Tensor | None:
+        return None if laws is None else torch.as_tensor(laws).to(device=self._device, dtype=torch.float32)

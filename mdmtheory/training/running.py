@@ -1,0 +1,232 @@
+"""A training in its folder: begun, stopped, gone on with, and at its end a run."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mdmtheory import __version__
+from mdmtheory.core.interrupts import interrupts_held
+from mdmtheory.core.notices import notice
+from mdmtheory.core.writing import write_whole
+from mdmtheory.networks.runs import Run, RunRecord, extras_of, network_digest, write_run
+from mdmtheory.training.asked import Asked, why_not_exact
+from mdmtheory.training.batches import Batches
+from mdmtheory.training.checkpoints import Checkpoint, last_checkpoint, write_checkpoint
+from mdmtheory.training.parallel import Processes, joined
+from mdmtheory.training.progress import Progress, history_text
+from mdmtheory.training.settings import Settings
+from mdmtheory.training.training import Training
+
+CHECKPOINTS, HISTORY = "checkpoint", "history.csv"
+_REPORTS_EVERY = 0.5
+_FIRST_STEPS = 5
+"""Steps of a trial that are not timed: in the first ones kernels are compiled and memory is found."""
+_TRIAL_STEPS = 200
+_TRIAL_SECONDS = 3.0
+_SHARE_LEARNING = 0.95
+"""Of the minutes; the others go into validation and checkpoints."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a training is computed."""
+
+    device: str
+    precision: str
+    threads: int
+
+
+def run(
+    asked: Asked,
+    folder: Path,
+    place: Place,
+    *,
+    resume: bool,
+    checkpoint_minutes: float,
+    report: Callable[[Progress], None] | None,
+) -> Run:
+    """Begin or resume a training in a folder, and go on until it is finished; see `trainer.train`."""
+    last = found_in(folder, resume)
+    if last is None:
+        settings = asked.settings(on_cuda=place.device != "cpu")
+    else:
+        settings = asked.resumed(Settings.from_json(last.about["settings"]), str(folder))
+    with torch_threads(place.threads), joined(place.device) as processes:
+        processes.rows(settings.batch)
+        if settings.minutes is not None and last is None:
+            settings = replace(settings, steps=steps_within(settings, asked, place, processes))
+        training = begun(settings, asked, place, processes)
+        if last is not None:
+            training.restore(last)
+        Keeper(training, folder, asked, place, checkpoint_minutes * 60).run(report)
+    return Run.open(folder)
+
+
+def found_in(folder: Path, resume: bool) -> Checkpoint | None:
+    """What a folder has to go on from, None for what begins; ValueError where it is not what was said to be there."""
+    there = folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))
+    if not resume:
+        if there:
+            raise ValueError(f"{folder} is there already; go on with it by --resume, or pass another --out")
+        return None
+    checkpoints = folder / CHECKPOINTS
+    if not checkpoints.is_dir():
+        raise ValueError(f"there is no training in {folder} that could be resumed; leave --resume out to begin one")
+    last = last_checkpoint(checkpoints)
+    if last is None:
+        notice(f"{folder} has no checkpoint to go on from: beginning anew")
+    return last
+
+
+def begun(settings: Settings, asked: Asked, place: Place, processes: Processes) -> Training:
+    """A training before its first step."""
+    objective, data = asked.aim(), asked.source()
+    batches = Batches(
+        objective,
+        asked.language,
+        data,
+        targets=settings.targets,
+        known=settings.targets == "oracle" or why_not_exact(objective, asked.language, data) is None,
+        rows=settings.batch,
+        device=place.device,
+    )
+    architecture = objective.architecture(settings.length, asked.size, level=settings.level)
+    return Training(
+        settings, architecture, batches, device=place.device, precision=place.precision, processes=processes
+    )
+
+
+def steps_within(settings: Settings, asked: Asked, place: Place, processes: Processes) -> int:
+    """How many steps a training takes in its minutes, by the speed of a few that are then forgotten."""
+    if processes.count > 1:
+        raise ValueError("how many steps fit into --minutes is measured by one process; pass --tokens")
+    trial = begun(replace(settings, steps=_FIRST_STEPS + _TRIAL_STEPS), asked, place, processes)
+    for _ in trial.go_on(_FIRST_STEPS):
+        pass
+    trial.wait()
+    began = time.perf_counter()
+    with closing(trial.go_on()) as steps:
+        for _ in steps:
+            if time.perf_counter() - began > _TRIAL_SECONDS:
+                break
+    trial.wait()
+    seconds = (time.perf_counter() - began) / (trial.step - _FIRST_STEPS)
+    assert settings.minutes is not None
+    return max(1, int(_SHARE_LEARNING * settings.minutes * 60 / seconds))
+
+
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Inside the block torch computes in so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Keeper:
+    """What is done besides learning: the history, reports, checkpoints, and in the end the run folder."""
+
+    def __init__(self, training: Training, folder: Path, asked: Asked, place: Place, checkpoint_seconds: float) -> None:
+        self._training = training
+        self._folder = folder
+        self._asked = asked
+        self._place = place
+        self._checkpoint_seconds = checkpoint_seconds
+        self._saved = self._reported = time.perf_counter()
+
+    def run(self, report: Callable[[Progress], None] | None) -> None:
+        """Go on to the end, or to Ctrl-C: then with a checkpoint, and the run as it is, before KeyboardInterrupt."""
+        training = self._training
+        with interrupts_held() as interrupted:
+            if training.step == 0:
+                self._write_checkpoint()
+            self._write_history()
+            with closing(training.go_on()) as steps:
+                for _ in steps:
+                    stopping = training.processes.any(interrupted() > 0)
+                    if training.step % training.every == 0 or training.finished:
+                        training.line()
+                        self._write_history()
+                    if training.processes.first:
+                        self._keep(report, stopping or training.finished)
+                    if stopping:
+                        break
+            if training.processes.first:
+                self._write_run()
+
+    def _keep(self, report: Callable[[Progress], None] | None, last: bool) -> None:
+        """Report, and write a checkpoint, where it is time to."""
+        now = time.perf_counter()
+        if last or now - self._saved > self._checkpoint_seconds:
+            self._write_checkpoint()
+        if report is not None and (last or now - self._reported > _REPORTS_EVERY):
+            report(self._training.progress())
+            self._reported = time.perf_counter()
+
+    def _write_checkpoint(self) -> None:
+        if self._training.processes.first:
+            write_checkpoint(self._folder / CHECKPOINTS, self._training.checkpoint())
+        self._saved = time.perf_counter()
+
+    def _write_history(self) -> None:
+        """All lines; where a training goes on, those after its checkpoint are gone."""
+        if self._training.processes.first:
+            write_whole(self._folder / HISTORY, history_text(self._training.lines).encode())
+
+    def _write_run(self) -> None:
+        training, settings = self._training, self._training.settings
+        architecture = training.network.architecture
+        objective = training.batches.objective
+        state = training.learner.averaged()
+        noise, spec = objective.noise, settings.objective
+        record = RunRecord(
+            objective=spec,
+            noise=noise,
+            architecture=architecture.to_json(),
+            language=settings.language,
+            language_digest=settings.language_digest,
+            length=settings.length,
+            targets=settings.targets,
+            data=settings.data,
+            tokens=settings.tokens,
+            steps=settings.steps,
+            batch=settings.batch,
+            minutes=settings.minutes,
+            seed=settings.seed,
+            optimiser=training.optimising.to_json(),
+            threads=self._place.threads,
+            device=self._place.device,
+            precision=self._place.precision,
+            versions=versions(),
+            trained_tokens=training.step * settings.batch * settings.length,
+            trained_steps=training.step,
+            seconds=round(training.seconds, 3),
+            finished=training.finished,
+            results=training.results(),
+            digest=network_digest(architecture, noise, extras_of(noise, spec), state),
+        )
+        write_run(self._folder, record, state, self._asked.language)
+
+
+def versions() -> dict[str, str]:
+    """What computed it."""
+    import safetensors
+
+    return {
+        "mdmtheory": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "safetensors": safetensors.__version__,
+    }

@@ -1,0 +1,94 @@
+"""`train`: a network for a language and an objective, into a run folder, killed and resumed as often as need be."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mdmtheory.core.notices import notice
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.threads import allowed_threads
+from mdmtheory.languages.presets import LanguageLike, as_language
+from mdmtheory.networks.architecture import Size, as_size
+from mdmtheory.networks.devices import as_device, as_precision, check_torch
+from mdmtheory.training.asked import Asked
+from mdmtheory.training.progress import Progress
+
+if TYPE_CHECKING:
+    from mdmtheory.networks.runs import Run
+
+
+def train(
+    objective: str | Spec,
+    *,
+    lang: LanguageLike,
+    length: int,
+    size: str | Size = "nano",
+    tokens: int | float | None = None,
+    minutes: float | None = None,
+    data: str | Spec = "fresh",
+    targets: str | None = None,
+    out: str | PathLike[str],
+    seed: int = 0,
+    resume: bool = False,
+    device: str = "auto",
+    threads: int = 1,
+    batch: int | None = None,
+    lr: float | None = None,
+    level: bool | None = None,
+    precision: str | None = None,
+    checkpoint_minutes: float = 5.0,
+    report: Callable[[Progress], None] | None = None,
+) -> Run:
+    """Train a network for an objective (`mdm`, `ar`, `block:size=8`, ...) on sequences of a language.
+
+    How long is said by `tokens`, by `minutes` (turned into steps once, by the speed of the first seconds) or by `data`
+    that is fixed. `targets` are the exact posterior ("oracle", the default where there is one and data is fresh) or the
+    "tokens" that were drawn. `batch` counts sequences a step, `lr` is the highest learning rate, `level` tells the
+    network how much noise there is.
+
+    The folder `out` gets a checkpoint every `checkpoint_minutes` and on Ctrl-C, which then goes on as
+    KeyboardInterrupt. With `resume` the training that is there goes on, with the same sequences in the same order and,
+    on a processor with as many threads, to the same bits as if it had never been stopped; what is left at None is as it
+    was begun. ValueError, in one line, for what does not fit together, and for a training that cannot go on: a loss
+    that is no number, or too little memory.
+    """
+    check_torch()
+    _prepare(threads)
+    from mdmtheory.training.running import Place, run
+
+    asked = Asked(
+        objective,
+        as_language(lang),
+        length=length,
+        size=as_size(size),
+        tokens=tokens,
+        minutes=minutes,
+        data=data,
+        targets=targets,
+        batch=batch,
+        lr=lr,
+        level=level,
+        seed=seed,
+    )
+    chosen = as_device(device)
+    place = Place(chosen, as_precision(precision, chosen), threads)
+    return run(asked, Path(out), place, resume=resume, checkpoint_minutes=checkpoint_minutes, report=report)
+
+
+def _prepare(threads: int) -> None:
+    """Before torch is loaded: what makes several threads wait without taking the processors from one another."""
+    allowed_threads(threads)
+    passive = os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE"
+    if threads > 1 and not passive:
+        if "torch" in sys.modules:
+            notice(
+                f"{threads} threads may be far slower than one where others compute: set OMP_WAIT_POLICY=PASSIVE "
+                "before torch is loaded"
+            )
+        else:
+            os.environ["OMP_WAIT_POLICY"] = "PASSIVE"

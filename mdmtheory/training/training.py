@@ -1,0 +1,228 @@
+"""A training in memory: a network, its optimiser and its history, from step to step."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mdmtheory.networks.architecture import Architecture
+from mdmtheory.networks.transformer import Transformer
+from mdmtheory.training.batches import Batch, Batches
+from mdmtheory.training.checkpoints import Checkpoint
+from mdmtheory.training.data import MadeAhead
+from mdmtheory.training.errors import NotANumber, memory_told
+from mdmtheory.training.optimising import Learner, Optimising
+from mdmtheory.training.parallel import Processes
+from mdmtheory.training.progress import Line, Progress
+from mdmtheory.training.settings import Settings
+
+MOST_LINES = 100
+FEWEST_STEPS_A_LINE = 40
+VALIDATION_TOKENS = 1 << 11
+"""Validation tokens behind a line of the history, which then takes some 3 % of the time."""
+FINAL_TOKENS = 1 << 14
+
+
+class Training:
+    """A training before step `step`, with the lines of its history so far and the seconds that it has taken."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        architecture: Architecture,
+        batches: Batches,
+        *,
+        device: str,
+        precision: str,
+        processes: Processes,
+    ) -> None:
+        self.settings = settings
+        self.optimising = Optimising(settings.learning_rate)
+        self.batches = batches
+        self.device = device
+        self.precision = precision
+        self.processes = processes
+        self.network = Transformer(architecture, seed=settings.seed).to(device)
+        self.learner = Learner(self.network, self.optimising, settings.steps)
+        self.step = 0
+        self.lines: list[Line] = []
+        self.every = min(settings.steps, max(FEWEST_STEPS_A_LINE, -(-settings.steps // MOST_LINES)))
+        self._losses = torch.zeros(self.every, device=device)
+        self._floors: list[float | None] = []
+        self._validation: list[Batch] = []
+        self._seconds = 0.0
+        self._began, self._first = time.perf_counter(), 0
+        self._kept = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last step is done."""
+        return self.step == self.settings.steps
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training, before it was stopped and since."""
+        return self._seconds + time.perf_counter() - self._began
+
+    def go_on(self, steps: int | None = None) -> Generator[int, None, None]:
+        """Do all steps that are left, or so many; the number of steps done after each. NotANumber, OutOfMemory."""
+        stop = self.settings.steps if steps is None else min(self.settings.steps, self.step + steps)
+        self.network.train()
+        with (
+            memory_told(self.settings.batch, self.settings.length, self.device),
+            MadeAhead(self.batches.training, self.step, stop) as made,
+        ):
+            for step, batch in made:
+                self._learn(step, batch)
+                self.step = step + 1
+                yield self.step
+
+    def wait(self) -> None:
+        """Until the device has done what it was told to do."""
+        self._losses.sum().item()
+
+    def line(self) -> Line:
+        """Add the line of the steps since the last one to the history; the averaged weights are validated for it."""
+        loss, floor = self._newest()
+        line = Line(
+            self.step,
+            self.step * self.settings.batch * self.settings.length,
+            loss,
+            floor,
+            self._learning_error(),
+            self.optimising.rate(self.step - 1, self.settings.steps),
+            round(self.seconds, 3),
+        )
+        self._floors = []
+        self.lines.append(line)
+        return line
+
+    def progress(self) -> Progress:
+        """How far it is, without validating anew."""
+        line = self.lines[-1] if self.lines else None
+        if self._floors or line is None:
+            loss, floor = self._newest()
+        else:
+            loss, floor = line.loss, line.floor
+        done, left = self.step - self._first, self.settings.steps - self.step
+        seconds = time.perf_counter() - self._began
+        return Progress(
+            self.step,
+            self.settings.steps,
+            self.step * self.settings.batch * self.settings.length,
+            loss,
+            floor,
+            None if line is None else line.learning_error,
+            done * self.settings.batch * self.settings.length / seconds,
+            seconds / done * left if done else None,
+        )
+
+    def checkpoint(self) -> Checkpoint:
+        """All that it can go on from, to the bit; NotANumber where that is nothing good."""
+        self.check()
+        about = {
+            "settings": self.settings.to_json(),
+            "lines": [line.to_json() for line in self.lines],
+            "losses": self._losses[: len(self._floors)].tolist(),
+            "floors": self._floors,
+            "seconds": round(self.seconds, 3),
+        }
+        self._kept = self.step
+        return Checkpoint(self.step, self.learner.state(), about)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Be as the training was that wrote a checkpoint."""
+        self.learner.restore(checkpoint.tensors, checkpoint.step)
+        about = checkpoint.about
+        self.step = self._first = self._kept = checkpoint.step
+        self.lines = [Line(*each) for each in about["lines"]]
+        self._floors = about["floors"]
+        self._losses[: len(self._floors)] = torch.tensor(about["losses"])
+        self._seconds, self._began = about["seconds"], time.perf_counter()
+
+    def check(self) -> None:
+        """NotANumber, with its step, where a loss since the last line, or a weight, is no number."""
+        losses = self._losses[: len(self._floors)].tolist()
+        wrong = [place for place, loss in enumerate(losses) if not math.isfinite(loss)]
+        if wrong or not self.learner.finite():
+            step = self.step - len(losses) + 1 + wrong[0] if wrong else self.step
+            raise NotANumber(step, self._kept, self.settings.learning_rate)
+
+    def results(self) -> dict[str, float | int | None]:
+        """What the averaged weights come to on validation sequences that no line of the history saw."""
+        size = self.settings.batch * self.settings.length
+        lines, last = -(-VALIDATION_TOKENS // size), -(-FINAL_TOKENS // size)
+        with self._averaged():
+            measured = [self._validated(self.batches.validation(lines + number)) for number in range(last)]
+        loss = sum(each for each, _ in measured) / last
+        floors = [floor for _, floor in measured if floor is not None]
+        floor = sum(floors) / last if floors else None
+        return {
+            "loss": loss,
+            "floor": floor,
+            "learning_error": None if floor is None else loss - floor,
+            "validation_tokens": last * size,
+        }
+
+    def _learn(self, step: int, batch: Batch) -> None:
+        part = batch.rows(self.processes.rows(self.settings.batch)) if self.processes.count > 1 else batch
+        loss = self._loss(part)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
+        self.processes.add_up(self.learner.gradient)
+        said = loss.detach()
+        self.processes.add_up(said)
+        self.learner.update(step)
+        self._losses[len(self._floors)] = said
+        self._floors.append(batch.floor)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        with self._precise():
+            logits = self.batches.objective.logits(self.network, batch.noised)
+        log_probs = functional.log_softmax(logits.float(), dim=-1)
+        nats = self.batches.objective.loss(log_probs, batch.noised, batch.targets)
+        return nats.sum() / (self.settings.batch * self.settings.length)
+
+    def _newest(self) -> tuple[float, float | None]:
+        """Mean loss and floor of the steps since the last line."""
+        self.check()
+        losses = self._losses[: len(self._floors)].double()
+        floors = [each for each in self._floors if each is not None]
+        return float(losses.mean()), (sum(floors) / len(floors) if floors else None)
+
+    def _learning_error(self) -> float | None:
+        size = self.settings.batch * self.settings.length
+        if not self._validation:
+            self._validation = [self.batches.validation(number) for number in range(-(-VALIDATION_TOKENS // size))]
+        if any(each.floor is None for each in self._validation):
+            return None
+        with self._averaged():
+            measured = [self._validated(each) for each in self._validation]
+        return sum(loss - floor for loss, floor in measured if floor is not None) / len(measured)
+
+    def _validated(self, batch: Batch) -> tuple[float, float | None]:
+        """Loss and floor in nats a token, computed in float64 from the network's logits."""
+        assert batch.exact is not None
+        noised, laws = batch.exact
+        with self._precise():
+            logits = self.batches.objective.logits(self.network, batch.noised)
+        log_probs = functional.log_softmax(logits.cpu().double(), dim=-1)
+        nats = self.batches.objective.loss(log_probs, noised, laws)
+        return float(nats.mean()) / self.settings.length, batch.floor
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        self.network.eval()
+        with torch.no_grad(), self.learner.averaged_weights():
+            yield
+        self.network.train()
+
+    def _precise(self) -> AbstractContextManager[object]:
+        if self.precision == "bfloat16":
+            return torch.autocast("cuda", torch.bfloat16)
+        return nullcontext()
