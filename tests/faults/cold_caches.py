@@ -29,20 +29,19 @@ from tests.faults.judging import Tally
 LINE = ["language", "sample", "parity", "--length", "8"]
 """Needs two kernels, each compiled in less than a second."""
 
-AT_ONCE = 4
 
-
-def filled(host: Host, folder: Path, rounds: int, moments: int, damages: int, every: int) -> Tally:
+def filled(host: Host, folder: Path, rounds: int, at_once: int, moments: int, damages: int, every: int) -> Tally:
     """Every process must print the same tokens, whatever became of the cache.
 
-    `host` has compiled nothing. Of the interruptions and damages each `every`-th is tried.
+    `host` has compiled nothing; `at_once` is how many processes fill a cache. Of the interruptions and damages each
+    `every`-th is tried.
     """
     tally = Tally("caches of kernels filled at once, interrupted, and damaged")
     tokens = host.run(LINE, environment=_cache(folder / "warm")).lines[0].out
     assert tokens
     for number in range(rounds):
         cache = folder / f"round-{number}"
-        children = [host.start(LINE, environment=_cache(cache)) for _ in range(AT_ONCE)]
+        children = [host.start(LINE, environment=_cache(cache)) for _ in range(at_once)]
         ended = [child.wait() for child in children]
         for each in (*ended, host.run(LINE, environment=_cache(cache))):
             _judge(tally, f"round {number}", each, tokens)

@@ -32,22 +32,22 @@ def _cold(bench: Bench, **sizes: int) -> Tally:
 
 FEW: dict[str, Group] = {
     "kill -9": lambda b: killing.killed(b.host, b.folder, b.whole, moments=6),
-    "failing sweeps": lambda b: failing.failed_sweeps(b.host, b.folder, b.whole, stride=107),
-    "failing readers": lambda b: failing.failed_readers(b.host, b.folder, b.whole, stride=11),
-    "failing files": lambda b: failing.written_files(b.host, b.folder, b.whole, stride=11),
-    "power cuts of sweeps": lambda b: power.cut_sweeps(b.host, b.folder, b.whole, stride=17, resumed=40),
+    "failing sweeps": lambda b: failing.failed_sweeps(b.host, b.folder, b.whole, stride=331),
+    "failing readers": lambda b: failing.failed_readers(b.host, b.folder, b.whole, stride=23),
+    "failing files": lambda b: failing.written_files(b.host, b.folder, b.whole, stride=37),
+    "power cuts of sweeps": lambda b: power.cut_sweeps(b.host, b.folder, b.whole, stride=41, resumed=40),
     "power cuts of files": lambda b: power.cut_files(b.host, b.folder, b.whole),
-    "limits": lambda b: limits.limited(b.host, b.folder, b.whole, stride=13),
+    "limits": lambda b: limits.limited(b.host, b.folder, b.whole, stride=29),
     "a read-only folder": lambda b: limits.read_only(b.host, b.folder, b.whole),
     "two sweeps": lambda b: drivers.two_drivers(b.host, b.folder, b.whole, commits=1),
     "sweeps at once": lambda b: drivers.racing(b.host, b.folder, b.whole, rounds=1),
     "corruption": lambda b: corruption.corrupted(b.host, b.folder, b.whole, range(1)),
-    "corruption of version 1": lambda b: corruption.corrupted(b.host, b.folder, b.whole, range(1), old=True),
+    "corruption of version 1": lambda b: corruption.corrupted(b.host, b.folder, b.whole, range(1), every=3, old=True),
     "language files": lambda b: language_files.damaged_files(
-        b.host, b.folder, truncations=251, flips=127, bomb=1 << 24
+        b.host, b.folder, truncations=509, flips=257, bomb=1 << 24
     ),
     "no language files": lambda b: language_files.links(b.host, b.folder),
-    "cold caches": lambda b: _cold(b, rounds=1, moments=1, damages=1, every=3),
+    "cold caches": lambda b: _cold(b, rounds=1, at_once=2, moments=1, damages=1, every=4),
 }
 
 ALL: dict[str, Group] = {
@@ -65,7 +65,7 @@ ALL: dict[str, Group] = {
     "corruption of version 1": lambda b: corruption.corrupted(b.host, b.folder, b.whole, range(20), old=True),
     "language files": lambda b: language_files.damaged_files(b.host, b.folder, truncations=5, flips=2),
     "no language files": lambda b: language_files.links(b.host, b.folder),
-    "cold caches": lambda b: _cold(b, rounds=5, moments=4, damages=5, every=1),
+    "cold caches": lambda b: _cold(b, rounds=5, at_once=4, moments=4, damages=5, every=1),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from mdmtheory.schedules import (
     plan_averaged_nll,
 )
 
-FINE = np.arange(1, 401) / 400
+FINE = np.arange(1, 121) / 120
 COARSE = np.array([0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 1.0])
 FAMILIES = ("linear", "cosine", "geometric")
 
@@ -147,11 +148,12 @@ FALLING = st.tuples(
 ).map(lambda made: np.cumsum(np.array(made[0])[::-1] ** made[1])[::-1].copy())
 
 
-@given(FALLING, st.sampled_from([COARSE, FINE[39::40], np.array([0.3, 1.0])]), st.integers(1, LENGTH), st.booleans())
+@given(FALLING, st.sampled_from([COARSE, FINE[11::12], np.array([0.3, 1.0])]), st.integers(1, LENGTH), st.booleans())
 def test_every_bound_is_one_and_every_interval_holds_for_any_falling_curve(curve, ratios, steps, bound):
     assert_true(priced_rows(from_losses(ratios, losses_of(curve, ratios)), LENGTH, [steps], bound=bound), curve)
 
 
+@cache
 def known_curves():
     return {
         "brackets": (information_curve(mt.as_language("dyck:kinds=1,depth=2"), 12).values, 12),
@@ -165,7 +167,7 @@ def known_curves():
     }
 
 
-@pytest.mark.parametrize("count", [5, 24, 100])
+@pytest.mark.parametrize("count", [5, 40])
 @pytest.mark.parametrize("name", list(known_curves()))
 def test_exact_losses_of_known_curves_give_bounds_and_intervals_that_hold(name, count):
     curve, length = known_curves()[name]
@@ -182,7 +184,7 @@ def test_all_intervals_hold_together_at_their_level_whatever_the_correlation(lev
     generator = np.random.default_rng(0)
     curve = 0.3 + 1.5 * np.exp(-np.arange(48) / 16)
     exact, errors = losses_of(curve, COARSE), np.full(len(COARSE), 0.02)
-    runs, held = 60, 0
+    runs, held = 24, 0
     for _ in range(runs):
         noise = math.sqrt(shared) * generator.normal() + math.sqrt(1 - shared) * generator.normal(size=len(COARSE))
         rows = priced_rows(
