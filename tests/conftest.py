@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from jaxtyping import install_import_hook
+
+from tests import checking
 
 # Before torch or numpy is imported: their threads would take the processors that other tests have, and idle ones spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -23,15 +24,8 @@ CHECKED = sorted(
     if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.stem not in ("__init__", "kernels", "cli")
 )
 
-# An int is a float where one is asked for, as for mypy. `Self` means nothing to a checker that sees one method at a
-# time.
-CHECKER = (
-    "beartype.beartype(conf=beartype.BeartypeConf("
-    "is_pep484_tower=True, hint_overrides=beartype.FrozenDict({beartype.typing.Self: object})))"
-)
-
 # Before any test module imports the package: what is imported already is not checked.
-install_import_hook(CHECKED, CHECKER)
+checking.install(CHECKED)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
