@@ -21,6 +21,8 @@ _HOMES = {
     "Oracle": "mdmtheory.oracles.oracle",
     "Perturbed": "mdmtheory.denoisers.perturbed",
     "Window": "mdmtheory.denoisers.window",
+    "Network": "mdmtheory.denoisers.network",
+    "Run": "mdmtheory.networks.runs",
     "MaskedDiffusion": "mdmtheory.models.masked",
     "Autoregressive": "mdmtheory.models.autoregressive",
     "BlockDiffusion": "mdmtheory.models.block",

@@ -14,6 +14,7 @@ from mdmtheory.conformance.report import Report as Report
 from mdmtheory.conformance.samplers import check_sampler as check_sampler
 from mdmtheory.core.estimate import Estimate as Estimate
 from mdmtheory.core.spec import Spec as Spec
+from mdmtheory.denoisers.network import Network as Network
 from mdmtheory.denoisers.perturbed import Perturbed as Perturbed
 from mdmtheory.denoisers.window import Window as Window
 from mdmtheory.languages.files import load_language as load_language
@@ -38,6 +39,7 @@ from mdmtheory.models.block import BlockDiffusion as BlockDiffusion
 from mdmtheory.models.gaussian import GaussianDiffusion as GaussianDiffusion
 from mdmtheory.models.masked import MaskedDiffusion as MaskedDiffusion
 from mdmtheory.models.uniform import UniformDiffusion as UniformDiffusion
+from mdmtheory.networks.runs import Run as Run
 from mdmtheory.oracles.evidence import GaussianEvidence as GaussianEvidence
 from mdmtheory.oracles.evidence import UniformEvidence as UniformEvidence
 from mdmtheory.oracles.oracle import Oracle as Oracle

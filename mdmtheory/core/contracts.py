@@ -219,6 +219,10 @@ def _sees(denoiser: Any, found: Any) -> Any:
     return found
 
 
+def _block(denoiser: Any, found: Any) -> int | None:
+    return None if found is None else whole_number(found, "block", 1)
+
+
 DENOISER = Contract(
     "denoiser",
     {"open": _opened, "conditionals": _conditionals, "pairs": _pairs, "run_plan": _plan_run, "batch": _batch},
@@ -228,6 +232,7 @@ DENOISER = Contract(
         "identity": identity_of,
         "tolerance": _tolerance,
         "sees": _sees,
+        "block": _block,
         "reveals": _reveals,
         "device": _device,
         "computed": _computed,

@@ -65,7 +65,10 @@ class DenoiserDefaults:
     tolerance: float = MOST_OFF
     """How far the sum of a law may be off 1 before it is scaled; more than that is refused."""
     sees: Sees = "all"
-    """What it looks at: a causal network sees what is left of a position; masked models refuse it."""
+    """What it looks at: a causal network sees what is left of a position, a block network its own block and
+    those before; masked models refuse both."""
+    block: int | None = None
+    """How many positions its blocks have, where it sees by blocks."""
     told_level: bool = False
     """Whether its canvases are told the share of each row that is masked."""
     computed: Mapping[str, Any] | None = None

@@ -12,8 +12,9 @@ from mdmtheory.core.estimate import Estimate, Kind
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 
-Sees = Literal["all", "left"]
-"""What a denoiser looks at: all that is revealed, or what stands to the left of a position alone."""
+Sees = Literal["all", "left", "block"]
+"""What a denoiser looks at: all that is revealed; what stands to the left of a position alone; or what is revealed
+of its own block, of `block` positions, and the blocks before it."""
 
 
 @dataclass(frozen=True)

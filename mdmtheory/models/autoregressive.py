@@ -36,6 +36,11 @@ class Autoregressive(ModelDefaults):
         asked = conforms(language, Denoiser)
         self.denoiser: Any = as_denoiser(language) if asked else None
         self.language: Any = None if asked else as_language(cast(LanguageLike, language))
+        if self.denoiser is not None and self.denoiser.sees == "block":
+            raise ValueError(
+                f"the denoiser {self.denoiser.spec} sees blocks of {self.denoiser.block}; use BlockDiffusion with "
+                f"block={self.denoiser.block}"
+            )
         source: Any = self.denoiser if asked else self.language
         self.vocab_size = source.vocab_size
         self.spec = Spec.of("ar") if self.denoiser is None else Spec.of("ar", denoiser=str(self.denoiser.spec))

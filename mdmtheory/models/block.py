@@ -52,8 +52,8 @@ class BlockDiffusion(ModelDefaults):
         self.block = whole_number(block, "block")
         self.sampler = as_sampler(sampler)
         self.plan_law = self.sampler if self.sampler.oblivious else None
-        self.masked = MaskedDiffusion(
-            denoiser, sampler=by_block(self.sampler, self.block), steps=steps, schedule=schedule
+        self.masked = MaskedDiffusion.in_blocks(
+            denoiser, self.block, sampler=by_block(self.sampler, self.block), steps=steps, schedule=schedule
         )
         self.steps, self.schedule = self.masked.steps, self.masked.schedule
         self.vocab_size = self.masked.vocab_size
@@ -72,7 +72,7 @@ class BlockDiffusion(ModelDefaults):
 
     @denoiser.setter
     def denoiser(self, denoiser: Denoiser) -> None:
-        found = looking_around(denoiser)
+        found = looking_around(denoiser, self.block)
         if self.plan_law is None:
             check_trust(found, self.sampler)
         self.masked = copy(self.masked)

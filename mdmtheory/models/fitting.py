@@ -25,12 +25,21 @@ def held_to(model: Any, language: Any) -> tuple[Any, Language]:
     return model, language
 
 
-def looking_around(denoiser: Any) -> Any:
-    """A denoiser, behind a guard if it is a plug-in; ValueError for one that sees the left of a position alone."""
+def looking_around(denoiser: Any, block: int | None = None) -> Any:
+    """A denoiser, behind a guard if it is a plug-in; ValueError where what it sees is not what is there.
+
+    Diffusion has tokens all around a position; in blocks of `block` positions nothing is there after its own.
+    """
     denoiser = as_denoiser(denoiser)
-    if denoiser.sees != "all":
+    if denoiser.sees == "left":
         raise ValueError(
-            f"the denoiser {denoiser.spec} sees the {denoiser.sees} of a position alone, and diffusion has tokens all "
-            "around it; use Autoregressive"
+            f"the denoiser {denoiser.spec} sees the left of a position alone, and diffusion has tokens all around it; "
+            "use Autoregressive"
+        )
+    if denoiser.sees == "block" and denoiser.block != block:
+        given = "has tokens all around a position" if block is None else f"has blocks of {block}"
+        raise ValueError(
+            f"the denoiser {denoiser.spec} sees blocks of {denoiser.block} from left to right, and this model {given}; "
+            f"use BlockDiffusion with block={denoiser.block}"
         )
     return denoiser

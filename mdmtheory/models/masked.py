@@ -40,6 +40,17 @@ class MaskedDiffusion(ModelDefaults):
     """
 
     takes_prompts = True
+    _in_blocks: int | None = None
+
+    @classmethod
+    def in_blocks(
+        cls, denoiser: Denoiser, block: int, *, sampler: PlanLaw | Sampler, steps: Any, schedule: Any
+    ) -> MaskedDiffusion:
+        """One whose sampler goes block by block, so that a denoiser that sees by blocks of this size fits it."""
+        made = cls.__new__(cls)
+        made._in_blocks = block
+        MaskedDiffusion.__init__(made, denoiser, sampler=sampler, steps=steps, schedule=schedule)
+        return made
 
     def __init__(
         self,
@@ -49,7 +60,7 @@ class MaskedDiffusion(ModelDefaults):
         steps: Any = None,
         schedule: Any = "linear",
     ) -> None:
-        self.denoiser: Any = looking_around(denoiser)
+        self.denoiser: Any = looking_around(denoiser, self._in_blocks)
         self.sampler = as_sampler(sampler)
         self.plan_law = self.sampler if self.sampler.oblivious else None
         self.schedule: Schedule = as_schedule(schedule)

@@ -65,11 +65,23 @@ class NetworkCanvas:
             return TensorAnswers(torch.empty((0, self._vocab_size), device=self._tokens.device))
         told = None if level is None else self._there(np.ascontiguousarray(level[first]))
         with torch.inference_mode():
-            logits = self._forward(self._tokens[self._there(asked)], told)
-        expected = (len(asked), self._tokens.shape[1], self._vocab_size)
-        if tuple(logits.shape) != expected:
-            raise ValueError(f"the network gave logits of shape {tuple(logits.shape)}; expected {expected}")
-        return TensorAnswers.of_logits(logits[self._there(index), self._there(positions)])
+            logits, from_position = self._logits(asked, positions, told)
+        if logits.ndim != 3 or (logits.shape[0], logits.shape[2]) != (len(asked), self._vocab_size):
+            self._refuse(logits, len(asked))
+        return TensorAnswers.of_logits(logits[self._there(index), self._there(positions - from_position)])
+
+    def _logits(
+        self, asked: Int[np.ndarray, "rows"], positions: Int[np.ndarray, "n"], told: Tensor | None
+    ) -> tuple[Tensor, int]:
+        """Logits of the rows asked about, and the position that they begin at."""
+        logits = self._forward(self._tokens[self._there(asked)], told)
+        if logits.shape[1:2] != self._tokens.shape[1:2]:
+            self._refuse(logits, len(asked))
+        return logits, 0
+
+    def _refuse(self, logits: Tensor, rows: int) -> None:
+        expected = (rows, self._tokens.shape[1], self._vocab_size)
+        raise ValueError(f"the network gave logits of shape {tuple(logits.shape)}; expected {expected}")
 
     def _there(self, array: Any) -> Tensor:
         return torch.from_numpy(np.array(array)).to(self._tokens.device)

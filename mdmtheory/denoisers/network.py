@@ -1,0 +1,147 @@
+"""A trained network in the oracle's place."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from mdmtheory.core.defaults import DenoiserDefaults
+from mdmtheory.core.integers import whole_number, whole_numbers
+from mdmtheory.core.protocols import Canvas, Denoiser, Identity, Language, NoisyCanvas
+from mdmtheory.core.register import registered
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.networks.devices import as_device, as_precision, check_torch
+from mdmtheory.networks.runs import Run
+
+EMBEDDING = "embedding"
+"""The tensor of a run that is no weight: the vectors that Gaussian noise was put on."""
+TOKENS_AT_ONCE = {"cpu": 1 << 13, "cuda": 1 << 17}
+_SEES: Any = {"bidirectional": "all", "causal": "left", "block": "block"}
+
+
+class Network(DenoiserDefaults):
+    """What a trained network says, from its run folder; at the length that it was trained at.
+
+    `device` is `auto`, `cpu` or `cuda:0`, `precision` that of its matrices there (bfloat16 on CUDA alone; what it says
+    is float32), `batch` how many sequences it takes at once. Its identity is the digest of its weights and
+    architecture. ValueError in one line for what is no run, another length, a device that is not there.
+    """
+
+    tolerance = 1e-4
+
+    def __init__(
+        self,
+        run: str | PathLike[str] | Run,
+        *,
+        device: str = "auto",
+        batch: int | None = None,
+        precision: str | None = None,
+    ) -> None:
+        check_torch()
+        self.run = run if isinstance(run, Run) else Run.open(run)
+        architecture = self.run.architecture
+        self.vocab_size, self.length, self.block = architecture.vocab_size, architecture.length, architecture.block
+        self.noises = frozenset({self.run.record.noise})
+        self.sees, self.told_level = _SEES[architecture.attention], architecture.level
+        self.device = as_device(device)
+        self.precision = as_precision(precision, self.device)
+        self._batch = None if batch is None else whole_number(batch, "batch", 1)
+        self.spec = Spec.of("network", run=str(Path(fspath(self.run.path))))
+        self.computed = {"precision": self.precision, "batch": self.batch(self.length)}
+
+    def __repr__(self) -> str:
+        return f"Network({str(self.run.path)!r}, device={self.device!r}, precision={self.precision!r})"
+
+    @property
+    def identity(self) -> Identity:
+        """The digest of its weights and architecture."""
+        return Identity("network", 1, self.run.digest)
+
+    def batch(self, length: int) -> int:
+        """How many sequences it takes at once: as was asked, or so many that memory stays small."""
+        at_once = TOKENS_AT_ONCE["cpu" if self.device == "cpu" else "cuda"]
+        return max(1, at_once // max(1, length)) if self._batch is None else self._batch
+
+    @cached_property
+    def transformer(self) -> Any:
+        """The network itself, where it computes."""
+        import torch
+
+        from mdmtheory.networks.transformer import Transformer
+
+        state = {name: tensor for name, tensor in self.run.weights().items() if name != EMBEDDING}
+        network = Transformer(self.run.architecture, seed=0)
+        try:
+            network.load_state_dict(state)
+        except RuntimeError:
+            raise ValueError(
+                f"the weights in {self.run.path} are not those of its architecture; train it anew"
+            ) from None
+        dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+        return network.to(self.device, dtype).eval().requires_grad_(False)
+
+    @cached_property
+    def embedding(self) -> Float[np.ndarray, "vocab dim"] | None:
+        """The vectors of the tokens that Gaussian noise was put on; None where tokens go in."""
+        if self.run.architecture.dim is None:
+            return None
+        found = self.run.weights().get(EMBEDDING)
+        if found is None:
+            raise ValueError(f"the run {self.run.path} lacks the embedding of its tokens; train it anew")
+        return np.asarray(found.double().numpy())
+
+    @whole_numbers(count=0, length=1, threads=1)
+    def open(
+        self,
+        count: int,
+        length: int,
+        *,
+        noise: str = "masked",
+        prompt: Tokens | None = None,
+        threads: int | None = None,
+    ) -> Canvas | NoisyCanvas:
+        """A canvas of the network; ValueError for another noise or length than it was trained on."""
+        if noise not in self.noises:
+            raise ValueError(f"the network {self.run.path} was trained on {self.run.record.noise} noise, not {noise}")
+        self.validate_length(length)
+        if noise != "masked":
+            from mdmtheory.networks.noisy_canvas import NoisyNetworkCanvas
+
+            return NoisyNetworkCanvas(self.transformer, count, self.device, self.embedding)
+        from mdmtheory.networks.cached_canvas import CachedCanvas
+        from mdmtheory.networks.canvas import NetworkCanvas
+
+        if self.sees != "all":
+            return CachedCanvas(self.transformer, count, length, self.device, prompt)
+        return NetworkCanvas(self.transformer, count, length, self.vocab_size, self.device, prompt)
+
+    def validate_length(self, length: int) -> None:
+        """ValueError for another length than the network was trained at."""
+        if length != self.length:
+            raise ValueError(
+                f"the network {self.run.path} was trained at length {self.length}, not {length}; use --length "
+                f"{self.length}, or train one at {length}"
+            )
+
+
+@registered("denoiser", "network", version=1, place=4, examples=())
+def named(language: Language, *, run: str) -> Denoiser:
+    """A trained network, from the folder of its run; typed as the folder alone, runs/NAME."""
+    found = Network(run)
+    if found.vocab_size != language.vocab_size:
+        raise ValueError(
+            f"the network {run} is over {found.vocab_size} tokens and the language {language.spec} has "
+            f"{language.vocab_size}; name the language that it was trained on, {found.run.record.language}"
+        )
+    if found.run.record.language_digest != language.digest:
+        raise ValueError(
+            f"the network {run} was trained on {found.run.record.language}, not on {language.spec}; name that language, "
+            "or train a network on this one"
+        )
+    return found

@@ -1,0 +1,82 @@
+"""The canvas of a network that looks to the left or by blocks: what is settled is computed once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.networks.cache import Cache
+from mdmtheory.networks.canvas import NetworkCanvas
+from mdmtheory.networks.transformer import Transformer
+
+
+class CachedCanvas(NetworkCanvas):
+    """Partly revealed sequences of a causal or block network (core.protocols.Canvas).
+
+    What is settled keeps its keys and values, so that a question costs the positions from there to the last one asked
+    about. Where others are asked about, or rows that were not asked before, it is computed anew.
+    """
+
+    def __init__(
+        self,
+        network: Transformer,
+        count: int,
+        length: int,
+        device: str,
+        prompt: Tokens | None = None,
+        *,
+        cached: bool = True,
+    ) -> None:
+        architecture = network.architecture
+        super().__init__(network, count, length, architecture.vocab_size, device, prompt)
+        self._network, self._cached, self._settled = network, cached, 0
+        self._causal, self._block = architecture.attention == "causal", architecture.block or 1
+        self._cache = Cache(architecture.layers)
+        self._rows: Any = np.arange(0)
+
+    def write(self, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"], tokens: Int[np.ndarray, "n"]) -> None:
+        """Put tokens at (row, position) pairs; the mask erases."""
+        super().write(rows, positions, tokens)
+        if len(positions) and positions.min() < self._settled:
+            self._settled = int(positions.min())
+            self._cache.keep(self._kept)
+
+    def settle_before(self, position: int) -> None:
+        """Nothing left of `position` changes again."""
+        self._settled = max(self._settled, position)
+
+    @property
+    def _kept(self) -> int:
+        """How many positions keep what was computed of them: those that saw nothing but what is settled."""
+        return self._settled // self._block * self._block
+
+    def _logits(
+        self, asked: Int[np.ndarray, "rows"], positions: Int[np.ndarray, "n"], told: Tensor | None
+    ) -> tuple[Tensor, int]:
+        """Logits of the rows asked about, from a position on."""
+        if not self._cached or positions.min() < self._kept:
+            return super()._logits(asked, positions, told)
+        if not np.array_equal(asked, self._rows):
+            self._of_rows(asked)
+        first = self._cache.length
+        stop = min(self._tokens.shape[1], (int(positions.max()) // self._block + 1) * self._block)
+        inputs = self._tokens[self._there(asked), max(0, first - 1) if self._causal else first : stop]
+        if self._causal:
+            before = torch.full_like(inputs[:, :1], self._vocab_size)
+            inputs = torch.cat([before, inputs[:, :-1]], dim=1) if first == 0 else inputs[:, :-1]
+        logits = self._network(inputs, told, cache=self._cache)
+        self._cache.keep(self._kept)
+        return logits, first
+
+    def _of_rows(self, asked: Int[np.ndarray, "rows"]) -> None:
+        """Keep what was computed of these rows alone, or nothing where it was not computed of all of them."""
+        if np.isin(asked, self._rows).all():
+            self._cache = self._cache.take(self._there(np.searchsorted(self._rows, asked)))
+        else:
+            self._cache = Cache(self._network.architecture.layers)
+        self._rows = asked

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import mdmtheory as mt
+from tests.networks.runs import written_run
+
+
+def test_a_run_is_read_as_it_was_written(tmp_path):
+    written = written_run(tmp_path / "run")
+    read = mt.Run.open(tmp_path / "run")
+    assert read.record == written.record
+    assert read.language.digest == mt.as_language("ngram:order=2").digest
+    assert set(read.weights()) == set(written.weights())
+
+
+def test_the_digest_is_of_weights_architecture_and_noise(tmp_path):
+    variants = [{}, {"seed": 1}, {"attention": "causal"}, {"noise": "uniform"}, {"length": 9}]
+    digests = [written_run(tmp_path / str(number), **each).digest for number, each in enumerate(variants)]
+    assert len(set(digests)) == len(digests)
+    assert written_run(tmp_path / "again").digest == digests[0]
+
+
+def test_a_folder_that_is_no_whole_run_is_refused_in_a_line(tmp_path):
+    with pytest.raises(ValueError, match="is no folder; name the folder of a run"):
+        mt.Run.open(tmp_path / "nowhere")
+    for name in ("run.json", "weights.safetensors"):
+        written_run(tmp_path / name)
+        (tmp_path / name / name).unlink()
+        with pytest.raises(ValueError, match=f"no complete run: {name} missing"):
+            mt.Run.open(tmp_path / name)
+    (tmp_path / "run.json" / "checkpoint").mkdir()
+    with pytest.raises(ValueError, match="go on with --resume"):
+        mt.Run.open(tmp_path / "run.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format": "another"}, "its format is not"),
+        ({"version": 2}, "it has version 2, and this mdmtheory reads 1"),
+        ({"digest": 5}, "'digest' is missing, unknown or of another type"),
+        ({"more": 5}, "'more' is missing, unknown or of another type"),
+        ({"architecture": {}}, "an architecture has"),
+        ({"noise": "pink"}, "unknown noise"),
+    ],
+)
+def test_a_record_that_says_something_else_is_refused_in_a_line(tmp_path, change, said):
+    written_run(tmp_path)
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    with pytest.raises(ValueError, match=said) as refused:
+        mt.Run.open(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_damaged_and_exchanged_weights_are_refused_in_a_line(tmp_path):
+    written_run(tmp_path / "one")
+    written_run(tmp_path / "other", seed=1)
+    file = tmp_path / "one" / "weights.safetensors"
+    whole = file.read_bytes()
+    for wrong, said in (
+        (whole[:-10], "cannot be read"),
+        (b"", "cannot be read"),
+        ((tmp_path / "other" / file.name).read_bytes(), "is not what .* was written with"),
+    ):
+        file.write_bytes(wrong)
+        with pytest.raises(ValueError, match=said) as refused:
+            mt.Run.open(tmp_path / "one").weights()
+        assert "\n" not in str(refused.value)
+    (tmp_path / "one" / "run.json").write_text("{")
+    with pytest.raises(ValueError, match="it is no JSON"):
+        mt.Run.open(tmp_path / "one")
+
+
+def test_a_run_of_a_language_that_became_another_is_refused(tmp_path):
+    written_run(tmp_path)
+    mt.as_language("ngram:order=1").save(tmp_path / "language.npz")
+    with pytest.raises(ValueError, match="trained on another language"):
+        _ = mt.Run.open(tmp_path).language
