@@ -141,7 +141,7 @@ def named(language: Language, *, run: str) -> Denoiser:
         )
     if found.run.record.language_digest != language.digest:
         raise ValueError(
-            f"the network {run} was trained on {found.run.record.language}, not on {language.spec}; name that language, "
-            "or train a network on this one"
+            f"the network {run} was trained on {found.run.record.language}, not on {language.spec}; name that "
+            "language, or train a network on this one"
         )
     return found

@@ -8,7 +8,7 @@ import torch
 
 import mdmtheory as mt
 from mdmtheory.networks.architecture import Architecture
-from mdmtheory.networks.runs import RunRecord, network_digest, write_run
+from mdmtheory.networks.runs import RunRecord, extras_of, network_digest, write_run
 from mdmtheory.networks.transformer import Transformer
 
 
@@ -35,7 +35,34 @@ def written_run(
     state = dict(network.state_dict())
     if embedding is not None:
         state["embedding"] = embedding
-    digest = network_digest(architecture, noise, state)
     objective = {"bidirectional": "mdm", "causal": "ar", "block": "block:size=4"}[attention]
-    record = RunRecord(objective, noise, architecture, language, q.digest, digest, steps_done=0, finished=True)
-    return write_run(folder, record, state, q)
+    digest = network_digest(architecture, noise, extras_of(noise, objective), state)
+    record = RunRecord(
+        objective=objective,
+        noise=noise,
+        architecture=architecture.to_json(),
+        language=language,
+        language_digest=q.digest,
+        length=length,
+        targets="oracle",
+        data="fresh",
+        tokens=length,
+        steps=1,
+        batch=1,
+        minutes=None,
+        seed=seed,
+        optimiser={},
+        threads=1,
+        device="cpu",
+        precision="float32",
+        versions={},
+        trained_tokens=0,
+        trained_steps=0,
+        seconds=0.0,
+        finished=True,
+        results={},
+        digest=digest,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_run(folder, record, state, q)
+    return mt.Run.open(folder)
