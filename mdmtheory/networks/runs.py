@@ -14,6 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mdmtheory.core.printable import printable
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.reading import read_text
 from mdmtheory.core.streams import canonical_json
@@ -29,6 +30,16 @@ if TYPE_CHECKING:
 FORMAT = "mdmtheory run"
 VERSION = 1
 RUN, WEIGHTS, LANGUAGE = "run.json", "weights.safetensors", "language.npz"
+NOISES = ("masked", "uniform", "gaussian")
+_WHOLE = ("length", "tokens", "steps", "batch", "seed", "threads", "trained_tokens", "trained_steps")
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(_WHOLE, (int,)),
+    **dict.fromkeys(("architecture", "optimiser", "versions", "results"), (dict,)),
+    "minutes": (float, int, type(None)),
+    "seconds": (float, int),
+    "finished": (bool,),
+}
+"""Of the fields of a record, other than texts."""
 _RESUME = "resume its training, or train it again"
 
 
@@ -82,7 +93,10 @@ class RunRecord:
         told = {key: value for key, value in said.items() if key not in ("format", "version")}
         if told.keys() != {each.name for each in fields(cls)}:
             odd = sorted(told.keys() ^ {each.name for each in fields(cls)})
-            raise ValueError(f"{path} lacks or adds {odd[0]}; {_RESUME}")
+            raise ValueError(f"{path} lacks or adds {printable(odd[0])}; {_RESUME}")
+        wrong = [key for key, value in told.items() if type(value) not in _TYPES.get(key, (str,))]
+        if wrong or told["noise"] not in NOISES:
+            raise ValueError(f"{path} has something else as its {[*wrong, 'noise'][0]} than a run has; {_RESUME}")
         return cls(**told)
 
 
