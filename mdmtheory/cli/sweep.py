@@ -27,7 +27,10 @@ def sweep(
     model: Annotated[str, typer.Option(help="masked, block:size=16, uniform, gaussian or ar.")] = "masked",
     denoiser: Annotated[
         str,
-        typer.Option(help="oracle (of trust 0.999 where tokens may change), perturbed:epsilon=0.01 or window:width=4."),
+        typer.Option(
+            help="oracle (of trust 0.999 where tokens may change), perturbed:epsilon=0.01, window:width=4 or a run's "
+            "folder, runs/NAME; model ar takes runs alone."
+        ),
     ] = "oracle",
     sampler: Annotated[
         str,

@@ -18,6 +18,8 @@ from mdmtheory.core.spec import Spec, check_type
 
 Thing = TypeVar("Thing")
 
+PLACES = frozenset({"file", "path", "run"})
+"""Options that name a file or a folder. Where it lies says nothing: what it holds stands in an identity."""
 _OF_A_PLUG_IN = {"version": int, "family": str, "needs": tuple}
 """What a class from outside, which registers nothing, may say by attributes; others are its own affair."""
 
@@ -30,7 +32,8 @@ class About:
     (plots/style.py) or listed. `place`: where it stands among its kind, last and by name if it says none. `examples`:
     the options with which it is certified, or finished objects. `needs`: what of a kind's arguments has a say in it
     (None: all). `aliases`: other names that it may be asked for by. Of a model, `exact`: it is the language's own law;
-    `blocks`: the option with the length of the blocks that it draws one after the other.
+    `blocks`: the option with the length of the blocks that it draws one after the other; `of_learned`: it is drawn from
+    the denoiser where that is `learned`, and else from the language. Of a denoiser, `learned`: it was trained.
     """
 
     kind: str
@@ -43,6 +46,8 @@ class About:
     aliases: tuple[str, ...] = ()
     exact: bool = False
     blocks: str | None = None
+    of_learned: bool = False
+    learned: bool = False
 
 
 def registered(kind: str, name: str | None = None, **said: Any) -> Callable[[Thing], Thing]:
@@ -125,7 +130,7 @@ class Register:
     def is_plain(self, text: str) -> bool:
         """Whether a spec from a file of results can be built as it is: built in, and without a file of its own."""
         spec = Spec.parse(text)
-        return self._resolve(spec.name) in self._things and not {"file", "path"} & dict(spec.options).keys()
+        return self._resolve(spec.name) in self._things and not PLACES & dict(spec.options).keys()
 
     def from_outside(self, name: str) -> bool:
         """Whether a name stands for a plug-in, if for anything."""

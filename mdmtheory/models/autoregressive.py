@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from mdmtheory.core.contracts import as_denoiser
+from mdmtheory.core.contracts import as_denoiser, exact_for
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.plugins import conforms
@@ -116,7 +116,7 @@ class Autoregressive(ModelDefaults):
         return self.language.oracle() if self.denoiser is None else self.denoiser
 
 
-@registered("model", "ar", version=1, place=5, family="autoregressive", needs=(), exact=True)
+@registered("model", "ar", version=1, place=5, family="autoregressive", needs=(), exact=True, of_learned=True)
 def named(language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any) -> Autoregressive:
-    """Left to right with the language's own next-token law; takes no denoiser, sampler, steps or schedule."""
-    return Autoregressive(language)
+    """Left to right with the language's own next-token law, or a network's; takes no sampler, steps or schedule."""
+    return Autoregressive(language if exact_for(denoiser) == language.digest else denoiser)

@@ -16,7 +16,7 @@ from mdmtheory.metrics.ser import Ser
 from mdmtheory.plots.series import TerExcess, metric_rows
 from mdmtheory.plots.style import Look, family_looks, looks
 from mdmtheory.sweeps.cell import DEFAULTS
-from mdmtheory.sweeps.choices import LESS_TRUST, is_exact, most_calls
+from mdmtheory.sweeps.choices import LESS_TRUST, most_calls, reference_rows
 from mdmtheory.sweeps.results import check_whole_sequences
 
 Values = Float[np.ndarray, "points"]
@@ -113,7 +113,7 @@ def of_metric(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def entropy_per_token(rows: pd.DataFrame) -> dict[tuple[str, int], tuple[float, float]]:
     """H(q)/L in nats by (language, length), and the half width of its interval: from the TER of model ar."""
-    found = rows[rows["model"].map(is_exact).astype(bool) & (rows["metric"] == "ter") & rows["value"].notna()]
+    found = rows[reference_rows(rows) & (rows["metric"] == "ter") & rows["value"].notna()]
     return {
         (str(row["language"]), int(row["length"])): (
             float(np.log(row["value"])),

@@ -15,7 +15,7 @@ from mdmtheory.metrics.metric import Metric
 from mdmtheory.metrics.registry import as_metric, built_in_metrics
 from mdmtheory.metrics.ter import TerRatio
 from mdmtheory.plots.style import DASHES, Look, looks
-from mdmtheory.sweeps.choices import is_exact
+from mdmtheory.sweeps.choices import reference_rows
 
 X_LABELS = {
     "steps": "sampling steps $N$",
@@ -108,7 +108,7 @@ def uncut(frame: pd.DataFrame) -> pd.DataFrame:
 
 def without_reference(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows that are not those of the autoregressive reference (all of them, when there is nothing else)."""
-    others = frame[~frame["model"].map(is_exact).astype(bool)]
+    others = frame[~reference_rows(frame)]
     return frame if others.empty else others
 
 
@@ -131,7 +131,7 @@ def reference_ter(frame: pd.DataFrame) -> dict[Setting, Reference]:
     pairs = ter.merge(ratios, on=[*keys, *cell], suffixes=("", "_of_ratio"))
     implied = (pairs["value"] / pairs["value_of_ratio"]).groupby([pairs[key] for key in keys]).median()
     found: dict[Any, Any] = {key: Reference(float(value), "estimate") for key, value in implied.dropna().items()}
-    for _, row in ter[ter["model"].map(is_exact).astype(bool) & ter["value"].notna()].iterrows():
+    for _, row in ter[reference_rows(ter) & ter["value"].notna()].iterrows():
         found[row["language"], row["length"], row["prompt"]] = Reference(float(row["value"]), str(row["kind"]))
     return {(str(name), int(length), str(prompt)): each for (name, length, prompt), each in found.items()}
 

@@ -13,7 +13,7 @@ import pandas as pd
 from mdmtheory.core.estimate import Ends, Estimate, as_measured, said_kind
 from mdmtheory.core.protocols import Language
 from mdmtheory.report.naming import entrants
-from mdmtheory.sweeps.choices import is_exact, most_calls
+from mdmtheory.sweeps.choices import most_calls, reference_rows
 from mdmtheory.sweeps.results import CELL_COLUMNS, check_whole_sequences
 
 MEASURES = ("ser", "kl", "excess")
@@ -141,9 +141,7 @@ def entropies_of(frame: pd.DataFrame) -> dict[tuple[str, int], Estimate]:
     for language, length in dict.fromkeys(zip(rows["language"], rows["length"], strict=True)):
         own = _own_entropy(language_named(str(language), digests.get(str(language))), int(length))
         if own is None:
-            of_it = rows[
-                (rows["language"] == language) & (rows["length"] == length) & rows["model"].map(is_exact).astype(bool)
-            ]
+            of_it = rows[(rows["language"] == language) & (rows["length"] == length) & reference_rows(rows)]
             for _, row in of_it.head(1).iterrows():
                 value, low, high = (float(row[end]) * int(length) for end in ("value", "low", "high"))
                 own = Estimate(value, low, high, float(row["level"]), "estimate", int(row["count"]))

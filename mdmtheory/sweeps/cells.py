@@ -32,9 +32,10 @@ def cells(
     """The cells of a sweep: every value takes one, a list, or the command line's text, and lists multiply out.
 
     A cell that has no choice of something (autoregression of a denoiser, left to right of a number of steps) appears
-    once, not once for each value. To samplers that may change tokens `oracle` is oracle:trust=0.999. `prompt` names
-    what is given (`mdmtheory list prompts`), by default what the language says itself. ValueError, one line, for what
-    is unknown, out of range or left out.
+    once, not once for each value; but each trained network has an autoregression of its own. A denoiser may be the
+    folder of a run. To samplers that may change tokens `oracle` is oracle:trust=0.999. `prompt` names what is given
+    (`mdmtheory list prompts`), by default what the language says itself. ValueError, one line, for what is unknown, out
+    of range or left out.
 
     >>> [cell.steps for cell in cells("hmm", steps="64..256")]
     [64, 128, 256]
@@ -59,7 +60,7 @@ def cells(
     found: dict[Cell, None] = {}
     for language, at, given, kind, own_seed in itertools.product(languages, lengths, prompts, models, seeds):
         for denoiser_, sampler_, schedule_ in itertools.product(denoisers, samplers, schedules):
-            choices = choices_of(kind, sampler_)
+            choices = choices_of(kind, sampler_, denoiser_)
             denoiser_ = fitting_denoiser(sampler_, denoiser_) if "sampler" in choices else denoiser_
             own = own_steps(schedule_) if "schedule" in choices else None
             for number in _steps_at(wanted, at, "steps" in choices, own):

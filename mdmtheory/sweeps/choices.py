@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.integers import whole_number
 from mdmtheory.core.register import Register
 from mdmtheory.core.spec import Spec
 from mdmtheory.sweeps.cell import DEFAULTS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ALL = ("denoiser", "sampler", "schedule", "steps")
 """What may have a say in a model."""
@@ -44,17 +47,21 @@ def known_language(text: str) -> str:
 
 def known_spec(kind: str, text: str) -> str:
     """A spec written the usual way; ValueError for an unknown name of this kind, with the known ones."""
-    spec = Spec.parse(text)
+    from mdmtheory.denoisers.names import as_denoiser_spec
+
+    spec = as_denoiser_spec(text) if kind == "denoiser" else Spec.parse(text)
     registries()[kind].builder(spec.name)
     return str(spec)
 
 
-def choices_of(model: str, sampler: str) -> frozenset[str]:
-    """Which of denoiser, sampler, schedule and steps change what a model with this sampler does."""
+def choices_of(model: str, sampler: str, denoiser: str = DEFAULTS["denoiser"]) -> frozenset[str]:
+    """Which of denoiser, sampler, schedule and steps change what a model with this sampler and denoiser does."""
     from mdmtheory.samplers.registry import as_sampler
 
-    needs = registries()["model"].about(Spec.parse(model).name).needs
-    choices = frozenset(_ALL if needs is None else needs)
+    said, trained = registries()["model"].about(Spec.parse(model).name), registries()["denoiser"].known(denoiser)
+    choices = frozenset(_ALL if said.needs is None else said.needs)
+    if said.of_learned and trained is not None and trained.learned:
+        choices |= {"denoiser"}
     if "sampler" not in choices:
         return choices
     built = _fitted(model, as_sampler(sampler))
@@ -83,6 +90,11 @@ def is_exact(model: str) -> bool:
     """Whether a model is the language's own law, so that it scores TER(q) and H(q); plug-ins are not looked up."""
     said = registries()["model"].known(model)
     return said is not None and said.exact
+
+
+def reference_rows(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows of results are of the language's own law: of a model that is it, with no network in its place."""
+    return frame["model"].map(is_exact).astype(bool) & frame["denoiser"].isna()
 
 
 def fitting_denoiser(sampler: str, denoiser: str) -> str:
