@@ -38,6 +38,8 @@ _HOMES = {
     "cross_entropy": "mdmtheory.metrics.cross_entropy",
     "distances": "mdmtheory.metrics.distances",
     "Distances": "mdmtheory.metrics.distances",
+    "learning_error": "mdmtheory.metrics.learning_error",
+    "LearningError": "mdmtheory.metrics.learning_error",
     "compare_schedules": "mdmtheory.metrics.compare",
     "Comparison": "mdmtheory.metrics.compare",
     "check_language": "mdmtheory.conformance.languages",

@@ -31,6 +31,8 @@ from mdmtheory.metrics.compare import compare_schedules as compare_schedules
 from mdmtheory.metrics.cross_entropy import cross_entropy as cross_entropy
 from mdmtheory.metrics.distances import Distances as Distances
 from mdmtheory.metrics.distances import distances as distances
+from mdmtheory.metrics.learning_error import LearningError as LearningError
+from mdmtheory.metrics.learning_error import learning_error as learning_error
 from mdmtheory.metrics.ser import ser as ser
 from mdmtheory.metrics.ter import ter as ter
 from mdmtheory.metrics.ter import ter_ratio as ter_ratio

@@ -213,14 +213,14 @@ def _reveals(denoiser: Any, found: Any) -> int | None:
     return None if found is None else whole_number(found, "reveals", 1)
 
 
+def _block(denoiser: Any, found: Any) -> int | None:
+    return None if found is None else whole_number(found, "block", 1)
+
+
 def _sees(denoiser: Any, found: Any) -> Any:
     if found not in get_args(Sees):
         raise ValueError(f"is {found!r}; known: {', '.join(get_args(Sees))}")
     return found
-
-
-def _block(denoiser: Any, found: Any) -> int | None:
-    return None if found is None else whole_number(found, "block", 1)
 
 
 DENOISER = Contract(

@@ -69,6 +69,8 @@ class DenoiserDefaults:
     those before; masked models refuse both."""
     block: int | None = None
     """How many positions its blocks have, where it sees by blocks."""
+    proper: bool = True
+    """Whether what it was trained for has the exact posterior as its only optimum."""
     told_level: bool = False
     """Whether its canvases are told the share of each row that is masked."""
     computed: Mapping[str, Any] | None = None

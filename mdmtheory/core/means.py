@@ -6,6 +6,7 @@ docs/intervals.md has how often they hold, measured; docs/theory.md, section 10,
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -137,6 +138,40 @@ def mean_interval(moments: Moments, level: float, *, unseen: float = 1.0, least:
         needed = math.ceil(PER_SKEWNESS * skew**2 * count)
         raise WithheldError(f"skewness {skewness:.3g} of {_sequences(count)}, draw {needed} or more", count)
     return skewed_interval(mean, math.sqrt(moments.variance / count), skew, count - 1, level)
+
+
+def stratified_interval(strata: Sequence[Moments], weights: Sequence[float], level: float, *, unseen: float) -> Ends:
+    """The weighted sum of the means of strata that were drawn independently, with its interval.
+
+    `skewed_interval` of the sum's standard error, third moment and degrees of freedom (Welch and Satterthwaite). Where
+    no stratum varies, a share of all numbers may be unlike and unseen, as in `mean_interval`.
+
+    WithheldError for a stratum of fewer than two numbers, and where two or fewer of all make the skewness.
+
+    >>> halves = [Moments(50, 1.0, 4.0, 0.0), Moments(50, 3.0, 0.0, None)]
+    >>> [round(end, 3) for end in stratified_interval(halves, [0.5, 0.5], 0.95, unseen=1.0)]
+    [2.0, 1.716, 2.284]
+    """
+    check_level(level)
+    count = sum(each.count for each in strata)
+    mean = sum(weight * each.mean for weight, each in zip(weights, strata, strict=True))
+    if math.isinf(mean):
+        return mean, mean, mean
+    if min(each.count for each in strata) < 2:
+        raise WithheldError(f"{_sequences(count)} in {len(strata)} strata, draw 2 or more for each", count)
+    scale = max(unseen, abs(mean))
+    varying = [(w, each) for w, each in zip(weights, strata, strict=True) if not each.varies_less_than(scale)]
+    if not varying:
+        half = unseen_share(count, level) * unseen
+        return mean, mean - half, mean + half
+    parts = [w**2 * each.variance / each.count for w, each in varying]
+    variance = sum(parts)
+    cubes = sum((each.skewness or 0.0) * part**1.5 / math.sqrt(each.count) for part, (_, each) in zip(parts, varying, strict=True))
+    skew = cubes / variance**1.5
+    if is_carried_by_few(skew):
+        raise WithheldError(f"two or fewer of {_sequences(count)} carry the mean, draw more", count)
+    degrees = variance**2 / sum(part**2 / (each.count - 1) for part, (_, each) in zip(parts, varying, strict=True))
+    return skewed_interval(mean, math.sqrt(variance), skew, degrees, level)
 
 
 def skewed_interval(mean: float, error: float, skew: float, degrees: float, level: float) -> Ends:

@@ -1,0 +1,295 @@
+"""What a denoiser is asked to see what it has learned: contexts of the kind that it was made for, in steps of a walk.
+
+A walk reveals one position a step: in random order, from the left, or in random order block after block. At step k it
+asks for the law of the position that comes next, so contexts drawn with every step equally likely have means that are
+the L-th part of sums along the walk (docs/theory.md, 2.8; ours).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mdmtheory.core.protocols import Answers, Evidence, Language
+from mdmtheory.core.streams import stream_states
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.models.asking import OpenCanvas, home, posteriors_of, together
+from mdmtheory.models.embedding import as_embedding
+from mdmtheory.oracles.evidence import GaussianEvidence, UniformEvidence
+from mdmtheory.samplers.by_block import block_lengths
+from mdmtheory.schedules import LossProfile, from_losses
+
+LEVELS = 16
+"""Levels of uniform and Gaussian noise, evenly spaced up to that at which nothing is left."""
+
+LOSS_RATIOS = 16
+"""Mask ratios below 1 of a loss profile."""
+
+Laws = Float[np.ndarray, "n vocab_size"]
+
+
+class Batch(NamedTuple):
+    """Rows first..last-1, asked at once: (row, position) pairs, row by row, and the step of each.
+
+    Rows are numbered from 0 in the batch. `exact` gives the exact laws of the pairs of some rows.
+    """
+
+    first: int
+    last: int
+    rows: Int[np.ndarray, "n"]
+    positions: Int[np.ndarray, "n"]
+    steps: Int[np.ndarray, "n"]
+    answers: Answers
+    exact: Callable[[slice], Laws]
+
+
+@dataclass(frozen=True, eq=False)
+class Contexts(ABC):
+    """A kind of contexts of a denoiser and a language; row r has a stream of its own, whatever else is drawn.
+
+    `name` says what they are. Of each row one step is asked, or with `whole` every one.
+    """
+
+    denoiser: Any
+    language: Language
+    length: int
+    seed: int
+    threads: int | None
+
+    whole: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """In words."""
+
+    @property
+    @abstractmethod
+    def ratios(self) -> Float[np.ndarray, "steps"]:
+        """The share that is hidden at each step, rising: masked, or lost to noise."""
+
+    @abstractmethod
+    def batch(self, first: int, steps: Int[np.ndarray, "rows"]) -> Batch:
+        """Rows from `first` on at these steps."""
+
+    def batches(self, steps: Int[np.ndarray, "count"]) -> Iterator[Batch]:
+        """All rows at these steps, as many at once as the denoiser takes."""
+        size = together(self.denoiser, self.length)
+        for first in range(0, len(steps), size):
+            yield self.batch(first, steps[first : first + size])
+
+    def losses(
+        self, steps: Int[np.ndarray, "count"], losses: Float[np.ndarray, "count"], weights: Float[np.ndarray, "count"]
+    ) -> LossProfile | None:
+        """Losses by mask ratio in random order, from those of rows at these steps; None where the order is another."""
+        return None
+
+    def _tokens(self, first: int, count: int) -> Tokens:
+        return self.language.sample(count, self.length, self.seed, first=first, threads=self.threads)
+
+    def _states(self, first: int, count: int) -> np.ndarray:
+        return stream_states(["learning error", self.language.digest, self.length, self.seed], first, count)
+
+    def _order(self, first: int, count: int) -> Float[np.ndarray, "count length"]:
+        """Uniforms, whose order is a random order of the positions of each row."""
+        from mdmtheory.kernels.random import fill_uniforms
+
+        uniforms = np.empty((count, self.length))
+        fill_uniforms(self._states(first, count), uniforms)
+        return uniforms
+
+    def _masked(self, first: int, shown: Tokens, asked: Bool[np.ndarray, "rows length"], steps: np.ndarray) -> Batch:
+        """A batch that asks masked positions of what is shown."""
+        rows, positions = np.nonzero(asked)
+        canvas = OpenCanvas(self.denoiser, len(shown), self.length, threads=self.threads, shown=shown)
+        oracle: Any = self.language.oracle()
+
+        def exact(some: slice) -> Laws:
+            laws: Laws = oracle.conditionals(shown[some], threads=self.threads)[asked[some]]
+            return laws
+
+        answers = canvas.ask(rows, positions, shown)
+        return Batch(first, first + len(shown), rows, positions, steps[rows], answers, exact)
+
+
+class MaskedSets(Contexts):
+    """Any set of n positions masked, n = 1..L: a walk in random order."""
+
+    @property
+    def name(self) -> str:
+        return "masked sets"
+
+    @property
+    def ratios(self) -> Float[np.ndarray, "steps"]:
+        return np.arange(1, self.length + 1) / self.length
+
+    def batch(self, first: int, steps: Int[np.ndarray, "rows"]) -> Batch:
+        tokens = self._tokens(first, len(steps))
+        hidden = first_places(self._order(first, len(steps)), steps + 1)
+        shown = np.where(hidden, self.language.vocab_size, tokens).astype(tokens.dtype)
+        return self._masked(first, shown, hidden, steps)
+
+    def losses(
+        self, steps: Int[np.ndarray, "count"], losses: Float[np.ndarray, "count"], weights: Float[np.ndarray, "count"]
+    ) -> LossProfile | None:
+        """Of a masked token where each of the others is masked with a probability t: n - 1 ~ Bin(L - 1, t).
+
+        Means over rows that count by it (importance sampling), with their standard errors. None where n = L may be
+        missing, as fewer rows than positions may have it.
+        """
+        from scipy.stats import binom
+
+        if len(steps) < self.length or not np.isfinite(losses).all():
+            return None
+        ratios = np.append((np.arange(LOSS_RATIOS) + 0.5) / LOSS_RATIOS, 1.0)
+        chances = weights * binom.pmf(steps, self.length - 1, ratios[:, None])
+        chances /= chances.sum(axis=1, keepdims=True)
+        means = chances @ losses
+        errors = np.sqrt((chances**2 * (losses - means[:, None]) ** 2).sum(axis=1))
+        return from_losses(ratios, means, errors, name=f"losses of {self.denoiser.spec}")
+
+
+class BlockContexts(Contexts):
+    """Blocks before a block whole, in it any set of n positions masked, all after it: random order block by block.
+
+    A step is one of the numbers n of one of the blocks; the share that is hidden is of the block.
+    """
+
+    @property
+    def _block(self) -> int:
+        return int(self.denoiser.block)
+
+    @property
+    def name(self) -> str:
+        return f"blocks of {self._block}"
+
+    @property
+    def ratios(self) -> Float[np.ndarray, "steps"]:
+        return self._steps()[2]
+
+    def _steps(self) -> tuple[Int[np.ndarray, "steps"], Int[np.ndarray, "steps"], Float[np.ndarray, "steps"]]:
+        """Block, number of masked positions and their share, step by step in the order of the share."""
+        sizes = block_lengths(self.length, self._block)
+        blocks = np.repeat(np.arange(len(sizes)), sizes)
+        masked = np.concatenate([np.arange(1, size + 1) for size in sizes])
+        shares = masked / np.repeat(sizes, sizes)
+        order = np.argsort(shares, kind="stable")
+        return blocks[order], masked[order], shares[order]
+
+    def batch(self, first: int, steps: Int[np.ndarray, "rows"]) -> Batch:
+        blocks, masked, _ = (each[steps] for each in self._steps())
+        tokens = self._tokens(first, len(steps))
+        of = np.arange(self.length) // self._block
+        own = of == blocks[:, None]
+        hidden = first_places(np.where(own, self._order(first, len(steps)), np.inf), masked)
+        mask = self.language.vocab_size
+        shown = np.where(hidden | (of > blocks[:, None]), mask, tokens).astype(tokens.dtype)
+        return self._masked(first, shown, hidden, steps)
+
+
+class Prefixes(Contexts):
+    """All tokens left of a position, for every position: a walk from the left."""
+
+    whole = True
+
+    @property
+    def name(self) -> str:
+        return "prefixes"
+
+    @property
+    def ratios(self) -> Float[np.ndarray, "steps"]:
+        return np.arange(1, self.length + 1) / self.length
+
+    def batch(self, first: int, steps: Int[np.ndarray, "rows"]) -> Batch:
+        tokens = self._tokens(first, len(steps))
+        rows, positions = np.nonzero(np.ones(tokens.shape, dtype=np.bool_))
+        canvas = OpenCanvas(self.denoiser, len(tokens), self.length, threads=self.threads, shown=tokens)
+        oracle: Any = self.language.oracle()
+
+        def exact(some: slice) -> Laws:
+            laws: Laws = oracle.next_laws(tokens[some], threads=self.threads).reshape(-1, self.language.vocab_size)
+            return laws
+
+        answers = canvas.ask(rows, positions, tokens)
+        return Batch(first, first + len(tokens), rows, positions, self.length - 1 - positions, answers, exact)
+
+
+@dataclass(frozen=True, eq=False)
+class NoisedContexts(Contexts):
+    """Every position seen through a noise, at LEVELS levels; a level is the share of the signal that is lost."""
+
+    noise: str
+    embedding: Any = "onehot"
+
+    @property
+    def name(self) -> str:
+        return f"{self.noise} noise"
+
+    @property
+    def ratios(self) -> Float[np.ndarray, "steps"]:
+        return np.arange(1, LEVELS + 1) / LEVELS
+
+    def batches(self, steps: Int[np.ndarray, "count"]) -> Iterator[Batch]:
+        """Evidence has one level, so rows of one level are asked at once."""
+        size = together(self.denoiser, self.length)
+        starts = np.flatnonzero(np.diff(steps, prepend=-1))
+        for begin, end in zip(starts, [*starts[1:], len(steps)], strict=True):
+            for first in range(begin, end, size):
+                yield self.batch(int(first), steps[first : min(first + size, end)])
+
+    def batch(self, first: int, steps: Int[np.ndarray, "rows"]) -> Batch:
+        count, kept = len(steps), float(1 - self.ratios[steps[0]])
+        seen = self._noised(self._tokens(first, count), self._states(first, count), kept)
+        rows, positions = np.nonzero(np.ones((count, self.length), dtype=np.bool_))
+        oracle: Any = self.language.oracle()
+
+        def exact(some: slice) -> Laws:
+            return home(self._asked(oracle, self._evidence(seen[some], kept), len(seen[some])))
+
+        answers = self._asked(self.denoiser, self._evidence(seen, kept), count)
+        return Batch(first, first + count, rows, positions, steps[rows], answers, exact)
+
+    def _asked(self, denoiser: Any, evidence: Evidence, count: int) -> Answers:
+        canvas = denoiser.open(count, self.length, noise=self.noise, threads=self.threads)
+        return posteriors_of(canvas, evidence, (count, self.length, self.language.vocab_size), denoiser)
+
+    @cached_property
+    def _vectors(self) -> Float[np.ndarray, "vocab dim"]:
+        return as_embedding(self.embedding, self.language.vocab_size)[0]
+
+    def _noised(self, tokens: Tokens, states: np.ndarray, kept: float) -> np.ndarray:
+        """Noised tokens (rows, length), or values (rows, length, dim)."""
+        from mdmtheory.kernels.noised import noise_tokens
+        from mdmtheory.kernels.random import fill_normals
+
+        if self.noise == "uniform":
+            noised = np.empty_like(tokens)
+            noise_tokens(tokens, kept, states, noised, self.language.vocab_size)
+            return noised
+        normals = np.empty((len(tokens), self.length * self._vectors.shape[1]))
+        fill_normals(states, normals)
+        return np.sqrt(kept) * self._vectors[tokens] + np.sqrt(1 - kept) * normals.reshape(*tokens.shape, -1)
+
+    def _evidence(self, seen: np.ndarray, kept: float) -> Evidence:
+        if self.noise == "uniform":
+            return UniformEvidence(seen, kept, self.language.vocab_size)
+        return GaussianEvidence(seen, kept, self._vectors)
+
+
+def first_places(
+    order: Float[np.ndarray, "rows length"], sizes: Int[np.ndarray, "rows"]
+) -> Bool[np.ndarray, "rows length"]:
+    """The positions of the `sizes` least numbers of each row.
+
+    >>> first_places(np.array([[0.3, 0.1, 0.2]]), np.array([2])).tolist()
+    [[False, True, True]]
+    """
+    chosen = np.zeros(order.shape, dtype=np.bool_)
+    np.put_along_axis(chosen, order.argsort(axis=1), np.arange(order.shape[1]) < sizes[:, None], axis=1)
+    return chosen
