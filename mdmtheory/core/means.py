@@ -166,11 +166,14 @@ def stratified_interval(strata: Sequence[Moments], weights: Sequence[float], lev
         return mean, mean - half, mean + half
     parts = [w**2 * each.variance / each.count for w, each in varying]
     variance = sum(parts)
-    cubes = sum((each.skewness or 0.0) * part**1.5 / math.sqrt(each.count) for part, (_, each) in zip(parts, varying, strict=True))
-    skew = cubes / variance**1.5
+    moments = [each for _, each in varying]
+    cubes = [
+        (each.skewness or 0.0) * part**1.5 / math.sqrt(each.count) for part, each in zip(parts, moments, strict=True)
+    ]
+    skew = sum(cubes) / variance**1.5
     if is_carried_by_few(skew):
         raise WithheldError(f"two or fewer of {_sequences(count)} carry the mean, draw more", count)
-    degrees = variance**2 / sum(part**2 / (each.count - 1) for part, (_, each) in zip(parts, varying, strict=True))
+    degrees = variance**2 / sum(part**2 / (each.count - 1) for part, each in zip(parts, moments, strict=True))
     return skewed_interval(mean, math.sqrt(variance), skew, degrees, level)
 
 

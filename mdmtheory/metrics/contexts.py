@@ -2,7 +2,7 @@
 
 A walk reveals one position a step: in random order, from the left, or in random order block after block. At step k it
 asks for the law of the position that comes next, so contexts drawn with every step equally likely have means that are
-the L-th part of sums along the walk (docs/theory.md, 2.8; ours).
+the L-th part of sums along the walk (docs/theory.md, 2.9; ours).
 """
 
 from __future__ import annotations
@@ -123,13 +123,16 @@ class MaskedSets(Contexts):
 
     @property
     def name(self) -> str:
+        """In words."""
         return "masked sets"
 
     @property
     def ratios(self) -> Float[np.ndarray, "steps"]:
+        """The share that is hidden at each step."""
         return np.arange(1, self.length + 1) / self.length
 
     def batch(self, first: int, steps: Int[np.ndarray, "rows"]) -> Batch:
+        """Rows from `first` on at these steps."""
         tokens = self._tokens(first, len(steps))
         hidden = first_places(self._order(first, len(steps)), steps + 1)
         shown = np.where(hidden, self.language.vocab_size, tokens).astype(tokens.dtype)
@@ -167,10 +170,12 @@ class BlockContexts(Contexts):
 
     @property
     def name(self) -> str:
+        """In words."""
         return f"blocks of {self._block}"
 
     @property
     def ratios(self) -> Float[np.ndarray, "steps"]:
+        """The share that is hidden at each step."""
         return self._steps()[2]
 
     def _steps(self) -> tuple[Int[np.ndarray, "steps"], Int[np.ndarray, "steps"], Float[np.ndarray, "steps"]]:
@@ -183,6 +188,7 @@ class BlockContexts(Contexts):
         return blocks[order], masked[order], shares[order]
 
     def batch(self, first: int, steps: Int[np.ndarray, "rows"]) -> Batch:
+        """Rows from `first` on at these steps."""
         blocks, masked, _ = (each[steps] for each in self._steps())
         tokens = self._tokens(first, len(steps))
         of = np.arange(self.length) // self._block
@@ -200,13 +206,16 @@ class Prefixes(Contexts):
 
     @property
     def name(self) -> str:
+        """In words."""
         return "prefixes"
 
     @property
     def ratios(self) -> Float[np.ndarray, "steps"]:
+        """The share that is hidden at each step."""
         return np.arange(1, self.length + 1) / self.length
 
     def batch(self, first: int, steps: Int[np.ndarray, "rows"]) -> Batch:
+        """Rows from `first` on at these steps."""
         tokens = self._tokens(first, len(steps))
         rows, positions = np.nonzero(np.ones(tokens.shape, dtype=np.bool_))
         canvas = OpenCanvas(self.denoiser, len(tokens), self.length, threads=self.threads, shown=tokens)
@@ -229,10 +238,12 @@ class NoisedContexts(Contexts):
 
     @property
     def name(self) -> str:
+        """In words."""
         return f"{self.noise} noise"
 
     @property
     def ratios(self) -> Float[np.ndarray, "steps"]:
+        """The share that is hidden at each step."""
         return np.arange(1, LEVELS + 1) / LEVELS
 
     def batches(self, steps: Int[np.ndarray, "count"]) -> Iterator[Batch]:
@@ -244,6 +255,7 @@ class NoisedContexts(Contexts):
                 yield self.batch(int(first), steps[first : min(first + size, end)])
 
     def batch(self, first: int, steps: Int[np.ndarray, "rows"]) -> Batch:
+        """Rows from `first` on at these steps."""
         count, kept = len(steps), float(1 - self.ratios[steps[0]])
         seen = self._noised(self._tokens(first, count), self._states(first, count), kept)
         rows, positions = np.nonzero(np.ones((count, self.length), dtype=np.bool_))

@@ -37,7 +37,7 @@ from mdmtheory.schedules import LossProfile
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
 
 ENTRIES = 1 << 21
-"""Float64 numbers, 16 MiB, of exact laws that are held at a time; what is worked out of them is about four times that."""
+"""Float64 numbers, 16 MiB, of exact laws that are held at a time; what is worked out of them is four times that."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def learning_error(
     blocks, one block with n of its positions masked; under `noise` uniform or gaussian (that of `embedding`) 16 levels.
     By default `noise` is masked, or the one that it takes. The numbers n are spread evenly (stratified), and intervals
     are those of core/means.py, with strata. L times the mean is the loss of the denoiser above its floor, which this
-    has with far less noise; L times z the mass on impossible tokens along a walk (docs/theory.md, 2.8; ours).
+    has with far less noise; L times z the mass on impossible tokens along a walk (docs/theory.md, 2.9; ours).
 
     Infinite where the denoiser excludes a token that is possible. ValueError for other vocabularies, lengths or noises
     than its own, for a language that gives a prompt or has no such posterior, and below 50 contexts.
@@ -126,7 +126,9 @@ def learning_error(
     check_no_prompt(language, length, "learning_error")
     check_level(level)
     if count < LEAST_TERMS:
-        raise ValueError(f"count is {count}; pass {LEAST_TERMS} contexts or more, below which no interval of a mean holds")
+        raise ValueError(
+            f"count is {count}; pass {LEAST_TERMS} contexts or more, below which no interval of a mean holds"
+        )
     asked = contexts_of(denoiser, language, length, seed, noise, embedding, threads)
     return _found(asked, strata_of(len(asked.ratios), count), count, level)
 
@@ -177,7 +179,9 @@ def _found(asked: Contexts, strata: Strata, count: int, level: float) -> Learnin
         losses.over_all(),
         StratifiedMeans(impossible, shares, level, most=1.0).over_all(),
         tuple(
-            AtRatio(*(float(end) for end in asked.ratios[some[[0, -1]]]), errors.in_stratum(k), losses.in_stratum(k))
+            AtRatio(
+                float(asked.ratios[some[0]]), float(asked.ratios[some[-1]]), errors.in_stratum(k), losses.in_stratum(k)
+            )
             for k, some in enumerate(strata)
         ),
         MappingProxyType(weighted_quantiles(tokens, pair_weights[np.concatenate(cells)], QUANTILES)),

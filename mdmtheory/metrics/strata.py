@@ -92,7 +92,7 @@ class StratifiedMeans:
     def _beyond_doubt(self, mean: float, values: Numbers) -> Ends:
         """An interval that holds where so few contexts carry the mean that no other does.
 
-        Of values up to `most` it is the empirical Bernstein inequality's, for which strata are no less even than chance.
+        Of values up to `most` it is the empirical Bernstein inequality's: strata are no less even than chance.
         """
         if self.most is None:
             return mean, 0.0, np.inf

@@ -18,6 +18,7 @@ from mdmtheory.core.means import (
     Moments,
     mean_interval,
     skewed_interval,
+    stratified_interval,
     unseen_share,
 )
 
@@ -212,3 +213,29 @@ def test_bad_input_is_one_line(call, message):
     with pytest.raises(ValueError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_one_stratum_is_a_mean_of_its_own():
+    values = Moments.of(np.random.default_rng(0).exponential(size=80))
+    assert stratified_interval([values], [1.0], 0.95, unseen=1.0) == pytest.approx(mean_interval(values, 0.95))
+
+
+def test_strata_leave_out_what_differs_between_them_and_hold_as_often_as_they_say():
+    generator, held, width, runs = np.random.default_rng(1), 0, 0.0, 2000
+    shares = [0.5, 0.3, 0.2]
+    exact = 0.5 * 1 + 0.3 * 11 + 0.2 * 21
+    for _ in range(runs):
+        strata = [Moments.of(10 * k + generator.exponential(size=size)) for k, size in enumerate((50, 30, 20))]
+        _, low, high = stratified_interval(strata, shares, 0.95, unseen=1.0)
+        held += low <= exact <= high
+        width += (high - low) / runs
+    assert held / runs > 0.94
+    assert width < 0.7
+
+
+def test_strata_of_which_one_number_carries_all_are_withheld():
+    lone = Moments.of(np.array([1000.0] + [0.0] * 99))
+    with pytest.raises(WithheldError, match="two or fewer of 200 sequences carry the mean"):
+        stratified_interval([lone, Moments.of(np.zeros(100))], [0.5, 0.5], 0.95, unseen=1.0)
+    with pytest.raises(WithheldError, match="draw 2 or more for each"):
+        stratified_interval([lone, Moments.of(np.zeros(1))], [0.5, 0.5], 0.95, unseen=1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -108,7 +108,9 @@ def blocks(size):
 
 @pytest.mark.parametrize("language", [BIGRAM, HMM], ids=["bigram", "hmm"])
 @pytest.mark.parametrize(
-    "inside", [lambda q: mt.Window(q, width=0), lambda q: mt.Perturbed(mt.Oracle(q), epsilon=0.2)], ids=["window", "pert"]
+    "inside",
+    [lambda q: mt.Window(q, width=0), lambda q: mt.Perturbed(mt.Oracle(q), epsilon=0.2)],
+    ids=["window", "pert"],
 )
 @pytest.mark.parametrize(
     ("sees", "block", "sets"),
@@ -127,7 +129,7 @@ def test_z_times_the_length_is_the_impossible_mass_along_a_walk_that_reveals_one
     joint = brute_force.ngram_joint(BIGRAM.initial, BIGRAM.conditional, LENGTH)
     denoiser = mt.Perturbed(mt.Oracle(BIGRAM), epsilon=0.2)
 
-    @lru_cache(maxsize=None)
+    @cache
     def impossible_mass(row):
         law = brute_force.conditionals(joint, 3, np.array(row))
         return np.where(law == 0, denoiser.conditionals(np.array([row]))[0], 0.0).sum(axis=1)
@@ -264,7 +266,8 @@ def test_losses_are_those_of_tokens_masked_by_themselves():
     off = found.losses - chances @ curve
     assert np.abs(off)[:-1] == pytest.approx(0, abs=0.05)
     assert (np.abs(off) < 4 * found.errors + 1e-9).all()
-    assert found.ratios[-1] == 1 and found.errors[-1] < 1e-9
+    assert found.ratios[-1] == 1
+    assert found.errors[-1] < 1e-9
 
 
 def test_what_it_is_reads_as_it_is():
