@@ -90,7 +90,7 @@ class Objective(ABC):
         return None
 
     @property
-    def dim(self) -> int | None:
+    def values_dim(self) -> int | None:
         """How many numbers a position is, where its networks see numbers instead of tokens."""
         return None
 
@@ -105,7 +105,7 @@ class Objective(ABC):
             attention=self.attention,
             block=self.block,
             level=level,
-            dim=self.dim,
+            dim=self.values_dim,
         )
 
     @abstractmethod

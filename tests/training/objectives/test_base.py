@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+import mdmtheory as mt
 from mdmtheory.core.spec import Spec
+from mdmtheory.networks.architecture import as_size
+from mdmtheory.networks.transformer import Transformer
 from mdmtheory.training.objectives.mdm import MaskedObjective
 from mdmtheory.training.objectives.registry import OBJECTIVES, as_objective
 
@@ -61,3 +64,28 @@ def test_an_unknown_objective_is_refused_with_those_that_there_are():
         as_objective("mdn", 5)
     with pytest.raises(ValueError, match="'mdm' has no option 'size'; it takes none"):
         as_objective(Spec.of("mdm", size=3), 5)
+
+
+@pytest.mark.parametrize(
+    "spec", ["ar", "mdm", "mgdm", "block:size=3", "uniform", "gaussian", "gaussian:embedding=random,dim=4"]
+)
+def test_a_network_of_the_objectives_architecture_learns_from_it(spec):
+    language = mt.as_language("ngram:order=2")
+    objective = as_objective(spec, language.vocab_size)
+    architecture = objective.architecture(6, as_size("layers=1,width=16,heads=2"), level=objective.told_level)
+    assert architecture.block == (3 if spec.startswith("block") else None)
+    assert architecture.dim == {"gaussian": 8, "gaussian:embedding=random,dim=4": 4}.get(spec)
+    network = Transformer(architecture, seed=0)
+    noised = objective.noised(language.sample(4, 6, 0), np.random.default_rng(0))
+    tensors = noised.tensors()
+    tensors = tensors if objective.told_level else tensors._replace(level=None)
+    targets = torch.as_tensor(objective.targets(language.oracle(), noised), dtype=torch.float32)
+    losses = []
+    optimiser = torch.optim.SGD(network.parameters(), lr=1e-3)
+    for _ in range(3):
+        loss = objective.loss(objective.logits(network, tensors).log_softmax(dim=2), tensors, targets).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[0] > losses[1] > losses[2] > 0
