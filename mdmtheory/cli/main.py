@@ -19,7 +19,20 @@ import typer
 from typer.core import TyperGroup
 
 from mdmtheory import __version__
-from mdmtheory.cli import bounds, certify, info, language, leaderboard, listing, merge, plot, schedule, show, sweep
+from mdmtheory.cli import (
+    bounds,
+    certify,
+    info,
+    language,
+    leaderboard,
+    listing,
+    merge,
+    plot,
+    schedule,
+    show,
+    sweep,
+    train,
+)
 from mdmtheory.cli.terminal import Interrupted, Terminal
 from mdmtheory.core.notices import Notice
 from mdmtheory.core.plugins import ProtocolError
@@ -37,6 +50,7 @@ app = typer.Typer(
     epilog="-v and -q may stand anywhere on the line. Start with: mdmtheory sweep --lang hmm --steps 64..2048",
 )
 app.command()(sweep.sweep)
+app.command()(train.train)
 app.command()(show.show)
 app.command()(plot.plot)
 app.command()(merge.merge)

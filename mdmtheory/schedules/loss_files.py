@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from mdmtheory.core.reading import read_text
+from mdmtheory.core.writing import write_whole
 from mdmtheory.schedules.losses import COLUMNS, ERRORS, LossProfile, from_losses
 
 _HEADER = "mask_ratio,loss[,stderr]"
@@ -72,3 +74,11 @@ def _number(path: str | PathLike[str], column: str, text: Any) -> float:
         return float(text)
     except ValueError:
         raise ValueError(f"{path} has {column} {text!r}, which is no number") from None
+
+
+def write_losses(profile: LossProfile, path: str | PathLike[str]) -> None:
+    """Write a profile as `read_losses` reads it: nats a masked token."""
+    errors = [0.0] * len(profile.ratios) if profile.errors is None else profile.errors
+    rows = zip(profile.ratios, profile.losses, errors, strict=True)
+    lines = [",".join((*COLUMNS, ERRORS)), *(",".join(repr(float(each)) for each in row) for row in rows)]
+    write_whole(Path(path), ("\n".join(lines) + "\n").encode())

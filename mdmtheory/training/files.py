@@ -1,0 +1,54 @@
+"""Trainings as TOML files: the command line's options as keys."""
+
+from __future__ import annotations
+
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from mdmtheory.core.reading import read_text
+
+_TEXT, _WHOLE, _NUMBER, _TRUTH = (str,), (int,), (int, float), (bool,)
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "objective": (_TEXT, '"mdm"'),
+    "lang": (_TEXT, '"ngram:order=2"'),
+    "length": (_WHOLE, "64"),
+    "size": (_TEXT, '"nano"'),
+    "tokens": ((int, float, str), '"4M"'),
+    "minutes": (_NUMBER, "20"),
+    "data": (_TEXT, '"fresh"'),
+    "targets": (_TEXT, '"oracle"'),
+    "out": (_TEXT, '"runs/bigram-mdm"'),
+    "seed": (_WHOLE, "0"),
+    "device": (_TEXT, '"auto"'),
+    "threads": (_WHOLE, "1"),
+    "batch": (_WHOLE, "8"),
+    "lr": (_NUMBER, "0.003"),
+    "level": (_TRUTH, "true"),
+    "precision": (_TEXT, '"float32"'),
+    "checkpoint_minutes": (_NUMBER, "5"),
+}
+KEYS = tuple(_KINDS)
+"""The keys of a training, in a file as on the command line."""
+
+
+def read_training(path: str | Path) -> dict[str, Any]:
+    """The keys of a training from a TOML file; ValueError names an unknown key and the nearest known one."""
+    text = read_text(path, "give the path of a TOML file")
+    try:
+        content = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'{path} is not a TOML file: {error}; write lines such as lang = "hmm"') from error
+    found = {}
+    for written, value in content.items():
+        key = written.replace("-", "_")
+        if key not in _KINDS:
+            near = get_close_matches(key, KEYS, 1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise ValueError(f"{path} has an unknown key {written!r}{hint}; known: {', '.join(KEYS)}")
+        kinds, example = _KINDS[key]
+        if type(value) not in kinds:
+            raise ValueError(f"{path}: {written} = {value!r} is of another type; write {key} = {example}")
+        found[key] = value
+    return found
