@@ -19,7 +19,8 @@ class CachedCanvas(NetworkCanvas):
     """Partly revealed sequences of a causal or block network (core.protocols.Canvas).
 
     What is settled keeps its keys and values, so that a question costs the positions from there to the last one asked
-    about. Where others are asked about, or rows that were not asked before, it is computed anew.
+    about. Where others are asked about, or rows that were not asked before, it is computed anew; so it is always where
+    the network is told the level, which changes what it makes of settled tokens too.
     """
 
     def __init__(
@@ -34,7 +35,8 @@ class CachedCanvas(NetworkCanvas):
     ) -> None:
         architecture = network.architecture
         super().__init__(network, count, length, architecture.vocab_size, device, prompt)
-        self._network, self._cached, self._settled = network, cached, 0
+        self._network, self._settled = network, 0
+        self._cached = cached and not architecture.level
         self._causal, self._block = architecture.attention == "causal", architecture.block or 1
         self._cache = Cache(architecture.layers)
         self._rows: Any = np.arange(0)
@@ -61,22 +63,30 @@ class CachedCanvas(NetworkCanvas):
         """Logits of the rows asked about, from a position on."""
         if not self._cached or positions.min() < self._kept:
             return super()._logits(asked, positions, told)
-        if not np.array_equal(asked, self._rows):
-            self._of_rows(asked)
-        first = self._cache.length
+        cache = self._of_rows(asked)
+        first = cache.length
         stop = min(self._tokens.shape[1], (int(positions.max()) // self._block + 1) * self._block)
         inputs = self._tokens[self._there(asked), max(0, first - 1) if self._causal else first : stop]
         if self._causal:
             before = torch.full_like(inputs[:, :1], self._vocab_size)
             inputs = torch.cat([before, inputs[:, :-1]], dim=1) if first == 0 else inputs[:, :-1]
-        logits = self._network(inputs, told, cache=self._cache)
-        self._cache.keep(self._kept)
+        logits = self._network(inputs, told, cache=cache)
+        cache.keep(self._kept)
         return logits, first
 
-    def _of_rows(self, asked: Int[np.ndarray, "rows"]) -> None:
-        """Keep what was computed of these rows alone, or nothing where it was not computed of all of them."""
-        if np.isin(asked, self._rows).all():
-            self._cache = self._cache.take(self._there(np.searchsorted(self._rows, asked)))
+    def _of_rows(self, asked: Int[np.ndarray, "rows"]) -> Cache:
+        """What was computed of these rows, or nothing where it was not computed of all of them.
+
+        Rows that are not asked because their block is done come back with the next one: while nothing more is settled,
+        what was computed of them stays.
+        """
+        if np.array_equal(asked, self._rows):
+            return self._cache
+        if not np.isin(asked, self._rows).all():
+            found = Cache(self._network.architecture.layers)
         else:
-            self._cache = Cache(self._network.architecture.layers)
-        self._rows = asked
+            found = self._cache.take(self._there(np.searchsorted(self._rows, asked)))
+            if self._cache.length == self._kept:
+                return found
+        self._cache, self._rows = found, asked
+        return found

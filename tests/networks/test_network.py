@@ -108,6 +108,49 @@ def test_a_canvas_that_keeps_says_what_one_that_does_not_says_however_it_is_writ
     assert short > 10, "next to nothing was kept"
 
 
+def test_rows_whose_block_is_done_earlier_come_back_to_what_was_kept_of_them(by_block):
+    transformer = by_block.transformer
+    kept = CachedCanvas(transformer, 3, LENGTH, "cpu")
+    anew = CachedCanvas(transformer, 3, LENGTH, "cpu", cached=False)
+    everyone, some = np.arange(3), np.array([0, 2])
+    for canvas in (kept, anew):
+        canvas.write(np.repeat(everyone, 4), np.tile(np.arange(4), 3), np.arange(12) % V)
+        canvas.settle_before(4)
+        canvas.ask(everyone, np.full(3, 5))
+        canvas.ask(some, np.full(2, 6))
+    assert kept._cache.length == 4
+    assert (kept._rows == everyone).all(), "rows were forgotten"
+    for rows in (some, everyone):
+        where = np.full(len(rows), 7)
+        assert np.abs(kept.ask(rows, where).numpy() - anew.ask(rows, where).numpy()).max() < 1e-5
+
+
+@pytest.mark.parametrize("attention", ["causal", "block"])
+def test_what_is_told_the_level_says_at_each_level_what_it_says_without_a_cache(tmp_path, attention):
+    transformer = network(tmp_path, attention=attention, level=True).transformer
+    kept = CachedCanvas(transformer, 2, LENGTH, "cpu")
+    anew = CachedCanvas(transformer, 2, LENGTH, "cpu", cached=False)
+    rows = np.arange(2)
+    for level in (0.9, 0.5, 0.1):
+        said = []
+        for canvas in (kept, anew):
+            canvas.settle_before(4)
+            said.append(canvas.ask(rows, np.full(2, 5), level=np.full(2, level)).numpy())
+        assert np.abs(said[0] - said[1]).max() < 1e-5
+
+
+@pytest.mark.parametrize("attention", ["bidirectional", "causal", "block"])
+def test_a_networks_conditionals_are_the_softmax_of_its_logits(tmp_path, attention):
+    denoiser = network(tmp_path, attention=attention)
+    tokens = np.random.default_rng(0).integers(V + 1, size=(4, LENGTH))
+    with torch.no_grad():
+        laws = denoiser.transformer(torch.from_numpy(tokens)).double().softmax(dim=2).numpy()
+    found = denoiser.conditionals(tokens)
+    masks = tokens == V
+    assert np.abs(found - laws)[masks].max() < 1e-6
+    assert np.abs(found.sum(axis=2) - 1).max() < 1e-9
+
+
 def test_a_causal_network_scores_as_it_draws(causal):
     model = mt.Autoregressive(causal)
     drawn = model.sample(4, LENGTH, seed=0)
