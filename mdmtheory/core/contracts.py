@@ -237,7 +237,7 @@ DENOISER = Contract(
         "device": _device,
         "computed": _computed,
     },
-    refuse=frozenset({"open", "conditionals", "pairs", "posterior", "run_plan", "batch"}),
+    refuse=frozenset({"open", "conditionals", "pairs", "posterior", "run_plan", "batch", "validate_length"}),
     streams=frozenset({"run_plan"}),
     defaults=DenoiserDefaults,
 )

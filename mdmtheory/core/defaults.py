@@ -83,6 +83,9 @@ class DenoiserDefaults:
         """How many sequences of a length it takes at once; None: any number, so threads share them out."""
         return None
 
+    def validate_length(self, length: int) -> None:
+        """ValueError where it is for sequences of another length."""
+
     @property
     def exact_for(self) -> str | None:
         """The digest of the language whose exact posterior it is; see `core.contracts.exact_for`."""

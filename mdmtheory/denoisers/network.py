@@ -53,6 +53,7 @@ class Network(DenoiserDefaults):
         self.precision = as_precision(precision, self.device)
         self._batch = None if batch is None else whole_number(batch, "batch", 1)
         self.spec = Spec.of("network", run=str(Path(fspath(self.run.path))))
+        self.recorded = Spec.of("network", digest=self.run.digest)  # wherever its folder lies
         self.computed = {"precision": self.precision, "batch": self.batch(self.length)}
 
     def __repr__(self) -> str:
@@ -130,7 +131,7 @@ class Network(DenoiserDefaults):
             )
 
 
-@registered("denoiser", "network", version=1, place=4, examples=())
+@registered("denoiser", "network", version=1, place=4, examples=(), learned=True)
 def named(language: Language, *, run: str) -> Denoiser:
     """A trained network, from the folder of its run; typed as the folder alone, runs/NAME."""
     found = Network(run)

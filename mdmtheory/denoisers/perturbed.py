@@ -57,6 +57,10 @@ class Perturbed(DenoiserDefaults):
         asked: int | None = self.base.batch(length)
         return asked
 
+    def validate_length(self, length: int) -> None:
+        """ValueError where the denoiser inside is for sequences of another length."""
+        self.base.validate_length(length)
+
     @whole_numbers(threads=1)
     def conditionals(
         self, tokens: TokensLike, *, threads: int | None = None

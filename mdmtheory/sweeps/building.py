@@ -41,6 +41,7 @@ class Builder:
         check_limit(entries, MOST_ENTRIES_AT_ONCE, "MOST_ENTRIES_AT_ONCE", at_once, "use shorter sequences")
         # A model without a choice takes the default, which changes nothing.
         denoiser = self._denoiser(cell.language, cell.denoiser or DEFAULTS["denoiser"])
+        denoiser.validate_length(cell.length)
         arguments: tuple[Any, ...] = (
             language,
             denoiser,
@@ -65,7 +66,7 @@ class Builder:
             self._languages[text] = as_language(text)
         return self._languages[text]
 
-    def _denoiser(self, language: str, text: str) -> Denoiser:
+    def _denoiser(self, language: str, text: str) -> Any:
         key = (language, text)
         if key not in self._denoisers:
             built = registries()["denoiser"].build(text, self.language(language))

@@ -11,9 +11,11 @@ import pytest
 from mdmtheory.cli.progress import SweepProgress
 from mdmtheory.cli.terminal import Terminal
 from mdmtheory.sweeps import Progress
+from tests.networks.runs import written_run
 
 LANGUAGE = "hmm:states=8,vocab_size=4,prune_transition=1.5,prune_emission=1"
 COLD = ["sweep", "--lang", "ngram:order=2", "--length", "8", "--steps", "2", "--samples", "2", "--no-figure"]
+BIGRAM = "ngram:order=2,vocab_size=5"
 SMALL = ["--lang", LANGUAGE, "--steps", "2,8", "--length", "32", "--samples", "50"]
 
 
@@ -313,3 +315,39 @@ def test_a_sampler_of_ones_own_module_is_swept_by_name(spawn, tmp_path):
         assert refused.code == 2
         assert reason in refused.err
         assert len(refused.err.splitlines()) == 1
+
+
+def test_runs_are_swept_by_their_folders_beside_the_oracle(run):
+    written_run(Path("runs/x"), language=BIGRAM, length=6)
+    written_run(Path("runs/y"), language=BIGRAM, length=6, attention="causal")
+    words = ["--lang", BIGRAM, "--length", "6", "--steps", "2", "--samples", "50", "--no-figure", "--out", "s.sqlite"]
+    both = run("sweep", *words, "--denoiser", "runs/x,oracle")
+    assert both.code == 0, both.err
+    assert "network:run=runs/x" in both.out
+    causal = run("sweep", *words, "--model", "ar", "--denoiser", "runs/y")
+    assert causal.code == 0, causal.err
+    assert "network:run=runs/y" in causal.out
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        (["--denoiser", "runs/nowhere"], "no run runs/nowhere"),
+        (["--denoiser", "runs/x", "--length", "7"], "was trained at length 6, not 7"),
+        (["--denoiser", "runs/x", "--lang", "ngram:order=1,vocab_size=5"], "name that language"),
+        (["--denoiser", "runs/x", "--lang", "ngram:order=2,vocab_size=4"], "over 5 tokens"),
+        (["--denoiser", "runs/y"], "left"),
+        (["--denoiser", "hf:gpt2"], "are not taken yet"),
+    ],
+    ids=["not there", "length", "language", "vocabulary", "causal in a masked model", "hf"],
+)
+def test_a_run_that_does_not_fit_a_sweep_is_refused_in_a_line(run, changed, reason):
+    written_run(Path("runs/x"), language=BIGRAM, length=6)
+    written_run(Path("runs/y"), language=BIGRAM, length=6, attention="causal")
+    given = {"--lang": BIGRAM, "--length": "6", **dict(zip(changed[::2], changed[1::2], strict=True))}
+    words = [word for pair in given.items() for word in pair]
+    outcome = run("sweep", *words, "--steps", "2", "--no-figure", "--out", "s.sqlite")
+    assert outcome.code == 2
+    assert reason in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert not Path("s.sqlite").exists()

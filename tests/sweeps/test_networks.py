@@ -1,0 +1,104 @@
+"""Sweeps of trained networks: a run is named by its folder, and what is stored of it by its weights."""
+
+import json
+
+import pytest
+
+import mdmtheory as mt
+from mdmtheory.sweeps.building import Builder
+from mdmtheory.sweeps.checks import fault_of_task
+from mdmtheory.sweeps.choices import reference_rows
+from mdmtheory.sweeps.passes import passes_of
+from mdmtheory.sweeps.tasks import tasks_of
+from tests.networks.runs import written_run
+
+LANGUAGE, LENGTH = "ngram:order=2,vocab_size=5", 6
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """Two runs: of a network that sees everything, and of a causal one."""
+    monkeypatch.chdir(tmp_path)
+    written_run(tmp_path / "runs/x", language=LANGUAGE, length=LENGTH, seed=1)
+    written_run(tmp_path / "runs/y", language=LANGUAGE, length=LENGTH, seed=2, attention="causal")
+    return tmp_path / "runs"
+
+
+def cells(**changed):
+    return mt.cells(LANGUAGE, **{"length": LENGTH, "steps": 3, "samples": 64, "metrics": "ser,ter", **changed})
+
+
+def built_tasks(found):
+    return [(task, *built) for cell in found for built in [Builder().build(cell)] for task in tasks_of(cell, *built)]
+
+
+def tasks(**changed):
+    return [task for task, _, _ in built_tasks(cells(**changed))]
+
+
+def test_a_run_is_a_denoiser_beside_the_oracle(runs):
+    assert [cell.denoiser for cell in cells(denoiser="runs/x,oracle")] == ["network:run=runs/x", "oracle"]
+
+
+def test_autoregression_is_of_a_network_where_one_is_named_and_of_the_language_where_not(runs):
+    found = cells(model="ar", denoiser="oracle,runs/y,window:width=4,runs/x", sampler="ancestral,stride")
+    assert [cell.denoiser for cell in found] == [None, "network:run=runs/y", "network:run=runs/x"]
+    assert {(cell.sampler, cell.schedule, cell.steps) for cell in found} == {(None, None, None)}
+    of_language, *of_networks = (Builder().build(cell)[1] for cell in found)
+    assert of_language.denoiser is None
+    assert [model.denoiser.spec for model in of_networks] == [mt.Network("runs/y").spec, mt.Network("runs/x").spec]
+
+
+def test_the_reference_is_the_same_task_whatever_networks_stand_beside_it(runs):
+    alone = tasks(model="ar")
+    assert alone == [task for task in tasks(model="ar", denoiser="runs/y,oracle") if task.names["denoiser"] is None]
+    assert all(task.description["denoiser"] is None for task in alone)
+
+
+@pytest.mark.parametrize(("model", "run"), [("masked", "x"), ("ar", "x"), ("ar", "y")])
+def test_a_task_has_the_digest_of_a_network_and_its_label_the_path(runs, model, run):
+    digest = mt.Run.open(runs / run).digest
+    for task in tasks(model=model, denoiser=f"runs/{run}"):
+        assert task.description["denoiser"] == f"network:digest={digest}"
+        assert task.names["denoiser"] == f"network:run=runs/{run}"
+        assert task.description["versions"]["denoiser network"] == 1
+        assert "runs/" not in task.json
+        assert fault_of_task(task) is None
+
+
+def test_a_run_that_was_moved_is_the_same_task_and_one_that_was_trained_anew_another(runs):
+    before = [task.json for task in tasks(denoiser="runs/x")]
+    (runs / "x").rename(runs / "moved")
+    assert [task.json for task in tasks(denoiser="runs/moved")] == before
+    written_run(runs / "x", language=LANGUAGE, length=LENGTH, seed=3)
+    assert not {task.json for task in tasks(denoiser="runs/x")} & set(before)
+
+
+def test_two_networks_never_share_a_pass(runs):
+    written_run(runs / "z", language=LANGUAGE, length=LENGTH, seed=3)
+    for each in passes_of(built_tasks(cells(denoiser="runs/x,runs/z", sampler="ancestral,stride", steps="2,3"))):
+        assert len({json.dumps(model.denoiser.identity) for model in each.models}) == 1
+
+
+def test_what_was_measured_of_a_network_is_no_reference(runs, tmp_path):
+    frame = mt.collect(cells(model="masked,ar", denoiser="oracle,runs/x"), out=tmp_path / "store.sqlite", workers=1)
+    assert set(frame.loc[reference_rows(frame), "model"]) == {"ar"}
+    assert frame.loc[reference_rows(frame), "denoiser"].isna().all()
+    of_network = frame[(frame["model"] == "ar") & (frame["denoiser"] == "network:run=runs/x")]
+    assert set(of_network["metric"]) >= {"ser", "ter"}
+    assert not reference_rows(of_network).any()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"denoiser": "runs/nowhere"}, "runs/nowhere"),
+        ({"denoiser": "runs/x", "length": 7}, "length"),
+        ({"denoiser": "runs/y"}, "left"),
+    ],
+    ids=["not there", "another length", "a causal run in a masked model"],
+)
+def test_a_run_that_does_not_fit_is_refused_in_a_line(runs, changed, message):
+    with pytest.raises(ValueError, match=message) as error:
+        Builder().build(cells(**changed)[0])
+    assert "\n" not in str(error.value)
