@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from mdmtheory.metrics.learning_error import learning_error
 
 import mdmtheory as mt
 from mdmtheory.denoisers.network import Network
+from mdmtheory.metrics.learning_error import learning_error
 from mdmtheory.training.trainer import train
 
 LENGTH = 64
