@@ -67,9 +67,11 @@ mt.ser(p, q, 8, cuont=3)
 """
 
 
-def test_a_type_checker_sees_the_public_names_with_their_signatures(tmp_path):
+def test_a_type_checker_sees_the_public_names_with_their_signatures(tmp_path, pytestconfig):
     (tmp_path / "used.py").write_text(USED)
-    words = [sys.executable, "-m", "mypy", "--config-file", os.devnull, "--no-error-summary", "used.py"]
+    words = [sys.executable, "-m", "mypy", "--config-file", os.devnull, "--no-error-summary"]
+    # What it knows of the package from the last run is looked through anew where a file has changed.
+    words += ["--cache-dir", str(pytestconfig.cache.mkdir("mypy")), "used.py"]
     path = os.environ | {"MYPYPATH": str(STUB.parents[1])}
     done = subprocess.run(words, cwd=tmp_path, env=path, capture_output=True, text=True, check=False)
     said = [line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith("used.py")]

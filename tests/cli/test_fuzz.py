@@ -15,7 +15,7 @@ import pytest
 from tests.cli.command_lines import Lines, verbs_and_options
 from tests.cli.conftest import ROOT, Outcome, is_one_line
 
-COUNT = int(os.environ.get("MDMTHEORY_FUZZ", "100"))
+COUNT = int(os.environ.get("MDMTHEORY_FUZZ", "60"))
 SEED = int(os.environ.get("MDMTHEORY_FUZZ_SEED", "0"))
 """`make checks` draws many more, and others each time."""
 

@@ -15,6 +15,7 @@ from tests.networks.runs import written_run
 
 LANGUAGE = "hmm:states=8,vocab_size=4,prune_transition=1.5,prune_emission=1"
 COLD = ["sweep", "--lang", "ngram:order=2", "--length", "8", "--steps", "2", "--samples", "2", "--no-figure"]
+COLD += ["--metrics", "ser"]
 BIGRAM = "ngram:order=2,vocab_size=5"
 SMALL = ["--lang", LANGUAGE, "--steps", "2,8", "--length", "32", "--samples", "50"]
 
@@ -294,24 +295,25 @@ class Stroll(Entropy):
 """
 
 
-def test_a_sampler_of_ones_own_module_is_swept_by_name(spawn, tmp_path):
+def test_a_sampler_of_ones_own_module_is_swept_by_name(run, tmp_path, monkeypatch):
     (tmp_path / "stroll.py").write_text(OWN)
+    monkeypatch.setitem(sys.modules, "stroll", None)  # so that it is forgotten afterwards
+    del sys.modules["stroll"]
     words = ["sweep", *SMALL, "--no-figure", "--metrics", "ser", "--out", "own.sqlite", "--sampler"]
-    code = f"from mdmtheory.cli.main import main; raise SystemExit(main({words!r} + [WORD]))"
-    outcome = spawn(code.replace("WORD", "'stroll:Stroll:pace=2,entropy'"))
+    outcome = run(*words, "stroll:Stroll:pace=2,entropy")
     assert outcome.code == 0, outcome.err
     rows = [line.split() for line in outcome.out.splitlines()]
     own = [row[2:] for row in rows if row[0] == "stroll:Stroll:pace=2"]
     entropy = [row[2:] for row in rows if row[0] == "entropy"]
     assert len(own) == len(entropy) == 2
     for word, reason in {
-        "'stroll:Walk'": "'stroll' has no 'Walk'",
-        "'nowhere:Walk'": "module 'nowhere' does not import",
-        "'stroll:Stroll:speed=1'": "sampler 'stroll:Stroll' has no option 'speed'; known: pace",
-        "'stroll:OWN'": "'stroll' has no 'OWN'",
-        "'entropy:gamma'": "'gamma' in 'entropy:gamma' is not key=value; write entropy:key=value",
+        "stroll:Walk": "'stroll' has no 'Walk'",
+        "nowhere:Walk": "module 'nowhere' does not import",
+        "stroll:Stroll:speed=1": "sampler 'stroll:Stroll' has no option 'speed'; known: pace",
+        "stroll:OWN": "'stroll' has no 'OWN'",
+        "entropy:gamma": "'gamma' in 'entropy:gamma' is not key=value; write entropy:key=value",
     }.items():
-        refused = spawn(code.replace("WORD", word))
+        refused = run(*words, word)
         assert refused.code == 2
         assert reason in refused.err
         assert len(refused.err.splitlines()) == 1

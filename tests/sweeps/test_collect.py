@@ -108,20 +108,20 @@ def test_counts_are_those_of_the_metrics_on_the_same_sequences(collected):
         assert dict(total(stored.chunks)) == pytest.approx(dict(sums), rel=1e-12, abs=1e-9)
 
 
-def test_700_sequences_and_then_1500_are_1500(tmp_path):
+def test_150_sequences_and_then_300_are_300(tmp_path):
     given = {"steps": 16, "sampler": "ancestral"}
-    collect(small_cells(**given, samples=700), out=tmp_path / "twice.sqlite")
+    collect(small_cells(**given, samples=150), out=tmp_path / "twice.sqlite")
     first = rows_of(tmp_path / "twice.sqlite")
-    collect(small_cells(**given, samples=1500), out=tmp_path / "twice.sqlite")
-    collect(small_cells(**given, samples=1500), out=tmp_path / "once.sqlite")
+    collect(small_cells(**given, samples=300), out=tmp_path / "twice.sqlite")
+    collect(small_cells(**given, samples=300), out=tmp_path / "once.sqlite")
     once = rows_of(tmp_path / "once.sqlite")
-    assert len(first) == 2 * 11
-    assert len(once) == 2 * 24
+    assert len(first) == 2 * 3
+    assert len(once) == 2 * 5
     assert set(first) < set(once)
     assert rows_of(tmp_path / "twice.sqlite") == once
     frame = read(tmp_path / "twice.sqlite").set_index("metric")
-    assert set(frame.loc[["ser", "ter", "ter_ratio"], "count"]) == {24 * 64}
-    assert 0 < frame.loc["cross_entropy", "count"] < 24 * 64
+    assert set(frame.loc[["ser", "ter", "ter_ratio"], "count"]) == {5 * 64}
+    assert 0 < frame.loc["cross_entropy", "count"] < 5 * 64
 
 
 def test_a_second_run_computes_nothing_and_a_smaller_one_shows_all_there_is(store, computed):
