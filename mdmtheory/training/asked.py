@@ -66,18 +66,17 @@ class Asked:
 
     def resumed(self, begun: Settings, folder: str) -> Settings:
         """The settings that a training was begun with; ValueError where something else is asked for now."""
-        by_time = self.minutes is not None and self.minutes == begun.minutes
         unsaid = self.tokens is None and self.minutes is None
         filled = replace(
             self,
             minutes=None,
-            tokens=begun.tokens if (by_time or unsaid) and self.source().steps(1) is None else self.tokens,
+            tokens=begun.tokens if self.tokens is None and self.source().steps(1) is None else self.tokens,
             targets=self.targets or begun.targets,
             batch=begun.batch if self.batch is None else self.batch,
             lr=begun.learning_rate if self.lr is None else self.lr,
             level=begun.level if self.level is None else self.level,
         )
-        now = replace(filled.settings(on_cuda=False), minutes=begun.minutes if unsaid or by_time else self.minutes)
+        now = replace(filled.settings(on_cuda=False), minutes=begun.minutes if unsaid else self.minutes)
         check_same(now, begun, folder)
         return begun
 

@@ -61,11 +61,10 @@ class Batches:
         kept = laws if self._exact_targets else None
         return Batch(noised.tensors(device=self._device), self._real(kept), self._floor(noised, laws, kept is None))
 
-    def validation(self, number: int) -> Batch:
-        """A batch of sequences that are never learnt from."""
+    def validation(self, number: int, rows: int) -> Batch:
+        """So many sequences that are never learnt from."""
         seed = stream_of("validation", self.data.seed)
-        first = number * self.rows
-        clean = self.language.sample(self.rows, self.data.length, seed, first=first, threads=1)
+        clean = self.language.sample(rows, self.data.length, seed, first=number * rows, threads=1)
         noised = self._noised(clean, number, "validation")
         laws = self._laws(noised)
         told = noised.tensors(dtype=torch.float64), None if laws is None else torch.as_tensor(laws, dtype=torch.float64)

@@ -15,8 +15,8 @@ class NotANumber(TrainingStopped):
 
     def __init__(self, step: int, kept: int, learning_rate: float) -> None:
         super().__init__(
-            f"the loss of step {step:,} is not a number; the checkpoint of step {kept:,} is kept: begin anew with "
-            f"--lr {learning_rate / 3:.1g} instead of {learning_rate:.1g}"
+            f"the loss of step {step:,} is not a number; the checkpoint after step {kept:,} is kept, and another "
+            f"training may do better with --lr {learning_rate / 3:.1g} instead of {learning_rate:.3g}"
         )
         self.step = step
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -20,6 +21,7 @@ from mdmtheory.networks.runs import Run, RunRecord, extras_of, network_digest, w
 from mdmtheory.training.asked import Asked, why_not_exact
 from mdmtheory.training.batches import Batches
 from mdmtheory.training.checkpoints import Checkpoint, last_checkpoint, write_checkpoint
+from mdmtheory.training.errors import memory_told
 from mdmtheory.training.parallel import Processes, joined
 from mdmtheory.training.progress import Progress, history_text
 from mdmtheory.training.settings import Settings
@@ -59,15 +61,32 @@ def run(
         settings = asked.settings(on_cuda=place.device != "cpu")
     else:
         settings = asked.resumed(Settings.from_json(last.about["settings"]), str(folder))
-    with torch_threads(place.threads), joined(place.device) as processes:
+        if last.step == settings.steps and is_finished(folder):
+            notice(f"the training in {folder} is finished already")
+            return Run.open(folder)
+    told = memory_told(settings.batch, settings.length, place.device)
+    with torch_threads(place.threads), joined(place.device) as processes, told:
         processes.rows(settings.batch)
         if settings.minutes is not None and last is None:
             settings = replace(settings, steps=steps_within(settings, asked, place, processes))
         training = begun(settings, asked, place, processes)
         if last is not None:
             training.restore(last)
-        Keeper(training, folder, asked, place, checkpoint_minutes * 60).run(report)
+        try:
+            Keeper(training, folder, asked, place, checkpoint_minutes * 60).run(report)
+        except BaseException:
+            if training.step == 0 and processes.first and not resume:  # else it would be in the way of the next try
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
     return Run.open(folder)
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a folder has a run that was trained to its end."""
+    try:
+        return Run.open(folder).finished
+    except ValueError:
+        return False
 
 
 def found_in(folder: Path, resume: bool) -> Checkpoint | None:

@@ -16,7 +16,7 @@ from mdmtheory.networks.transformer import Transformer
 from mdmtheory.training.batches import Batch, Batches
 from mdmtheory.training.checkpoints import Checkpoint
 from mdmtheory.training.data import MadeAhead
-from mdmtheory.training.errors import NotANumber, memory_told
+from mdmtheory.training.errors import NotANumber
 from mdmtheory.training.optimising import Learner, Optimising
 from mdmtheory.training.parallel import Processes
 from mdmtheory.training.progress import Line, Progress
@@ -26,7 +26,8 @@ MOST_LINES = 100
 FEWEST_STEPS_A_LINE = 40
 VALIDATION_TOKENS = 1 << 11
 """Validation tokens behind a line of the history, which then takes some 3 % of the time."""
-FINAL_TOKENS = 1 << 14
+FINAL_BATCHES = 8
+"""Of as many tokens each, others than those, in the end."""
 
 
 class Training:
@@ -53,9 +54,10 @@ class Training:
         self.step = 0
         self.lines: list[Line] = []
         self.every = min(settings.steps, max(FEWEST_STEPS_A_LINE, -(-settings.steps // MOST_LINES)))
-        self._losses = torch.zeros(self.every, device=device)
+        self._losses: list[Tensor] = []
         self._floors: list[float | None] = []
-        self._validation: list[Batch] = []
+        self._validated_on: Batch | None = None
+        self._rows = max(settings.batch, VALIDATION_TOKENS // settings.length)
         self._seconds = 0.0
         self._began, self._first = time.perf_counter(), 0
         self._kept = 0
@@ -71,13 +73,10 @@ class Training:
         return self._seconds + time.perf_counter() - self._began
 
     def go_on(self, steps: int | None = None) -> Generator[int, None, None]:
-        """Do all steps that are left, or so many; the number of steps done after each. NotANumber, OutOfMemory."""
+        """Do all steps that are left, or so many; the number of steps done after each."""
         stop = self.settings.steps if steps is None else min(self.settings.steps, self.step + steps)
         self.network.train()
-        with (
-            memory_told(self.settings.batch, self.settings.length, self.device),
-            MadeAhead(self.batches.training, self.step, stop) as made,
-        ):
+        with MadeAhead(self.batches.training, self.step, stop) as made:
             for step, batch in made:
                 self._learn(step, batch)
                 self.step = step + 1
@@ -85,7 +84,7 @@ class Training:
 
     def wait(self) -> None:
         """Until the device has done what it was told to do."""
-        self._losses.sum().item()
+        self.learner.weights.sum().item()
 
     def line(self) -> Line:
         """Add the line of the steps since the last one to the history; the averaged weights are validated for it."""
@@ -99,7 +98,7 @@ class Training:
             self.optimising.rate(self.step - 1, self.settings.steps),
             round(self.seconds, 3),
         )
-        self._floors = []
+        self._losses, self._floors = [], []
         self.lines.append(line)
         return line
 
@@ -129,7 +128,7 @@ class Training:
         about = {
             "settings": self.settings.to_json(),
             "lines": [line.to_json() for line in self.lines],
-            "losses": self._losses[: len(self._floors)].tolist(),
+            "losses": self._newest_losses(),
             "floors": self._floors,
             "seconds": round(self.seconds, 3),
         }
@@ -143,31 +142,33 @@ class Training:
         self.step = self._first = self._kept = checkpoint.step
         self.lines = [Line(*each) for each in about["lines"]]
         self._floors = about["floors"]
-        self._losses[: len(self._floors)] = torch.tensor(about["losses"])
+        self._losses = [torch.tensor(each, device=self.device) for each in about["losses"]]
         self._seconds, self._began = about["seconds"], time.perf_counter()
 
     def check(self) -> None:
         """NotANumber, with its step, where a loss since the last line, or a weight, is no number."""
-        losses = self._losses[: len(self._floors)].tolist()
+        losses = self._newest_losses()
         wrong = [place for place, loss in enumerate(losses) if not math.isfinite(loss)]
         if wrong or not self.learner.finite():
             step = self.step - len(losses) + 1 + wrong[0] if wrong else self.step
             raise NotANumber(step, self._kept, self.settings.learning_rate)
 
     def results(self) -> dict[str, float | int | None]:
-        """What the averaged weights come to on validation sequences that no line of the history saw."""
-        size = self.settings.batch * self.settings.length
-        lines, last = -(-VALIDATION_TOKENS // size), -(-FINAL_TOKENS // size)
+        """What the averaged weights come to on validation sequences: others than the history's, once it is finished."""
+        length = self.settings.length
+        if not self.finished:
+            error = self.lines[-1].learning_error if self.lines else None
+            return {"loss": None, "floor": None, "learning_error": error, "validation_tokens": self._rows * length}
         with self._averaged():
-            measured = [self._validated(self.batches.validation(lines + number)) for number in range(last)]
-        loss = sum(each for each, _ in measured) / last
+            measured = [self._validated(self._validation(1 + number)) for number in range(FINAL_BATCHES)]
+        loss = sum(each for each, _ in measured) / FINAL_BATCHES
         floors = [floor for _, floor in measured if floor is not None]
-        floor = sum(floors) / last if floors else None
+        floor = sum(floors) / FINAL_BATCHES if floors else None
         return {
             "loss": loss,
             "floor": floor,
             "learning_error": None if floor is None else loss - floor,
-            "validation_tokens": last * size,
+            "validation_tokens": FINAL_BATCHES * self._rows * length,
         }
 
     def _learn(self, step: int, batch: Batch) -> None:
@@ -178,7 +179,7 @@ class Training:
         said = loss.detach()
         self.processes.add_up(said)
         self.learner.update(step)
-        self._losses[len(self._floors)] = said
+        self._losses.append(said)
         self._floors.append(batch.floor)
 
     def _loss(self, batch: Batch) -> Tensor:
@@ -188,22 +189,26 @@ class Training:
         nats = self.batches.objective.loss(log_probs, batch.noised, batch.targets)
         return nats.sum() / (self.settings.batch * self.settings.length)
 
+    def _newest_losses(self) -> list[float]:
+        """The losses since the last line, which stay on the device until they are looked at."""
+        return torch.stack(self._losses).tolist() if self._losses else []
+
     def _newest(self) -> tuple[float, float | None]:
         """Mean loss and floor of the steps since the last line."""
         self.check()
-        losses = self._losses[: len(self._floors)].double()
+        losses = self._newest_losses()
         floors = [each for each in self._floors if each is not None]
-        return float(losses.mean()), (sum(floors) / len(floors) if floors else None)
+        return sum(losses) / len(losses), (sum(floors) / len(floors) if floors else None)
 
     def _learning_error(self) -> float | None:
-        size = self.settings.batch * self.settings.length
-        if not self._validation:
-            self._validation = [self.batches.validation(number) for number in range(-(-VALIDATION_TOKENS // size))]
-        if any(each.floor is None for each in self._validation):
-            return None
+        if self._validated_on is None:
+            self._validated_on = self._validation(0)
         with self._averaged():
-            measured = [self._validated(each) for each in self._validation]
-        return sum(loss - floor for loss, floor in measured if floor is not None) / len(measured)
+            loss, floor = self._validated(self._validated_on)
+        return None if floor is None else loss - floor
+
+    def _validation(self, number: int) -> Batch:
+        return self.batches.validation(number, self._rows)
 
     def _validated(self, batch: Batch) -> tuple[float, float | None]:
         """Loss and floor in nats a token, computed in float64 from the network's logits."""
