@@ -62,6 +62,7 @@ def train(
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted; the checkpoint in {folder} is kept, go on with --resume") from None
     _print_results(run, progress.last, terminal)
+    _draw(run, terminal)
     terminal.say(f"run: {folder}")
 
 
@@ -117,6 +118,23 @@ def _print_results(run: Run, last: Progress | None, terminal: Terminal) -> None:
     if last is not None:
         rows.append(["tokens a second", f"{last.tokens_per_second:,.0f}"])
     print_table([f"{record.objective}, {record.language}, length {record.length}", ""], rows)
+
+
+def _draw(run: Run, terminal: Terminal) -> None:
+    """The figure of the history; none, with the reason, where the floor is not known."""
+    import pandas as pd
+
+    from mdmtheory.plots import save_figure
+    from mdmtheory.plots.training import training_figure
+
+    record = run.record
+    try:
+        title = f"{record.objective}, {record.language}, $L$ = {record.length}"
+        figure = training_figure(pd.read_csv(run.path / "history.csv"), title)
+    except ValueError as reason:
+        terminal.say(f"no figure: {reason}")
+    else:
+        terminal.say(f"figure: {save_figure(figure, run.path / 'history.png')}")
 
 
 def _shown(estimate: Estimate) -> str:

@@ -21,6 +21,7 @@ def test_a_run_is_trained_and_its_losses_price_schedules(tmp_path, capsys):
     assert "learning error, nats a token" in said.out
     assert "z, mass on what is impossible" in said.out
     assert "step" not in said.err  # no live line where nobody looks
+    assert (run / "history.png").read_bytes().startswith(b"\x89PNG")
     losses = read_losses(run / "losses.csv")
     assert losses.ratios[-1] == 1
     assert (losses.losses > 0).all()
