@@ -50,10 +50,10 @@ app = typer.Typer(
     epilog="-v and -q may stand anywhere on the line. Start with: mdmtheory sweep --lang hmm --steps 64..2048",
 )
 app.command()(sweep.sweep)
-app.command()(train.train)
 app.command()(show.show)
 app.command()(plot.plot)
 app.command()(merge.merge)
+app.command()(train.train)
 app.command()(bounds.bounds)
 app.command()(certify.certify)
 app.command()(leaderboard.leaderboard)

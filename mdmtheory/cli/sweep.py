@@ -28,8 +28,8 @@ def sweep(
     denoiser: Annotated[
         str,
         typer.Option(
-            help="oracle (of trust 0.999 where tokens may change), perturbed:epsilon=0.01, window:width=4 or a run's "
-            "folder, runs/NAME; model ar takes runs alone."
+            help="oracle (of trust 0.999 where tokens may change), perturbed:epsilon=0.01, window:width=4 or a "
+            "network, by its run's folder, runs/NAME; model ar takes runs alone."
         ),
     ] = "oracle",
     sampler: Annotated[
