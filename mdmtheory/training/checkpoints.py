@@ -39,7 +39,7 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint beside those that are there, and then remove all but the newest two; OSError if it cannot."""
+    """Write a checkpoint beside the last finished one, and then remove all others; OSError where it cannot be."""
     from safetensors.torch import save
 
     content = save({name: each.detach().cpu().contiguous() for name, each in checkpoint.tensors.items()})
@@ -54,8 +54,9 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         "about": checkpoint.about,
     }
     write_whole(own / _ABOUT, json.dumps({**about, "digest": digest(about)}, indent=1, sort_keys=True).encode())
-    for old in [each for each in _newest_first(folder) if each.name <= own.name][_KEPT:]:
-        _remove(old)
+    finished = [each for each in _newest_first(folder) if (each / _ABOUT).exists()]
+    for other in set(_newest_first(folder)) - set(finished[:_KEPT]):
+        _remove(other)
 
 
 def last_checkpoint(folder: Path) -> Checkpoint | None:
@@ -73,6 +74,13 @@ def last_checkpoint(folder: Path) -> Checkpoint | None:
     for each in said:
         notice(f"{each}; there is none before it")
     return None
+
+
+def remove_later(folder: Path, step: int) -> None:
+    """Take away what comes after the checkpoint that a training goes on from: it is damaged."""
+    for each in _newest_first(folder):
+        if each.name > _name(step):
+            _remove(each)
 
 
 class _Damaged(Exception):

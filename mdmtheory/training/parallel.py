@@ -16,7 +16,7 @@ from torch import Tensor, distributed
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among `count` that train together, by `rank` from 0; the first one writes files and talks."""
+    """This process among `count` that train together on a `device`, by `rank` from 0; the first one writes files."""
 
     rank: int = 0
     count: int = 1
@@ -42,6 +42,11 @@ class Processes:
         if self.count > 1:
             distributed.all_reduce(vector)
 
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.count > 1:
+            distributed.barrier()
+
     def any(self, here: bool) -> bool:
         """Whether it is so in any process."""
         if self.count == 1:
@@ -53,12 +58,19 @@ class Processes:
 
 @contextmanager
 def joined(device: str) -> Iterator[Processes]:
-    """Among the processes that torchrun started, as its environment says; alone where it says nothing."""
+    """Among the processes that torchrun started, as its environment says; alone where it says nothing.
+
+    Each has a graphics processor of its own where they compute on such.
+    """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
-        yield Processes()
+        yield Processes(device=device)
         return
-    distributed.init_process_group("nccl" if torch.device(device).type == "cuda" else "gloo")
+    on_cuda = torch.device(device).type == "cuda"
+    if on_cuda:
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(device)
+    distributed.init_process_group("nccl" if on_cuda else "gloo")
     try:
         yield Processes(distributed.get_rank(), count, device)
     finally:

@@ -20,7 +20,7 @@ from mdmtheory.core.writing import write_whole
 from mdmtheory.networks.runs import Run, RunRecord, extras_of, network_digest, write_run
 from mdmtheory.training.asked import Asked, why_not_exact
 from mdmtheory.training.batches import Batches
-from mdmtheory.training.checkpoints import Checkpoint, last_checkpoint, write_checkpoint
+from mdmtheory.training.checkpoints import Checkpoint, last_checkpoint, remove_later, write_checkpoint
 from mdmtheory.training.errors import memory_told
 from mdmtheory.training.parallel import Processes, joined
 from mdmtheory.training.progress import Progress, history_text
@@ -56,29 +56,35 @@ def run(
     report: Callable[[Progress], None] | None,
 ) -> Run:
     """Begin or resume a training in a folder, and go on until it is finished; see `trainer.train`."""
-    last = found_in(folder, resume)
-    if last is None:
-        settings = asked.settings(on_cuda=place.device != "cpu")
-    else:
-        settings = asked.resumed(Settings.from_json(last.about["settings"]), str(folder))
-        if last.step == settings.steps and is_finished(folder):
+    with joined(place.device) as processes:
+        place = replace(place, device=processes.device)
+        last = found_in(folder, resume)
+        processes.wait()  # all have looked before one of them writes
+        if last is None:
+            settings = asked.settings(on_cuda=place.device != "cpu")
+        else:
+            settings = asked.resumed(Settings.from_json(last.about["settings"]), str(folder))
+        if last is not None and last.step == settings.steps and is_finished(folder):
             notice(f"the training in {folder} is finished already")
-            return Run.open(folder)
-    told = memory_told(settings.batch, settings.length, place.device)
-    with torch_threads(place.threads), joined(place.device) as processes, told:
-        processes.rows(settings.batch)
-        if settings.minutes is not None and last is None:
-            settings = replace(settings, steps=steps_within(settings, asked, place, processes))
-        training = begun(settings, asked, place, processes)
-        if last is not None:
-            training.restore(last)
-        try:
-            Keeper(training, folder, asked, place, checkpoint_minutes * 60).run(report)
-        except BaseException:
-            if training.step == 0 and processes.first and not resume:  # else it would be in the way of the next try
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
+        else:
+            with torch_threads(place.threads), memory_told(settings.batch, settings.length, place.device):
+                training = begun_or_resumed(settings, last, asked, place, processes)
+                Keeper(training, folder, asked, place, checkpoint_minutes * 60, resume).run(report)
+        processes.wait()
     return Run.open(folder)
+
+
+def begun_or_resumed(
+    settings: Settings, last: Checkpoint | None, asked: Asked, place: Place, processes: Processes
+) -> Training:
+    """A training as it was at its last checkpoint, or before its first step."""
+    processes.rows(settings.batch)
+    if last is None and settings.minutes is not None:
+        settings = replace(settings, steps=steps_within(settings, asked, place, processes))
+    training = begun(settings, asked, place, processes)
+    if last is not None:
+        training.restore(last)
+    return training
 
 
 def is_finished(folder: Path) -> bool:
@@ -96,13 +102,19 @@ def found_in(folder: Path, resume: bool) -> Checkpoint | None:
         if there:
             raise ValueError(f"{folder} is there already; go on with it by --resume, or pass another --out")
         return None
-    checkpoints = folder / CHECKPOINTS
-    if not checkpoints.is_dir():
+    if not (folder / CHECKPOINTS).is_dir():
         raise ValueError(f"there is no training in {folder} that could be resumed; leave --resume out to begin one")
-    last = last_checkpoint(checkpoints)
+    last = last_checkpoint(folder / CHECKPOINTS)
     if last is None:
         notice(f"{folder} has no checkpoint to go on from: beginning anew")
     return last
+
+
+def tidied(folder: Path, step: int) -> None:
+    """Take away what a kill left unfinished, and damaged checkpoints after the one that a training goes on from."""
+    remove_later(folder / CHECKPOINTS, step)
+    for unfinished in folder.glob(".mdmtheory-*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def begun(settings: Settings, asked: Asked, place: Place, processes: Processes) -> Training:
@@ -156,33 +168,47 @@ def torch_threads(threads: int) -> Iterator[None]:
 class Keeper:
     """What is done besides learning: the history, reports, checkpoints, and in the end the run folder."""
 
-    def __init__(self, training: Training, folder: Path, asked: Asked, place: Place, checkpoint_seconds: float) -> None:
+    def __init__(
+        self, training: Training, folder: Path, asked: Asked, place: Place, checkpoint_seconds: float, resumed: bool
+    ) -> None:
         self._training = training
         self._folder = folder
         self._asked = asked
         self._place = place
         self._checkpoint_seconds = checkpoint_seconds
+        self._resumed = resumed
         self._saved = self._reported = time.perf_counter()
 
     def run(self, report: Callable[[Progress], None] | None) -> None:
         """Go on to the end, or to Ctrl-C: then with a checkpoint, and the run as it is, before KeyboardInterrupt."""
         training = self._training
-        with interrupts_held() as interrupted:
-            if training.step == 0:
-                self._write_checkpoint()
-            self._write_history()
-            with closing(training.go_on()) as steps:
-                for _ in steps:
-                    stopping = training.processes.any(interrupted() > 0)
-                    if training.step % training.every == 0 or training.finished:
-                        training.line()
-                        self._write_history()
-                    if training.processes.first:
-                        self._keep(report, stopping or training.finished)
-                    if stopping:
-                        break
-            if training.processes.first:
-                self._write_run()
+        try:
+            with interrupts_held() as interrupted:
+                self._go_on(interrupted, report)
+        except BaseException:
+            if training.step == 0 and training.processes.first and not self._resumed:
+                shutil.rmtree(self._folder, ignore_errors=True)  # nothing was learnt, and the next try begins anew
+            raise
+
+    def _go_on(self, interrupted: Callable[[], int], report: Callable[[Progress], None] | None) -> None:
+        training = self._training
+        if training.processes.first and self._resumed:
+            tidied(self._folder, training.step)
+        if training.step == 0:
+            self._write_checkpoint()
+        self._write_history()
+        with closing(training.go_on()) as steps:
+            for _ in steps:
+                stopping = training.processes.any(interrupted() > 0)
+                if training.step % training.every == 0 or training.finished:
+                    training.line()
+                    self._write_history()
+                if training.processes.first:
+                    self._keep(report, stopping or training.finished)
+                if stopping:
+                    break
+        if training.processes.first:
+            self._write_run()
 
     def _keep(self, report: Callable[[Progress], None] | None, last: bool) -> None:
         """Report, and write a checkpoint, where it is time to."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mdmtheory.core.notices import Notice
-from mdmtheory.training.checkpoints import Checkpoint, last_checkpoint, write_checkpoint
+from mdmtheory.training.checkpoints import Checkpoint, last_checkpoint, remove_later, write_checkpoint
 
 
 def checkpoint(step):
@@ -119,6 +119,22 @@ def test_a_checkpoint_of_another_version_is_not_read(tmp_path):
     (last / "state.json").write_text(json.dumps(about))
     with pytest.warns(Notice, match="has format version 2, and this version of mdmtheory reads 1"):
         assert last_checkpoint(tmp_path) is None
+
+
+@pytest.mark.parametrize("damage", [killed_between_the_files, truncated])
+def test_two_good_ones_are_there_again_after_a_damaged_one(tmp_path, damage):
+    damage(newest(written(tmp_path, 10, 20)))
+    remove_later(tmp_path, 10)
+    assert last_checkpoint(written(tmp_path, 30)).step == 30
+    truncated(newest(tmp_path))
+    with pytest.warns(Notice, match="going on from the one before, of step 10$"):
+        assert last_checkpoint(tmp_path).step == 10
+
+
+def test_what_was_not_finished_never_counts_as_the_one_before(tmp_path):
+    killed_between_the_files(newest(written(tmp_path, 10, 20)))
+    written(tmp_path, 30)
+    assert [each.name for each in sorted(tmp_path.iterdir())] == ["step-000000000010", "step-000000000030"]
 
 
 def test_a_damaged_one_is_written_over_where_a_training_comes_there_again(tmp_path):
