@@ -84,5 +84,5 @@ $(DEV): $(INSTALLED)
 
 $(BENCH): pyproject.toml benchmarks/requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m venv $(BENCH_VENV)
-	$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --quiet install --requirement benchmarks/requirements.txt --editable .
+	$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check --quiet install --requirement benchmarks/requirements.txt --editable '.[neural]'
 	@touch $@

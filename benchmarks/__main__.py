@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,8 +19,9 @@ if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
 
 from benchmarks import before, cold_start, growth, page, sweep
+from benchmarks.timing import Row
 
-SECTIONS = ("ratios", "sweep", "cold", "growth")
+SECTIONS = ("ratios", "networks", "sweep", "cold", "growth")
 PACKAGES = ("mdmtheory", "numpy", "numba", "hmmlearn", "dynamax", "jax")
 
 
@@ -43,7 +45,13 @@ def main() -> None:
         if section == "cold":
             text = cold_section(options.quick, options.since)
         else:
-            text = {"ratios": ratio_section, "sweep": sweep_section, "growth": growth_section}[section](options.quick)
+            sections = {
+                "ratios": ratio_section,
+                "networks": network_section,
+                "sweep": sweep_section,
+                "growth": growth_section,
+            }
+            text = sections[section](options.quick)
         if not options.quick:
             page.write(section, text)
 
@@ -52,11 +60,22 @@ def ratio_section(quick: bool) -> str:
     """Ratios against the peers and against ourselves without the tricks."""
     from benchmarks import ratios  # which needs the peers
 
+    return f"{stamp()}\n\n{_ratios(ratios.rows(rounds=2 if quick else 7))}"
+
+
+def network_section(quick: bool) -> str:
+    """Networks that keep keys and values against those that do not."""
+    from benchmarks import networks  # which needs torch
+
+    return f"{stamp(('mdmtheory', 'numpy', 'torch'))}\n\n{_ratios(networks.rows(rounds=2 if quick else 7))}"
+
+
+def _ratios(measured: Iterable[Row]) -> str:
     rows = []
-    for row in ratios.rows(rounds=2 if quick else 7):
+    for row in measured:
         rows.append(row)
         print(page.ratio_table([row]).splitlines()[-1], flush=True)
-    return f"{stamp()}\n\n{page.ratio_table(rows)}"
+    return page.ratio_table(rows)
 
 
 def sweep_section(quick: bool) -> str:

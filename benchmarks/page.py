@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmarks.ratios import Row
+    from benchmarks.timing import Row
 
 PAGE = Path(__file__).parent / "README.md"
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 import mdmtheory as mt
 from benchmarks.peers import Dynamax, Hmmlearn, run_batches, run_batches_shared
-from benchmarks.timing import Ratio, Side, compare
+from benchmarks.timing import Row, Side, compare
 from mdmtheory.core.streams import stream_states
 from mdmtheory.oracles.canvas import ConditionalsCanvas
 from mdmtheory.samplers.registry import as_sampler
@@ -19,26 +18,6 @@ from mdmtheory.schedules import as_schedule
 
 STATES, VOCAB_SIZE, LENGTH, THREADS = 32, 8, 512, 2
 PLANS = 8192
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table: how many times as long the other side takes, and what it must be at least (or at most)."""
-
-    job: str
-    against: str
-    ratio: Ratio
-    at_least: float | None = None
-    at_most: float | None = None
-
-    @property
-    def met(self) -> bool | None:
-        """Whether the median satisfies the requirement; None where nothing is required."""
-        if self.at_least is not None:
-            return self.ratio.median >= self.at_least
-        if self.at_most is not None:
-            return self.ratio.median <= self.at_most
-        return None
 
 
 def rows(rounds: int) -> Iterator[Row]:

@@ -55,6 +55,26 @@ class Ratio:
         return median(self.ratios)
 
 
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: how many times as long the other side takes, and what it must be at least (or at most)."""
+
+    job: str
+    against: str
+    ratio: Ratio
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the median satisfies the requirement; None where nothing is required."""
+        if self.at_least is not None:
+            return self.ratio.median >= self.at_least
+        if self.at_most is not None:
+            return self.ratio.median <= self.at_most
+        return None
+
+
 def compare(ours: Side, other: Side, *, rounds: int = 7, seconds: float = 0.3) -> Ratio:
     """Size both sides while warming them up, then measure A B A B ..., `rounds` times.
 
