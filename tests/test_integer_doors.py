@@ -477,8 +477,13 @@ INSIDE = (
     "step_gains",
     "batch",
     "posteriors",
+    "next_laws",
+    "block_laws",
+    "learning_error",
+    "Network",
+    "train",
 )
-"""Methods that kernels and the package's own rooms call."""
+"""What the package's own rooms call, and what trains or needs networks: tried in tests/{training,networks,metrics}."""
 
 
 def public_parameters() -> Iterator[tuple[str, str]]:

@@ -65,6 +65,8 @@ def _run(make: Callable[[], Any], bits: int) -> None:
         if looks:
             oracle.conditionals(hidden)
             oracle.pairs(hidden)
+            oracle.next_laws(tokens)
+            oracle.block_laws(tokens, hidden, block=2)
     if looks:
         oracle = mt.Oracle(language)
         mt.MaskedDiffusion(mt.Perturbed(oracle, epsilon=0.01), sampler="confidence", steps=STEPS).sample(2, length, 0)
