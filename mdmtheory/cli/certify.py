@@ -19,7 +19,8 @@ _A_CHECK_FAILED = 1
 def certify(
     context: typer.Context,
     subjects: Annotated[
-        list[str] | None, typer.Argument(metavar="[SUBJECT]...", help="A spec, a saved language, or module:name.")
+        list[str] | None,
+        typer.Argument(metavar="[SUBJECT]...", help="A spec, a saved language, a run's folder, or module:name."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything built in.")] = False,
     kind: Annotated[

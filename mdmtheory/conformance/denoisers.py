@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,6 +22,7 @@ from mdmtheory.conformance.bayes import (
 from mdmtheory.conformance.prompts import of_denoiser
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
 from mdmtheory.conformance.settings import enumerable_length, uniforms
+from mdmtheory.conformance.sight import check_sight
 from mdmtheory.core.canvases import laws_said
 from mdmtheory.core.contracts import as_denoiser, check_vocabularies, exact_for
 from mdmtheory.core.guards import MOST_OFF
@@ -39,6 +41,7 @@ from mdmtheory.oracles.evidence import GaussianEvidence, UniformEvidence
 
 _MOST_CONTEXTS = 800
 _WALK = 40
+_NOISES = ("masked", "uniform", "gaussian")
 
 
 def check_denoiser(denoiser: Denoiser, language: LanguageLike | None = None) -> Report:
@@ -73,17 +76,26 @@ class DenoiserCase:
 
     @cached_property
     def length(self) -> int:
-        """A length at which all contexts can be shown, if there is one."""
-        return enumerable_length(self.denoiser.vocab_size, self._allowed) or 4
+        """A length at which all contexts can be shown, if there is one; the only one, of a denoiser that has one."""
+        only: int | None = self.denoiser.length
+        return only or enumerable_length(self.denoiser.vocab_size, self._allowed) or 4
 
     def _allowed(self, length: int) -> bool:
         try:
             if self.language is not None:
                 self.language.validate_length(length)
-            self.denoiser.open(1, length)
+            self.denoiser.open(1, length, noise=self.noise)
         except ValueError:
             return False
         return True
+
+    @property
+    def noise(self) -> str:
+        """One that it takes: masks, if it does."""
+        known = [each for each in _NOISES if each in self.denoiser.noises]
+        if not known:
+            raise RefutedError(f"noises are {sorted(self.denoiser.noises)}, and none of {', '.join(_NOISES)}")
+        return known[0]
 
     @cached_property
     def contexts(self) -> Tokens:
@@ -119,11 +131,10 @@ def _protocol(case: DenoiserCase) -> str:
         raise RefutedError(f"spec is {denoiser.spec!r}")
     if not isinstance(denoiser.device, str):
         raise RefutedError(f"device is {denoiser.device!r}; name one, as cpu or cuda:0")
-    if "masked" not in denoiser.noises:
-        raise RefutedError(f"noises are {sorted(denoiser.noises)}, without masked")
+    noise = case.noise
     canonical_json(denoiser.identity)
     refuses("an unknown noise", lambda: denoiser.open(1, case.length, noise="fog"))
-    canvas = denoiser.open(3, case.length)
+    canvas = denoiser.open(3, case.length, noise=noise)
     for name in ("calls", "rounds", "impossible"):
         if np.asarray(getattr(canvas, name)).shape != (3,):
             raise RefutedError(f"{name} of a canvas of 3 sequences has shape {np.asarray(getattr(canvas, name)).shape}")
@@ -303,11 +314,13 @@ def _noises(case: DenoiserCase) -> str:
     denoiser, count = case.denoiser, 12
     shape = (count, case.length)
     tokens = (uniforms("noisy", *shape) * denoiser.vocab_size).astype(token_dtype(denoiser.vocab_size))
-    values = 3 * uniforms("values", count, case.length * denoiser.vocab_size).reshape(*shape, -1) - 1
-    onehot = np.eye(denoiser.vocab_size)
+    embedding = (
+        np.eye(denoiser.vocab_size) if denoiser.noise_embedding is None else np.asarray(denoiser.noise_embedding)
+    )
+    values = 3 * uniforms("values", count, case.length * embedding.shape[1]).reshape(*shape, -1) - 1
     evidence: dict[str, Any] = {
         "uniform": lambda rows: UniformEvidence(tokens[rows], 0.4, denoiser.vocab_size),
-        "gaussian": lambda rows: GaussianEvidence(values[rows], 0.4, onehot),
+        "gaussian": lambda rows: GaussianEvidence(values[rows], 0.4, embedding),
     }
     known = sorted(evidence.keys() & denoiser.noises)
     if not known:
@@ -351,6 +364,17 @@ def _fused(case: DenoiserCase) -> str:
     return "200 plans drawn and scored, equal to the loop over a canvas"
 
 
+def _of_masks(look: Callable[[DenoiserCase], str]) -> Callable[[DenoiserCase], str]:
+    """A trial that shows masks, for denoisers that take them."""
+
+    def looked(case: DenoiserCase) -> str:
+        if "masked" not in case.denoiser.noises:
+            raise DoesNotApplyError(f"it knows {' and '.join(sorted(case.denoiser.noises))} noise, and no masks")
+        return look(case)
+
+    return looked
+
+
 TRIALS: tuple[Trial[DenoiserCase], ...] = (
     Trial(
         "protocol",
@@ -363,55 +387,61 @@ TRIALS: tuple[Trial[DenoiserCase], ...] = (
         "normalised",
         "marginals are laws; a row of zeros says that the context is impossible, and the canvas marks it",
         "divide by the sum, and mark sequences whose sum is 0 in `impossible`",
-        _normalised,
+        _of_masks(_normalised),
     ),
     Trial(
         "impossible",
         "what is marked impossible has a row of zeros, and the language no sequence that agrees with it",
         "mark nothing else",
-        _impossible,
+        _of_masks(_impossible),
     ),
     Trial(
         "claim",
         "the marginals are those that it says: exact, seen through its window, or epsilon nats away",
         "compare with Bayes' rule on the enumerated law, as conformance.bayes does",
-        _claim,
+        _of_masks(_claim),
+    ),
+    Trial(
+        "sight",
+        "marginals of one that sees the left, or blocks, do not change with what comes later",
+        "mask what comes later inside the network, or say that `sees` is all",
+        _of_masks(lambda case: check_sight(case.denoiser, case.contexts, case.tolerance)),
     ),
     Trial(
         "history",
         "marginals depend on what is revealed now, not on how it came: the mask erases, a prompt is written",
         "renew all that a write or an erasure changes",
-        _history,
+        _of_masks(_history),
     ),
     Trial(
         "prompt",
         "a canvas opened at a prompt says what one says that it was written to; of exact ones, Bayes' rule given it",
         "write the prompt's tokens when the canvas is opened, and leave masks masked",
-        _prompt,
+        _of_masks(_prompt),
     ),
     Trial(
         "conditionals",
         "`conditionals` of whole rows agree with the canvas, and are one-hot at revealed tokens",
         "let both take one way",
-        _conditionals,
+        _of_masks(_conditionals),
     ),
     Trial(
         "alone",
         "the marginals of a sequence are the same alone and among others",
         "let no row see another; pad nothing by what the batch happens to hold",
-        _alone,
+        _of_masks(_alone),
     ),
     Trial(
         "answers",
         "answers that stay where they were computed draw and score as the laws that they bring home",
         "work all of them out from one law in float64, after the options; draw by its running sum",
-        lambda case: check_answers(case.denoiser, case.contexts),
+        _of_masks(lambda case: check_answers(case.denoiser, case.contexts)),
     ),
     Trial(
         "calls",
         "each row asked about is charged one call and one round, however many of its positions",
         "charge np.unique(rows) in `marginals`, and nothing in `write`",
-        _calls,
+        _of_masks(_calls),
     ),
     Trial(
         "noises",
@@ -423,6 +453,6 @@ TRIALS: tuple[Trial[DenoiserCase], ...] = (
         "fused",
         "`run_plan` equals the loop over a canvas on the same uniforms",
         "draw with one uniform a token, in order of step and position",
-        _fused,
+        _of_masks(_fused),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -22,6 +23,8 @@ from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
 from mdmtheory.core.register import Register, check_options
 from mdmtheory.core.spec import Spec
 from mdmtheory.denoisers import DENOISERS
+from mdmtheory.denoisers.names import as_denoiser_spec
+from mdmtheory.denoisers.network import Network
 from mdmtheory.languages.presets import LANGUAGES, check_no_file_meant
 from mdmtheory.metrics.registry import METRICS, MetricLike
 from mdmtheory.models import MODELS
@@ -71,7 +74,7 @@ def everything_built_in() -> Iterator[Certified]:
 
 
 def certified(text: str, kind: Kind | None = None) -> Certified:
-    """What a name, a spec, a saved language or `module:name` stands for.
+    """What a name, a spec, a saved language, the folder of a run or `module:name` stands for.
 
     `module:name` may be an object, or a class or function that makes one, with options: from nothing, from a language,
     or, as a model where it is typed, from language, denoiser, sampler, steps and schedule. ValueError in one line for
@@ -86,6 +89,8 @@ def certified(text: str, kind: Kind | None = None) -> Certified:
 def _certified(text: str, kind: Kind | None) -> Certified:
     if text.endswith(".npz"):
         return Certified("language", text, partial(check_language, text))
+    if kind in (None, "denoiser") and _is_run(text, asked=kind == "denoiser"):
+        return _of_network(as_denoiser_spec(text))
     if "/" in text:
         check_no_file_meant(text)
     name, _, rest = text.partition(":")
@@ -102,6 +107,21 @@ def _certified(text: str, kind: Kind | None) -> Certified:
     raise ValueError(f"nothing named {name!r}{hint}; pass module:name for your own, or one of: {', '.join(known)}")
 
 
+def _is_run(text: str, asked: bool) -> bool:
+    """Whether a text can only mean the folder of a run; where a denoiser is asked for the folder need not be there."""
+    if not (asked or os.path.isdir(text)):  # noqa: PTH112  # which no odd name upsets
+        return False
+    spec = as_denoiser_spec(text)
+    return spec.name != text and spec.name in DENOISERS and DENOISERS.about(spec.name).learned
+
+
+def _of_network(spec: Spec) -> Certified:
+    """A network at the length and over the vocabulary that it was trained on, whatever its language."""
+    check_options("denoiser", spec, DENOISERS.builder(spec.name))
+    network = Network(str(dict(spec.options)["run"]))
+    return Certified("denoiser", str(spec), partial(check_denoiser, network))
+
+
 def _registered(kind: Kind, spec: Spec) -> Certified:
     """ValueError for unknown or missing options, before any suite runs."""
     build = partial(REGISTRIES[kind].build, spec)
@@ -109,6 +129,8 @@ def _registered(kind: Kind, spec: Spec) -> Certified:
         return Certified(kind, str(spec), partial(check_sampler, as_sampler(spec)))
     if kind in ("language", "metric"):
         return Certified(kind, str(spec), partial(_SUITES[kind], spec if kind == "language" else str(spec)))
+    if kind == "denoiser" and DENOISERS.about(spec.name).learned:
+        return _of_network(spec)
     if kind == "denoiser":
         return _from_languages(kind, str(spec), build)
     return _from_languages(kind, str(spec), lambda language: build(*_of_model(language)))

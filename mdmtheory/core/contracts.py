@@ -217,6 +217,10 @@ def _block(denoiser: Any, found: Any) -> int | None:
     return None if found is None else whole_number(found, "block", 1)
 
 
+def _length(denoiser: Any, found: Any) -> int | None:
+    return None if found is None else whole_number(found, "length", 1)
+
+
 def _sees(denoiser: Any, found: Any) -> Any:
     if found not in get_args(Sees):
         raise ValueError(f"is {found!r}; known: {', '.join(get_args(Sees))}")
@@ -233,6 +237,7 @@ DENOISER = Contract(
         "tolerance": _tolerance,
         "sees": _sees,
         "block": _block,
+        "length": _length,
         "reveals": _reveals,
         "device": _device,
         "computed": _computed,

@@ -69,6 +69,10 @@ class DenoiserDefaults:
     those before; masked models refuse both."""
     block: int | None = None
     """How many positions its blocks have, where it sees by blocks."""
+    length: int | None = None
+    """The only length that it takes; None: any that its language has."""
+    noise_embedding: Any = None
+    """The vectors of tokens (V, dim) whose Gaussian noise it knows; None: any."""
     proper: bool = True
     """Whether what it was trained for has the exact posterior as its only optimum."""
     told_level: bool = False

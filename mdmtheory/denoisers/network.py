@@ -97,6 +97,11 @@ class Network(DenoiserDefaults):
             raise ValueError(f"the run {self.run.path} lacks the embedding of its tokens; train it anew")
         return np.asarray(found.double().numpy())
 
+    @property
+    def noise_embedding(self) -> Float[np.ndarray, "vocab dim"] | None:
+        """As `embedding`."""
+        return self.embedding
+
     @whole_numbers(count=0, length=1, threads=1)
     def open(
         self,

@@ -62,9 +62,11 @@ def reveal_costs(
     """
     length = tokens.shape[1]
     key = ["curve", denoiser.identity, length, seed]
-    model = MaskedDiffusion(denoiser, sampler=FirstHitting())
-    if block is not None:
-        key, model = [*key, block], MaskedDiffusion(denoiser, sampler=by_block(FirstHitting(), block))
+    if block is None:
+        model = MaskedDiffusion(denoiser, sampler=FirstHitting())
+    else:
+        key, inside = [*key, block], by_block(FirstHitting(), block)
+        model = MaskedDiffusion.in_blocks(denoiser, block, sampler=inside, steps=None, schedule="linear")
     if given is not None:
         key = [*key, "given", given.text]
     states = stream_states(key, first, len(tokens))

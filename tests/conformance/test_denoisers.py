@@ -9,6 +9,7 @@ import mdmtheory as mt
 from mdmtheory.conformance import denoisers
 from mdmtheory.conformance.denoisers import check_denoiser
 from mdmtheory.conformance.settings import untied
+from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.spec import Spec
 from mdmtheory.models.canvas_loop import run_on_canvas
@@ -100,7 +101,7 @@ def test_a_canvas_is_enough_to_be_enumerated_perturbed_and_replayed():
         )
         np.testing.assert_allclose(mt.exact.law(alone, BIGRAM, 3), mt.exact.law(oracle, BIGRAM, 3), rtol=1e-12)
         assert alone.log_prob_kind == ("exact" if "lowest" in sampler else "lower bound")
-    contexts = denoisers.DenoiserCase(CanvasAlone(), BIGRAM).contexts
+    contexts = denoisers.DenoiserCase(as_denoiser(CanvasAlone()), BIGRAM).contexts
     moved = (mt.Perturbed(each, epsilon=0.05).conditionals(contexts) for each in (CanvasAlone(), mt.Oracle(BIGRAM)))
     np.testing.assert_allclose(*moved, atol=1e-12)
     given = {"plan": np.tile([1, 2, 2], (5, 1)).astype(np.int32), "tokens": BIGRAM.sample(5, 3, 0)}
@@ -271,7 +272,15 @@ class AnsweringCanvas(ConditionalsCanvas):
 
 class LessSureThanItsLaws(Plain):
     canvas = AnsweringCanvas
-    language = None
+    language = length = None
+
+
+class SeesAllAround(Plain, DenoiserDefaults):
+    sees = "left"
+
+
+class SeesOtherBlocks(Plain, DenoiserDefaults):
+    sees, block = "block", 2
 
 
 BUGS = {
@@ -283,6 +292,7 @@ BUGS = {
         lambda: (OffBySome(mt.Oracle(BIGRAM), epsilon=0.05), None),
         lambda: (Mine(), HMM),
     ],
+    "sight": [lambda: (SeesAllAround(), None), lambda: (SeesOtherBlocks(), None)],
     "history": [lambda: (NeverErases(), None), lambda: (IgnoresPrompts(), None), lambda: (AnswersLate(), None)],
     "prompt": [lambda: (IgnoresPrompts(), None), lambda: (Blind(), BIGRAM)],
     "conditionals": [lambda: (TwoWays(), None), lambda: (NotOneHot(), None)],

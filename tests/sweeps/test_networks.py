@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import mdmtheory as mt
+from mdmtheory.metrics.pricing import reveal_costs
 from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.checks import fault_of_task
 from mdmtheory.sweeps.choices import reference_rows
@@ -102,3 +104,25 @@ def test_a_run_that_does_not_fit_is_refused_in_a_line(runs, changed, message):
     with pytest.raises(ValueError, match=message) as error:
         Builder().build(cells(**changed)[0])
     assert "\n" not in str(error.value)
+
+
+def test_blocks_of_one_token_are_priced_by_the_chain_rule_of_a_block_network(runs):
+    written_run(runs / "b", language=LANGUAGE, length=LENGTH, seed=4, attention="block", block=1)
+    network, x = mt.Network("runs/b"), mt.as_language(LANGUAGE).sample(5, LENGTH, seed=0)
+    said = np.take_along_axis(network.next_laws(x), x[:, :, None].astype(np.int64), axis=2)[:, :, 0]
+    np.testing.assert_allclose(reveal_costs(network, x, 0, 0, block=1), -np.log(said), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "attention"), [("masked", "bidirectional"), ("ar", "causal"), ("block:size=3", "block")]
+)
+def test_two_workers_measure_of_a_network_what_one_does(runs, tmp_path, model, attention):
+    more = {"block": 3} if attention == "block" else {}
+    written_run(runs / "n", language=LANGUAGE, length=LENGTH, seed=4, attention=attention, **more)
+    found = cells(model=model, denoiser="runs/n", samples=12_000)
+    one, two = (
+        mt.collect(found, out=tmp_path / f"{workers}.sqlite", workers=workers).drop(columns="seconds")
+        for workers in (1, 2)
+    )
+    assert set(one["metric"]) >= {"ser", "ter"}
+    assert one.equals(two)
