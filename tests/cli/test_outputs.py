@@ -179,7 +179,7 @@ def test_what_a_verb_makes_does_not_end_as_something_else(refused, words, said):
     assert set(Path().iterdir()) == before
 
 
-def test_o_and_out_are_the_same_option_of_every_verb_and_stand_for_one_file():
+def test_o_and_out_are_the_same_option_of_every_verb_and_stand_for_the_one_thing_it_makes():
     from typer.main import get_command
 
     from mdmtheory.cli.main import app
@@ -192,7 +192,7 @@ def test_o_and_out_are_the_same_option_of_every_verb_and_stand_for_one_file():
                 yield path, each
 
     found = dict(options(get_command(app)))
-    assert {*found} == {" sweep", " leaderboard", " merge", " plot", " schedule", " language new"}
+    assert {*found} == {" sweep", " leaderboard", " merge", " plot", " schedule", " language new", " train"}
     for path, option in found.items():
         assert {"-o", "--out"} <= set(option.opts), path
         assert option.name in ("out", "sizes_out"), path
