@@ -17,10 +17,8 @@ from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.networks.devices import as_device, as_precision, check_torch
-from mdmtheory.networks.runs import Run
+from mdmtheory.networks.runs import EMBEDDING, Run
 
-EMBEDDING = "embedding"
-"""The tensor of a run that is no weight: the vectors that Gaussian noise was put on."""
 TOKENS_AT_ONCE = {"cpu": 1 << 13, "cuda": 1 << 17}
 _SEES: Any = {"bidirectional": "all", "causal": "left", "block": "block"}
 
@@ -47,7 +45,7 @@ class Network(DenoiserDefaults):
         self.run = run if isinstance(run, Run) else Run.open(run)
         architecture = self.run.architecture
         self.vocab_size, self.length, self.block = architecture.vocab_size, architecture.length, architecture.block
-        self.noises = frozenset({self.run.record.noise})
+        self.noises, self.proper = frozenset({self.run.record.noise}), self.run.record.proper
         self.sees, self.told_level = _SEES[architecture.attention], architecture.level
         self.device = as_device(device)
         self.precision = as_precision(precision, self.device)
@@ -88,7 +86,7 @@ class Network(DenoiserDefaults):
         return network.to(self.device, dtype).eval().requires_grad_(False)
 
     @cached_property
-    def embedding(self) -> Float[np.ndarray, "vocab dim"] | None:
+    def noise_embedding(self) -> Float[np.ndarray, "vocab dim"] | None:
         """The vectors of the tokens that Gaussian noise was put on; None where tokens go in."""
         if self.run.architecture.dim is None:
             return None
@@ -96,11 +94,6 @@ class Network(DenoiserDefaults):
         if found is None:
             raise ValueError(f"the run {self.run.path} lacks the embedding of its tokens; train it anew")
         return np.asarray(found.double().numpy())
-
-    @property
-    def noise_embedding(self) -> Float[np.ndarray, "vocab dim"] | None:
-        """As `embedding`."""
-        return self.embedding
 
     @whole_numbers(count=0, length=1, threads=1)
     def open(
@@ -119,7 +112,7 @@ class Network(DenoiserDefaults):
         if noise != "masked":
             from mdmtheory.networks.noisy_canvas import NoisyNetworkCanvas
 
-            return NoisyNetworkCanvas(self.transformer, count, self.device, self.embedding)
+            return NoisyNetworkCanvas(self.transformer, count, self.device, self.noise_embedding)
         from mdmtheory.networks.cached_canvas import CachedCanvas
         from mdmtheory.networks.canvas import NetworkCanvas
 

@@ -234,7 +234,7 @@ class NoisedContexts(Contexts):
     """Every position seen through a noise, at LEVELS levels; a level is the share of the signal that is lost."""
 
     noise: str
-    embedding: Any = "onehot"
+    embedding: Any
 
     @property
     def name(self) -> str:

@@ -99,7 +99,7 @@ def learning_error(
     count: int = 1024,
     seed: int = 0,
     noise: str | None = None,
-    embedding: Any = "onehot",
+    embedding: Any = None,
     level: float = 0.95,
     threads: int | None = None,
 ) -> LearningError:
@@ -108,9 +108,10 @@ def learning_error(
     Over `count` contexts x ~ q of the kind that the denoiser was made for, each token of a context counting alike:
     masked sets of n positions, n uniform on 1..L; where it sees the left alone all prefixes of each x; where it sees
     blocks, one block with n of its positions masked; under `noise` uniform or gaussian (that of `embedding`) 16 levels.
-    By default `noise` is masked, or the one that it takes. The numbers n are spread evenly (stratified), and intervals
-    are those of core/means.py, with strata. L times the mean is the loss of the denoiser above its floor, which this
-    has with far less noise; L times z the mass on impossible tokens along a walk (docs/theory.md, 2.9; ours).
+    By default `noise` is masked, or the one that it takes, and `embedding` its own, or onehot. The numbers n are spread
+    evenly (stratified), and intervals are those of core/means.py, with strata. L times the mean is the loss of the
+    denoiser above its floor, which this has with far less noise; L times z the mass on impossible tokens along a walk
+    (docs/theory.md, 2.9; ours).
 
     Infinite where the denoiser excludes a token that is possible. ValueError for other vocabularies, lengths or noises
     than its own, for a language that gives a prompt or has no such posterior, and below 50 contexts.
@@ -146,7 +147,8 @@ def contexts_of(
         raise ValueError(f"the denoiser {denoiser.spec} takes no {noise!r} noise; it takes {known}")
     given = (denoiser, language, length, seed, threads)
     if noise != "masked":
-        return NoisedContexts(*given, noise, embedding)
+        own = "onehot" if denoiser.noise_embedding is None else denoiser.noise_embedding
+        return NoisedContexts(*given, noise, own if embedding is None else embedding)
     kinds: dict[str, type[Contexts]] = {"all": MaskedSets, "left": Prefixes, "block": BlockContexts}
     return kinds[denoiser.sees](*given)
 

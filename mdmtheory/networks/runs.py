@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 FORMAT = "mdmtheory run"
 VERSION = 1
 RUN, WEIGHTS, LANGUAGE = "run.json", "weights.safetensors", "language.npz"
+EMBEDDING = "embedding"
+"""The tensor of a run that is no weight: the vectors of tokens that Gaussian noise was put on."""
 NOISES = ("masked", "uniform", "gaussian")
 _WHOLE = ("length", "tokens", "steps", "batch", "seed", "threads", "trained_tokens", "trained_steps")
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -37,7 +39,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("architecture", "optimiser", "versions", "results"), (dict,)),
     "minutes": (float, int, type(None)),
     "seconds": (float, int),
-    "finished": (bool,),
+    **dict.fromkeys(("finished", "proper"), (bool,)),
 }
 """Of the fields of a record, other than texts."""
 _RESUME = "resume its training, or train it again"
@@ -48,11 +50,12 @@ class RunRecord:
     """What made a network, and what came of it. `language` is a spec, `digest` that of the network itself.
 
     `tokens`, `steps` and `batch` (sequences a step) are what was to be done, `trained_tokens` what was; `results` are
-    nats a token on validation sequences.
+    nats a token on validation sequences. `proper`: whether the exact posterior is the only optimum of the objective.
     """
 
     objective: str
     noise: str
+    proper: bool
     architecture: Mapping[str, Any]
     language: str
     language_digest: str

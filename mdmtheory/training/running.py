@@ -233,11 +233,13 @@ class Keeper:
         training, settings = self._training, self._training.settings
         architecture = training.network.architecture
         objective = training.batches.objective
-        state = training.learner.averaged()
+        constants = {name: torch.from_numpy(np.array(each)) for name, each in objective.constants().items()}
+        state = {**training.learner.averaged(), **constants}
         noise, spec = objective.noise, settings.objective
         record = RunRecord(
             objective=spec,
             noise=noise,
+            proper=objective.proper,
             architecture=architecture.to_json(),
             language=settings.language,
             language_digest=settings.language_digest,

@@ -40,6 +40,7 @@ def written_run(
     record = RunRecord(
         objective=objective,
         noise=noise,
+        proper=True,
         architecture=architecture.to_json(),
         language=language,
         language_digest=q.digest,

@@ -108,6 +108,10 @@ class Objective(ABC):
             dim=self.values_dim,
         )
 
+    def constants(self) -> dict[str, np.ndarray]:
+        """What its networks depend on besides their weights, by the names that it has in a run."""
+        return {}
+
     @abstractmethod
     def noised(self, clean: Tokens, generator: np.random.Generator) -> Noised:
         """Noise a batch of sequences; all chance comes from the generator."""

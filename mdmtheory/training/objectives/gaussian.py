@@ -13,6 +13,7 @@ from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.models.embedding import as_embedding
+from mdmtheory.networks.runs import EMBEDDING
 from mdmtheory.oracles.evidence import GaussianEvidence
 from mdmtheory.training.objectives.base import Noised, Objective
 from mdmtheory.training.objectives.evidence import posteriors
@@ -52,6 +53,10 @@ class GaussianObjective(Objective):
     def values_dim(self) -> int:
         """Numbers that a network sees at each position."""
         return self.vectors.shape[1]
+
+    def constants(self) -> dict[str, np.ndarray]:
+        """The vectors."""
+        return {EMBEDDING: self.vectors}
 
     def noised(self, clean: Tokens, generator: np.random.Generator) -> Noised:
         """Values of each sequence at a level."""

@@ -1,0 +1,32 @@
+"""What an objective trains is a denoiser of the model that it is for, with nothing else said than its run."""
+
+import pytest
+
+import mdmtheory as mt
+from mdmtheory.training.objectives.registry import OBJECTIVES
+
+MODELS = {
+    "ar": mt.Autoregressive,
+    "mdm": lambda net: mt.MaskedDiffusion(net, steps=2),
+    "mgdm": lambda net: mt.MaskedDiffusion(net, steps=2),
+    "block:size=2": lambda net: mt.BlockDiffusion(net, block=2, steps=2),
+    "uniform:steps=3": lambda net: mt.UniformDiffusion(net, steps=3),
+    "gaussian": lambda net: mt.GaussianDiffusion(net, steps=3),
+    "gaussian:embedding=random,dim=3": lambda net: mt.GaussianDiffusion(net, embedding="random:dim=3", steps=3),
+}
+
+
+def test_there_is_a_model_for_every_objective():
+    assert {name.partition(":")[0] for name in MODELS} == set(OBJECTIVES)
+
+
+@pytest.mark.parametrize("objective", MODELS)
+def test_a_trained_network_draws_and_has_a_learning_error(objective, tmp_path):
+    q = mt.as_language("ngram:order=1,vocab_size=4")
+    small = {"length": 6, "size": "layers=1,width=8,heads=2", "batch": 4, "tokens": 5 * 4 * 6}
+    run = mt.train(objective, lang=q, out=tmp_path / "run", device="cpu", **small)
+    net = mt.Network(run, device="cpu")
+    assert MODELS[objective](net).sample(3, 6, seed=0).tokens.max() < 4
+    found = mt.learning_error(net, q, 6, count=64)
+    assert found.mean.value > 0
+    assert ("not proper" in repr(found)) is (objective == "mgdm")
