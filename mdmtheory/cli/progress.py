@@ -1,11 +1,11 @@
-"""How far a sweep is: a bar on a terminal, a word about compiling elsewhere."""
+"""How far a sweep is: a bar on a terminal, a word about compiling elsewhere; and the bar, for others too."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mdmtheory.cli.terminal import Terminal
 from mdmtheory.core.printable import first_few
@@ -16,23 +16,22 @@ if TYPE_CHECKING:
     from mdmtheory.sweeps.progress import Progress
 
 
-class SweepProgress:
-    """Call it with each Progress of a sweep, inside a `with` block. `last` is the newest, None before the first.
+class LiveBar:
+    """A bar on a terminal, inside a `with` block; nothing where standard error is none, or under -q.
 
-    With the path of published `rows` it says first how many cells are taken from there.
+    Beside it stand texts, the `fields` of what it is told.
     """
 
-    def __init__(self, terminal: Terminal, rows: Path | None = None) -> None:
+    def __init__(self, terminal: Terminal, *fields: str, width: int = 20) -> None:
         self._terminal = terminal
-        self._rows = rows
-        self._stopping = False
+        self._fields, self._width = fields, width
         self._bar: Bar | None = None
-        self.last: Progress | None = None
 
     def __enter__(self) -> Self:
         if self._terminal.verbosity >= 0 and sys.stderr.isatty():
-            self._bar = _bar()
-            self._bar.add_task("starting", total=None, rate="", left="", widest="")
+            self._bar = _bar(self._fields, self._width)
+            texts: dict[str, Any] = dict.fromkeys(self._fields, "")
+            self._bar.add_task("starting", total=None, **texts)
             try:
                 self._bar.start()
                 self._terminal.drawing = True
@@ -47,6 +46,24 @@ class SweepProgress:
             self._bar.stop()
             self._terminal.drawing = False
 
+    def tell(self, description: str, total: float, completed: float, **fields: Any) -> None:
+        """Show how far it is."""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], description=description, total=total, completed=completed, **fields)
+
+
+class SweepProgress(LiveBar):
+    """Call it with each Progress of a sweep, inside a `with` block. `last` is the newest, None before the first.
+
+    With the path of published `rows` it says first how many cells are taken from there.
+    """
+
+    def __init__(self, terminal: Terminal, rows: Path | None = None) -> None:
+        super().__init__(terminal, "rate", "left", "widest")
+        self._rows = rows
+        self._stopping = False
+        self.last: Progress | None = None
+
     def __call__(self, progress: Progress) -> None:
         """Show the newest progress."""
         if self.last is None and self._rows is not None:
@@ -57,16 +74,11 @@ class SweepProgress:
             self._terminal.say(waiting(progress))
         if progress.compiling:
             self._terminal.say_compiling(progress.compiling)
-        if self._bar is None:
-            return
         widest = progress.widest_interval
-        self._bar.update(
-            self._bar.task_ids[0],
-            description="compiling kernels"
-            if progress.compiling
-            else f"{progress.cells_done}/{progress.cells_total} cells",
-            total=progress.chunks_total,
-            completed=progress.chunks_done,
+        self.tell(
+            "compiling kernels" if progress.compiling else f"{progress.cells_done}/{progress.cells_total} cells",
+            progress.chunks_total,
+            progress.chunks_done,
             rate="" if progress.compiling else f"{progress.sequences_per_second:,.0f} sequences/s",
             left="" if progress.seconds_left is None else f"{clock(progress.seconds_left)} left",
             widest="" if widest is None else f"widest interval {widest:.2g}",
@@ -99,15 +111,14 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _bar() -> Bar:
+def _bar(fields: tuple[str, ...], width: int) -> Bar:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    texts = ("{task.fields[rate]}", "{task.fields[left]}", "{task.fields[widest]}")
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        *(TextColumn(text) for text in texts),
+        BarColumn(bar_width=width),
+        *(TextColumn(f"{{task.fields[{name}]}}") for name in fields),
         console=Console(stderr=True),
         transient=True,
     )

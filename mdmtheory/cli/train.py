@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mdmtheory.cli.outputs import was_typed
-from mdmtheory.cli.progress import clock
+from mdmtheory.cli.progress import LiveBar, clock
 from mdmtheory.cli.terminal import Interrupted, Terminal, print_table, writable
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-
     from mdmtheory.core.estimate import Estimate
     from mdmtheory.networks.runs import Run
     from mdmtheory.training.progress import Progress
 
 _NEEDED = {"objective": "mdm", "lang": "--lang hmm", "length": "--length 64", "out": "--out runs/NAME"}
+"""What must be said, and how it is."""
 _CONTEXTS, _CONTEXTS_A_POSITION = 1024, 4
 
 
@@ -80,12 +77,7 @@ def _settings(context: typer.Context) -> dict[str, Any]:
     if {"tokens", "minutes"} & typed.keys():
         file = {key: value for key, value in file.items() if key not in ("tokens", "minutes")}
     found = {**options, **file, **typed}
-    for key, example in (
-        ("objective", "mdm"),
-        ("lang", "--lang hmm"),
-        ("length", "--length 64"),
-        ("out", "--out runs/NAME"),
-    ):
+    for key, example in _NEEDED.items():
         if found[key] is None:
             raise ValueError(f"{key} is missing; give {example}")
     return {**found, "out": Path(found["out"])}
@@ -111,7 +103,8 @@ def _print_results(run: Run, last: Progress | None, terminal: Terminal) -> None:
     except ValueError as reason:
         terminal.say(f"no learning error: {reason}")
     else:
-        rows.append(["learning error, nats a token", _shown(found.mean)])
+        doubt = "" if found.proper else " (not proper)"
+        rows.append([f"learning error, nats a token{doubt}", _shown(found.mean)])
         rows.append(["z, mass on what is impossible", _shown(found.z)])
         if found.losses is not None:
             write_losses(found.losses, run.path / "losses.csv")
@@ -141,39 +134,18 @@ def _shown(estimate: Estimate) -> str:
     return writable(f"{estimate:.3g}".partition(" (")[0])
 
 
-class TrainingProgress:
+class TrainingProgress(LiveBar):
     """Call it with each Progress of a training, inside a `with` block: a live line, on a terminal alone."""
 
     def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
-        self._bar: Bar | None = None
+        super().__init__(terminal, "said", width=15)
         self.last: Progress | None = None
-
-    def __enter__(self) -> Self:
-        if self._terminal.verbosity >= 0 and sys.stderr.isatty():
-            self._bar = _bar()
-            self._bar.add_task("starting", total=None, said="")
-            try:
-                self._bar.start()
-                self._terminal.drawing = True
-            except RuntimeError:  # it draws in a thread, and no more can be had
-                self._bar = None
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._terminal.drawing = False
 
     def __call__(self, progress: Progress) -> None:
         """Show the newest progress."""
         self.last = progress
-        if self._bar is not None:
-            task = self._bar.task_ids[0]
-            name = f"step {progress.step:,}/{progress.steps:,}"
-            self._bar.update(task, description=name, total=progress.steps, completed=progress.step, said=line(progress))
+        name = f"step {progress.step:,}/{progress.steps:,}"
+        self.tell(name, progress.steps, progress.step, said=line(progress))
 
 
 def line(progress: Progress) -> str:
@@ -182,11 +154,3 @@ def line(progress: Progress) -> str:
     said = [f"{name} {value:.4g}" for name, value in numbers if value is not None]
     said.append(f"{progress.tokens_per_second:,.0f} tokens/s")
     return "  ".join([*said, *([] if progress.seconds_left is None else [f"{clock(progress.seconds_left)} left"])])
-
-
-def _bar() -> Bar:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=15), TextColumn("{task.fields[said]}"))
-    return Progress(*columns, console=Console(stderr=True), transient=True)
