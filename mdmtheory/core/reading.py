@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 from mdmtheory.core.limits import MOST_TEXT_BYTES
 
@@ -22,6 +23,17 @@ def read_text(path: str | os.PathLike[str], instead: str) -> str:
         reason = "it is not a text file" if isinstance(error, UnicodeDecodeError) else error
         reason = getattr(error, "strerror", None) or reason
         raise ValueError(f"cannot read {path}: {reason}; {instead}") from error
+
+
+def toml_in(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a TOML file holds; ValueError in one line where it cannot be read or is none."""
+    import tomllib
+
+    text = read_text(path, "give the path of a TOML file")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'{path} is not a TOML file: {error}; write lines such as lang = "hmm"') from error
 
 
 def _text(path: str | os.PathLike[str]) -> str:

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int
 from mdmtheory.core.protocols import Answers, Evidence, Language
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens
+from mdmtheory.metrics.strata import first_places
 from mdmtheory.models.asking import OpenCanvas, home, posteriors_of, together
 from mdmtheory.models.embedding import as_embedding
 from mdmtheory.oracles.evidence import GaussianEvidence, UniformEvidence
@@ -90,6 +91,11 @@ class Contexts(ABC):
         """Losses by mask ratio in random order, from those of rows at these steps; None where the order is another."""
         return None
 
+    @cached_property
+    def _oracle(self) -> Any:
+        """The exact posterior; it keeps tables."""
+        return self.language.oracle()
+
     def _tokens(self, first: int, count: int) -> Tokens:
         return self.language.sample(count, self.length, self.seed, first=first, threads=self.threads)
 
@@ -108,10 +114,9 @@ class Contexts(ABC):
         """A batch that asks masked positions of what is shown."""
         rows, positions = np.nonzero(asked)
         canvas = OpenCanvas(self.denoiser, len(shown), self.length, threads=self.threads, shown=shown)
-        oracle: Any = self.language.oracle()
 
         def exact(some: slice) -> Laws:
-            laws: Laws = oracle.conditionals(shown[some], threads=self.threads)[asked[some]]
+            laws: Laws = self._oracle.conditionals(shown[some], threads=self.threads)[asked[some]]
             return laws
 
         answers = canvas.ask(rows, positions, shown)
@@ -219,10 +224,11 @@ class Prefixes(Contexts):
         tokens = self._tokens(first, len(steps))
         rows, positions = np.nonzero(np.ones(tokens.shape, dtype=np.bool_))
         canvas = OpenCanvas(self.denoiser, len(tokens), self.length, threads=self.threads, shown=tokens)
-        oracle: Any = self.language.oracle()
 
         def exact(some: slice) -> Laws:
-            laws: Laws = oracle.next_laws(tokens[some], threads=self.threads).reshape(-1, self.language.vocab_size)
+            laws: Laws = self._oracle.next_laws(tokens[some], threads=self.threads).reshape(
+                -1, self.language.vocab_size
+            )
             return laws
 
         answers = canvas.ask(rows, positions, tokens)
@@ -259,10 +265,9 @@ class NoisedContexts(Contexts):
         count, kept = len(steps), float(1 - self.ratios[steps[0]])
         seen = self._noised(self._tokens(first, count), self._states(first, count), kept)
         rows, positions = np.nonzero(np.ones((count, self.length), dtype=np.bool_))
-        oracle: Any = self.language.oracle()
 
         def exact(some: slice) -> Laws:
-            return home(self._asked(oracle, self._evidence(seen[some], kept), len(seen[some])))
+            return home(self._asked(self._oracle, self._evidence(seen[some], kept), len(seen[some])))
 
         answers = self._asked(self.denoiser, self._evidence(seen, kept), count)
         return Batch(first, first + count, rows, positions, steps[rows], answers, exact)
@@ -292,16 +297,3 @@ class NoisedContexts(Contexts):
         if self.noise == "uniform":
             return UniformEvidence(seen, kept, self.language.vocab_size)
         return GaussianEvidence(seen, kept, self._vectors)
-
-
-def first_places(
-    order: Float[np.ndarray, "rows length"], sizes: Int[np.ndarray, "rows"]
-) -> Bool[np.ndarray, "rows length"]:
-    """The positions of the `sizes` least numbers of each row.
-
-    >>> first_places(np.array([[0.3, 0.1, 0.2]]), np.array([2])).tolist()
-    [[False, True, True]]
-    """
-    chosen = np.zeros(order.shape, dtype=np.bool_)
-    np.put_along_axis(chosen, order.argsort(axis=1), np.arange(order.shape[1]) < sizes[:, None], axis=1)
-    return chosen

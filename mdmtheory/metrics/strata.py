@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.estimate import Ends, Estimate, WithheldError
 from mdmtheory.core.intervals import bounded_mean
@@ -47,6 +47,19 @@ def spread(strata: Strata, count: int, offsets: Float[np.ndarray, "strata"]) -> 
         places = ((np.arange(drawn) + offset) * (len(some) / drawn)).astype(np.int64)
         steps.append(some[np.minimum(places, len(some) - 1)])
     return np.concatenate(steps)
+
+
+def first_places(
+    order: Float[np.ndarray, "rows length"], sizes: Int[np.ndarray, "rows"]
+) -> Bool[np.ndarray, "rows length"]:
+    """The positions of the `sizes` least numbers of each row.
+
+    >>> first_places(np.array([[0.3, 0.1, 0.2]]), np.array([2])).tolist()
+    [[False, True, True]]
+    """
+    chosen = np.zeros(order.shape, dtype=np.bool_)
+    np.put_along_axis(chosen, order.argsort(axis=1), np.arange(order.shape[1]) < sizes[:, None], axis=1)
+    return chosen
 
 
 @dataclass(frozen=True, eq=False)

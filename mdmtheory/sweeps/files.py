@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mdmtheory.core.reading import read_text
+from mdmtheory.core.reading import toml_in
 from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.cells import cells
 
@@ -32,11 +31,7 @@ KEYS = ("lang", "length", "steps", "model", "denoiser", "sampler", "schedule", "
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """The keys of a sweep from a TOML file; `sweep` holds its `[[sweep]]` tables. ValueError names an unknown key."""
-    text = read_text(path, "give the path of a TOML file")
-    try:
-        content = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path} is not a TOML file: {error}; write lines such as lang = "hmm"') from error
+    content = toml_in(path)
     groups = content.pop(GROUPS, None)
     found = _checked(content, f"{path}", KEYS)
     if groups is None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from mdmtheory.core.reading import read_text
+from mdmtheory.core.reading import toml_in
 
 _TEXT, _WHOLE, _NUMBER, _TRUTH = (str,), (int,), (int, float), (bool,)
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -35,13 +34,8 @@ KEYS = tuple(_KINDS)
 
 def read_training(path: str | Path) -> dict[str, Any]:
     """The keys of a training from a TOML file; ValueError names an unknown key and the nearest known one."""
-    text = read_text(path, "give the path of a TOML file")
-    try:
-        content = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path} is not a TOML file: {error}; write lines such as lang = "hmm"') from error
     found = {}
-    for written, value in content.items():
+    for written, value in toml_in(path).items():
         key = written.replace("-", "_")
         if key not in _KINDS:
             near = get_close_matches(key, KEYS, 1)

@@ -124,11 +124,11 @@ class Training:
 
     def checkpoint(self) -> Checkpoint:
         """All that it can go on from, to the bit; NotANumber where that is nothing good."""
-        self.check()
+        losses = self.checked_losses()
         about = {
             "settings": self.settings.to_json(),
             "lines": [line.to_json() for line in self.lines],
-            "losses": self._newest_losses(),
+            "losses": losses,
             "floors": self._floors,
             "seconds": round(self.seconds, 3),
         }
@@ -145,13 +145,17 @@ class Training:
         self._losses = [torch.tensor(each, device=self.device) for each in about["losses"]]
         self._seconds, self._began = about["seconds"], time.perf_counter()
 
-    def check(self) -> None:
-        """NotANumber, with its step, where a loss since the last line, or a weight, is no number."""
-        losses = self._newest_losses()
+    def checked_losses(self) -> list[float]:
+        """The losses since the last line; NotANumber, with its step, where one of them or a weight is no number.
+
+        They stay on the device until they are looked at.
+        """
+        losses: list[float] = torch.stack(self._losses).tolist() if self._losses else []
         wrong = [place for place, loss in enumerate(losses) if not math.isfinite(loss)]
         if wrong or not self.learner.finite():
             step = self.step - len(losses) + 1 + wrong[0] if wrong else self.step
             raise NotANumber(step, self._kept, self.settings.learning_rate)
+        return losses
 
     def results(self) -> dict[str, float | int | None]:
         """What the averaged weights come to on validation sequences: others than the history's, once it is finished."""
@@ -189,14 +193,9 @@ class Training:
         nats = self.batches.objective.loss(log_probs, batch.noised, batch.targets)
         return nats.sum() / (self.settings.batch * self.settings.length)
 
-    def _newest_losses(self) -> list[float]:
-        """The losses since the last line, which stay on the device until they are looked at."""
-        return torch.stack(self._losses).tolist() if self._losses else []
-
     def _newest(self) -> tuple[float, float | None]:
         """Mean loss and floor of the steps since the last line."""
-        self.check()
-        losses = self._newest_losses()
+        losses = self.checked_losses()
         floors = [each for each in self._floors if each is not None]
         return sum(losses) / len(losses), (sum(floors) / len(floors) if floors else None)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Int
 
+from mdmtheory.metrics.strata import first_places
+
 
 def stratified(rows: int, outcomes: int, generator: np.random.Generator) -> Int[np.ndarray, "rows"]:
     """A number 0..outcomes-1 for each row: each is uniform, and as many rows have one as another, but for one row.
@@ -28,7 +30,4 @@ def random_sets(
     sizes: Int[np.ndarray, "rows"], length: int, generator: np.random.Generator
 ) -> Bool[np.ndarray, "rows length"]:
     """A set of so many positions for each row, all sets of that size equally probable."""
-    order = generator.random((len(sizes), length)).argsort(axis=1)
-    chosen = np.zeros(order.shape, dtype=np.bool_)
-    np.put_along_axis(chosen, order, np.arange(length) < sizes[:, None], axis=1)
-    return chosen
+    return first_places(generator.random((len(sizes), length)), sizes)
