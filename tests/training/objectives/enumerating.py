@@ -6,6 +6,7 @@ import itertools
 import math
 
 import numpy as np
+import torch
 
 import mdmtheory as mt
 from mdmtheory.theory.instances import bigram3
@@ -54,3 +55,13 @@ def with_every_set(sequences, probabilities, sets, chances):
         np.tile(sets, (len(sequences), 1)),
         np.outer(probabilities, chances).reshape(-1),
     )
+
+
+def losses_of_exact_laws(objective, language, length, noised, chances, against):
+    """What the exact laws lose of each row, against themselves or the tokens: H(q) in the mean, and so is the floor."""
+    exact = torch.as_tensor(objective.targets(language.oracle(), noised))
+    tensors = noised.tensors(dtype=torch.float64)
+    loss = objective.loss(exact.log(), tensors, exact if against == "laws" else None).numpy()
+    assert abs(chances @ loss - entropy(language, length)) < 1e-12
+    assert abs(chances @ (loss - objective.floor(noised, exact.numpy()))) < 1e-12
+    return loss

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from mdmtheory.training.objectives.ar import NextTokens
 from tests import brute_force
-from tests.training.objectives.enumerating import LANGUAGES, entropy, support
+from tests.training.objectives.enumerating import LANGUAGES, entropy, losses_of_exact_laws, support
 
 
 def every_batch(name):
@@ -35,11 +34,7 @@ def test_targets_are_the_next_token_laws_by_bayes_rule(name):
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_the_exact_laws_lose_the_entropy_of_the_language(name, against):
     objective, language, length, noised, chances = every_batch(name)
-    exact = torch.as_tensor(objective.targets(language.oracle(), noised))
-    tensors = noised.tensors(dtype=torch.float64)
-    loss = objective.loss(exact.log(), tensors, exact if against == "laws" else None).numpy()
-    assert abs(chances @ loss - entropy(language, length)) < 1e-12
-    assert abs(chances @ (loss - objective.floor(noised, exact.numpy()))) < 1e-12
+    loss = losses_of_exact_laws(objective, language, length, noised, chances, against)
     if against == "tokens":
         np.testing.assert_allclose(loss, -language.log_prob(noised.clean), atol=1e-12)
 

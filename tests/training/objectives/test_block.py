@@ -11,7 +11,14 @@ import torch
 from mdmtheory.samplers.by_block import block_lengths
 from mdmtheory.training.objectives.registry import as_objective
 from tests import brute_force
-from tests.training.objectives.enumerating import LANGUAGES, entropy, mask_sets, support, with_every_set
+from tests.training.objectives.enumerating import (
+    LANGUAGES,
+    entropy,
+    losses_of_exact_laws,
+    mask_sets,
+    support,
+    with_every_set,
+)
 
 
 def every_batch(name, options):
@@ -52,11 +59,7 @@ def test_targets_are_bayes_rule_given_clean_blocks_before(name, size):
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_the_exact_posterior_loses_the_entropy_of_the_language(name, size, against):
     objective, language, length, noised, chances = every_batch(name, f"size={size}")
-    exact = torch.as_tensor(objective.targets(language.oracle(), noised))
-    tensors = noised.tensors(dtype=torch.float64)
-    loss = objective.loss(exact.log(), tensors, exact if against == "laws" else None).numpy()
-    assert abs(chances @ loss - entropy(language, length)) < 1e-12
-    assert abs(chances @ (loss - objective.floor(noised, exact.numpy()))) < 1e-12
+    losses_of_exact_laws(objective, language, length, noised, chances, against)
 
 
 @pytest.mark.parametrize("name", ["bigram", "trigram", "parity"])

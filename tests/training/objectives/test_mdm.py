@@ -12,7 +12,14 @@ from scipy.stats import chi2
 from mdmtheory.training.objectives.mdm import MaskedObjective
 from mdmtheory.training.objectives.registry import as_objective
 from tests import brute_force
-from tests.training.objectives.enumerating import LANGUAGES, entropy, mask_sets, support, with_every_set
+from tests.training.objectives.enumerating import (
+    LANGUAGES,
+    entropy,
+    losses_of_exact_laws,
+    mask_sets,
+    support,
+    with_every_set,
+)
 
 
 def every_batch(name):
@@ -36,11 +43,7 @@ def test_targets_are_the_posterior_by_bayes_rule(name):
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_the_exact_posterior_loses_the_entropy_of_the_language(name, against):
     objective, language, length, noised, chances = every_batch(name)
-    exact = torch.as_tensor(objective.targets(language.oracle(), noised))
-    tensors = noised.tensors(dtype=torch.float64)
-    loss = objective.loss(exact.log(), tensors, exact if against == "laws" else None).numpy()
-    assert abs(chances @ loss - entropy(language, length)) < 1e-12
-    assert abs(chances @ (loss - objective.floor(noised, exact.numpy()))) < 1e-12
+    losses_of_exact_laws(objective, language, length, noised, chances, against)
 
 
 @pytest.mark.parametrize("wrong", ["1/n without L", "all rates alike", "independent masks"])
