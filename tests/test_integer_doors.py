@@ -6,8 +6,10 @@ import dataclasses
 import importlib
 import inspect
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import pytest
 
 import mdmtheory as mt
 from mdmtheory.core.register import Register
+from tests.networks.runs import written_run
 
 REFUTES = pytest.mark.refutes("1.7")
 
@@ -102,6 +105,17 @@ def least(number: Any) -> Any:
     return importlib.import_module("mdmtheory.core.means").mean_interval(
         moments()(9, 1.0, 2.0, 0.5), 0.95, least=number
     )
+
+
+@lru_cache(maxsize=1)
+def run_folder() -> Any:
+    return written_run(Path(tempfile.mkdtemp()) / "run", length=4)
+
+
+def trained(**options: Any) -> str:
+    small = {"length": 2, "size": "layers=1,width=2,heads=1", "tokens": 8, "batch": 2, "device": "cpu"}
+    with tempfile.TemporaryDirectory() as folder:
+        return mt.train("mdm", lang=language(), out=Path(folder) / "run", **{**small, **options}).digest
 
 
 def verified(k: Any) -> Any:
@@ -252,6 +266,27 @@ for name, build in {
     "Window": lambda: mt.Window(language(), width=1),
 }.items():
     door(f"{name}.conditionals threads", lambda n, b=build: b().conditionals([[3, 3]], threads=n), none=True)
+    door(f"{name}.next_laws threads", lambda n, b=build: b().next_laws([[0, 1]], threads=n), none=True)
+    for parameter in ("block", "threads"):
+        door(
+            f"{name}.block_laws {parameter}",
+            lambda n, b=build, p=parameter: b().block_laws([[0, 1]], [[3, 3]], **{"block": 2, p: n}),
+            none=parameter == "threads",
+        )
+door("Network batch", lambda n: mt.Network(run_folder(), device="cpu", batch=n).computed, none=True)
+for parameter in ("length", "seed", "threads", "batch"):
+    door(f"train {parameter}", lambda n, p=parameter: trained(**{p: n}), none=parameter == "batch")
+for parameter in ("length", "count", "seed", "threads"):
+    door(
+        f"learning_error {parameter}",
+        lambda n, p=parameter: (
+            mt.learning_error(
+                mt.Perturbed(mt.Oracle(language()), epsilon=0.1), language(), **{"length": 2, "count": 60, p: n}
+            ).mean
+        ),
+        60 if parameter == "count" else 2,
+        none=parameter == "threads",
+    )
 door("Window width", lambda n: mt.Window(language(), width=n).spec)
 
 door("MaskedDiffusion.draw_plans length", lambda n: masked("stride").draw_plans(streams(0, 1), n))
@@ -477,13 +512,8 @@ INSIDE = (
     "step_gains",
     "batch",
     "posteriors",
-    "next_laws",
-    "block_laws",
-    "learning_error",
-    "Network",
-    "train",
 )
-"""What the package's own rooms call, and what trains or needs networks: tried in tests/{training,networks,metrics}."""
+"""Methods that kernels and the package's own rooms call."""
 
 
 def public_parameters() -> Iterator[tuple[str, str]]:

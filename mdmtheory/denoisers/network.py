@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.defaults import DenoiserDefaults
-from mdmtheory.core.integers import whole_number, whole_numbers
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Canvas, Denoiser, Identity, Language, NoisyCanvas
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
@@ -33,6 +33,7 @@ class Network(DenoiserDefaults):
 
     tolerance = 1e-4
 
+    @whole_numbers(batch=1)
     def __init__(
         self,
         run: str | PathLike[str] | Run,
@@ -49,7 +50,7 @@ class Network(DenoiserDefaults):
         self.sees, self.told_level = _SEES[architecture.attention], architecture.level
         self.device = as_device(device)
         self.precision = as_precision(precision, self.device)
-        self._batch = None if batch is None else whole_number(batch, "batch", 1)
+        self._batch = batch
         self.spec = Spec.of("network", run=str(Path(fspath(self.run.path))))
         self.recorded = Spec.of("network", digest=self.run.digest)  # wherever its folder lies
         self.computed = {"precision": self.precision, "batch": self.batch(self.length)}

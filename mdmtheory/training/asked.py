@@ -42,12 +42,12 @@ class Asked:
 
     def settings(self, *, on_cuda: bool) -> Settings:
         """What a training begins with; by `minutes` it has one step until it is known how fast it is."""
-        length = whole_number(self.length, "length", 1)
+        length = self.length
         self.language.validate_length(length)
         objective, data = self.aim(), self.source()
         objective.validate_length(length)
         usual = TOKENS_A_STEP_ON_CUDA if on_cuda else TOKENS_A_STEP
-        batch = whole_number(max(1, usual // length) if self.batch is None else self.batch, "batch", 1)
+        batch = max(1, usual // length) if self.batch is None else self.batch
         return Settings(
             objective=str(objective.spec),
             language=str(self.language.spec),

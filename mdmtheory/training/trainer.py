@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.notices import notice
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import allowed_threads
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mdmtheory.networks.runs import Run
 
 
+@whole_numbers(length=1, seed=0, threads=1, batch=1)
 def train(
     objective: str | Spec,
     *,
