@@ -48,11 +48,11 @@ WANTED = (
 )
 
 
-def trained(wanted: Wanted, folder: Path) -> mt.Run:
-    """The run, trained or gone on with where it is not finished; tells the processor's seconds."""
+def trained(wanted: Wanted, folder: Path) -> tuple[mt.Run, str]:
+    """The run, trained or gone on with where it is not finished, and how many of the processor's seconds that took."""
     path = folder / wanted.name
     if (path / "run.json").is_file() and (found := mt.Run.open(path)).finished:
-        return found
+        return found, "trained before"
     began = time.process_time()
     run = train(
         wanted.objective,
@@ -64,18 +64,17 @@ def trained(wanted: Wanted, folder: Path) -> mt.Run:
         resume=path.exists(),
         device="cpu",
     )
-    print(f"{wanted.name}: {time.process_time() - began:.0f} CPU seconds", file=sys.stderr)
-    return run
+    return run, f"{time.process_time() - began:.0f}"
 
 
-def row(wanted: Wanted, run: mt.Run) -> list[str]:
+def row(wanted: Wanted, run: mt.Run, seconds: str) -> list[str]:
     """What was asked and what is measured, from the oracle's posteriors at fresh contexts."""
     found = learning_error(Network(run, device="cpu"), run.language, LENGTH, count=CONTEXTS, seed=1)
     reached = found.mean.value <= wanted.error and (wanted.z is None or found.z.value <= wanted.z)
     asked = f"≤ {wanted.error:g}" + ("" if wanted.z is None else f", z ≤ {wanted.z:g}")
     what = f"{wanted.language}, {wanted.objective}, {wanted.size}, {wanted.tokens / 1e6:g}M tokens"
     mean, z = (f"{each.value:.2g} [{each.low:.2g}, {each.high:.2g}]" for each in (found.mean, found.z))
-    return [what, asked, mean, z, "reached" if reached else "missed"]
+    return [what, asked, mean, z, "reached" if reached else "missed", seconds]
 
 
 def ser_rows(run: mt.Run) -> list[list[str]]:
@@ -129,15 +128,15 @@ def main(folder: Path) -> None:
     runs = {wanted.name: trained(wanted, folder) for wanted in WANTED}
     parts = {
         "runs": table(
-            ["run, length 64", "asked", "nats a token", "z", ""],
-            [row(wanted, runs[wanted.name]) for wanted in WANTED],
+            ["run, length 64", "asked", "nats a token", "z", "", "CPU seconds"],
+            [row(wanted, *runs[wanted.name]) for wanted in WANTED],
         ),
         "ser": table(
             ["steps", "SER of the oracle", "1 − (1 − SER) e^(−Lz)", "SER of the network", "miss"],
-            ser_rows(runs["bigram-mdm"]),
+            ser_rows(runs["bigram-mdm"][0]),
         ),
         "cache": table(
-            ["computed anew, s", "kept, s", "times faster", "largest difference"], [cache_row(runs["hmm-ar"])]
+            ["computed anew, s", "kept, s", "times faster", "largest difference"], [cache_row(runs["hmm-ar"][0])]
         ),
     }
     page = PAGE.read_text(encoding="utf-8")
