@@ -14,11 +14,11 @@ from mdmtheory.conformance.bayes import (
     Conditionals,
     all_contexts,
     bayes,
-    bayes_by_likelihood,
     masked_marginals,
     opened_at,
     possible,
 )
+from mdmtheory.conformance.noises import check_noises
 from mdmtheory.conformance.prompts import of_denoiser
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
 from mdmtheory.conformance.settings import enumerable_length, uniforms
@@ -34,10 +34,8 @@ from mdmtheory.denoisers.perturbed import Perturbed
 from mdmtheory.denoisers.window import Window
 from mdmtheory.exact.enumeration import joint
 from mdmtheory.languages.presets import LanguageLike, as_language
-from mdmtheory.models.asking import posteriors_of
 from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.oracles.base import OracleBase
-from mdmtheory.oracles.evidence import GaussianEvidence, UniformEvidence
 
 _MOST_CONTEXTS = 800
 _WALK = 40
@@ -310,39 +308,10 @@ def _calls(case: DenoiserCase) -> str:
 
 
 def _noises(case: DenoiserCase) -> str:
-    """Posteriors under the noises that models here know: laws, of each sequence by itself, exact if it says so."""
-    denoiser, count = case.denoiser, 12
-    shape = (count, case.length)
-    tokens = (uniforms("noisy", *shape) * denoiser.vocab_size).astype(token_dtype(denoiser.vocab_size))
-    embedding = (
-        np.eye(denoiser.vocab_size) if denoiser.noise_embedding is None else np.asarray(denoiser.noise_embedding)
-    )
-    values = 3 * uniforms("values", count, case.length * embedding.shape[1]).reshape(*shape, -1) - 1
-    evidence: dict[str, Any] = {
-        "uniform": lambda rows: UniformEvidence(tokens[rows], 0.4, denoiser.vocab_size),
-        "gaussian": lambda rows: GaussianEvidence(values[rows], 0.4, embedding),
-    }
-    known = sorted(evidence.keys() & denoiser.noises)
-    if not known:
-        raise DoesNotApplyError("it takes no noise but masking")
-    everyone = np.arange(count)
-    for noise in known:
-        canvas = denoiser.open(count, case.length, noise=noise)
-        said = posteriors_of(canvas, evidence[noise](everyone), (*shape, denoiser.vocab_size), denoiser)
-        together = said.numpy().reshape(*shape, denoiser.vocab_size)
-        if (canvas.calls != 1).any() or (canvas.rounds != 1).any():
-            raise RefutedError(f"a posterior under {noise} noise was charged {canvas.calls.tolist()} calls")
-        single = denoiser.open(1, case.length, noise=noise)
-        alone = posteriors_of(single, evidence[noise](everyone[5:6]), (1, *together.shape[1:]), denoiser).numpy()
-        if not np.abs(alone - together[5]).max() <= case.tolerance:
-            raise RefutedError(f"the posterior of a sequence under {noise} noise differs when it is alone")
-        if case.language is not None and (case.exact_for or isinstance(denoiser, OracleBase)):
-            likelihood = np.exp(evidence[noise](everyone).log_likelihood())
-            expected = bayes_by_likelihood(joint(case.language, case.length), likelihood)
-            off = float(np.abs(together - expected).max())
-            if not off <= case.tolerance:
-                raise RefutedError(f"posteriors under {noise} noise are off by {off:.2g}")
-    return f"{' and '.join(known)}: {count} sequences, a call each"
+    law = None
+    if case.language is not None and (case.exact_for or isinstance(case.denoiser, OracleBase)):
+        law = joint(case.language, case.length)
+    return check_noises(case.denoiser, case.length, law, case.tolerance)
 
 
 def _fused(case: DenoiserCase) -> str:
