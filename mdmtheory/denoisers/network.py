@@ -68,14 +68,27 @@ class Network(DenoiserDefaults):
         at_once = TOKENS_AT_ONCE["cpu" if self.device == "cpu" else "cuda"]
         return max(1, at_once // max(1, length)) if self._batch is None else self._batch
 
-    @cached_property
+    @property
     def transformer(self) -> Any:
         """The network itself, where it computes."""
+        return self._loaded[0]
+
+    @property
+    def noise_embedding(self) -> Float[np.ndarray, "vocab dim"] | None:
+        """The vectors of the tokens that Gaussian noise was put on; None where tokens go in."""
+        return None if self.run.architecture.dim is None else self._loaded[1]
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Float[np.ndarray, "vocab dim"] | None]:
+        """The network and the vectors of its tokens, from one reading of the file."""
         import torch
 
         from mdmtheory.networks.transformer import Transformer
 
-        state = {name: tensor for name, tensor in self.run.weights().items() if name != EMBEDDING}
+        state = self.run.weights()
+        vectors = state.pop(EMBEDDING, None)
+        if vectors is None and self.run.architecture.dim is not None:
+            raise ValueError(f"the run {self.run.path} lacks the embedding of its tokens; train it anew")
         network = Transformer(self.run.architecture, seed=0)
         try:
             network.load_state_dict(state)
@@ -84,17 +97,8 @@ class Network(DenoiserDefaults):
                 f"the weights in {self.run.path} are not those of its architecture; train it anew"
             ) from None
         dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
-        return network.to(self.device, dtype).eval().requires_grad_(False)
-
-    @cached_property
-    def noise_embedding(self) -> Float[np.ndarray, "vocab dim"] | None:
-        """The vectors of the tokens that Gaussian noise was put on; None where tokens go in."""
-        if self.run.architecture.dim is None:
-            return None
-        found = self.run.weights().get(EMBEDDING)
-        if found is None:
-            raise ValueError(f"the run {self.run.path} lacks the embedding of its tokens; train it anew")
-        return np.asarray(found.double().numpy())
+        network.to(self.device, dtype).eval().requires_grad_(False)
+        return network, None if vectors is None else np.asarray(vectors.double().numpy())
 
     @whole_numbers(count=0, length=1, threads=1)
     def open(
