@@ -16,7 +16,7 @@ from mdmtheory.oracles.evidence import GaussianEvidence, UniformEvidence
 
 
 def check_noises(denoiser: Any, length: int, law: Law | None, tolerance: float) -> str:
-    """RefutedError unless posteriors are laws, of each sequence by itself, and by Bayes' rule on `law` if there is one."""
+    """RefutedError unless posteriors are laws, of each sequence by itself, by Bayes' rule on `law` if there is one."""
     count = 12
     shape = (count, length)
     tokens = (uniforms("noisy", *shape) * denoiser.vocab_size).astype(token_dtype(denoiser.vocab_size))
