@@ -1,4 +1,4 @@
-"""Rows such as a sweep makes, computed from the laws that they follow instead of measured."""
+"""Rows such as a sweep makes, computed from the laws that they follow instead of measured; and a store of real ones."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import beta
+
+from mdmtheory.sweeps import read
+from tests.plots.stores.make import STORE
 
 COLUMNS = [
     *("language", "length", "prompt", "model", "denoiser", "sampler", "schedule", "steps", "seed"),
@@ -73,6 +76,17 @@ def frame_of(cells: Iterable[list[dict[str, Any]]]) -> pd.DataFrame:
 def linear_law(steps: int, length: int = 512, rate: float = 0.36) -> int:
     """Errors that 1 - exp(-rate L/N) makes one expect."""
     return round(COUNT * (1 - float(np.exp(-rate * length / steps))))
+
+
+@pytest.fixture(scope="session")
+def _stored() -> pd.DataFrame:
+    return read(STORE)
+
+
+@pytest.fixture
+def stored(_stored: pd.DataFrame) -> pd.DataFrame:
+    """What `mt.read` gives of the committed store, with rows of all kinds (tests/plots/stores/make.py)."""
+    return _stored.copy()
 
 
 @pytest.fixture
