@@ -20,7 +20,7 @@ from mdmtheory.core.notices import notice
 from mdmtheory.core.origin import is_built_in
 from mdmtheory.core.printable import first_few, printable
 from mdmtheory.core.reading import read_text
-from mdmtheory.sweeps.results import CELL_COLUMNS, COLUMNS, Published, check_whole_sequences, short_name
+from mdmtheory.sweeps.results import CELL_COLUMNS, Published, check_whole_sequences, short_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from mdmtheory.metrics.metric import Metric
     from mdmtheory.sweeps.work import TaskState, Work
 
-PUBLISHED = (*(name for name in COLUMNS if name not in ("seconds", "prompt")), "crc")
+_CELL = tuple(name for name in CELL_COLUMNS if name != "prompt")
+_NUMBERS = ("metric", "value", "low", "high", "level", "kind", "count", "calls", "rounds", "form")
+PUBLISHED = (*_CELL, *_NUMBERS, "task", "crc")
 """The columns of the file; what it took is another time on another day, and rows of prompts are not published."""
 
-MARK = ",".join(name for name in CELL_COLUMNS if name != "prompt")
+MARK = ",".join(_CELL)
 """How the file begins, in this version and in those before."""
 
-_NUMBERS = ("metric", "value", "low", "high", "level", "kind", "count", "calls", "rounds", "form")
 _WITHHELD = "withheld ("
 
 

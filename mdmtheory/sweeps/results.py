@@ -18,6 +18,8 @@ from mdmtheory.metrics.registry import as_metrics, built_in_metrics, measures, p
 from mdmtheory.sweeps.cell import sort_key
 from mdmtheory.sweeps.choices import typed_today
 from mdmtheory.sweeps.chunks import total, until_stopped
+from mdmtheory.sweeps.columns import with_options
+from mdmtheory.sweeps.filters import Filter
 from mdmtheory.sweeps.ranges import texts
 from mdmtheory.sweeps.schema import Contents, StoredLanguage, StoredTask
 from mdmtheory.sweeps.store import load
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
 
 CELL_COLUMNS = ("language", "length", "prompt", "model", "denoiser", "sampler", "schedule", "steps", "seed")
 _NUMBERS = ("metric", "value", "low", "high", "level", "kind", "count", "calls", "rounds", "seconds")
-COLUMNS = (*(name for name in CELL_COLUMNS if name != "prompt"), *_NUMBERS, "form", "task", "prompt")
-"""Those of a frame; what came later stands last, so that scripts find the others where they were."""
+_ABOUT = ("rule", "tag", "date", "code", "host")
+COLUMNS = (*(name for name in CELL_COLUMNS if name != "prompt"), *_NUMBERS, "form", "task", "prompt", *_ABOUT)
+"""Those of a frame; what came later stands last, so that scripts find the others where they were. The options that
+occur stand behind them, as `sampler.gamma` (sweeps/columns.py)."""
 _WHOLE = ("length", "steps", "seed", "count", "form")
 _REAL = ("value", "low", "high", "level", "calls", "rounds", "seconds")
 
@@ -51,7 +55,9 @@ def short_name(sha: str) -> str:
     return sha[:16]
 
 
-def read(store: str | Path, level: float = 0.95, *, metrics: str | Iterable[Any] | None = None) -> pd.DataFrame:
+def read(
+    store: str | Path, level: float = 0.95, *, metrics: str | Iterable[Any] | None = None, where: str | None = None
+) -> pd.DataFrame:
     """The results in a store: one row for each cell and metric that its counts give, in the order of the cells.
 
     Columns: what the cell is (`language` to `seed`; `prompt` is empty where nothing is given), `metric`, `value`, the
@@ -62,6 +68,14 @@ def read(store: str | Path, level: float = 0.95, *, metrics: str | Iterable[Any]
     says why; where noise took value or interval beyond what the quantity can be, they are cut there, and `kind` goes
     on ", cut from" with what was measured. The effective sample size of `ser_scored` has a row of its own,
     `effective_size`, of kind exact: it is a property of the very sample.
+
+    Behind these stand where the counts come from, `code` (the versions of mdmtheory that measured) and `host`, several
+    with commas between, and a column for every option that stands in a name of some row: `sampler.gamma`,
+    `language.order`, `denoiser.epsilon`, `prompt.size`, as numbers where all of a column are, else as texts; by default
+    where what is built in has one, and empty where a name has no such option.
+
+    `where` chooses rows: `lang == "hmm" and steps >= 64 and length in (64, 512)` (sweeps/filters.py). ValueError where
+    it leaves none.
 
     `metrics` are those to be shown: a list of names, of `module:name` of one's own and of objects (metrics/metric.py),
     or the command line's text; by default all that come with the package, whatever the sweep was asked for.
@@ -74,7 +88,9 @@ def read(store: str | Path, level: float = 0.95, *, metrics: str | Iterable[Any]
     `frame.attrs["families"]` what plug-ins say of how they are drawn.
     """
     chosen = texts(metrics, "metrics") if isinstance(metrics, str) else metrics
-    return frame_of(load(store), level, None if chosen is None else as_metrics(chosen))
+    asked = None if where is None else Filter.parse(where)
+    frame = frame_of(load(store), level, None if chosen is None else as_metrics(chosen))
+    return frame if asked is None else asked.of(frame)
 
 
 def frame_of(
@@ -97,7 +113,7 @@ def frame_of(
     published = list(published)
     costs = {**_published_costs(published), **_costs(contents)}
     left_out = _left_out(contents, of)
-    rows: list[tuple[Any, dict[str, Any]]] = []
+    rows: list[tuple[Any, dict[str, Any], dict[str, Any]]] = []
     families: dict[str, str] = {}
     for stored in chosen:
         about = stored.task.description
@@ -108,7 +124,7 @@ def frame_of(
         calls, rounds = _cost(stored) if stored.task.has_costs else costs.get(_drawn_as(stored), (None, None))
         sums = total(until_stopped(stored.chunks, stored.task.max_errors))
         cell |= {"calls": calls, "rounds": rounds, "seconds": sum(chunk.seconds for chunk in stored.chunks)}
-        cell["task"] = short_name(stored.task.sha)
+        cell |= {"task": short_name(stored.task.sha), **_origins(stored)}
         own = every if of is None else of[stored.task.sha].values()
         try:
             found = list(estimates(stored.task, sums, level, own))
@@ -116,19 +132,33 @@ def frame_of(
             left_out.append(f"{stored.task} (its sums cannot be: {error})")
             continue
         place = sort_key(cell[name] for name in CELL_COLUMNS)
-        rows += [((place, place_of(metric), row["count"]), {**cell, **row}) for metric, row in found]
+        specs = _specs(stored.task, contents)
+        rows += [((place, place_of(metric), row["count"]), {**cell, **row}, specs) for metric, row in found]
     metric_places = {metric.name: place_of(metric) for metric in built_in_metrics()}
     for each in published:
         cell = {**_cell(each.task, names), "task": short_name(each.task.sha)}
         place = sort_key(cell[name] for name in CELL_COLUMNS)
-        rows += [((place, metric_places[row["metric"]], row["count"]), {**cell, **row}) for row in each.rows]
+        specs = _specs(each.task, contents)
+        rows += [((place, metric_places[row["metric"]], row["count"]), {**cell, **row}, specs) for row in each.rows]
     rows.sort(key=lambda keyed: keyed[0])
-    frame = pd.DataFrame([row for _, row in rows], columns=list(COLUMNS))
+    frame = pd.DataFrame([row for _, row, _ in rows], columns=list(COLUMNS))
     digests = {name: digest for digest, name in names.items()}
     frame.attrs = {"left_out": left_out, "digests": digests, "families": families}
     if left_out:
         notice(f"left out of the results: {first_few(left_out)}; the sweep that made them puts them in anew")
-    return frame.astype({**dict.fromkeys(_WHOLE, "Int64"), **dict.fromkeys(_REAL, "float64")})
+    frame = frame.astype({**dict.fromkeys(_WHOLE, "Int64"), **dict.fromkeys(_REAL, "float64")})
+    return with_options(frame, [specs for _, _, specs in rows])
+
+
+def _origins(stored: StoredTask) -> dict[str, str | None]:
+    """Which versions of mdmtheory measured a task, and where."""
+    found = {name: dict.fromkeys(getattr(each, name) for each in stored.chunks) for name in ("code", "host")}
+    return {name: printable(",".join(each)) or None for name, each in found.items()}
+
+
+def _specs(task: Task, contents: Contents) -> dict[str, str | None]:
+    """The names with options that a row shows, without what tells two of one name apart."""
+    return {**_shown_names(task), "language": printable(contents.languages[task.description["language"]].name)}
 
 
 def _cell(task: Task, names: Mapping[str, str]) -> dict[str, Any]:

@@ -62,7 +62,10 @@ def test_show_as_csv_has_the_columns_promised(swept, run):
     header = (
         "language,length,model,denoiser,sampler,schedule,steps,seed,metric,value,low,high,level,kind,count,calls,rounds"
     )
-    assert outcome.out.splitlines()[0] == header + ",seconds,form,task,prompt"
+    assert outcome.out.splitlines()[0] == (
+        header + ",seconds,form,task,prompt,rule,tag,date,code,host,"
+        "language.prune_emission,language.prune_transition,language.states,language.vocab_size"
+    )
     rows = csv_rows(outcome.out)
     assert [(row["steps"], row["metric"]) for row in rows] == [
         (steps, metric) for steps in ("2", "8") for metric in ("ser", "ter", "ter_ratio", "cross_entropy")
