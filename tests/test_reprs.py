@@ -143,7 +143,7 @@ def test_reprs_of_models_make_what_draws_the_same(model):
 def test_what_was_drawn_and_scored_stands_in_angle_brackets():
     model = mt.MaskedDiffusion(SOFT, steps=2)
     drawn = model.sample(5, 4, seed=0)
-    assert repr(drawn) == "<Samples 5 × 4 tokens, 10 calls, 0 impossible>"
+    assert repr(drawn) == "<Samples 5 × 4 tokens, 10 calls, 0 impossible, 0 unfinished>"
     assert repr(model.log_prob(drawn.tokens)) == f"<LogProb of 5 sequences in nats, {model.log_prob_kind}>"
 
 

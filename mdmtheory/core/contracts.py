@@ -227,9 +227,20 @@ def _sees(denoiser: Any, found: Any) -> Any:
     return found
 
 
+def _trusting(denoiser: Any, found: Any, trust: float) -> Any:
+    return None if found is None else as_denoiser(found)
+
+
 DENOISER = Contract(
     "denoiser",
-    {"open": _opened, "conditionals": _conditionals, "pairs": _pairs, "run_plan": _plan_run, "batch": _batch},
+    {
+        "open": _opened,
+        "conditionals": _conditionals,
+        "pairs": _pairs,
+        "run_plan": _plan_run,
+        "batch": _batch,
+        "trusting": _trusting,
+    },
     {
         "vocab_size": _vocab_size,
         "spec": spec_of,
@@ -242,7 +253,9 @@ DENOISER = Contract(
         "device": _device,
         "computed": _computed,
     },
-    refuse=frozenset({"open", "conditionals", "pairs", "posterior", "run_plan", "batch", "validate_length"}),
+    refuse=frozenset(
+        {"open", "conditionals", "pairs", "posterior", "run_plan", "batch", "validate_length", "trusting"}
+    ),
     streams=frozenset({"run_plan"}),
     defaults=DenoiserDefaults,
 )
@@ -315,15 +328,16 @@ CANVAS = Contract(
 def _samples(model: Any, found: Any, count: int, length: int, seed: int, **options: Any) -> Samples:
     mask = model.vocab_size
     tokens = integers(found.tokens, (count, length), 0, mask, token_dtype(mask))
-    samples = Samples(tokens, *_costs(found, count))
+    samples = Samples(tokens, *_costs(found, count), getattr(found, "trust", None))
     if options.get("prompt") is not None:
         prompt = np.asarray(options["prompt"])
         if ((tokens != prompt) & (prompt != mask)).any():
             raise ValueError("changed what the prompt gives; return whole sequences that keep it")
-    left = (tokens == mask).any(axis=1) & ~samples.impossible
+    left = (tokens == mask).any(axis=1) & ~samples.unfinished
     if left.any():
         raise ValueError(
-            f"left masks in {left.sum()} of {count} sequences; fill them, or mark those sequences `impossible`"
+            f"left masks in {left.sum()} of {count} sequences; fill them, or mark those sequences `impossible`, "
+            "without a trust"
         )
     return samples
 

@@ -83,6 +83,13 @@ class DenoiserDefaults:
     """At how many numbers of revealed positions, drawn for each sequence, it is asked where plans are averaged by
     single reveals; None: at all, as many calls a sequence as there are positions."""
 
+    def trusting(self, trust: float) -> Any:
+        """The same denoiser where what is revealed is evidence, trusted so far: then no context is impossible.
+
+        None where it is nobody's posterior given what is revealed; a network, say, goes on everywhere by itself.
+        """
+        return None
+
     def batch(self, length: int) -> int | None:
         """How many sequences of a length it takes at once; None: any number, so threads share them out."""
         return None
@@ -143,6 +150,8 @@ class ModelDefaults:
 
     takes_prompts: bool = False
     """Whether `sample` and `log_prob` take a `prompt`."""
+    finishes: bool = False
+    """Whether `sample` takes `finish` and `trust`, and draws sequences to their end where they went wrong."""
     denoiser: Any = None
     sampler: Any = None
     schedule: Any = None

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.estimate import Estimate, Kind
+from mdmtheory.core.means import Moments, mean_interval, price
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 
@@ -21,18 +22,46 @@ of its own block, of `block` positions, and the blocks before it."""
 class Samples:
     """Sequences that a model drew, and what each of them cost.
 
-    A sequence that met an impossible context (`impossible`) keeps the mask where nothing was drawn. `calls` are
-    denoiser evaluations and `rounds` sequential depth, both per sequence.
+    A sequence that met an impossible context (`impossible`) went wrong. It was given up there (`unfinished`), and has
+    the mask, token number V, wherever nothing was drawn, unless it was drawn to its end with so much `trust` in what
+    was revealed (`finish=True`). `calls` are denoiser evaluations and `rounds` sequential depth of each sequence, also
+    of what was given up, which costs less the earlier it goes wrong: the mean of a bad sampler is no price.
+    `mean_calls()` and `mean_rounds()` are of what was drawn to its end.
     """
 
     tokens: Tokens
     calls: Int[np.ndarray, "count"]
     rounds: Int[np.ndarray, "count"]
     impossible: Bool[np.ndarray, "count"]
+    trust: float | None = None
+
+    @property
+    def unfinished(self) -> Bool[np.ndarray, "count"]:
+        """Which sequences were given up before their end; their masks are no tokens."""
+        return self.impossible.copy() if self.trust is None else np.zeros_like(self.impossible)
+
+    @property
+    def finished(self) -> Tokens:
+        """The tokens of the sequences that were drawn to their end, without any mask."""
+        tokens: Tokens = self.tokens[~self.unfinished]
+        return tokens
+
+    def mean_calls(self, level: float = 0.95) -> Estimate:
+        """Calls a sequence, over those drawn to their end: what tables show. ValueError where too few were."""
+        return self._mean(self.calls, level)
+
+    def mean_rounds(self, level: float = 0.95) -> Estimate:
+        """Rounds a sequence, as `mean_calls`."""
+        return self._mean(self.rounds, level)
+
+    def _mean(self, numbers: Int[np.ndarray, "count"], level: float) -> Estimate:
+        moments = Moments.of(numbers[~self.unfinished])
+        return Estimate(*mean_interval(moments, level, unseen=price(moments.mean)), level, "estimate", moments.count)
 
     def __repr__(self) -> str:
         shape = " × ".join(map(str, np.shape(self.tokens)))
-        return f"<Samples {shape} tokens, {np.sum(self.calls)} calls, {np.sum(self.impossible)} impossible>"
+        counts = {name: np.sum(getattr(self, name)) for name in ("calls", "impossible", "unfinished")}
+        return f"<Samples {shape} tokens, {', '.join(f'{count} {name}' for name, count in counts.items())}>"
 
 
 @dataclass(frozen=True)
@@ -301,7 +330,8 @@ class SequenceModel(Protocol):
         """Sequences first..first+count-1 of the stream that (model, length, seed) names.
 
         A model that takes prompts (`ModelDefaults.takes_prompts`) has `prompt` besides, here and in `log_prob`: tokens
-        (count, length), or (length,) for all, the mask where nothing is given. It returns whole sequences.
+        (count, length), or (length,) for all, the mask where nothing is given. It returns whole sequences. One that
+        `finishes` has `finish` and `trust` besides: sequences are drawn to their end also where they went wrong.
         """
 
     def log_prob(

@@ -53,6 +53,11 @@ class Perturbed(DenoiserDefaults):
         """What its numbers depend on, as a JSON value."""
         return ["perturbed", self.epsilon, self.base.identity]
 
+    def trusting(self, trust: float) -> Perturbed | None:
+        """The denoiser inside where it trusts what is revealed so far, perturbed as this one."""
+        base = self.base.trusting(trust)
+        return None if base is None else Perturbed(base, epsilon=self.epsilon)
+
     def batch(self, length: int) -> int | None:
         """As the denoiser inside."""
         asked: int | None = self.base.batch(length)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mdmtheory.core.defaults import DenoiserDefaults
+from mdmtheory.core.evaluable import call
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Language, MarginalsCanvas
 from mdmtheory.core.register import registered
@@ -21,26 +22,32 @@ class Window(DenoiserDefaults):
     """q(x_i | revealed tokens within `width` positions of i): exact for that observer, and blind to the rest.
 
     Contexts that are impossible as a whole may look possible through every window. Chains (HMMs, small n-grams) pay
-    O(width) messages a position; other languages one full pass of their oracle for each position asked.
+    O(width) messages a position; other languages one full pass of their oracle for each position asked. `trust` below
+    1 takes revealed tokens as soft evidence, as `Oracle` does.
     """
 
     noises = frozenset({"masked"})
-    trust = 1.0
 
-    def __init__(self, language: LanguageLike, *, width: Any) -> None:
+    def __init__(self, language: LanguageLike, *, width: Any, trust: float = 1.0) -> None:
         self.language: Any = as_language(language)
         self.width = whole_number(width, "width", 0)
         self.vocab_size = self.language.vocab_size
-        self.spec = Spec.of("window", width=self.width)
-        self._oracle: Any = self.language.oracle()
+        self._oracle: Any = self.language.oracle(trust)
+        self.trust = float(trust)
+        self._less_sure = {} if trust == 1 else {"trust": float(trust)}
+        self.spec = Spec.of("window", width=self.width, **self._less_sure)
 
     def __repr__(self) -> str:
-        return f"Window({self.language!r}, width={self.width})"
+        return call("Window", self.language, width=self.width, **self._less_sure)
 
     @property
     def identity(self) -> Any:
         """What its numbers depend on, as a JSON value."""
-        return ["window", self.width, self.language.digest]
+        return ["window", self.width, *self._less_sure.values(), self.language.digest]
+
+    def trusting(self, trust: float) -> Window:
+        """The observer that trusts what it sees so far; this one where it trusts less already."""
+        return Window(self.language, width=self.width, trust=min(trust, *self._less_sure.values(), 1.0))
 
     @whole_numbers(threads=1)
     def seen_from(
@@ -53,7 +60,7 @@ class Window(DenoiserDefaults):
         """The marginal at each (row, position) given the tokens in its window; zeros where those are impossible."""
         chain = self.language.chain
         if chain is not None:
-            weights, sure = chain.window_weights(tokens, rows, positions, self.width, threads)
+            weights, sure = chain.window_weights(tokens, rows, positions, self.width, self.trust, threads)
             totals = weights.sum(axis=1, keepdims=True)
             marginals: Float[np.ndarray, "n vocab_size"] = np.divide(weights, totals, out=weights, where=totals > 0)
             if not sure.all():
@@ -108,6 +115,6 @@ class _WindowCanvas(ConditionalsCanvas):
 
 @registered("denoiser", "window", version=1, place=3, examples=("width=1",))
 @whole_numbers(width=0)
-def named(language: Language, *, width: int) -> Window:
+def named(language: Language, *, width: int, trust: float = 1.0) -> Window:
     """The exact posterior of an observer who sees only tokens within width positions."""
-    return Window(language, width=width)
+    return Window(language, width=width, trust=trust)

@@ -165,6 +165,7 @@ class Chain:
         rows: Int[np.ndarray, "n"],
         positions: Int[np.ndarray, "n"],
         width: int,
+        trust: float,
         threads: int | None = None,
     ) -> tuple[Float[np.ndarray, "n vocab"], Bool[np.ndarray, "n"]]:
         """Weights of each token at each (row, position) given the tokens within `width`, and which are sure."""
@@ -174,7 +175,7 @@ class Chain:
         head_laws(self.initial, self.transition, heads)
         least_heads = np.minimum.accumulate(np.where(heads > 0, heads, 1.0).min(axis=1))
         out, sure = np.empty((len(rows), self.emission.shape[1])), np.empty(len(rows), dtype=np.bool_)
-        evidence, faintest = self.likelihood(1.0), self.faintest(1.0)
+        evidence, faintest = self.likelihood(trust), self.faintest(trust)
         # Kernels are compiled for arrays that can be written to.
         rows, positions = (np.require(each, requirements=["C", "W"]) for each in (rows, positions))
 

@@ -11,7 +11,7 @@ from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.plugins import conforms
 from mdmtheory.core.prompts import Prompt, answer_length, answers_in, as_prompt, with_answers
-from mdmtheory.core.protocols import Denoiser, Language, LogProb, Samples
+from mdmtheory.core.protocols import Denoiser, Language, LogProb, PlanRun, Samples
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
@@ -19,6 +19,7 @@ from mdmtheory.core.tokens import TokensLike, as_tokens
 from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.models.contexts import score_from_left
+from mdmtheory.models.finishing import drawn, finishing_trust
 from mdmtheory.models.masked import MaskedDiffusion, prompt_of
 from mdmtheory.plans import LeftToRight
 
@@ -30,7 +31,7 @@ class Autoregressive(ModelDefaults):
     is revealed; one that sees the left alone scores all of a sequence in one call.
     """
 
-    takes_prompts = True
+    takes_prompts = finishes = True
 
     def __init__(self, language: LanguageLike | Denoiser) -> None:
         asked = conforms(language, Denoiser)
@@ -62,22 +63,31 @@ class Autoregressive(ModelDefaults):
         *,
         first: int = 0,
         prompt: TokensLike | None = None,
+        finish: bool = False,
+        trust: float | None = None,
         threads: int | None = None,
     ) -> Samples:
         """Sequences first..first+count-1 of the stream that (model, length, seed) names.
 
-        Of a language without a prompt, those that `language.sample` draws of this seed.
+        Of a language without a prompt, those that `language.sample` draws of this seed. `finish` and `trust` are as for
+        MaskedDiffusion.
         """
-        asked = as_prompt(prompt, count, length, self.vocab_size)
+        asked, ended = as_prompt(prompt, count, length, self.vocab_size), finishing_trust(finish, trust)
         if self.denoiser is None and asked is None:
             tokens = self.language.sample(count, length, seed, first=first, threads=threads)
             cost = np.full(count, length, dtype=np.int64)
-            return Samples(tokens, cost, cost.copy(), np.zeros(count, dtype=np.bool_))
+            return Samples(tokens, cost, cost.copy(), np.zeros(count, dtype=np.bool_), ended)
         self._check_seen(asked)
         states = stream_states(["draw", self.identity, length, seed], first, count)
         plan = np.tile(LeftToRight().plan(answer_length(asked, length)), (count, 1))
-        run = run_on_canvas(self._asked, plan, states, threads=threads, prompt=asked)
-        return Samples(with_answers(asked, run.tokens), run.calls, run.rounds, run.impossible)
+
+        def draw(denoiser: Any, rows: Any) -> PlanRun:
+            return run_on_canvas(
+                denoiser, plan[rows], states[rows].copy(), threads=threads, prompt=asked and asked.take(rows)
+            )
+
+        run = drawn(draw, self._asked, ended)
+        return Samples(with_answers(asked, run.tokens), run.calls, run.rounds, run.impossible, ended)
 
     @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(

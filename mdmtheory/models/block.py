@@ -38,7 +38,7 @@ class BlockDiffusion(ModelDefaults):
     """
 
     block: int
-    takes_prompts = True
+    takes_prompts = finishes = True
 
     def __init__(
         self,
@@ -107,10 +107,16 @@ class BlockDiffusion(ModelDefaults):
         *,
         first: int = 0,
         prompt: TokensLike | None = None,
+        finish: bool = False,
+        trust: float | None = None,
         threads: int | None = None,
     ) -> Samples:
-        """Sequences first..first+count-1 of the stream that (model, length, seed) names; blocks are of the answer."""
-        return self.masked.sample(count, length, seed, first=first, prompt=prompt, threads=threads)
+        """Sequences first..first+count-1 of the stream that (model, length, seed) names; blocks are of the answer.
+
+        `finish` and `trust` are as for MaskedDiffusion.
+        """
+        options: dict[str, Any] = {"prompt": prompt, "finish": finish, "trust": trust, "threads": threads}
+        return self.masked.sample(count, length, seed, first=first, **options)
 
     @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from mdmtheory.core.streams import check_states, stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.canvas_loop import run_on_canvas
+from mdmtheory.models.finishing import drawn, finishing_trust
 from mdmtheory.models.fitting import looking_around
 from mdmtheory.models.log_mean import log_mean_exp
 from mdmtheory.plans import FixedSizes, PlanLaw, PlanLawBase
@@ -39,7 +41,7 @@ class MaskedDiffusion(ModelDefaults):
     look, else None. ValueError for a denoiser that sees the left alone. Definitions: theory of 2502.09622, section 2.
     """
 
-    takes_prompts = True
+    takes_prompts = finishes = True
     _in_blocks: int | None = None
 
     @classmethod
@@ -159,23 +161,35 @@ class MaskedDiffusion(ModelDefaults):
         *,
         first: int = 0,
         prompt: TokensLike | None = None,
+        finish: bool = False,
+        trust: float | None = None,
         threads: int | None = None,
     ) -> Samples:
         """Sequences first..first+count-1 of the stream that (model, length, seed) names.
 
         With a `prompt`, tokens (count, length) or (length,) with the mask where nothing is given, whole sequences that
         begin with it: plans, samplers and schedules are then of the positions that are not given.
+
+        With `finish` those that meet an impossible context are drawn to their end, from there on by the denoiser that
+        trusts revealed tokens only so far (0.999 unless said): docs/theory.md, section 1. All others are the same to
+        the bit, `impossible` still names those, and their calls and rounds are counted to the end.
         """
-        asked = as_prompt(prompt, count, length, self.vocab_size)
+        asked, ended = as_prompt(prompt, count, length, self.vocab_size), finishing_trust(finish, trust)
         answered = answer_length(asked, length)
-        states = self._streams("draw", length, seed, first, count)
-        if self.plan_law is None:
-            shuffles = self._streams("ties", length, seed, first, count)
-            options = {"states": states, "shuffles": shuffles, "prompt": asked, "threads": threads}
-            run: PlanRun = self._run_adaptive(self.sampler, answered, **options)
-        else:
-            run = self.run(self.draw_plans(states, answered), states, threads=threads, **_given(asked))
-        return Samples(with_answers(asked, run.tokens), run.calls, run.rounds, run.impossible)
+        streams = self._streams("draw", length, seed, first, count)
+        ties = self._streams("ties", length, seed, first, count) if self.plan_law is None else streams
+
+        def draw(denoiser: Any, rows: Any) -> PlanRun:
+            model = copy(self)
+            model.denoiser = denoiser
+            own, states = asked and asked.take(rows), streams[rows].copy()
+            if model.plan_law is not None:
+                return model.run(model.draw_plans(states, answered), states, threads=threads, **_given(own))
+            options = {"states": states, "shuffles": ties[rows].copy(), "prompt": own, "threads": threads}
+            return model._run_adaptive(model.sampler, answered, **options)
+
+        run = drawn(draw, self.denoiser, ended)
+        return Samples(with_answers(asked, run.tokens), run.calls, run.rounds, run.impossible, ended)
 
     @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(

@@ -19,6 +19,7 @@ from mdmtheory.core.spec import Spec, Value
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.models.asking import LAW_ENTRIES, home, in_batches, posteriors_of
+from mdmtheory.models.finishing import finishing_trust
 from mdmtheory.models.fitting import looking_around
 from mdmtheory.models.log_mean import log_mean_exp
 from mdmtheory.schedules import SCHEDULES, Schedule, as_schedule
@@ -36,6 +37,7 @@ class NoisedDiffusion(ModelDefaults, ABC):
     """
 
     noise: ClassVar[str]
+    finishes = True
     own_spec: Spec
 
     def __init__(self, denoiser: Denoiser, steps: Any, schedule: Any, options: dict[str, Value]) -> None:
@@ -75,8 +77,22 @@ class NoisedDiffusion(ModelDefaults, ABC):
         return "lower bound"
 
     @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
-    def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Samples:
-        """Sequences first..first+count-1 of the stream that (model, length, seed) names."""
+    def sample(
+        self,
+        count: int,
+        length: int,
+        seed: int,
+        *,
+        first: int = 0,
+        finish: bool = False,
+        trust: float | None = None,
+        threads: int | None = None,
+    ) -> Samples:
+        """Sequences first..first+count-1 of the stream that (model, length, seed) names.
+
+        Where every token may change no context is impossible, and `finish` has nothing to do.
+        """
+        ended = finishing_trust(finish, trust)
         states = stream_states(["draw", self.identity, length, seed], first, count)
         tokens = np.empty((count, length), dtype=token_dtype(self.vocab_size))
         calls, rounds = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
@@ -87,7 +103,7 @@ class NoisedDiffusion(ModelDefaults, ABC):
             calls[rows], rounds[rows], impossible[rows] = canvas.calls, canvas.rounds, canvas.impossible
 
         self._in_pieces(work, count, length, threads)
-        return Samples(tokens, calls, rounds, impossible)
+        return Samples(tokens, calls, rounds, impossible, ended)
 
     @whole_numbers(seed=0, first=0, threads=1)
     def elbo(

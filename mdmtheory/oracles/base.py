@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import Evidence, Language, MarginalsCanvas, NoisyCanvas, PlanRun
+from mdmtheory.core.protocols import Denoiser, Evidence, Language, MarginalsCanvas, NoisyCanvas, PlanRun
 from mdmtheory.core.reveal_plans import as_plans
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import check_states
@@ -62,6 +62,10 @@ class OracleBase(FromLeft, ABC):
     def exact_for(self) -> str | None:
         """The language's digest; None where a revealed token is no more than evidence."""
         return self.language.digest if self.trust == 1 else None
+
+    def trusting(self, trust: float) -> Denoiser:
+        """The oracle that trusts what is revealed so far; this one where it trusts less already."""
+        return self.language.oracle(min(trust, self.trust))
 
     def __repr__(self) -> str:
         return f"Oracle({self.language!r}, trust={self.trust})" if self.trust < 1 else f"Oracle({self.language!r})"
