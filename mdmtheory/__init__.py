@@ -40,8 +40,8 @@ _HOMES = {
     "Distances": "mdmtheory.metrics.distances",
     "learning_error": "mdmtheory.metrics.learning_error",
     "LearningError": "mdmtheory.metrics.learning_error",
-    "compare_schedules": "mdmtheory.metrics.compare",
-    "Comparison": "mdmtheory.metrics.compare",
+    "compare_schedules": "mdmtheory.metrics.compare_schedules",
+    "Comparison": "mdmtheory.metrics.compare_schedules",
     "check_language": "mdmtheory.conformance.languages",
     "check_denoiser": "mdmtheory.conformance.denoisers",
     "check_sampler": "mdmtheory.conformance.samplers",
@@ -54,6 +54,10 @@ _HOMES = {
     "collect": "mdmtheory.sweeps.collect",
     "read": "mdmtheory.sweeps.results",
     "merge": "mdmtheory.sweeps.store",
+    "steps_for": "mdmtheory.analysis.steps",
+    "StepsNeeded": "mdmtheory.analysis.steps_needed",
+    "fit": "mdmtheory.analysis.fit",
+    "Fit": "mdmtheory.analysis.fit",
     "train": "mdmtheory.training.trainer",
 }
 _MODULES = ("exact", "plans", "samplers", "schedules", "theory")

@@ -5,6 +5,10 @@ from mdmtheory import plans as plans
 from mdmtheory import samplers as samplers
 from mdmtheory import schedules as schedules
 from mdmtheory import theory as theory
+from mdmtheory.analysis.fit import Fit as Fit
+from mdmtheory.analysis.fit import fit as fit
+from mdmtheory.analysis.steps import steps_for as steps_for
+from mdmtheory.analysis.steps_needed import StepsNeeded as StepsNeeded
 from mdmtheory.conformance.denoisers import check_denoiser as check_denoiser
 from mdmtheory.conformance.languages import check_language as check_language
 from mdmtheory.conformance.metrics import check_metric as check_metric
@@ -26,8 +30,8 @@ from mdmtheory.languages.parity import Parity as Parity
 from mdmtheory.languages.permutation import Permutation as Permutation
 from mdmtheory.languages.presets import as_language as as_language
 from mdmtheory.languages.repetition import Repetition as Repetition
-from mdmtheory.metrics.compare import Comparison as Comparison
-from mdmtheory.metrics.compare import compare_schedules as compare_schedules
+from mdmtheory.metrics.compare_schedules import Comparison as Comparison
+from mdmtheory.metrics.compare_schedules import compare_schedules as compare_schedules
 from mdmtheory.metrics.cross_entropy import cross_entropy as cross_entropy
 from mdmtheory.metrics.distances import Distances as Distances
 from mdmtheory.metrics.distances import distances as distances

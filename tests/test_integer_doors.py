@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mdmtheory as mt
@@ -48,6 +49,12 @@ def canvas_marginals(denoiser: Any, **options: Any) -> Any:
 
 def profile() -> Any:
     return mt.schedules.from_losses([0.25, 0.5, 1.0], [0.5, 0.7, 1.0])
+
+
+def power_law(**options: Any) -> Any:
+    numbers = {"value": [0.5, 0.3, 0.1], "low": [0.4, 0.2, 0.05], "high": [0.6, 0.4, 0.2], "level": 0.95, "count": 100}
+    frame = pd.DataFrame({"metric": "ser", "kind": "estimate", "steps": [8, 16, 32], "length": 4, **numbers})
+    return mt.fit(frame, "ser", "steps", **{"resamples": 100, **options})
 
 
 def curve(_: Any = None) -> Any:
@@ -401,6 +408,19 @@ for name in ("first_order", "information_curve"):
             number=4,
             none=parameter == "threads",
         )
+for parameter in ("count", "seed", "threads"):
+    door(
+        f"steps_for {parameter}",
+        lambda n, p=parameter: (
+            mt.steps_for(language(), 4, **{"ser": 0.3, "sampler": "fixed", "count": 40, "threads": 1, p: n})
+            .frame[["steps", "low", "high", "reached"]]
+            .to_dict()
+        ),
+        number=60,
+        none=parameter == "threads",
+    )
+for parameter in ("seed", "resamples"):
+    door(f"fit {parameter}", lambda n, p=parameter: vars(power_law(**{p: n}).exponent), number=120)
 door("exact.law length", lambda n: mt.exact.law(model(), language(), n))
 door("exact.law threads", lambda n: mt.exact.law(model(), language(), 3, threads=n), none=True)
 door(

@@ -30,6 +30,7 @@ from mdmtheory.cli import (
     plot,
     schedule,
     show,
+    steps,
     sweep,
     train,
 )
@@ -58,6 +59,7 @@ app.command()(bounds.bounds)
 app.command()(certify.certify)
 app.command()(leaderboard.leaderboard)
 app.command()(schedule.schedule)
+app.command()(steps.steps)
 app.add_typer(language.app, name="language")
 app.command("list")(listing.list_names)
 app.command()(info.info)

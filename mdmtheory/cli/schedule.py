@@ -24,7 +24,7 @@ from mdmtheory.core.integers import LAST_SEED
 from mdmtheory.core.writing import write_whole
 
 if TYPE_CHECKING:
-    from mdmtheory.metrics.compare import Comparison
+    from mdmtheory.metrics.compare_schedules import Comparison
 
 
 def schedule(
@@ -82,7 +82,7 @@ def schedule(
     i.i.d. steps by an upper bound, fixed sizes by an estimate with its range, or by an upper bound with --bound.
     """
     from mdmtheory.core.intervals import check_level
-    from mdmtheory.metrics.compare import compare_schedules
+    from mdmtheory.metrics.compare_schedules import compare_schedules
     from mdmtheory.sweeps.ranges import texts
 
     terminal = Terminal.of(context)
@@ -165,7 +165,7 @@ def _numbered(path: Path, steps: int, several: bool) -> Path:
 
 def _write_sizes(path: Path, compared: Comparison, length: int, steps: int) -> None:
     """A file that `--schedule file:path=...` loads; what it is for, and what it is predicted to cost, in comments."""
-    from mdmtheory.cli.comparison import kind_of, predicted
+    from mdmtheory.cli.schedule_tables import kind_of, predicted
     from mdmtheory.schedules.prices import holds_for
 
     source = str(compared.frame["source"].iloc[0])
@@ -176,7 +176,7 @@ def _write_sizes(path: Path, compared: Comparison, length: int, steps: int) -> N
 
 
 def _print(compared: Comparison, format: str, terminal: Terminal) -> None:
-    from mdmtheory.cli.comparison import print_comparison
+    from mdmtheory.cli.schedule_tables import print_schedules
 
     frame = compared.frame
     if format == "csv":
@@ -188,4 +188,4 @@ def _print(compared: Comparison, format: str, terminal: Terminal) -> None:
         json.dump({"about": compared.about, "rows": rows}, sys.stdout, indent=1, allow_nan=False, ensure_ascii=False)
         print()
     else:
-        print_comparison(frame, compared.about, "TER" if "language" in compared.about else "perplexity")
+        print_schedules(frame, compared.about, "TER" if "language" in compared.about else "perplexity")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mdmtheory as mt
-from mdmtheory.metrics.compare import compare_schedules
+from mdmtheory.metrics.compare_schedules import compare_schedules
 from mdmtheory.plots import save_figure, schedule_figure
 from mdmtheory.plots.style import looks
 from mdmtheory.schedules import from_losses

@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 import mdmtheory as mt
 from mdmtheory.exact import information_curve
-from mdmtheory.metrics.compare import compare_schedules
+from mdmtheory.metrics.compare_schedules import compare_schedules
 from mdmtheory.schedules import (
     ancestral_weights,
     as_schedule,

@@ -10,7 +10,7 @@ import pytest
 import mdmtheory as mt
 from mdmtheory.core.streams import stream_states
 from mdmtheory.exact import information_curve, kappa
-from mdmtheory.metrics.compare import compare_schedules
+from mdmtheory.metrics.compare_schedules import compare_schedules
 from mdmtheory.schedules import Schedule, ancestral_gap, as_schedule, from_losses, optimal, plan_averaged_gap, smoothed
 
 HMM = "hmm:states=6,vocab_size=4,prune_emission=1"

@@ -17,7 +17,7 @@ _RUNS = 7  # runs of equal sizes that are shown
 _LABELS = {"linear": "linear (= loglinear)", "sqrt_c": "√c (for SER)", "geometric:min=0.001,max=20": "geometric"}
 
 
-def print_comparison(frame: pd.DataFrame, about: dict[str, str], perplexity: str) -> None:
+def print_schedules(frame: pd.DataFrame, about: dict[str, str], perplexity: str) -> None:
     """TER and gap with fixed sizes and with i.i.d. steps, and the sizes; `perplexity` is what TER is called here.
 
     ≤ or ≈ stands in the heading of a column whose numbers are all of one kind, else beside each.
