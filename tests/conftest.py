@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,18 @@ CHECKED = sorted(
 
 # Before any test module imports the package: what is imported already is not checked.
 checking.install(CHECKED)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread_unless_told() -> Iterator[None]:
+    """To start threads takes many times as long as to fill the small arrays of a test; who tests threads says how many.
+
+    A new thread, and so a worker of a sweep, does not inherit it.
+    """
+    from mdmtheory.core.threads import within
+
+    with within(1):
+        yield
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

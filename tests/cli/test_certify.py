@@ -278,6 +278,7 @@ def test_all_is_everything_that_is_registered_but_networks_which_need_a_run():
 
 
 def test_everything_built_in_is_certified(spawn):
+    """In a process of its own, where no types are checked as the tests do, which takes three times as long."""
     outcome = spawn("import sys; from mdmtheory.cli.main import main; sys.exit(main(['certify', '--all']))")
     assert outcome.code == 0, outcome.out + outcome.err
 

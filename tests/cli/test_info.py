@@ -7,6 +7,8 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
+
 import mdmtheory.kernels
 from mdmtheory.cli.rehearsal import rehearsals
 from mdmtheory.core.kernel_cache import KernelCache
@@ -30,9 +32,15 @@ def all_kernels():
                 yield f"{path.stem}.{name}", found
 
 
-def test_the_rehearsals_together_run_every_kernel_with_arrays_of_one_layout():
+@pytest.fixture(scope="module")
+def _rehearsed():
+    """All rehearsals, run once for the tests that look at what they compiled."""
     for _, rehearse in rehearsals():
         rehearse()
+
+
+@pytest.mark.usefixtures("_rehearsed")
+def test_the_rehearsals_together_run_every_kernel_with_arrays_of_one_layout():
     for name, found in all_kernels():
         assert found.signatures, name
         for types in found.signatures:
@@ -40,9 +48,8 @@ def test_the_rehearsals_together_run_every_kernel_with_arrays_of_one_layout():
             assert all(each.mutable and each.layout == "C" for each in arrays), (name, types)
 
 
+@pytest.mark.usefixtures("_rehearsed")
 def test_the_python_of_the_readme_compiles_nothing_that_is_not_rehearsed():
-    for _, rehearse in rehearsals():
-        rehearse()
     rehearsed = {name: set(found.signatures) for name, found in all_kernels()}
     shutil.copy(ROOT / "docs" / "losses.csv", "losses.csv")
     exec(readme_in_python(), {})

@@ -1,4 +1,4 @@
-"""Each check of a denoiser refuses the bug that is planted for it, and passes what is built in."""
+"""Each check of a denoiser refuses the bug that is planted for it; what is built in is certified in tests/cli."""
 
 from __future__ import annotations
 
@@ -19,19 +19,8 @@ from mdmtheory.oracles.canvas import ConditionalsCanvas
 BIGRAM, HMM, TRIGRAM = untied()
 
 
-@pytest.mark.parametrize(
-    "denoiser",
-    [
-        mt.Oracle(BIGRAM),
-        mt.Oracle(HMM, trust=0.9),
-        mt.Perturbed(mt.Oracle(TRIGRAM), epsilon=0.05),
-        mt.Perturbed(mt.Oracle(BIGRAM), epsilon=5.0),
-        mt.Window(HMM, width=1),
-        mt.Oracle(mt.Permutation(items=4)),
-    ],
-)
-def test_denoisers_pass(denoiser):
-    report = check_denoiser(denoiser)
+def test_a_denoiser_that_is_almost_uniform_is_tried_by_every_check():
+    report = check_denoiser(mt.Perturbed(mt.Oracle(BIGRAM), epsilon=5.0))
     assert report.passed, str(report)
     assert [each.name for each in report.checks] == [each.name for each in denoisers.TRIALS]
 

@@ -1,4 +1,4 @@
-"""Each check of a model refuses the bug that is planted for it, and passes what is built in."""
+"""Each check of a model refuses the bug that is planted for it; what is built in is certified in tests/cli."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from mdmtheory.conformance.settings import untied
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.protocols import LogProb, Samples
 from mdmtheory.core.spec import Spec
-from mdmtheory.models.uniform import UniformDiffusion
 
 BIGRAM, HMM, TRIGRAM = untied()
 
@@ -22,14 +21,11 @@ BIGRAM, HMM, TRIGRAM = untied()
 @pytest.mark.parametrize(
     "model",
     [
-        mt.Autoregressive(HMM),
-        mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="ancestral", steps=3),
         mt.MaskedDiffusion(mt.Perturbed(mt.Oracle(TRIGRAM), epsilon=0.1), sampler="entropy", steps=2),
         mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="draw_confidence", steps=3),
-        UniformDiffusion(mt.Oracle(TRIGRAM), steps=3),
     ],
 )
-def test_models_pass(model):
+def test_models_of_other_samplers_pass_every_check(model):
     report = check_model(model)
     assert report.passed, str(report)
     assert [each.name for each in report.checks] == [each.name for each in models.TRIALS]

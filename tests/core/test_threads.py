@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ def pools(monkeypatch) -> list[int]:
             super().__init__(workers, **options)
 
     monkeypatch.setattr(threads, "ThreadPoolExecutor", Pool)
+    # What tests/conftest.py says of all tests.
+    monkeypatch.setattr(threads, "_WITHIN", ContextVar("within", default=None))
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
     return opened
 

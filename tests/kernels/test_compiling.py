@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -61,25 +62,6 @@ def test_every_source_of_the_kernels_counts(monkeypatch, tmp_path):
     assert compiling.kernel_sources_digest.__wrapped__() != before
 
 
-PLANS = """
-import numpy as np
-import mdmtheory as mt
-from mdmtheory.kernels.compiling import announcing_compilation
-plan, tokens = np.ones((1, 4), dtype=np.int32), np.zeros((1, 4), dtype=np.uint8)
-said = []
-with announcing_compilation(said.append):
-    for lang in ("ngram:order=2", "parity"):
-        mt.as_language(lang).oracle().run_plan(plan, tokens=tokens)
-print(len(said), "done")
-"""
-
-
-def test_the_runners_of_plans_are_found_again_though_they_close_over_their_parts(tmp_path):
-    first, _ = run(tmp_path, PLANS)
-    again, _ = run(tmp_path, PLANS)
-    assert (first, again) == (1, 0)
-
-
 CELL = """
 import sys
 import mdmtheory as mt
@@ -97,30 +79,42 @@ def measure(cache, *languages):
     return done.stderr, sorted(f"{each[2]}.{each[3]}" for each in files)
 
 
-@pytest.mark.parametrize("language", ["ngram:order=2", "parity"])
-def test_a_cell_compiles_what_it_runs_and_each_of_it_once(language, tmp_path):
-    _, compiled = measure(tmp_path, language)
-    assert compiled == sorted(TOGETHER[language])
+@dataclass(frozen=True)
+class Cold:
+    """What a first run with an empty folder said and compiled."""
+
+    languages: tuple[str, ...]
+    folder: Path
+    said: str
+    compiled: list[str]
 
 
-def test_compiling_is_told_in_python_too_once_and_with_an_expected_time(tmp_path):
-    said, _ = measure(tmp_path, "parity", "repetition")
-    (line,) = said.splitlines()
+@pytest.fixture(scope="module", params=[("ngram:order=2",), ("parity", "repetition")], ids=" and ".join)
+def cold(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cold")
+    return Cold(request.param, folder, *measure(folder, *request.param))
+
+
+def test_a_cell_compiles_what_it_runs_and_each_of_it_once(cold):
+    assert cold.compiled == sorted({name for each in cold.languages for name in TOGETHER[each]})
+
+
+def test_compiling_is_told_in_python_too_once_and_with_an_expected_time(cold):
+    (line,) = cold.said.splitlines()
     assert re.fullmatch(
         r"mdmtheory: compiling kernels, once for this version: about \d+( to \d+)? s of a processor", line
     )
-    again, _ = measure(tmp_path, "parity", "repetition")
-    assert again == ""
 
 
-def test_a_filled_folder_that_cannot_be_written_is_used(tmp_path):
-    _, filled = measure(tmp_path, "parity")
-    folders = [tmp_path / "kernels", *tmp_path.glob("kernels/*")]
-    before = {path: path.stat().st_mtime_ns for path in (*folders, *tmp_path.glob("kernels/*/*"))}
+def test_a_filled_folder_that_cannot_be_written_is_used(cold):
+    """Also for the runners of plans, which close over their parts."""
+    assert any("run_" in name for name in cold.compiled)
+    tree = [cold.folder / "kernels", *cold.folder.glob("kernels/*"), *cold.folder.glob("kernels/*/*")]
+    folders, before = [path for path in tree if path.is_dir()], {path: path.stat().st_mtime_ns for path in tree}
     for path in before:
         path.chmod(0o500 if path.is_dir() else 0o400)
     try:
-        assert measure(tmp_path, "parity") == ("", filled)
+        assert measure(cold.folder, *cold.languages) == ("", cold.compiled)
         assert {path: path.stat().st_mtime_ns for path in before} == before
     finally:
         for folder in folders:

@@ -1,4 +1,7 @@
-"""A sampler that inherits nothing has every ability by default: the one of docs/plugins.md, as it stands there."""
+"""A sampler that inherits nothing has every ability by default: the one of docs/plugins.md, as it stands there.
+
+It is certified in tests/cli/test_certify.py.
+"""
 
 from __future__ import annotations
 
@@ -73,11 +76,6 @@ def test_it_samples_replays_and_goes_block_by_block(stroll, block):
     np.testing.assert_allclose(np.exp(model.log_prob(sequences).values), law.reshape(-1), rtol=1e-9, atol=1e-14)
     np.testing.assert_array_equal(model.replay(sequences).tokens, sequences)
     assert mt.ser(model, BIGRAM, 4, count=200).high < 0.2
-
-
-def test_it_is_certified(stroll):
-    report = mt.check_sampler(stroll())
-    assert report.passed, str(report)
 
 
 def test_one_that_inherits_the_base_need_not_say_what_it_is_not(stroll):
