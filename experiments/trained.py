@@ -1,7 +1,8 @@
-"""Train small networks to a stated distance from the exact posterior; writes the table of docs/trained.md.
+"""Train small networks to a stated distance from the exact posterior; writes tables and the figure of docs/trained.md.
 
-`python experiments/trained.py [FOLDER]`: runs stand in FOLDER (runs/ unless given); one that is there already is not
-trained again, one that was stopped goes on.
+`python experiments/trained.py [runs] [ser] [targets]`: all three parts unless some are named. What a run is, the TOML
+file of its name says, which `mdmtheory train` takes as well. One that is there already is not trained again, one that
+was stopped goes on.
 """
 
 from __future__ import annotations
@@ -10,77 +11,87 @@ import math
 import re
 import sys
 import time
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import pandas as pd
+import seaborn
+from matplotlib.figure import Figure
 
 import mdmtheory as mt
 from mdmtheory.denoisers.network import Network
 from mdmtheory.metrics.learning_error import learning_error
-from mdmtheory.training.trainer import train
+from mdmtheory.plots import save_figure
+from mdmtheory.plots.style import figure_style
+from mdmtheory.training.files import read_training
 
 LENGTH = 64
 CONTEXTS = 4096
 SEQUENCES = 1024
-PAGE = Path(__file__).parents[1] / "docs" / "trained.md"
+HERE = Path(__file__).parent
+DOCS = HERE.parent / "docs"
+
+WANTED: dict[str, tuple[float, float | None]] = {
+    "bigram-mdm-small": (0.01, None),
+    "bigram-mdm": (0.002, 2e-4),
+    "bigram-ar": (0.015, None),
+    "hmm-ar": (0.006, None),
+    "hmm-mdm": (0.16, None),
+}
+"""Runs, and how near the exact posterior each must come: in nats a token that is asked for, and with which z."""
+
+LANGUAGES = {"bigram": "ngram:order=2", "hmm": "hmm"}
+TAUGHT: dict[str, dict[str, Any]] = {
+    "oracle": {},
+    "tokens": {"targets": "tokens"},
+    "fixed": {"targets": "tokens", "data": "fixed:samples=3125,epochs=20", "tokens": None},
+}
+"""What bigram-mdm is taught by: the exact posterior, fresh tokens, or as many tokens of 20 epochs, as the papers do."""
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """A network and how near the exact posterior it must come, in nats a token that is asked for, and with which z."""
-
-    name: str
-    objective: str
-    language: str
-    size: str
-    tokens: int
-    error: float
-    z: float | None = None
-
-
-WANTED = (
-    Wanted("bigram-mdm-small", "mdm", "ngram:order=2", "nano", 500_000, 0.01),
-    Wanted("bigram-mdm", "mdm", "ngram:order=2", "nano", 4_000_000, 0.002, 2e-4),
-    Wanted("bigram-ar", "ar", "ngram:order=2", "nano", 400_000, 0.015),
-    Wanted("hmm-ar", "ar", "hmm", "nano", 1_000_000, 0.006),
-    Wanted("hmm-mdm", "mdm", "hmm", "tiny", 3_000_000, 0.16),
-)
-
-
-def trained(wanted: Wanted, folder: Path) -> tuple[mt.Run, str]:
+@cache
+def trained(name: str, **changed: Any) -> tuple[mt.Run, str]:
     """The run, trained or gone on with where it is not finished, and how many of the processor's seconds that took."""
-    path = folder / wanted.name
-    if (path / "run.json").is_file() and (found := mt.Run.open(path)).finished:
+    keys = {**read_training(HERE / f"{changed.pop('like', name)}.toml"), **changed}
+    out = Path(f"runs/{name}")
+    if (out / "run.json").is_file() and (found := mt.Run.open(out)).finished:
         return found, "trained before"
     began = time.process_time()
-    run = train(
-        wanted.objective,
-        lang=wanted.language,
-        length=LENGTH,
-        size=wanted.size,
-        tokens=wanted.tokens,
-        out=path,
-        resume=path.exists(),
-        device="cpu",
-    )
+    run = mt.train(**{**keys, "out": out}, resume=out.exists())
     return run, f"{time.process_time() - began:.0f}"
 
 
-def row(wanted: Wanted, run: mt.Run, seconds: str) -> list[str]:
-    """What was asked and what is measured, from the oracle's posteriors at fresh contexts."""
+def errors(run: mt.Run) -> tuple[Any, list[str]]:
+    """How far from the oracle's posteriors it is at fresh contexts, and that as it is written: the mean, and z."""
     found = learning_error(Network(run, device="cpu"), run.language, LENGTH, count=CONTEXTS, seed=1)
-    reached = found.mean.value <= wanted.error and (wanted.z is None or found.z.value <= wanted.z)
-    asked = f"≤ {wanted.error:g}" + ("" if wanted.z is None else f", z ≤ {wanted.z:g}")
-    what = f"{wanted.language}, {wanted.objective}, {wanted.size}, {wanted.tokens / 1e6:g}M tokens"
-    mean, z = (f"{each.value:.2g} [{each.low:.2g}, {each.high:.2g}]" for each in (found.mean, found.z))
-    return [what, asked, mean, z, "reached" if reached else "missed", seconds]
+    return found, [f"{each.value:.2g} [{each.low:.2g}, {each.high:.2g}]" for each in (found.mean, found.z)]
 
 
-def ser_rows(run: mt.Run) -> list[list[str]]:
+def runs() -> str:
+    """What was asked of every run, and what is measured."""
+    rows = []
+    for name, (error, z) in WANTED.items():
+        run, seconds = trained(name)
+        found, said = errors(run)
+        reached = found.mean.value <= error and (z is None or found.z.value <= z)
+        asked = f"≤ {error:g}" + ("" if z is None else f", z ≤ {z:g}")
+        rows.append([f"`{name}.toml`", described(run), asked, *said, "reached" if reached else "missed", seconds])
+    return table(["", "run, length 64", "asked", "nats a token", "z", "", "CPU seconds"], rows)
+
+
+def described(run: mt.Run) -> str:
+    """Language, objective, size and tokens of a run."""
+    record = run.record
+    layers, width = record.architecture["layers"], record.architecture["width"]
+    return f"{record.language}, {record.objective}, {layers} layers × {width}, {record.tokens / 1e6:.2g}M tokens"
+
+
+def ser() -> str:
     """SER of the bigram's masked network against that of the oracle and its own z: 1 - (1 - SER_oracle) exp(-L z)."""
+    run = trained("bigram-mdm")[0]
     q, net = run.language, Network(run, device="cpu")
-    z = learning_error(net, q, LENGTH, count=CONTEXTS, seed=1).z.value
+    z = errors(run)[0].z.value
     rows = []
     for steps in (64, 256):
         exact = float(mt.exact.ser(q, length=LENGTH, steps=steps))
@@ -88,33 +99,42 @@ def ser_rows(run: mt.Run) -> list[list[str]]:
         expected = 1 - (1 - exact) * math.exp(-LENGTH * z)
         interval = f"{measured.value:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
         rows.append([str(steps), f"{exact:.3f}", f"{expected:.3f}", interval, f"{measured.value - expected:+.3f}"])
-    return rows
+    return table(["steps", "SER of the oracle", "1 − (1 − SER) e^(−Lz)", "SER of the network", "miss"], rows)
 
 
-def cache_row(run: mt.Run, length: int = 128, count: int = 32) -> list[str]:
-    """Drawing with keys and values kept against computing all anew, with the weights of a size, and how far apart."""
-    from dataclasses import replace
+def targets() -> str:
+    """The run bigram-mdm and its like on the HMM, by what each is taught; their histories as CSV and as a figure."""
+    rows, histories = [], []
+    for language, lang in LANGUAGES.items():
+        for taught, changed in TAUGHT.items():
+            name = "bigram-mdm" if (language, taught) == ("bigram", "oracle") else f"{language}-mdm-by-{taught}"
+            run, seconds = trained(name, like="bigram-mdm", lang=lang, **changed)
+            record = run.record
+            rows.append([record.language, record.targets, record.data, *errors(run)[1], seconds])
+            history = pd.read_csv(run.path / "history.csv").drop(columns="seconds")
+            histories.append(history.assign(language=record.language, targets=record.targets, data=record.data))
+    frame = pd.concat(histories)
+    frame = frame[[*frame.columns[-3:], *frame.columns[:-3]]]
+    frame.to_csv(HERE / "targets.csv", index=False)
+    save_figure(figure(frame), DOCS / "targets.png")
+    return table(["language", "targets", "data", "nats a token", "z", "CPU seconds"], rows)
 
-    from mdmtheory.networks.cached_canvas import CachedCanvas
-    from mdmtheory.networks.transformer import Transformer
 
-    network = Transformer(replace(run.architecture, length=length), seed=0)
-    network.load_state_dict(run.weights())
-    network.eval().requires_grad_(False)
-    seconds, laws = [], []
-    tokens = run.language.sample(count, length, 0)
-    for cached in (True, False):
-        canvas = CachedCanvas(network, count, length, "cpu", cached=cached)
-        rows, said = np.arange(count), []
-        began = time.process_time()
-        for i in range(length):
-            said.append(canvas.ask(rows, np.full(count, i)).numpy())
-            canvas.write(rows, np.full(count, i), tokens[:, i].astype(np.int64))
-            canvas.settle_before(i + 1)
-        seconds.append(time.process_time() - began)
-        laws.append(np.stack(said))
-    apart = np.abs(laws[0] - laws[1]).max()
-    return [f"{seconds[1]:.1f}", f"{seconds[0]:.1f}", f"{seconds[1] / seconds[0]:.1f}", f"{apart:.1e}"]
+def figure(frame: pd.DataFrame) -> Figure:
+    """The learning error of the averaged weights against tokens, a panel for each language."""
+    with figure_style():
+        drawn = Figure(figsize=(6.4, 2.7))
+        panels = drawn.subplots(1, len(LANGUAGES), sharey=True)
+        for axes, (language, own) in zip(panels, frame.groupby("language", sort=False), strict=True):
+            for (aim, data), lines in own.groupby(["targets", "data"], sort=False):
+                label = "the exact posterior" if aim == "oracle" else f"tokens, {str(data).partition(':')[0]} data"
+                axes.loglog(lines["tokens"], lines["learning_error"], label=label)
+            axes.set_title(f"{language}, $L$ = {LENGTH}", loc="left")
+            axes.set_xlabel("tokens")
+            seaborn.despine(ax=axes)
+        panels[0].set_ylabel("learning error\n(nats a masked token)")
+        panels[0].legend()
+    return drawn
 
 
 def table(headings: list[str], rows: list[list[str]]) -> str:
@@ -123,29 +143,19 @@ def table(headings: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(each) + " |" for each in lines)
 
 
-def main(folder: Path) -> None:
-    """Train what is missing, measure all, and write the page."""
-    runs = {wanted.name: trained(wanted, folder) for wanted in WANTED}
-    parts = {
-        "runs": table(
-            ["run, length 64", "asked", "nats a token", "z", "", "CPU seconds"],
-            [row(wanted, *runs[wanted.name]) for wanted in WANTED],
-        ),
-        "ser": table(
-            ["steps", "SER of the oracle", "1 − (1 − SER) e^(−Lz)", "SER of the network", "miss"],
-            ser_rows(runs["bigram-mdm"][0]),
-        ),
-        "cache": table(
-            ["computed anew, s", "kept, s", "times faster", "largest difference"], [cache_row(runs["hmm-ar"][0])]
-        ),
-    }
-    page = PAGE.read_text(encoding="utf-8")
-    for name, text in parts.items():
-        print(text, end="\n\n")
+PARTS = {"runs": runs, "ser": ser, "targets": targets}
+
+
+def main(wanted: list[str]) -> None:
+    """Train what is missing, measure it, and write the page, part by part."""
+    for name in wanted or PARTS:
+        text = PARTS[name]()
+        print(text, end="\n\n", flush=True)
+        page = (DOCS / "trained.md").read_text(encoding="utf-8")
         block = f"<!-- {name} -->\n{text}\n<!-- /{name} -->"
         page = re.sub(f"<!-- {name} -->.*<!-- /{name} -->", lambda _, block=block: block, page, flags=re.DOTALL)
-    PAGE.write_text(page, encoding="utf-8")
+        (DOCS / "trained.md").write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "runs"))
+    main(sys.argv[1:])

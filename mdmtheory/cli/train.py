@@ -45,18 +45,17 @@ def train(
     checkpoint_minutes: Annotated[float, typer.Option(help="Minutes between checkpoints.")] = 5.0,
 ) -> None:
     """Train a network; stopped at any moment, it goes on with --resume. Needs the extra `neural`."""
-    from mdmtheory.core.quantities import as_quantity
     from mdmtheory.training.trainer import train as train_network
 
     terminal = Terminal.of(context)
     settings = _settings(context)
-    if settings["tokens"] is not None:
-        settings["tokens"] = as_quantity(settings["tokens"], "tokens")
     folder = settings["out"]
     with terminal.announcing_compilation(), TrainingProgress(terminal) as progress:
         try:
             run = train_network(**settings, resume=resume, report=progress)
         except KeyboardInterrupt:
+            if not (folder / "checkpoint").is_dir():
+                raise
             raise Interrupted(f"interrupted; the checkpoint in {folder} is kept, go on with --resume") from None
     _print_results(run, progress.last, terminal)
     _draw(run, terminal)

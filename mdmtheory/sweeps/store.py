@@ -15,12 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from mdmtheory.core.lock import locked
 from mdmtheory.core.notices import notice
 from mdmtheory.core.printable import first_few
 from mdmtheory.core.writing import confirm, folder_beside, put_in_place
 from mdmtheory.sweeps import opening, schema
 from mdmtheory.sweeps.chunks import Chunk
-from mdmtheory.sweeps.lock import locked
 from mdmtheory.sweeps.schema import Contents, StoredLanguage, StoredTask, StoreError
 from mdmtheory.sweeps.tasks import Task
 
@@ -58,7 +58,7 @@ class Store:
         self.path = Path(os.path.realpath(path))
         with contextlib.ExitStack() as held:
             _make_folder(self.path)
-            held.enter_context(locked(self.path))
+            held.enter_context(locked(self.path, "sweep"))
             self._connection = held.enter_context(opening.writing(self.path))
             with opening.saying(self.path):
                 empty = schema.is_empty(self._connection)
@@ -197,7 +197,7 @@ def merge(stores: Sequence[str | Path], out: str | Path) -> None:
             )
         _unite(union, found, Path(path))
     _make_folder(out)
-    with locked(out), folder_beside(out) as folder:
+    with locked(out, "sweep"), folder_beside(out) as folder:
         with Store(folder / out.name) as store:
             store.add([stored.task for stored in union.tasks.values()], union.languages.values())
             store.append({sha: stored.chunks for sha, stored in union.tasks.items()})

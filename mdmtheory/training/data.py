@@ -125,7 +125,8 @@ def _count(name: str, value: int | float) -> int:
 class MadeAhead(Generic[Made]):
     """`make(step)` for the steps from `first` to before `stop`, in order, made by a thread of its own.
 
-    What `make` raises is raised where its step is asked for. To be used in a `with` block, which ends the thread.
+    What `make` raises is raised where its step is asked for. To be used in a `with` block, which ends the thread;
+    it waits for no batch that is being made where something stops the steps.
     """
 
     def __init__(self, make: Callable[[int], Made], first: int, stop: int) -> None:
@@ -136,9 +137,9 @@ class MadeAhead(Generic[Made]):
     def __enter__(self) -> MadeAhead[Made]:
         return self
 
-    def __exit__(self, *raised: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
         if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool.shutdown(wait=kind is None, cancel_futures=True)
 
     def __iter__(self) -> Iterator[tuple[int, Made]]:
         if self._pool is None:

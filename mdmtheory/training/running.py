@@ -6,7 +6,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import torch
 
 from mdmtheory import __version__
 from mdmtheory.core.interrupts import interrupts_held
+from mdmtheory.core.lock import locked
 from mdmtheory.core.notices import notice
 from mdmtheory.core.writing import write_whole
 from mdmtheory.networks.runs import Run, RunRecord, extras_of, network_digest, write_run
@@ -58,20 +59,40 @@ def run(
     """Begin or resume a training in a folder, and go on until it is finished; see `trainer.train`."""
     with joined(place.device) as processes:
         place = replace(place, device=processes.device)
-        last = found_in(folder, resume)
-        processes.wait()  # all have looked before one of them writes
-        if last is None:
-            settings = asked.settings(on_cuda=place.device != "cpu")
-        else:
-            settings = asked.resumed(Settings.from_json(last.about["settings"]), str(folder))
-        if last is not None and last.step == settings.steps and is_finished(folder):
-            notice(f"the training in {folder} is finished already")
-        else:
-            with torch_threads(place.threads), memory_told(settings.batch, settings.length, place.device):
-                training = begun_or_resumed(settings, last, asked, place, processes)
-                Keeper(training, folder, asked, place, checkpoint_minutes * 60, resume).run(report)
-        processes.wait()
+        check_there(folder, resume)
+        settings = None if resume else asked.settings(on_cuda=place.device != "cpu")
+        with alone_in(folder, processes):
+            check_there(folder, resume)  # nobody began it meanwhile
+            last = found_in(folder) if resume else None
+            processes.wait()  # all have looked before one of them writes
+            if last is not None:
+                settings = asked.resumed(Settings.from_json(last.about["settings"]), str(folder))
+            settings = settings or asked.settings(on_cuda=place.device != "cpu")
+            if last is not None and last.step == settings.steps and is_finished(folder):
+                notice(f"the training in {folder} is finished already")
+            else:
+                with torch_threads(place.threads), memory_told(settings.batch, settings.length, place.device):
+                    training = begun_or_resumed(settings, last, asked, place, processes)
+                    Keeper(training, folder, asked, place, checkpoint_minutes * 60, resume).run(report)
+            processes.wait()
     return Run.open(folder)
+
+
+@contextmanager
+def alone_in(folder: Path, processes: Processes) -> Iterator[None]:
+    """Inside the block no other training writes to a folder; all processes are refused where the first one is."""
+    path = folder.resolve()
+    with ExitStack() as held:
+        refused: Exception | None = None
+        if processes.first:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                held.enter_context(locked(path, "training"))
+            except (ValueError, OSError) as error:
+                refused = error
+        if processes.any(refused is not None):
+            raise refused or ValueError(f"the first process cannot write {folder}; it says why")
+        yield
 
 
 def begun_or_resumed(
@@ -95,15 +116,17 @@ def is_finished(folder: Path) -> bool:
         return False
 
 
-def found_in(folder: Path, resume: bool) -> Checkpoint | None:
-    """What a folder has to go on from, None for what begins; ValueError where it is not what was said to be there."""
+def check_there(folder: Path, resume: bool) -> None:
+    """ValueError where a folder has a training that is not to be resumed, or none that could be."""
     there = folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))
-    if not resume:
-        if there:
-            raise ValueError(f"{folder} is there already; go on with it by --resume, or pass another --out")
-        return None
-    if not (folder / CHECKPOINTS).is_dir():
+    if there and not resume:
+        raise ValueError(f"{folder} is there already; go on with it by --resume, or pass another --out")
+    if resume and not (folder / CHECKPOINTS).is_dir():
         raise ValueError(f"there is no training in {folder} that could be resumed; leave --resume out to begin one")
+
+
+def found_in(folder: Path) -> Checkpoint | None:
+    """What a folder has to go on from; None, with a notice, where that is nothing."""
     last = last_checkpoint(folder / CHECKPOINTS)
     if last is None:
         notice(f"{folder} has no checkpoint to go on from: beginning anew")
@@ -180,10 +203,13 @@ class Keeper:
         self._saved = self._reported = time.perf_counter()
 
     def run(self, report: Callable[[Progress], None] | None) -> None:
-        """Go on to the end, or to Ctrl-C: then with a checkpoint, and the run as it is, before KeyboardInterrupt."""
+        """Go on to the end, or to Ctrl-C: then with a checkpoint, and the run as it is, before KeyboardInterrupt.
+
+        A second Ctrl-C waits for neither; what is written is written whole or not at all.
+        """
         training = self._training
         try:
-            with interrupts_held() as interrupted:
+            with interrupts_held(most=1) as interrupted:
                 self._go_on(interrupted, report)
         except BaseException:
             if training.step == 0 and training.processes.first and not self._resumed:

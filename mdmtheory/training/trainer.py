@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.notices import notice
+from mdmtheory.core.quantities import as_quantity
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import allowed_threads
 from mdmtheory.languages.presets import LanguageLike, as_language
@@ -30,7 +31,7 @@ def train(
     lang: LanguageLike,
     length: int,
     size: str | Size = "nano",
-    tokens: int | float | None = None,
+    tokens: int | float | str | None = None,
     minutes: float | None = None,
     data: str | Spec = "fresh",
     targets: str | None = None,
@@ -48,16 +49,17 @@ def train(
 ) -> Run:
     """Train a network for an objective (`mdm`, `ar`, `block:size=8`, ...) on sequences of a language.
 
-    How long is said by `tokens`, by `minutes` (turned into steps once, by the speed of the first seconds) or by `data`
-    that is fixed. `targets` are the exact posterior ("oracle", the default where there is one and data is fresh) or the
-    "tokens" that were drawn. `batch` counts sequences a step, `lr` is the highest learning rate, `level` tells the
-    network how much noise there is.
+    How long is said by `tokens` (4e6 or "4M"), by `minutes` (turned into steps once, by the speed of the first seconds)
+    or by `data` that is fixed. `targets` are the exact posterior ("oracle", the default where there is one and data is
+    fresh) or the "tokens" that were drawn. `batch` counts sequences a step, `lr` is the highest learning rate, `level`
+    tells the network how much noise there is.
 
     The folder `out` gets a checkpoint every `checkpoint_minutes` and on Ctrl-C, which then goes on as
-    KeyboardInterrupt. With `resume` the training that is there goes on, with the same sequences in the same order and,
-    on a processor with as many threads, to the same bits as if it had never been stopped; what is left at None is as it
-    was begun. ValueError, in one line, for what does not fit together, and for a training that cannot go on: a loss
-    that is no number, or too little memory.
+    KeyboardInterrupt; a second Ctrl-C waits for nothing. With `resume` the training that is there goes on, with the
+    same sequences in the same order and, on a processor with as many threads, to the same bits as if it had never been
+    stopped; what is left at None is as it was begun. ValueError, in one line, for what does not fit together, for a
+    folder that another process trains into, and for a training that cannot go on: a loss that is no number, or too
+    little memory.
     """
     check_torch()
     _prepare(threads)
@@ -68,7 +70,7 @@ def train(
         as_language(lang),
         length=length,
         size=as_size(size),
-        tokens=tokens,
+        tokens=None if tokens is None else as_quantity(tokens, "tokens"),
         minutes=minutes,
         data=data,
         targets=targets,
@@ -84,7 +86,8 @@ def train(
 
 def _prepare(threads: int) -> None:
     """Before torch is loaded: what makes several threads wait without taking the processors from one another."""
-    allowed_threads(threads)
+    if threads > (most := allowed_threads()):
+        raise ValueError(f"threads is {threads}, and this process may use {most} processors; pass {most} or fewer")
     passive = os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE"
     if threads > 1 and not passive:
         if "torch" in sys.modules:

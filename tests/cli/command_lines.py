@@ -116,6 +116,7 @@ FILES = (
     "curve.csv",
     "sweep.toml",
     "text.txt",
+    "run",
     "folder/new.png",
     "new.sqlite",
     "new.png",
@@ -163,7 +164,19 @@ BY_NAME: dict[str, tuple[str, ...]] = {
     "workers": ("1", "2", "auto", "0", "999999"),
     "level": ("0.5", "0.95", "0.999999", "1", "0", "2"),
     "ids": ("T1", "ter_upper_bound", "replay", "jensen", "1", "2"),
-    "subjects": ("confidence", "parity", "oracle", "masked", "good.npz"),
+    "subjects": ("confidence", "parity", "oracle", "masked", "good.npz", "run"),
+    "objective": ("mdm", "ar", "block:size=2", "uniform:steps=2", "gaussian", "mgdm:focal=1", "train.toml", "gan"),
+    "size": ("layers=1,width=8,heads=2", "layers=2,width=4,heads=1", "layers=1,width=6,heads=4", "huge", "layers=0"),
+    "tokens": ("64", "0.1k", "1e2", "4X", "1e-300"),
+    "minutes": ("0.0005", "0.001", "0", "nan"),
+    "data": ("fresh", "fixed:samples=8,epochs=2", "fixed:samples=8", "fixed:samples=3,epochs=1e300"),
+    "targets": ("oracle", "tokens", "both"),
+    "device": ("auto", "cpu", "cpu", "cuda", "cuda:7", "tpu"),
+    "precision": ("float32", "float32", "bfloat16", "float16"),
+    "threads": ("1", "1", "2", "999", "0"),
+    "batch": ("1", "2", "4", "0", "1000000000"),
+    "lr": ("0.003", "0.1", "1e300", "0", "nan"),
+    "checkpoint_minutes": ("0", "0.001", "5", "-1", "nan"),
 }
 
 
@@ -181,6 +194,7 @@ class Lines:
         words = list(verb)
         for parameter in self._verbs[verb]:
             needed = parameter.required or parameter.name in ("lang", "steps")
+            needed |= verb == ("train",) and parameter.name in ("objective", "size", "out")
             often = 0.95 if needed else 0.25
             if chance.random() < often:
                 words += _words(parameter, chance)
@@ -247,7 +261,7 @@ def _path(parameter: Any, chance: random.Random) -> str:
         "stores": ("good.sqlite", "other.sqlite"),
         "page": ("new.md",),
         "figures": ("pictures",),
-        "out": ("new.sqlite", "new.npz", "new.png"),
+        "out": ("new.sqlite", "new.npz", "new.png", "run"),
         "sizes_out": ("new.txt",),
     }.get(parameter.name, FILES)
     return chance.choice(liked if chance.random() < 0.8 else FILES)
@@ -287,7 +301,7 @@ def _option(key: str, parameter: Any, chance: random.Random) -> str:
     if "float" in str(parameter.annotation):
         return chance.choice(("0", "0.001", "0.3", "0.9", "1", "1.0", "2.5", "20", "1e-300", "1e300", "-1", "nan"))
     if "str" in str(parameter.annotation):
-        return chance.choice(("plan.txt", "sizes.txt", "given.txt", "nothere", "/dev/zero", "folder"))
+        return chance.choice(("plan.txt", "sizes.txt", "given.txt", "nothere", "/dev/zero", "folder", "run"))
     return chance.choice(("true", "false", "maybe"))
 
 
@@ -302,6 +316,8 @@ def _small(parameters: list[Any], words: list[str], chance: random.Random) -> li
         "--no-figure": None,
         "--no-figures": None,
     }
+    if not {"--minutes", "--data"} & set(words):
+        small["--tokens"] = "64"
     known = {opt for each in parameters for opt in each.opts}
     added: list[str] = []
     for option, value in small.items():

@@ -65,7 +65,12 @@ def main() -> None:
 
 
 def warm_up() -> None:
-    """Load what most lines need, so that no process loads it again."""
+    """Load what most lines need, so that no process loads it again.
+
+    Nothing is trained: the threads in which torch finds gradients are not there after a fork.
+    """
+    import mdmtheory.plots.training
+    import mdmtheory.training.running  # noqa: F401
     from mdmtheory.cli.main import main as run
 
     with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere:

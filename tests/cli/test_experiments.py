@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from mdmtheory.cli.main import main
+from mdmtheory.core.reading import toml_in
 from mdmtheory.languages.presets import as_language
 from mdmtheory.sweeps import cells_of, read_toml
+from mdmtheory.training import running
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.toml"))
+TRAININGS = [each for each in EXPERIMENTS if "objective" in toml_in(each)]
+SWEEPS = [each for each in EXPERIMENTS if each not in TRAININGS]
 
 
 def small(experiment: str) -> list[str]:
@@ -23,11 +27,29 @@ def small(experiment: str) -> list[str]:
     return ["--length", "32", "--steps", "4,16"]
 
 
-@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
 def test_every_experiment_is_a_sweep_with_a_store_of_its_own(path):
     keys = read_toml(path)
     assert cells_of(keys)
     assert keys["out"] == f"results/{path.stem}.sqlite"
+
+
+@pytest.mark.parametrize("path", TRAININGS, ids=lambda path: path.stem)
+def test_or_a_training_into_a_folder_of_its_own(path, run, monkeypatch):
+    begun = []
+    monkeypatch.setattr(running, "run", lambda asked, folder, place, **more: begun.append((asked, folder)) or stop())
+    assert run("train", path).code == 130
+    [(asked, folder)] = begun
+    assert folder == Path(f"runs/{path.stem}")
+    assert asked.settings(on_cuda=False).objective == path.stem.split("-")[1]
+
+
+def stop():
+    raise KeyboardInterrupt
+
+
+def test_every_row_of_the_trained_networks_is_such_a_training():
+    assert set(runpy.run_path(str(ROOT / "experiments" / "trained.py"))["WANTED"]) == {each.stem for each in TRAININGS}
 
 
 def test_the_length_experiment_keeps_steps_in_proportion():

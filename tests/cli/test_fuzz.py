@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 
+import mdmtheory as mt
 from tests.cli.command_lines import Lines, verbs_and_options
 from tests.cli.conftest import ROOT, Outcome, is_one_line
 
 COUNT = int(os.environ.get("MDMTHEORY_FUZZ", "60"))
 SEED = int(os.environ.get("MDMTHEORY_FUZZ_SEED", "0"))
 """`make checks` draws many more, and others each time."""
+
+TINY = "layers=1,width=8,heads=2"
 
 REPORTING = {"certify": 1, "bounds": 1}
 """Verbs with an exit status of their own, for a check or a theorem that fails."""
@@ -62,8 +65,10 @@ def beside(run: Callable[..., Outcome], tmp_path: Path) -> Path:
         "sizes.txt": "2 2\n",
         "curve.csv": "mask_ratio,loss,stderr\n0.1,0.5,0.01\n0.5,1,0.01\n0.9,2,0.01\n",
         "sweep.toml": 'lang = "parity"\nsteps = [1, 2]\nlength = 4\nsamples = 5\nworkers = 1\n',
+        "train.toml": f'objective = "mdm"\nlang = "parity"\nlength = 4\ntokens = 64\nsize = "{TINY}"\nout = "new"\n',
     }.items():
         Path(name).write_text(text)
+    mt.train("mdm", lang="parity", length=4, tokens=64, size=TINY, out="run")
     return tmp_path
 
 
@@ -73,7 +78,7 @@ def outcomes(cases: list[dict[str, Any]], beside: Path) -> list[Outcome]:
         [sys.executable, "-m", "tests.cli.fork_server", str(beside)],
         input="".join(json.dumps(case) + "\n" for case in cases),
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
         capture_output=True,
         text=True,
         check=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from mdmtheory.cli.main import main
 from mdmtheory.core.quantities import as_quantity
 from mdmtheory.schedules.loss_files import read_losses
 from mdmtheory.training import trainer
+from mdmtheory.training.training import Training
 
 SMALL = ("--lang", "ngram:order=2", "--length", "8", "--size", "layers=1,width=16,heads=2", "--tokens", "2k")
 
@@ -54,15 +56,30 @@ def test_what_is_typed_wins_over_the_file(tmp_path, monkeypatch):
     _, seen = asked_for(monkeypatch, [str(file), "--minutes", "2", "--length", "4"])
     assert (seen["objective"], seen["lang"], seen["length"], seen["lr"], seen["seed"]) == ("ar", "hmm", 4, 0.01, 3)
     assert (seen["tokens"], seen["minutes"]) == (None, 2.0)
-    assert asked_for(monkeypatch, [str(file)])[1]["tokens"] == 500_000
+    assert asked_for(monkeypatch, [str(file)])[1]["tokens"] == "0.5M"
 
 
-def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
-    code, _ = asked_for(monkeypatch, ["mdm", *SMALL, "--out", "runs/a"])
-    assert code == 128 + signal.SIGINT
+@pytest.mark.parametrize(("times", "kept"), [(1, [0, 3]), (2, [0])], ids=["once", "twice"])
+def test_ctrl_c_says_how_to_go_on_and_a_second_one_waits_for_no_checkpoint(times, kept, monkeypatch, capsys):
+    learn = Training._learn
+
+    def learning(self, step, batch):
+        learn(self, step, batch)
+        for _ in range(times if step == 2 else 0):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Training, "_learn", learning)
+    assert main(["train", "mdm", *SMALL, "--out", "runs/a"]) == 128 + signal.SIGINT
     assert capsys.readouterr().err == (
         "mdmtheory: interrupted; the checkpoint in runs/a is kept, go on with --resume\n"
     )
+    assert sorted(Path("runs/a/checkpoint").iterdir()) == [Path(f"runs/a/checkpoint/step-{each:012}") for each in kept]
+    assert Path("runs/a/run.json").is_file() == (times == 1)
+
+
+def test_ctrl_c_before_there_is_a_checkpoint_speaks_of_none(monkeypatch, capsys):
+    assert asked_for(monkeypatch, ["mdm", *SMALL, "--out", "runs/a"])[0] == 128 + signal.SIGINT
+    assert capsys.readouterr().err == "mdmtheory: interrupted\n"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +95,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
         (["mdm", *SMALL, "--size", "huge", "--out", "OUT"], "unknown size 'huge'"),
         (["mdm", *SMALL, "--targets", "x", "--out", "OUT"], "unknown targets 'x'"),
         (["mdm", *SMALL, "--device", "cuda:9", "--out", "OUT"], "device"),
+        (["mdm", *SMALL, "--threads", "999999", "--out", "OUT"], "threads is 999999, and this process may use"),
         (["mdm", *SMALL, "--resume", "--out", "OUT"], "there is no training in"),
         (["FILE"], "unknown key 'lenght' .did you mean 'length'?"),
     ],

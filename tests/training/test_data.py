@@ -2,6 +2,7 @@
 
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -92,6 +93,26 @@ def test_batches_that_are_made_ahead_come_in_order_from_one_other_thread():
         found = list(made)
     assert [step for step, _ in found] == list(range(3, 40)) == [same for _, (same, _) in found]
     assert len({thread for _, (_, thread) in found} - {threading.get_ident()}) == 1
+
+
+def test_what_is_being_made_is_not_waited_for_where_something_stops_the_steps(monkeypatch):
+    let, end = threading.Event(), ThreadPoolExecutor.shutdown
+
+    def shutdown(pool, wait=True, **how):
+        if wait:
+            let.set()  # broken code ends too
+        end(pool, wait=wait, **how)
+
+    def stopped():
+        with MadeAhead(lambda step: step < 3 or let.wait(), 0, 20) as made:
+            for step, _ in made:
+                1 // (2 - step)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shutdown)
+    with pytest.raises(ZeroDivisionError):
+        stopped()
+    assert not let.is_set()
+    let.set()
 
 
 def test_what_fails_ahead_is_raised_where_its_step_is_asked_for():

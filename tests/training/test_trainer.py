@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import warnings
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ import mdmtheory as mt
 from mdmtheory.core.notices import Notice
 from mdmtheory.networks.runs import Run
 from mdmtheory.networks.transformer import Transformer
+from mdmtheory.training import running
 from mdmtheory.training.errors import NotANumber, OutOfMemory
 from mdmtheory.training.objectives.mdm import MaskedObjective
 
@@ -250,7 +252,9 @@ def test_resuming_with_other_arguments_names_the_difference(straight, changed, m
     [
         ({"tokens": None}, "how long the training is is not said; pass --tokens or --minutes"),
         ({"minutes": 1}, "how long the training is is said twice; pass --tokens or --minutes"),
-        ({"tokens": -1}, "--tokens is -1; pass a positive number"),
+        ({"tokens": -1}, "tokens is -1; pass a positive number, as 4M"),
+        ({"tokens": "4X"}, "tokens is '4X'; pass a positive number, as 4M"),
+        ({"tokens": None, "minutes": 0}, "--minutes is 0; pass a positive number"),
         (
             {"data": "fixed:samples=3,epochs=1"},
             "fixed:samples=3,epochs=1 says how long the training is; leave --tokens",
@@ -280,6 +284,35 @@ def test_a_folder_that_is_there_is_not_trained_into_unless_it_is_resumed_or_empt
     (tmp_path / "file").write_text("mine")
     with pytest.raises(ValueError, match="is there already"):
         train(tmp_path / "file")
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path, monkeypatch):
+    folder, refused = tmp_path / "runs" / "a", []
+
+    def other():
+        with pytest.raises(ValueError, match="is being written by another training .process") as refusal:
+            train(folder, resume=True)
+        refused.append(str(refusal.value))
+
+    each_step(monkeypatch, other, 3)
+    assert train(folder).finished
+    assert len(refused) == 1
+    assert [each.name for each in folder.parent.iterdir()] == ["a"]
+
+
+def test_a_training_that_was_begun_while_another_one_waited_to_begin_is_not_written_over(tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    take = running.alone_in
+
+    @contextmanager
+    def later(*held):
+        with take(*held):
+            (folder / "checkpoint").mkdir(parents=True)
+            yield
+
+    monkeypatch.setattr(running, "alone_in", later)
+    with pytest.raises(ValueError, match="is there already"):
+        train(folder)
 
 
 def test_cuda_that_is_asked_for_and_absent_is_a_line(tmp_path, monkeypatch):
