@@ -281,8 +281,9 @@ for name, build in {
             none=parameter == "threads",
         )
 door("Network batch", lambda n: mt.Network(run_folder(), device="cpu", batch=n).computed, none=True)
-for parameter in ("length", "seed", "threads", "batch"):
+for parameter in ("length", "seed", "batch"):
     door(f"train {parameter}", lambda n, p=parameter: trained(**{p: n}), none=parameter == "batch")
+door("train threads", lambda n: trained(threads=n), 1)  # no more than there are processors
 for parameter in ("length", "count", "seed", "threads"):
     door(
         f"learning_error {parameter}",

@@ -20,14 +20,17 @@ R = TypeVar("R")
 _WITHIN: ContextVar[int | None] = ContextVar("within", default=None)
 
 
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @whole_numbers(threads=1)
 def allowed_threads(threads: int | None = None) -> int:
     """`threads`, or what `within` allows, or all processors that this process may use; ValueError below 1."""
     if threads is None and _WITHIN.get() is not None:
         threads = _WITHIN.get()
-    if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return threads
+    return processors() if threads is None else threads
 
 
 @contextmanager

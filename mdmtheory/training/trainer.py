@@ -13,7 +13,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.notices import notice
 from mdmtheory.core.quantities import as_quantity
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.threads import allowed_threads
+from mdmtheory.core.threads import processors
 from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.networks.architecture import Size, as_size
 from mdmtheory.networks.devices import as_device, as_precision, check_torch
@@ -86,8 +86,10 @@ def train(
 
 def _prepare(threads: int) -> None:
     """Before torch is loaded: what makes several threads wait without taking the processors from one another."""
-    if threads > (most := allowed_threads()):
-        raise ValueError(f"threads is {threads}, and this process may use {most} processors; pass {most} or fewer")
+    if threads > processors():
+        raise ValueError(
+            f"threads is {threads}; pass {processors()} or fewer, as many processors as this process may use"
+        )
     passive = os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE"
     if threads > 1 and not passive:
         if "torch" in sys.modules:
