@@ -8,6 +8,7 @@ import typer
 
 from mdmtheory.cli.terminal import Terminal, print_table, writable
 from mdmtheory.core.limits import MOST_LENGTH
+from mdmtheory.core.long_calls import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +47,7 @@ def bounds(
     own = None if lang is None else _Own(lang, length or 5, steps or 3, schedule or "linear")
     checks = []
     with terminal.announcing_compilation():
-        for statement in chosen:
+        for statement in counted(chosen, "statements"):
             checks += _checks(statement, own, terminal)
     if not checks:
         raise ValueError(f"none of the statements says anything about {lang}; the lines above tell why")

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mdmtheory.cli.terminal import Terminal
+from mdmtheory.core.long_calls import clock
 from mdmtheory.core.printable import first_few
 
 if TYPE_CHECKING:
@@ -98,17 +99,6 @@ def waiting(progress: Progress) -> str:
         f"stopping: waits for {first_few(progress.waits_for)}, until the chunk ends "
         "or a denoiser would be called next; Ctrl-C again ends at once"
     )
-
-
-def clock(seconds: float) -> str:
-    """Seconds as 0:05, 12:30 or 1:02:03.
-
-    >>> clock(5.2), clock(750), clock(3723)
-    ('0:05', '12:30', '1:02:03')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _bar(fields: tuple[str, ...], width: int) -> Bar:

@@ -9,8 +9,8 @@ import typer
 
 from mdmtheory.cli.measuring import measured
 from mdmtheory.cli.outputs import FIGURE, check_distinct, check_ending, check_figure, not_ours, was_typed
-from mdmtheory.cli.progress import clock
 from mdmtheory.cli.terminal import Terminal, print_table
+from mdmtheory.core.long_calls import clock
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from itertools import accumulate, repeat
 
 import typer
 
-FIRST_WORD_AFTER = 5.0
-"""Seconds after which a verb that takes longer says so; then after twice as many more, and so on."""
+from mdmtheory.core.long_calls import LINE_EVERY, LongCall, watched
 
-_WORD_EVERY = 600.0
+FIRST_WORD_AFTER = 5.0
+"""Seconds after which a verb that takes longer says so; then after twice as many more, and so on to LINE_EVERY."""
 
 
 class Interrupted(Exception):
@@ -45,25 +45,15 @@ class Terminal:
 
     @contextmanager
     def patience(self) -> Iterator[None]:
-        """While the block lasts, say now and then that the program is at work, unless something else shows it."""
-        done = threading.Event()
+        """While the block lasts, say now and then how far the program is, unless something else shows it."""
 
-        def wait() -> None:
-            seconds, pause = 0.0, FIRST_WORD_AFTER
-            while not done.wait(pause):
-                seconds, pause = seconds + pause, min(2 * pause, _WORD_EVERY)
-                if not self.drawing:
-                    self.say(f"mdmtheory: still at work after {seconds:.0f} s; Ctrl-C stops it")
+        def tell(call: LongCall) -> None:
+            if not self.drawing:
+                self.say(f"mdmtheory: still at work after {call}; Ctrl-C stops it")
 
-        thread = threading.Thread(target=wait, daemon=True)
-        with suppress(RuntimeError):  # no thread can be had: so nothing is said
-            thread.start()
-        try:
+        doubling = accumulate(repeat(FIRST_WORD_AFTER), lambda pause, _: min(2 * pause, LINE_EVERY))
+        with watched(LongCall(), tell, doubling):
             yield
-        finally:
-            done.set()
-            if thread.ident is not None:
-                thread.join()
 
     def say_compiling(self, line: str) -> None:
         """The line that tells of kernels being compiled: the first one; what is compiled later is no news."""

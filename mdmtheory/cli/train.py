@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mdmtheory.cli.outputs import was_typed
-from mdmtheory.cli.progress import LiveBar, clock
+from mdmtheory.cli.progress import LiveBar
 from mdmtheory.cli.terminal import Interrupted, Terminal, print_table, writable
+from mdmtheory.core.long_calls import clock
 
 if TYPE_CHECKING:
     from mdmtheory.core.estimate import Estimate

@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from functools import partial
 from itertools import pairwise
 from threading import Event
 from typing import Any, ParamSpec, TypeVar
@@ -82,8 +83,11 @@ def over_rows(work: Callable[[int, int], None], count: int, threads: int | None 
         for start, stop in pairwise(edges):
             alone(start, stop)
         return
+    first, *others = pairwise(edges)
     with pool:
-        for done in [pool.submit(alone, start, stop) for start, stop in pairwise(edges)]:
+        # The pieces are alike: how far the first is (core/long_calls.py) tells how far they are.
+        begun = pool.submit(copy_context().run, partial(alone, *first))
+        for done in [begun, *(pool.submit(alone, *each) for each in others)]:
             done.result()
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from mdmtheory.core.long_calls import counted
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens
@@ -36,7 +37,7 @@ def drawn_contexts(
     oracle: Any = language.oracle()
     key = [purpose, language.digest, length, seed]
     chunk = max(1, CHUNK_ENTRIES // (length * language.vocab_size))
-    for first in range(0, len(hidden), chunk):
+    for first in counted(range(0, len(hidden), chunk), "batches of contexts"):
         some = hidden[first : first + chunk]
         tokens = language.sample(len(some), length, seed, first=first, threads=threads)
         uniforms = np.empty((len(some), length))

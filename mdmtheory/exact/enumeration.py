@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from mdmtheory.core.given import Given
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.languages.presets import LanguageLike, as_language
@@ -36,7 +37,10 @@ def all_sequences(vocab_size: int, length: int) -> Tokens:
 
 
 @whole_numbers(length=1)
-def joint(language: LanguageLike, length: int, *, prompt: TokensLike | None = None) -> Law:
+@shows_progress
+def joint(
+    language: LanguageLike, length: int, *, prompt: TokensLike | None = None, progress: bool | None = None
+) -> Law:
     """q(x) of every sequence, shape (V,)*length; sums to 1.
 
     With a `prompt`, tokens (length,) with the mask where nothing is given, q(x | prompt); ValueError where no sequence

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
+from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.means import LEAST_TERMS, is_carried_by_few, skewed_interval, unseen_share
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.streams import stream_states
@@ -34,6 +35,7 @@ STRATUM = 8
 
 
 @whole_numbers(length=1, count=0, seed=0, threads=1)
+@shows_progress
 @within_its_threads
 def first_order(
     language: LanguageLike,
@@ -43,6 +45,7 @@ def first_order(
     seed: int = 0,
     level: float = 0.95,
     threads: int | None = None,
+    progress: bool | None = None,
 ) -> Estimate:
     """lim N·SER = lim N·KL(q||p) of ancestral sampling with the linear schedule (docs/theory.md, section 5; ours).
 

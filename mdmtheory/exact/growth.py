@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.exact.bigrams import initial_and_transition, is_bigram
 from mdmtheory.exact.forgetting import period_of
 from mdmtheory.exact.spans import ScheduleLike, open_values, span_tables
@@ -29,7 +30,10 @@ SHORTEST = 32
 
 
 @whole_numbers(steps=1)
-def growth_rate(language: LanguageLike, *, steps: int | None = None, schedule: ScheduleLike = "linear") -> Estimate:
+@shows_progress
+def growth_rate(
+    language: LanguageLike, *, steps: int | None = None, schedule: ScheduleLike = "linear", progress: bool | None = None
+) -> Estimate:
     """λ(N) = lim (1 - SER(L))^(1/L) of ancestral sampling with the perfect denoiser on a bigram; exact to 1e-9.
 
     From the probabilities of right sequences at growing lengths, until their ratios no longer change (docs/theory.md,

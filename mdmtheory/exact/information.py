@@ -8,6 +8,7 @@ from jaxtyping import Float
 from mdmtheory.core.estimate import Ends, WithheldError
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import bounded_mean, check_level
+from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.means import Moments, mean_interval
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import within_its_threads
@@ -28,6 +29,7 @@ LEAST_CONTEXTS = 64
 
 
 @whole_numbers(length=1, count=0, seed=0, threads=1)
+@shows_progress
 @within_its_threads
 def information_curve(
     language: LanguageLike,
@@ -37,6 +39,7 @@ def information_curve(
     seed: int = 0,
     level: float = 0.95,
     threads: int | None = None,
+    progress: bool | None = None,
 ) -> Curve:
     """H̄(m), m = 0..L-1: the entropy of a token given m others, averaged over positions and sets of others, in nats.
 

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from mdmtheory.core.contracts import as_denoiser, as_model
 from mdmtheory.core.given import Given
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.long_calls import counted, shows_progress
 from mdmtheory.core.protocols import Language, SequenceModel
 from mdmtheory.core.threads import over_rows, within_its_threads
 from mdmtheory.core.tokens import Tokens, token_dtype
@@ -36,9 +37,16 @@ Marginals = Float[np.ndarray, "contexts length vocab_size"]
 
 
 @whole_numbers(length=1, threads=1)
+@shows_progress
 @within_its_threads
 def law(
-    model: SequenceModel, language: LanguageLike, length: int, *, prompt: Any = OWN, threads: int | None = None
+    model: SequenceModel,
+    language: LanguageLike,
+    length: int,
+    *,
+    prompt: Any = OWN,
+    threads: int | None = None,
+    progress: bool | None = None,
 ) -> Law:
     """p(x) of every sequence, shape (V,)*length; what it lacks to 1 went to impossible contexts.
 
@@ -183,7 +191,7 @@ def _law_over_shuffles(model: MaskedDiffusion, length: int, threads: int | None)
     sequences, orders = all_sequences(vocab_size, length), all_orders(length)
     out = np.zeros(len(sequences))
     together = max(1, _REPLAYED_TOGETHER // len(sequences))
-    for begin in range(0, len(orders), together):
+    for begin in counted(range(0, len(orders), together), "batches of orders"):
         some = orders[begin : begin + together]
         tokens = np.tile(sequences, (len(some), 1))
         run = model.replay(tokens, order=np.repeat(some, len(sequences), axis=0), threads=threads)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.long_calls import counted, shows_progress
 from mdmtheory.core.protocols import SequenceModel
 from mdmtheory.core.threads import over_rows, within_its_threads
 from mdmtheory.core.tokens import Tokens
@@ -28,7 +29,7 @@ def uniform_law(model: UniformDiffusion, length: int, *, threads: int | None = N
     """
     sequences = _all(model, length)
     law = np.full(len(sequences), 1 / len(sequences))
-    for level in range(model.steps, 0, -1):
+    for level in counted(range(model.steps, 0, -1), "steps"):
         after = np.zeros((_blocks(len(sequences)), len(sequences)))
 
         def work(start: int, stop: int, law: np.ndarray = law, level: int = level, after: np.ndarray = after) -> None:
@@ -43,8 +44,16 @@ def uniform_law(model: UniformDiffusion, length: int, *, threads: int | None = N
 
 
 @whole_numbers(length=1, threads=1)
+@shows_progress
 @within_its_threads
-def elbo(model: SequenceModel, language: LanguageLike, length: int, *, threads: int | None = None) -> Law:
+def elbo(
+    model: SequenceModel,
+    language: LanguageLike,
+    length: int,
+    *,
+    threads: int | None = None,
+    progress: bool | None = None,
+) -> Law:
     """The evidence lower bound of log p(x) in nats of every sequence, exactly, shape (V,)*length: uniform diffusion.
 
     -inf where the model cannot draw x. With the oracle its mean over x ~ q is -H(q) less the total correlations that
@@ -56,7 +65,7 @@ def elbo(model: SequenceModel, language: LanguageLike, length: int, *, threads: 
         raise ValueError(f"the bound of {model.spec} is not enumerated; pass a UniformDiffusion, or use its `elbo`")
     sequences, vocab_size = _all(model, length), model.vocab_size
     total = np.full(len(sequences), -length * np.log(vocab_size))
-    for level in range(1, model.steps + 1):
+    for level in counted(range(1, model.steps + 1), "steps"):
         share = model.kept[level]
         forth = share * np.eye(vocab_size) + (1 - share) / vocab_size
         terms = np.zeros((_blocks(len(sequences)), len(sequences)))

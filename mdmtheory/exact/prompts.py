@@ -11,6 +11,7 @@ from jaxtyping import Float
 from mdmtheory.core.given import Given
 from mdmtheory.core.guards import unguarded
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.core.tokens import TokensLike, as_tokens
@@ -20,9 +21,10 @@ from mdmtheory.prompts.registry import given_positions
 
 
 @whole_numbers(threads=1)
+@shows_progress
 @within_its_threads
 def prompt_log_prob(
-    language: LanguageLike, tokens: TokensLike, prompt: Any, *, threads: int | None = None
+    language: LanguageLike, tokens: TokensLike, prompt: Any, *, threads: int | None = None, progress: bool | None = None
 ) -> Float[np.ndarray, "count"]:
     """log q(x_S) in nats of what stands at the given positions S, -inf where no sequence has it; exact.
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import over_rows
@@ -32,7 +33,8 @@ NODES = 24
 """Gauss-Legendre nodes on every piece of an integral; pieces halve towards 0, where the densities bend."""
 
 
-def limit_curve(language: LanguageLike, revealed: Points) -> Points:
+@shows_progress
+def limit_curve(language: LanguageLike, revealed: Points, *, progress: bool | None = None) -> Points:
     """g(α) = E[H(X_0 | each other token revealed with probability α)] in nats, for long sequences of a bigram.
 
     sum_d h1(d) [2α(1-α)^(d-1) - (d-1)α²(1-α)^(d-2)] with h1(d) = H(X_d | X_0), whose weights sum to 1 (docs/theory.md,
@@ -53,7 +55,8 @@ def limit_curve(language: LanguageLike, revealed: Points) -> Points:
     return out
 
 
-def first_order_density(language: LanguageLike, revealed: Points) -> Points:
+@shows_progress
+def first_order_density(language: LanguageLike, revealed: Points, *, progress: bool | None = None) -> Points:
     """c(α): SER per token of one short step at revealed fraction α, over the square of the step; a bigram's.
 
     c(α) = sum_d (1-α)^(d-1) E[τ(A, d, B)], A and B geometric with parameter α (docs/theory.md, section 5; ours). A
@@ -64,7 +67,10 @@ def first_order_density(language: LanguageLike, revealed: Points) -> Points:
     return _density(_clashes(as_language(language)), alpha)
 
 
-def kappa(language: LanguageLike, *, schedule: str | Spec | Schedule | Numbers = "linear") -> Estimate:
+@shows_progress
+def kappa(
+    language: LanguageLike, *, schedule: str | Spec | Schedule | Numbers = "linear", progress: bool | None = None
+) -> Estimate:
     """κ = lim N(1 - λ(N)) of a bigram, so that SER ≈ 1 - exp(-κL/N) at N steps (docs/theory.md, section 5; ours).
 
     Exact. For a schedule family a(u) it is the limit of N sum_k w_k² c(a_k), the integral of c(a(u)) a'(u)² over
@@ -87,7 +93,8 @@ def kappa(language: LanguageLike, *, schedule: str | Spec | Schedule | Numbers =
     return Estimate.exact(_integral_over_time(clashes, chosen.curve))
 
 
-def optimal_kappa(language: LanguageLike) -> Estimate:
+@shows_progress
+def optimal_kappa(language: LanguageLike, *, progress: bool | None = None) -> Estimate:
     """(∫√c)², the least κ that any schedule reaches: that of steps ∝ 1/√c (docs/theory.md, section 5; ours).
 
     By quadrature, to about 1e-11; ValueError where `first_order_density` raises one.

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import over_rows, within_its_threads
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
@@ -36,6 +37,7 @@ FAINT = 1e-50
 
 
 @whole_numbers(steps=1, block=1, threads=1)
+@shows_progress
 @within_its_threads
 def log_prob(
     language: LanguageLike,
@@ -46,6 +48,7 @@ def log_prob(
     block: int | None = None,
     prompt: Any = OWN,
     threads: int | None = None,
+    progress: bool | None = None,
 ) -> Float[np.ndarray, "count"]:
     """log p(x) in nats of ancestral sampling with the perfect denoiser, exact for the mixture over plans.
 

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.given import Given
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.long_calls import counted, shows_progress
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import over_rows, within_its_threads
@@ -38,6 +39,7 @@ TINY_SHARE = 1e-12
 
 
 @whole_numbers(length=1, steps=1, block=1, threads=1)
+@shows_progress
 @within_its_threads
 def ser(
     language: LanguageLike,
@@ -48,6 +50,7 @@ def ser(
     block: int | None = None,
     prompt: Any = OWN,
     threads: int | None = None,
+    progress: bool | None = None,
 ) -> Estimate:
     """SER of ancestral sampling with the perfect denoiser, exact: `ser_curve` at one length.
 
@@ -67,6 +70,7 @@ def ser(
 
 
 @whole_numbers(length=1, steps=1, block=1, threads=1)
+@shows_progress
 @within_its_threads
 def ser_curve(
     language: LanguageLike,
@@ -76,6 +80,7 @@ def ser_curve(
     schedule: ScheduleLike = "linear",
     block: int | None = None,
     threads: int | None = None,
+    progress: bool | None = None,
 ) -> Float[np.ndarray, "length"]:
     """SER of ancestral sampling with the perfect denoiser at every length 1..`length`, exact.
 
@@ -262,7 +267,7 @@ def _open_steps(
     tokens, lost = np.empty((starts, edges, states)), np.empty((starts, edges))
     if _operations(spans) < THREADED_OPERATIONS:
         threads = 1
-    for step in range(len(fractions) - 1, 0, -1):
+    for step in counted(range(len(fractions) - 1, 0, -1), "steps"):
         before, after = fractions[step - 1 : step + 1]
         chances = (after - before) / (1 - before), (1 - after) / (1 - before)
         # Nothing is masked at width 0 and 1.

@@ -14,6 +14,7 @@ from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.core.html_tables import html_table
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.limits import MOST_LENGTH, check_limit
+from mdmtheory.core.long_calls import counted, shows_progress
 from mdmtheory.core.means import LEAST_TERMS
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.threads import within_its_threads
@@ -69,6 +70,7 @@ class Comparison:
 
 
 @whole_numbers(length=1, count=0, seed=0, threads=1)
+@shows_progress
 @within_its_threads
 def compare_schedules(
     source: LanguageLike | LossProfile,
@@ -81,6 +83,7 @@ def compare_schedules(
     schedules: Iterable[str | Schedule] = FAMILIES,
     threads: int | None = None,
     bound: bool = False,
+    progress: bool | None = None,
 ) -> Comparison:
     """Plan-averaged TER and gap of schedule families and of the optimal sizes, at each of some numbers of `steps`.
 
@@ -156,7 +159,7 @@ def _compare_language(
         about[SQRT_C] = "steps ∝ 1/√c: best for SER as steps grow, for ancestral plans"
     except ValueError as reason:
         about[SQRT_C] = f"no {SQRT_C} schedule: {reason}"
-    for n in steps:
+    for n in counted(steps, "numbers of steps"):
         compared = {**families, **({SQRT_C: sqrt_c[n]} if n in sqrt_c else {})}
         found = list(prices(priced, compared, chosen_by, n, level))
         rows += found

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.long_calls import counted
 from mdmtheory.core.protocols import Answers, Evidence, Language
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens
@@ -82,7 +83,7 @@ class Contexts(ABC):
     def batches(self, steps: Int[np.ndarray, "count"]) -> Iterator[Batch]:
         """All rows at these steps, as many at once as the denoiser takes."""
         size = together(self.denoiser, self.length)
-        for first in range(0, len(steps), size):
+        for first in counted(range(0, len(steps), size), "batches of contexts"):
             yield self.batch(first, steps[first : first + size])
 
     def losses(

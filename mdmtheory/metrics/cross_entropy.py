@@ -6,6 +6,7 @@ from typing import Any
 
 from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.register import registered
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.languages.presets import LanguageLike, as_language
@@ -40,6 +41,7 @@ class CrossEntropy(Metric):
 
 
 @whole_numbers(length=1, count=1, seed=0, threads=1)
+@shows_progress
 @within_its_threads
 def cross_entropy(
     model: Any,
@@ -51,6 +53,7 @@ def cross_entropy(
     level: float = 0.95,
     threads: int | None = None,
     prompt: Any = OWN,
+    progress: bool | None = None,
 ) -> Estimate:
     """E[-log q(x) | x in the language]/L in nats per token, over x ~ p: the other direction than TER.
 

@@ -13,6 +13,7 @@ from mdmtheory.core.estimate import HEADINGS, Estimate, Kind, WithheldError
 from mdmtheory.core.html_tables import html_table
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import bounded_mean, clopper_pearson
+from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.means import LEAST_TERMS, Moments, mean_interval, price
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.exact.enumeration import Law, entropy_nats, error_rate, expected_nll, joint
@@ -50,6 +51,7 @@ class Distances:
 
 
 @whole_numbers(length=1, count=1, seed=0, threads=1)
+@shows_progress
 @within_its_threads
 def distances(
     model: Any,
@@ -62,6 +64,7 @@ def distances(
     level: float = 0.95,
     threads: int | None = None,
     prompt: Any = OWN,
+    progress: bool | None = None,
 ) -> Distances:
     """Distances of a model from the language: by enumeration where that is cheap, else from `count` sequences of each.
 

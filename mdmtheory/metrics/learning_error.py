@@ -15,6 +15,7 @@ from mdmtheory.core.estimate import HEADINGS, Estimate
 from mdmtheory.core.html_tables import html_table
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
+from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.means import LEAST_TERMS
 from mdmtheory.core.protocols import Answers, Language
 from mdmtheory.core.streams import stream_states
@@ -90,6 +91,7 @@ class LearningError:
 
 
 @whole_numbers(length=1, count=1, seed=0, threads=1)
+@shows_progress
 @within_its_threads
 def learning_error(
     denoiser: Any,
@@ -102,6 +104,7 @@ def learning_error(
     embedding: Any = None,
     level: float = 0.95,
     threads: int | None = None,
+    progress: bool | None = None,
 ) -> LearningError:
     """KL(exact || denoiser), from the exact posteriors of the language, in nats a token that is asked for.
 

@@ -7,6 +7,7 @@ from typing import Any
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import anytime_binomial, clopper_pearson
+from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.register import registered
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.languages.presets import LanguageLike
@@ -36,6 +37,7 @@ class Ser(Metric):
 
 
 @whole_numbers(length=1, count=1, seed=0, max_errors=1, threads=1)
+@shows_progress
 @within_its_threads
 def ser(
     model: Any,
@@ -48,6 +50,7 @@ def ser(
     level: float = 0.95,
     threads: int | None = None,
     prompt: Any = OWN,
+    progress: bool | None = None,
 ) -> Estimate:
     """SER(p) = 1 - p(support of q) (2502.09622), from `count` drawn sequences.
 

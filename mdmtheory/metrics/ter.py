@@ -7,6 +7,7 @@ from typing import Any
 
 from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.means import LEAST_TERMS
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.register import registered
@@ -70,6 +71,7 @@ def exact_entropy(language: Language, length: int) -> float | None:
 
 
 @whole_numbers(length=1, count=1, seed=0, plans=1, threads=1)
+@shows_progress
 @within_its_threads
 def ter(
     model: Any,
@@ -83,6 +85,7 @@ def ter(
     level: float = 0.95,
     threads: int | None = None,
     prompt: Any = OWN,
+    progress: bool | None = None,
 ) -> Estimate:
     """TER(p) = exp(E_q[-log p(x)]/L), perplexity per token (2502.09622).
 
@@ -122,6 +125,7 @@ def ter(
 
 
 @whole_numbers(length=1, count=1, seed=0, plans=1, threads=1)
+@shows_progress
 @within_its_threads
 def ter_ratio(
     model: Any,
@@ -135,6 +139,7 @@ def ter_ratio(
     level: float = 0.95,
     threads: int | None = None,
     prompt: Any = OWN,
+    progress: bool | None = None,
 ) -> Estimate:
     """TER(p)/TER(q) = exp(KL(q||p)/L), which needs no entropy; methods, kinds and prompts as for `ter`."""
     check_method(method)

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.giving_up import go_on
 from mdmtheory.core.guards import is_tensor
+from mdmtheory.core.long_calls import counted
 from mdmtheory.core.plugins import ProtocolError, conforms
 from mdmtheory.core.prompts import Prompt, whole_length
 from mdmtheory.core.protocols import Answers, Canvas, Evidence, NoisyCanvas
@@ -39,7 +40,7 @@ def in_batches(
     """
 
     def some(first: int, last: int, own_threads: int | None = 1) -> None:
-        for a in range(first, last, size):
+        for a in counted(range(first, last, size), "batches"):
             work(slice(a, min(a + size, last)), own_threads)
 
     if denoiser.batch(length) is None:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.contracts import as_denoiser
+from mdmtheory.core.long_calls import counted
 from mdmtheory.core.prompts import Prompt, whole_length
 from mdmtheory.core.protocols import Denoiser, PlanRun
 from mdmtheory.core.tokens import Tokens, token_dtype
@@ -75,7 +76,7 @@ def _run_batch(canvas: OpenCanvas, plan: Plan, states: Any, tokens: Tokens | Non
     order = np.argsort(plan, axis=1, kind="stable")
     uniforms = _in_place(states, order) if states is not None and closed and tokens is None else None
     plan = own_steps(plan, order)
-    for step in range(1, int(plan.max(initial=0)) + 1):
+    for step in counted(range(1, int(plan.max(initial=0)) + 1), "steps"):
         rows, positions = np.nonzero((plan == step) & ~canvas.impossible[:, None])
         if len(rows) == 0:
             continue

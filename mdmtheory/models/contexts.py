@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.long_calls import counted
 from mdmtheory.core.prompts import Prompt, whole_length
 from mdmtheory.core.protocols import PlanRun
 from mdmtheory.core.tokens import Tokens
@@ -41,7 +42,7 @@ def score_contexts(
     rows, steps = _contexts(plan, wanted)
     last = np.full(count, np.iinfo(np.int64).max)
     size = together(denoiser, whole_length(prompt, length))
-    for a in range(0, len(rows), size):
+    for a in counted(range(0, len(rows), size), "batches"):
         of, step = rows[a : a + size], steps[a : a + size, None]
         shown = np.where(plan[of] < step, tokens[of], mask).astype(tokens.dtype)
         canvas = OpenCanvas(denoiser, len(of), length, prompt and prompt.take(of), threads, shown=shown)
@@ -66,7 +67,7 @@ def score_from_left(
     count, length = tokens.shape
     out = np.empty(count)
     size = together(denoiser, whole_length(prompt, length))
-    for a in range(0, count, size):
+    for a in counted(range(0, count, size), "batches"):
         some = tokens[a : a + size]
         here = prompt and prompt.take(slice(a, a + size))
         canvas = OpenCanvas(denoiser, len(some), length, here, threads, shown=some)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt64
 
 from mdmtheory.core.estimate import Kind
+from mdmtheory.core.long_calls import counted
 from mdmtheory.core.protocols import Denoiser, Language, NoisyCanvas
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
@@ -72,7 +73,7 @@ class GaussianDiffusion(NoisedDiffusion):
         from mdmtheory.kernels.random import fill_uniforms
 
         values = self._normals(states, length)
-        for level in range(self.steps, 1, -1):
+        for level in counted(range(self.steps, 1, -1), "steps"):
             mean = self._mean(canvas, values, level)
             if self.update == "ddim":
                 signal, noise = np.sqrt(self.kept[level]), np.sqrt(1 - self.kept[level])
@@ -106,7 +107,7 @@ class GaussianDiffusion(NoisedDiffusion):
             with np.errstate(divide="ignore"):
                 own = np.log(np.take_along_axis(posterior, tokens[rows, :, None].astype(np.int64), axis=2))
             weight[rows] = per_sequence(own)
-        for level in range(2, self.steps + 1):
+        for level in counted(range(2, self.steps + 1), "steps"):
             stay = self.kept[level] / self.kept[level - 1]
             less = values
             values = np.sqrt(stay) * less + np.sqrt(1 - stay) * self._normals(states, length)

@@ -13,6 +13,7 @@ from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import name_or_repr, shown
 from mdmtheory.core.integers import whole_number, whole_numbers
+from mdmtheory.core.long_calls import counted
 from mdmtheory.core.protocols import Denoiser, Evidence, LogProb, NoisyCanvas, Samples
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.spec import Spec, Value
@@ -130,7 +131,7 @@ class NoisedDiffusion(ModelDefaults, ABC):
         count, length = given.shape
         states = stream_states(["paths", self.identity, length, seed], first, count)
         weights = np.empty((plans, count))
-        for k in range(plans):
+        for k in counted(range(plans), "paths"):
 
             def work(rows: slice, canvas: NoisyCanvas, k: int = k) -> None:
                 weights[k, rows] = self._weigh(canvas, given[rows], states[rows])

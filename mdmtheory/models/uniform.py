@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt64
 
+from mdmtheory.core.long_calls import counted
 from mdmtheory.core.protocols import Denoiser, Language, NoisyCanvas
 from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens, token_dtype
@@ -67,7 +68,7 @@ class UniformDiffusion(NoisedDiffusion):
         tokens = np.zeros((len(states), length), dtype=token_dtype(self.vocab_size))
         noise_tokens(tokens, 0.0, states, tokens, self.vocab_size)
         uniforms, drawn = np.empty(tokens.shape), np.empty(tokens.shape, dtype=np.int64)
-        for level in range(self.steps, 0, -1):
+        for level in counted(range(self.steps, 0, -1), "steps"):
             fill_uniforms(states, uniforms)
             for rows, laws in self.reverse_laws(canvas, tokens, level):
                 draw_rows(laws.reshape(-1, self.vocab_size), uniforms[rows].reshape(-1), drawn[rows].reshape(-1))
@@ -82,7 +83,7 @@ class UniformDiffusion(NoisedDiffusion):
 
         weight = np.full(len(tokens), -tokens.shape[1] * np.log(self.vocab_size))
         less = tokens
-        for level in range(1, self.steps + 1):
+        for level in counted(range(1, self.steps + 1), "steps"):
             noisy = np.empty_like(tokens)
             noise_tokens(less, self.kept[level] / self.kept[level - 1], states, noisy, self.vocab_size)
             for rows, laws in self.reverse_laws(canvas, noisy, level):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.interrupts import interrupts_held
+from mdmtheory.core.long_calls import counting, shows_progress
 from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.executors import Executor, worker_count
 from mdmtheory.sweeps.lanes import Lane, lanes_of
@@ -30,17 +31,20 @@ _LOOKS_EVERY = 0.1
 """Seconds after which the loop looks at progress and for Ctrl-C, if no chunk comes sooner."""
 
 
+@shows_progress
 def collect(
     cells: Iterable[Cell],
     *,
     out: str | Path = "results/sweep.sqlite",
     workers: Any = "auto",
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress], None] | bool | None = None,
     level: float = 0.95,
     executor: Executor | None = None,
     rows: str | Path | None = None,
 ) -> pd.DataFrame:
     """Measure cells, keep the counts in the store `out`, and return the rows of these cells as `read` does.
+
+    `progress`: called with each Progress; or whether a line shows how far it is, by default where that takes long.
 
     What the store has already is not computed again, nor what `rows` has: a file that `mdmtheory leaderboard` wrote, of
     the very same task, the same level, and at least as many sequences (`sweeps/published.py`). Killed at any moment and
@@ -59,9 +63,10 @@ def collect(
         work.resume(store.contents, published)
         store.add([state.task for state in work.states.values() if not state.published], work.languages)
         lanes = lanes_of(work.passes, threads) if executor is None else [Lane(executor, work.passes)]
-        meter, report = Meter(work, level, lanes), Reporter(progress)
+        asked = progress if callable(progress) else None
+        meter, report = Meter(work, level, lanes), Reporter(asked)
         if work.passes:
-            told = None if progress is None else lambda line: report(lambda: meter.compiling(line), now=True)
+            told = None if asked is None else lambda line: report(lambda: meter.compiling(line), now=True)
             warm([each.work for each in work.passes], told)
             meter.start()
             # Before anything is measured, so that what is told of the start is told of the start.
@@ -91,18 +96,21 @@ class _Collection:
     def __init__(self, work: Work, store: Store, lanes: Sequence[Lane], meter: Meter, report: Reporter) -> None:
         self._work, self._store, self._lanes, self._meter, self._report = work, store, lanes, meter, report
         self._committed = time.monotonic()
+        self._taken = 0
 
     def run(self, interrupted: Callable[[], int]) -> None:
         for lane in self._lanes:
             lane.executor.open([each.work for each in lane.passes])
         try:
-            while not interrupted() and self._ask():
-                asked = [future for lane in self._lanes for future in lane.pending]
-                wait(asked, timeout=_LOOKS_EVERY, return_when=FIRST_COMPLETED)
-                self._take()
-                if time.monotonic() - self._committed > _COMMIT_SECONDS:
-                    self._commit()
-                self._report(self._meter)
+            with counting("chunks", sum(each.left for each in self._work.passes)) as count:
+                while not interrupted() and self._ask():
+                    asked = [future for lane in self._lanes for future in lane.pending]
+                    wait(asked, timeout=_LOOKS_EVERY, return_when=FIRST_COMPLETED)
+                    self._take()
+                    if time.monotonic() - self._committed > _COMMIT_SECONDS:
+                        self._commit()
+                    self._report(self._meter)
+                    count(self._taken)
         finally:
             # Also on Ctrl-C, on a full disk and when a model fails: what is computed is kept.
             try:
@@ -123,6 +131,7 @@ class _Collection:
             for future in [each for each in lane.pending if each.done() and not each.cancelled()]:
                 if future in lane.pending:
                     self._meter.record(*lane.take(future))
+                    self._taken += 1
 
     def _stop(self, interrupted: Callable[[], int]) -> None:
         """Have nothing begun any more, and wait for what has, unless there is Ctrl-C (once more)."""

@@ -16,6 +16,7 @@ import torch
 from mdmtheory import __version__
 from mdmtheory.core.interrupts import interrupts_held
 from mdmtheory.core.lock import locked
+from mdmtheory.core.long_calls import counting
 from mdmtheory.core.notices import notice
 from mdmtheory.core.writing import write_whole
 from mdmtheory.networks.runs import Run, RunRecord, extras_of, network_digest, write_run
@@ -223,8 +224,10 @@ class Keeper:
         if training.step == 0:
             self._write_checkpoint()
         self._write_history()
-        with closing(training.go_on()) as steps:
+        begun = training.step
+        with closing(training.go_on()) as steps, counting("steps", training.settings.steps - begun) as count:
             for _ in steps:
+                count(training.step - begun)
                 stopping = training.processes.any(interrupted() > 0)
                 if training.step % training.every == 0 or training.finished:
                     training.line()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.notices import notice
 from mdmtheory.core.quantities import as_quantity
 from mdmtheory.core.spec import Spec
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 @whole_numbers(length=1, seed=0, threads=1, batch=1)
+@shows_progress
 def train(
     objective: str | Spec,
     *,
@@ -46,6 +48,7 @@ def train(
     precision: str | None = None,
     checkpoint_minutes: float = 5.0,
     report: Callable[[Progress], None] | None = None,
+    progress: bool | None = None,
 ) -> Run:
     """Train a network for an objective (`mdm`, `ar`, `block:size=8`, ...) on sequences of a language.
 
