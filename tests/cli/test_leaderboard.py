@@ -12,6 +12,7 @@ import pytest
 
 import mdmtheory.core.register as register
 from mdmtheory.cli.main import main
+from tests.once import made_once
 
 SMALL = """
 length = 16
@@ -64,21 +65,23 @@ class Stroll:
 COLLECTING = "mdmtheory.sweeps.collect"  # the package has a function of this name too
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the verb was run once."""
-    folder = tmp_path_factory.mktemp("leaderboard")
+def make(folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         Path("small.toml").write_text(SMALL)
         assert main(["-q", "leaderboard", "small.toml", "--no-laws"]) == 0
-    return folder
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the verb was run once."""
+    return made_once(tmp_path_factory, "leaderboard", make)
 
 
 @pytest.fixture
-def here(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(made)
-    return made
+def here(made: Path, tmp_path: Path) -> Path:
+    """A copy of it, in which the test is run."""
+    return shutil.copytree(made, tmp_path, dirs_exist_ok=True)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -117,42 +120,38 @@ def test_from_the_store_alone_every_byte_is_the_same(here, run, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "said"), [([], "cells: 22 from docs/leaderboard.csv, 0 stored, 0 to be measured\n"), (["--no-sweep"], "")]
 )
-def test_without_the_store_the_rows_are_taken_and_every_byte_is_the_same(made, tmp_path, run, words, said):
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    before = contents(tmp_path / "docs")
+def test_without_the_store_the_rows_are_taken_and_every_byte_is_the_same(here, run, words, said):
+    before = contents(here / "docs")
     shutil.rmtree("results")
     outcome = run("leaderboard", "small.toml", "--no-laws", *words)
     assert outcome.code == 0
-    assert contents(tmp_path / "docs") == before
+    assert contents(here / "docs") == before
     assert said in outcome.err
 
 
-def test_a_run_goes_on_with_what_is_stored_and_takes_the_rest_from_the_rows(made, tmp_path, run):
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    before = contents(tmp_path / "docs")
+def test_a_run_goes_on_with_what_is_stored_and_takes_the_rest_from_the_rows(here, run):
+    before = contents(here / "docs")
     shutil.rmtree("results")
     lines = Path("docs/leaderboard.csv").read_text().splitlines(keepends=True)
     Path("docs/leaderboard.csv").write_text("".join(line for line in lines if not line.startswith("parity,16,ar")))
-    outcome = run("leaderboard", "small.toml", "--no-laws")
+    outcome = run("leaderboard", "small.toml", "--no-laws", "--no-figures")
     assert "cells: 21 from docs/leaderboard.csv, 0 stored, 1 to be measured\n" in outcome.err
     outcome = run("leaderboard", "small.toml", "--no-laws")
     assert "cells: 21 from docs/leaderboard.csv, 1 stored, 0 to be measured\n" in outcome.err
-    assert contents(tmp_path / "docs") == before
+    assert contents(here / "docs") == before
 
 
-def test_anew_measures_what_the_rows_have(made, tmp_path, run):
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    before = contents(tmp_path / "docs")
+def test_anew_measures_what_the_rows_have(here, run):
+    before = contents(here / "docs")
     shutil.rmtree("results")
     Path("docs/leaderboard.csv").write_text(before["leaderboard.csv"].decode().replace("estimate", "upper bound"))
     outcome = run("leaderboard", "small.toml", "--no-laws", "--anew")
     assert outcome.code == 0
     assert "cells: " not in outcome.err
-    assert contents(tmp_path / "docs") == before
+    assert contents(here / "docs") == before
 
 
-def test_rows_of_an_earlier_form_are_told_on_the_page(made, tmp_path, run, monkeypatch):
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+def test_rows_of_an_earlier_form_are_told_on_the_page(here, run, monkeypatch):
     shutil.rmtree("results")
     monkeypatch.setattr("mdmtheory.metrics.ter.TerRatio.form", 3)
     assert run("leaderboard", "small.toml", "--no-laws", "--no-figures").code == 0

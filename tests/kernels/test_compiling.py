@@ -8,11 +8,13 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mdmtheory.kernels.compile_times import FIRST, SECONDS, TOGETHER, expected_seconds
+from tests.once import made_once
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,8 +77,17 @@ def measure(cache, *languages):
     command = [sys.executable, "-c", CELL, *languages]
     environment = {**os.environ, "MDMTHEORY_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=cache, env=environment, capture_output=True, text=True, check=True)
+    return done.stderr, compiled_in(cache)
+
+
+def compiled_in(cache):
     files = [path.name.split(".") for path in cache.glob("kernels/*/*.nbc")]
-    return done.stderr, sorted(f"{each[2]}.{each[3]}" for each in files)
+    return sorted(f"{each[2]}.{each[3]}" for each in files)
+
+
+def fill(folder, languages):
+    said, _ = measure(folder, *languages)
+    (folder / "said").write_text(said)
 
 
 @dataclass(frozen=True)
@@ -89,10 +100,10 @@ class Cold:
     compiled: list[str]
 
 
-@pytest.fixture(scope="module", params=[("ngram:order=2",), ("parity", "repetition")], ids=" and ".join)
+@pytest.fixture(scope="session", params=[("ngram:order=2",), ("parity", "repetition")], ids=" and ".join)
 def cold(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cold")
-    return Cold(request.param, folder, *measure(folder, *request.param))
+    folder = made_once(tmp_path_factory, f"cold-{request.param[0][:6]}", partial(fill, languages=request.param))
+    return Cold(request.param, folder, (folder / "said").read_text(), compiled_in(folder))
 
 
 def test_a_cell_compiles_what_it_runs_and_each_of_it_once(cold):

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from mdmtheory.sweeps import collect
+from tests.once import made_once
 from tests.sweeps.small import small_cells
 
 
 @pytest.fixture(scope="session")
 def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of `small_cells()`, to be copied and not to be changed."""
-    path = tmp_path_factory.mktemp("collected") / "store.sqlite"
-    collect(small_cells(), out=path, workers=1)
-    return path
+    make = lambda folder: collect(small_cells(), out=folder / "store.sqlite", workers=1)  # noqa: E731
+    return made_once(tmp_path_factory, "collected", make) / "store.sqlite"
 
 
 @pytest.fixture
