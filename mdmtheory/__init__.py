@@ -53,7 +53,7 @@ _HOMES = {
     "Cell": "mdmtheory.sweeps.cell",
     "collect": "mdmtheory.sweeps.collect",
     "read": "mdmtheory.sweeps.results",
-    "merge": "mdmtheory.sweeps.store",
+    "merge": "mdmtheory.sweeps.merging",
     "steps_for": "mdmtheory.analysis.steps",
     "StepsNeeded": "mdmtheory.analysis.steps_needed",
     "fit": "mdmtheory.analysis.fit",

@@ -45,6 +45,9 @@ def leaderboard(
     level: Annotated[float | None, typer.Option(help="Confidence level of the intervals; 0.95.")] = None,
     workers: Annotated[str | None, typer.Option(help="Threads; auto: all processors allowed.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The store; by default the file's.")] = None,
+    where: Annotated[
+        str | None, typer.Option(help="Rows to rank, as 'length == 64' (mdmtheory show); goes with --page.")
+    ] = None,
     format: Annotated[
         Literal["table", "csv", "json"], typer.Option("--format", "-f", help="How to print who stands where.")
     ] = "table",
@@ -60,6 +63,7 @@ def leaderboard(
     from mdmtheory.report.summary import summary
     from mdmtheory.sweeps.building import check_whole_cells
     from mdmtheory.sweeps.files import cells_of, read_toml
+    from mdmtheory.sweeps.filters import Filter
     from mdmtheory.sweeps.published import published_text
     from mdmtheory.sweeps.ranges import steps_of
     from mdmtheory.sweeps.results import check_level
@@ -78,6 +82,9 @@ def leaderboard(
     check_ending(store, "store", other="--figures FOLDER")
     _check_outputs(page, None if no_figures else folder)
     named = was_typed(context, "page")
+    asked = None if where is None else Filter.parse(where)
+    if asked is not None and not named:
+        raise ValueError("--where ranks a part of the rows, and docs/leaderboard.md is of all; name a --page for it")
     _check_ours(page, rows, named)
     terminal.detail(f"{len(chosen)} cells into {store}")
     earlier = None if anew or not rows.exists() else rows
@@ -89,10 +96,12 @@ def leaderboard(
         frame = stored(chosen, store, keys["level"], earlier)
     else:
         frame = measured(chosen, store, keys["workers"], keys["level"], terminal, earlier)
+    frame = frame if asked is None else asked.of(frame)
     entries = ranked_entries(frame)
     standing = summary(entries[1], wanted)
     links = {} if no_figures else _draw(frame, folder, page, terminal)
-    command = " ".join(["mdmtheory leaderboard", *([] if file == _FILE else [shlex.quote(file.as_posix())])])
+    words = [*([] if file == _FILE else [file.as_posix()]), *([] if where is None else ["--where", where])]
+    command = shlex.join(["mdmtheory", "leaderboard", *words])
     laws, corrections = (None, None) if no_laws else _laws(terminal)
     text = page_of(Contents(frame, entries, command, wanted, laws, corrections, links, rows.name))
     _check_ours(page, rows, named)

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 
 def measured(
-    chosen: Iterable[Cell], store: Path, workers: int | str, level: float, terminal: Terminal, rows: Path | None = None
+    chosen: Iterable[Cell],
+    store: Path,
+    workers: int | str,
+    level: float,
+    terminal: Terminal,
+    rows: Path | None = None,
+    tag: str | Iterable[str] = (),
 ) -> pd.DataFrame:
     """The rows of these cells, measured into `store` where neither it nor `rows` has them.
 
@@ -27,7 +33,7 @@ def measured(
     # Building the models may compile too, before there is any progress that tells it.
     with terminal.announcing_compilation(), SweepProgress(terminal, rows) as progress:
         try:
-            return collect(chosen, out=store, workers=workers, level=level, progress=progress, rows=rows)
+            return collect(chosen, out=store, workers=workers, level=level, progress=progress, rows=rows, tag=tag)
         except KeyboardInterrupt:
             raise Interrupted(_kept(store, progress)) from None
 

@@ -15,6 +15,9 @@ from pathlib import Path
 
 import typer
 
+WHERE = "Rows to take: 'lang == \"hmm\" and steps >= 64 and length in (64, 512)'."
+"""The help of an option of several verbs."""
+
 FIGURE = b"Software\0mdmtheory"
 """What marks a PNG as drawn by this program."""
 PAGE = b"\nMade by `mdmtheory leaderboard"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mdmtheory.cli.outputs import check_distinct
+from mdmtheory.cli.outputs import WHERE, check_distinct
 from mdmtheory.cli.terminal import Terminal
 
 
@@ -26,6 +26,7 @@ def plot(
         str | None, typer.Option(help="What has a colour: lang, sampler, prompt, ... By default what varies.")
     ] = None,
     level: Annotated[float, typer.Option(help="Confidence level of the bands.")] = 0.95,
+    where: Annotated[str | None, typer.Option(help=WHERE)] = None,
 ) -> None:
     """Draw a metric of a store with its intervals."""
     from mdmtheory.core.origin import is_built_in
@@ -39,6 +40,6 @@ def plot(
     check_distinct({"the store": store, "the figure": out})
     metrics = [drawn_metric(each) for each in texts(y, "y")]
     own = [metric for metric in metrics if not is_built_in(metric)]
-    frame = read(store, level=level, metrics=[*built_in_metrics(), *own])
+    frame = read(store, level=level, metrics=[*built_in_metrics(), *own], where=where)
     figure = metric_figure(frame, x, metrics, hue.split(",") if hue else None)
     Terminal.of(context).say(f"figure: {save_figure(figure, out)}")

@@ -7,16 +7,22 @@ from typing import Annotated, Literal
 
 import typer
 
+from mdmtheory.cli.outputs import WHERE
+from mdmtheory.cli.terminal import Terminal
+
 
 def show(
+    context: typer.Context,
     store: Annotated[Path, typer.Argument(help="A store that a sweep wrote.")],
     format: Annotated[
         Literal["table", "csv", "json"], typer.Option("--format", "-f", help="How to print it.")
     ] = "table",
     level: Annotated[float, typer.Option(help="Confidence level of the intervals, computed anew.")] = 0.95,
     metrics: Annotated[
-        str | None, typer.Option(help="Those to show, as ser,ter or my_module:MyMetric; by default all built in.")
+        str | None,
+        typer.Option(help="Those to show, as ser,ter or my_module:MyMetric; by default those that were asked for."),
     ] = None,
+    where: Annotated[str | None, typer.Option(help=WHERE)] = None,
 ) -> None:
     """Print the results in a store, every value with its interval and its kind."""
     from mdmtheory.cli.tables import print_results
@@ -24,5 +30,8 @@ def show(
     from mdmtheory.sweeps.ranges import texts
     from mdmtheory.sweeps.results import read
 
-    shown = built_in_metrics() if metrics is None else as_metrics(texts(metrics, "metrics"))
-    print_results(read(store, level=level, metrics=shown), format, shown)
+    shown = None if metrics is None else as_metrics(texts(metrics, "metrics"))
+    frame = read(store, level=level, metrics=shown, where=where)
+    print_results(frame, format, shown or built_in_metrics())
+    if frame.attrs["not_shown"]:
+        Terminal.of(context).say(f"not shown: {', '.join(frame.attrs['not_shown'])}; name them with --metrics")

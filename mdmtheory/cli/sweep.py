@@ -11,6 +11,7 @@ from mdmtheory.cli.measuring import measured
 from mdmtheory.cli.outputs import FIGURE, check_distinct, check_ending, check_figure, not_ours, was_typed
 from mdmtheory.cli.terminal import Terminal, print_table
 from mdmtheory.core.long_calls import clock
+from mdmtheory.core.printable import first_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,9 +51,13 @@ def sweep(
     level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
     seed: Annotated[str, typer.Option(help="Names the random streams.")] = "0",
     workers: Annotated[str, typer.Option(help="Threads; auto: all processors allowed.")] = "auto",
-    out: Annotated[Path, typer.Option("--out", "-o", help="The store; a later run goes on with it.")] = Path(
-        "results/sweep.sqlite"
-    ),
+    tag: Annotated[
+        str | None, typer.Option(help="Words by which these cells are found later, as paper1,figure2 (column tag).")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The store; a later run goes on with it. By default results/FILE.sqlite."),
+    ] = None,
     figure: Annotated[Path | None, typer.Option(help="FILE.png, .svg or .pdf; by default beside the store.")] = None,
     no_figure: Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")] = False,
     dry_run: Annotated[
@@ -70,7 +75,7 @@ def sweep(
     terminal = Terminal.of(context)
     settings, typed = _settings(context, file)
     chosen = cells_of(settings, typed)
-    store = Path(settings["out"])
+    store = Path(settings["out"] or f"results/{file.stem if file else 'sweep'}.sqlite")
     check_ending(store, "store", other="--figure")
     if dry_run:
         _print_forecast(chosen, store, settings["workers"], terminal)
@@ -80,9 +85,10 @@ def sweep(
         check_distinct({"the store": store, "the figure": picture})
         check_figure(picture)
     terminal.detail(f"{len(chosen)} cells into {store}")
-    frame = measured(chosen, store, settings["workers"], settings["level"], terminal)
+    tags = settings["tag"] or ()
+    frame = measured(chosen, store, settings["workers"], settings["level"], terminal, tag=tags)
     print_cells(frame, {metric.name: metric for cell in chosen for metric in cell.shown()}.values())
-    terminal.say(f"store: {store}")
+    terminal.say(f"store: {store}{_others(frame.attrs['others'])}")
     if picture is not None:
         _draw(frame, picture, terminal, wanted=settings["figure"] is not None)
 
@@ -94,6 +100,14 @@ def _settings(context: typer.Context, file: Path | None) -> tuple[dict[str, Any]
     options = {key: context.params[key] for key in KEYS}
     typed = {key: options[key] for key in KEYS if was_typed(context, key)}
     return {**options, **(read_toml(file) if file else {}), **typed}, typed
+
+
+def _others(found: dict[str, int]) -> str:
+    """What the store has besides the cells of this sweep, so that nobody takes all of it for one thing."""
+    if not found:
+        return ""
+    of = first_few([f"{count} of {name}" for name, count in found.items()])
+    return f", with {sum(found.values())} other cells ({of}); --where chooses among them, --out names another store"
 
 
 def _print_forecast(chosen: list[Cell], store: Path, workers: int | str, terminal: Terminal) -> None:

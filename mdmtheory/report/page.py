@@ -107,7 +107,7 @@ def page(contents: Contents) -> str:
 def budgets_at(budgets: Sequence[int | PartOfLength], length: int) -> list[int]:
     """The budgets of calls at a length, rising. ValueError where a part of the length is less than a call."""
     for each in budgets:
-        if isinstance(each, PartOfLength) and each.divisor > length:
+        if isinstance(each, PartOfLength) and each.divisor > length * each.multiple:
             raise ValueError(f"budgets hold {each}, which is less than a call at length {length}; pass larger ones")
     return sorted({each.at(length) if isinstance(each, PartOfLength) else each for each in budgets})
 

@@ -8,9 +8,9 @@ from mdmtheory.sweeps.cells import cells
 from mdmtheory.sweeps.collect import collect
 from mdmtheory.sweeps.files import cells_of, read_toml
 from mdmtheory.sweeps.forecast import CellForecast, Forecast, forecast
+from mdmtheory.sweeps.merging import merge
 from mdmtheory.sweeps.progress import Progress
 from mdmtheory.sweeps.results import read
-from mdmtheory.sweeps.store import merge
 
 __all__ = [
     "Cell",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.integers import LAST_SEED, WholeNumber, whole_number
@@ -27,6 +27,7 @@ class Cell:
     earlier, at the first prefix of chunks with so many wrong sequences. `check` adds SER by scoring plans. `prompt`
     says which positions are given (prompts/kinds.py), by default what the language says itself: prompt i is then the
     given part of sequence i of the language's stream of prompts, and all numbers are of the answer given the prompt.
+    `rule` is the text that made `steps`, as `L/4`, or several with commas between; cells differ by the number alone.
     """
 
     language: str
@@ -42,6 +43,7 @@ class Cell:
     max_errors: WholeNumber | None = None
     check: bool = False
     prompt: str = OWN
+    rule: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("length", "samples", "steps", "max_errors"):
@@ -66,6 +68,11 @@ class Cell:
         return as_metrics(
             [*self.metrics, *brought, *(each for each in built_in_metrics() if self.check and not each.asked)]
         )
+
+    def also(self, other: Cell) -> Cell:
+        """The same cell with the rules of both."""
+        rules = dict.fromkeys(each for rule in (self.rule, other.rule) if rule for each in rule.split(","))
+        return replace(self, rule=",".join(rules) or None)
 
     def __str__(self) -> str:
         named = ("model", "denoiser", "sampler", "schedule")

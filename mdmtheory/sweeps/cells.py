@@ -7,6 +7,8 @@ import math
 from typing import Any
 
 from mdmtheory.core.limits import MOST_CELLS, check_limit
+from mdmtheory.core.notices import notice
+from mdmtheory.core.printable import first_few
 from mdmtheory.prompts.registry import OWN
 from mdmtheory.sweeps.cell import DEFAULTS, Cell
 from mdmtheory.sweeps.choices import choices_of, fitting_denoiser, known_language, known_spec, own_steps
@@ -34,7 +36,8 @@ def cells(
     A cell that has no choice of something (autoregression of a denoiser, left to right of a number of steps) appears
     once, not once for each value; but each trained network has an autoregression of its own. A denoiser may be the
     folder of a run. To samplers that may change tokens `oracle` is oracle:trust=0.999. `prompt` names what is given
-    (`mdmtheory list prompts`), by default what the language says itself. ValueError, one line, for what is unknown, out
+    (`mdmtheory list prompts`), by default what the language says itself. Steps that follow the length (`L/4`, `3L/4`,
+    `2L`) are rounded down, and a notice says so. ValueError, one line, for what is unknown, out
     of range or left out.
 
     >>> [cell.steps for cell in cells("hmm", steps="64..256")]
@@ -57,13 +60,13 @@ def cells(
     lists.append(wanted or [None])
     count = math.prod(map(len, lists))
     check_limit(count, MOST_CELLS, "MOST_CELLS", f"the lists multiply out to {count:,} cells", "use shorter lists")
-    found: dict[Cell, None] = {}
+    found: dict[Cell, Cell] = {}
     for language, at, given, kind, own_seed in itertools.product(languages, lengths, prompts, models, seeds):
         for denoiser_, sampler_, schedule_ in itertools.product(denoisers, samplers, schedules):
             choices = choices_of(kind, sampler_, denoiser_)
             denoiser_ = fitting_denoiser(sampler_, denoiser_) if "sampler" in choices else denoiser_
             own = own_steps(schedule_) if "schedule" in choices else None
-            for number in _steps_at(wanted, at, "steps" in choices, own):
+            for number, rule in _steps_at(wanted, at, "steps" in choices, own):
                 cell = Cell(
                     language=language,
                     length=at,
@@ -78,9 +81,13 @@ def cells(
                     max_errors=errors,
                     check=check and "sampler" in choices,
                     prompt=given,
+                    rule=rule,
                 )
-                found[cell] = None
-    return list(found)
+                found[cell] = found.setdefault(cell, cell).also(cell)
+    parts = [each for each in wanted or () if isinstance(each, PartOfLength)]
+    if rounded := [said for each in parts for at in lengths if (said := each.rounding(at)) is not None]:
+        notice(f"steps are rounded down: {first_few(rounded)}")
+    return list(found.values())
 
 
 def _one(value: Any, name: str) -> int:
@@ -90,12 +97,12 @@ def _one(value: Any, name: str) -> int:
     return found[0]
 
 
-def _steps_at(wanted: list[int | PartOfLength] | None, length: int, choice: bool, own: int | None) -> list[int | None]:
-    """The numbers of steps of a cell: those wanted, the one of an explicit schedule, or None without a choice."""
-    if not choice:
-        return [None]
-    if own is not None:
-        return [own]
+def _steps_at(
+    wanted: list[int | PartOfLength] | None, length: int, choice: bool, own: int | None
+) -> list[tuple[int | None, str | None]]:
+    """The numbers of steps of a cell, each with its rule: those wanted, one's own of an explicit schedule, or None."""
+    if not choice or own is not None:
+        return [(own if choice else None, None)]
     if wanted is None:
-        raise ValueError("steps is missing; give the numbers of sampling steps, as 64..2048, 16,64,256 or L/4")
-    return list(dict.fromkeys(each.at(length) if isinstance(each, PartOfLength) else each for each in wanted))
+        raise ValueError("steps is missing; give the numbers of sampling steps, as 64..2048, 16,64,256, L/4 or 2L")
+    return [(each.at(length) if isinstance(each, PartOfLength) else each, str(each)) for each in wanted]

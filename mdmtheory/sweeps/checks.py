@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LARGEST = (1 << 63) - 1
 """The largest whole number that a frame of results holds."""
 
+ASKED = ("metrics", "rules", "tags")
+"""What a label says of how its task was asked for."""
 _NAMES = ("model", "denoiser", "sampler", "schedule")
 _UNKNOWN = "which this version of mdmtheory does not know"
 
@@ -28,7 +30,7 @@ _UNKNOWN = "which this version of mdmtheory does not know"
 def fault_of_task(task: Task) -> str | None:
     """Why a task cannot be shown, in words; None where it can."""
     try:
-        about, names, families = task.description, task.names, task.families
+        about, names, families, asked = task.description, task.names, task.families, task.asked
     except (ValueError, RecursionError):
         return "is no JSON object"
     facts = set(measures()[about["measure"]].facts) if _is_measure(about.get("measure")) else set()
@@ -59,6 +61,8 @@ def fault_of_task(task: Task) -> str | None:
         or not all(map(_is_text, families.values()))
     ):
         return "has families that are none"
+    if not isinstance(asked, dict) or not asked.keys() <= set(ASKED) or not all(map(_are_texts, asked.values())):
+        return "was asked for what is none"
     return None
 
 
@@ -92,6 +96,10 @@ def _is_whole(value: Any, least: int = 1) -> bool:
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
 
 
 def _is_name(value: Any) -> bool:

@@ -16,8 +16,8 @@ from mdmtheory.metrics.sums import Sums
 class Chunk:
     """What was summed over the sequences of one chunk of a task.
 
-    `seconds` is what one worker took, `code` the version of mdmtheory and `host` the machine: they vouch, and are no
-    result.
+    `seconds` is what one worker took, `code` the version of mdmtheory, `host` the machine and `date` when it was done
+    (UTC, ISO 8601; empty where nobody wrote it down): they vouch, and are no result.
     """
 
     index: int
@@ -25,6 +25,7 @@ class Chunk:
     seconds: float
     code: str
     host: str
+    date: str = ""
 
     def __post_init__(self) -> None:
         if all(map(operator.eq, self.sums.values(), self.sums.values())):
@@ -35,9 +36,9 @@ class Chunk:
                     f"{name} of chunk {self.index} is not a number; the model scored a sequence as NaN, mend it"
                 )
 
-    def row(self, task: str) -> tuple[str, int, str, float, str, str, int]:
+    def row(self, task: str) -> tuple[str, int, str, float, str, str, str, int]:
         """The row of a store that holds it."""
-        said = (task, self.index, self.sums.written, self.seconds, self.code, self.host)
+        said = (task, self.index, self.sums.written, self.seconds, self.code, self.host, self.date)
         return (*said, checksum(*said))
 
     def conflict(self, other: Chunk) -> str | None:
@@ -71,9 +72,9 @@ def _cubes(squares: float) -> float:
     return squares * math.sqrt(max(squares, 0.0))
 
 
-def checksum(task: str, index: int, sums: str, seconds: float, code: str, host: str) -> int:
+def checksum(task: str, index: int, sums: str, seconds: float, code: str, host: str, date: str) -> int:
     """CRC-32 over the task's name and all that a row says."""
-    return zlib.crc32(f"{task}\0{index}\0{sums}\0{seconds!r}\0{code}\0{host}".encode())
+    return zlib.crc32(f"{task}\0{index}\0{sums}\0{seconds!r}\0{code}\0{host}\0{date}".encode())
 
 
 def total(chunks: Sequence[Chunk]) -> Sums:

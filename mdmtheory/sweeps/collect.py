@@ -18,7 +18,7 @@ from mdmtheory.sweeps.meter import Meter
 from mdmtheory.sweeps.passes import Pass
 from mdmtheory.sweeps.progress import Progress, Reporter
 from mdmtheory.sweeps.published import published_rows
-from mdmtheory.sweeps.results import check_level, frame_of
+from mdmtheory.sweeps.results import check_level, frame_of, other_cells
 from mdmtheory.sweeps.store import Store
 from mdmtheory.sweeps.work import Work
 
@@ -41,23 +41,25 @@ def collect(
     level: float = 0.95,
     executor: Executor | None = None,
     rows: str | Path | None = None,
+    tag: str | Iterable[str] = (),
 ) -> pd.DataFrame:
     """Measure cells, keep the counts in the store `out`, and return the rows of these cells as `read` does.
 
     `progress`: called with each Progress; or whether a line shows how far it is, by default where that takes long.
 
     What the store has already is not computed again, nor what `rows` has: a file that `mdmtheory leaderboard` wrote, of
-    the very same task, the same level, and at least as many sequences (`sweeps/published.py`). Killed at any moment and
-    started again, it goes on and ends with the same bits. `workers` are threads, for models that may be split anyhow;
-    one that computes on a device or asks for a batch has one worker for its device besides. Results do not depend on
-    how many there are. On Ctrl-C no chunk is begun any more, those in progress are given up when they are about to ask
-    a denoiser again (a plug-in model that asks none ends its chunk), and everything finished is written before
-    KeyboardInterrupt goes on; on a second Ctrl-C that is done without waiting for any. ValueError or OSError, in one
-    line, for cells that do not fit together (before anything is computed) and for a store that cannot be used.
+    the very same task, the same level, and at least as many sequences (`sweeps/published.py`). `tag` (one, several, or
+    text with commas) is written beside the cells, with those that they have, and is the column `tag`. Killed at any
+    moment and started again, it goes on and ends with the same bits. `workers` are threads, for models that may be
+    split anyhow; one that computes on a device or asks for a batch has one worker for its device besides. Results do
+    not depend on how many there are. On Ctrl-C no chunk is begun any more, those in progress are given up when they are
+    about to ask a denoiser again (a plug-in model that asks none ends its chunk), and everything finished is written
+    before KeyboardInterrupt goes on; on a second Ctrl-C that is done without waiting for any. ValueError or OSError, in
+    one line, for cells that do not fit together (before anything is computed) and for a store that cannot be used.
     """
     check_level(level)
     threads = worker_count(workers)
-    work = Work.of(cells)
+    work = Work.of(cells, tags_of(tag))
     with Store(out) as store:
         published = {} if rows is None else published_rows(rows, work, level)
         work.resume(store.contents, published)
@@ -75,7 +77,18 @@ def collect(
                 _Collection(work, store, lanes, meter, report).run(interrupted)
         else:
             report(meter, now=True)
-        return frame_of(store.contents, level, of=work.stored, published=work.taken(published))
+        frame = frame_of(store.contents, level, of=work.stored, published=work.taken(published))
+        frame.attrs["others"] = other_cells(store.contents, work.states)
+        return frame
+
+
+def tags_of(tag: str | Iterable[str]) -> list[str]:
+    """Tags from a text with commas or a list of texts; ValueError for one that cannot be shown and asked for."""
+    found = [piece.strip() for each in ([tag] if isinstance(tag, str) else tag) for piece in str(each).split(",")]
+    for each in found:
+        if not each or not each.isprintable():
+            raise ValueError(f"tag {each!r} is empty or cannot be printed; give words, as paper1 or paper1,figure2")
+    return list(dict.fromkeys(found))
 
 
 def warm(passes: Sequence[Pass], announce: Callable[[str], object] | None) -> None:

@@ -10,7 +10,7 @@ from mdmtheory.core.reading import toml_in
 from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.cells import cells
 
-OF_THE_RUN = ("level", "workers", "out", "figure")
+OF_THE_RUN = ("level", "workers", "out", "figure", "tag")
 """What says how to measure and where to, not what."""
 
 GROUPS = "sweep"
@@ -25,7 +25,10 @@ _SINGLE: dict[str, tuple[tuple[type, ...], str, str]] = {
     "out": ((str,), "a text", '"results/sweep.sqlite"'),
     "figure": ((str,), "a text", '"results/sweep.png"'),
 }
-KEYS = ("lang", "length", "steps", "model", "denoiser", "sampler", "schedule", "prompt", "metrics", "seed", *_SINGLE)
+KEYS = (
+    *("lang", "length", "steps", "model", "denoiser", "sampler", "schedule", "prompt", "metrics", "seed", "tag"),
+    *_SINGLE,
+)
 """The keys of a sweep, in a file as on the command line; those of _SINGLE take one value, the others lists too."""
 
 
@@ -53,7 +56,7 @@ def cells_of(keys: Mapping[str, Any], given: Mapping[str, Any] | None = None) ->
     """
     shared = {key: value for key, value in keys.items() if key not in (*OF_THE_RUN, GROUPS)}
     over = {key: value for key, value in (given or {}).items() if key not in OF_THE_RUN}
-    found: dict[Cell, None] = {}
+    found: dict[Cell, Cell] = {}
     for number, group in enumerate(keys.get(GROUPS, [{}]), 1):
         wanted = {**shared, **group, **over}
         if wanted.get("lang") is None:
@@ -61,8 +64,9 @@ def cells_of(keys: Mapping[str, Any], given: Mapping[str, Any] | None = None) ->
             raise ValueError(
                 f"{where} no language; give --lang NAME (mdmtheory list languages prints them) or lang in a TOML file"
             )
-        found.update(dict.fromkeys(cells(**wanted)))
-    return list(found)
+        for cell in cells(**wanted):
+            found[cell] = found.setdefault(cell, cell).also(cell)
+    return list(found.values())
 
 
 def _checked(table: Mapping[str, Any], where: str, known: tuple[str, ...]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,8 @@ class Pass:
         start = time.perf_counter()
         found = self.count(index * size, size, wanted)
         seconds = (time.perf_counter() - start) / len(wanted)
-        return [Chunk(index, sums, seconds, code_version(), platform.node()) for sums in found]
+        done = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return [Chunk(index, sums, seconds, code_version(), platform.node(), done) for sums in found]
 
     def warm(self) -> None:
         """Run a sequence through every kernel; where a batch is asked for, through those of the language alone."""

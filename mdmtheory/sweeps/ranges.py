@@ -1,4 +1,4 @@
-"""Lists and ranges as they are typed: `16,64,256`, `64..2048`, `64..2048:9`, `L/4`, `hmm,ngram:order=2,seed=1`."""
+"""Lists and ranges as they are typed: `16,64,256`, `64..2048`, `64..2048:9`, `3L/4`, `hmm,ngram:order=2,seed=1`."""
 
 from __future__ import annotations
 
@@ -12,28 +12,38 @@ from mdmtheory.core.limits import MOST_VALUES, check_limit
 from mdmtheory.core.spec import pieces, unquoted
 
 _RANGE = re.compile(r"(-?\d{1,40})\s*\.\.\s*(-?\d{1,40})(?:\s*:\s*(-?\d{1,40}))?")
-_PART = re.compile(r"L(?:\s*/\s*(\d{1,40}))?")
+_PART = re.compile(r"(\d{1,40})?\s*L(?:\s*/\s*(\d{1,40}))?")
 _OPTION = re.compile(r"\s*[A-Za-z_]\w*\s*=")
 
 
 @dataclass(frozen=True)
 class PartOfLength:
-    """A number of steps that follows the length: `L/4` is a quarter of it, rounded down."""
+    """A number of steps that follows the length: `L/4` is a quarter of it, rounded down, `3L/4` three, `2L` twice."""
 
     divisor: WholeNumber
+    multiple: WholeNumber = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "divisor", whole_number(self.divisor, "divisor", 1))
+        for name in ("divisor", "multiple"):
+            object.__setattr__(self, name, whole_number(getattr(self, name), name, 1))
 
     @whole_numbers(length=1)
     def at(self, length: int) -> int:
         """The number of steps at a length; ValueError where it is below 1."""
-        if length < self.divisor:
+        if length * self.multiple < self.divisor:
             raise ValueError(f"steps {self} at length {length} is below 1; use a longer length or a smaller divisor")
-        return length // self.divisor
+        return length * self.multiple // self.divisor
+
+    @whole_numbers(length=1)
+    def rounding(self, length: int) -> str | None:
+        """What is rounded at a length, in words; None where nothing is."""
+        whole, rest = divmod(length * self.multiple, self.divisor)
+        exact = length * self.multiple / self.divisor
+        return f"{self} at length {length} is {whole}, from {exact:.6g}" if rest else None
 
     def __str__(self) -> str:
-        return f"L/{self.divisor}" if self.divisor > 1 else "L"
+        times, part = self.multiple if self.multiple > 1 else "", f"/{self.divisor}" if self.divisor > 1 else ""
+        return f"{times}L{part}"
 
 
 def texts(value: Any, name: str) -> list[str]:
@@ -93,7 +103,7 @@ def plain_numbers(value: Any, name: str, least: int = 0) -> list[int]:
 
 
 def steps_of(value: Any, name: str = "steps") -> list[int | PartOfLength]:
-    """Numbers of steps, some of which may follow the length (`L/4`); `name` is what errors call them.
+    """Numbers of steps, some of which may follow the length (`L/4`, `3L/4`, `2L`); `name` is what errors call them.
 
     >>> [str(each) for each in steps_of("16,L/4")]
     ['16', 'L/4']
@@ -105,10 +115,12 @@ def steps_of(value: Any, name: str = "steps") -> list[int | PartOfLength]:
             if part is None:
                 found.extend(_numbers_of(piece, name, 1))
                 continue
-            divisor = int(part[1] or 1)
+            multiple, divisor = (int(each or 1) for each in part.groups())
             if divisor < 1:
                 raise ValueError(f"{name} {piece.strip()!r} divides by zero; write L/4 for a quarter of the length")
-            found.append(PartOfLength(divisor))
+            if multiple < 1:
+                raise ValueError(f"{name} {piece.strip()!r} is zero; write 2L for twice the length")
+            found.append(PartOfLength(divisor, multiple))
     if not found:
         raise ValueError(f"{name} is an empty list; give at least one number, as 64 or 64..2048")
     return list(dict.fromkeys(found))
@@ -172,5 +184,5 @@ def _checked(number: int, name: str, least: int) -> int:
 
 
 def _how(name: str) -> str:
-    ways = {"steps": "64, 16,64,256, 64..2048 (doubling), 64..2048:9 (9 points) or L/4", "seed": "0 or 0,1,2"}
+    ways = {"steps": "64, 16,64,256, 64..2048 (doubling), 64..2048:9 (9 points), L/4 or 2L", "seed": "0 or 0,1,2"}
     return f"write {ways.get(name, '512, 64,128 or 64..1024 (doubling)')}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,16 +70,20 @@ def read(
     on ", cut from" with what was measured. The effective sample size of `ser_scored` has a row of its own,
     `effective_size`, of kind exact: it is a property of the very sample.
 
-    Behind these stand where the counts come from, `code` (the versions of mdmtheory that measured) and `host`, several
-    with commas between, and a column for every option that stands in a name of some row: `sampler.gamma`,
-    `language.order`, `denoiser.epsilon`, `prompt.size`, as numbers where all of a column are, else as texts; by default
-    where what is built in has one, and empty where a name has no such option.
+    Behind these stand the `rule` that made the steps, as it was typed (`L/4`, `2L`, `64`), each `tag` of the sweeps
+    that asked for the cell, and where the counts come from: the `date` of the newest (UTC, ISO 8601), the `code`
+    (versions of mdmtheory) and `host` that measured. All are texts, several with commas between, and empty where a
+    store of an earlier version did not write them down. Last comes a column for every option that stands in a name of
+    some row, `sampler.gamma`, `language.order`, `denoiser.epsilon`, `prompt.size`: numbers where all of a column are,
+    else texts, by default where what is built in has one, and empty where a name has no such option.
 
     `where` chooses rows: `lang == "hmm" and steps >= 64 and length in (64, 512)` (sweeps/filters.py). ValueError where
     it leaves none.
 
     `metrics` are those to be shown: a list of names, of `module:name` of one's own and of objects (metrics/metric.py),
-    or the command line's text; by default all that come with the package, whatever the sweep was asked for.
+    or the command line's text; by default those that the sweeps were asked for, of what comes with the package, and all
+    of these where a store of an earlier version did not write that down. `frame.attrs["not_shown"]` has those asked for
+    that have to be named, since they do not come with it: a store runs nobody's code.
 
     `calls` and `rounds` are those of the sequences that the row itself counts; of a row of scores, those of the cell's
     drawn ones where the same versions drew them and no number of errors stopped it, else empty.
@@ -100,7 +105,7 @@ def frame_of(
     of: Mapping[str, Mapping[str, Metric]] | None = None,
     published: Iterable[Published] = (),
 ) -> pd.DataFrame:
-    """The rows of a store's contents: of all tasks these metrics (by default all built in), or `of` tasks their own.
+    """The rows of a store's contents: of all tasks these metrics (by default those asked for), or `of` tasks their own.
 
     `published` rows are added as they are; of their tasks the contents have the language, and no chunks.
     """
@@ -115,6 +120,7 @@ def frame_of(
     left_out = _left_out(contents, of)
     rows: list[tuple[Any, dict[str, Any], dict[str, Any]]] = []
     families: dict[str, str] = {}
+    not_shown: dict[str, None] = {}
     for stored in chosen:
         about = stored.task.description
         if about["language"] not in names:
@@ -125,7 +131,13 @@ def frame_of(
         sums = total(until_stopped(stored.chunks, stored.task.max_errors))
         cell |= {"calls": calls, "rounds": rounds, "seconds": sum(chunk.seconds for chunk in stored.chunks)}
         cell |= {"task": short_name(stored.task.sha), **_origins(stored)}
-        own = every if of is None else of[stored.task.sha].values()
+        if of is not None:
+            own: Iterable[Metric] = of[stored.task.sha].values()
+        elif metrics is None and "metrics" in stored.task.asked:
+            own = [metric for metric in every if metric.name in stored.task.asked["metrics"]]
+            not_shown |= dict.fromkeys(set(stored.task.asked["metrics"]) - {metric.name for metric in every})
+        else:
+            own = every
         try:
             found = list(estimates(stored.task, sums, level, own))
         except (ValueError, ArithmeticError) as error:
@@ -136,24 +148,53 @@ def frame_of(
         rows += [((place, place_of(metric), row["count"]), {**cell, **row}, specs) for metric, row in found]
     metric_places = {metric.name: place_of(metric) for metric in built_in_metrics()}
     for each in published:
-        cell = {**_cell(each.task, names), "task": short_name(each.task.sha)}
+        cell = {**_cell(each.task, names), "task": short_name(each.task.sha), **_origins(StoredTask(each.task))}
         place = sort_key(cell[name] for name in CELL_COLUMNS)
         specs = _specs(each.task, contents)
         rows += [((place, metric_places[row["metric"]], row["count"]), {**cell, **row}, specs) for row in each.rows]
     rows.sort(key=lambda keyed: keyed[0])
     frame = pd.DataFrame([row for _, row, _ in rows], columns=list(COLUMNS))
     digests = {name: digest for digest, name in names.items()}
-    frame.attrs = {"left_out": left_out, "digests": digests, "families": families}
+    frame.attrs = {"left_out": left_out, "digests": digests, "families": families, "not_shown": sorted(not_shown)}
     if left_out:
         notice(f"left out of the results: {first_few(left_out)}; the sweep that made them puts them in anew")
     frame = frame.astype({**dict.fromkeys(_WHOLE, "Int64"), **dict.fromkeys(_REAL, "float64")})
     return with_options(frame, [specs for _, _, specs in rows])
 
 
+def other_cells(contents: Contents, of: Collection[str]) -> dict[str, int]:
+    """How many cells a store has besides those of some tasks, by the name of their language."""
+    names = _language_names(contents)
+    own = {contents.tasks[sha].task.cell for sha in of if sha in contents.tasks}
+    others = {each.task.cell: each.task for each in contents.tasks.values() if each.chunks}
+    digests = [task.description["language"] for cell, task in others.items() if cell not in own]
+    return dict(Counter(names.get(digest, "a language that is missing") for digest in digests))
+
+
+def described(stores: Sequence[Contents]) -> tuple[pd.DataFrame, list[tuple[int, str]]]:
+    """One row for each task of each of several stores, with what it says of itself, and its store's number and SHA."""
+    import pandas as pd
+
+    names = _language_names(Contents({digest: each for of in stores for digest, each in of.languages.items()}))
+    found = [(number, stored, of) for number, of in enumerate(stores) for stored in of.tasks.values()]
+    rows = [
+        {**_cell(stored.task, names), "prompt": stored.task.names.get("prompt"), **_origins(stored)}
+        for _, stored, _ in found
+    ]
+    frame = pd.DataFrame(rows, columns=[*CELL_COLUMNS, *_ABOUT]).astype(
+        dict.fromkeys(("length", "steps", "seed"), "Int64")
+    )
+    keys = [(number, stored.task.sha) for number, stored, _ in found]
+    return with_options(frame, [_specs(stored.task, of) for _, stored, of in found]), keys
+
+
 def _origins(stored: StoredTask) -> dict[str, str | None]:
-    """Which versions of mdmtheory measured a task, and where."""
-    found = {name: dict.fromkeys(getattr(each, name) for each in stored.chunks) for name in ("code", "host")}
-    return {name: printable(",".join(each)) or None for name, each in found.items()}
+    """What was asked for when a task was measured, when that was, by which versions of mdmtheory, and where."""
+    asked, chunks = stored.task.asked, stored.chunks
+    found = {"rule": asked.get("rules", ()), "tag": asked.get("tags", ())}
+    found["date"] = [max((each.date for each in chunks), default="")]
+    found |= {name: dict.fromkeys(getattr(each, name) for each in chunks) for name in ("code", "host")}
+    return {name: printable(",".join(texts)) or None for name, texts in found.items()}
 
 
 def _specs(task: Task, contents: Contents) -> dict[str, str | None]:
@@ -205,28 +246,18 @@ def newest(contents: Contents) -> list[StoredTask]:
     """The tasks to show: where a component's version was raised since, only what its newest version measured."""
     found: dict[Any, StoredTask] = {}
     for stored in contents.tasks.values():
-        key = (_cell_of(stored), stored.task.measure, stored.task.max_errors)
+        key = (stored.task.cell_but(), stored.task.measure, stored.task.max_errors)
         known = found.get(key)
         if stored.chunks and (known is None or stored.task.versions > known.task.versions):
             found[key] = stored
     return list(found.values())
 
 
-_OF_THE_MEASUREMENT = ("measure", "kind", "stop", "versions")
-"""What of a task's description is not about its cell."""
-
-
-def _cell_of(stored: StoredTask, *but: str) -> str:
-    """What makes two tasks measurements of one cell, by whatever versions; `but` is left out too."""
-    about = stored.task.description
-    return canonical_json({key: value for key, value in about.items() if key not in (*_OF_THE_MEASUREMENT, *but)})
-
-
 def _drawn_as(stored: StoredTask) -> tuple[str, str]:
     """The cell and the versions of all that drawing and scoring share."""
     versions = stored.task.description["versions"]
     shared = {component: version for component, version in versions.items() if not component.startswith("measure ")}
-    return _cell_of(stored, "reveals"), canonical_json(shared)
+    return stored.task.cell, canonical_json(shared)
 
 
 def _costs(contents: Contents) -> dict[tuple[str, str], tuple[float | None, float | None]]:

@@ -17,7 +17,7 @@ from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.printable import printable, shortened
 from mdmtheory.core.streams import canonical_json
 from mdmtheory.metrics.sums import Sums
-from mdmtheory.sweeps import version_1
+from mdmtheory.sweeps import version_1, version_2
 from mdmtheory.sweeps.checks import fault_of_counts, fault_of_task
 from mdmtheory.sweeps.chunks import Chunk, checksum
 from mdmtheory.sweeps.tasks import Task
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mdmtheory.core.protocols import Language
 
 APPLICATION_ID = 0x4D444D54  # "MDMT"
-USER_VERSION = 2
+USER_VERSION = 3
 
 TABLES = {
     "language": "CREATE TABLE language (digest TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL,"
@@ -34,7 +34,7 @@ TABLES = {
     "task": "CREATE TABLE task (sha TEXT PRIMARY KEY, json TEXT NOT NULL, label TEXT NOT NULL,"
     " chunks INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID",
     "chunk": 'CREATE TABLE chunk (task TEXT NOT NULL REFERENCES task, "index" INTEGER NOT NULL, sums TEXT NOT NULL,'
-    " seconds REAL NOT NULL, code TEXT NOT NULL, host TEXT NOT NULL, crc INTEGER NOT NULL,"
+    " seconds REAL NOT NULL, code TEXT NOT NULL, host TEXT NOT NULL, date TEXT NOT NULL, crc INTEGER NOT NULL,"
     ' PRIMARY KEY (task, "index")) WITHOUT ROWID',
 }
 
@@ -46,7 +46,10 @@ class Migration(NamedTuple):
     copy: Callable[[sqlite3.Connection, sqlite3.Connection], None]
 
 
-MIGRATIONS = {1: Migration({**TABLES, "chunk": version_1.CHUNKS}, version_1.migrate)}
+MIGRATIONS = {
+    1: Migration({**TABLES, "chunk": version_1.CHUNKS}, version_1.migrate),
+    2: Migration({**TABLES, "chunk": version_2.CHUNKS}, version_2.migrate),
+}
 """By the version that they start from."""
 
 
@@ -252,7 +255,7 @@ def _add_task(contents: Contents, row: Sequence[Any], rows_of_chunks: Sequence[S
         contents.left_out[sha] = f"{task} ({error})"
 
 
-_TYPES = (str, int, str, float, str, str, int)
+_TYPES = (str, int, str, float, str, str, str, int)
 
 
 class _RowError(Exception):
@@ -262,13 +265,13 @@ class _RowError(Exception):
 def _chunks(task: Task, rows: Sequence[Sequence[Any]], count: int) -> list[Chunk]:
     chunks: list[Chunk] = []
     for place, row in enumerate(rows):
-        _, index, sums, seconds, code, host, crc = row
+        _, index, sums, seconds, code, host, date, crc = row
         if index != place:
             raise _RowError(f"chunk {place} is missing")
-        if tuple(map(type, row)) != _TYPES or checksum(task.sha, index, sums, seconds, code, host) != crc:
+        if tuple(map(type, row)) != _TYPES or checksum(*row[:-1]) != crc:
             raise _RowError(f"chunk {place} is damaged: its checksum differs")
         try:
-            chunks.append(Chunk(index, Sums.read(sums), seconds, code, host))
+            chunks.append(Chunk(index, Sums.read(sums), seconds, code, host, date))
         except ValueError as error:
             raise _RowError(f"chunk {place} has sums that are none: {error}") from None
     if len(chunks) != count:

@@ -57,7 +57,7 @@ class Store:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(os.path.realpath(path))
         with contextlib.ExitStack() as held:
-            _make_folder(self.path)
+            make_folder(self.path)
             held.enter_context(locked(self.path, "sweep"))
             self._connection = held.enter_context(opening.writing(self.path))
             with opening.saying(self.path):
@@ -86,14 +86,17 @@ class Store:
         self._held.close()
 
     def add(self, tasks: Iterable[Task], languages: Iterable[StoredLanguage]) -> None:
-        """Make tasks known, with the languages that they speak of; what is known already stays as it is.
+        """Make tasks known, with the languages that they speak of. Of what is known already labels say more, if any.
 
         Rows of theirs that are damaged or not understood make room: their chunks are measured anew. Others stay.
         """
-        new_tasks = {task.sha: task for task in tasks if task.sha not in self.contents.tasks}
+        known, offered = self.contents.tasks, {task.sha: task for task in tasks}
+        new_tasks = {sha: task for sha, task in offered.items() if sha not in known}
+        joined = {sha: known[sha].task.joined(task) for sha, task in offered.items() if sha in known}
+        said_more = {sha: task for sha, task in joined.items() if task != known[sha].task}
         new_languages = {each.digest: each for each in languages if each.digest not in self.contents.languages}
         left_out = self.contents.left_out
-        if not new_tasks and not new_languages and not left_out:
+        if not new_tasks and not new_languages and not said_more and not left_out:
             return
         replaced = [key for key in (*new_languages, *new_tasks) if key in left_out]
         with self._transaction():
@@ -107,6 +110,12 @@ class Store:
                 "INSERT INTO task VALUES (?, ?, ?, 0, ?)",
                 [(sha, task.json, task.label, schema.task_crc(task)) for sha, task in new_tasks.items()],
             )
+            self._connection.executemany(
+                "UPDATE task SET label = ?, crc = ? WHERE sha = ?",
+                [(task.label, schema.task_crc(task), sha) for sha, task in said_more.items()],
+            )
+        for sha, task in said_more.items():
+            known[sha].task = task
         self.contents.languages.update(new_languages)
         self.contents.tasks.update({sha: StoredTask(task) for sha, task in new_tasks.items()})
         if replaced:
@@ -124,7 +133,7 @@ class Store:
                 if [chunk.index for chunk in new] != list(range(count, count + len(new))):
                     raise ValueError(f"chunks {[chunk.index for chunk in new]} do not go on after chunk {count - 1}")
                 self._connection.executemany(
-                    "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?)", [chunk.row(sha) for chunk in new]
+                    "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [chunk.row(sha) for chunk in new]
                 )
                 self._connection.execute("UPDATE task SET chunks = ? WHERE sha = ?", (count + len(new), sha))
         for sha, offered in chunks.items():
@@ -176,59 +185,8 @@ class Store:
                 raise
 
 
-def merge(stores: Sequence[str | Path], out: str | Path) -> None:
-    """Write the union of stores to a new file. ValueError, naming the chunk, when two of them disagree.
-
-    Chunks that several hold must have equal integers and nats within 1e-12 relative; the first store's row is kept, or
-    one that has more sums.
-    """
-    if not stores:
-        raise ValueError("no stores to merge; name one or more")
-    out = Path(os.path.realpath(out))
-    _check_free(out)
-    union = Contents()
-    for path in stores:
-        found = load(path)
-        if found.left_out or found.without_language:
-            reasons = [*found.left_out.values(), *found.without_language.values()]
-            raise StoreError(
-                f"{path} has rows that cannot be merged: {first_few(reasons)}; run its sweep again, which puts them in "
-                "anew, or take them with the mdmtheory that wrote them"
-            )
-        _unite(union, found, Path(path))
-    _make_folder(out)
-    with locked(out, "sweep"), folder_beside(out) as folder:
-        with Store(folder / out.name) as store:
-            store.add([stored.task for stored in union.tasks.values()], union.languages.values())
-            store.append({sha: stored.chunks for sha, stored in union.tasks.items()})
-        _check_free(out)
-        put_in_place(folder / out.name, out)
-    confirm(out)
-
-
-def _check_free(path: Path) -> None:
-    if path.exists():
-        raise ValueError(f"{path} exists already; choose a name that is free")
-
-
-def _unite(union: Contents, other: Contents, path: Path) -> None:
-    for digest, language in other.languages.items():
-        union.languages.setdefault(digest, language)
-    for sha, stored in other.tasks.items():
-        known = union.tasks.setdefault(sha, StoredTask(stored.task)).chunks
-        for mine, theirs in zip(known, stored.chunks, strict=False):
-            conflict = mine.conflict(theirs)
-            if conflict is not None:
-                raise ValueError(
-                    f"chunk {mine.index} of {stored.task} in {path} contradicts the stores before it ({conflict}); "
-                    "one of them was made by changed code or is wrong: leave it out"
-                )
-            if len(theirs.sums) > len(mine.sums):
-                known[mine.index] = theirs
-        known.extend(stored.chunks[len(known) :])
-
-
-def _make_folder(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """The folder that a store is to lie in; OSError, in one line, where it cannot be made."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from mdmtheory.core.printable import printable
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json, digest, stream_states
 from mdmtheory.languages.kinds import built_in_kind, kinds
-from mdmtheory.metrics.registry import measures
+from mdmtheory.metrics.registry import as_metric, measures
 from mdmtheory.prompts.drawing import PROMPTS_VERSION
 from mdmtheory.prompts.registry import given_positions
 from mdmtheory.sweeps.choices import registries
@@ -38,6 +39,9 @@ _PROBES = 16
 CHUNK_TOKENS = 1 << 15
 """Tokens in a chunk: long enough that starting one costs nothing, short enough that losing one costs nothing."""
 
+_OF_THE_MEASUREMENT = ("measure", "kind", "stop", "versions")
+"""What of a task's description is not about its cell."""
+
 STREAMS_VERSION = 1
 """Raise it when streams give other numbers; what takes them (languages, samplers, measures, ...) says its own."""
 
@@ -52,8 +56,9 @@ def chunk_size(length: int) -> int:
 class Task:
     """One measurement of one cell. `json` is canonical.
 
-    `label` holds the names as typed, and the families that plug-ins say they belong to; these identify nothing. What is
-    given stands in both, in the JSON as positions, and in neither where nothing is.
+    `label` holds the names as typed, the families that plug-ins say they belong to, and what was asked for when it was
+    measured; these identify nothing. What is given stands in both, in the JSON as positions, and in neither where
+    nothing is.
     """
 
     json: str
@@ -75,13 +80,29 @@ class Task:
 
         What cannot be printed is written out.
         """
-        names = {name: text for name, text in _object(self.label).items() if name != "families"}
+        names = {name: text for name, text in _object(self.label).items() if name not in ("families", "asked")}
         return {name: printable(text) if isinstance(text, str) else text for name, text in names.items()}
 
     @cached_property
     def families(self) -> Any:
         """The families that plug-ins said they belong to, by `model` or `sampler`: how they are drawn."""
         return _object(self.label).get("families", {})
+
+    @cached_property
+    def asked(self) -> Any:
+        """The `metrics` that were asked for, the `rules` that made its steps and its `tags`, each a list of texts.
+
+        Stores of earlier versions did not write them down; without `metrics` nobody knows which were asked for.
+        """
+        return _object(self.label).get("asked", {})
+
+    def joined(self, other: Task) -> Task:
+        """The same task, with what was asked for of both."""
+        mine, theirs = self.asked, other.asked
+        asked = {name: [*dict.fromkeys([*mine.get(name, ()), *theirs.get(name, ())])] for name in {**mine, **theirs}}
+        if not mine.keys() >= {"metrics"} <= theirs.keys():
+            asked.pop("metrics", None)
+        return Task(self.json, canonical_json({**_object(self.label), **({"asked": asked} if asked else {})}))
 
     @property
     def measure(self) -> str:
@@ -120,6 +141,16 @@ class Task:
         """How many chunks hold so many sequences."""
         return -(-samples // self.chunk_size)
 
+    @cached_property
+    def cell(self) -> str:
+        """What makes two tasks measurements of one cell, by whatever versions and passes."""
+        return self.cell_but("reveals")
+
+    def cell_but(self, *but: str) -> str:
+        """What tells the cell of one measurement from others, with some of it left out."""
+        kept = self.description.keys() - {*_OF_THE_MEASUREMENT, *but}
+        return canonical_json({key: self.description[key] for key in kept})
+
     @property
     def has_costs(self) -> bool:
         """Whether calls and rounds of a cell are its own to tell."""
@@ -154,14 +185,22 @@ def _object(text: str) -> dict[str, Any]:
     return found
 
 
-def tasks_of(cell: Cell, language: Language, model: SequenceModel) -> list[Task]:
+def tasks_of(cell: Cell, language: Language, model: SequenceModel, tags: Sequence[str] = ()) -> list[Task]:
     """What has to be measured for the metrics of a cell, given the language and the model that it builds."""
-    needed = {metric.needs for metric in cell.shown()}
-    return [_task(measure, cell, language, model) for name, measure in measures().items() if name in needed]
+    typed = {as_metric(each).name: each for each in cell.metrics}
+    asked: dict[str, list[str]] = {}
+    for metric in cell.shown():
+        asked.setdefault(metric.needs, []).append(typed.get(metric.name, metric.name))
+    rules = cell.rule.split(",") if cell.rule else ()
+    return [
+        _task(measure, cell, language, model, {"metrics": asked[name], "rules": rules, "tags": tags})
+        for name, measure in measures().items()
+        if name in asked
+    ]
 
 
-def _task(measure: Measure, cell: Cell, language: Language, model: Any) -> Task:
-    label = {name: getattr(cell, name) for name in ("model", "denoiser", "sampler", "schedule")}
+def _task(measure: Measure, cell: Cell, language: Language, model: Any, asked: Mapping[str, Sequence[str]]) -> Task:
+    label: dict[str, Any] = {name: getattr(cell, name) for name in ("model", "denoiser", "sampler", "schedule")}
     plug_ins = plug_ins_in(language, model)
     given = given_positions(cell.prompt, language, cell.length)
     specs = _canonical_specs(cell, model)
@@ -178,7 +217,7 @@ def _task(measure: Measure, cell: Cell, language: Language, model: Any) -> Task:
     }
     if plug_ins:
         # A plug-in may give itself any name and identity, also those of what is built in.
-        description["plug_ins"] = {"classes": plug_ins, "words": label, **_plans_of_plug_in(cell, model)}
+        description["plug_ins"] = {"classes": plug_ins, "words": dict(label), **_plans_of_plug_in(cell, model)}
     if given is not None:
         # The very positions: another name for them is the same task, and what a name gives may come to be other ones.
         description["prompt"] = {"given": given.text, "drawn": "language"}
@@ -193,7 +232,8 @@ def _task(measure: Measure, cell: Cell, language: Language, model: Any) -> Task:
         description["computed"] = dict(model.computed)
     if measure.stops and cell.max_errors is not None:
         description["stop"] = {"max_errors": cell.max_errors}
-    return Task(canonical_json(description), canonical_json({**label, **_families_of_plug_ins(cell)}))
+    label |= _families_of_plug_ins(cell) | {"asked": {name: list(texts) for name, texts in asked.items() if texts}}
+    return Task(canonical_json(description), canonical_json(label))
 
 
 def _families_of_plug_ins(cell: Cell) -> dict[str, dict[str, str]]:

@@ -6,12 +6,12 @@ import json
 import sqlite3
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mdmtheory.metrics.registry import measures
 from mdmtheory.metrics.sums import Sums
-from mdmtheory.sweeps.chunks import checksum
+from mdmtheory.sweeps.version_2 import copy_store
 
 CHUNKS = (
     'CREATE TABLE chunk (task TEXT NOT NULL REFERENCES task, "index" INTEGER NOT NULL,'
@@ -28,28 +28,19 @@ SUMS = ("sequences", "errors", "impossible", "tokens", *_REAL, "calls", "rounds"
 _TYPES = (str, *[int] * 5, *[float] * 6, int, int, float, str, str, int)
 _LAYOUT = "<5q6d2qd"
 
-DAMAGED = -1
-"""The checksum, which none can be, under which a damaged chunk is handed on, so that the new store names it too."""
-
 
 def migrate(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
-    """Copy everything into the tables of version 2; sums that a measure does not make are left behind."""
-    for table in ("language", "task"):
-        new.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?, ?)", old.execute(f"SELECT * FROM {table}"))
+    """Copy everything into the tables of today; sums that a measure does not make are left behind."""
     made = {sha: _sums_of(text) for sha, text in old.execute("SELECT sha, json FROM task")}
-    chunks = _rewritten(old.execute('SELECT * FROM chunk ORDER BY task, "index"'), made)
-    new.executemany("INSERT OR IGNORE INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?)", chunks)
 
-
-def _rewritten(rows: Iterable[Sequence[Any]], made: dict[str, tuple[str, ...]]) -> Iterator[tuple[Any, ...]]:
-    for row in rows:
+    def rewritten(row: Sequence[Any]) -> tuple[Any, ...] | None:
         task, index, *values, seconds, code, host, crc = row
-        if tuple(map(type, row)) == _TYPES and _checksum(row) == crc:
-            by_name = dict(zip(SUMS, values, strict=True))
-            sums = Sums({name: by_name[name] for name in made.get(task, SUMS)}).written
-            yield task, index, sums, seconds, code, host, checksum(task, index, sums, seconds, code, host)
-        else:
-            yield str(task), DAMAGED if index is None else index, "", 0.0, "", "", DAMAGED
+        if tuple(map(type, row)) != _TYPES or _checksum(row) != crc:
+            return None
+        by_name = dict(zip(SUMS, values, strict=True))
+        return task, index, Sums({name: by_name[name] for name in made.get(task, SUMS)}).written, seconds, code, host
+
+    copy_store(old, new, rewritten)
 
 
 def _checksum(row: Sequence[Any]) -> int:

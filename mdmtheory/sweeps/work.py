@@ -128,8 +128,8 @@ class Work:
     passes: list[PassState] = field(default_factory=list)
 
     @classmethod
-    def of(cls, cells: Iterable[Cell]) -> Work:
-        """Build every cell; ValueError says what does not fit together."""
+    def of(cls, cells: Iterable[Cell], tags: Sequence[str] = ()) -> Work:
+        """Build every cell; ValueError says what does not fit together. Tasks bear the tags."""
         from mdmtheory.sweeps.building import Builder
 
         builder = Builder()
@@ -140,8 +140,9 @@ class Work:
             if language.digest not in languages:
                 languages[language.digest] = StoredLanguage.of(language, _shown(cell.language))
             own, shown = [], cell.shown()
-            for task in tasks_of(cell, language, model):
+            for task in tasks_of(cell, language, model, tags):
                 state = work.states.setdefault(task.sha, TaskState(task))
+                state.task = state.task.joined(task)
                 state.needed = max(state.needed, task.chunks_for(cell.samples))
                 work.things.setdefault(task.sha, (task, language, model))
                 known = work.metrics.setdefault(task.sha, {})

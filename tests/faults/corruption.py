@@ -224,7 +224,8 @@ def a_sum_of_a_chunk(store: Path, chance: random.Random) -> None:
 
 @kind
 def what_vouches_for_a_chunk(store: Path, chance: random.Random) -> None:
-    change = chance.choice(["seconds = seconds + 1", "seconds = 9e999", "code = code || '0'", "host = ''"])
+    dated = [] if is_old(store) else ["date = '2001-01-01T00:00:00Z'"]
+    change = chance.choice(["seconds = seconds + 1", "seconds = 9e999", "code = code || '0'", "host = ''", *dated])
     sql(store, f"UPDATE chunk SET {change} WHERE {a_chunk(chance)}")
 
 

@@ -103,9 +103,12 @@ class Whole:
 
 
 def shown_rows(line: Line) -> tuple[dict[str, str], ...]:
-    """The rows of a CSV that `show` printed, without the seconds that differ between honest runs."""
+    """The rows of a CSV that `show` printed, without what differs between honest runs.
+
+    So do the columns of options, which are those that occur in any row, and say what the names do.
+    """
     return tuple(
-        {name: value for name, value in row.items() if name != "seconds"}
+        {name: value for name, value in row.items() if name not in ("seconds", "date") and "." not in name}
         for row in csv.DictReader(io.StringIO(line.out))
     )
 

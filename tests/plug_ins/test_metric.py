@@ -58,7 +58,9 @@ def test_reading_a_store_runs_no_metric_that_was_not_named(theirs: Path, run: Ca
     run(*SWEEP, "--metrics", "skew:Skew")
     sys.modules.pop("skew")
     (theirs / "skew.py").write_text("raise RuntimeError('executed')")
-    assert set(mt.read("store.sqlite")["metric"]) == {"ter", "ter_ratio"}
+    unread = mt.read("store.sqlite")
+    assert (len(unread), unread.attrs["not_shown"]) == (0, ["skew:Skew"])
+    assert set(mt.read("store.sqlite", metrics="ter,ter_ratio")["metric"]) == {"ter", "ter_ratio"}
     assert "skew" not in run("show", "store.sqlite")
     run("plot", "store.sqlite", "--y", "ter", "-o", "figure.png")
     assert "skew" not in sys.modules

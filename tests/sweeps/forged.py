@@ -38,7 +38,7 @@ class Forger:
         row = (task.sha, text, label, len(chunks), schema.task_crc(task))
         self._connection.execute("INSERT INTO task VALUES (?, ?, ?, ?, ?)", row)
         for chunk in chunks:
-            self._connection.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?)", chunk.row(task.sha))
+            self._connection.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?)", chunk.row(task.sha))
         return task
 
     def like(

@@ -62,13 +62,44 @@ def aged(store: Path) -> Path:
     rows = connection.execute("SELECT * FROM chunk").fetchall()
     connection.execute("DROP TABLE chunk")
     connection.execute(CHUNKS)
-    for task, index, text, seconds, code, host, _ in rows:
+    for task, index, text, seconds, code, host, *_ in rows:
         found = json.loads(text)
         numbers = (index, *(found.get(name, 0) for name in SUMS), seconds)
         words = zlib.crc32("\0".join([task, code, host]).encode())
         row = (task, *numbers, code, host, zlib.crc32(struct.pack("<5q6d2qd", *numbers), words))
         connection.execute(f"INSERT INTO chunk VALUES ({', '.join('?' * len(row))})", row)
     connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.execute("VACUUM")
+    connection.close()
+    return store
+
+
+CHUNKS_2 = (
+    'CREATE TABLE chunk (task TEXT NOT NULL REFERENCES task, "index" INTEGER NOT NULL, sums TEXT NOT NULL,'
+    " seconds REAL NOT NULL, code TEXT NOT NULL, host TEXT NOT NULL, crc INTEGER NOT NULL,"
+    ' PRIMARY KEY (task, "index")) WITHOUT ROWID'
+)
+
+
+def aged_to_2(store: Path) -> Path:
+    """The store, written again as version 2 would have: without dates, and without what was asked for."""
+    connection = sqlite3.connect(store)
+    chunks = connection.execute("SELECT * FROM chunk").fetchall()
+    connection.execute("DROP TABLE chunk")
+    connection.execute(CHUNKS_2)
+    for task, index, sums, seconds, code, host, *_ in chunks:
+        crc = zlib.crc32(f"{task}\0{index}\0{sums}\0{seconds!r}\0{code}\0{host}".encode())
+        connection.execute(
+            "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?)", (task, index, sums, seconds, code, host, crc)
+        )
+    for sha, text in connection.execute("SELECT sha, label FROM task").fetchall():
+        found = json.loads(text)
+        del found["asked"]
+        label = json.dumps(found, sort_keys=True, separators=(",", ":"))
+        crc = zlib.crc32(f"{sha}\0{label}".encode())
+        connection.execute("UPDATE task SET label = ?, crc = ? WHERE sha = ?", (label, crc, sha))
+    connection.execute("PRAGMA user_version = 2")
     connection.commit()
     connection.execute("VACUUM")
     connection.close()

@@ -21,10 +21,10 @@ def small_cells(**changed: Any) -> list[Cell]:
 
 
 def rows_of(path: Path) -> list[tuple[Any, ...]]:
-    """Every chunk row of a store, apart from what may differ between two honest runs: seconds, code, host, checksum."""
+    """Every chunk row of a store, apart from what may differ between two honest runs: when, where, for how long."""
     connection = sqlite3.connect(path)
     names = [each[1] for each in connection.execute("PRAGMA table_info(chunk)")]
-    kept = ", ".join(f'"{name}"' for name in names if name not in ("seconds", "code", "host", "crc"))
+    kept = ", ".join(f'"{name}"' for name in names if name not in ("seconds", "code", "host", "date", "crc"))
     rows = connection.execute(f'SELECT {kept} FROM chunk ORDER BY task, "index"').fetchall()
     connection.close()
     return rows

@@ -80,7 +80,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, int]]:
 
 
 def without_seconds(frame: Any) -> Any:
-    return frame.drop(columns="seconds")
+    return frame.drop(columns=["seconds", "date"])
 
 
 @pytest.mark.parametrize("workers", [2, 3])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mdmtheory.metrics.sums import Sums
-from mdmtheory.sweeps import collect, merge
+from mdmtheory.sweeps import collect, merge, read
 from mdmtheory.sweeps.store import Store, load
 from tests.sweeps.small import one_line, rows_of, small_cells
 
@@ -135,3 +135,33 @@ def test_languages_of_one_name_are_told_apart(tmp_path, collected):
     alone = collect(cells(paths[:1], steps=4, samples=10, metrics="ser,cross_entropy"), out=tmp_path / "alone.sqlite")
     assert set(alone["language"]) == {"mine"}
     assert read(tmp_path / "alone.sqlite").equals(alone)
+
+
+def test_it_says_what_was_new_and_what_was_equal(halves, tmp_path):
+    a, b = halves
+    first, second, again = merge([a, b, a], tmp_path / "c.sqlite")
+    assert str(first) == f"{a}: 2 cells, 2 new and 0 equal; 16 chunks, 16 new and 0 equal"
+    # Two cells are those of the first store, with fewer chunks.
+    assert (second.cells_new, second.cells_equal, second.chunks_new, second.chunks_equal) == (2, 2, 8, 8)
+    assert (again.cells_new, again.cells_equal, again.chunks_new, again.chunks_equal) == (0, 2, 0, 16)
+
+
+def test_a_filter_takes_over_the_cells_that_it_chooses_alone(halves, collected, tmp_path):
+    a, b = halves
+    found = merge([a, b], tmp_path / "c.sqlite", where='sampler == "stride" and steps >= 64')
+    assert [(each.cells_new, each.left) for each in found] == [(0, 2), (1, 3)]
+    assert str(found[0]).endswith("; 2 cells left, which the filter does not choose")
+    frame = read(tmp_path / "c.sqlite")
+    assert set(zip(frame["sampler"], frame["steps"], strict=True)) == {("stride", 64)}
+    assert set(rows_of(tmp_path / "c.sqlite")) < set(rows_of(b))
+    with pytest.raises(ValueError, match="no row has steps > 64; steps here: 4, 64"):
+        merge([a, b], tmp_path / "d.sqlite", where="steps > 64")
+    with pytest.raises(ValueError, match="no column 'metric'; known: language"):
+        merge([a, b], tmp_path / "d.sqlite", where='metric == "ser"')
+    # Every cell that contradicts is counted; what is not chosen is in nobody's way.
+    other = altered(collected, tmp_path, nats=lambda nats: 2 * nats)
+    with pytest.raises(ValueError, match=r"; and 1 more; 4 cells refused, and nothing is merged"):
+        merge([collected, other], tmp_path / "d.sqlite")
+    with pytest.raises(ValueError, match="; 1 cell refused"):
+        merge([collected, other], tmp_path / "d.sqlite", where='sampler == "stride" and steps == 4')
+    assert not (tmp_path / "d.sqlite").exists()

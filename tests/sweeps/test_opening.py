@@ -54,7 +54,7 @@ def killed_ahead(store: Path) -> None:
     """The same, and what was committed last is in the log alone."""
     code = (
         "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
-        "c.execute('PRAGMA journal_mode = WAL'); c.execute('PRAGMA user_version = 2'); os._exit(9)"
+        "c.execute('PRAGMA journal_mode = WAL'); c.execute('PRAGMA user_version = 3'); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", code, str(store)], check=False)
     assert store.with_name(store.name + "-wal").stat().st_size

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mdmtheory.sweeps import cells, collect, merge, read
+from mdmtheory.sweeps import cells, collect, merge, read, schema
 from tests.sweeps.small import rows_of
 
 MODULE = """
@@ -104,7 +104,7 @@ def test_what_only_its_package_can_read_is_not_stored() -> None:
     swept(*NAMES)
     connection = sqlite3.connect("s.sqlite")
     assert connection.execute("SELECT name, kind, parameters FROM language").fetchall() == [(NAMES[0], "", "")]
-    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (schema.USER_VERSION,)
     connection.close()
 
 

@@ -66,13 +66,21 @@ def test_bad_numbers_are_refused_in_one_line(given, reason):
 
 def test_steps_may_follow_the_length():
     assert steps_of("16,L/4,L") == [16, PartOfLength(4), PartOfLength(1)]
-    assert [each.at(10) for each in (PartOfLength(4), PartOfLength(1))] == [2, 10]
+    assert steps_of("2L,3L/4, 2L / 3") == [PartOfLength(1, 2), PartOfLength(4, 3), PartOfLength(3, 2)]
+    assert [str(each) for each in steps_of("2L,3L/4,L,L/4,16")] == ["2L", "3L/4", "L", "L/4", "16"]
+    assert [each.at(10) for each in (PartOfLength(4), PartOfLength(1), PartOfLength(4, 3))] == [2, 10, 7]
+    assert PartOfLength(4, 3).rounding(10) == "3L/4 at length 10 is 7, from 7.5"
+    assert PartOfLength(4, 3).rounding(12) is None
+    assert PartOfLength(2, 3).at(1) == 1
     with pytest.raises(ValueError, match="L/4 at length 3 is below 1"):
         PartOfLength(4).at(3)
     with pytest.raises(ValueError, match="divides by zero"):
         steps_of("L/0")
-    with pytest.raises(ValueError, match=r"write 64, .* or L/4"):
-        steps_of("L*2")
+    with pytest.raises(ValueError, match="'0L' is zero"):
+        steps_of("0L")
+    for wrong in ("L*2", "L2", "-L", "L/4/2"):
+        with pytest.raises(ValueError, match=r"write 64, .* L/4 or 2L"):
+            steps_of(wrong)
 
 
 def test_seeds_are_listed_not_doubled():

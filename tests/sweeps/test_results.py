@@ -71,12 +71,12 @@ def test_what_does_not_apply_is_empty(tmp_path):
     frame = collect(cells(LANGUAGE, length=64, model="ar", samples=10, metrics="ser"), out=tmp_path / "store.sqlite")
     [line] = (
         frame[list(COLUMNS)]
-        .drop(columns=["seconds", "task", "code", "host"])
+        .drop(columns=["seconds", "task", "date", "code", "host"])
         .round(6)
         .to_csv(index=False)
         .splitlines()[1:]
     )
-    assert line == f'"{LANGUAGE}",64,ar,,,,,0,ser,0.0,0.0,0.007179,0.95,estimate,512,64.0,64.0,1,,,,'
+    assert line == f'"{LANGUAGE}",64,ar,,,,,0,ser,0.0,0.0,0.007179,0.95,estimate,512,64.0,64.0,1,,,'
 
 
 def test_every_number_has_its_kind(collected):

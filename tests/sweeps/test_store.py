@@ -53,7 +53,7 @@ def test_the_file_is_what_it_says(store):
         for name in ("application_id", "user_version", "journal_mode")
     }
     connection.close()
-    assert pragmas == {"application_id": schema.APPLICATION_ID, "user_version": 2, "journal_mode": "delete"}
+    assert pragmas == {"application_id": schema.APPLICATION_ID, "user_version": 3, "journal_mode": "delete"}
     with Store(store) as opened:
         assert opened._connection.execute("PRAGMA synchronous").fetchone() == (2,)
         assert opened._connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
@@ -221,14 +221,14 @@ def test_another_programs_database_is_no_store_and_is_left_alone(tmp_path):
 
 
 def test_a_newer_store_is_refused(store):
-    change(store, "PRAGMA user_version = 3")
+    change(store, "PRAGMA user_version = 4")
     assert "update mdmtheory" in refusal(store)
 
 
 def test_an_older_store_without_a_way_to_this_version_is_refused(store):
     change(store, "PRAGMA user_version = 0")
     before = store.read_bytes()
-    assert "cannot bring to version 2" in refusal(store)
+    assert "cannot bring to version 3" in refusal(store)
     assert store.read_bytes() == before
 
 
