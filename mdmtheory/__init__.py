@@ -54,6 +54,8 @@ _HOMES = {
     "collect": "mdmtheory.sweeps.collect",
     "read": "mdmtheory.sweeps.results",
     "merge": "mdmtheory.sweeps.merging",
+    "compare": "mdmtheory.analysis.compare",
+    "Differences": "mdmtheory.analysis.differences",
     "steps_for": "mdmtheory.analysis.steps",
     "StepsNeeded": "mdmtheory.analysis.steps_needed",
     "fit": "mdmtheory.analysis.fit",

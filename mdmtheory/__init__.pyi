@@ -5,6 +5,8 @@ from mdmtheory import plans as plans
 from mdmtheory import samplers as samplers
 from mdmtheory import schedules as schedules
 from mdmtheory import theory as theory
+from mdmtheory.analysis.compare import compare as compare
+from mdmtheory.analysis.differences import Differences as Differences
 from mdmtheory.analysis.fit import Fit as Fit
 from mdmtheory.analysis.fit import fit as fit
 from mdmtheory.analysis.steps import steps_for as steps_for

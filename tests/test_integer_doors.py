@@ -420,6 +420,21 @@ for parameter in ("count", "seed", "threads"):
         number=60,
         none=parameter == "threads",
     )
+for parameter in ("length", "count", "seed", "threads"):
+    door(
+        f"compare {parameter}",
+        lambda n, p=parameter: (
+            mt.compare(
+                model(),
+                masked("stride"),
+                language(),
+                **{"length": 4, "count": 60, "metrics": "ser", "threads": 1, p: n},
+            )
+            .frame["difference"]
+            .tolist()
+        ),
+        none=parameter == "threads",
+    )
 for parameter in ("seed", "resamples"):
     door(f"fit {parameter}", lambda n, p=parameter: vars(power_law(**{p: n}).exponent), number=120)
 door("exact.law length", lambda n: mt.exact.law(model(), language(), n))

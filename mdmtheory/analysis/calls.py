@@ -11,6 +11,7 @@ from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.means import Moments, mean_interval
 from mdmtheory.core.streams import stream_states
+from mdmtheory.models.finishing import TRUST
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import Ancestral, FirstHitting, FixedSizes
 from mdmtheory.samplers.planned import plans_alone
@@ -25,9 +26,10 @@ def mean_calls(
 ) -> tuple[Estimate, str]:
     """Mean calls of a sequence, and of which ones.
 
-    Of every sequence where plans are chosen without looking, also of those that go wrong, as if they were drawn to
-    their end: exact for fixed plans and for ancestral ones, sum_k 1 - (1 - w_k)^L; else from `count` plans. Of samplers
-    that look, from `count` sequences of the model, those drawn to their end alone. ValueError where none was.
+    Of every sequence, also of those that go wrong, which are drawn to their end (`finish`). Where plans are chosen
+    without looking: exact for fixed plans and for ancestral ones, sum_k 1 - (1 - w_k)^L; else from `count` plans. Of
+    samplers that look, from `count` sequences; of a model that cannot finish what went wrong, from the others alone.
+    ValueError where there are none.
     """
     law = None if model.plan_law is None else plans_alone(model.plan_law)
     if type(model) is MaskedDiffusion and type(law) is Ancestral:
@@ -40,11 +42,13 @@ def mean_calls(
         ordered = np.sort(plans, axis=1)
         calls = 1.0 + (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1)
         return (Estimate.exact(float(calls[0])) if exact else _mean(calls, level)), EVERY
-    drawn = model.sample(count, length, seed, threads=threads)
-    calls = drawn.calls[~drawn.impossible].astype(np.float64)
+    denoiser = getattr(model, "denoiser", None)
+    can_finish = model.finishes and denoiser is not None and denoiser.trusting(TRUST) is not None
+    drawn = model.sample(count, length, seed, threads=threads, **({"finish": True} if can_finish else {}))
+    calls = drawn.calls[~drawn.unfinished].astype(np.float64)
     if not len(calls):
         raise ValueError(f"none of {count} sequences of {model.spec} was drawn to its end: nothing is known of calls")
-    return _mean(calls, level), FINISHED
+    return _mean(calls, level), EVERY if can_finish else FINISHED
 
 
 def _mean(calls: np.ndarray, level: float) -> Estimate:

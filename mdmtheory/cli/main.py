@@ -22,6 +22,7 @@ from mdmtheory import __version__
 from mdmtheory.cli import (
     bounds,
     certify,
+    compare,
     info,
     language,
     leaderboard,
@@ -54,6 +55,7 @@ app.command()(sweep.sweep)
 app.command()(show.show)
 app.command()(plot.plot)
 app.command()(merge.merge)
+app.command()(compare.compare)
 app.command()(train.train)
 app.command()(bounds.bounds)
 app.command()(certify.certify)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -59,7 +60,13 @@ def whole_numbers(**least: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         parameters = list(inspect.signature(function).parameters.values())
         checks = [
-            (place, each.name, least[each.name], "None" in str(each.annotation))
+            # What takes a keyword alone has no place, however many arguments stand before it (*models).
+            (
+                place if each.kind is not each.KEYWORD_ONLY else math.inf,
+                each.name,
+                least[each.name],
+                "None" in str(each.annotation),
+            )
             for place, each in enumerate(parameters)
             if each.name in least
         ]
@@ -71,7 +78,7 @@ def whole_numbers(**least: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
             named: dict[str, Any] = dict(options)
             for place, name, lowest, may_be_none in checks:
                 values: Any = given if place < len(given) else named
-                key = place if values is given else name
+                key: Any = place if values is given else name
                 if (values is given or name in named) and not (may_be_none and values[key] is None):
                     values[key] = whole_number(values[key], name, lowest)
             return function(*given, **named)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from mdmtheory.core.guards import unguarded
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.register import registered
+from mdmtheory.core.tokens import Tokens
 from mdmtheory.metrics.measure import Measure, Sequences
 from mdmtheory.metrics.pricing import curve_priced, curve_weights, is_ancestral, reveal_costs, scored, ter_kind
 from mdmtheory.metrics.sums import Sums, moments
@@ -50,30 +51,14 @@ class Score(Measure):
     def count(self, models: Sequence[Any], of: Sequences, threads: int | None = 1, plans: int = 1) -> list[Sums]:
         """Score sequences of the language under each model.
 
-        Models with one denoiser and one size of blocks that `curve_priced` holds for share one pass, in which every
-        sequence is revealed one position at a time in random order (block by block): the expectation over their own
-        plans is a weighted sum of what each reveal cost.
+        Models with one denoiser and one size of blocks that `curve_priced` holds for share one pass (`nats_of`).
         """
         models = of.held(models)
         tokens = of.tokens(threads)
         log_q = of.log_q(tokens, threads)
-        own = {"first": of.first, "threads": threads, **of.to_score(tokens)}
-        profiles: dict[tuple[int, int | None], Float[np.ndarray, "count length"]] = {}
-        results = []
-        for model in models:
-            if plans == 1 and curve_priced(model, of.language):
-                # By the denoiser itself: another one may go by the same name.
-                key = (id(unguarded(model.denoiser)), model.block)
-                if key not in profiles:
-                    profiles[key] = reveal_costs(
-                        model.denoiser, tokens, of.seed, of.first, threads, block=model.block, given=of.given
-                    )
-                # Not a matrix product: BLAS may sum in another order for another number of rows.
-                nats = (profiles[key] * curve_weights(model, of.answer_length)).sum(axis=1)
-            else:
-                nats = -scored(model, tokens, of.seed, plans=plans, **own)
-            results.append(scores(nats, nats + log_q, of.answer_length))
-        return results
+        return [
+            scores(nats, nats + log_q, of.answer_length) for nats in nats_of(models, of, tokens, threads, plans=plans)
+        ]
 
 
 @registered("measure", place=3)
@@ -104,6 +89,31 @@ class ScorePlans(Measure):
                 ratios = moments("ratio", np.exp(log_p - log_q))
             results.append(Sums(scores(-log_p, log_q - log_p, of.answer_length), **ratios))
         return results
+
+
+def nats_of(
+    models: Sequence[Any], of: Sequences, tokens: Tokens, threads: int | None, *, plans: int = 1
+) -> Iterator[Float[np.ndarray, "count"]]:
+    """-log p(x) in nats of the sequences' own tokens (of answers where something is given), model by model.
+
+    Models with one denoiser and one size of blocks that `curve_priced` holds for share one pass, in which every
+    sequence is revealed one position at a time in random order (block by block): the expectation over their own plans
+    is a weighted sum of what each reveal cost.
+    """
+    own = {"first": of.first, "threads": threads, **of.to_score(tokens)}
+    profiles: dict[tuple[int, int | None], Float[np.ndarray, "count length"]] = {}
+    for model in models:
+        if plans == 1 and curve_priced(model, of.language):
+            # By the denoiser itself: another one may go by the same name.
+            key = (id(unguarded(model.denoiser)), model.block)
+            if key not in profiles:
+                profiles[key] = reveal_costs(
+                    model.denoiser, tokens, of.seed, of.first, threads, block=model.block, given=of.given
+                )
+            # Not a matrix product: BLAS may sum in another order for another number of rows.
+            yield (profiles[key] * curve_weights(model, of.answer_length)).sum(axis=1)
+        else:
+            yield -scored(model, tokens, of.seed, plans=plans, **own)
 
 
 def scores(nats: Float[np.ndarray, "count"], gap: Float[np.ndarray, "count"], length: int) -> Sums:

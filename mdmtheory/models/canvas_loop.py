@@ -31,9 +31,11 @@ def run_on_canvas(
     *,
     law: PlanLawBase | None = None,
     prompt: Prompt | None = None,
+    uniforms: Float[np.ndarray, "count length"] | None = None,
 ) -> PlanRun:
     """Draw tokens from the streams (one uniform a token, in order of step then position), or score the tokens given.
 
+    Or draw them from `uniforms`, one for each position whenever it is revealed: runs of several plans may share them.
     With `law`, which may have options of its own (`Planned`), tokens are drawn from the law under its options; float32
     noise takes a uniform for every token that might be drawn. With a `prompt`, plan, tokens and what comes back are of
     the answers alone. Sequences go through the steps in batches: of as many as the denoiser asks for, one after the
@@ -54,9 +56,9 @@ def run_on_canvas(
         return score_contexts(asked, plan, tokens, law=law, prompt=prompt, threads=threads)
 
     def work(here: slice, own_threads: int | None) -> None:
-        streams, given = (None if each is None else each[here] for each in (states, tokens))
+        streams, given, placed = (None if each is None else each[here] for each in (states, tokens, uniforms))
         canvas = OpenCanvas(asked, here.stop - here.start, length, prompt and prompt.take(here), own_threads)
-        found = _run_batch(canvas, plan[here], streams, given, law)
+        found = _run_batch(canvas, plan[here], streams, given, placed, law)
         for name in ("tokens", "log_probs", "calls", "rounds", "impossible"):
             getattr(run, name)[here] = getattr(found, name)
 
@@ -64,17 +66,20 @@ def run_on_canvas(
     return run
 
 
-def _run_batch(canvas: OpenCanvas, plan: Plan, states: Any, tokens: Tokens | None, law: PlanLawBase | None) -> PlanRun:
+def _run_batch(
+    canvas: OpenCanvas, plan: Plan, states: Any, tokens: Tokens | None, uniforms: Any, law: PlanLawBase | None
+) -> PlanRun:
     """`run_on_canvas` of one batch, on its canvas."""
     count, length = plan.shape
     vocab_size = canvas.denoiser.vocab_size
     closed = law is None or law.has_closed_law
     out = np.full((count, length), vocab_size, dtype=token_dtype(vocab_size))
     log_probs = np.full((count, length), np.nan)
-    if tokens is None and states is None:
+    if tokens is None and states is None and uniforms is None:
         raise ValueError("a plan needs tokens to score or streams to draw from; neither was given")
     order = np.argsort(plan, axis=1, kind="stable")
-    uniforms = _in_place(states, order) if states is not None and closed and tokens is None else None
+    if states is not None and closed and tokens is None:
+        uniforms = _in_place(states, order)
     plan = own_steps(plan, order)
     for step in counted(range(1, int(plan.max(initial=0)) + 1), "steps"):
         rows, positions = np.nonzero((plan == step) & ~canvas.impossible[:, None])

@@ -159,7 +159,7 @@ def test_a_sampler_that_looks_is_measured():
     found = mt.steps_for(BIGRAM, 12, ser=0.2, sampler="confidence", count=200).frame.iloc[0]
     assert found["method"].endswith("measured")
     assert 1 <= found["low"] <= found["steps"] <= found["high"] <= 13
-    assert found["calls_of"] == "of sequences drawn to their end"
+    assert found["calls_of"] == "of every sequence"
 
 
 def test_calls_of_random_order_are_exact_and_of_every_sequence():

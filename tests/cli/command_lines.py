@@ -156,6 +156,8 @@ BY_NAME: dict[str, tuple[str, ...]] = {
     "metrics": METRICS,
     "x": METRICS,
     "y": METRICS,
+    "between": ("sampler", "lang", "steps", "nope"),
+    "metric": METRICS,
     "hue": ("lang", "sampler", "lang,sampler", "seed"),
     "seed": ("0", "1", "0,1", "9223372036854775807"),
     "samples": ("1", "5", "40"),

@@ -1,0 +1,110 @@
+"""`mdmtheory compare`: what the results in a store differ by, with intervals and corrected p-values."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mdmtheory.cli.measuring import measured
+from mdmtheory.cli.outputs import check_distinct, check_ending
+from mdmtheory.cli.terminal import Terminal, print_table, writable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mdmtheory.analysis.differences import Differences
+
+
+def compare(
+    context: typer.Context,
+    store: Annotated[Path, typer.Argument(help="A store that a sweep wrote.")],
+    between: Annotated[str, typer.Option(help="What is compared: sampler, schedule, denoiser, lang, ...")] = "sampler",
+    at: Annotated[
+        Literal["steps", "calls"], typer.Option(help="Rows of equal steps, or of equal mean calls of the denoiser.")
+    ] = "steps",
+    metric: Annotated[str, typer.Option(help="ser, ter_ratio, cross_entropy, ... or several, as ser,ter.")] = "ser",
+    where: Annotated[str | None, typer.Option(help="""Only these rows, as 'lang == "hmm" and steps >= 64'.""")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="With --at calls: a store for what has to be measured for that."),
+    ] = None,
+    workers: Annotated[str, typer.Option(help="With --out: threads; auto: all processors allowed.")] = "auto",
+    level: Annotated[float, typer.Option(help="Confidence level of all intervals together.")] = 0.95,
+    format: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", "-f", help="How to print it.")
+    ] = "table",
+) -> None:
+    """Compare what a store has: differences with intervals that all hold together, p-values corrected for their number.
+
+    With --at calls the first sampler of the store, at each of its steps, is held against the others at the number of
+    steps that costs as many calls. Those numbers are found and measured into --out; without it only what the store has
+    is compared. --out builds what the store names, plug-ins too: use it with stores of your own.
+
+    mdmtheory compare results/sweep.sqlite --between sampler --at calls --out results/equal.sqlite
+    """
+    from mdmtheory.analysis.stored_differences import calls_differences, stored_differences
+    from mdmtheory.metrics.registry import as_metrics
+    from mdmtheory.sweeps.ranges import texts
+    from mdmtheory.sweeps.results import check_level, read
+
+    terminal = Terminal.of(context)
+    check_level(level)
+    if out is not None:
+        if at != "calls":
+            raise ValueError("--out is for what --at calls has to measure; leave it out, or give --at calls")
+        check_ending(out, "store")
+        check_distinct({"the store": store, "--out": out})
+    metrics = [each.name for each in as_metrics(texts(metric, "metric"))]
+    frame = read(store, metrics=texts(metric, "metric"), where=where)
+    if frame.empty:
+        raise ValueError(f"{store} has no rows of {', '.join(metrics)}; `mdmtheory show {store}` prints what it has")
+    if at == "steps":
+        _print(stored_differences(frame, between, metrics, level), format, terminal)
+        return
+    if out is not None:
+        _print(_at_calls(frame, between, metrics, level, out, workers, terminal), format, terminal)
+        return
+    found, missing = calls_differences(frame, between, metrics, level)
+    if found is not None:
+        _print(found, format, terminal)
+    more = "measured with --out FILE.sqlite"
+    if found is None:
+        raise ValueError(f"no two of these rows cost as many calls: {missing[0]}; what is missing is {more}")
+    for line in missing:
+        terminal.say(f"left out: {line}; {more}")
+
+
+def _at_calls(
+    frame: pd.DataFrame, between: str, metrics: list[str], level: float, out: Path, workers: str, terminal: Terminal
+) -> Differences:
+    from mdmtheory.analysis.stored_differences import cells_at_calls, solved_differences
+
+    with terminal.announcing_compilation():
+        pairs = cells_at_calls(frame, between, metrics)
+    for (first, calls), (second, others) in pairs:
+        terminal.detail(f"{first}: {calls:.5g} calls; {second}: {others:.5g} calls")
+    cells = list(dict.fromkeys(cell for pair in pairs for cell, _ in pair))
+    rows = measured(cells, out, workers, 0.95, terminal)
+    terminal.say(f"store: {out}")
+    return solved_differences(rows, pairs, between, metrics, level)
+
+
+def _print(found: Differences, format: str, terminal: Terminal) -> None:
+    if format == "csv":
+        found.frame.to_csv(sys.stdout, index=False, lineterminator="\n")
+        for name, text in found.about.items():
+            terminal.say(f"{name}: {text}")
+    elif format == "json":
+        rows = found.frame.astype(object).where(found.frame.notna(), None).to_dict(orient="records")
+        said = {"about": found.about, "rows": rows}
+        json.dump(said, sys.stdout, indent=1, ensure_ascii=False, default=lambda each: each.item())
+        print()
+    else:
+        shown = [[writable(each) for each in row] for row in found.rows()]
+        print_table([writable(each) for each in found.headings], shown)
+        for name, text in found.about.items():
+            print(writable(f"{name}: {text}"))

@@ -1,0 +1,79 @@
+"""`mdmtheory compare`: what it prints of a store, and what it measures for equal calls."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+SWEEP = ["sweep", "--lang", "parity", "--length", "8", "--steps", "2,6", "--samples", "200", "--no-figure"]
+COMPARE = ["compare", "s.sqlite"]
+
+
+@pytest.fixture
+def store(run):
+    assert run(*SWEEP, "--sampler", "ancestral,stride", "--out", "s.sqlite").code == 0
+
+
+@pytest.mark.usefixtures("store")
+def test_samplers_are_compared_at_equal_steps(run):
+    found = run(*COMPARE, "--metric", "ser,ter_ratio")
+    lines = found.out.splitlines()
+    assert lines[0].startswith("metric     first")
+    assert [line.split()[0] for line in lines[1:5]] == ["ser", "ser", "ter_ratio", "ter_ratio"]
+    assert "not paired: of the same sequences the store has sums alone" in found.out
+    assert "all 4 intervals hold together with probability 0.95 (Bonferroni, each 0.9875)" in found.out
+    frame = pd.read_csv(io.StringIO(run(*COMPARE, "-f", "csv", "--where", "steps == 2").out))
+    assert frame[["metric", "first", "second", "first_steps"]].to_numpy().tolist() == [
+        ["ser", "ancestral", "stride", 2]
+    ]
+    assert json.loads(run(*COMPARE, "-f", "json").out)["rows"][0]["p_holm"] is not None
+
+
+@pytest.mark.usefixtures("store")
+def test_equal_calls_are_found_and_measured_into_a_store_of_their_own(run):
+    before = Path("s.sqlite").read_bytes()
+    found = run(*COMPARE, "--at", "calls", "--out", "e.sqlite", "-f", "csv")
+    assert found.code == 0
+    frame = pd.read_csv(io.StringIO(found.out))
+    # 6 (1 - (5/6)^8) = 4.6 calls in the mean; stride costs as many as it has steps.
+    assert frame["second_steps"].tolist() == [2, 5]
+    assert frame["first_calls"].tolist() == pytest.approx([2 * (1 - 0.5**8), 6 * (1 - (5 / 6) ** 8)])
+    assert "store: e.sqlite" in found.err
+    assert Path("s.sqlite").read_bytes() == before
+    again = run(*COMPARE, "--at", "calls", "--out", "e.sqlite", "-f", "csv")
+    assert again.out == found.out
+
+
+@pytest.mark.usefixtures("store")
+def test_without_a_store_for_it_nothing_is_measured(run, refused):
+    found = run(*COMPARE, "--at", "calls")
+    assert "ser     ancestral" in found.out
+    assert "left out: ancestral at N = 6 costs 4." in found.err
+    line = refused(*COMPARE, "--at", "calls", "--where", "steps == 6")
+    assert line.startswith("no two of these rows cost as many calls: ancestral at N = 6 costs 4.")
+    assert line.endswith("what is missing is measured with --out FILE.sqlite")
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--out", "e.sqlite"], "--out is for what --at calls has to measure"),
+        (["--at", "calls", "--out", "s.sqlite"], "the store and --out are the same file, s.sqlite"),
+        (["--at", "calls", "--out", "e.png"], "--out e.png ends as a figure does"),
+        (["--between", "nope"], "there is no column 'nope'"),
+        (["--between", "lang"], "language is parity in all of these rows; there must be two to compare"),
+        (["--metric", "ser_scored"], "s.sqlite has no rows of ser_scored; `mdmtheory show s.sqlite` prints"),
+        (["--metric", "nope"], "unknown metric 'nope'"),
+        (["--level", "1"], "level is 1.0"),
+        (["--where", "steps == 7"], "steps == 7"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_a_line(refused, words, reason):
+    import re
+
+    assert re.search(reason, refused(*COMPARE, *words))
