@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mdmtheory as mt
-from mdmtheory.exact.draws import law_by_draws
+from mdmtheory.exact.draws import _numbered, law_by_draws
 from tests import brute_force
 from tests.languages.small import hmms, ngrams
 
@@ -194,3 +194,12 @@ def test_no_whole_number_of_steps_is_needed_by_what_has_no_budget():
     model = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="entropy_sum:h=1")
     other = mt.MaskedDiffusion(mt.Oracle(BIGRAM), sampler="entropy_sum:h=1", steps=3, schedule="cosine")
     np.testing.assert_array_equal(mt.exact.law(model, BIGRAM, 4), mt.exact.law(other, BIGRAM, 4))
+
+
+@pytest.mark.parametrize("columns", [1, 4, 70])
+def test_rows_are_numbered_in_their_order_however_many_columns_they_have(columns):
+    drawn = np.random.default_rng(columns).integers(0, 3, (200, columns))
+    drawn[100:] = drawn[:100]
+    found = _numbered([drawn[:, : columns // 2].astype(np.uint8), drawn[:, columns // 2 :] / 7 - 0.2])
+    ranks, expected = (np.unique(each, axis=0, return_inverse=True)[1].reshape(-1) for each in (found[:, None], drawn))
+    np.testing.assert_array_equal(ranks, expected)
