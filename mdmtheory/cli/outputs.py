@@ -48,7 +48,7 @@ def check_ending(path: Path, kind: str, *, also: tuple[str, ...] = (), other: st
 
 def check_figure(path: Path) -> None:
     """ValueError unless the figure's ending is known and its folder takes files."""
-    from mdmtheory.plots.style import figure_format
+    from mdmtheory.plots.picture import figure_format
 
     figure_format(path)
     check_file(path, "figure", "--figure")

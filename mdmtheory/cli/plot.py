@@ -3,43 +3,81 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from mdmtheory.cli.outputs import WHERE, check_distinct
+from mdmtheory.cli.outputs import check_distinct
 from mdmtheory.cli.terminal import Terminal
 
 
 def plot(
     context: typer.Context,
     store: Annotated[Path, typer.Argument(help="A store that a sweep wrote.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file: .png, .svg or .pdf.")],
-    x: Annotated[str, typer.Option(help="steps, length, calls or rounds.")] = "steps",
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file: .png, .svg or .pdf; its caption goes beside it.")],
+    x: Annotated[str, typer.Option(help="steps, length, calls, rounds, or an option of a spec: gamma.")] = "steps",
     y: Annotated[
         str,
         typer.Option(
-            help="ser, ser_scored, ter, ter_ratio, ter_excess, cross_entropy, my_module:MyMetric; or ter,ser."
+            help="ser, ser_scored, ter, ter_ratio, ter_excess, kl, cross_entropy, lost_entropy, my_module:MyMetric; "
+            "or ter,ser."
         ),
     ] = "ser",
     hue: Annotated[
-        str | None, typer.Option(help="What has a colour: lang, sampler, prompt, ... By default what varies.")
+        str | None, typer.Option(help="What has a colour: lang, sampler, gamma, ... By default what varies.")
     ] = None,
-    level: Annotated[float, typer.Option(help="Confidence level of the bands.")] = 0.95,
-    where: Annotated[str | None, typer.Option(help=WHERE)] = None,
+    line: Annotated[str | None, typer.Option(help="What has dashes and marks of its own: a column.")] = None,
+    facet: Annotated[str | None, typer.Option(help="What has a panel for each value: a column.")] = None,
+    logx: Annotated[bool | None, typer.Option("--logx/--no-logx", help="x in powers, or linear.")] = None,
+    logy: Annotated[bool | None, typer.Option("--logy/--no-logy", help="y in decades, or linear.")] = None,
+    pool: Annotated[str | None, typer.Option(help="seed: all seeds together.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="OLD=NEW: other words for a value, a column or a metric; repeat it.")
+    ] = None,
+    order: Annotated[str | None, typer.Option(help="Values in the order of the legend: stride,ancestral.")] = None,
+    palette: Annotated[str | None, typer.Option(help="Colours: a palette of seaborn.")] = None,
+    width: Annotated[str | None, typer.Option(help="column, page, or inches.")] = None,
+    style: Annotated[Literal["screen", "paper"], typer.Option(help="paper: letters as LaTeX has.")] = "screen",
+    caption: Annotated[bool, typer.Option("--caption", help="The caption in the picture too.")] = False,
+    level: Annotated[float, typer.Option(help="Confidence level of the bars.")] = 0.95,
 ) -> None:
-    """Draw a metric of a store with its intervals."""
+    """Draw a metric of a store with its intervals. The caption goes into a text file beside the figure."""
     from mdmtheory.core.origin import is_built_in
     from mdmtheory.metrics.registry import built_in_metrics
     from mdmtheory.plots import figure_format, metric_figure, save_figure
-    from mdmtheory.plots.series import drawn_metric
+    from mdmtheory.plots.drawn import DERIVED, drawn_metric
     from mdmtheory.sweeps.ranges import texts
     from mdmtheory.sweeps.results import read
 
     figure_format(out)
-    check_distinct({"the store": store, "the figure": out})
+    check_distinct({"the store": store, "the figure": out, "its caption": out.with_suffix(".txt")})
     metrics = [drawn_metric(each) for each in texts(y, "y")]
-    own = [metric for metric in metrics if not is_built_in(metric)]
-    frame = read(store, level=level, metrics=[*built_in_metrics(), *own], where=where)
-    figure = metric_figure(frame, x, metrics, hue.split(",") if hue else None)
-    Terminal.of(context).say(f"figure: {save_figure(figure, out)}")
+    own = [metric for metric in metrics if metric.name not in DERIVED and not is_built_in(metric)]
+    figure = metric_figure(
+        read(store, level=level, metrics=[*built_in_metrics(), *own]),
+        x,
+        metrics,
+        hue,
+        line=line,
+        facet=facet,
+        logx=logx,
+        logy=logy,
+        width=width,
+        style=style,
+        labels=dict(_renaming(each) for each in label or ()),
+        order=texts(order, "order") if order else (),
+        palette=palette,
+        pool=pool,
+    )
+    terminal = Terminal.of(context)
+    for chosen in figure.chosen:
+        terminal.say(chosen)
+    terminal.say(f"figure: {save_figure(figure, out, caption=caption)}")
+
+
+def _renaming(text: str) -> tuple[str, str]:
+    """OLD=NEW, at the last sign: specs have signs of their own."""
+    old, sign, new = text.rpartition("=")
+    if not sign or not old or not new:
+        raise ValueError(f"--label {text!r} is not OLD=NEW; write the name as it stands, =, and other words")
+    return old, new

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,7 +15,7 @@ from math import inf
 from typing import Any, TypeVar, cast
 
 from mdmtheory.core.plugins import built_by_plug_in, callable_plug_in, load_entry_point, load_object
-from mdmtheory.core.spec import Spec, check_type
+from mdmtheory.core.spec import Spec, check_type, format_value
 
 Thing = TypeVar("Thing")
 
@@ -30,7 +31,8 @@ class About:
 
     `version`: raised when its numbers change; results are kept by it. `family`: among which it is drawn
     (plots/style.py) or listed. `place`: where it stands among its kind, last and by name if it says none. `examples`:
-    the options with which it is certified, or finished objects. `needs`: what of a kind's arguments has a say in it
+    the options with which it is certified, or finished objects. `said`: what a reader calls it, with options in braces,
+    as "{order}-gram" (empty: its name). `needs`: what of a kind's arguments has a say in it
     (None: all). `aliases`: other names that it may be asked for by. Of a model, `exact`: it is the language's own law;
     `blocks`: the option with the length of the blocks that it draws one after the other; `of_learned`: it is drawn from
     the denoiser where that is `learned`, and else from the language. Of a denoiser, `learned`: it was trained.
@@ -42,6 +44,7 @@ class About:
     family: str | None = None
     place: float = inf
     examples: tuple[Any, ...] = ("",)
+    said: str = ""
     needs: tuple[str, ...] | None = None
     aliases: tuple[str, ...] = ()
     exact: bool = False
@@ -61,6 +64,17 @@ def registered(kind: str, name: str | None = None, **said: Any) -> Callable[[Thi
         return thing
 
     return says
+
+
+_SIGNS = {"gamma": "γ", "epsilon": "ε", "tau": "τ", "eta": "η", "mu": "μ", "alpha": "α", "beta": "β", "delta": "δ"}
+
+
+def option_words(option: str, value: Any = "") -> str:
+    """An option with its value as a reader meets it: `γ = 0.5`, `vocab size 4`, `no ties`; alone without a value."""
+    sign = _SIGNS.get(option, option.replace("_", " "))
+    if isinstance(value, bool):
+        return sign if value else f"no {sign}"
+    return f"{sign}{' = ' if len(sign) == 1 else ' '}{format_value(value)}" if value != "" else sign
 
 
 def about(thing: Any) -> About | None:
@@ -153,6 +167,31 @@ class Register:
         except ValueError:
             return None
         return about(self._things[name]) if name in self._things else None
+
+    def reader_name(self, text: str) -> str:
+        """What a reader calls the thing that a spec names: "2-gram" for ngram:order=2, "entropy bound (γ = 0.5)".
+
+        What it says of itself (`About.said`) with the options that this names, and in brackets those that are not by
+        default. Of what is not built in, its own name: names in results are data, and are not looked up.
+        """
+        before, sign, digest = text.partition("@")
+        try:
+            spec = Spec.parse(before)
+        except ValueError:
+            return text
+        said, options, name = self.known(before), dict(spec.options), spec.name.rpartition(":")[2]
+        if said is not None:
+            defaults = {key: each.default for key, each in self.options(spec.name).items()}
+            values = {**defaults, **options}
+            named = {field for _, field, _, _ in string.Formatter().parse(said.said) if field}
+            whole = all(isinstance(values.get(each), int | float | str) for each in named)
+            name = said.said.format(**values) if said.said and whole else said.name
+            left_out = named if whole else set()
+            options = {
+                key: value for key, value in options.items() if key not in left_out and value != defaults.get(key)
+            }
+        more = ", ".join(option_words(key, value) for key, value in options.items())
+        return f"{name.replace('_', ' ')}{f' ({more})' if more else ''}{sign}{digest}"
 
     def builder(self, name: str) -> Callable[..., Any]:
         """What makes the thing behind a name; ValueError lists the known names."""

@@ -111,6 +111,11 @@ class LanguageBase(LanguageDefaults, ABC):
         """ValueError when the language has no sequences of this length; a subclass may refuse more lengths."""
         check_limit(length, MOST_LENGTH, "MOST_LENGTH", f"length is {length:,}", "use shorter sequences")
 
+    @property
+    def has_every_sequence(self) -> bool:
+        """Whether every sequence of tokens is known to be in the language, so that none can be wrong."""
+        return False
+
     @abstractmethod
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Tokens:
         """Sequences first..first+count-1, (count, length), of the stream that (language, length, seed) names."""

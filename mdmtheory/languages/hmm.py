@@ -157,6 +157,15 @@ class HMM(LanguageBase):
     def log_prob(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
         return self.chain.log_prob(as_tokens(tokens, self.vocab_size), threads)
 
+    @property
+    def has_every_sequence(self) -> bool:
+        """Whether from every state, and at the start, each token can come next: then all sequences are possible.
+
+        The converse does not hold: False says that it is not known.
+        """
+        can_be_next = np.vstack([self.chain.initial, self.chain.transition]) @ (self.chain.emission > 0) > 0
+        return bool(can_be_next.all())
+
     def in_support(self, tokens: TokensLike) -> Bool[np.ndarray, "count"]:
         tokens = as_tokens(tokens, self.vocab_size, masks=True)
         return self.chain.possible(tokens) & (tokens < self.vocab_size).all(axis=1)
@@ -204,7 +213,9 @@ class HMM(LanguageBase):
         )
 
 
-@registered("language", "hmm", family="random chain", place=1, examples=("", "states=4,vocab_size=3,sticky=0.9"))
+@registered(
+    "language", "hmm", family="random chain", place=1, said="HMM", examples=("", "states=4,vocab_size=3,sticky=0.9")
+)
 @whole_numbers(states=1, vocab_size=1, seed=0)
 def preset(
     *,

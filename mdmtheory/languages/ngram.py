@@ -197,6 +197,11 @@ class NGram(LanguageBase):
             at = self._following[at, token]
         return total
 
+    @property
+    def has_every_sequence(self) -> bool:
+        """Whether no probability is 0; contexts that are never reached count too."""
+        return bool((self.conditional > 0).all() and (self.initial > 0).all())
+
     def in_support(self, tokens: TokensLike) -> Bool[np.ndarray, "count"]:
         tokens = as_tokens(tokens, self.vocab_size, masks=True)
         allowed = np.hstack([self.laws[0] > 0, np.zeros((len(self.laws[0]), 1), dtype=bool)])
@@ -307,7 +312,14 @@ def _iterated_stationary_law(moves: csr_array, among: Bool[np.ndarray, "contexts
     )
 
 
-@registered("language", "ngram", family="random chain", place=2, examples=("", "order=1", "order=3,vocab_size=4"))
+@registered(
+    "language",
+    "ngram",
+    family="random chain",
+    place=2,
+    said="{order}-gram",
+    examples=("", "order=1", "order=3,vocab_size=4"),
+)
 @whole_numbers(order=1, vocab_size=1, seed=0)
 def preset(*, order: int = 2, vocab_size: int = 8, seed: int = 0, prune: float = PRESET_PRUNE) -> NGram:
     """A random n-gram with pruned Dirichlet(1) rows, n = order from 1 to 6."""

@@ -56,7 +56,7 @@ class _Paired(ClosedLanguage):
         sample_pairs(self.partners(out.shape[1]), self.vocab_size, streams, out)
 
 
-@registered("language", "copy", place=4, examples=("", "distance=2,vocab_size=3"))
+@registered("language", "copy", place=4, said="copy at distance {distance}", examples=("", "distance=2,vocab_size=3"))
 class Copy(_Paired):
     """In blocks of 2*distance tokens the second half repeats the uniform first half.
 
@@ -82,7 +82,7 @@ class Copy(_Paired):
         return {"distance": self.distance, "vocab_size": self.vocab_size}
 
 
-@registered("language", "equal_pairs", place=5)
+@registered("language", "equal_pairs", place=5, said="equal pairs of {vocab_size}")
 class EqualPairs(_Paired):
     """Positions (0, 1), (2, 3), ... carry the same uniform token; an odd length leaves the last one alone.
 

@@ -126,7 +126,17 @@ class Autoregressive(ModelDefaults):
         return self.language.oracle() if self.denoiser is None else self.denoiser
 
 
-@registered("model", "ar", version=1, place=5, family="autoregressive", needs=(), exact=True, of_learned=True)
+@registered(
+    "model",
+    "ar",
+    version=1,
+    place=5,
+    said="autoregression",
+    family="autoregressive",
+    needs=(),
+    exact=True,
+    of_learned=True,
+)
 def named(language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any) -> Autoregressive:
     """Left to right with the language's own next-token law, or a network's; takes no sampler, steps or schedule."""
     return Autoregressive(language if exact_for(denoiser) == language.digest else denoiser)

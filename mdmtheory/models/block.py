@@ -150,7 +150,16 @@ class BlockDiffusion(ModelDefaults):
         return self.masked.replay(tokens, seed, first=first, order=order, prompt=prompt, threads=threads)
 
 
-@registered("model", "block", version=1, place=4, family="block by block", examples=("size=2",), blocks="size")
+@registered(
+    "model",
+    "block",
+    version=1,
+    place=4,
+    said="blocks of {size}",
+    family="block by block",
+    examples=("size=2",),
+    blocks="size",
+)
 def named(
     language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any, *, size: int
 ) -> BlockDiffusion:

@@ -150,7 +150,15 @@ class GaussianDiffusion(NoisedDiffusion):
         return out.reshape(len(states), length, dim)
 
 
-@registered("model", "gaussian", version=1, place=3, family="other noise", needs=("denoiser", "schedule", "steps"))
+@registered(
+    "model",
+    "gaussian",
+    version=1,
+    place=3,
+    said="Gaussian noise",
+    family="other noise",
+    needs=("denoiser", "schedule", "steps"),
+)
 def named(
     language: Language,
     denoiser: Denoiser,

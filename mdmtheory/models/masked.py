@@ -359,7 +359,7 @@ def check_trust(denoiser: Any, sampler: Any) -> None:
         )
 
 
-@registered("model", "masked", version=1, place=1)
+@registered("model", "masked", version=1, place=1, said="masked diffusion")
 def named(language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any) -> MaskedDiffusion:
     """Masked diffusion: tokens are revealed step by step, those of one step independently."""
     return MaskedDiffusion(denoiser, sampler=sampler, steps=steps, schedule=schedule)

@@ -105,7 +105,15 @@ class UniformDiffusion(NoisedDiffusion):
         return gains
 
 
-@registered("model", "uniform", version=1, place=2, family="other noise", needs=("denoiser", "schedule", "steps"))
+@registered(
+    "model",
+    "uniform",
+    version=1,
+    place=2,
+    said="uniform noise",
+    family="other noise",
+    needs=("denoiser", "schedule", "steps"),
+)
 def named(
     language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any, *, update: str = "ancestral"
 ) -> UniformDiffusion:

@@ -82,7 +82,7 @@ class _UniformSubsets(PlanLawBase):
         return law
 
 
-@registered("plan law", version=1, family="random order", place=2)
+@registered("plan law", version=1, family="random order", place=2, said="fixed sizes")
 @dataclass(frozen=True, repr=False)
 class FixedSizes(_UniformSubsets):
     """Uniformly random subsets; sizes from the schedule by largest remainder (`Schedule.sizes`)."""
@@ -204,7 +204,7 @@ class Bisection(OnePlan):
         return out
 
 
-@registered("plan law", version=1, family="chosen order", place=8)
+@registered("plan law", version=1, family="chosen order", place=8, said="bit-reversed")
 @dataclass(frozen=True, repr=False)
 class BitReversed(OnePlan):
     """Stride with the residues that occur, 0..min(N, length)-1, ranked by their reversed bits.

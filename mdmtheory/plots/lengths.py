@@ -3,76 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.plots.methods import NAMES, curves, languages_of, leaderboard, methods_of, of_metric, require, usual
-from mdmtheory.plots.sheet import bars_note, caption, label_of, outer_labels, panels
-from mdmtheory.plots.style import REFERENCE, Look, figure_style
+from mdmtheory.plots.board import count_note, explain, languages_of, leaderboard, method_words, require, sheet, usual
+from mdmtheory.plots.drawn import drawn_metric, metric_rows
+from mdmtheory.plots.picture import Picture, say_once
+from mdmtheory.plots.series import Scale, Series, draw_all
+from mdmtheory.plots.style import REFERENCE, Look, figure_style, shades
+from mdmtheory.plots.words import said_of
 
-COLLAPSE_METHODS = ("ancestral", "stride", "bisection", "gaussian")
-_MARKERS = ("o", "s", "^", "D", "v", "P")
-_PALEST = 0.55
-
-Rates = Mapping[str, Estimate]
+COLLAPSE_METHODS = ("ancestral", "stride", "gaussian")
 
 
-def collapse_figure(frame: pd.DataFrame, rates: Rates | None = None) -> Figure:
-    """SER against N/L for random order, stride, bisection and Gaussian noise: a panel a language with the most lengths.
+def collapse_figure(frame: pd.DataFrame, rates: Mapping[str, Estimate] | None = None) -> Picture:
+    """SER against N/L, a row for random order, stride and Gaussian noise, a column a language with the most lengths.
 
     `rates` gives κ, the first-order constant per token, by language: 1 - exp(-κ L/N) is drawn beside random order. By
-    default those of `first_order_rates`. Bisection chooses no N; its rounds stand for it. ValueError without SER of
-    `ancestral` at two lengths or more.
+    default those of `first_order_rates`. ValueError without SER of `ancestral` at two lengths or more.
     """
-    rows = usual(leaderboard(frame))
-    found = require(of_metric(rows, "ser"), COLLAPSE_METHODS, "SER against N/L").copy()
+    ser = drawn_metric("ser")
+    found = require(metric_rows(usual(leaderboard(frame)), "ser"), COLLAPSE_METHODS, "SER against N/L")
+    found = found[found["steps"].notna()]
     random = require(found, COLLAPSE_METHODS[:1], "SER against N/L")
-    most = max(_lengths(random, name) for name in languages_of(random))
-    names = [name for name in languages_of(random) if _lengths(random, name) == most]
-    if most < 2:
+    several = random.groupby("language")["length"].nunique()
+    if several.max() < 2:
         raise ValueError("SER against N/L: ancestral is there at one length only; sweep several")
+    names = [name for name in languages_of(random) if several[name] == several.max()]
     found = found[found["language"].isin(names)]
-    steps = found["steps"].astype("Float64").fillna(found["place"])  # a plan without steps takes a call a round
-    found["per_token"] = (steps / found["length"]).astype(float)
+    found = found.assign(per_token=(found["steps"] / found["length"]).astype(float))
     lengths = sorted(int(each) for each in found["length"].unique())
-    palette = {method: look for method, look in methods_of(found).items() if method in COLLAPSE_METHODS}
+    look = shades([f"$L$ = {each}" for each in lengths])
     known = first_order_rates(names, max(lengths), frame.attrs.get("digests")) if rates is None else rates
+    methods = [each for each in COLLAPSE_METHODS if each in set(found["method"])]
+    panels = [(name, method, _series(found, name, method, lengths, look)) for method in methods for name in names]
+    every = [each for *_, own in panels for each in own]
+    places = found["per_token"]
     with figure_style():
-        figure, sheet = panels(names, len(palette), height=2.3)
-        for name, axes in sheet.items():
-            if name in known:
-                _law(axes, known[name], found["per_token"])
-            for index, length in enumerate(lengths):
-                here = found[(found["language"] == name) & (found["length"] == length)]
-                for curve in curves(here, palette, "per_token"):
-                    colour, marker = _shade(curve.look, index, len(lengths)), _MARKERS[index % len(_MARKERS)]
-                    axes.vlines(curve.x, curve.low, curve.high, color=colour, linewidth=0.8)
-                    line: dict[str, Any] = {
-                        "color": colour,
-                        "marker": marker,
-                        "linestyle": curve.look.dashes,
-                        "linewidth": 0.9,
-                    }
-                    axes.plot(curve.x, curve.y, **line, markeredgecolor="white", markeredgewidth=0.4, clip_on=False)
-            _scales(axes, found["per_token"])
-        outer_labels(list(sheet.values()), "steps per token $N/L$", NAMES["ser"])
-        _legend(figure, palette, lengths)
-        told = [f"{name} {_number(known[name])}" for name in names if name in known]
-        notes = [
-            f"κ, the first-order constant per token, nothing fitted: {', '.join(told)}." if told else "",
-            "Bisection chooses no N: its rounds stand for it." if "bisection" in palette else "",
-            bars_note(found),
-        ]
-        caption(figure, notes)
-    return figure
+        titles = [f"{said_of('language', name)}, {method_words(method)}" for name, method, _ in panels]
+        picture, cells, columns = sheet(titles, columns=len(names), height=1.8)
+        for axes, (name, method, own) in zip(cells, panels, strict=True):
+            scale = Scale("linear", -0.05, 1.03, probability=True)
+            scale.on(axes)
+            axes.set_xscale("log", base=2)
+            axes.set_xlim(places.min() / 1.25, places.max() * 1.25)
+            powers = np.arange(np.ceil(np.log2(places.min())), np.floor(np.log2(places.max())) + 1)
+            axes.xaxis.set_major_locator(FixedLocator(list(2.0 ** powers[:: -(-len(powers) // 5)])))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:g}" if at >= 1 else f"1/{1 / at:g}"))
+            axes.xaxis.set_minor_locator(NullLocator())
+            draw_all(axes, own, scale)
+            if method == COLLAPSE_METHODS[0] and name in known:
+                x = np.geomspace(places.min() / 1.2, places.max() * 1.2, 200)
+                axes.plot(x, -np.expm1(-known[name].value / x), color=REFERENCE, linestyle=(0, (2, 2)), zorder=4, lw=1)
+            axes.set(xlabel="steps per token $N/L$", ylabel=ser.label)
+        say_once(cells, columns)
+        told = [f"{said_of('language', name)} {_number(known[name])}" for name in names if name in known]
+        note = f"κ, the first-order constant per token, nothing fitted: {', '.join(told)}." if told else ""
+        law = Line2D([], [], color=REFERENCE, linestyle=(0, (2, 2)), lw=1, label="1 − exp(−κ$L/N$)")
+        explain(picture, every, found, [note, count_note(found)], [law] if told else [])
+    return picture
+
+
+def _series(
+    rows: pd.DataFrame, language: str, method: str, lengths: list[int], look: Mapping[str, Look]
+) -> list[Series]:
+    own = rows[(rows["language"] == language) & (rows["method"] == method)].sort_values("per_token")
+    labels = {length: f"$L$ = {length}" for length in lengths if (own["length"] == length).any()}
+    return [Series.of(word, look[word], own[own["length"] == n], "per_token") for n, word in labels.items()]
 
 
 @whole_numbers(length=1)
@@ -102,48 +104,6 @@ def first_order_rates(
             value, low, high = (each / length for each in (whole.value, whole.low, whole.high))
             found[name] = Estimate(value, low, high, whole.level, whole.kind, whole.count)
     return found
-
-
-def _law(axes: Axes, rate: Estimate, places: pd.Series[float]) -> None:
-    x = np.geomspace(places.min() / 1.2, places.max() * 1.2, 200)
-    axes.plot(x, -np.expm1(-rate.value / x), color=REFERENCE, linestyle=(0, (2, 2)), linewidth=1.0, zorder=1)
-
-
-def _scales(axes: Axes, places: pd.Series[float]) -> None:
-    axes.set_xscale("log", base=2)
-    axes.set_xlim(places.min() / 1.25, places.max() * 1.25)
-    powers = np.arange(np.ceil(np.log2(places.min() / 1.25)), np.floor(np.log2(places.max() * 1.25)) + 1)
-    axes.xaxis.set_major_locator(FixedLocator(list(2.0 ** powers[:: -(-len(powers) // 7)])))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value >= 1 else f"1/{1 / value:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_ylim(-0.04, 1.0)
-    axes.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
-
-
-def _shade(look: Look, index: int, many: int) -> str:
-    """The colour of a method, paler at shorter lengths."""
-    from matplotlib.colors import to_hex, to_rgb
-
-    pale = _PALEST * (1 - (index + 1) / many)
-    red, green, blue = (pale + (1 - pale) * part for part in to_rgb(look.colour))
-    return to_hex((red, green, blue))
-
-
-def _legend(figure: Figure, palette: Mapping[str, Look], lengths: list[int]) -> None:
-    handles = [
-        Line2D([], [], color=look.colour, linestyle=look.dashes, label=label_of(method))
-        for method, look in palette.items()
-    ]
-    handles.append(Line2D([], [], color=REFERENCE, linestyle=(0, (2, 2)), linewidth=1.0, label="1 − exp(−κ$L/N$)"))
-    for index, length in enumerate(lengths):
-        shade = f"{_PALEST * (1 - (index + 1) / len(lengths)):.3f}"
-        marker = _MARKERS[index % len(_MARKERS)]
-        handles.append(Line2D([], [], color=shade, marker=marker, linestyle="none", label=f"$L$ = {length}"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 4), handlelength=2.4)
-
-
-def _lengths(rows: pd.DataFrame, language: str) -> int:
-    return int(rows["length"][rows["language"] == language].nunique())
 
 
 def _number(rate: Estimate) -> str:

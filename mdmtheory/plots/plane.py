@@ -3,95 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.plots.methods import (
+from mdmtheory.plots.board import (
     CELL,
-    NAMES,
-    Curve,
     at_length,
     chosen_languages,
+    count_note,
     curves,
+    explain,
     leaderboard,
+    left_out_note,
+    length_note,
     methods_of,
-    of_metric,
+    readable,
+    scale_for,
+    sheet,
     usual,
 )
-from mdmtheory.plots.sheet import (
-    bars_note,
-    caption,
-    families_of,
-    family_legend,
-    kinds_note,
-    length_note,
-    outer_labels,
-    panels,
-)
-from mdmtheory.plots.strip import INTO_STRIP, mark_style, rows_of, span, zero_scale
+from mdmtheory.plots.drawn import drawn_metric, metric_rows
+from mdmtheory.plots.picture import Picture, say_once
+from mdmtheory.plots.series import PALE, Scale, Series, kinds_note
 from mdmtheory.plots.style import REFERENCE, figure_style
+from mdmtheory.plots.words import said_of
 
-_SMALLEST, _LARGEST = 2.6, 6.0
-
-
-@dataclass(frozen=True)
-class Track:
-    """A method's way over the plane as its calls grow: SER over calls, and its TER excess over calls."""
-
-    ser: Curve
-    excess: Curve
+_SMALLEST, _LARGEST = 3.2, 7.0
 
 
 @whole_numbers(length=1)
-def plane_figure(frame: pd.DataFrame, languages: Sequence[str] | None = None, length: int | None = None) -> Figure:
+def plane_figure(frame: pd.DataFrame, languages: Sequence[str] | None = None, length: int | None = None) -> Picture:
     """SER against TER(p)/TER(q) - 1: each sampler a curve over its budgets, marks growing with calls.
 
     Six languages by default, of each kind the first. Hollow marks where TER is an upper bound. The grey line is the
     most SER that a law at that KL can have, 1 - exp(-KL) (docs/theory.md, section 7). ValueError without rows that
     have both metrics.
     """
+    metrics = drawn_metric("ter_excess"), drawn_metric("ser")
     rows = at_length(usual(leaderboard(frame)), length)
-    ser, excess = of_metric(rows, "ser"), of_metric(rows, "excess")
+    excess, ser = (metric_rows(rows, each.name) for each in metrics)
     both = ser[CELL].merge(excess[CELL]).drop_duplicates()
     if both.empty:
         raise ValueError("no cell has both SER and TER; sweep with --metrics ser,ter")
-    ser, excess = ser.merge(both), excess.merge(both)
+    every_method = methods_of(ser.merge(both))
+    palette = readable(every_method)
+    excess, ser = excess.merge(both), ser.merge(both)
+    excess, ser = (each[each["method"].isin(palette)] for each in (excess, ser))
     names = chosen_languages(ser, languages, 6)
-    palette = methods_of(ser)
-    drawn = {name: _tracks(ser[ser["language"] == name], excess[excess["language"] == name], palette) for name in names}
-    every = [track for panel in drawn.values() for track in panel]
-    (least, most), (left, right) = span([each.ser for each in every]), span([each.excess for each in every])
-    families = rows_of(families_of(palette.values()))
-    costs = np.concatenate([each.ser.x for each in every])
-    calls = costs[np.isfinite(costs)]
-    at = int(rows["length"].iloc[0])
+    tracks = {
+        name: list(
+            zip(
+                *(
+                    curves(part[part["language"] == name], metric, palette)
+                    for metric, part in zip(metrics, (excess, ser), strict=True)
+                ),
+                strict=True,
+            )
+        )
+        for name in names
+    }
+    across, up = (
+        scale_for(metric, [track[n] for own in tracks.values() for track in own]) for n, metric in enumerate(metrics)
+    )
+    calls = np.concatenate([y.x for own in tracks.values() for _, y in own])
+    least, most = np.nanmin(calls), np.nanmax(calls)
+    every = [x for own in tracks.values() for x, _ in own]
+    order = list(dict.fromkeys(each.label for each in every))
     with figure_style():
-        figure, sheet = panels(names, len(palette), height=2.1)
-        for name, axes in sheet.items():
-            zero_scale(axes, "y", least, max(most, 1.0))
-            zero_scale(axes, "x", left, 1.5 * right)
-            most_wrong(axes, at, left, 1.5 * right)
-            for track in drawn[name]:
-                _draw(axes, track, families[track.ser.look.family], (calls.min(), calls.max()))
-        outer_labels(list(sheet.values()), NAMES["excess"], NAMES["ser"])
-        family_legend(figure, [each.excess for each in every])
+        picture, cells, columns = sheet([said_of("language", name) for name in names], height=2.2)
+        for axes, own in zip(cells, tracks.values(), strict=True):
+            across.on(axes, "x")
+            up.on(axes)
+            most_wrong(axes, int(rows["length"].iloc[0]), across.low, across.high)
+            for x, y in own:
+                grown = np.log2(np.nan_to_num(y.x, nan=least) / least) / max(np.log2(most / least), 1e-9)
+                _draw(
+                    axes, x, y, across, up, order.index(x.label), len(order), _SMALLEST + (_LARGEST - _SMALLEST) * grown
+                )
+            axes.set(xlabel=metrics[0].label, ylabel=metrics[1].label)
+        say_once(cells, columns)
         notes = [
             length_note(rows),
-            f"Marks grow with calls, from {calls.min():.3g} to {calls.max():.3g}.",
+            left_out_note(every_method, palette),
+            f"Marks grow with calls, from {least:.3g} to {most:.3g}.",
             "Grey line: 1 − exp(−KL), which no SER exceeds.",
-            bars_note(ser),
-            "Shaded: not told apart from 0, a row a family.",
-            kinds_note([each.excess for each in every]),
+            count_note(ser),
+            "Shaded: not told apart from 0.",
+            kinds_note(every, metrics[0].short),
         ]
-        caption(figure, notes)
-    return figure
+        explain(picture, every, ser, notes)
+    return picture
 
 
 def most_wrong(axes: Axes, length: int, first: float, last: float) -> None:
@@ -100,33 +106,27 @@ def most_wrong(axes: Axes, length: int, first: float, last: float) -> None:
     axes.plot(excess, -np.expm1(-length * np.log1p(excess)), color=REFERENCE, linewidth=0.8, alpha=0.6, zorder=1)
 
 
-def _tracks(ser: pd.DataFrame, excess: pd.DataFrame, palette: dict[str, Any]) -> list[Track]:
-    pairs = zip(curves(ser, palette), curves(excess, palette), strict=True)
-    return [Track(replace(first, bound=second.bound), second) for first, second in pairs]
-
-
-def _draw(axes: Axes, track: Track, row: float, calls: tuple[float, float]) -> None:
-    x, y, order = track.excess, track.ser, 4 if track.ser.lead else 3
-    style: dict[str, Any] = {"color": y.look.colour, "zorder": order}
-    across, up = np.where(x.told, x.y, 0.0), np.where(y.told, y.y, 0.0)
-    shown = x.told & y.told
-    width = 1.0 if y.lead else 0.6
+def _draw(axes: Axes, x: Series, y: Series, across: Scale, up: Scale, place: int, many: int, sizes: Any) -> None:
+    """One sampler's way over the plane; what is not told apart from 0 by either error lies in that error's strip."""
+    told_x, told_y = (
+        each.told if scale.kind == "zero" else np.full(len(each.x), True) for each, scale in ((x, across), (y, up))
+    )
+    at, height = np.where(told_x, x.value, 0.0), np.where(told_y, y.value, 0.0)
+    shown, colour = told_x & told_y, y.look.colour
     for start in range(len(shown) - 1):
         ends = slice(start, start + 2)
-        if (x.told | y.told)[ends].any():
-            line = {"linestyle": y.look.dashes, "linewidth": width} if shown[ends].all() else INTO_STRIP
-            axes.plot(across[ends], up[ends], **line, **style)
-    axes.vlines(across[shown], y.low[shown], y.high[shown], linewidth=0.5, alpha=0.6, **style)
-    axes.hlines(up[shown], x.low[shown], x.high[shown], linewidth=0.5, alpha=0.6, **style)
-    grown = np.log2(np.nan_to_num(y.x, nan=calls[0]) / calls[0]) / max(np.log2(calls[1] / calls[0]), 1e-9)
-    for index, size in enumerate(_SMALLEST + (_LARGEST - _SMALLEST) * grown):
-        sideways = axes.transData if x.told[index] else axes.transAxes
-        upwards = axes.transData if y.told[index] else axes.transAxes
+        if (told_x | told_y)[ends].any():
+            line = {"linestyle": y.look.dashes, "linewidth": 1.1} if shown[ends].all() else PALE
+            axes.plot(at[ends], height[ends], color=colour, **line)
+    axes.vlines(at[shown], y.low[shown], y.high[shown], linewidth=0.6, alpha=0.6, color=colour)
+    axes.hlines(height[shown], x.low[shown], x.high[shown], linewidth=0.6, alpha=0.6, color=colour)
+    for index, size in enumerate(sizes):
+        sideways = axes.transData if told_x[index] else axes.transAxes
+        upwards = axes.transData if told_y[index] else axes.transAxes
+        style = {**y.look.marks(hollow=x.bound), "linestyle": "none", "clip_on": False, "zorder": 4}
         axes.plot(
-            [across[index] if x.told[index] else row],
-            [up[index] if y.told[index] else row],
+            [at[index] if told_x[index] else across.row(place, many)],
+            [height[index] if told_y[index] else up.row(place, many)],
             transform=blended_transform_factory(sideways, upwards),
-            **{**mark_style(y), "markersize": size * (1.35 if y.look.marker == "*" else 1), "linestyle": "none"},
-            clip_on=False,
-            zorder=order + 0.5,
+            **{**style, "markersize": size * (1.35 if y.look.marker == "*" else 1)},
         )

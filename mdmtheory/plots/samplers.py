@@ -7,15 +7,17 @@ from collections.abc import Callable
 from functools import partial
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from mdmtheory.plots.against_calls import cost_figure, entropy_figure, long_cost_figure, rounds_figure
+from mdmtheory.plots.board import leaderboard
 from mdmtheory.plots.correction import correction_figure
+from mdmtheory.plots.cost import cost_figure, long_cost_figure
+from mdmtheory.plots.entropy import entropy_figure
 from mdmtheory.plots.lengths import collapse_figure
-from mdmtheory.plots.methods import leaderboard
+from mdmtheory.plots.picture import Picture
 from mdmtheory.plots.plane import plane_figure
+from mdmtheory.plots.rounds import rounds_figure
 
-FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {
+FIGURES: dict[str, Callable[[pd.DataFrame], Picture]] = {
     "cost": cost_figure,
     "cost_kl": partial(cost_figure, metric="kl"),
     "cost_long": long_cost_figure,
@@ -28,7 +30,7 @@ FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {
 """What draws each figure, by the stem of its file."""
 
 
-def sampler_figures(frame: pd.DataFrame, report: Callable[[str], object] = warnings.warn) -> dict[str, Figure]:
+def sampler_figures(frame: pd.DataFrame, report: Callable[[str], object] = warnings.warn) -> dict[str, Picture]:
     """All figures that the rows of a leaderboard allow, by the stem of their file; `frame` as of `mdmtheory.read`.
 
     What cannot be drawn is left out, and `report` (a warning by default) is told its stem and the reason. ValueError
@@ -36,7 +38,7 @@ def sampler_figures(frame: pd.DataFrame, report: Callable[[str], object] = warni
     schedules or seeds).
     """
     leaderboard(frame)
-    figures: dict[str, Figure] = {}
+    figures: dict[str, Picture] = {}
     reasons: list[str] = []
     for stem, draw in FIGURES.items():
         try:

@@ -1,234 +1,299 @@
-"""From the rows of a store to the curves of a figure: what is on the axes, what varies, what is a reference."""
+"""A series, and the axes that it is drawn on: linear, in decades, or in decades above a strip for what may be 0."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.transforms import blended_transform_factory
 
-from mdmtheory.core.estimate import as_measured, bare_kind
-from mdmtheory.metrics.metric import Metric
-from mdmtheory.metrics.registry import as_metric, built_in_metrics
-from mdmtheory.metrics.ter import TerRatio
-from mdmtheory.plots.style import DASHES, Look, looks
-from mdmtheory.sweeps.choices import reference_rows
+from mdmtheory.plots.style import REFERENCE, Look
 
-X_LABELS = {
-    "steps": "sampling steps $N$",
-    "length": "sequence length $L$",
-    "calls": "denoiser calls per sequence (NFE)",
-    "rounds": "rounds per sequence (sequential depth)",
-}
+Values = Float[np.ndarray, "points"]
 
-
-class TerExcess(TerRatio):
-    """TER(p)/TER(q) - 1, made from rows of the ratio: what is left of TER(p), to be drawn in decades."""
-
-    name, short, label = "ter_excess", "TER excess", "TER($p$) / TER($q$) − 1"
-    column = 4.5
-
-
-# What makes two cells different, in the order in which a colour is given to whatever varies.
-IDENTITY = ("sampler", "language", "prompt", "model", "denoiser", "schedule", "length", "steps", "seed")
-NO_PROMPT = "no prompt"
-"""What a row of whole sequences is called beside rows of answers."""
-_ALIASES = {"lang": "language", "N": "steps", "L": "length"}
-
-
-Setting = tuple[str, int, str]
-"""Language, length and what is given (nothing: empty): what TER(q) depends on."""
+_DECADES = 30.0  # a range wider than this is read on a log axis
+_BELOW_ONE_DECADE = 0.5
+_STRIP_COLOUR = "0.94"
+PALE: dict[str, Any] = {"linestyle": "-", "linewidth": 0.6, "alpha": 0.35}
 
 
 @dataclass(frozen=True)
 class Series:
-    """One curve: values with intervals in the order of x; `flat` when its cells have no choice of x."""
+    """One curve: values with the ends of their intervals, in the order of x; `flat` when its cells have no choice of x.
+
+    `kind` is that of its numbers. `least` is the value below which nobody reads them.
+    """
 
     label: str
     look: Look
-    x: Float[np.ndarray, "points"]
-    value: Float[np.ndarray, "points"]
-    low: Float[np.ndarray, "points"]
-    high: Float[np.ndarray, "points"]
-    kind: str
-    flat: bool
+    x: Values
+    value: Values
+    low: Values
+    high: Values
+    kind: str = "estimate"
+    flat: bool = False
+    least: float = 0.0
 
+    @classmethod
+    def of(cls, label: str, look: Look, cells: pd.DataFrame, x: str, least: float | None = None) -> Series:
+        """From rows of results, in their order."""
+        at, value, low, high = (cells[column].to_numpy(float) for column in (x, "value", "low", "high"))
+        kind, flat = " and ".join(sorted(set(cells["kind"]))), bool(np.isnan(at).all())
+        return cls(label, look, at, value, low, high, kind, flat, least or 0.0)
 
-def column_of(name: str) -> str:
-    """The column that a name on the command line stands for: `lang` is `language`."""
-    return _ALIASES.get(name, name)
+    @property
+    def told(self) -> Bool[np.ndarray, "points"]:
+        """Which points are told apart from 0: not where the interval begins at 0 or below, nor what nobody reads."""
+        return (self.low > 0) & (self.value >= self.least)
 
-
-def drawn_metric(metric: str | Metric) -> Metric:
-    """A metric that has an axis, itself or by name; ValueError for another, with those that have one."""
-    every = sorted((*built_in_metrics(), TerExcess()), key=lambda each: (each.column, each.name))
-    known = {each.name: each for each in every if each.label}
-    if isinstance(metric, str) and metric in known:
-        return known[metric]
-    try:
-        found = as_metric(metric)
-    except ValueError:
-        if not isinstance(metric, str) or ":" in metric:
-            raise
-        found = None
-    if found is None or not found.label:
-        name = metric if found is None else found.name
-        raise ValueError(f"cannot draw {name!r}; draw one of {', '.join(known)}")
-    if found.name == TerExcess.name and type(found) is not TerExcess:
-        raise ValueError(f"{found.name} is what figures make of {TerRatio.name}; give a metric of yours another name")
-    return found
-
-
-def metric_rows(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The rows of a metric that have a value; `ter_excess` is made from `ter_ratio`. ValueError names what there is."""
-    source = TerRatio.name if metric == TerExcess.name else metric
-    rows = frame[(frame["metric"] == source) & frame["value"].notna()].copy()
-    rows["kind"] = rows["kind"].map(bare_kind)
-    if rows.empty:
-        there = sorted(set(frame["metric"].dropna()))
-        derived = [TerExcess.name] if TerRatio.name in there else []
-        raise ValueError(f"no values of {metric!r} to draw; the metrics here: {', '.join(there + derived) or 'none'}")
-    if metric == TerExcess.name:
-        rows[["value", "low", "high"]] -= 1.0
-        rows["metric"] = metric
-    return rows
-
-
-def uncut(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows as they were measured: where noise took a number beyond what it can be, the row says it cut."""
-    rows, numbers = frame.copy(), ["value", "low", "high"]
-    kinds = [as_measured(str(row["kind"]), (row["value"], row["low"], row["high"])) for _, row in rows.iterrows()]
-    rows["kind"] = [kind for kind, _ in kinds]
-    rows[numbers] = [ends for _, ends in kinds]
-    return rows
-
-
-def without_reference(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows that are not those of the autoregressive reference (all of them, when there is nothing else)."""
-    others = frame[~reference_rows(frame)]
-    return frame if others.empty else others
+    @property
+    def bound(self) -> bool:
+        """Whether some of its numbers are upper bounds."""
+        return "upper bound" in self.kind
 
 
 @dataclass(frozen=True)
-class Reference:
-    """TER(q) of a language at a length, and the kind of that number."""
+class Scale:
+    """An axis of values from `low` to `high`; of kind "zero" it is logarithmic above `low`, over a strip for 0."""
 
-    value: float
-    kind: str
+    kind: Literal["linear", "log", "zero"]
+    low: float
+    high: float
+    strip: float = 0.0
+    probability: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        every: Sequence[Series],
+        *,
+        from_zero: bool,
+        log: bool | None = None,
+        probability: bool = False,
+        levels: Iterable[float] = (),
+    ) -> Scale:
+        """What suits these series, and the `levels` that are drawn beside them.
+
+        `from_zero`: the quantity is 0 for an exact sampler. Where `log` is None, such ones are drawn in decades where
+        they span some, and others are not. ValueError for a log axis of what is not above 0.
+        """
+        low, high = (
+            float(f(np.concatenate([getattr(s, end) for s in every]))) for f, end in ((min, "low"), (max, "high"))
+        )
+        told = np.concatenate([each.value[each.told] for each in every])
+        if log is None:
+            tops = np.concatenate([np.where(each.told, each.value, each.high) for each in every])
+            tops = tops[tops > 0]
+            log = from_zero and bool(len(tops)) and bool(tops.max() > _DECADES * tops.min())
+        if log:
+            sure = all(each.told.all() for each in every)
+            if not sure and not from_zero:
+                raise ValueError("a log axis shows what is above 0 with its whole interval; leave out --logy")
+            top = 1.2 if probability and high > 0.3 else 1.3 * high if high > 0 else 1.0
+            least = float(told.min()) if len(told) else top / 10
+            if sure:
+                return cls("log", min(0.8 * low, top / 10), top)
+            return cls("zero", min(least, top / 10), top, float(np.clip(0.06 + 0.022 * len(every), 0.1, 0.2)))
+        if probability:
+            top = 1.03 if high > 0.5 else 1.08 * high or 1.0
+            return cls("linear", -0.07 * top, top, probability=True)
+        low, high = min([low, *levels]), max([high, *levels])
+        room = (high - low) or abs(high) * 0.01 or 1.0
+        return cls("linear", low - 0.14 * room, high + 0.06 * room)
+
+    def on(self, axes: Axes, which: Literal["x", "y"] = "y") -> None:
+        """Give the axes this scale, with ticks."""
+        axis, limits = (axes.yaxis, axes.set_ylim) if which == "y" else (axes.xaxis, axes.set_xlim)
+        scaled = axes.set_yscale if which == "y" else axes.set_xscale
+        if self.kind == "linear":
+            limits(self.low, self.high)
+            ticks = MaxNLocator(5).tick_values(0 if self.probability else self.low, self.high)
+            axis.set_major_locator(FixedLocator([each for each in ticks if each <= self.high]))
+            if not self.probability:
+                axes.ticklabel_format(axis=which, useOffset=False)
+            return
+        ticks = _decades(self.low, self.high, 5 if which == "y" else 3)
+        if self.kind == "log":
+            scaled("log")
+            limits(self.low, self.high)
+        else:
+            scaled("symlog", linthresh=self.low, linscale=_BELOW_ONE_DECADE)
+            scale = axis.get_transform()
+            [top] = scale.transform(np.array([self.high]))
+            below = -self.strip / (1 - self.strip) * top
+            bottom, middle = scale.inverted().transform(np.array([below, below / 2]))
+            limits(bottom, self.high)
+            (axes.axhspan if which == "y" else axes.axvspan)(bottom, 0, color=_STRIP_COLOUR, linewidth=0, zorder=0)
+            ticks = [middle, *ticks]
+        axis.set_major_locator(FixedLocator(ticks))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value) if value > 0 else "0"))
+        axis.set_minor_locator(NullLocator())
+
+    def row(self, place: int, many: int) -> float:
+        """Where in the strip a series has its row, as a part of the axis."""
+        return self.strip * (1 - (place + 1) / (many + 1))
 
 
-def reference_ter(frame: pd.DataFrame) -> dict[Setting, Reference]:
-    """TER(q) of each setting: what the autoregressive model scored, else TER(p) over the TER ratio."""
-    keys = ["language", "length", "prompt"]
-    frame = uncut(frame)
-    frame["prompt"] = _prompts(frame)
-    ter = frame[frame["metric"] == "ter"]
-    cell = [column for column in IDENTITY if column not in keys]
-    ratios = frame[frame["metric"] == "ter_ratio"]
-    pairs = ter.merge(ratios, on=[*keys, *cell], suffixes=("", "_of_ratio"))
-    implied = (pairs["value"] / pairs["value_of_ratio"]).groupby([pairs[key] for key in keys]).median()
-    found: dict[Any, Any] = {key: Reference(float(value), "estimate") for key, value in implied.dropna().items()}
-    for _, row in ter[reference_rows(ter) & ter["value"].notna()].iterrows():
-        found[row["language"], row["length"], row["prompt"]] = Reference(float(row["value"]), str(row["kind"]))
-    return {(str(name), int(length), str(prompt)): each for (name, length, prompt), each in found.items()}
+def plain(value: float) -> str:
+    """A number for a tick; far from 1 as a power of ten."""
+    if value and not 1e-3 <= abs(value) < 1e5:
+        power = int(np.floor(np.log10(abs(value)) + 1e-9))
+        first = value / 10.0**power
+        return f"$10^{{{power}}}$" if abs(first - 1) < 1e-6 else f"${first:.3g}\\cdot 10^{{{power}}}$"
+    return f"{value:.5g}"
 
 
-def with_prompts(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame, with the column `prompt` where it was made before there was one: nothing is given there."""
-    return frame if "prompt" in frame else frame.assign(prompt=None)
+def _decades(low: float, high: float, most: int) -> list[float]:
+    """Powers of ten, or 1, 2 and 5 of them where there are few."""
+    first, last = int(np.ceil(np.log10(low) - 1e-9)), int(np.floor(np.log10(high) + 1e-9))
+    every = max(1, -(-(last - first + 1) // most))
+    tens = [10.0**power for power in range(last, first - 1, -every)]
+    if len(tens) >= 2:
+        return tens
+    parts = [part * 10.0**power for power in range(first - 1, last + 1) for part in (1, 2, 3, 5)]
+    return [each for each in parts if low * 0.999 <= each <= high * 1.001]
 
 
-def settings(frame: pd.DataFrame) -> list[Setting]:
-    """The settings of the rows, each once."""
-    columns = zip(frame["language"], frame["length"], _prompts(frame), strict=True)
-    return list(dict.fromkeys((str(language), int(length), prompt) for language, length, prompt in columns))
+def is_spread(places: Iterable[float]) -> bool:
+    """Whether places are read on a log axis: above 0, and the last four times the first or more."""
+    known = sorted(set(places))
+    return len(known) > 1 and known[0] > 0 and known[-1] >= 4 * known[0]
 
 
-def _prompts(frame: pd.DataFrame) -> pd.Series:
-    """What is given, as text; empty where nothing is."""
-    prompts = with_prompts(frame)["prompt"]
-    return prompts.astype(object).where(prompts.notna(), "").astype(str)
+def scale_x(
+    axes: Axes, places: Iterable[float], *, log: bool | None = None, means: bool = False, inches: float = 2.6
+) -> bool:
+    """Place the x axis with ticks at what was measured, as many as `inches` hold; whether it is logarithmic.
 
-
-def default_x(frame: pd.DataFrame) -> str:
-    """`length` where lengths vary and each has but one number of steps, else `steps`."""
-    frame = without_reference(with_prompts(frame))
-    others = [column for column in IDENTITY if column != "steps"]
-    one_each = frame.groupby(others, dropna=False)["steps"].nunique().max() <= 1
-    return "length" if frame["length"].nunique() > 1 and one_each else "steps"
-
-
-def varying(frame: pd.DataFrame, x: str) -> list[str]:
-    """The columns that tell curves apart when drawn against x, in the order of IDENTITY."""
-    texts = identities(frame)
-    return [column for column in IDENTITY if column not in _along(x) and _different(texts[column])]
-
-
-def identities(frame: pd.DataFrame) -> pd.DataFrame:
-    """What each row is, in words for a legend; empty where a column does not apply.
-
-    Numbers of steps that are all one part of the length are written so: N = L/4. Beside rows with a prompt those of
-    whole sequences say so.
+    `means` are no round numbers, and have powers of two for ticks. ValueError for a log axis of what is not above 0.
     """
-    texts, frame = pd.DataFrame(index=frame.index), with_prompts(frame)
-    for column in IDENTITY:
-        symbol = {"length": "$L$ = ", "steps": "$N$ = ", "seed": "seed "}.get(column)
-        texts[column] = [
-            "" if pd.isna(value) else f"{symbol}{int(value)}" if symbol else str(value).replace("_", " ")
-            for value in frame[column]
-        ]
-    if frame["prompt"].notna().any():
-        texts["prompt"] = texts["prompt"].where(frame["prompt"].notna(), NO_PROMPT)
-    parts = frame["length"] / frame["steps"]
-    known = parts.dropna()
-    if known.nunique() < frame["steps"].nunique() and (known % 1 == 0).all():
-        texts["steps"] = ["$N$ = $L$" if p == 1 else f"$N$ = $L$/{p:.0f}" if p > 1 else "" for p in parts]
-    return texts
+    known = sorted(set(places))
+    if not known:
+        axes.set_xlim(0, 1)
+        axes.xaxis.set_major_locator(NullLocator())
+        return False
+    log = is_spread(known) if log is None else log
+    if log and known[0] <= 0:
+        raise ValueError(f"{plain(known[0])} has no place on a log axis; leave out --logx")
+    if log:
+        axes.set_xscale("log", base=2)
+        wide = (known[-1] / known[0]) ** 0.05 if len(known) > 1 else 2.0
+        first, last = known[0] / wide, known[-1] * wide
+    else:
+        room = 0.05 * (known[-1] - known[0]) or 0.5 * abs(known[0]) or 1.0
+        first, last = known[0] - room, known[-1] + room
+    axes.set_xlim(first, last)
+    if means and log:
+        known = [2.0**power for power in np.arange(np.ceil(np.log2(first)), np.floor(np.log2(last)) + 1)] or known
+    elif means:
+        known = [each for each in MaxNLocator(5).tick_values(first, last) if first <= each <= last]
+    axes.xaxis.set_major_locator(FixedLocator(_thinned(known, first, last, log, inches)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    return log
 
 
-def series_of(
-    rows: pd.DataFrame, x: str, names: Sequence[str], hue: Sequence[str], palette: dict[str, Look]
-) -> list[Series]:
-    """The curves of one panel. The columns `names` tell them apart; `hue`, some of these, choose from the palette.
+def _thinned(places: Sequence[float], first: float, last: float, log: bool, inches: float) -> list[float]:
+    """Those of the ticks that have room for their numbers, the last one first."""
+    at = np.log if log else np.asarray
+    ends = at(np.array([first, last]))
+    kept: list[float] = []
+    edge = np.inf
+    widest = max(len(plain(each).translate(str.maketrans("", "", "$^{}"))) for each in places)
+    half = (0.035 * widest + 0.05) / inches
+    even = -(-len(places) // max(1, int(1 / (2 * half))))
+    for value in places[::-1][::even]:
+        place = float((at(np.array([value]))[0] - ends[0]) / (ends[1] - ends[0]))
+        if place + half <= edge:
+            kept.append(value)
+            edge = place - half
+    return kept[::-1]
 
-    ValueError when two cells of a curve have the same x.
+
+def draw(axes: Axes, each: Series, scale: Scale, row: float = 0.0, *, hollow: bool = False) -> None:
+    """One series: its marks with bars, joined by a line.
+
+    Of a scale with a strip, what is not told apart from 0 stands in it at `row` (a part of the axis), with a pale bar
+    up to where its interval ends.
     """
-    texts = identities(rows)
-    keys = texts[list(names)].agg(tuple, axis=1) if names else pd.Series([()] * len(rows), index=rows.index)
-    others = list(dict.fromkeys(tuple(w for n, w in zip(names, key, strict=True) if n not in hue) for key in keys))
-    result: list[Series] = []
-    for key in dict.fromkeys(keys):
-        cells = rows[keys == key].sort_values(x)
-        flat = bool(cells[x].isna().all())
-        cells = cells if flat else cells[cells[x].notna()]
-        if cells[x].duplicated().any():
-            raise ValueError(f"a curve has several values at one {x}; choose another --x, or another --hue than {hue}")
-        words = dict(zip(names, key, strict=True))
-        look = palette[", ".join(words[column] for column in hue)]
-        if len(others) > 1:
-            other = tuple(word for name, word in words.items() if name not in hue)
-            look = replace(look, dashes=DASHES[others.index(other) % len(DASHES)])
-        value, low, high = (cells[column].to_numpy(float) for column in ("value", "low", "high"))
-        label = ", ".join(word for word in words.values() if word)
-        kind = " and ".join(sorted(set(cells["kind"])))
-        result.append(Series(label, look, cells[x].to_numpy(float), value, low, high, kind, flat))
-    return result
+    look, told = each.look, each.told if scale.kind == "zero" else np.ones(len(each.x), dtype=bool)
+    line: dict[str, Any] = {"linestyle": look.dashes, "color": look.colour}
+    if each.flat:
+        _level(axes, each, scale, row, line)
+        return
+    floor = 0.0 if scale.kind == "zero" else scale.low if scale.kind == "log" else -np.inf
+    axes.vlines(
+        each.x[told], np.maximum(each.low, floor)[told], each.high[told], color=look.colour, linewidth=1.0, alpha=0.75
+    )
+    pale: dict[str, Any] = {"color": look.colour, "linewidth": 0.8, "alpha": 0.3}
+    axes.vlines(each.x[~told], 0, np.maximum(each.high, 0)[~told], **pale)
+    for start in np.flatnonzero(told[:-1] | told[1:]):
+        ends = slice(start, start + 2)
+        style = line if told[ends].all() else {**line, **PALE}
+        axes.plot(each.x[ends], np.where(told[ends], each.value[ends], 0.0), zorder=2.5, **style)
+    marks = {**look.marks(hollow=hollow), "linestyle": "none", "clip_on": False, "zorder": 3}
+    if told.any():
+        axes.plot(each.x[told], each.value[told], **marks)
+    if not told.all():
+        within = blended_transform_factory(axes.transData, axes.transAxes)
+        axes.vlines(each.x[~told], row, scale.strip, transform=within, **pale)
+        axes.plot(each.x[~told], np.full((~told).sum(), row), transform=within, **marks)
 
 
-def palette_of(rows: pd.DataFrame, hue: Sequence[str]) -> dict[str, Look]:
-    """A look for each value of the hue columns together, in the order in which they appear."""
-    texts = identities(rows)
-    values = list(dict.fromkeys(texts[list(hue)].agg(", ".join, axis=1)))
-    return looks(hue[0] if len(hue) == 1 else "", values, rows.attrs.get("families"))
+def _level(axes: Axes, each: Series, scale: Scale, row: float, line: dict[str, Any]) -> None:
+    """A curve whose cells have no choice of x: a level across the panel; no mark, for nothing was measured there."""
+    if scale.kind == "zero" and not each.told[0]:
+        axes.plot([0, 1], [row, row], transform=axes.transAxes, **line)
+        return
+    axes.axhspan(max(each.low[0], scale.low), each.high[0], color=each.look.colour, alpha=0.15, linewidth=0)
+    axes.axhline(each.value[0], zorder=2, **line)
 
 
-def _along(x: str) -> tuple[str, ...]:
-    """The columns that change along a curve: its cost is that of its number of steps."""
-    return (x, "steps") if x in ("calls", "rounds") else (x,)
+def draw_all(axes: Axes, series: Sequence[Series], scale: Scale, order: Sequence[str] = ()) -> None:
+    """The series of one panel. Hollow marks tell upper bounds where there are estimates too.
+
+    Rows of the strip go by `order`, labels of all panels; by default by these series.
+    """
+    names = list(order) or [each.label for each in series]
+    mixed = len({each.bound for each in series}) > 1
+    for each in series:
+        draw(axes, each, scale, scale.row(names.index(each.label), len(names)), hollow=mixed and each.bound)
 
 
-def _different(texts: Iterable[str]) -> bool:
-    return len(set(texts) - {""}) > 1
+def level_line(axes: Axes, value: float, text: str = "") -> None:
+    """A reference across the panel, named below it."""
+    axes.axhline(value, color=REFERENCE, linestyle=(0, (2, 2)), linewidth=0.9, zorder=1)
+    axes.annotate(
+        text,
+        (0.015, value),
+        (0, -2.5),
+        xycoords=axes.get_yaxis_transform(),
+        textcoords="offset points",
+        va="top",
+        color=REFERENCE,
+        fontsize=7.5,
+    )
+
+
+def strip_note(series: Iterable[Series], unit: str = "") -> str:
+    """What the strip holds, and how far up the intervals of its points go."""
+    tops = [float(each.high[~each.told].max()) for each in series if not each.told.all()]
+    if not tops:
+        return ""
+    return f"Shaded: not told apart from 0; pale bars end where the intervals do, at {max(tops):.2g}{unit} or below."
+
+
+def kinds_note(series: Iterable[Series], short: str) -> str:
+    """What is an upper bound here, in words; empty where nothing is."""
+    bounds = [each.bound for each in series]
+    if not any(bounds):
+        return ""
+    if all(bounds):
+        return f"{short}: an upper bound (mean over plans)."
+    return f"{short}: hollow marks are upper bounds (means over plans), filled ones estimates."

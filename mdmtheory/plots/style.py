@@ -1,30 +1,19 @@
-"""How every figure looks: colours, marks, sizes, and files that come out the same each time."""
+"""How every figure looks: colours, marks, dashes, fonts and sizes."""
 
 from __future__ import annotations
 
-import io
-import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import matplotlib as mpl
 import seaborn
-from matplotlib.figure import Figure
 
-from mdmtheory.core.notices import notice
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.writing import write_whole
 from mdmtheory.models import MODELS
 from mdmtheory.samplers import SAMPLERS
 
-FORMATS = ("png", "svg", "pdf")
-
-_PALETTE = [mpl.colors.to_hex(each) for each in seaborn.color_palette("colorblind")]
-_MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p"]
 Dashes = Literal["-"] | tuple[float, tuple[float, ...]]
 DASHES: list[Dashes] = [
     "-",
@@ -34,10 +23,14 @@ DASHES: list[Dashes] = [
     (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)),
     (0.0, (8.0, 2.0)),
 ]
-
+MARKERS = "os^DvPX*hd<>p8H"
+PALETTE = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#b05bc8", "#56b4e9", "#8c1244", "#8a9a00")
+"""For whatever has no colour of its own: no grey, no brown."""
 REFERENCE = "0.25"
+SIZES = {"column": 3.4, "page": 7.0}
+"""Widths of a journal's column and page, in inches."""
 
-_SETTINGS: Any = {
+_SETTINGS: dict[str, Any] = {
     "font.size": 8.5,
     "axes.labelsize": 8.5,
     "axes.titlesize": 8.5,
@@ -45,11 +38,15 @@ _SETTINGS: Any = {
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
     "axes.linewidth": 0.7,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
     "xtick.major.width": 0.7,
     "ytick.major.width": 0.7,
     "ytick.minor.width": 0.5,
     "lines.linewidth": 1.4,
-    "lines.markersize": 4.5,
+    "lines.markersize": 5.5,
+    "lines.markeredgewidth": 0.6,
     "legend.frameon": False,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -60,55 +57,82 @@ _SETTINGS: Any = {
     "svg.hashsalt": "mdmtheory",
     "figure.constrained_layout.use": True,
 }
+STYLES: dict[str, dict[str, Any]] = {
+    "screen": {},
+    # Letters of LaTeX's kind, kept as text in vector files.
+    "paper": {
+        "font.family": "serif",
+        "font.serif": ["STIXGeneral"],
+        "mathtext.fontset": "stix",
+        "svg.fonttype": "none",
+    },
+}
+"""What a style changes, by its name."""
+
+
+@contextmanager
+def figure_style(style: str = "screen") -> Iterator[None]:
+    """The settings under which figures are made and saved; leaves the user's own as they were. ValueError: no style."""
+    if style not in STYLES:
+        raise ValueError(f"there is no style {style!r}; choose {' or '.join(STYLES)}")
+    with mpl.rc_context():
+        parts: Any = (seaborn.plotting_context("paper"), seaborn.axes_style("ticks"), _SETTINGS, STYLES[style])
+        for settings in parts:
+            mpl.rcParams.update(settings)
+        yield
 
 
 @dataclass(frozen=True)
 class Look:
     """What tells a curve from its neighbours: in colour, and on a grey printer.
 
-    `family` is the title of the family whose look it is; `lead` says whether it is drawn in full where many are.
+    `family` is the title of the family whose look it is; `lead` says whether it stands for its family where not all
+    members can be drawn.
     """
 
     colour: str
-    marker: str
-    dashes: Dashes
+    marker: str = "o"
+    dashes: Dashes = "-"
     family: str = "not built in"
     lead: bool = True
 
-
-_SHADES = (0.0, 0.55, 0.3, 0.7, 0.15, 0.42)
-_MARKS = "os^DvPX<>p*dHh8"
-"""Those that members of a family take when its own are taken."""
+    def marks(self, *, hollow: bool = False) -> dict[str, Any]:
+        """The properties of its marks: with a white edge, or hollow."""
+        filled = {"markerfacecolor": "white" if hollow else self.colour}
+        edge = {"markeredgecolor": self.colour, "markeredgewidth": 1.0} if hollow else {"markeredgecolor": "white"}
+        size = mpl.rcParams["lines.markersize"] * (1.35 if self.marker == "*" else 1)
+        return {"color": self.colour, "marker": self.marker, "markersize": size, **filled, **edge}
 
 
 @dataclass(frozen=True)
 class Family:
-    """Ways of generating that are of one kind: one colour and one kind of line; a mark and a shade for each member."""
+    """Ways of generating that are of one kind: neighbouring colours and one kind of line, a mark for each member."""
 
     title: str
-    colour: str
+    colours: tuple[str, ...]
     dashes: Dashes
     marks: str
 
     def look(self, number: int) -> Look:
-        """That of a member, from 0: the first has the colour itself, the others darker ones."""
-        shade = _SHADES[number % len(_SHADES)]
-        red, green, blue = mpl.colors.to_rgb(self.colour)
-        colour = mpl.colors.to_hex(((1 - shade) * red, (1 - shade) * green, (1 - shade) * blue))
-        marks = self.marks + "".join(each for each in _MARKS if each not in self.marks)
-        return Look(colour, marks[number % len(marks)], self.dashes, self.title, number == 0)
+        """That of a member, from 0; beyond the colours of the family they come again, darker."""
+        turn, place = divmod(number, len(self.colours))
+        red, green, blue = (part * 0.6**turn for part in mpl.colors.to_rgb(self.colours[place]))
+        marks = self.marks + "".join(each for each in MARKERS if each not in self.marks)
+        return Look(
+            mpl.colors.to_hex((red, green, blue)), marks[number % len(marks)], self.dashes, self.title, number == 0
+        )
 
 
 FAMILIES = (
-    Family("random order", _PALETTE[0], "-", "osp"),
-    Family("chosen order", _PALETTE[3], DASHES[1], "D^vP<X"),
-    Family("most confident", _PALETTE[2], DASHES[2], "*>dH"),
-    Family("as many as allowed", _PALETTE[4], DASHES[3], "hs^X"),
-    Family("changing tokens", _PALETTE[1], DASHES[4], "DP><vp"),
-    Family("verified drafts", "#1a1a1a", "-", "X"),
-    Family("other noise", _PALETTE[9], DASHES[5], "do"),
-    Family("block by block", "#8c613c", DASHES[1], "s"),
-    Family("autoregressive", _PALETTE[7], DASHES[2], "*"),
+    Family("random order", ("#0173b2", "#7fb8e6", "#0b2a6f"), "-", "osp"),
+    Family("chosen order", ("#d55e00", "#8c1244", "#f59a7d", "#e8305a", "#c58aa0", "#5a0a0a"), DASHES[1], "D^vP<X"),
+    Family("most confident", ("#029e73", "#8fd08a", "#5c8a00", "#04453a"), DASHES[2], "*>dH"),
+    Family("as many as allowed", ("#b05bc8", "#5b2a86", "#dfb3ee", "#ff6fd0"), DASHES[3], "hs^X"),
+    Family("changing tokens", ("#e6a000", "#a39100", "#7a5a00", "#ffc58a", "#d8cf7a", "#f0d533"), DASHES[4], "DP><vp"),
+    Family("verified drafts", ("#141414",), "-", "X"),
+    Family("other noise", ("#2cc5d6", "#0f7278"), DASHES[5], "do"),
+    Family("block by block", ("#8a4b26",), DASHES[1], "s"),
+    Family("autoregressive", ("#949494",), DASHES[2], "*"),
 )
 """Samplers, and models other than masked diffusion, say which they belong to, and look the same in every figure."""
 
@@ -135,63 +159,32 @@ def looks(column: str, values: Sequence[str], of_plug_ins: Mapping[str, str] | N
         look = members.get(_name(value))
         if look and look not in known.values():  # the same name with other options gets another look
             known[value] = look
-    colours = {look.colour for look in known.values()}
-    free = [place for place, colour in enumerate(_PALETTE) if colour not in colours]
-    result: dict[str, Look] = {}
-    for index, value in enumerate(values):
-        place = index % len(_PALETTE)
-        if value not in known and free:
-            place = free.pop(0)
-        look = known.get(value, Look(_PALETTE[place], _MARKERS[place], "-"))
-        result[value] = replace(look, dashes=DASHES[index % len(DASHES)])
-    return result
+    taken = {look.colour for look in known.values()}
+    free = iter([colour for colour in PALETTE if colour not in taken] or PALETTE)
+    marks = iter([mark for mark in MARKERS if mark not in {look.marker for look in known.values()}])
+    for number, value in enumerate(values):
+        if value not in known:
+            known[value] = Look(next(free, PALETTE[number % 8]), next(marks, MARKERS[number % 15]))
+    return {value: replace(known[value], dashes=DASHES[n % len(DASHES)]) for n, value in enumerate(values)}
+
+
+def shades(values: Sequence[str], palette: str = "viridis_r") -> dict[str, Look]:
+    """Looks for values that have an order, as lengths: from pale to dark. ValueError for a palette seaborn has not."""
+    try:
+        # The palest tenth would be lost on paper.
+        whole = palette in seaborn.palettes.SEABORN_PALETTES
+        colours = seaborn.color_palette(palette, len(values) if whole else len(values) + 1)[-len(values) :]
+    except ValueError as error:
+        raise ValueError(f"there is no palette {palette!r}; name one of seaborn, as colorblind or viridis") from error
+    return {
+        value: Look(mpl.colors.to_hex(colour), MARKERS[n % len(MARKERS)], DASHES[n % len(DASHES)])
+        for n, (value, colour) in enumerate(zip(values, colours, strict=True))
+    }
 
 
 def _name(value: str) -> str:
-    """The name in a spec, or the words that a figure makes of it."""
+    """The name in a spec."""
     try:
         return Spec.parse(value).name
     except ValueError:
-        return value.replace(" ", "_")
-
-
-@contextmanager
-def figure_style() -> Iterator[None]:
-    """The settings under which figures are made and saved; leaves the user's own as they were."""
-    with mpl.rc_context():
-        for settings in (seaborn.plotting_context("paper"), seaborn.axes_style("ticks"), _SETTINGS):
-            mpl.rcParams.update(settings)
-        yield
-
-
-def figure_format(path: str | os.PathLike[str]) -> str:
-    """png, svg or pdf from a file's ending; ValueError for any other."""
-    ending = Path(path).suffix.lower().lstrip(".")
-    if ending not in FORMATS:
-        raise ValueError(f"figure {os.fspath(path)!r} ends in {ending or 'nothing'!r}; end it in .png, .svg or .pdf")
-    return ending
-
-
-def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
-    """Write a figure as PNG, SVG or PDF by its ending; equal figures give equal bytes. Makes the folder if need be.
-
-    The file appears whole or not at all. ValueError for another ending, OSError where it cannot be written.
-    """
-    target = Path(path)
-    ending = figure_format(target)
-    # Without the time of day, so that the same figure is the same file.
-    metadata: dict[str, dict[str, str | None]] = {
-        "png": {"Software": "mdmtheory"},
-        "svg": {"Date": None, "Creator": "mdmtheory"},
-        "pdf": {"CreationDate": None, "Creator": "mdmtheory"},
-    }
-    if target.is_dir():
-        raise ValueError(f"figure {target} is a folder; name a file in it")
-    content = io.BytesIO()
-    with figure_style(), warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        figure.savefig(content, format=ending, metadata=metadata[ending])
-    for each in said:
-        notice(f"figure {target}: {' '.join(str(each.message).split())}")
-    write_whole(target, content.getvalue())
-    return target
+        return value

@@ -45,7 +45,7 @@ class Nothing:
         """Nothing."""
 
 
-@registered("prompt", "prefix", place=3, examples=("size=2", "size=L/2"))
+@registered("prompt", "prefix", said="prefix of {size}", place=3, examples=("size=2", "size=L/2"))
 @dataclass(frozen=True, kw_only=True)
 class Prefix:
     """The first `size` tokens are given, to be continued; a number, or a part of the length as L/4."""
@@ -57,7 +57,7 @@ class Prefix:
         return np.arange(length) < _size(self.size, length)
 
 
-@registered("prompt", "suffix", place=4, examples=("size=2",))
+@registered("prompt", "suffix", said="suffix of {size}", place=4, examples=("size=2",))
 @dataclass(frozen=True, kw_only=True)
 class Suffix:
     """The last `size` tokens are given, to be led up to; a number, or a part of the length as L/4."""
@@ -69,7 +69,7 @@ class Suffix:
         return np.arange(length) >= length - _size(self.size, length)
 
 
-@registered("prompt", "infill", place=5, examples=("size=2",))
+@registered("prompt", "infill", said="infill of {size}", place=5, examples=("size=2",))
 @dataclass(frozen=True, kw_only=True)
 class Infill:
     """All but the `size` tokens in the middle are given, to be filled in; a number, or a part of the length as L/4."""

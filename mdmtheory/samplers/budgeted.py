@@ -44,7 +44,7 @@ class Confidence(Budgeted):
         return answers.confidence()
 
 
-@registered("sampler", version=1, family="most confident", place=13)
+@registered("sampler", version=1, family="most confident", place=13, said="drawn confidence")
 @dataclass(frozen=True, kw_only=True, repr=False)
 class DrawConfidence(Budgeted):
     """A draw at every masked position, then the k whose drawn token is most probable (MaskGIT, LLaDA): biased.

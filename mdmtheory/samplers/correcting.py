@@ -25,7 +25,7 @@ class _Shared:
     per_step: np.ndarray
 
 
-@registered("sampler", version=1, family="changing tokens", place=19)
+@registered("sampler", version=1, family="changing tokens", place=19, said="top-k remasking")
 @dataclass(frozen=True, kw_only=True, repr=False)
 class TopKRemask(Drawing):
     """Of all positions the k most probable tokens are kept, the others masked; k grows (top-k of MGDM, 2410.14157).

@@ -1,56 +1,34 @@
-"""From the rows of a leaderboard to its curves: one for each way of generating, whatever its budget is called."""
+"""From the rows of a leaderboard to series, one for each way of generating, and to sheets with a panel a language."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from mdmtheory.core.spec import Spec
 from mdmtheory.languages.presets import LANGUAGES
-from mdmtheory.metrics.ser import Ser
-from mdmtheory.plots.series import TerExcess, metric_rows
-from mdmtheory.plots.style import Look, family_looks, looks
+from mdmtheory.metrics.metric import PROBABILITY, Metric
+from mdmtheory.plots.channels import MOST_SERIES
+from mdmtheory.plots.drawn import least_of
+from mdmtheory.plots.picture import Picture, bar_handle, handle
+from mdmtheory.plots.series import Scale, Series
+from mdmtheory.plots.style import SIZES, Look, family_looks, looks
+from mdmtheory.plots.words import said_of
 from mdmtheory.sweeps.cell import DEFAULTS
-from mdmtheory.sweeps.choices import LESS_TRUST, most_calls, reference_rows
+from mdmtheory.sweeps.choices import LESS_TRUST, is_exact, most_calls
 from mdmtheory.sweeps.results import check_whole_sequences
 
-Values = Float[np.ndarray, "points"]
-
-NAMES = {
-    "ser": Ser.label,
-    "kl": "KL($q$‖$p$)\n(nats per sequence)",
-    "excess": TerExcess.label,
-    "collapse": "cross-entropy − $H(q)/L$\n(nats per token)",
-}
 CALLS = "denoiser calls per sequence"
-ROUNDS = "rounds per sequence"
-_LEAST = {"kl": 1e-3, "excess": 1e-5}
-_FEW = 8
 CELL = ["language", "length", "method", "options", "delta", "steps"]
-
-
-@dataclass(frozen=True)
-class Curve:
-    """The points of one method, in the order of their cost: x and y with the ends of their intervals.
-
-    `bound` says whether y is an upper bound, `told` which points are told apart from 0: not where the interval
-    begins at 0 or below, nor where the value is below what anybody reads (KL of a thousandth of a nat).
-    """
-
-    method: str
-    look: Look
-    x: Values
-    y: Values
-    low: Values
-    high: Values
-    told: Bool[np.ndarray, "points"]
-    bound: bool
-    lead: bool
+ENTROPY_NOTE = (
+    "Cross-entropy E[−log q(x)]/L of the sequences that are in the language. Dashed, with its interval: H(q)/L, of the "
+    "language itself; what lies below has lost entropy."
+)
 
 
 def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
@@ -81,46 +59,6 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
 def usual(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows that are compared: of oracles that trust less, those at the usual 1 - trust."""
     return rows[(rows["delta"] == 0) | np.isclose(rows["delta"], 1 - LESS_TRUST)]
-
-
-def of_metric(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The rows of ser, kl (from ter_ratio), excess (of ter_ratio over 1) or collapse (of cross_entropy over H(q)/L).
-
-    The interval of `collapse` is that of cross_entropy; the column `slack` has the half width of that of H(q)/L.
-    `least` is the value below which nobody reads. ValueError when there are none, with the metrics that are there.
-    """
-    source = {"kl": "ter_ratio", "excess": "ter_ratio", "collapse": "cross_entropy"}.get(metric, metric)
-    found = metric_rows(rows, source)
-    numbers = ["value", "low", "high"]
-    if metric == "kl":
-        lengths = found["length"].to_numpy(float)
-        for column in numbers:
-            found[column] = lengths * np.log(found[column].to_numpy(float))
-    elif metric == "excess":
-        found[numbers] -= 1.0
-    elif metric == "collapse":
-        entropies = entropy_per_token(rows)
-        known = [(language, n) in entropies for language, n in zip(found["language"], found["length"], strict=True)]
-        found = found[known]
-        if found.empty:
-            raise ValueError("the entropy of the language is not known: there are no rows of model ar with TER")
-        pairs = [entropies[each] for each in zip(found["language"], found["length"], strict=True)]
-        found[numbers] = found[numbers].sub([entropy for entropy, _ in pairs], axis=0)
-        found["slack"] = [slack for _, slack in pairs]
-    found["least"] = _LEAST.get(metric, 0.0)
-    return found.reset_index(drop=True)
-
-
-def entropy_per_token(rows: pd.DataFrame) -> dict[tuple[str, int], tuple[float, float]]:
-    """H(q)/L in nats by (language, length), and the half width of its interval: from the TER of model ar."""
-    found = rows[reference_rows(rows) & (rows["metric"] == "ter") & rows["value"].notna()]
-    return {
-        (str(row["language"]), int(row["length"])): (
-            float(np.log(row["value"])),
-            float(np.log(row["high"]) - np.log(row["low"])) / 2,
-        )
-        for _, row in found.iterrows()
-    }
 
 
 def chosen_languages(rows: pd.DataFrame, languages: Sequence[str] | None, most: int) -> list[str]:
@@ -168,27 +106,107 @@ def methods_of(rows: pd.DataFrame) -> dict[str, Look]:
     }
 
 
-def curves(rows: pd.DataFrame, palette: dict[str, Look], x: str = "place", along: str | None = None) -> list[Curve]:
+def readable(palette: Mapping[str, Look]) -> dict[str, Look]:
+    """The methods that one panel can show: all, or plug-ins and the first of each family.
+
+    The language's own law, which has no error, gives way.
+    """
+    if len(palette) <= MOST_SERIES:
+        return dict(palette)
+    built_in = family_looks()
+    own = {name: look for name, look in palette.items() if name not in built_in}
+    leads = {name: look for name, look in palette.items() if name in built_in and look.lead and not is_exact(name)}
+    return dict([*own.items(), *leads.items()][:MOST_SERIES])
+
+
+def left_out_note(every: Mapping[str, Look], shown: Mapping[str, Look]) -> str:
+    """Which methods are not drawn, in words."""
+    rest = [method_words(name) for name in every if name not in shown]
+    return f"One of each family is drawn; not drawn: {', '.join(rest)}." if rest else ""
+
+
+def curves(
+    rows: pd.DataFrame, metric: Metric, palette: Mapping[str, Look], x: str = "place", along: str | None = None
+) -> list[Series]:
     """The curves of one panel, in the order of the palette, their points in the order of `along` (x by default).
 
     Points without a place on that axis come first: their sequences were all given up, after a few calls.
     A sampler without a budget has one curve over its options; one with a budget has a curve for each set of options.
     """
-    result: list[Curve] = []
+    result: list[Series] = []
     for method, look in palette.items():
         cells = rows[rows["method"] == method]
         budgets = cells.groupby("options")["steps"].nunique()
         parts: Iterable[Any] = cells.groupby("options", sort=False) if (budgets > 1).any() else [("", cells)]
         for _, part in parts:
-            if part.empty:
-                continue
-            ordered = part.sort_values([along or x, "steps", "options"], na_position="first")
-            places, value, low, high = (ordered[column].to_numpy(float) for column in (x, "value", "low", "high"))
-            told = (low > 0) & (value >= ordered["least"].to_numpy(float))
-            bound = bool((ordered["kind"] == "upper bound").any())
-            lead = len(palette) <= _FEW or look.lead
-            result.append(Curve(method, look, places, value, low, high, told, bound, lead))
+            if not part.empty:
+                ordered = part.sort_values([along or x, "steps", "options"], na_position="first")
+                result.append(Series.of(method_words(method), look, ordered, x, least_of(metric)))
     return result
+
+
+def scale_for(metric: Metric, every: Sequence[Series]) -> Scale:
+    """The axis of a metric for all panels of a figure: in decades where exact samplers have 0."""
+    probability, zero = metric.unit == PROBABILITY, least_of(metric) is not None
+    return Scale.of(every, from_zero=zero, log=zero, probability=probability, levels=() if zero else (0.0,))
+
+
+def sheet(names: Sequence[str], *, columns: int = 3, height: float = 1.9) -> tuple[Picture, list[Axes], int]:
+    """A picture with a panel for each title, the panels, and how many stand side by side."""
+    columns = min(columns, len(names))
+    rows = -(-len(names) // columns)
+    picture = Picture({1: 4.2, 2: 6.2}.get(columns, SIZES["page"]), height * rows + 0.9)
+    cells = picture.grid(rows, columns, len(names))
+    for axes, name in zip(cells, names, strict=True):
+        axes.set_title(name)
+    return picture, cells, columns
+
+
+def explain(
+    picture: Picture, every: Sequence[Series], rows: pd.DataFrame, notes: Sequence[str], more: Sequence[Line2D] = ()
+) -> None:
+    """The legend of the series, of bars and of what is more; the caption with the number of sequences."""
+    shown = {each.label: each.look for each in every}
+    levels = [level for level in rows["level"].dropna() if level < 1]
+    picture.explain([*(handle(look, label) for label, look in shown.items()), *more, bar_handle(levels)], notes)
+
+
+def count_note(rows: pd.DataFrame) -> str:
+    """The number of sequences, in words."""
+    counts = rows["count"].dropna()
+    if counts.empty:
+        return ""
+    least, most = int(counts.min()), int(counts.max())
+    return f"{least:,} sequences a mark." if least == most else f"{least:,} to {most:,} sequences a mark."
+
+
+def length_note(rows: pd.DataFrame) -> str:
+    """The length of all rows, in words."""
+    return f"Length {int(rows['length'].iloc[0])}."
+
+
+def given_up_notes(rows: pd.DataFrame) -> list[str]:
+    """Where points without calls were put, and which of them have no place, in words; nothing where all have calls."""
+    lacking = rows[rows["calls"].isna()]
+    placed, lost = lacking[lacking["place"].notna()], lacking[lacking["place"].isna()]
+    notes = (
+        ["Where no sequence was drawn to its end, a point stands at the calls that it would have taken."]
+        if len(placed)
+        else []
+    )
+    if len(lost):
+        pairs = zip(lost["method"], lost["options"], strict=True)
+        names = dict.fromkeys(f"{method_words(str(method))} {options}".strip() for method, options in pairs)
+        notes.append(f"Without a place in some panels, for no sequence was drawn to its end: {', '.join(names)}.")
+    return notes
+
+
+def method_words(method: str) -> str:
+    """A method's name as a reader meets it."""
+    model, _, inner = method.rpartition(" ")
+    kind = "model" if not model and method in family_looks() and method in _models() else "sampler"
+    words = said_of(kind, inner) if not model else f"{said_of('model', model)}, {said_of('sampler', inner)}"
+    return f"{words} (exact)" if is_exact(method) else words
 
 
 def require(rows: pd.DataFrame, methods: Sequence[str], what: str) -> pd.DataFrame:
@@ -197,6 +215,12 @@ def require(rows: pd.DataFrame, methods: Sequence[str], what: str) -> pd.DataFra
     if found.empty:
         raise ValueError(f"{what}: there are no rows of {', '.join(methods)}")
     return found
+
+
+def _models() -> tuple[str, ...]:
+    from mdmtheory.models import MODELS
+
+    return MODELS.built_in
 
 
 def _named(model: Any, sampler: Any) -> tuple[str, str]:
