@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 import mdmtheory as mt
 from mdmtheory.exact import entropy_nats, enumerated_information_curve, error_rate, expected_nll, joint
 from mdmtheory.metrics.pricing import curve_weights
-from mdmtheory.plots.style import REFERENCE, figure_style, looks, save_figure
+from mdmtheory.plots import figure_style, looks, save_figure
+from mdmtheory.plots.style import REFERENCE
 from mdmtheory.theory.instances import bigram3, full_support, hmm2x3, trigram2
 
 CASES = ((bigram3(), 5), (trigram2(), 6), (hmm2x3(), 4), (full_support(), 5))

@@ -16,7 +16,8 @@ import mdmtheory as mt
 from mdmtheory.core.intervals import clopper_pearson
 from mdmtheory.exact import error_rate, joint
 from mdmtheory.metrics.distances import distances_of_laws
-from mdmtheory.plots.style import REFERENCE, figure_style, looks, save_figure
+from mdmtheory.plots import figure_style, looks, save_figure
+from mdmtheory.plots.style import REFERENCE
 from mdmtheory.theory.instances import bigram3, hmm2x3, trigram2
 
 CASES = ((bigram3(), 4), (trigram2(), 4), (hmm2x3(), 4))

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import mdmtheory as mt
-from mdmtheory.plots.style import figure_style, looks, save_figure
+from mdmtheory.plots import figure_style, looks, save_figure
 
 LANGUAGES = ("hmm", "ngram:order=2", "ngram:order=3")
 

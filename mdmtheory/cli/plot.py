@@ -23,6 +23,9 @@ def plot(
             "or ter,ser."
         ),
     ] = "ser",
+    where: Annotated[
+        str | None, typer.Option(help="Which rows: 'lang == \"hmm\" and steps >= 64'; columns as those of results.")
+    ] = None,
     hue: Annotated[
         str | None, typer.Option(help="What has a colour: lang, sampler, gamma, ... By default what varies.")
     ] = None,
@@ -54,7 +57,7 @@ def plot(
     metrics = [drawn_metric(each) for each in texts(y, "y")]
     own = [metric for metric in metrics if metric.name not in DERIVED and not is_built_in(metric)]
     figure = metric_figure(
-        read(store, level=level, metrics=[*built_in_metrics(), *own]),
+        read(store, level=level, metrics=[*built_in_metrics(), *own], where=where),
         x,
         metrics,
         hue,

@@ -105,16 +105,15 @@ def _panels(
     candidates = list(facet) or [*usual, "", *(name for name in varies if name not in (*hue, *line, *usual))]
     sizes = {}
     for name in candidates:
-        groups = texts.groupby(name)[list(varies)] if name else [("", texts[list(varies)])]
-        most = max(len(own.drop_duplicates()) for _, own in groups)
-        dashes = texts[
-            [each for each in varies if each not in (name, *(hue or [each for each in varies if each != name][:1]))]
-        ]
-        sizes[name] = (len(dashes.drop_duplicates()) > _MOST_LINES, len(groups), most)
+        rest = [each for each in varies if each != name]
+        groups = [own for _, own in texts.groupby(name)] if name else [texts]
+        dashes = [each for each in rest if each not in (hue or rest[:1])]
+        most = max(_different(own, rest) for own in groups)
+        sizes[name] = (_different(texts, dashes) > _MOST_LINES, len(groups), most)
     readable = [name for name, (_, panels, most) in sizes.items() if most <= MOST_SERIES and panels <= MOST_PANELS]
     if not readable:
         said = ", ".join(f"{name} ({len(set(texts[name]) - {''})})" for name in varies)
-        most = min(sizes.values(), key=lambda each: each[2])[2] if facet else len(texts[list(varies)].drop_duplicates())
+        most = sizes[facet[0]][2] if facet else _different(texts, varies)
         raise ValueError(
             f"{most} series, and a panel of more than {MOST_SERIES} cannot be read; choose rows with --where by what "
             f"varies: {said}"
@@ -122,6 +121,11 @@ def _panels(
     if (readable[0] == "language" and usual) or not sizes[readable[0]][0]:
         return readable[0]
     return min(readable, key=lambda name: sizes[name][:2])
+
+
+def _different(texts: pd.DataFrame, columns: Sequence[str]) -> int:
+    """How many different rows these columns have."""
+    return len(texts[list(columns)].drop_duplicates()) if columns else 1
 
 
 def _ranks(rows: pd.DataFrame, texts: pd.DataFrame, columns: Sequence[str], order: Sequence[str]) -> Ranks:

@@ -92,16 +92,18 @@ class Picture(Figure):
     def _grown(self) -> bool:
         """Whether all has room, once the height is what it must be."""
         for _ in range(8):
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message=".*constrained_layout not applied")
+            with warnings.catch_warnings(record=True) as heard:
+                warnings.simplefilter("always")
                 self.draw_without_rendering()
+            collapsed = any("constrained_layout not applied" in str(each.message) for each in heard)
             height, width = self.get_figheight(), self.get_figwidth()
             boxes = [axes.get_window_extent() for axes in self.axes]
             lacking = max((_LEAST_PANEL - box.height / self.dpi for box in boxes), default=0.0)
+            lacking = max(lacking, 0.4) if collapsed else max(lacking, 0.0)
             legend = max((each.get_window_extent().height / self.dpi for each in self.legends), default=0.0)
-            wanted = max(height + self.rows * max(lacking, 0.0), 1.01 * legend / MOST_OF_LEGEND)
             if legend <= MOST_OF_LEGEND * height and lacking <= 1e-3:
                 break
+            wanted = max(height + self.rows * lacking, 1.01 * legend / MOST_OF_LEGEND)
             if wanted > max(_HIGHEST, self.rows * 2.4):
                 return False
             self.set_figheight(wanted + 0.02)

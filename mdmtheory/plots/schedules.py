@@ -19,6 +19,7 @@ from mdmtheory.plots.words import X_LABELS
 _LABELS = {"linear": "linear (= loglinear)", "sqrt_c": "√$c$ (for SER)", "geometric:min=0.001,max=20": "geometric"}
 _TOLD = ("curve", "profile", "prices", "UNKNOWN", "bound", "estimate", "interval", "monotone")
 _LAWS: dict[str, Dashes] = {"fixed": "-", "ancestral": (0.0, (1.0, 1.2))}
+_TINY = 1e-6
 _LEAST_GAP = 1e-3
 """Nats below which nobody reads a gap."""
 
@@ -44,7 +45,7 @@ def schedule_figure(frame: pd.DataFrame, about: dict[str, str]) -> Picture:
             if not drawn:
                 _say_why(axes, frame)
                 continue
-            scale = _scale_of(drawn, metric, about)
+            scale = Scale.of(drawn, from_zero=metric == "gap", log=metric == "gap")
             scale.on(axes)
             for each in drawn:
                 draw(axes, each, scale, scale.row(0, 1), hollow=each.look.dashes == _LAWS["ancestral"])
@@ -67,24 +68,13 @@ def _series(rows: pd.DataFrame, palette: dict[str, Look], names: list[str], *, s
             sure = ~np.isfinite(own["low"].astype(float))
             own = own.assign(
                 place=own["steps"].astype(float) * aside,
-                low=own["low"].where(~sure, own["value"]),
+                # A range of curves that begins at 0 says nothing against the value itself.
+                low=own["low"].where(~sure, own["value"]).clip(lower=_TINY * own["value"] if side_by_side else None),
                 high=own["high"].where(~sure, own["value"]),
             )
-            dashes = _LAWS.get(law, look.dashes)
-            found.append(
-                Series.of(name, replace(look, dashes=dashes), own, "place", _LEAST_GAP if law == "stride" else 0.0)
-            )
+            drawn, least = replace(look, dashes=_LAWS.get(law, look.dashes)), _LEAST_GAP if law == "stride" else 0.0
+            found.append(Series.of(name, drawn, own, "place", least))
     return found
-
-
-def _scale_of(drawn: list[Series], metric: str, about: dict[str, str]) -> Scale:
-    """Gaps in decades; those of a loss profile have intervals that may begin at 0, and are cut at the edge."""
-    if metric == "ter":
-        return Scale.of(drawn, from_zero=False)
-    values = np.concatenate([each.value for each in drawn])
-    if "profile" in about and (values > 0).any():
-        return Scale("log", 0.3 * values[values > 0].min(), 2 * values.max())
-    return Scale.of(drawn, from_zero=True, log=True)
 
 
 def _say_why(axes: Axes, frame: pd.DataFrame) -> None:
@@ -106,12 +96,8 @@ def _handles(palette: dict[str, Look], kinds: dict[str, str], frame: pd.DataFram
     apart = {law: f": {kind}" for law, kind in kinds.items()}
     said = apart if len(set(kinds.values())) > 1 else {"fixed": "", "ancestral": " (i.i.d. steps)"}
     found = [handle(look, _label(name), line=name == "stride") for name, look in palette.items()]
-    found += [
-        handle(
-            Look("0.3", dashes=dashes), f"{'fixed sizes' if law == 'fixed' else law}{said[law]}", hollow=law != "fixed"
-        )
-        for law, dashes in _LAWS.items()
-    ]
+    for law, words in (("fixed", "fixed sizes"), ("ancestral", "ancestral")):
+        found.append(handle(Look("0.3", dashes=_LAWS[law]), words + said[law], hollow=law == "ancestral"))
     levels = {each for each in frame["level"][np.isfinite(frame["low"])] if each < 1}
     if levels:
         found.append(bar_handle(levels))

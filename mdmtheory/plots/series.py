@@ -98,7 +98,8 @@ class Scale:
             top = 1.2 if probability and high > 0.3 else 1.3 * high if high > 0 else 1.0
             least = float(told.min()) if len(told) else top / 10
             if sure:
-                return cls("log", min(0.8 * low, top / 10), top)
+                # A bar that begins far below all values is cut.
+                return cls("log", min(max(0.8 * low, 0.2 * least), top / 10), top)
             return cls("zero", min(least, top / 10), top, float(np.clip(0.06 + 0.022 * len(every), 0.1, 0.2)))
         if probability:
             top = 1.03 if high > 0.5 else 1.08 * high or 1.0
@@ -162,7 +163,7 @@ def _decades(low: float, high: float, most: int) -> list[float]:
 
 def is_spread(places: Iterable[float]) -> bool:
     """Whether places are read on a log axis: above 0, and the last four times the first or more."""
-    known = sorted(set(places))
+    known = sorted({float(place) for place in places})
     return len(known) > 1 and known[0] > 0 and known[-1] >= 4 * known[0]
 
 
@@ -173,7 +174,7 @@ def scale_x(
 
     `means` are no round numbers, and have powers of two for ticks. ValueError for a log axis of what is not above 0.
     """
-    known = sorted(set(places))
+    known = sorted({float(place) for place in places})
     if not known:
         axes.set_xlim(0, 1)
         axes.xaxis.set_major_locator(NullLocator())

@@ -10,6 +10,7 @@ import pandas as pd
 from mdmtheory.core.register import option_words
 from mdmtheory.core.spec import Spec
 from mdmtheory.sweeps.choices import reference_rows, registries
+from mdmtheory.sweeps.columns import pieces_of
 
 X_LABELS = {
     "steps": "sampling steps $N$",
@@ -67,8 +68,9 @@ def by_rule(frame: pd.DataFrame) -> pd.DataFrame:
     two lengths or more have in common.
     """
     lengths, steps = frame["length"].astype(float), frame["steps"].astype("Float64").astype(float)
-    if "rule" in frame and frame["rule"].fillna("").ne("").any():
-        pieces = [[each for each in str(rule).split(",") if each] for rule in frame["rule"].fillna("")]
+    rules = frame["rule"].tolist() if "rule" in frame else []
+    if any(isinstance(rule, str) and rule for rule in rules):
+        pieces = [pieces_of(rule) for rule in rules]
     else:
         parts = lengths / steps
         constant = lengths.groupby(steps).nunique() > 1

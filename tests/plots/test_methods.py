@@ -3,8 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-
-from mdmtheory.models import MODELS
 from mdmtheory.plots.methods import (
     at_length,
     curves,
@@ -15,6 +13,8 @@ from mdmtheory.plots.methods import (
     usual,
     various,
 )
+
+from mdmtheory.models import MODELS
 from mdmtheory.plots.style import FAMILIES, family_looks, looks
 from mdmtheory.samplers.registry import SAMPLERS
 

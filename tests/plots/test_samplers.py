@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection
+from mdmtheory.plots.against_calls import cost_figure, entropy_figure, long_cost_figure, rounds_figure
+from mdmtheory.plots.strip import STRIP
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.models import MODELS
 from mdmtheory.plots import sampler_figures, save_figure
-from mdmtheory.plots.against_calls import cost_figure, entropy_figure, long_cost_figure, rounds_figure
 from mdmtheory.plots.correction import correction_figure
 from mdmtheory.plots.lengths import collapse_figure, first_order_rates
 from mdmtheory.plots.plane import plane_figure
-from mdmtheory.plots.strip import STRIP
 from mdmtheory.plots.style import FAMILIES, family_looks
 from mdmtheory.samplers import SAMPLERS
 

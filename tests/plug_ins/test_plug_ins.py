@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mdmtheory.plots.methods import leaderboard, methods_of
 
 import mdmtheory as mt
-from mdmtheory.plots.methods import leaderboard, methods_of
 from mdmtheory.plots.series import palette_of
 from mdmtheory.plots.style import family_looks
 from mdmtheory.sweeps.store import load
