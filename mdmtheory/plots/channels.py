@@ -82,7 +82,7 @@ class Channels:
             [split] if split else [],
             _in_order(rows[HUE], ranks, colours),
             _in_order(rows[LINE], ranks, dashes),
-            {} if raw is None else dict(zip(rows[HUE], raw.astype(str), strict=True)),
+            {} if raw is None else {word: str(value) for word, value in zip(rows[HUE], raw, strict=True)},
             raw is not None and colours != ["seed"] and pd.api.types.is_numeric_dtype(raw),
             {name: rows[titles == name] for name in _in_order(titles, ranks, [split] if split else [])},
             {name: texts[name].iloc[0] for name in map(str, texts) if len(set(texts[name])) == 1 and name not in used},

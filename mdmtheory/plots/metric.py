@@ -31,7 +31,7 @@ from mdmtheory.plots.words import (
     without_options,
     without_reference,
 )
-from mdmtheory.sweeps.columns import column_named
+from mdmtheory.sweeps.columns import SEVERAL, column_named
 from mdmtheory.sweeps.results import read
 
 _ALIKE = {"schedule": "{} schedule", "denoiser": "{} denoiser", "prompt": "prompt {}"}
@@ -87,7 +87,7 @@ def metric_figure(
     metrics = [drawn_metric(metric) for metric in (y if isinstance(y, Sequence) and not isinstance(y, str) else [y])]
     frame, pooling = _pooled(with_prompts(frame), pool)
     x, labels = _column_of_x(x, frame), labels or {}
-    named = [[column_named(each, frame) for each in _as_list(given)] for given in (hue, line, facet)]
+    named = [[_telling(each, frame) for each in _as_list(given)] for given in (hue, line, facet)]
     shown = _rows_against(frame, metrics, x, [each for own in named for each in own])
     channels = Channels.of(shown, x, named[0], named[1], named[2], labels, order)
     looked = _looks(channels, palette, frame.attrs.get("families"))
@@ -243,6 +243,15 @@ def _column_of_x(x: str, frame: pd.DataFrame) -> str:
         column = ""
     if column not in (*X_LABELS, *options):
         raise ValueError(f"cannot draw against {x!r}; draw against one of {', '.join([*X_LABELS, *options])}")
+    return column
+
+
+def _telling(name: str, frame: pd.DataFrame) -> str:
+    """A column that can tell curves apart; ValueError with those that there are."""
+    column = column_named(name, frame)
+    if column not in (*IDENTITY, *SEVERAL) and "." not in column:
+        known = [each for each in map(str, frame.columns) if each in (*IDENTITY, *SEVERAL) or "." in each]
+        raise ValueError(f"cannot colour by {name!r}; colours, dashes and panels go by one of {', '.join(known)}")
     return column
 
 

@@ -100,7 +100,10 @@ class Picture(Figure):
             boxes = [axes.get_window_extent() for axes in self.axes]
             lacking = max((_LEAST_PANEL - box.height / self.dpi for box in boxes), default=0.0)
             lacking = max(lacking, 0.4) if collapsed else max(lacking, 0.0)
-            legend = max((each.get_window_extent().height / self.dpi for each in self.legends), default=0.0)
+            sizes = [each.get_window_extent() for each in self.legends]
+            legend = max((each.height / self.dpi for each in sizes), default=0.0)
+            if any(each.width > self.bbox.width for each in sizes):
+                return False
             if legend <= MOST_OF_LEGEND * height and lacking <= 1e-3:
                 break
             wanted = max(height + self.rows * lacking, 1.01 * legend / MOST_OF_LEGEND)

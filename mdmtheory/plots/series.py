@@ -207,9 +207,8 @@ def _thinned(places: Sequence[float], first: float, last: float, log: bool, inch
     kept: list[float] = []
     edge = np.inf
     widest = max(len(plain(each).translate(str.maketrans("", "", "$^{}"))) for each in places)
-    half = (0.035 * widest + 0.05) / inches
-    even = -(-len(places) // max(1, int(1 / (2 * half))))
-    for value in places[::-1][::even]:
+    half = (0.035 * widest + 0.025) / inches
+    for value in places[::-1]:
         place = float((at(np.array([value]))[0] - ends[0]) / (ends[1] - ends[0]))
         if place + half <= edge:
             kept.append(value)
@@ -229,22 +228,24 @@ def draw(axes: Axes, each: Series, scale: Scale, row: float = 0.0, *, hollow: bo
         _level(axes, each, scale, row, line)
         return
     floor = 0.0 if scale.kind == "zero" else scale.low if scale.kind == "log" else -np.inf
-    axes.vlines(
-        each.x[told], np.maximum(each.low, floor)[told], each.high[told], color=look.colour, linewidth=1.0, alpha=0.75
-    )
+    sure, low = told & (each.low < each.high), np.maximum(each.low, floor)
+    if sure.any():
+        axes.vlines(each.x[sure], low[sure], each.high[sure], color=look.colour, linewidth=1.0, alpha=0.75)
+    marks: dict[str, Any] = {**look.marks(hollow=hollow), "clip_on": False, "zorder": 3}
+    if told.all():
+        axes.plot(each.x, each.value, **line, **{key: value for key, value in marks.items() if key != "color"})
+        return
+    within = blended_transform_factory(axes.transData, axes.transAxes)
     pale: dict[str, Any] = {"color": look.colour, "linewidth": 0.8, "alpha": 0.3}
     axes.vlines(each.x[~told], 0, np.maximum(each.high, 0)[~told], **pale)
+    axes.vlines(each.x[~told], row, scale.strip, transform=within, **pale)
     for start in np.flatnonzero(told[:-1] | told[1:]):
         ends = slice(start, start + 2)
         style = line if told[ends].all() else {**line, **PALE}
         axes.plot(each.x[ends], np.where(told[ends], each.value[ends], 0.0), zorder=2.5, **style)
-    marks = {**look.marks(hollow=hollow), "linestyle": "none", "clip_on": False, "zorder": 3}
     if told.any():
-        axes.plot(each.x[told], each.value[told], **marks)
-    if not told.all():
-        within = blended_transform_factory(axes.transData, axes.transAxes)
-        axes.vlines(each.x[~told], row, scale.strip, transform=within, **pale)
-        axes.plot(each.x[~told], np.full((~told).sum(), row), transform=within, **marks)
+        axes.plot(each.x[told], each.value[told], linestyle="none", **marks)
+    axes.plot(each.x[~told], np.full((~told).sum(), row), linestyle="none", transform=within, **marks)
 
 
 def _level(axes: Axes, each: Series, scale: Scale, row: float, line: dict[str, Any]) -> None:

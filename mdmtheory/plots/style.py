@@ -159,12 +159,11 @@ def looks(column: str, values: Sequence[str], of_plug_ins: Mapping[str, str] | N
         look = members.get(_name(value))
         if look and look not in known.values():  # the same name with other options gets another look
             known[value] = look
-    taken = {look.colour for look in known.values()}
-    free = iter([colour for colour in PALETTE if colour not in taken] or PALETTE)
-    marks = iter([mark for mark in MARKERS if mark not in {look.marker for look in known.values()}])
-    for number, value in enumerate(values):
-        if value not in known:
-            known[value] = Look(next(free, PALETTE[number % 8]), next(marks, MARKERS[number % 15]))
+    taken, marked = {look.colour for look in known.values()}, {look.marker for look in known.values()}
+    colours = [each for each in PALETTE if each not in taken] or PALETTE
+    marks = [each for each in MARKERS if each not in marked] + [each for each in reversed(MARKERS) if each in marked]
+    others = [value for value in dict.fromkeys(values) if value not in known]
+    known |= {value: Look(colours[n % len(colours)], marks[n % len(marks)]) for n, value in enumerate(others)}
     return {value: replace(known[value], dashes=DASHES[n % len(DASHES)]) for n, value in enumerate(values)}
 
 

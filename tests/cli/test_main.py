@@ -37,14 +37,14 @@ def test_help_names_every_metric_and_what_else_can_be_named(run):
     from mdmtheory.denoisers import DENOISERS
     from mdmtheory.metrics.registry import built_in_metrics
     from mdmtheory.models import MODELS
-    from mdmtheory.plots.series import X_LABELS, TerExcess
+    from mdmtheory.plots.drawn import drawable
+    from mdmtheory.plots.words import X_LABELS
     from mdmtheory.schedules import SCHEDULES
 
     sweep, plot = (" ".join(run(verb, "--help").out.split()) for verb in ("sweep", "plot"))
     asked = [each.name for each in built_in_metrics() if each.asked]
-    drawn = [each.name for each in (*built_in_metrics(), TerExcess()) if each.label]
     assert [name for name in (*asked, *DENOISERS, *MODELS) if name not in re.findall(r"[\w-]+", sweep)] == []
-    assert [name for name in (*X_LABELS, *drawn) if name not in re.findall(r"[\w-]+", plot)] == []
+    assert [name for name in (*X_LABELS, *drawable()) if name not in re.findall(r"[\w-]+", plot)] == []
     listed = run("list").out
     assert [
         name for name in (*DENOISERS, *MODELS, *SCHEDULES, *mdmtheory.samplers.SAMPLERS) if name not in listed

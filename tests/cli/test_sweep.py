@@ -192,7 +192,11 @@ def test_the_figure_has_the_format_of_its_ending(run, ending):
 
 def test_plot_draws_what_is_stored(swept, run):
     outcome = run("plot", "store.sqlite", "--x", "steps", "--y", "ser", "--hue", "lang", "-o", "a.svg")
-    assert (outcome.code, outcome.out, outcome.err) == (0, "", "figure: a.svg\n")
+    assert (outcome.code, outcome.out, outcome.err) == (
+        0,
+        "",
+        "log axes chosen: steps; --no-logx and --no-logy draw linear ones\nfigure: a.svg\n",
+    )
     for words in (
         ["--y", "ter,ser"],
         ["--x", "rounds"],

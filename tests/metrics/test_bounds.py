@@ -126,7 +126,7 @@ def test_distances_are_not_negative():
 def test_what_is_made_of_cut_numbers_is_made_of_those_measured():
     import pandas as pd
 
-    from mdmtheory.plots.series import reference_ter
+    from mdmtheory.plots.drawn import reference_ter
     from mdmtheory.report.closed_forms import closed_forms
 
     gaps = Sums(sequences=600, tokens=4800, nats=1800.0, nats_squared=6000.0, gap=-18.0, gap_squared=240.0)

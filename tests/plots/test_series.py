@@ -1,38 +1,76 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from mdmtheory.plots.series import (
-    Reference,
-    default_x,
-    identities,
-    metric_rows,
-    palette_of,
-    reference_ter,
-    series_of,
-    varying,
-    without_reference,
-)
+from mdmtheory.plots.drawn import Reference, metric_rows, reference_ter
+from mdmtheory.plots.metric import default_x
+from mdmtheory.plots.series import Scale, Series, draw, scale_x
+from mdmtheory.plots.style import Look
+from mdmtheory.plots.words import by_rule, said_of, without_options, without_reference, words_of
 
 
-def test_one_curve_has_a_point_for_each_number_of_steps(one_curve):
-    rows = metric_rows(one_curve, "ser").sample(frac=1, random_state=0)
-    [curve] = series_of(rows, "steps", ["sampler"], ["sampler"], palette_of(rows, ["sampler"]))
-    assert curve.label == "ancestral"
-    assert list(curve.x) == [64, 128, 256, 512, 1024, 2048]
-    assert (curve.low <= curve.value).all()
-    assert (curve.value <= curve.high).all()
-    assert curve.kind == "estimate"
-    assert not curve.flat
+def series(values, low, high, x=None):
+    places = np.arange(1.0, 1 + len(values)) if x is None else np.asarray(x, float)
+    return Series("one", Look("#0173b2"), places, *(np.asarray(each, float) for each in (values, low, high)))
 
 
-def test_what_has_no_choice_of_steps_is_a_level(orders):
-    rows = metric_rows(orders[orders["language"] == "hmm"], "ser")
-    curves = {
-        each.label: each for each in series_of(rows, "steps", ["sampler"], ["sampler"], palette_of(rows, ["sampler"]))
-    }
-    assert {label for label, each in curves.items() if each.flat} == {"bisection", "left to right"}
-    assert len(curves["stride"].x) == 3
+def ticks(axis):
+    return [float(each) for each in axis.get_majorticklocs()]
+
+
+def test_what_is_not_told_apart_from_0_stands_in_the_strip_with_its_interval(one_curve):
+    scale = Scale.of([series([0.5, 0.01, 0], [0.4, 0.005, 0], [0.6, 0.02, 0.004])], from_zero=True)
+    assert scale.kind == "zero"
+    axes = Figure().subplots()
+    scale.on(axes)
+    draw(axes, series([0.5, 0.01, 0], [0.4, 0.005, 0], [0.6, 0.02, 0.004]), scale, row=0.1)
+    [strip] = [line for line in axes.lines if line.get_transform() != axes.transData]
+    assert strip.get_xydata().tolist() == [[3, 0.1]]
+    ends = [tuple(part[:, 1]) for each in axes.collections for part in getattr(each, "get_segments", list)()]
+    assert (0, 0.004) in ends
+    measured = next(line for line in axes.lines if line.get_marker() == "o" and line is not strip)
+    assert measured.get_ydata().tolist() == [0.5, 0.01]
+
+
+def test_a_range_of_decades_is_read_in_decades_and_a_small_one_is_not():
+    wide, narrow = series([0.9, 0.01], [0.8, 0.008], [1, 0.02]), series([0.9, 0.5], [0.8, 0.4], [1, 0.6])
+    assert Scale.of([wide], from_zero=True).kind == "log"
+    assert Scale.of([narrow], from_zero=True).kind == "linear"
+    assert Scale.of([wide], from_zero=False).kind == "linear"
+    assert Scale.of([narrow], from_zero=True, log=True).kind == "log"
+    assert Scale.of([wide], from_zero=True, log=False).kind == "linear"
+    with pytest.raises(ValueError, match="leave out --logy"):
+        Scale.of([series([0.1, -0.1], [0, -0.2], [0.2, 0])], from_zero=False, log=True)
+
+
+def test_no_error_anywhere_is_drawn_without_complaint():
+    nothing = series([0, 0], [0, 0], [0.002, 0.002])
+    for log in (None, True):
+        axes = Figure().subplots()
+        scale = Scale.of([nothing], from_zero=True, log=log, probability=True)
+        scale.on(axes)
+        draw(axes, nothing, scale)
+        assert axes.get_ylim()[0] < 0 < axes.get_ylim()[1]
+
+
+def test_ticks_are_what_was_measured_as_many_as_there_is_room_for():
+    axes = Figure().subplots()
+    assert scale_x(axes, [16, 24, 64, 100, 512])
+    assert ticks(axes.xaxis) == [16, 24, 64, 100, 512]
+    axes = Figure().subplots()
+    assert not scale_x(axes, [10, 20, 30])
+    assert ticks(axes.xaxis) == [10, 20, 30]
+    axes = Figure().subplots()
+    scale_x(axes, range(1, 200), inches=1.0)
+    assert 3 <= len(ticks(axes.xaxis)) <= 6
+    assert ticks(axes.xaxis)[-1] == 199
+    axes = Figure().subplots()
+    scale_x(axes, [61.2, 130.7], log=True, means=True)
+    assert ticks(axes.xaxis) == [64, 128]
+    with pytest.raises(ValueError, match="leave out --logx"):
+        scale_x(Figure().subplots(), [0, 1], log=True)
 
 
 def test_the_excess_is_the_ratio_less_one(one_curve):
@@ -70,21 +108,31 @@ def test_lengths_are_the_x_where_steps_follow_them(lengths, one_curve, languages
     assert default_x(languages) == "steps"
 
 
-def test_steps_in_proportion_to_the_length_are_written_so(lengths):
-    assert set(identities(lengths)["steps"]) == {"$N$ = $L$/4"}
-    assert varying(lengths, "length") == []
+def test_rules_of_steps_are_written_as_they_are(lengths, make_frame, make_cell):
+    assert set(by_rule(lengths)["rule of steps"]) == {"$N$ = $L$/4"}
+    cells = [make_cell(length=n, steps=steps, metrics=["ser"]) for n in (128, 256, 512) for steps in {n // 4, 64}]
+    both = by_rule(make_frame(cells))
+    assert len(both) == 6  # 64 steps at length 256 belong to both
+    assert set(both["rule of steps"]) == {"$N$ = $L$/4", "$N$ = 64"}
+    grid = by_rule(
+        make_frame(make_cell(length=n, steps=k, metrics=["ser"]) for n in (64, 128, 256) for k in (16, 32, 64))
+    )
+    assert set(grid["rule of steps"]) == {"$N$ = 16", "$N$ = 32", "$N$ = 64"}
+    given = by_rule(make_frame(make_cell(length=n, steps=2 * n) for n in (8, 16)).assign(rule="2L"))
+    assert set(given["rule of steps"]) == {"$N$ = 2$L$"}
 
 
-def test_what_varies_is_told_in_the_order_in_which_it_gets_a_colour(orders, languages):
-    assert varying(orders, "steps") == ["sampler", "language"]
-    assert varying(without_reference(languages), "steps") == ["language"]
+def test_things_are_called_what_they_say(make_frame, measure):
+    words = words_of(
+        make_frame([measure("entropy_bound:gamma=0.5", "hmm:sticky=0.9"), measure("x:My:pace=2", "parity")])
+    )
+    assert list(dict.fromkeys(words["sampler"])) == ["entropy bound (γ = 0.5)", "My (pace 2)"]
+    assert list(dict.fromkeys(words["language"])) == ["HMM (sticky 0.9)", "parity"]
+    assert said_of("sampler.gamma", 0.5) == "γ = 0.5"
+    assert said_of("prompt", None) == ""
 
 
-def test_steps_are_no_difference_between_the_points_of_a_curve_against_rounds(orders):
-    assert "steps" not in varying(orders, "rounds")
-
-
-def test_two_values_at_one_x_are_refused(one_curve):
-    rows = metric_rows(one_curve, "ser")
-    with pytest.raises(ValueError, match="several values at one length"):
-        series_of(rows, "length", ["sampler"], ["sampler"], palette_of(rows, ["sampler"]))
+def test_an_option_that_is_drawn_is_left_out_of_its_spec(make_frame, measure):
+    rows = make_frame([measure("entropy_bound:gamma=0.5,temperature=0.9"), measure("stride")])
+    left = without_options(rows, ["sampler.gamma", "length"])
+    assert set(left["sampler"]) == {"entropy_bound:temperature=0.9", "stride"}

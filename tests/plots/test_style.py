@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from mdmtheory.plots import figure_format, figure_style, looks, save_figure, sweep_figure
-from mdmtheory.plots.style import family_looks
+from mdmtheory.plots.style import PALETTE, family_looks
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
@@ -26,9 +28,9 @@ def test_a_pdf_embeds_its_fonts_as_truetype(one_curve, tmp_path):
     assert b"CreationDate" not in content
 
 
-def test_saving_makes_the_folder_and_leaves_nothing_else_behind(one_curve, tmp_path):
+def test_saving_makes_the_folder_and_leaves_nothing_but_figure_and_caption(one_curve, tmp_path):
     save_figure(sweep_figure(one_curve), tmp_path / "new" / "a.png")
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.png"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a.png", "a.txt"]
 
 
 def test_the_folder_in_place_of_a_file_is_named(tmp_path):
@@ -68,32 +70,32 @@ def test_the_ending_may_be_in_capitals():
 
 LOOKS = {
     "ancestral": ("random order", "#0173b2", "o", "-", True),
-    "fixed": ("random order", "#003450", "s", "-", False),
-    "first_hitting": ("random order", "#01507d", "p", "-", False),
+    "fixed": ("random order", "#7fb8e6", "s", "-", False),
+    "first_hitting": ("random order", "#0b2a6f", "p", "-", False),
     "stride": ("chosen order", "#d55e00", "D", (0.0, (5.0, 1.5)), True),
-    "bisection": ("chosen order", "#602a00", "^", (0.0, (5.0, 1.5)), False),
-    "left_to_right": ("chosen order", "#954200", "v", (0.0, (5.0, 1.5)), False),
-    "blocks": ("chosen order", "#401c00", "P", (0.0, (5.0, 1.5)), False),
-    "bit_reversed": ("chosen order", "#b55000", "<", (0.0, (5.0, 1.5)), False),
-    "plan": ("chosen order", "#7c3700", "X", (0.0, (5.0, 1.5)), False),
+    "bisection": ("chosen order", "#8c1244", "^", (0.0, (5.0, 1.5)), False),
+    "left_to_right": ("chosen order", "#f59a7d", "v", (0.0, (5.0, 1.5)), False),
+    "blocks": ("chosen order", "#e8305a", "P", (0.0, (5.0, 1.5)), False),
+    "bit_reversed": ("chosen order", "#c58aa0", "<", (0.0, (5.0, 1.5)), False),
+    "plan": ("chosen order", "#5a0a0a", "X", (0.0, (5.0, 1.5)), False),
     "confidence": ("most confident", "#029e73", "*", (0.0, (1.0, 1.2)), True),
-    "margin": ("most confident", "#014734", ">", (0.0, (1.0, 1.2)), False),
-    "entropy": ("most confident", "#016f50", "d", (0.0, (1.0, 1.2)), False),
-    "draw_confidence": ("most confident", "#012f23", "H", (0.0, (1.0, 1.2)), False),
-    "entropy_bound": ("as many as allowed", "#cc78bc", "h", (0.0, (5.0, 1.5, 1.0, 1.5)), True),
-    "entropy_sum": ("as many as allowed", "#5c3655", "s", (0.0, (5.0, 1.5, 1.0, 1.5)), False),
-    "threshold": ("as many as allowed", "#8f5484", "^", (0.0, (5.0, 1.5, 1.0, 1.5)), False),
-    "independent": ("as many as allowed", "#3d2438", "X", (0.0, (5.0, 1.5, 1.0, 1.5)), False),
-    "redraw": ("changing tokens", "#de8f05", "D", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), True),
-    "topk_remask": ("changing tokens", "#644002", "P", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
-    "remdm-cap": ("changing tokens", "#9b6403", ">", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
-    "remdm-rescale": ("changing tokens", "#432b02", "<", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
-    "remdm-conf": ("changing tokens", "#bd7a04", "v", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
-    "remdm-loop": ("changing tokens", "#815303", "p", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
-    "verify": ("verified drafts", "#1a1a1a", "X", "-", True),
-    "uniform": ("other noise", "#56b4e9", "d", (0.0, (8.0, 2.0)), True),
-    "gaussian": ("other noise", "#275169", "o", (0.0, (8.0, 2.0)), False),
-    "block": ("block by block", "#8c613c", "s", (0.0, (5.0, 1.5)), True),
+    "margin": ("most confident", "#8fd08a", ">", (0.0, (1.0, 1.2)), False),
+    "entropy": ("most confident", "#5c8a00", "d", (0.0, (1.0, 1.2)), False),
+    "draw_confidence": ("most confident", "#04453a", "H", (0.0, (1.0, 1.2)), False),
+    "entropy_bound": ("as many as allowed", "#b05bc8", "h", (0.0, (5.0, 1.5, 1.0, 1.5)), True),
+    "entropy_sum": ("as many as allowed", "#5b2a86", "s", (0.0, (5.0, 1.5, 1.0, 1.5)), False),
+    "threshold": ("as many as allowed", "#dfb3ee", "^", (0.0, (5.0, 1.5, 1.0, 1.5)), False),
+    "independent": ("as many as allowed", "#ff6fd0", "X", (0.0, (5.0, 1.5, 1.0, 1.5)), False),
+    "redraw": ("changing tokens", "#e6a000", "D", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), True),
+    "topk_remask": ("changing tokens", "#a39100", "P", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
+    "remdm-cap": ("changing tokens", "#7a5a00", ">", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
+    "remdm-rescale": ("changing tokens", "#ffc58a", "<", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
+    "remdm-conf": ("changing tokens", "#d8cf7a", "v", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
+    "remdm-loop": ("changing tokens", "#f0d533", "p", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
+    "verify": ("verified drafts", "#141414", "X", "-", True),
+    "uniform": ("other noise", "#2cc5d6", "d", (0.0, (8.0, 2.0)), True),
+    "gaussian": ("other noise", "#0f7278", "o", (0.0, (8.0, 2.0)), False),
+    "block": ("block by block", "#8a4b26", "s", (0.0, (5.0, 1.5)), True),
     "ar": ("autoregressive", "#949494", "*", (0.0, (1.0, 1.2)), True),
 }
 """Family, colour, mark, dashes and whether it is drawn in full: what readers of earlier figures know them by."""
@@ -103,6 +105,27 @@ def test_what_is_built_in_looks_as_it_always_has():
     found = family_looks()
     looks_now = {name: (look.family, look.colour, look.marker, look.dashes, look.lead) for name, look in found.items()}
     assert [(name, looks_now[name]) for name in found if name in LOOKS] == [*LOOKS.items()]
+
+
+def distance(one: str, other: str) -> float:
+    """How far apart two colours look: Euclidean in CIELAB."""
+    found = []
+    for colour in (one, other):
+        part = np.array(mpl.colors.to_rgb(colour))
+        linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
+        matrix = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+        x, y, z = np.cbrt(np.maximum(matrix @ linear / [0.9505, 1, 1.089], 0.008856))
+        found.append(np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)]))
+    return float(np.linalg.norm(found[0] - found[1]))
+
+
+def test_no_two_colours_look_alike():
+    colours = {name: look.colour for name, look in family_looks().items()}
+    apart = {pair: distance(colours[pair[0]], colours[pair[1]]) for pair in combinations(colours, 2)}
+    assert min(apart.values()) > 20
+    leads = [name for name, look in family_looks().items() if look.lead]
+    assert min(apart[pair] for pair in combinations(leads, 2)) > 30
+    assert min(distance(*pair) for pair in combinations(PALETTE, 2)) > 25
 
 
 def test_a_plug_in_has_the_next_mark_of_the_family_that_it_says():

@@ -17,7 +17,7 @@ from mdmtheory.core.estimate import WithheldError
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.registry import as_metric, as_metrics, measures
-from mdmtheory.plots.series import drawn_metric
+from mdmtheory.plots.drawn import drawn_metric
 from mdmtheory.sweeps.store import load
 
 HERE = Path(__file__).parent

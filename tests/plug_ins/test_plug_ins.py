@@ -10,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mdmtheory.plots.methods import leaderboard, methods_of
 
 import mdmtheory as mt
-from mdmtheory.plots.series import palette_of
-from mdmtheory.plots.style import family_looks
+from mdmtheory.plots.board import leaderboard, methods_of
+from mdmtheory.plots.style import family_looks, looks
 from mdmtheory.sweeps.store import load
 
 HERE = Path(__file__).parent
@@ -127,12 +126,12 @@ def test_they_are_plotted_with_the_look_of_their_family(swept: str, run: Callabl
     assert (theirs / "figure.png").stat().st_size > 1000
     frame = mt.read("store.sqlite")
     next_of_its_family = family_looks({"stroll:Amble": "most confident"})["stroll:Amble"]
-    looks = palette_of(frame, ["sampler"])
-    assert (looks["stroll:Amble"].colour, looks["stroll:Amble"].marker) == (
+    found = looks("sampler", list(dict.fromkeys(frame["sampler"])), frame.attrs["families"])
+    assert (found["stroll:Amble"].colour, found["stroll:Amble"].marker) == (
         next_of_its_family.colour,
         next_of_its_family.marker,
     )
-    assert looks["stroll:Stroll"].family == "not built in"
+    assert found["stroll:Stroll"].family == "not built in"
     frame["denoiser"] = "oracle"
     assert methods_of(leaderboard(frame))["stroll:Amble"] == next_of_its_family
 
@@ -146,8 +145,7 @@ IN_THE_PACKAGE = """
 import mdmtheory as mt
 from mdmtheory.cli.main import main
 from mdmtheory.conformance.subjects import everything_built_in
-from mdmtheory.plots.series import palette_of
-from mdmtheory.plots.style import family_looks
+from mdmtheory.plots.style import family_looks, looks
 
 assert mt.__file__.startswith(__import__("os").getcwd())
 sweep = ["sweep", "--lang", "parity", "--sampler", "steady:pace=2,confidence,odd_first:temperature=0.5"]
@@ -155,8 +153,8 @@ sweep += ["--length", "4", "--steps", "2", "--samples", "50", "--workers", "1", 
 certify, plot = ["certify", "steady", "odd_first"], ["plot", "store.sqlite", "-o", "figure.png"]
 for words in (["list", "samplers"], sweep, certify, plot):
     assert main(words) == 0, words
-looks = palette_of(mt.read("store.sqlite"), ["sampler"])
-for name, look in {"steady": looks["steady:pace=2"], "confidence": looks["confidence"]}.items():
+found = looks("sampler", list(dict.fromkeys(mt.read("store.sqlite")["sampler"])))
+for name, look in {"steady": found["steady:pace=2"], "confidence": found["confidence"]}.items():
     own = family_looks()[name]
     print(name, own.family, (own.colour, own.marker) == (look.colour, look.marker), own.marker)
 print([each.name for each in everything_built_in() if each.name.startswith("steady")])

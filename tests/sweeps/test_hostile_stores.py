@@ -50,8 +50,7 @@ def test_the_kind_of_a_stored_language_is_never_imported_or_called(
 @pytest.mark.refutes("3.1")
 @pytest.mark.parametrize("name", ["trap:Trap", "sprung"])
 def test_names_in_a_store_are_never_looked_up_for_a_page_or_a_figure(store: Path, mark: Path, name: str) -> None:
-    from mdmtheory.plots.methods import leaderboard
-
+    from mdmtheory.plots.board import leaderboard
     from mdmtheory.report.entries import entries, entropies_of
 
     change_language(store, name=name)

@@ -14,7 +14,7 @@ from mdmtheory.metrics.metric import Measured
 from mdmtheory.metrics.score import Score
 from mdmtheory.metrics.ter import Ter
 from mdmtheory.plots import metric_figure, sweep_figure
-from mdmtheory.plots.series import reference_ter
+from mdmtheory.plots.drawn import reference_ter
 from mdmtheory.prompts import drawing
 from mdmtheory.report.entries import entries
 from mdmtheory.sweeps import cells, collect, merge, read
@@ -272,15 +272,15 @@ def test_figures_tell_prompts_apart_and_hold_each_against_its_own_reference(prom
     assert keys == {(LANGUAGE, 32, prompt) for prompt in ("", "prefix:size=8", "infill:size=L/2")}
     figure = metric_figure(frame, "steps", ["ter", "ser"], hue="prompt")
     labels = {each.get_text() for legend in figure.legends for each in legend.get_texts()}
-    assert {"no prompt, stride", "prefix:size=8, stride", "infill:size=L/2, ancestral"} <= labels
+    assert {"no prompt, stride", "prefix of 8, stride", "infill of L/2, ancestral"} <= labels
     alone = sweep_figure(frame[frame["prompt"] == "prefix:size=8"])
-    assert "prompt prefix:size=8" in alone.get_supxlabel().replace("\n", " ")
-    assert "prompt" not in sweep_figure(frame[frame["prompt"].isna()]).get_supxlabel()
+    assert "prompt prefix of 8" in alone.caption
+    assert "prompt" not in sweep_figure(frame[frame["prompt"].isna()]).caption
 
 
 def test_what_ranks_or_publishes_whole_sequences_refuses_answers(prompted):
     frame, _ = prompted
-    from mdmtheory.plots.methods import leaderboard
+    from mdmtheory.plots.board import leaderboard
 
     for act in (entries, published_text, leaderboard):
         with pytest.raises(ValueError, match=r"answers to a prompt \(infill:size=L/2\)") as error:

@@ -3,32 +3,33 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from mdmtheory.plots.methods import (
+
+from mdmtheory.models import MODELS
+from mdmtheory.plots.board import (
     at_length,
     curves,
     languages_of,
     leaderboard,
     methods_of,
-    of_metric,
     usual,
     various,
 )
-
-from mdmtheory.models import MODELS
+from mdmtheory.plots.drawn import drawn_metric, metric_rows
 from mdmtheory.plots.style import FAMILIES, family_looks, looks
 from mdmtheory.samplers.registry import SAMPLERS
 
 
 def curve_of(frame, method, metric="ser", language="hmm"):
-    rows = of_metric(leaderboard(frame), metric)
-    found = curves(rows[rows["language"] == language], methods_of(rows))
-    return [each for each in found if each.method == method]
+    rows = metric_rows(leaderboard(frame), metric)
+    look = methods_of(rows).get(method)
+    found = curves(rows[rows["language"] == language], drawn_metric(metric), methods_of(rows))
+    return [each for each in found if each.look == look]
 
 
 def test_every_built_in_sampler_and_model_belongs_to_one_family():
     found = family_looks()
     assert sorted(found) == sorted([*SAMPLERS.built_in, *(name for name in MODELS.built_in if name != "masked")])
-    assert len({(look.colour, look.marker) for look in found.values()}) == len(found)
+    assert len({look.colour for look in found.values()}) == len(found)
     for family in FAMILIES:
         marks = [look.marker for look in found.values() if look.family == family.title]
         assert "".join(marks).startswith(family.marks)
@@ -75,7 +76,7 @@ def test_without_calls_a_point_stands_at_the_steps_or_at_the_length_if_that_is_l
 
 def test_kl_is_the_length_times_the_log_of_the_ratio(board):
     [curve] = curve_of(board, "ancestral", "kl")
-    assert curve.y == pytest.approx(64 * np.log([1.09, 1.07, 1.04]))
+    assert curve.value == pytest.approx(64 * np.log([1.09, 1.07, 1.04]))
     assert curve.low == pytest.approx(64 * np.log([1.08, 1.06, 1.03]))
     assert curve.bound
     assert not curve_of(board, "entropy_bound", "kl")[0].bound
@@ -92,13 +93,13 @@ def test_what_is_not_told_apart_from_0_is_known(board, make_frame, measure):
 
 
 def test_the_loss_of_entropy_is_taken_from_the_reference_at_the_same_length(board):
-    rows = of_metric(leaderboard(board), "collapse")
+    rows = metric_rows(leaderboard(board), "lost_entropy")
     lost = rows[rows["method"] == "draw_confidence"]
     assert lost["value"].to_numpy() == pytest.approx(0.4 - 0.9)
     assert lost["low"].to_numpy() == pytest.approx(0.39 - 0.9)
     assert lost["slack"].to_numpy() == pytest.approx(0.01)
     with pytest.raises(ValueError, match="no rows of model ar"):
-        of_metric(leaderboard(board[board["model"] != "ar"]), "collapse")
+        metric_rows(leaderboard(board[board["model"] != "ar"]), "lost_entropy")
 
 
 def test_a_sampler_that_is_not_built_in_has_a_look_of_its_own_and_is_drawn_in_full(board, make_frame, measure):
@@ -118,7 +119,7 @@ def test_plug_ins_of_a_family_leave_the_free_colours_to_those_of_none(board, mak
     rows.attrs["families"] = of_a_family
     found = methods_of(rows)
     assert {found[name].family for name in of_a_family} == {"most confident"}
-    assert found["my:Own"].colour not in {family.colour for family in FAMILIES}
+    assert found["my:Own"].colour not in {colour for family in FAMILIES for colour in family.colours}
 
 
 def test_a_sampler_looks_the_same_here_and_in_every_other_figure():
