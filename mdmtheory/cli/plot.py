@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mdmtheory.cli.outputs import check_distinct
+from mdmtheory.cli.outputs import WHERE, check_distinct
 from mdmtheory.cli.terminal import Terminal
 
 
@@ -23,9 +23,7 @@ def plot(
             "or ter,ser."
         ),
     ] = "ser",
-    where: Annotated[
-        str | None, typer.Option(help="Which rows: 'lang == \"hmm\" and steps >= 64'; columns as those of results.")
-    ] = None,
+    where: Annotated[str | None, typer.Option(help=WHERE)] = None,
     hue: Annotated[
         str | None, typer.Option(help="What has a colour: lang, sampler, gamma, ... By default what varies.")
     ] = None,
