@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mdmtheory.cli.documents import latex_table, markdown_table
 from mdmtheory.cli.terminal import Terminal, print_table, writable
 from mdmtheory.core.limits import MOST_LENGTH
 from mdmtheory.core.long_calls import counted
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mdmtheory.theory.statement import BoundCheck, Setting, Statement
 
 _A_THEOREM_FAILED = 1
@@ -29,8 +28,9 @@ def bounds(
     schedule: Annotated[str | None, typer.Option(help="With --lang: the schedule (linear).")] = None,
     conjectures: Annotated[bool, typer.Option("--conjectures", help="Conjectures too.")] = False,
     format: Annotated[
-        Literal["table", "csv", "json", "latex"], typer.Option("--format", "-f", help="How to print it.")
+        Literal["table", "csv", "json", "latex", "markdown"], typer.Option("--format", "-f", help="How to print it.")
     ] = "table",
+    summary: Annotated[bool, typer.Option("--summary", help="One line a statement.")] = False,
 ) -> int:
     """Check every theorem: what is measured, the bound, how far apart they are, and whether it holds.
 
@@ -51,7 +51,7 @@ def bounds(
             checks += _checks(statement, own, terminal)
     if not checks:
         raise ValueError(f"none of the statements says anything about {lang}; the lines above tell why")
-    _print(checks, format)
+    _print(checks, format, summary)
     failed = sorted({each.statement.id for each in checks if not each.holds and not each.statement.conjecture})
     if failed:
         terminal.say(f"mdmtheory: these theorems fail: {', '.join(failed)}")
@@ -86,38 +86,21 @@ def _checks(statement: Statement, own: _Own | None, terminal: Terminal) -> list[
     return []
 
 
-def _print(checks: list[BoundCheck], format: str) -> None:
-    from mdmtheory.theory.table import frame
+def _print(checks: list[BoundCheck], format: str, summed: bool) -> None:
+    from mdmtheory.theory.table import frame, summary
 
+    full = format in ("csv", "json")
+    found = summary(checks) if summed else frame(checks, digits=None if full else 6)
     if format == "csv":
-        print(frame(checks, digits=None).to_csv(index=False, lineterminator="\n"), end="")
+        print(found.to_csv(index=False, lineterminator="\n"), end="")
     elif format == "json":
-        print(frame(checks, digits=None).to_json(orient="records", indent=1))
-    elif format == "latex":
-        print(_latex(frame(checks)))
+        print(found.to_json(orient="records", indent=1))
+    elif format in ("latex", "markdown"):
+        write = latex_table if format == "latex" else markdown_table
+        print(writable(write(list(found.columns), found.to_numpy().tolist(), right=[False] * found.shape[1])))
     else:
-        shown = frame(checks).drop(columns=["source", "statement"])
+        shown = found.drop(columns=[name for name in ("source", "statement") if name in found])
+        if not summed:
+            empty = (found["vacuous"] == "yes").map({True: " (vacuous)", False: ""})
+            shown = shown.assign(holds=found["holds"] + empty).drop(columns="vacuous")
         print_table(list(shown.columns), [[writable(each) for each in row] for row in shown.to_numpy().tolist()])
-
-
-def _latex(table: pd.DataFrame) -> str:
-    """A booktabs tabular, to be put into a document as it is."""
-    lines = [rf"\begin{{tabular}}{{{'l' * len(table.columns)}}}", r"\toprule", _latex_row(list(table.columns))]
-    lines += [r"\midrule", *(_latex_row(row) for row in table.to_numpy().tolist()), r"\bottomrule", r"\end{tabular}"]
-    return "\n".join(lines)
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "<": r"$<$",
-    ">": r"$>$",
-    "^": r"\^{}",
-    "~": r"\~{}",
-}
-_LATEX |= {each: "\\" + each for each in "&%$#_{}"}
-
-
-def _latex_row(cells: list[str]) -> str:
-    return " & ".join("".join(_LATEX.get(each, each) for each in cell) for cell in cells) + r" \\"

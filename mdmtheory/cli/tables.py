@@ -5,21 +5,31 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from mdmtheory.cli.documents import Shown, latex_table, markdown_table
 from mdmtheory.cli.terminal import print_table, writable
 from mdmtheory.core.estimate import bare_kind
 from mdmtheory.metrics.metric import Metric
+from mdmtheory.sweeps.columns import column_named
 
 _CELL = ["language", "length", "prompt", "model", "denoiser", "sampler", "schedule", "steps", "seed"]
 _NUMBERS = ("length", "steps", "seed")
 
 
-def print_results(frame: pd.DataFrame, format: str, metrics: Iterable[Metric]) -> None:
-    """Print results on stdout as `table`, `csv` or `json`."""
+_OF_A_METRIC = ("metric", "value", "low", "high", "level", "kind", "form", "task")
+_COSTS = {"count": "sequences", "calls": "calls a sequence", "rounds": "rounds a sequence", "seconds": "seconds"}
+
+
+def print_results(
+    frame: pd.DataFrame, format: str, metrics: Iterable[Metric], columns: Sequence[str] | None = None
+) -> None:
+    """Print results on stdout as `table`, `csv`, `json`, `latex` or `markdown`, all columns or those chosen."""
+    if format in ("csv", "json"):
+        frame = frame if columns is None else frame[[column_named(each, frame) for each in columns]]
     if format == "csv":
         frame.to_csv(sys.stdout, index=False, lineterminator="\n")
     elif format == "json":
@@ -29,44 +39,62 @@ def print_results(frame: pd.DataFrame, format: str, metrics: Iterable[Metric]) -
         )
         print()
     else:
-        print_cells(frame, metrics)
+        print_cells(frame, metrics, format, columns)
 
 
-def print_cells(frame: pd.DataFrame, metrics: Iterable[Metric]) -> None:
-    """One line a cell: what varies, then each of the metrics with its interval; what all cells share stands above.
+def print_cells(
+    frame: pd.DataFrame, metrics: Iterable[Metric], format: str = "table", columns: Sequence[str] | None = None
+) -> None:
+    """One line a cell: what varies, or the columns chosen, each of the metrics with its interval; then what all share.
 
     The kind of a number is written under its metric's name, or beside the number where a column has several. Rounds
-    are shown where any differ from calls.
+    are shown where any differ from calls. Tables for documents say the units too.
     """
     if frame.empty:
         print("no results")
         return
     if frame["prompt"].notna().any():  # what has no prompt is told apart from what has one
         frame = frame.assign(prompt=frame["prompt"].fillna("none"))
-    varying = [column for column in _CELL if frame[column].nunique() > 1]
     there = [metric for metric in metrics if (frame["metric"] == metric.name).any()]
     known = {metric.name: metric for metric in sorted(there, key=lambda metric: (metric.column, metric.name))}
+    varying = [column for column in _CELL if frame[column].nunique() > 1]
+    rounds = [] if frame["rounds"].equals(frame["calls"]) else ["rounds"]
+    chosen = _chosen(columns, known, frame) if columns else [*varying, *known, "count", "calls", *rounds, "seconds"]
     shown = frame[frame["value"].notna()]
     kinds = {metric: sorted(set(shown["kind"][shown["metric"] == metric].map(bare_kind))) for metric in known}
-    rounds = [] if frame["rounds"].equals(frame["calls"]) else ["rounds"]
-    headings = [_header(metric, kinds[name]) for name, metric in known.items()]
-    headers = [*varying, *headings, "count", "calls", *rounds, "seconds"]
-    right = [column in _NUMBERS for column in varying] + [False] * len(known) + [True] * (3 + len(rounds))
+    document = format in ("latex", "markdown")
+    headers = [
+        _header(known[name], kinds[name], document) if name in known else _COSTS.get(name, name) if document else name
+        for name in chosen
+    ]
+    right = [name in (*_NUMBERS, *_COSTS) or (name in frame and frame[name].dtype.kind in "if") for name in chosen]
     rows = []
     for _, rows_of_cell in frame.groupby(_CELL, dropna=False, sort=False):
-        first = rows_of_cell.iloc[0]
         found = {metric: rows_of_cell[rows_of_cell["metric"] == metric] for metric in known}
-        rows.append(
-            [
-                *(_plain(first[column]) for column in varying),
-                *(interval_text(found[metric], say_kind=len(kinds[metric]) > 1) for metric in known),
-                _largest(rows_of_cell["count"], 12),
-                *(_largest(rows_of_cell[cost], 4) for cost in ("calls", *rounds)),
-                _seconds(rows_of_cell, known),
-            ]
-        )
-    print(writable(_shared(frame, varying)))
-    print_table([writable(each) for each in headers], [[writable(each) for each in row] for row in rows], right=right)
+        cells: dict[str, str | Shown] = {name: _plain(rows_of_cell.iloc[0][name]) for name in chosen if name in frame}
+        cells |= {metric: _interval(found[metric], say_kind=len(kinds[metric]) > 1) for metric in known}
+        cells |= {"count": _largest(rows_of_cell["count"], 12), "seconds": _seconds(rows_of_cell, known)}
+        cells |= {cost: _largest(rows_of_cell[cost], 4) for cost in ("calls", "rounds")}
+        rows.append([cells[name] for name in chosen])
+    shared = _shared(frame, varying)
+    if document:
+        print(writable((latex_table if format == "latex" else markdown_table)(headers, rows, right=right, note=shared)))
+        return
+    print(writable(shared))
+    plain = [[writable(str(each)) for each in row] for row in rows]
+    print_table([writable(each) for each in headers], plain, right=right)
+
+
+def _chosen(columns: Sequence[str], known: Mapping[str, Metric], frame: pd.DataFrame) -> list[str]:
+    """The columns of a table of cells by the names that were typed: those of a cell, and metrics."""
+    found = []
+    for each in columns:
+        name = each if each in known else column_named(each, frame)
+        if name in _OF_A_METRIC:
+            metrics = ", ".join(known) or "none"
+            raise ValueError(f"column {each} is one of rows, each a metric: name metrics ({metrics}), or --format csv")
+        found.append(name)
+    return list(dict.fromkeys(found))
 
 
 def _shared(frame: pd.DataFrame, varying: list[str]) -> str:
@@ -77,12 +105,17 @@ def _shared(frame: pd.DataFrame, varying: list[str]) -> str:
     return ", ".join(same) + (f"; intervals of {levels}" if levels else "")
 
 
-def _header(metric: Metric, kinds: list[str]) -> str:
-    return f"{metric.heading}\n{kinds[0] if len(kinds) == 1 else ''}"
+def _header(metric: Metric, kinds: list[str], with_unit: bool) -> str:
+    unit = f" ({metric.unit})" if with_unit and metric.unit else ""
+    return f"{metric.heading}{unit}\n{kinds[0] if len(kinds) == 1 else ''}"
 
 
 def interval_text(rows: pd.DataFrame, *, say_kind: bool) -> str:
     """`≤ 3.068 [3.067, 3.069]` for the first row: a bound has its sign, every estimate its interval."""
+    return str(_interval(rows, say_kind=say_kind))
+
+
+def _interval(rows: pd.DataFrame, *, say_kind: bool) -> str | Shown:
     if rows.empty:
         return ""
     row = rows.iloc[0]
@@ -96,10 +129,11 @@ def interval_text(rows: pd.DataFrame, *, say_kind: bool) -> str:
     kind = f" {said}" if say_kind else said.removeprefix(bare)
     half = (high - low) / 2
     if not 0 < half < math.inf:
-        return f"{sign}{value:.6g}{kind}"
+        return Shown(sign, f"{value:.6g}", words=kind)
     digits = min(max(1 - math.floor(math.log10(half)), 0), 8)
     shown, least, most = (f"{each:.{digits}f}" for each in (value, low, high))
-    return f"{sign}{shown}{kind}" if least == most else f"{sign}{shown} [{least}, {most}]{kind}"
+    # The kind stood before the interval in tables of several.
+    return Shown(sign, shown, None if least == most else (least, most), kind)
 
 
 def _largest(column: Iterable[float], digits: int) -> str:

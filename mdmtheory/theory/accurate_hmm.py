@@ -32,7 +32,7 @@ from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.schedules.families import power_of
 from mdmtheory.theory.curves import exact_curve
 from mdmtheory.theory.instances import bigram3, certain, golden_chain, hardest, hmm2x3, small_languages
-from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, probability
 
 SHARE_OF_LEARNING, STEPS_FACTOR = 0.5, 2.0
 
@@ -119,6 +119,7 @@ ACCURATE = Statement(
     says="SER <= delta with N >= 2 L log(V)/d and epsilon <= d/(2L), d = -log(1 - delta)",
     source="2502.09622, with constants of ours; docs/theory.md 2 and 7",
     direction="<=",
+    known=probability,
     sides=_sides,
     settings=_settings,
     hypotheses="any language, ancestral plans, linear schedule, a denoiser within epsilon nats of the exact one",
@@ -136,6 +137,7 @@ BUDGET = Statement(
     says="SER <= 1 - exp(-(E_plan KL + L epsilon))",
     source="ours; docs/theory.md 2.6 and 7",
     direction="<=",
+    known=probability,
     sides=_budget_sides,
     settings=_budget_settings,
     hypotheses="any language whose curve is known exactly, ancestral plans, a denoiser within epsilon nats",

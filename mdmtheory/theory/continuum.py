@@ -24,7 +24,7 @@ from mdmtheory.core.estimate import Estimate
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.theory.curves import convex_curve
 from mdmtheory.theory.instances import golden_chain, growth_chain, hardest, rare_break, small_languages
-from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, non_negative
 
 Drops = Float[np.ndarray, "length"]
 
@@ -98,6 +98,7 @@ CONTINUUM_BELOW: Statement = Statement(
     says="optimal E_plan KL >= (S^2/N - D)/2, S the sum of the roots of the curve's drops and D their sum",
     source="ours; docs/theory.md 2.5",
     direction=">=",
+    known=non_negative,
     sides=_below,
     settings=lambda: _settings(CONTINUUM_BELOW),
     hypotheses="a convex information curve that is known exactly, exact denoiser, random subsets of N sizes",

@@ -44,7 +44,7 @@ from mdmtheory.theory.instances import (
     rare_break,
     small_languages,
 )
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, non_negative
 
 
 def _requires(setting: Setting) -> None:
@@ -216,6 +216,7 @@ FIXED_GAP_BELOW: Statement = Statement(
     says="gap of fixed sizes s >= (s-1)/s of the ancestral one, divided by 1 + s d/D",
     source="ours; docs/theory.md 5",
     direction=">=",
+    known=non_negative,
     sides=_gap_below,
     settings=lambda: _gap_settings(FIXED_GAP_BELOW),
     hypotheses="a convex information curve that is known exactly, exact denoiser, equal steps that divide the length",

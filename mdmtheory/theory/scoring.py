@@ -42,7 +42,7 @@ from mdmtheory.theory.instances import (
     sink,
     small_languages,
 )
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, probability
 
 LEVEL = 0.999999
 """Sampled sides must not refute a theorem by chance."""
@@ -184,6 +184,7 @@ DISTANCE_ABOVE_SER: Statement = Statement(
     says="TV >= SER",
     source="ours; docs/theory.md 7",
     direction=">=",
+    known=probability,
     sides=_above_ser,
     settings=lambda: _settings(DISTANCE_ABOVE_SER),
     hypotheses="any language, ancestral plans or fixed sizes; small enough to enumerate",
@@ -198,6 +199,7 @@ DISTANCE_ABOVE_HELLINGER: Statement = Statement(
     says="TV >= H^2",
     source="known (Le Cam); docs/theory.md 7",
     direction=">=",
+    known=probability,
     sides=_above_hellinger,
     settings=lambda: _settings(DISTANCE_ABOVE_HELLINGER),
     hypotheses="any language, ancestral plans or fixed sizes; small enough to enumerate",
@@ -212,6 +214,7 @@ DISTANCE_BELOW_HELLINGER: Statement = Statement(
     says="TV <= H sqrt(2 - H^2)",
     source="known (Le Cam); docs/theory.md 7",
     direction="<=",
+    known=probability,
     sides=_below_hellinger,
     settings=lambda: _settings(DISTANCE_BELOW_HELLINGER),
     hypotheses="any language, ancestral plans or fixed sizes; small enough to enumerate",

@@ -28,7 +28,7 @@ from mdmtheory.languages.permutation import Permutation
 from mdmtheory.languages.repetition import Repetition
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.theory.instances import bigram3, small_languages
-from mdmtheory.theory.statement import Setting, Sides, Statement
+from mdmtheory.theory.statement import Setting, Sides, Statement, probability
 
 
 def _sides(setting: Setting) -> Sides:
@@ -79,6 +79,7 @@ STATEMENT = Statement(
     says="SER <= 1 - exp(-KL(q||p))",
     source="ours; docs/theory.md 7",
     direction="<=",
+    known=probability,
     sides=_sides,
     settings=_settings,
     hypotheses="any language, denoiser and sampler; small enough to enumerate",

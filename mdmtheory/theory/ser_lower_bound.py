@@ -32,7 +32,7 @@ from mdmtheory.exact.enumeration import error_rate, joint
 from mdmtheory.exact.law import law
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, probability
 
 SYMBOLS, LEARNING_ERROR, STEPS_PER_TOKEN = 16, 1 / 128, 0.6753
 
@@ -211,6 +211,7 @@ SER_LOWER_BOUND = Statement(
     says="SER >= 1 - (1 - (1 - A)/N)^(L/2)",
     source="2502.09622, with constants of ours; docs/theory.md 7",
     direction=">=",
+    known=probability,
     sides=_sides,
     settings=_settings,
     hypotheses="equal_pairs, ancestral plans, any schedule, a denoiser within epsilon nats of the exact one",
@@ -226,6 +227,7 @@ SER_HALF = Statement(
     says="SER > 1/2 with C L steps",
     source="2502.09622, with C of ours; docs/theory.md 7",
     direction=">=",
+    known=probability,
     sides=_half_sides,
     settings=_half_settings,
     hypotheses="equal_pairs over 16 symbols, an even length, ancestral plans, learning error at most 1/128",

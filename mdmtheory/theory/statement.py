@@ -88,6 +88,14 @@ class BoundCheck:
     note: str = ""
 
     @property
+    def vacuous(self) -> bool:
+        """Whether the bound says no more than is known of the measured quantity in any case."""
+        least, most = self.statement.known(self.setting)
+        if self.statement.direction == "<=":
+            return _least(self.bound) >= most
+        return self.statement.direction == ">=" and _most(self.bound) <= least
+
+    @property
     def holds(self) -> bool:
         """Whether the statement is not refuted here."""
         return self.verdict != "no"
@@ -111,13 +119,34 @@ def _nowhere(setting: Setting) -> bool:
     return False
 
 
+def unlimited(setting: Setting) -> tuple[float, float]:
+    """Nothing is known of what is measured but what the statement says."""
+    return -math.inf, math.inf
+
+
+def probability(setting: Setting) -> tuple[float, float]:
+    """A probability or a distance: from 0 to 1, whatever the language."""
+    return 0.0, 1.0
+
+
+def non_negative(setting: Setting) -> tuple[float, float]:
+    """A divergence or a gap, of which nothing is known but that it is no less than 0."""
+    return 0.0, math.inf
+
+
+def steps_of_a_sequence(setting: Setting) -> tuple[float, float]:
+    """Steps: one is the least, and one for each token, which has no error of order, the most that is ever needed."""
+    return 1.0, float(setting.length)
+
+
 @dataclass(frozen=True)
 class Statement:
     """A claim that can fail.
 
     `sides` computes both numbers for a setting, `requires` raises HypothesisError where the claim is not made, and
     `tight` says where it is an equality (asserted in the tests). `settings` are the instances of `mdmtheory bounds`;
-    `options` the statement's own parameters with their defaults. A conjecture may fail without anybody being wrong.
+    `options` the statement's own parameters with their defaults; `known` says between what ends the measured quantity
+    lies in any case. A conjecture may fail without anybody being wrong.
     """
 
     id: str
@@ -134,6 +163,7 @@ class Statement:
     options: Mapping[str, Any] = field(default_factory=dict)
     conjecture: bool = False
     rounding: float = ROUNDING
+    known: Callable[[Setting], tuple[float, float]] = unlimited
 
     def __repr__(self) -> str:
         return f"theory.statements()[{self.id!r}]"

@@ -27,7 +27,9 @@ COLUMNS = (
     "tight",
     "holds",
     "source",
+    "vacuous",
 )
+SUMMARY = ("id", "statement", "direction", "instances", "yes", "not refuted", "no", "tight", "vacuous", "least slack")
 
 _OUTWARD = {"<=": ROUND_CEILING, ">=": ROUND_FLOOR, "=": ROUND_HALF_EVEN}
 
@@ -37,9 +39,15 @@ def frame(checks: Sequence[BoundCheck], *, digits: int | None = 6) -> pd.DataFra
     """One row a check, all columns text; with `digits` None numbers in full.
 
     Measured numbers and bounds are rounded up below <= and down below >=, slack always down; those that were sampled
-    carry their interval, and one-sided ones their sign.
+    carry their interval, and one-sided ones their sign. In full, each parameter of the statements has a column behind
+    the others, empty where a statement has none of that name.
     """
-    return pd.DataFrame([_row(check, digits) for check in checks], columns=list(COLUMNS), dtype=str)
+    found = pd.DataFrame([_row(check, digits) for check in checks], columns=list(COLUMNS), dtype=str)
+    names = [] if digits else sorted({name for check in checks for name in check.setting.options})
+    for name in names:
+        values = [check.setting.options.get(name, "") for check in checks]
+        found[f"parameter.{name}"] = [repr(each) if isinstance(each, float) else str(each) for each in values]
+    return found
 
 
 @whole_numbers(digits=1)
@@ -78,7 +86,25 @@ def _row(check: BoundCheck, digits: int | None) -> list[str]:
         "yes" if check.tight else "no",
         check.verdict,
         statement.source,
+        "yes" if check.vacuous else "no",
     ]
+
+
+def summary(checks: Sequence[BoundCheck]) -> pd.DataFrame:
+    """One row a statement, all columns text: its instances, by verdict, how many are tight or vacuous, least slack.
+
+    Vacuous is a bound that says no more than is known anyhow, such as a probability of at most 2.
+    """
+    of: dict[str, list[BoundCheck]] = {}
+    for check in checks:
+        of.setdefault(check.statement.id, []).append(check)
+    rows = []
+    for name, own in of.items():
+        verdicts = [sum(each.verdict == verdict for each in own) for verdict in ("yes", "not refuted", "no")]
+        counts = [len(own), *verdicts, sum(each.tight for each in own), sum(each.vacuous for each in own)]
+        least = rounded(min(each.slack for each in own), ">=", 3)
+        rows.append([name, own[0].statement.says, own[0].statement.direction, *map(str, counts), least])
+    return pd.DataFrame(rows, columns=list(SUMMARY), dtype=str)
 
 
 def _number(number: Estimate, direction: Direction, digits: int | None) -> str:

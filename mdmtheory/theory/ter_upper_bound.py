@@ -30,7 +30,7 @@ from mdmtheory.languages.repetition import Repetition
 from mdmtheory.schedules import as_schedule
 from mdmtheory.theory.curves import exact_curve
 from mdmtheory.theory.instances import cycle3, golden_chain, growth_chain, hardest, independent, small_languages
-from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, steps_of_a_sequence
 from mdmtheory.theory.table import rounded
 
 CONSTANT = 1.0
@@ -182,6 +182,7 @@ TER_UPPER_BOUND = Statement(
     says="N <= C (n-1)/epsilon^(n+1/2) steps reach log TER(p) <= log TER(q) + 4 epsilon log V",
     source="2502.09622",
     direction="<=",
+    known=steps_of_a_sequence,
     sides=_sides,
     settings=_settings,
     hypotheses="n-grams with n of 2 or more, epsilon up to 1, exact denoiser, random order",
@@ -196,6 +197,7 @@ STEPS_FOR_TER = Statement(
     says="N <= ceil((H(0) - H(L-1))/(4 epsilon log V)) steps of the linear schedule reach 4 epsilon log V",
     source="ours; docs/theory.md 2.4",
     direction="<=",
+    known=steps_of_a_sequence,
     sides=_linear_sides,
     settings=_linear_settings,
     hypotheses="any language whose curve is known exactly, exact denoiser, ancestral plans, linear schedule",
@@ -210,6 +212,7 @@ TER_LENGTH_FREE = Statement(
     says="no length needs more than N = ceil(1/(4 epsilon)) steps of the linear schedule for 4 epsilon log V",
     source="2502.09622 has steps without the length; this number ours, docs/theory.md 2.4",
     direction="<=",
+    known=steps_of_a_sequence,
     sides=_length_free_sides,
     settings=_length_free_settings,
     hypotheses="any language whose curve is known exactly, exact denoiser, ancestral plans, linear schedule",

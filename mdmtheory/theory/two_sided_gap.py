@@ -30,7 +30,7 @@ from mdmtheory.theory.instances import (
     rare_break,
     small_languages,
 )
-from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, non_negative
 
 
 def _above(setting: Setting) -> Sides:
@@ -93,6 +93,7 @@ GAP_BELOW = Statement(
     says="E_plan KL/L >= (g(0) - g(1))/(2N)",
     source="ours; docs/theory.md 2.4",
     direction=">=",
+    known=non_negative,
     sides=_below,
     settings=_below_settings,
     hypotheses="a convex information curve that is known exactly, exact denoiser, ancestral plans, linear schedule",

@@ -21,7 +21,7 @@ def test_the_columns_are_those_that_scripts_rely_on(run):
     rows = list(csv.DictReader(io.StringIO(found.out)))
     assert list(rows[0]) == list(COLUMNS)
     assert ",".join(COLUMNS) == (
-        "id,statement,language,length,steps,schedule,measured,bound,direction,slack,tight,holds,source"
+        "id,statement,language,length,steps,schedule,measured,bound,direction,slack,tight,holds,source,vacuous"
     )
     for row in rows:
         assert float(row["measured"]) <= float(row["bound"]) + 1e-9
@@ -32,9 +32,32 @@ def test_every_format_has_the_same_rows(run):
     rows = json.loads(run("bounds", "jensen", "--format", "json").out)
     table = run("bounds", "jensen").out.strip().splitlines()
     latex = run("bounds", "jensen", "--format", "latex").out.strip().splitlines()
-    assert len(rows) == len(table) - 1 == len(latex) - 6
-    assert latex[0].startswith(r"\begin{tabular}")
-    assert all(line.endswith(r" \\") for line in latex[4:-2])
+    assert len(rows) == len(table) - 1 == len(latex) - 7
+    assert latex[1].startswith(r"\begin{tabular}")
+    assert all(line.endswith(r" \\") for line in latex[5:-2])
+
+
+def test_a_summary_has_a_line_a_statement_and_parameters_are_columns_of_csv(run):
+    words = ("bounds", "accurate_budget", "ter_length_free", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(run(*words).out)))
+    summed = list(csv.DictReader(io.StringIO(run(*words, "--summary").out)))
+    assert [each["id"] for each in summed] == ["accurate_budget", "ter_length_free"]
+    for each in summed:
+        own = [row for row in rows if row["id"] == each["id"]]
+        assert int(each["instances"]) == len(own)
+        assert int(each["yes"]) == sum(row["holds"] == "yes" for row in own)
+        assert int(each["vacuous"]) == sum(row["vacuous"] == "yes" for row in own)
+        assert float(each["least slack"]) <= min(float(row["slack"]) for row in own)
+    assert all(
+        (row["parameter.epsilon"] == "") == (row["id"] not in ("accurate_budget", "ter_length_free")) for row in rows
+    )
+
+
+def test_a_bound_beyond_what_is_known_anyhow_is_vacuous():
+    check = next(iter(registry.chosen_statements(["accurate_budget"], conjectures=False)))
+    found = check.check_setting(next(iter(check.settings())))
+    assert not found.vacuous
+    assert replace(found, bound=replace(found.bound, value=1.0, low=1.0, high=1.0)).vacuous
 
 
 def test_a_statement_is_found_by_its_number_too(run):
