@@ -49,7 +49,7 @@ def test_a_store_is_shown_for_a_document(run):
     head, rows = latex[4:6], [line for line in latex if line.endswith(r"\\")][2:]
     assert head == [r" &  & SER (probability) & TER (perplexity per token) &  \\", latex[5]]
     assert latex[5] == r"language & rule & estimate & upper bound & calls a sequence \\"
-    assert [row.split(" & ")[:2] for row in rows][0] == [r"equal\_pairs:vocab\_size=4", "L/4"]
+    assert rows[0].split(" & ")[:2] == [r"equal\_pairs:vocab\_size=4", "L/4"]
     assert all(re.fullmatch(r"\$\\le [\d.]+\\ \[[\d.]+, [\d.]+\]\$", row.split(" & ")[3]) for row in rows)
     markdown = run("show", "s.sqlite", "--format", "markdown", "--columns", "lang,steps,ser").out.splitlines()
     assert markdown[2] == "| language | steps | SER (probability) estimate |"
@@ -57,8 +57,6 @@ def test_a_store_is_shown_for_a_document(run):
     long = run("show", "s.sqlite", "--format", "csv", "--columns", "metric,value,N").out.splitlines()
     assert long[0] == "metric,value,steps"
     refused = run("show", "s.sqlite", "--columns", "value")
-    assert (refused.code, "name metrics (ter, ter_ratio, ser)" in refused.err or "name metrics (" in refused.err) == (
-        2,
-        True,
-    )
+    assert refused.code == 2
+    assert "name metrics (" in refused.err
     assert "no column 'nope'" in run("show", "s.sqlite", "--columns", "nope").err
