@@ -53,6 +53,7 @@ _HOMES = {
     "Cell": "mdmtheory.sweeps.cell",
     "collect": "mdmtheory.sweeps.collect",
     "read": "mdmtheory.sweeps.results",
+    "kept_samples": "mdmtheory.sweeps.kept_samples",
     "merge": "mdmtheory.sweeps.merging",
     "compare": "mdmtheory.analysis.compare",
     "Differences": "mdmtheory.analysis.differences",

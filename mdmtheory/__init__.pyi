@@ -55,6 +55,7 @@ from mdmtheory.schedules import Schedule as Schedule
 from mdmtheory.sweeps.cell import Cell as Cell
 from mdmtheory.sweeps.cells import cells as cells
 from mdmtheory.sweeps.collect import collect as collect
+from mdmtheory.sweeps.kept_samples import kept_samples as kept_samples
 from mdmtheory.sweeps.merging import merge as merge
 from mdmtheory.sweeps.results import read as read
 from mdmtheory.training.trainer import train as train

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mdmtheory.cli.progress import SweepProgress
 from mdmtheory.cli.terminal import Interrupted, Terminal
@@ -23,8 +23,11 @@ def measured(
     terminal: Terminal,
     rows: Path | None = None,
     tag: str | Iterable[str] = (),
+    *,
+    keep_samples: bool = False,
+    finish: bool = False,
 ) -> pd.DataFrame:
-    """The rows of these cells, measured into `store` where neither it nor `rows` has them.
+    """The rows of these cells, measured into `store` where neither it nor `rows` has them; see `collect`.
 
     Interrupted says what is kept.
     """
@@ -33,7 +36,8 @@ def measured(
     # Building the models may compile too, before there is any progress that tells it.
     with terminal.announcing_compilation(), SweepProgress(terminal, rows) as progress:
         try:
-            return collect(chosen, out=store, workers=workers, level=level, progress=progress, rows=rows, tag=tag)
+            options: dict[str, Any] = {"rows": rows, "tag": tag, "keep_samples": keep_samples, "finish": finish}
+            return collect(chosen, out=store, workers=workers, level=level, progress=progress, **options)
         except KeyboardInterrupt:
             raise Interrupted(_kept(store, progress)) from None
 

@@ -60,6 +60,12 @@ def sweep(
     ] = None,
     figure: Annotated[Path | None, typer.Option(help="FILE.png, .svg or .pdf; by default beside the store.")] = None,
     no_figure: Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")] = False,
+    keep_samples: Annotated[
+        bool, typer.Option("--keep-samples", help="Keep drawn sequences, in NAME.samples.sqlite beside the store.")
+    ] = False,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Kept sequences are drawn to their end also where they went wrong.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done and how long it would take.")
     ] = False,
@@ -71,24 +77,28 @@ def sweep(
     """
     from mdmtheory.cli.tables import print_cells
     from mdmtheory.sweeps.files import cells_of
+    from mdmtheory.sweeps.samples_file import beside
 
     terminal = Terminal.of(context)
     settings, typed = _settings(context, file)
     chosen = cells_of(settings, typed)
     store = Path(settings["out"] or f"results/{file.stem if file else 'sweep'}.sqlite")
     check_ending(store, "store", other="--figure")
+    keeping: dict[str, Any] = {key: settings[key] for key in ("keep_samples", "finish")}
     if dry_run:
-        _print_forecast(chosen, store, settings["workers"], terminal)
+        _print_forecast(chosen, store, settings["workers"], terminal, keeping)
         return
     picture = None if no_figure else Path(settings["figure"] or store.parent / f"{store.stem}.png")
     if settings["figure"] and picture is not None:
         check_distinct({"the store": store, "the figure": picture})
         check_figure(picture)
     terminal.detail(f"{len(chosen)} cells into {store}")
-    tags = settings["tag"] or ()
-    frame = measured(chosen, store, settings["workers"], settings["level"], terminal, tag=tags)
+    asked = {"tag": settings["tag"] or (), **keeping}
+    frame = measured(chosen, store, settings["workers"], settings["level"], terminal, **asked)
     print_cells(frame, {metric.name: metric for cell in chosen for metric in cell.shown()}.values())
     terminal.say(f"store: {store}{_others(frame.attrs['others'])}")
+    if settings["keep_samples"]:
+        terminal.say(f"sequences: {beside(store)}")
     if picture is not None:
         _draw(frame, picture, terminal, wanted=settings["figure"] is not None)
 
@@ -110,13 +120,15 @@ def _others(found: dict[str, int]) -> str:
     return f", with {sum(found.values())} other cells ({of}); --where chooses among them, --out names another store"
 
 
-def _print_forecast(chosen: list[Cell], store: Path, workers: int | str, terminal: Terminal) -> None:
+def _print_forecast(
+    chosen: list[Cell], store: Path, workers: int | str, terminal: Terminal, keeping: dict[str, Any]
+) -> None:
     from mdmtheory.sweeps.executors import worker_count
     from mdmtheory.sweeps.forecast import forecast
 
     count = worker_count(workers)
     with terminal.announcing_compilation():
-        expected = forecast(chosen, store)
+        expected = forecast(chosen, store, **keeping)
     rows = [
         [
             str(each.cell),

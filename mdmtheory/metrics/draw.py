@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.protocols import Samples
 from mdmtheory.core.register import registered
 from mdmtheory.metrics.measure import Measure, Sequences
 from mdmtheory.metrics.sums import Sums, moments
@@ -30,11 +31,18 @@ class Draw(Measure):
     @whole_numbers(threads=1)
     def count(self, models: Sequence[Any], of: Sequences, threads: int | None = 1) -> list[Sums]:
         """Draw sequences of each model, count those outside the language and score the others."""
-        return [_drawn(model, of, threads) for model in of.held(models)]
+        return [sums_of(samples, of, threads) for samples in drawn(models, of, threads)]
 
 
-def _drawn(model: Any, of: Sequences, threads: int | None) -> Sums:
-    samples = model.sample(of.count, of.length, of.seed, first=of.first, threads=threads, **of.to_draw(threads))
+def drawn(models: Sequence[Any], of: Sequences, threads: int | None, **how: Any) -> Iterator[Samples]:
+    """The sequences of each model; `how` is told to it besides, such as `finish`, which changes no sum."""
+    for model in of.held(models):
+        told = {**of.to_draw(threads), **how}
+        yield model.sample(of.count, of.length, of.seed, first=of.first, threads=threads, **told)
+
+
+def sums_of(samples: Samples, of: Sequences, threads: int | None) -> Sums:
+    """What is summed of drawn sequences."""
     finished = ~samples.impossible
     # What was given up is wrong, whatever stands in its place.
     right = of.language.in_support(samples.tokens) & finished

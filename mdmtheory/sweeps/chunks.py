@@ -7,9 +7,13 @@ import operator
 import sys
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mdmtheory.metrics.sums import Sums
+
+if TYPE_CHECKING:
+    from mdmtheory.core.protocols import Samples
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Chunk:
     code: str
     host: str
     date: str = ""
+    samples: Samples | None = field(default=None, repr=False, compare=False)
+    """The sequences themselves, on their way to the file that keeps them."""
 
     def __post_init__(self) -> None:
         if all(map(operator.eq, self.sums.values(), self.sums.values())):

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.interrupts import interrupts_held
 from mdmtheory.core.long_calls import counting, shows_progress
+from mdmtheory.models.finishing import TRUST
 from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.executors import Executor, worker_count
 from mdmtheory.sweeps.lanes import Lane, lanes_of
 from mdmtheory.sweeps.meter import Meter
-from mdmtheory.sweeps.passes import Pass
+from mdmtheory.sweeps.passes import Keeps, Pass
 from mdmtheory.sweeps.progress import Progress, Reporter
 from mdmtheory.sweeps.published import published_rows
 from mdmtheory.sweeps.results import check_level, frame_of, other_cells
+from mdmtheory.sweeps.samples_file import SamplesFile, beside, rows_of
 from mdmtheory.sweeps.store import Store
 from mdmtheory.sweeps.work import Work
 
@@ -42,6 +44,8 @@ def collect(
     executor: Executor | None = None,
     rows: str | Path | None = None,
     tag: str | Iterable[str] = (),
+    keep_samples: bool = False,
+    finish: bool = False,
 ) -> pd.DataFrame:
     """Measure cells, keep the counts in the store `out`, and return the rows of these cells as `read` does.
 
@@ -52,7 +56,13 @@ def collect(
     text with commas) is written beside the cells, with those that they have, and is the column `tag`. Killed at any
     moment and started again, it goes on and ends with the same bits. `workers` are threads, for models that may be
     split anyhow; one that computes on a device or asks for a batch has one worker for its device besides. Results do
-    not depend on how many there are. On Ctrl-C no chunk is begun any more, those in progress are given up when they are
+    not depend on how many there are.
+
+    With `keep_samples` drawn sequences are kept, in NAME.samples.sqlite beside the store (`mt.kept_samples` reads
+    them), with `finish` drawn to their end also where they went wrong. What was measured without is drawn once more,
+    and must come to the same sums: ValueError names the chunk. No number depends on either.
+
+    On Ctrl-C no chunk is begun any more, those in progress are given up when they are
     about to ask a denoiser again (a plug-in model that asks none ends its chunk), and everything finished is written
     before KeyboardInterrupt goes on; on a second Ctrl-C that is done without waiting for any. ValueError or OSError, in
     one line, for cells that do not fit together (before anything is computed) and for a store that cannot be used.
@@ -60,9 +70,13 @@ def collect(
     check_level(level)
     threads = worker_count(workers)
     work = Work.of(cells, tags_of(tag))
-    with Store(out) as store:
+    keeps = keeping(work, keep_samples, finish)
+    with contextlib.ExitStack() as held:
+        store = held.enter_context(Store(out))
+        samples = held.enter_context(SamplesFile(beside(out))) if keeps else None
         published = {} if rows is None else published_rows(rows, work, level)
-        work.resume(store.contents, published)
+        kept = None if samples is None else samples.begins(work.drawing, trust_of(keeps))
+        work.resume(store.contents, published, keeps=keeps, kept=kept)
         store.add([state.task for state in work.states.values() if not state.published], work.languages)
         lanes = lanes_of(work.passes, threads) if executor is None else [Lane(executor, work.passes)]
         asked = progress if callable(progress) else None
@@ -74,7 +88,7 @@ def collect(
             # Before anything is measured, so that what is told of the start is told of the start.
             report(meter, now=True)
             with interrupts_held() as interrupted:
-                _Collection(work, store, lanes, meter, report).run(interrupted)
+                _Collection(work, store, samples, lanes, meter, report).run(interrupted)
         else:
             report(meter, now=True)
         frame = frame_of(store.contents, level, of=work.stored, published=work.taken(published))
@@ -89,6 +103,26 @@ def tags_of(tag: str | Iterable[str]) -> list[str]:
         if not each or not each.isprintable():
             raise ValueError(f"tag {each!r} is empty or cannot be printed; give words, as paper1 or paper1,figure2")
     return list(dict.fromkeys(found))
+
+
+def keeping(work: Work, keep_samples: bool, finish: bool) -> Keeps:
+    """What is kept of drawn sequences; ValueError where there are none, or a model cannot draw them to their end."""
+    if not keep_samples:
+        if finish:
+            raise ValueError("finish is about sequences that are kept, and none are; ask for keep_samples as well")
+        return None
+    if not work.drawing:
+        raise ValueError("no metric asked for draws sequences that could be kept; add one that does, as ser")
+    for sha in work.drawing if finish else ():
+        task, _, model = work.things[sha]
+        if not getattr(model, "finishes", False):
+            raise ValueError(f"{task} cannot be drawn to its end: its model does not say `finishes`; leave finish out")
+    return "finished" if finish else "drawn"
+
+
+def trust_of(keeps: Keeps) -> float | None:
+    """The trust with which kept sequences must have been drawn to their end; None where any will do."""
+    return TRUST if keeps == "finished" else None
 
 
 def warm(passes: Sequence[Pass], announce: Callable[[str], object] | None) -> None:
@@ -106,8 +140,17 @@ def warm(passes: Sequence[Pass], announce: Callable[[str], object] | None) -> No
 class _Collection:
     """The loop that hands out chunks, takes them back in any order, and writes them in index order."""
 
-    def __init__(self, work: Work, store: Store, lanes: Sequence[Lane], meter: Meter, report: Reporter) -> None:
-        self._work, self._store, self._lanes, self._meter, self._report = work, store, lanes, meter, report
+    def __init__(
+        self,
+        work: Work,
+        store: Store,
+        samples: SamplesFile | None,
+        lanes: Sequence[Lane],
+        meter: Meter,
+        report: Reporter,
+    ) -> None:
+        self._work, self._store, self._samples = work, store, samples
+        self._lanes, self._meter, self._report = lanes, meter, report
         self._committed = time.monotonic()
         self._taken = 0
 
@@ -169,7 +212,11 @@ class _Collection:
     def _commit(self) -> None:
         ready = dict(self._work.unwritten())
         if ready:
+            if self._samples is not None:
+                # First, so that the store never has a chunk whose sequences are missing.
+                self._samples.add(rows_of(ready))
+                ready = {sha: self._work.states[sha].without_samples() for sha in ready}
             self._store.append(ready)
             for sha in ready:
-                self._work.states[sha].written = len(self._store.contents.tasks[sha].chunks)
+                self._work.states[sha].written = len(self._work.states[sha].chunks)
         self._committed = time.monotonic()

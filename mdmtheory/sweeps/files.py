@@ -10,7 +10,7 @@ from mdmtheory.core.reading import toml_in
 from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.cells import cells
 
-OF_THE_RUN = ("level", "workers", "out", "figure", "tag")
+OF_THE_RUN = ("level", "workers", "out", "figure", "tag", "keep_samples", "finish")
 """What says how to measure and where to, not what."""
 
 GROUPS = "sweep"
@@ -24,6 +24,8 @@ _SINGLE: dict[str, tuple[tuple[type, ...], str, str]] = {
     "workers": ((int, str), "a number or auto", '"auto"'),
     "out": ((str,), "a text", '"results/sweep.sqlite"'),
     "figure": ((str,), "a text", '"results/sweep.png"'),
+    "keep_samples": ((bool,), "true or false", "true"),
+    "finish": ((bool,), "true or false", "true"),
 }
 KEYS = (
     *("lang", "length", "steps", "model", "denoiser", "sampler", "schedule", "prompt", "metrics", "seed", "tag"),

@@ -11,8 +11,9 @@ from typing import Any, Literal
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.streams import canonical_json
 from mdmtheory.sweeps.cell import Cell
-from mdmtheory.sweeps.collect import warm
+from mdmtheory.sweeps.collect import keeping, trust_of, warm
 from mdmtheory.sweeps.passes import Pass
+from mdmtheory.sweeps.samples_file import begins, beside
 from mdmtheory.sweeps.schema import Contents
 from mdmtheory.sweeps.store import load
 from mdmtheory.sweeps.tasks import Task
@@ -59,7 +60,9 @@ class Forecast:
         return max((seconds / (workers if device is None else 1) for device, seconds in by_device.items()), default=0.0)
 
 
-def forecast(cells: Iterable[Cell], out: str | Path, *, probe: bool = True) -> Forecast:
+def forecast(
+    cells: Iterable[Cell], out: str | Path, *, probe: bool = True, keep_samples: bool = False, finish: bool = False
+) -> Forecast:
     """What `collect(cells, out=out)` would do; nothing is written. ValueError or OSError as `collect` raises them.
 
     The time comes from what is stored of the same or like work; else, with `probe`, from a few sequences run now (which
@@ -67,7 +70,9 @@ def forecast(cells: Iterable[Cell], out: str | Path, *, probe: bool = True) -> F
     """
     work = Work.of(cells)
     contents = load(out) if Path(out).exists() and Path(out).stat().st_size else Contents()
-    work.resume(contents)
+    keeps = keeping(work, keep_samples, finish)
+    kept = begins(beside(out), work.drawing, trust_of(keeps)) if keeps else None
+    work.resume(contents, keeps=keeps, kept=kept)
     costs: dict[str, tuple[float | None, Source]] = {}
     devices = {state.task.sha: each.work.device for each in work.passes for state in each.states}
     rates = _stored_rates(contents)

@@ -10,6 +10,7 @@ from pathlib import Path
 from mdmtheory.core.lock import locked
 from mdmtheory.core.printable import first_few
 from mdmtheory.core.writing import confirm, folder_beside, put_in_place
+from mdmtheory.sweeps import samples_file
 from mdmtheory.sweeps.filters import Filter
 from mdmtheory.sweeps.results import described
 from mdmtheory.sweeps.schema import Contents, StoredTask, StoreError
@@ -47,14 +48,17 @@ def merge(stores: Sequence[str | Path], out: str | Path, *, where: str | None = 
 
     `where` chooses cells as `read` chooses rows, by all columns but those of a metric's numbers. Chunks that several
     stores hold must have equal integers and nats within 1e-12 relative; the first store's row is kept, or one that has
-    more sums. What was asked for of a cell, and its tags, are those of all stores. ValueError, naming a chunk of every
+    more sums. What was asked for of a cell, and its tags, are those of all stores. Sequences that are kept beside the
+    stores are united beside `out`. ValueError, naming a chunk of every
     cell that is refused, when two of them disagree: nothing is written then.
     """
     if not stores:
         raise ValueError("no stores to merge; name one or more")
     asked = None if where is None else Filter.parse(where)
     out = Path(os.path.realpath(out))
-    _check_free(out)
+    samples = samples_file.beside(out)
+    for each in (out, samples):
+        _check_free(each)
     found = [_whole(Path(path)) for path in stores]
     chosen = [dict.fromkeys(each.tasks) for each in found]
     if asked is not None:
@@ -76,7 +80,13 @@ def merge(stores: Sequence[str | Path], out: str | Path, *, where: str | None = 
         with Store(folder / out.name) as store:
             store.add([stored.task for stored in union.tasks.values()], union.languages.values())
             store.append({sha: stored.chunks for sha, stored in union.tasks.items()})
-        _check_free(out)
+        beside = [samples_file.beside(path) for path in stores]
+        some_kept = samples_file.merge(beside, folder / samples.name, union.tasks)
+        for each in (out, samples):
+            _check_free(each)
+        # The sequences first: what has some is never without them.
+        if some_kept:
+            put_in_place(folder / samples.name, samples)
         put_in_place(folder / out.name, out)
     confirm(out)
     return merged

@@ -146,7 +146,7 @@ def create(connection: sqlite3.Connection) -> None:
 
 def is_empty(connection: sqlite3.Connection) -> bool:
     """Whether nothing was ever written: a new file, or one whose first transaction did not happen."""
-    return not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] and _identity(connection) == (
+    return not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] and identity(connection) == (
         0,
         0,
     )
@@ -154,7 +154,7 @@ def is_empty(connection: sqlite3.Connection) -> bool:
 
 def version_of(connection: sqlite3.Connection, path: Path) -> int:
     """The store's version; StoreError when the file is not ours, or newer than this program."""
-    application, version = _identity(connection)
+    application, version = identity(connection)
     if application != APPLICATION_ID:
         raise StoreError(f"{path} is a database but not a store of mdmtheory; choose another file")
     if version > USER_VERSION:
@@ -213,7 +213,7 @@ def _view(connection: sqlite3.Connection, path: Path, tables: dict[str, str]) ->
     connection.text_factory = lambda text: text.decode(errors="replace")
     connection.execute("BEGIN")
     try:
-        _check_structure(connection, path, tables)
+        check_structure(connection, path, tables)
         yield
     finally:
         connection.execute("ROLLBACK")
@@ -286,7 +286,8 @@ def _short(sha: Any) -> str:
     return shortened(str(sha), 12).removesuffix("...")
 
 
-def _check_structure(connection: sqlite3.Connection, path: Path, tables: dict[str, str]) -> None:
+def check_structure(connection: sqlite3.Connection, path: Path, tables: dict[str, str]) -> None:
+    """StoreError unless the file has these very tables, and SQLite finds it whole."""
     found = dict(connection.execute("SELECT name, sql FROM sqlite_master").fetchall())
     if found != tables:
         raise StoreError(f"{path} is damaged: its tables are not those of a store; {_restore()}")
@@ -305,7 +306,8 @@ def _blame_the_disk(trouble: str) -> None:
         raise error
 
 
-def _identity(connection: sqlite3.Connection) -> tuple[int, int]:
+def identity(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Whose file it is, and of which version; zeros where it is new."""
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     return int(application), int(connection.execute("PRAGMA user_version").fetchone()[0])
 

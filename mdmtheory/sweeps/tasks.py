@@ -110,6 +110,11 @@ class Task:
         return str(self.description["measure"])
 
     @property
+    def draws(self) -> bool:
+        """Whether it draws sequences of the model, which may be kept."""
+        return self.measure == "draw"
+
+    @property
     def measure_version(self) -> int:
         """The version of the measure: what it summed."""
         return int(self.description["versions"][f"measure {self.measure}"])

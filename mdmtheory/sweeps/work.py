@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mdmtheory.metrics.registry import as_metrics
 from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.chunks import Chunk
-from mdmtheory.sweeps.passes import Pass, passes_of
+from mdmtheory.sweeps.passes import Keeps, Pass, passes_of
 from mdmtheory.sweeps.schema import Contents, StoredLanguage
 from mdmtheory.sweeps.tasks import Task, tasks_of
 
@@ -25,7 +25,8 @@ T = TypeVar("T")
 class TaskState:
     """A task, how many chunks it needs, and those that there are: a prefix, some of it written, and early ones.
 
-    One whose rows are `published` needs no more.
+    One whose rows are `published` needs no more. Where sequences are kept, chunks without theirs are computed once
+    more, and held against `stored`, what the store has.
     """
 
     task: Task
@@ -34,6 +35,7 @@ class TaskState:
     written: int = 0
     early: dict[int, Chunk] = field(default_factory=dict)
     published: bool = False
+    stored: Sequence[Chunk] = ()
     errors: int = 0
     counted: int = 0
 
@@ -60,6 +62,11 @@ class TaskState:
         if self.task.max_errors is None or not self.errors:
             return self.needed
         return min(self.needed, len(self.chunks) * self.task.max_errors / self.errors)
+
+    def without_samples(self) -> list[Chunk]:
+        """The chunks that are ready to be written, from now on without the sequences that they brought along."""
+        self.chunks[self.written :] = [replace(chunk, samples=None) for chunk in self.chunks[self.written :]]
+        return self.chunks[self.written :]
 
     def accept(self, chunk: Chunk) -> None:
         """Take a chunk, in any order; those after the stop are dropped."""
@@ -155,16 +162,34 @@ class Work:
         work.languages = list(languages.values())
         return work
 
-    def resume(self, contents: Contents, published: Collection[str] = ()) -> None:
-        """Take over what a store has, and plan the passes for what neither it nor the published tasks have."""
+    def resume(
+        self,
+        contents: Contents,
+        published: Collection[str] = (),
+        *,
+        keeps: Keeps = None,
+        kept: Mapping[str, int] | None = None,
+    ) -> None:
+        """Take over what a store has, and plan the passes for what neither it nor the published tasks have.
+
+        Of tasks that draw, where their sequences are kept, only so many chunks as are `kept` already.
+        """
         for sha, state in self.states.items():
+            keeping = keeps is not None and state.task.draws
             if sha in contents.tasks:
-                state.chunks = list(contents.tasks[sha].chunks)
+                state.stored = list(contents.tasks[sha].chunks)
+                state.chunks = list(state.stored[: (kept or {}).get(sha, 0)] if keeping else state.stored)
                 state.written = len(state.chunks)
             # A task of which a part is stored is taken whole from elsewhere: rows cannot be added to chunks.
-            state.published = not state.done and sha in published
+            state.published = not state.done and sha in published and not keeping
         missing = [self.things[sha] for sha, state in self.states.items() if not state.done]
-        self.passes = [PassState(each, [self.states[task.sha] for task in each.tasks]) for each in passes_of(missing)]
+        passes = passes_of(missing, keeps)
+        self.passes = [PassState(each, [self.states[task.sha] for task in each.tasks]) for each in passes]
+
+    @property
+    def drawing(self) -> list[str]:
+        """The tasks that draw sequences, by SHA."""
+        return [sha for sha, state in self.states.items() if state.task.draws]
 
     @property
     def stored(self) -> dict[str, Mapping[str, Metric]]:
@@ -181,10 +206,18 @@ class Work:
         return sum(all(state.done for state in own) and any(state.published for state in own) for _, own in self.cells)
 
     def unwritten(self) -> Iterator[tuple[str, Sequence[Chunk]]]:
-        """Chunks that are ready to be written, by task."""
+        """Chunks that are ready to be written, by task. ValueError for one that is not what the store has of it."""
         for sha, state in self.states.items():
-            if len(state.chunks) > state.written:
-                yield sha, state.chunks[state.written :]
+            ready = state.chunks[state.written :]
+            for chunk, known in zip(ready, state.stored[state.written :], strict=False):
+                conflict = known.conflict(chunk)
+                if conflict is not None:
+                    raise ValueError(
+                        f"chunk {chunk.index} of {state.task}, drawn once more to keep its sequences, contradicts the "
+                        f"store ({conflict}); that was made by changed code or is wrong: keep them with another --out"
+                    )
+            if ready:
+                yield sha, ready
 
 
 def _shown(language: str) -> str:

@@ -357,7 +357,7 @@ def _toml(chance: random.Random) -> str:
             return chance.choice(("1", "5"))
         if key == "level":
             return "0.9"
-        if key == "check":
+        if key in ("check", "keep_samples", "finish"):
             return "true"
         if key in ("out", "figure"):
             return '"new.sqlite"' if key == "out" else '"new.png"'

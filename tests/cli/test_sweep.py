@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import mdmtheory as mt
 from mdmtheory.cli.progress import SweepProgress
 from mdmtheory.cli.terminal import Terminal
 from mdmtheory.sweeps import Progress
@@ -55,6 +56,27 @@ def test_the_table_is_ascii_where_stdout_can_be_nothing_else(swept, spawn):
     outcome = spawn(code, PYTHONIOENCODING="ascii")
     assert outcome.code == 0
     assert "<= " in outcome.out
+
+
+def test_sequences_are_kept_where_that_is_asked_for(swept, run, refused):
+    words = ["sweep", *SMALL, "--out", "store.sqlite", "--no-figure"]
+    before = Path("store.sqlite").read_bytes()
+    assert run(*words, "--dry-run").out.count("nothing to do") == 2
+    assert "nothing to do" not in run(*words, "--keep-samples", "--dry-run").out
+    assert not Path("store.samples.sqlite").exists()
+    outcome = run(*words, "--keep-samples", "--finish")
+    assert outcome.out == swept.out
+    assert outcome.err.splitlines()[-2:] == ["store: store.sqlite", f"sequences: {Path.cwd() / 'store.samples.sqlite'}"]
+    assert Path("store.sqlite").read_bytes() == before
+    assert run(*words, "--keep-samples", "--finish", "--dry-run").out.count("nothing to do") == 2
+    for row, samples in mt.kept_samples("store.sqlite", where="steps == 8"):
+        assert (row["steps"], len(samples.finished)) == (8, row["count"])
+    assert "ask for keep_samples as well" in refused(*words, "--finish")
+    assert "add one that does, as ser" in refused(*words, "--keep-samples", "--metrics", "ter")
+    Path("sweep.toml").write_text(f'lang = "{LANGUAGE}"\nsteps = 4\nlength = 32\nsamples = 50\nkeep_samples = true\n')
+    assert run("sweep", "sweep.toml", "--out", "b.sqlite", "--no-figure").code == 0
+    [(row, samples)] = mt.kept_samples("b.sqlite")
+    assert (row["steps"], samples.trust) == (4, None)
 
 
 def test_show_as_csv_has_the_columns_promised(swept, run):

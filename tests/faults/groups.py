@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults import cold_caches, corruption, drivers, failing, killing, language_files, limits, power
+from tests.faults import cold_caches, corruption, drivers, failing, keeping, killing, language_files, limits, power
 from tests.faults.host import Host
 from tests.faults.judging import Tally, Whole
 
@@ -37,6 +37,9 @@ FEW: dict[str, Group] = {
     "failing files": lambda b: failing.written_files(b.host, b.folder, b.whole, stride=37),
     "power cuts of sweeps": lambda b: power.cut_sweeps(b.host, b.folder, b.whole, stride=41, resumed=40),
     "power cuts of files": lambda b: power.cut_files(b.host, b.folder, b.whole),
+    "kept sequences": lambda b: keeping.kept_sequences(
+        b.host, b.folder, b.whole, moments=3, stride=2999, cuts=331, resumed=12
+    ),
     "limits": lambda b: limits.limited(b.host, b.folder, b.whole, stride=29),
     "a read-only folder": lambda b: limits.read_only(b.host, b.folder, b.whole),
     "two sweeps": lambda b: drivers.two_drivers(b.host, b.folder, b.whole, commits=1),
@@ -57,6 +60,9 @@ ALL: dict[str, Group] = {
     "failing files": lambda b: failing.written_files(b.host, b.folder, b.whole, stride=1),
     "power cuts of sweeps": lambda b: power.cut_sweeps(b.host, b.folder, b.whole, stride=1, resumed=10),
     "power cuts of files": lambda b: power.cut_files(b.host, b.folder, b.whole),
+    "kept sequences": lambda b: keeping.kept_sequences(
+        b.host, b.folder, b.whole, moments=20, stride=31, cuts=2, resumed=40
+    ),
     "limits": lambda b: limits.limited(b.host, b.folder, b.whole, stride=1),
     "a read-only folder": lambda b: limits.read_only(b.host, b.folder, b.whole),
     "two sweeps": lambda b: drivers.two_drivers(b.host, b.folder, b.whole, commits=5),
