@@ -80,7 +80,7 @@ class Network(DenoiserDefaults):
 
     @cached_property
     def _loaded(self) -> tuple[Any, Float[np.ndarray, "vocab dim"] | None]:
-        """The network and the vectors of its tokens, from one reading of the file."""
+        """The network and the vectors of its tokens."""
         import torch
 
         from mdmtheory.networks.transformer import Transformer
@@ -91,7 +91,7 @@ class Network(DenoiserDefaults):
             raise ValueError(f"the run {self.run.path} lacks the embedding of its tokens; train it anew")
         network = Transformer(self.run.architecture, seed=0)
         try:
-            network.load_state_dict(state)
+            network.load_state_dict(state, assign=True)  # the run keeps them: no second copy
         except RuntimeError:
             raise ValueError(
                 f"the weights in {self.run.path} are not those of its architecture; train it anew"

@@ -114,7 +114,7 @@ class Run:
     def open(cls, path: str | PathLike[str]) -> Run:
         """The run in a folder; ValueError in one line where it is no folder, incomplete, damaged or another version's.
 
-        Its weights are those that run.json tells of: their digest is computed.
+        Its weights are read, and are those that run.json tells of: their digest is computed.
         """
         folder = Path(path)
         if not folder.is_dir():
@@ -127,7 +127,7 @@ class Run:
         except (json.JSONDecodeError, RecursionError):
             raise ValueError(f"{folder / RUN} is damaged, it is no JSON; {_RESUME}") from None
         run = cls(folder, RunRecord.from_json(said, folder / RUN))
-        run.weights()
+        _ = run._weights
         return run
 
     @cached_property
@@ -163,7 +163,12 @@ class Run:
         return self.record.finished
 
     def weights(self) -> dict[str, Tensor]:
-        """Tensors by name; ValueError unless they are those that run.json tells of."""
+        """Tensors by name, as they were when the run was opened, whatever its file is by now; not to be written to."""
+        return dict(self._weights)
+
+    @cached_property
+    def _weights(self) -> dict[str, Tensor]:
+        """ValueError unless they are those that run.json tells of."""
         from safetensors import SafetensorError
         from safetensors.torch import load
 

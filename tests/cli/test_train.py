@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from mdmtheory.core.quantities import as_quantity
 from mdmtheory.schedules.loss_files import read_losses
 from mdmtheory.training import trainer
 from mdmtheory.training.training import Training
+from tests.networks.runs import written_run
 
 SMALL = ("--lang", "ngram:order=2", "--length", "8", "--size", "layers=1,width=16,heads=2", "--tokens", "2k")
 
@@ -115,3 +117,23 @@ def test_wrong_options_are_refused_in_a_line(words, message, tmp_path, capsys):
 def test_what_is_no_quantity_is_refused(text):
     with pytest.raises(ValueError, match="pass a positive number"):
         as_quantity(text, "tokens")
+
+
+@pytest.mark.parametrize("missing", ["torch", "safetensors"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "mdm", *SMALL, "--out", "runs/a"),
+        ("sweep", "--lang", "ngram:order=2", "--length", "8", "--steps", "2", "--denoiser", "runs/x"),
+        ("certify", "runs/x"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_where_torch_is_missing_the_extra_that_brings_it_is_named(words, missing, monkeypatch, capsys):
+    written_run(Path("runs/x"))
+    monkeypatch.setitem(sys.modules, missing, None)
+    capsys.readouterr()
+    assert main(list(words)) == 2
+    assert capsys.readouterr().err == (
+        f"mdmtheory: error: networks need {missing}, which is not installed; pip install 'mdmtheory[neural]'\n"
+    )

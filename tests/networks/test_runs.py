@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mdmtheory as mt
+from mdmtheory.networks.runs import WEIGHTS
 from tests.networks.runs import written_run
 
 
@@ -77,3 +80,17 @@ def test_a_run_of_a_language_that_became_another_is_refused(tmp_path):
     mt.as_language("ngram:order=1").save(tmp_path / "language.npz")
     with pytest.raises(ValueError, match="trained on another language"):
         _ = mt.Run.open(tmp_path).language
+
+
+def test_a_network_has_the_weights_whose_digest_was_computed_from_one_reading_of_their_file(tmp_path, monkeypatch):
+    written_run(tmp_path / "one")
+    written_run(tmp_path / "other", seed=1)
+    other = (tmp_path / "other" / WEIGHTS).read_bytes()
+    read, names = Path.read_bytes, []
+    monkeypatch.setattr(Path, "read_bytes", lambda path: names.append(path.name) or read(path))
+    kept, exchanged = (mt.Network(tmp_path / "one", device="cpu") for _ in range(2))
+    context = np.full((1, 8), kept.vocab_size)
+    expected = kept.conditionals(context)
+    (tmp_path / "one" / WEIGHTS).write_bytes(other)
+    np.testing.assert_array_equal(exchanged.conditionals(context), expected)
+    assert names.count(WEIGHTS) == 2, "once by each"

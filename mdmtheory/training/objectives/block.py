@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 @registered("objective", place=3, examples=("size=2", "size=4,low=0.25,high=0.75"))
 @dataclass(frozen=True)
 class BlockObjective(Objective):
-    """The bound of block diffusion (BD3-LM, 2503.09573, eq. 5), all blocks of a sequence in one pass.
+    """The bound of block diffusion (BD3-LM, 2503.09573), all blocks of a sequence in one pass.
 
     In each block of B tokens the number of masks n is uniform on 1..B and each of them weighs B/n, as in `mdm`; the
-    exact posterior's is H(q). With `low` and `high` masking rates n/B are kept between them (the clipped schedules of
-    its section 5): less variance, no bound of -log p any more, and proper still. The last block is shorter where `size`
-    does not divide the length.
+    exact posterior's is H(q). With `low` and `high` masking rates n/B are kept between them (that paper's clipped
+    noise schedules): less variance, no bound of -log p any more, and proper still. The last block is shorter where
+    `size` does not divide the length.
     """
 
     name: ClassVar[str] = "block"

@@ -24,7 +24,7 @@ from mdmtheory.training.objectives.evidence import posteriors
 class GaussianObjective(Objective):
     """Cross-entropy of x_0 given values √kept e(x_0) + √(1 - kept) ε, the level 1 - kept being told.
 
-    The rounding term of Diffusion-LM (2205.14217, section 4.2) at every level in the place of its squared error: the
+    The rounding term of Diffusion-LM (2205.14217) at every level in the place of its squared error: the
     posterior of x_0, which `GaussianDiffusion` asks for, is what minimises it, and its mean that of the squared error.
     `kept` is uniform on [0, 1), spread evenly over a batch, and every position weighs 1: no bound of -log p(x). The
     floor is the mean of -log posterior. `embedding` is `onehot` or `random`, with `dim` and `seed`.

@@ -17,11 +17,11 @@ from mdmtheory.training.objectives.strata import random_sets, stratified
 @registered("objective", place=1)
 @dataclass(frozen=True)
 class MaskedObjective(Objective):
-    """The continuous-time bound of masked diffusion (MDLM, 2406.07524, eq. 11) over numbers of masks.
+    """The continuous-time bound of masked diffusion (MDLM, 2406.07524) over numbers of masks.
 
     The number of masks n is uniform on 1..L and spread evenly over a batch, the masked set uniform among those of n
-    positions, and each of them weighs L/n: that is the integral over masking rates, done in closed form (2406.03736,
-    eq. 12; docs/theory.md, section 11). The exact posterior's is H(q).
+    positions, and each of them weighs L/n: that is the integral over masking rates, done in closed form (as RADD,
+    2406.03736, does; docs/theory.md, section 11). The exact posterior's is H(q).
     """
 
     name: ClassVar[str] = "mdm"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @registered("objective", place=4, examples=("", "steps=4,schedule=cosine"))
 @dataclass(frozen=True)
 class UniformObjective(Objective):
-    """The bound of uniform diffusion in `steps` steps of a schedule (D3PM, 2107.03006, eq. 1), one step a sequence.
+    """The bound of uniform diffusion in `steps` steps of a schedule (D3PM, 2107.03006), one step a sequence.
 
     The network says the law of x_0 given x_t and the level 1 - kept[t]; what it costs is the divergence of the step to
     x_s that this makes from q(x_s | x_t, x_0), position by position. The exact posterior's is -E_q of the bound of
