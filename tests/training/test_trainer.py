@@ -14,6 +14,7 @@ from mdmtheory.core.notices import Notice
 from mdmtheory.networks.runs import Run
 from mdmtheory.networks.transformer import Transformer
 from mdmtheory.training import running
+from mdmtheory.training.checkpoints import last_checkpoint
 from mdmtheory.training.errors import NotANumber, OutOfMemory
 from mdmtheory.training.objectives.mdm import MaskedObjective
 
@@ -158,6 +159,13 @@ def test_a_run_tells_what_made_it_and_what_came_of_it(straight):
     assert record.optimiser["learning_rate"] == 3e-3
     assert {"mdmtheory", "torch", "numpy", "safetensors", "python"} == set(record.versions)
     assert straight.language == LANGUAGE
+
+
+def test_the_network_of_a_run_has_the_averaged_weights_of_its_last_checkpoint(straight):
+    kept = last_checkpoint(straight.path / "checkpoint").tensors
+    for name, weight in straight.weights().items():
+        assert torch.equal(weight, kept[f"average/{name}"])
+        assert not torch.equal(weight, kept[f"weights/{name}"])
 
 
 def test_no_file_of_a_run_is_a_pickle(straight):
