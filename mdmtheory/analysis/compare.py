@@ -20,6 +20,7 @@ from mdmtheory.core.estimate import Ends, Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
 from mdmtheory.core.limits import MOST_LENGTH, check_limit
+from mdmtheory.core.long_calls import counted, shows_progress
 from mdmtheory.core.means import Moments, mean_interval, price
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.reveal_plans import LAST_STEP
@@ -39,6 +40,7 @@ SAME_SEQUENCES = "yes: the same sequences of q"
 
 
 @whole_numbers(length=1, count=1, seed=0, threads=1)
+@shows_progress
 @within_its_threads
 def compare(
     *models_and_language: Any,
@@ -50,6 +52,7 @@ def compare(
     common: bool = False,
     level: float = 0.95,
     threads: int | None = None,
+    progress: bool | None = None,
 ) -> Differences:
     """Differences of models on a language, of every pair: give the models, then the language, p1, p2, q.
 
@@ -130,7 +133,7 @@ def _of_errors(
         totals = [int(each.sum()) for each in wrong]
     else:
         of = Sequences(language, length, seed, 0, count)
-        totals = [sums.whole("errors") for sums in Draw().count(models, of, threads)]
+        totals = [Draw().count([each], of, threads)[0].whole("errors") for each in counted(models, "models")]
     for (i, first), (j, second) in combinations(enumerate(compared), 2):
         gain, pairing = math.nan, INDEPENDENT
         interval = partial(difference_of_shares, totals[i], count, totals[j], count)

@@ -25,6 +25,12 @@ Points = Float[np.ndarray, "points"]
 RATE, EXCESS = "rate", "ter_excess"
 """What is made of `ser`, -log(1 - SER)/L in nats a token, and of `ter_ratio`, TER(p)/TER(q) - 1."""
 
+SAME_SEQUENCES = (
+    "all points are of the same sequences of q, so that their errors go together: the interval is wider than need be, "
+    "and p says nothing"
+)
+_OF_DRAWS = ("ser", "cross_entropy")
+
 LEAST_POINTS = 3
 LEAST_ERRORS = 5
 DOUBTFUL = 0.01
@@ -41,7 +47,9 @@ class Fit:
     `law` says in a line what is fitted, `exponent` and `factor` (of y where x is `middle`) are Estimates, `how` says
     what their intervals are made of. `deviance` is how far the points are from the law in units of their errors, about
     `degrees` where it holds, and `p_value` how often points that follow it are as far: None where their errors are not
-    known but from their scatter. `left_out` names rows that could not be used. `curve` draws the law with its band.
+    known but from their scatter. Where all points are of the `same_sequences` of q their errors go together: the
+    interval is wider than need be, and the p-value says nothing. `left_out` names rows that could not be used. `curve`
+    draws the law with its band.
     """
 
     y: str
@@ -55,6 +63,7 @@ class Fit:
     degrees: int
     p_value: float | None
     left_out: tuple[str, ...]
+    same_sequences: bool
     frame: pd.DataFrame
     draws: Float[np.ndarray, "samples 2"]
 
@@ -94,6 +103,8 @@ class Fit:
                 f"{len(self.frame)} points, deviance {self.deviance:.3g} at {self.degrees} degrees of freedom, "
                 f"p = {self.p_value:.2g}: {word}"
             )
+        if self.same_sequences:
+            lines.append(SAME_SEQUENCES)
         return "\n".join([*lines, *(f"left out: {each}" for each in self.left_out)])
 
     def __repr__(self) -> str:
@@ -147,6 +158,7 @@ def fit(frame: Any, y: str, x: str, *, level: float = 0.95, seed: int = 0, resam
         len(at) - 2,
         best.p_value,
         left_out,
+        points.attrs["same"],
         points,
         best.draws,
     )  # fmt: skip
@@ -197,6 +209,7 @@ def _scattered(
         degrees,
         None,
         left_out,
+        points.attrs["same"],
         points,
         draws,
     )  # fmt: skip
@@ -266,7 +279,9 @@ def _points(frame: pd.DataFrame, y: str, x: str) -> tuple[pd.DataFrame, tuple[st
     points = pd.DataFrame(found)
     if len(points) and not (points["x"] > 0).all():
         raise ValueError(f"{x} is {points['x'].min():g} somewhere; a power law needs numbers above 0")
-    points.attrs = {"metric": True} if stored else {}
+    apart = [name for name in ("language", "length", "seed") if name in rows and rows[name].nunique() > 1]
+    same = stored and source not in _OF_DRAWS and not apart
+    points.attrs.update({"same": same, **({"metric": True} if stored else {})})
     return points, tuple(left_out)
 
 

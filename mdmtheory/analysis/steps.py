@@ -24,6 +24,7 @@ from mdmtheory.core.estimate import Ends, Estimate, Kind, WithheldError
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level, clopper_pearson
 from mdmtheory.core.limits import MOST_LENGTH, check_limit
+from mdmtheory.core.long_calls import counted, shows_progress
 from mdmtheory.core.means import Moments, mean_interval, price
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.threads import allowed_threads, within_its_threads
@@ -42,13 +43,14 @@ from mdmtheory.sweeps.choices import fitting_denoiser, registries
 from mdmtheory.sweeps.ranges import numbers
 
 METHODS = ("auto", "exact", "first-order", "measured")
-QUICK = 2e10
+QUICK = 4e9
 """Multiplications of exact error rates up to which `auto` takes them: about half a minute on two cores."""
 ENUMERATED = 1e5
 """(2V)^L up to which `auto` enumerates: every N in a moment."""
 
 
 @whole_numbers(count=0, seed=0, threads=1)
+@shows_progress
 @within_its_threads
 def steps_for(
     language: LanguageLike,
@@ -66,6 +68,7 @@ def steps_for(
     seed: int = 0,
     level: float = 0.95,
     threads: int | None = None,
+    progress: bool | None = None,
 ) -> StepsNeeded:
     """The least number of sampling steps that reaches a target, for one length or several (512, [64, 128], "64..1024").
 
@@ -101,7 +104,7 @@ def steps_for(
         denoiser = registries()["denoiser"].build(fitting_denoiser(str(chosen.spec), denoiser), language)
     denoiser = as_denoiser(denoiser)
     search = _Search(language, denoiser, chosen, as_schedule(schedule), target, at, method, count, seed, level, threads)
-    rows = [search.row(each) for each in lengths]
+    rows = [search.row(each) for each in counted(lengths, "lengths")]
     import pandas as pd
 
     return StepsNeeded(pd.DataFrame(rows, columns=list(COLUMNS)), search.about(rows))

@@ -116,10 +116,11 @@ def solved_differences(
     for (first, calls), (second, others) in pairs:
         both = [_at_calls(measured[_key_of(cell)], at) for cell, at in ((first, calls), (second, others))]
         contrasts += [_contrast(*rows, column) for rows in _of_one_metric(*both)]
-    worst = max((abs(a[1] - b[1]) for a, b in pairs), default=0.0)
-    return tabled(
-        contrasts, level, {"calls": f"mean {EVERY}, made equal by the number of steps: {worst:.2g} apart at most"}
-    )
+    free = [abs(first[1] - second[1]) for first, second in pairs if second[0].steps is not None]
+    fixed = dict.fromkeys(str(getattr(second, column)) for _, (second, _) in pairs if second.steps is None)
+    words = f"mean {EVERY}, made equal by the number of steps" + (f": {max(free):.2g} apart at most" if free else "")
+    words += f"; {', '.join(fixed)} has no number of steps" if fixed else ""
+    return tabled(contrasts, level, {"calls": words})
 
 
 def _between(frame: pd.DataFrame, between: str) -> str:

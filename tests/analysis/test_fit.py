@@ -70,7 +70,7 @@ def test_intervals_of_means_hold_as_often_as_they_say():
     law, error = 8.0 / np.array(STEPS), np.full(len(STEPS), 0.02)
     drawn = random.normal(law, error, size=(150, len(STEPS)))
     assert (drawn < 0).any()
-    found = fitted([Means(values, error) for values in drawn])
+    found = fitted([Means(values, error) for values in drawn], 80)
     assert 0.91 < covered(found, -1.0) < 1
     assert abs(np.mean([each.p_value < 0.1 for each in found]) - 0.1) < 0.06
 
@@ -170,3 +170,27 @@ def test_a_curve_is_drawn_above_zero():
     assert (shown["high"] <= 1).all()
     assert "<caption>-log(1 - SER)" in found._repr_html_()
     assert repr(found).startswith("<Fit -log(1 - SER) ∝ steps^b: exponent -")
+
+
+def test_points_of_the_same_sequences_are_said_to_be():
+    excess = of_means("ter_ratio", 1 + 4.0 / np.array(STEPS), [0.001] * 5, steps=STEPS)
+    assert "all points are of the same sequences of q" in str(mt.fit(excess, "ter_excess", "steps"))
+    apart = excess.assign(seed=range(5))
+    counts = of_counts([380, 260, 150, 82, 40], 400, steps=STEPS)
+    assert not mt.fit(apart, "ter_excess", "steps").same_sequences
+    assert not mt.fit(counts, "ser", "steps").same_sequences
+
+
+def test_scores_of_the_same_sequences_have_an_exponent_that_varies_less_than_its_interval():
+    """What is common to all points moves the law up and down, and leaves the exponent where it is."""
+    language = mt.NGram([0.5, 0.25, 0.25], [[0.5, 0.5, 0.0], [0.25, 0.25, 0.5], [0.5, 0.0, 0.5]])
+    found = []
+    for seed in range(12):
+        ratios = []
+        for steps in (8, 16, 32):
+            model = mt.MaskedDiffusion(mt.Oracle(language), steps=steps)
+            ratios.append(mt.ter_ratio(model, language, 8, count=100, seed=seed))
+        halves = [(each.high - each.low) / 3.92 for each in ratios]
+        frame = of_means("ter_ratio", [each.value for each in ratios], halves, steps=[8, 16, 32], seed=[seed] * 3)
+        found.append(mt.fit(frame, "ter_excess", "steps", resamples=200).exponent)
+    assert np.std([each.value for each in found]) < 0.5 * np.mean([(each.high - each.low) / 3.92 for each in found])

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from mdmtheory.cli.main import main
+
 SWEEP = ["sweep", "--lang", "parity", "--length", "8", "--steps", "2,6", "--samples", "200", "--no-figure"]
 COMPARE = ["compare", "s.sqlite"]
 
 
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    path = tmp_path_factory.mktemp("measured") / "s.sqlite"
+    assert main([*SWEEP, "--sampler", "ancestral,stride", "--out", str(path)]) == 0
+    return path
+
+
 @pytest.fixture
-def store(run):
-    assert run(*SWEEP, "--sampler", "ancestral,stride", "--out", "s.sqlite").code == 0
+def store(measured):
+    shutil.copy(measured, "s.sqlite")
 
 
 @pytest.mark.usefixtures("store")
@@ -74,6 +85,4 @@ def test_without_a_store_for_it_nothing_is_measured(run, refused):
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_a_line(refused, words, reason):
-    import re
-
     assert re.search(reason, refused(*COMPARE, *words))
