@@ -24,15 +24,46 @@ _AT_ONCE = 1 << 18  # tokens drawn before they are printed, so that long outputs
 @app.command()
 def new(
     context: typer.Context,
-    spec: _Spec,
+    spec: Annotated[str, typer.Argument(help="NAME[:key=value,...]; with tables hmm or ngram; or a language file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write (.npz).")],
+    initial: Annotated[Path | None, typer.Option(help="CSV: the law of the first state, or context.")] = None,
+    transition: Annotated[Path | None, typer.Option(help="hmm: CSV, a row for each state, over states.")] = None,
+    emission: Annotated[Path | None, typer.Option(help="hmm: CSV, a row for each state, over tokens.")] = None,
+    conditional: Annotated[Path | None, typer.Option(help="ngram: CSV, a row for each context, over tokens.")] = None,
 ) -> None:
-    """Write a language to one file, which every --lang accepts."""
+    """Write a language to one file, which every --lang accepts: a named one, or one of your own from CSV tables.
+
+    Each row of a table sums to 1. The contexts of an n-gram are its rows in order, the last token changing first.
+    """
     from mdmtheory.languages.files import save_language
     from mdmtheory.languages.presets import as_language
 
-    save_language(as_language(spec), out)
-    Terminal.of(context).say(f"{spec} is in {out}")
+    terminal = Terminal.of(context)
+    given = {"initial": initial, "transition": transition, "emission": emission, "conditional": conditional}
+    tables = {name: path for name, path in given.items() if path is not None}
+    language = _from_tables(spec, tables, terminal) if tables else as_language(spec)
+    save_language(language, out)
+    terminal.say(f"{spec} is in {out}; name it as --lang {out}")
+
+
+def _from_tables(kind: str, tables: dict[str, Path], terminal: Terminal) -> Language:
+    from mdmtheory.languages.kinds import kinds
+    from mdmtheory.languages.written import from_tables, read_law
+
+    of_tables = {name: each.arrays for name, each in kinds().items() if each.arrays}
+    if kind not in of_tables:
+        raise ValueError(
+            f"{kind!r} is not made of tables; write {' or '.join(of_tables)} with --initial and the others"
+        )
+    if tables.keys() != set(of_tables[kind]):
+        typed = " ".join(f"--{name} {name}.csv" for name in of_tables[kind])
+        raise ValueError(f"{kind} has other tables; write mdmtheory language new {kind} {typed} -o FILE.npz")
+    laws = {}
+    for name, path in tables.items():
+        laws[name], names = read_law(path, whole=name == "initial")
+        if names:
+            terminal.say(names)
+    return from_tables(laws, ", ".join(map(str, tables.values())), kind)
 
 
 @app.command()

@@ -25,7 +25,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.denoisers import DENOISERS
 from mdmtheory.denoisers.names import as_denoiser_spec
 from mdmtheory.denoisers.network import Network
-from mdmtheory.languages.presets import LANGUAGES, check_no_file_meant
+from mdmtheory.languages.presets import FILE_ENDINGS, LANGUAGES, check_no_file_meant
 from mdmtheory.metrics.registry import METRICS, MetricLike
 from mdmtheory.models import MODELS
 from mdmtheory.oracles.oracle import Oracle
@@ -87,7 +87,7 @@ def certified(text: str, kind: Kind | None = None) -> Certified:
 
 
 def _certified(text: str, kind: Kind | None) -> Certified:
-    if text.endswith(".npz"):
+    if text.endswith(FILE_ENDINGS):
         return Certified("language", text, partial(check_language, text))
     if kind in (None, "denoiser") and _is_run(text, asked=kind == "denoiser"):
         return _of_network(as_denoiser_spec(text))

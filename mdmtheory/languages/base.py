@@ -102,6 +102,11 @@ class LanguageBase(LanguageDefaults, ABC):
         """The language that `parameters()` describes."""
         return cls(**parameters, spec=spec)  # type: ignore[call-arg]  # what `parameters` returned fits the subclass
 
+    @classmethod
+    def from_tables(cls, tables: dict[str, Any]) -> Self:
+        """The language that people wrote down: its parameters, by name, arrays in whatever shape is a table."""
+        return cls.from_parameters(tables)
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write one .npz file that `load_language` reads; see languages/files.py."""
         save_language(self, path)

@@ -1,4 +1,4 @@
-"""Languages in files: one .npz with a JSON header, a format version, and no pickles.
+"""Languages in files: one .npz with a JSON header, a format version, and no pickles; or as people write them down.
 
 A file may come from anywhere. What it asks for is checked before it is done: its size before it is read, the kind and
 the names of what it holds before any array, and the shape of each array before it is made.
@@ -29,13 +29,17 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.writing import write_whole
 from mdmtheory.languages.digest import language_digest
 from mdmtheory.languages.kinds import built_in_kind, kinds
+from mdmtheory.languages.written import HOW_MADE, from_tables, read_json
 
 FORMAT = "mdmtheory language"
 VERSION = 1
 
 _FIELDS: dict[str, type] = {"format": str, "version": int, "kind": str, "spec": str, "digest": str, "values": dict}
-_LAYOUT = re.compile(rb"\{'descr': '([<>]f8|\|u1)', 'fortran_order': (True|False), 'shape': \(([\d, ]*)\), \} *\n")
-"""What numpy writes before an array; a file holds no other types than float64 and, in its header, bytes."""
+_LAYOUT = re.compile(
+    rb"\{'descr': '([<>][fi][48]|\|u1)', 'fortran_order': (True|False), 'shape': \(([\d, ]*)\), \} *\n"
+)
+"""What numpy writes before an array; a saved file holds float64 alone and, in its header, bytes."""
+_OF_NUMBERS = ("f8", "f4", "i8", "i4")
 _DIRECTORY_END = struct.Struct("<4s4x2H4x4x2x")
 """The last 22 bytes of a zip file: its mark, and twice the number of its members."""
 
@@ -66,32 +70,42 @@ def save_language(language: Any, path: str | PathLike[str]) -> None:
 
 
 def load_language(path: str | PathLike[str]) -> Language:
-    """Read a language that `save` wrote; no code is run but that of the kind that the file names, one of ours.
+    """Read a language that `save` wrote, or that somebody wrote down; no code is run but that of its kind, one of ours.
 
+    Besides saved files: JSON, `{"kind": "hmm", "initial": [...], ...}`, and an .npz of plain arrays by name.
     ValueError, in one line, for a file that is truncated, of another version, not a language, too large, or changed.
     """
     path = Path(path)
     if not path.exists():
-        raise ValueError(f"no language file {path}; make one with `mdmtheory language new SPEC -o FILE`")
+        raise ValueError(f"no language file {path}; make one with {HOW_MADE}")
     if not path.is_file():
         raise ValueError(f"{path} is not a file; pass a language file, as `language new` writes it")
+    language = read_json(path) if path.suffix == ".json" else _read_npz(path)
+    made: Any = language
+    shown: Language = made.made_by(call("load_language", str(path)))
+    return shown
+
+
+def _read_npz(path: Path) -> Language:
     with path.open("rb") as file, _damage_said(path):
         _check_directory(file, path)
         with zipfile.ZipFile(file) as archive:
             members = _members(archive, path)
+            if members and members.keys() in [set(each.arrays) for each in kinds().values()]:
+                plain = {name: _array(archive, each, path, _OF_NUMBERS) for name, each in members.items()}
+                return from_tables(plain, str(path))
             header = _header(archive, members, path)
             kind = kinds()[header["kind"]]
             if members.keys() != {"header", *kind.arrays}:
                 raise _other(path)
-            arrays = {name: _array(archive, members[name], path, "f8") for name in kind.arrays}
+            arrays = {name: _array(archive, members[name], path, ("f8",)) for name in kind.arrays}
     parameters = {**arrays, **_numbers(header["values"], kind, path)}
     try:
-        loaded = kind.from_parameters(parameters, Spec.parse(header["spec"]))
+        language: Language = kind.from_parameters(parameters, Spec.parse(header["spec"]))
     except ValueError as error:
         raise ValueError(f"{path} holds no language: {shortened(str(error))}") from error
     if language_digest(header["kind"], parameters) != header["digest"]:
         raise ValueError(f"{path} was changed after it was saved (its digest differs); save the language again")
-    language: Language = loaded.made_by(call("load_language", str(path)))
     return language
 
 
@@ -121,11 +135,13 @@ def _damage_said(path: Path) -> Iterator[None]:
 
 
 def _truncated(path: Path) -> _Refused:
-    return _Refused(f"{path} is truncated or is no language file; save the language again")
+    return _Refused(f"{path} is truncated or is no language file; save the language again, or make one with {HOW_MADE}")
 
 
 def _other(path: Path) -> _Refused:
-    return _Refused(f"{path} has no header of a language; pass a file that `save` or `language new` wrote")
+    return _Refused(
+        f"{path} has no header of a language, nor the arrays of one by name; make a language file with {HOW_MADE}"
+    )
 
 
 def _check_directory(file: BinaryIO, path: Path) -> None:
@@ -157,7 +173,7 @@ def _header(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], path:
     """The header, of this version, of a known kind and with every field of its type."""
     if "header" not in members or members["header"].file_size > MOST_HEADER_BYTES:
         raise _other(path)
-    text = _array(archive, members["header"], path, "u1").tobytes()
+    text = _array(archive, members["header"], path, ("u1",)).tobytes()
     try:
         header = json.loads(text)
     except (ValueError, RecursionError):
@@ -179,13 +195,13 @@ def _header(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], path:
     return header
 
 
-def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, kind: str) -> Any:
-    """An array of bytes or of float64, as numpy wrote it, whose layout accounts for every byte of the member."""
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, types: tuple[str, ...]) -> Any:
+    """An array of one of the types, as numpy wrote it, whose layout accounts for every byte of the member."""
     with archive.open(info) as stream:
         start = stream.read(10)
         layout = stream.read(int.from_bytes(start[8:], "little"))
         fields = _LAYOUT.fullmatch(layout)
-        if start[:8] != b"\x93NUMPY\1\0" or fields is None or not fields[1].endswith(kind.encode()):
+        if start[:8] != b"\x93NUMPY\1\0" or fields is None or fields[1][1:].decode() not in types:
             raise _truncated(path)
         shape = tuple(int(size) for size in fields[3].replace(b" ", b"").split(b",") if size)
         dtype = np.dtype(fields[1].decode())

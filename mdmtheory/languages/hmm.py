@@ -116,6 +116,11 @@ class HMM(LanguageBase):
         )
         return cls(initial, transition, emission, spec=spec).made_by(made)
 
+    @classmethod
+    def from_tables(cls, tables: dict[str, Any]) -> HMM:
+        """The initial law may be a row or a column."""
+        return cls.from_parameters({**tables, "initial": np.ravel(tables["initial"])})
+
     @property
     def independent_tokens(self) -> bool:
         return alike(self.transition) or alike(self.emission)

@@ -128,6 +128,23 @@ class NGram(LanguageBase):
         initial = on_grain(law[None])[0].reshape(shape[:-1])
         return cls(initial, rows.reshape(shape), spec=spec).made_by(made)
 
+    @classmethod
+    def from_tables(cls, tables: dict[str, Any]) -> NGram:
+        """`conditional` may be a table with a row for each context, V^(n-1) of them, the last token changing first."""
+        conditional, initial = np.asarray(tables["conditional"]), np.asarray(tables["initial"])
+        if conditional.ndim == 2:
+            contexts, vocab_size = conditional.shape
+            order = 1 + next((n for n in range(HIGHEST_ORDER) if vocab_size**n == contexts), -1)
+            if not order:
+                raise ValueError(
+                    f"conditional has {contexts} rows of {vocab_size} tokens; give a row for each context, which are "
+                    f"{vocab_size}^(n-1) for an n-gram"
+                )
+            shape = (vocab_size,) * order
+            conditional = conditional.reshape(shape)
+            initial = initial.reshape(shape[:-1]) if initial.size == contexts else initial
+        return cls.from_parameters({"initial": initial, "conditional": conditional})
+
     @property
     def contexts(self) -> int:
         """V^(n-1), the number of full contexts."""

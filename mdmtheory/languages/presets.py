@@ -14,19 +14,23 @@ from mdmtheory.core.protocols import Language
 from mdmtheory.core.register import Register
 from mdmtheory.core.spec import Spec
 from mdmtheory.languages.base import LanguageBase
+from mdmtheory.languages.written import HOW_MADE
 
 LANGUAGES = Register("language")
+
+FILE_ENDINGS = (".npz", ".json")
+"""How the name of a language file ends."""
 
 LanguageLike = str | PathLike[str] | Spec | Language
 """What stands for a language: a name, a saved file, or itself."""
 
 
 def as_language(language: LanguageLike) -> Language:
-    """A language from its spec, from a saved file (a path that ends in .npz), or as it is."""
+    """A language from its spec, from a saved file (a path that ends in .npz or .json), or as it is."""
     if isinstance(language, Spec):
         return _built(language)
     if isinstance(language, str | PathLike):
-        if str(language).endswith(".npz"):
+        if str(language).endswith(FILE_ENDINGS):
             from mdmtheory.languages.files import load_language
 
             return load_language(Path(language))
@@ -36,17 +40,21 @@ def as_language(language: LanguageLike) -> Language:
 
 
 def check_no_file_meant(language: str | PathLike[str]) -> None:
-    """ValueError for a text that can only mean a file, by its folder or ending or since it is there, but not .npz."""
+    """ValueError for a text that can only mean a file, by folder, ending or its being there, and is no language's."""
     text = str(language)
     head = text.partition("=")[0]  # paths of options are theirs
     name = head.partition(":")[0]
     if name in LANGUAGES and isinstance(language, str):
         return
-    made = "`mdmtheory language new SPEC -o FILE.npz`"
+    endings = " or ".join(FILE_ENDINGS)
+    if name == text and text.endswith((".csv", ".tsv")):
+        raise ValueError(f"{text} is no language file but a table; make one, that ends in {endings}, with {HOW_MADE}")
     if ":" not in head and text.strip() and os.path.exists(text):  # noqa: PTH110  # which no odd name upsets
-        raise ValueError(f"{text} is no language file, since those end in .npz; pass one that {made} wrote")
+        raise ValueError(f"{text} is no language file, since those end in {endings}; make one with {HOW_MADE}")
     if "/" in head or (name == text and Path(name).suffix) or not isinstance(language, str):
-        raise ValueError(f"no language file {text}, and those end in .npz; make one with {made}, or name a language")
+        raise ValueError(
+            f"no language file {text}, and those end in {endings}; make one with {HOW_MADE}, or name a language"
+        )
 
 
 def language_named(name: str, digest: str | None = None) -> Language | None:
@@ -55,7 +63,7 @@ def language_named(name: str, digest: str | None = None) -> Language | None:
     Names in results are data, and may be those of saved files or plug-ins: none is imported or opened.
     """
     try:
-        language = as_language(name) if LANGUAGES.is_plain(name) and not name.endswith(".npz") else None
+        language = as_language(name) if LANGUAGES.is_plain(name) and not name.endswith(FILE_ENDINGS) else None
     except ValueError:
         return None
     return language if language is None or digest in (None, language.digest) else None

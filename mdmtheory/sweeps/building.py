@@ -29,8 +29,8 @@ class Builder:
     """Builds cells; those with the same language or denoiser share it, and with it its tables."""
 
     def __init__(self) -> None:
-        self._languages: dict[str, Language] = {}
-        self._denoisers: dict[tuple[str, str], Denoiser] = {}
+        self._languages: dict[str | Language, Language] = {}
+        self._denoisers: dict[tuple[str | Language, str], Denoiser] = {}
 
     def build(self, cell: Cell) -> tuple[Language, SequenceModel]:
         """The language and the model of a cell; ValueError says what in it does not fit together."""
@@ -58,15 +58,15 @@ class Builder:
         model.validate_length(cell.length if given is None else given.answer_length)
         return language, model
 
-    def language(self, text: str) -> Language:
-        """The language of a spec or a file."""
+    def language(self, text: str | Language) -> Language:
+        """The language of a spec or a file, or itself."""
         from mdmtheory.languages.presets import as_language
 
         if text not in self._languages:
             self._languages[text] = as_language(text)
         return self._languages[text]
 
-    def _denoiser(self, language: str, text: str) -> Any:
+    def _denoiser(self, language: str | Language, text: str) -> Any:
         key = (language, text)
         if key not in self._denoisers:
             built = registries()["denoiser"].build(text, self.language(language))

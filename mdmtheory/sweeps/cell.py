@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.integers import LAST_SEED, WholeNumber, whole_number
 from mdmtheory.core.limits import MOST_LENGTH, MOST_SEQUENCES, check_limit
+from mdmtheory.languages.presets import FILE_ENDINGS
 from mdmtheory.metrics.registry import as_metrics, built_in_metrics
 from mdmtheory.prompts.registry import OWN
 
 if TYPE_CHECKING:
+    from mdmtheory.core.protocols import Language
     from mdmtheory.metrics.metric import Metric
 
 DEFAULTS = {"model": "masked", "denoiser": "oracle", "sampler": "ancestral", "schedule": "linear"}
@@ -22,15 +25,16 @@ DEFAULTS = {"model": "masked", "denoiser": "oracle", "sampler": "ancestral", "sc
 class Cell:
     """One language, length, model and seed, what is measured of them and on how many sequences.
 
-    `language` is a spec or the path of a saved file; `denoiser`, `sampler`, `schedule` and `steps` are None where the
-    model has no such choice. `samples` is the number of sequences of each measurement; with `max_errors` drawing stops
-    earlier, at the first prefix of chunks with so many wrong sequences. `check` adds SER by scoring plans. `prompt`
-    says which positions are given (prompts/kinds.py), by default what the language says itself: prompt i is then the
-    given part of sequence i of the language's stream of prompts, and all numbers are of the answer given the prompt.
+    `language` is a spec, the path of a language file, or a language; `denoiser`, `sampler`, `schedule` and `steps` are
+    None where the model has no such choice. `samples` is the number of sequences of each measurement; with `max_errors`
+    drawing stops earlier, at the first prefix of chunks with so many wrong sequences. `check` adds SER by scoring
+    plans. `prompt` says which positions are given (prompts/kinds.py), by default what the language says itself: prompt
+    i is then the given part of sequence i of the language's stream of prompts, and all numbers are of the answer given
+    the prompt.
     `rule` is the text that made `steps`, as `L/4`, or several with commas between; cells differ by the number alone.
     """
 
-    language: str
+    language: str | Language
     length: WholeNumber
     model: str
     denoiser: str | None
@@ -74,9 +78,20 @@ class Cell:
         rules = dict.fromkeys(each for rule in (self.rule, other.rule) if rule for each in rule.split(","))
         return replace(self, rule=",".join(rules) or None)
 
+    @property
+    def shown_language(self) -> str:
+        """The language as results name it: a file by its name without folder and ending, an object by its spec."""
+        if not isinstance(self.language, str):
+            return str(self.language.spec)
+        return Path(self.language).stem if self.language.endswith(FILE_ENDINGS) else self.language
+
     def __str__(self) -> str:
         named = ("model", "denoiser", "sampler", "schedule")
-        parts = [self.language, f"length {self.length}", *(getattr(self, name) for name in named)]
+        parts = [
+            str(getattr(self.language, "spec", self.language)),
+            f"length {self.length}",
+            *(getattr(self, name) for name in named),
+        ]
         parts += [f"{self.steps} steps" if self.steps else None, f"seed {self.seed}"]
         parts += [f"prompt {self.prompt}" if self.prompt != OWN else None]
         return ", ".join(part for part in parts if part)

@@ -11,7 +11,7 @@ from mdmtheory.core.notices import notice
 from mdmtheory.core.printable import first_few
 from mdmtheory.prompts.registry import OWN
 from mdmtheory.sweeps.cell import DEFAULTS, Cell
-from mdmtheory.sweeps.choices import choices_of, fitting_denoiser, known_language, known_spec, own_steps
+from mdmtheory.sweeps.choices import choices_of, fitting_denoiser, known_languages, known_spec, own_steps
 from mdmtheory.sweeps.ranges import PartOfLength, numbers, plain_numbers, steps_of, texts
 
 
@@ -33,6 +33,9 @@ def cells(
 ) -> list[Cell]:
     """The cells of a sweep: every value takes one, a list, or the command line's text, and lists multiply out.
 
+    `lang` also takes a language of Python, or several: what is measured of it is kept under its digest, and the store
+    shows its spec, `hmm:digest=...` where it was given none (`mt.HMM(..., spec=mt.Spec("mine"))`).
+
     A cell that has no choice of something (autoregression of a denoiser, left to right of a number of steps) appears
     once, not once for each value; but each trained network has an autoregression of its own. A denoiser may be the
     folder of a run. To samplers that may change tokens `oracle` is oracle:trust=0.999. `prompt` names what is given
@@ -45,7 +48,7 @@ def cells(
     >>> len(cells("hmm", steps="64..256", sampler="ancestral,left_to_right", model="masked,ar"))
     5
     """
-    languages = [known_language(each) for each in texts(lang, "lang")]
+    languages = known_languages(lang)
     models, denoisers, samplers, schedules = (
         [known_spec(kind, each) for each in texts(value, kind)]
         for kind, value in (("model", model), ("denoiser", denoiser), ("sampler", sampler), ("schedule", schedule))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,12 @@ from mdmtheory.core.integers import whole_number
 from mdmtheory.core.register import Register
 from mdmtheory.core.spec import Spec
 from mdmtheory.sweeps.cell import DEFAULTS
+from mdmtheory.sweeps.ranges import texts
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mdmtheory.core.protocols import Language
 
 _ALL = ("denoiser", "sampler", "schedule", "steps")
 """What may have a say in a model."""
@@ -37,12 +41,30 @@ def registries() -> dict[str, Register]:
 
 def known_language(text: str) -> str:
     """The text as it names a cell; ValueError for an unknown name. Files are read when the cell is built."""
-    from mdmtheory.languages.presets import check_no_file_meant
+    from mdmtheory.languages.presets import FILE_ENDINGS, check_no_file_meant
 
-    if text.endswith(".npz"):
+    if text.endswith(FILE_ENDINGS):
         return text
     check_no_file_meant(text)
     return known_spec("lang", text)
+
+
+def known_languages(value: Any) -> list[str | Language]:
+    """Each language that is typed, as it names a cell, or is there as an object; ValueError for a plug-in's object."""
+    from mdmtheory.languages.kinds import built_in_kind
+    from mdmtheory.languages.presets import as_language
+
+    found: dict[str | Language, None] = {}
+    for each in value if isinstance(value, list | tuple) and value else [value]:
+        if not hasattr(each, "digest"):
+            text = os.fspath(each) if isinstance(each, os.PathLike) else each
+            found.update(dict.fromkeys(known_language(text) for text in texts(text, "lang")))
+            continue
+        language = as_language(each)
+        if built_in_kind(language) is None:
+            raise ValueError(f"lang {language.spec} is an object of a plug-in; give its name, as module:name")
+        found[language] = None
+    return list(found)
 
 
 def known_spec(kind: str, text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mdmtheory.metrics.registry import as_metrics
@@ -145,7 +144,7 @@ class Work:
         for cell in cells:
             language, model = builder.build(cell)
             if language.digest not in languages:
-                languages[language.digest] = StoredLanguage.of(language, _shown(cell.language))
+                languages[language.digest] = StoredLanguage.of(language, cell.shown_language)
             own, shown = [], cell.shown()
             for task in tasks_of(cell, language, model, tags):
                 state = work.states.setdefault(task.sha, TaskState(task))
@@ -218,8 +217,3 @@ class Work:
                     )
             if ready:
                 yield sha, ready
-
-
-def _shown(language: str) -> str:
-    """A file is shown by its name without folder and ending."""
-    return Path(language).stem if language.endswith(".npz") else language

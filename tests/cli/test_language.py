@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from mdmtheory import HMM, NGram, load_language
 from mdmtheory.languages.presets import as_language
 
 
@@ -30,3 +33,33 @@ def test_show_says_what_kind_of_number_the_entropy_rate_is(run):
     assert "(exact)" in lines["entropy rate"]
     assert lines["vocab_size"].strip() == "8"
     assert len(lines["digest"].strip()) == 64
+
+
+def written(**tables):
+    for name, text in tables.items():
+        Path(f"{name}.csv").write_text(text)
+    return [word for name in tables for word in (f"--{name}", f"{name}.csv")]
+
+
+def test_a_language_of_two_tables_and_a_law_is_swept(run):
+    words = written(initial="0.5\n0.5\n", transition=",a,b\na,.5,.5\nb,1,0\n", emission="1,0\n0,1\n")
+    outcome = run("language", "new", "hmm", *words, "-o", "mine.npz")
+    assert outcome.code == 0
+    assert outcome.err.splitlines() == [
+        "transition.csv: the first line and the first column taken for names",
+        "hmm is in mine.npz; name it as --lang mine.npz",
+    ]
+    assert load_language("mine.npz") == HMM([0.5, 0.5], [[0.5, 0.5], [1, 0]], [[1, 0], [0, 1]])
+    tables = written(initial="1/4,3/4", conditional="0,1\n.5,.5\n")
+    assert run("language", "new", "ngram", *tables, "-o", "bigram.npz").code == 0
+    assert load_language("bigram.npz") == NGram([0.25, 0.75], [[0, 1], [0.5, 0.5]])
+
+
+def test_tables_of_something_else_are_refused_with_the_line_to_write(refused):
+    words = written(initial="1", transition="1")
+    line = "hmm --initial initial.csv --transition transition.csv --emission emission.csv -o FILE.npz"
+    assert line in refused("language", "new", "hmm", *words, "-o", "m.npz")
+    assert "ngram --initial initial.csv --conditional" in refused("language", "new", "ngram", *words, "-o", "m.npz")
+    assert "'dyck' is not made of tables; write hmm" in refused("language", "new", "dyck", *words, "-o", "m.npz")
+    words = written(initial="1", transition=".9", emission="1")
+    assert "transition.csv, line 1, sums to 0.9" in refused("language", "new", "hmm", *words, "-o", "m.npz")

@@ -418,7 +418,7 @@ def test_a_seed_that_no_store_holds_is_refused_before_anything_is_measured(run, 
 
 
 @pytest.mark.refutes("2.4")
-@pytest.mark.parametrize("name", ["dir/foo", "foo.json", "foo.NPZ", "./hmm", "~/q", "there", "there.txt", "."])
+@pytest.mark.parametrize("name", ["dir/foo", "foo.yaml", "foo.NPZ", "./hmm", "~/q", "there", "there.txt", "."])
 @pytest.mark.parametrize("words", [["language", "show"], ["sweep", "--steps", "2", "--no-figure", "--lang"]])
 def test_what_can_only_be_a_file_is_called_one(run, words, name):
     Path("there").touch()
