@@ -17,7 +17,7 @@ from mdmtheory.sweeps.store import load
 
 
 def kept_samples(
-    store: str | Path, level: float = 0.95, *, where: str | None = None
+    store: str | Path, *, where: str | None = None, level: float = 0.95
 ) -> Iterator[tuple[dict[str, Any], Samples]]:
     """The sequences kept beside a store: pairs of a cell's row and its samples, in the order of the cells.
 

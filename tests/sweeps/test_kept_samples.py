@@ -160,13 +160,12 @@ def test_a_store_that_is_contradicted_by_what_is_drawn_is_told_of(tmp_path):
 
 
 def test_rows_that_were_published_are_measured_where_their_sequences_are_asked_for():
-    work = Work.of(cells())
-    shas = work.drawing
-    work.resume(Contents(), shas)
-    assert not work.passes
-    work.resume(Contents(), shas, keeps="drawn", kept={})
-    assert len(work.passes) == 4
-    assert {each.work.keeps for each in work.passes} == {"drawn"}
+    plain, keeping = Work.of(cells()), Work.of(cells())
+    plain.resume(Contents(), plain.drawing)
+    assert not plain.passes
+    keeping.resume(Contents(), keeping.drawing, keeps="drawn", kept={})
+    assert len(keeping.passes) == 4
+    assert {each.work.keeps for each in keeping.passes} == {"drawn"}
 
 
 # -------------------------------------------------------------------------------------------------- drawn to their end
