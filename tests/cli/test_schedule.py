@@ -209,4 +209,5 @@ def test_tables_for_documents_have_all_sizes_and_no_bare_sign(run, curve, form):
     if form == "latex":
         rows = [line for line in done.out.splitlines() if not line.startswith("%")]
         assert not any(sign in line for line in rows for sign in "≈≤×…")
-        assert r"\approx" in done.out and r"\le" in done.out
+        assert r"\approx" in done.out
+        assert r"\le" in done.out
