@@ -32,10 +32,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two rounds, nothing written")
     parser.add_argument("--base", metavar="COMMIT", help="against that commit's package, nothing written")
     parser.add_argument("--only", default="", help="with --base: the jobs whose names have this in them")
+    parser.add_argument("--draw", action="store_true", help="the figure of growth from README.md, nothing measured")
     parser.add_argument("--since", metavar="COMMIT", help="with cold: that commit's package beside this one")
     options = parser.parse_args()
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"unknown section {', '.join(unknown)}; known: {', '.join(SECTIONS)}")
+    if options.draw:
+        growth.figure(growth.stored(growth.FIGURE.with_name("README.md").read_text(encoding="utf-8")))
+        return
     if options.base:
         print(page.table(before.HEADS, []))
         for line in before.lines(options.base, 3 if options.quick else 9, options.only):

@@ -149,29 +149,51 @@ def peak_megabytes() -> float:
 
 
 def figure(results: dict[str, dict[int, dict[str, float]]]) -> None:
-    """Four panels, one an axis; log-log, a dashed line of slope 1 to compare with."""
-    import matplotlib
+    """Four panels, one an axis; log-log, a dotted line of slope 1 to compare with."""
+    import numpy as np
+    from matplotlib.lines import Line2D
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from mdmtheory.plots import Picture, figure_style, looks, save_figure
+    from mdmtheory.plots.picture import handle, say_once
+    from mdmtheory.plots.series import Scale, Series, draw, scale_x
+    from mdmtheory.plots.style import REFERENCE
 
-    drawing, panels = plt.subplots(2, 2, figsize=(9, 6.6), layout="constrained", sharey=True)
-    styles = dict(zip(JOBS, ["o-", "s-", "^-", "D-", "v--", "x:"], strict=True))
-    colours = dict(zip(JOBS, ["#0072B2", "#E69F00", "#009E73", "#000000", "#CC79A7", "#777777"], strict=True))
-    for panel, (axis, measured) in zip(panels.flat, results.items(), strict=True):
-        for job, label in JOBS.items():
-            here = {value: seconds[job] for value, seconds in measured.items() if job in seconds}
-            panel.plot(here.keys(), here.values(), styles[job], color=colours[job], label=label, markersize=4)
-        panel.set(
-            xscale="log", yscale="log", xlabel=f"{axis.replace('_', ' ')} {LETTERS[axis]}", ylabel="seconds a sequence"
-        )
-        low, high = min(measured), max(measured)
-        foot = min(seconds["oracle"] for seconds in measured.values()) / 3
-        panel.plot([low, high], [foot, foot * high / low], "--", color="#bbbbbb", linewidth=1, label="slope 1")
-        panel.grid(alpha=0.3)
-    handles, labels = panels.flat[0].get_legend_handles_labels()
-    drawing.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
-    drawing.savefig(FIGURE, dpi=150)
+    look = looks("job", list(JOBS.values()))
+    every = [
+        seconds[job] for measured in results.values() for seconds in measured.values() for job in JOBS if job in seconds
+    ]
+    scale = Scale("log", 0.7 * min(every), 1.4 * max(every))
+    with figure_style():
+        picture = Picture(7.0, 5.4)
+        cells = picture.grid(2, 2)
+        for axes, (axis, measured) in zip(cells, results.items(), strict=True):
+            scale.on(axes)
+            scale_x(axes, measured, log=True)
+            for job, label in JOBS.items():
+                here = {value: seconds[job] for value, seconds in measured.items() if job in seconds}
+                values = np.array(list(here.values()))
+                draw(axes, Series(label, look[label], np.array(list(here), dtype=float), values, values, values), scale)
+            ends = np.array([min(measured), max(measured)], dtype=float)
+            foot = min(seconds["oracle"] for seconds in measured.values()) / 3
+            axes.plot(ends, foot * ends / ends[0], color=REFERENCE, linewidth=0.8, linestyle=":", zorder=1)
+            axes.set(xlabel=f"{axis.replace('_', ' ')} ${LETTERS[axis]}$", ylabel="seconds a sequence")
+        say_once(cells, 2)
+        slope = Line2D([], [], color=REFERENCE, linewidth=0.8, linestyle=":", label="slope 1")
+        picture.explain([*(handle(look[label], label) for label in JOBS.values()), slope], [])
+    save_figure(picture, FIGURE)
+
+
+def stored(page: str) -> dict[str, dict[int, dict[str, float]]]:
+    """The numbers of a page that has the rows of `lines`, as `figure` takes them."""
+    axes = {letter: axis for axis, letter in LETTERS.items()}
+    results: dict[str, dict[int, dict[str, float]]] = {axis: {} for axis in AXES}
+    for line in page.splitlines():
+        heads, *cells = [cell.strip() for cell in line.strip("| ").split("|")]
+        letter, sign, value = heads.partition(" = ")
+        if sign and letter in axes and value.isdecimal():
+            known = zip(JOBS, cells, strict=False)
+            results[axes[letter]][int(value)] = {job: float(cell) for job, cell in known if cell}
+    return results
 
 
 def lines(results: dict[str, dict[int, dict[str, float]]]) -> Iterator[list[Any]]:

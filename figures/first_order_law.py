@@ -6,16 +6,18 @@ python figures/first_order_law.py [FILE.png|svg|pdf]      # exact numbers by enu
 import sys
 
 import numpy as np
-from matplotlib.figure import Figure
 
 import mdmtheory as mt
 from mdmtheory.exact import entropy_nats, enumerated_information_curve, error_rate, expected_nll, joint
 from mdmtheory.metrics.pricing import curve_weights
-from mdmtheory.plots import figure_style, looks, save_figure
-from mdmtheory.plots.style import REFERENCE
+from mdmtheory.plots import Picture, figure_style, looks, save_figure
+from mdmtheory.plots.picture import handle, say_once
+from mdmtheory.plots.series import Scale, Series, draw, level_line, scale_x
+from mdmtheory.plots.words import X_LABELS, said_of
 from mdmtheory.theory.instances import bigram3, full_support, hmm2x3, trigram2
 
 CASES = ((bigram3(), 5), (trigram2(), 6), (hmm2x3(), 4), (full_support(), 5))
+NAMES = ("$N$ KL($q$‖$p$), the mixture", "$N$ SER", "$N$ (plan-averaged gap), an upper bound of $N$ KL")
 
 
 def rows(language, length, steps_taken):
@@ -31,37 +33,29 @@ def rows(language, length, steps_taken):
 
 def main(out: str = "results/first_order_law.pdf", doublings: int = 8) -> None:
     taken = [2**k for k in range(int(doublings) + 1)]
-    names = ["N KL(q||p), the mixture", "N SER", "N (plan-averaged gap), an upper bound of N KL"]
-    look = looks("curve", names)
+    look = looks("curve", NAMES)
     with figure_style():
-        figure = Figure(figsize=(6.9, 2.7))
-        for axes, (language, length) in zip(figure.subplots(1, len(CASES)), CASES, strict=True):
+        picture = Picture(7.0, 2.7)
+        cells = picture.grid(1, len(CASES))
+        for axes, (language, length) in zip(cells, CASES, strict=True):
             steps, ser, kl, averaged = np.array(list(rows(language, length, taken))).T
-            for name, values in zip(names, (kl, ser, averaged), strict=True):
-                style = look[name]
-                axes.plot(steps, values, color=style.colour, marker=style.marker, linestyle=style.dashes, label=name)
+            curves = zip(NAMES, (kl, ser, averaged), strict=True)
+            drawn = [Series(name, look[name], steps, values, values, values) for name, values in curves]
             constant = float(mt.exact.first_order(language, length))
-            axes.axhline(constant, color=REFERENCE, linewidth=0.8, linestyle=":")
-            above = constant == 0
-            axes.annotate(
-                f"{constant:.4g} (exact)",
-                (steps[-1], constant),
-                (0, 12 if above else -4),
-                textcoords="offset points",
-                ha="right",
-                va="bottom" if above else "top",
-                fontsize=7.5,
+            scale = Scale(
+                "linear", -0.1 * max(each.high.max() for each in drawn), 1.05 * max(each.high.max() for each in drawn)
             )
-            axes.set_xscale("log", base=2)
-            axes.set_xticks(taken[::2], [str(each) for each in taken[::2]])
-            axes.minorticks_off()
-            axes.set_ylim(bottom=-0.04 * axes.get_ylim()[1])
-            axes.set_title(f"{language.spec}, L = {length}", loc="left")
-            axes.set_xlabel("steps N")
-        figure.axes[0].set_ylabel("nats (KL), probability (SER), times N")
-        handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=3)
-    save_figure(figure, out)
+            scale.on(axes)
+            level_line(axes, constant, f"$C$ = {constant:.4g}", right=True)
+            for each in drawn:
+                draw(axes, each, scale)
+            scale_x(axes, taken, log=True, inches=1.2)
+            title = f"{said_of('language', str(language.spec))}, $L$ = {length}"
+            axes.set(title=title, xlabel=X_LABELS["steps"], ylabel="nats (KL), probability (SER), times $N$")
+        say_once(cells, len(cells))
+        note = "All numbers exact, by enumeration. Dashed: C, the first-order constant. Titles: language and length."
+        picture.explain([handle(look[name], name) for name in NAMES], [note])
+    save_figure(picture, out)
 
 
 if __name__ == "__main__":

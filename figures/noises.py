@@ -10,14 +10,17 @@ python figures/noises.py [FILE.png|svg|pdf]      # about two minutes
 import sys
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import mdmtheory as mt
 from mdmtheory.core.intervals import clopper_pearson
 from mdmtheory.exact import error_rate, joint
 from mdmtheory.metrics.distances import distances_of_laws
-from mdmtheory.plots import figure_style, looks, save_figure
+from mdmtheory.plots import Picture, figure_style, looks, save_figure
+from mdmtheory.plots.picture import bar_handle, handle, say_once
+from mdmtheory.plots.series import Scale, Series, draw_all, scale_x, strip_note
 from mdmtheory.plots.style import REFERENCE
+from mdmtheory.plots.words import X_LABELS, said_of
 from mdmtheory.theory.instances import bigram3, hmm2x3, trigram2
 
 CASES = ((bigram3(), 4), (trigram2(), 4), (hmm2x3(), 4))
@@ -48,42 +51,43 @@ def gaussian_distances(language, length, steps, count):
         yield np.array([seen / count, *clopper_pearson(seen, count, 0.95)]) - q[there].sum()
 
 
+def series(language, length, taken, count, look):
+    """Of each noise SER and total variation, in this order."""
+    oracle = mt.Oracle(language)
+    models = {"ancestral": mt.MaskedDiffusion, "uniform": mt.UniformDiffusion}
+    for name, label in NOISES.items():
+        if name == "gaussian":
+            found = np.array([list(gaussian_distances(language, length, n, count)) for n in taken]).transpose(1, 2, 0)
+        else:
+            exact = np.array([exact_distances(models[name](oracle, steps=n), language, length) for n in taken])
+            found = np.repeat(exact.T[:, None], 3, axis=1)
+        yield [Series(label, look[name], np.array(taken, dtype=float), *ends) for ends in found]
+
+
 def main(out: str = "results/noises.pdf", doublings: int = 5, count: int = 200_000) -> None:
     taken = [2**k for k in range(1, int(doublings) + 1)]
     look = looks("sampler", list(NOISES))
+    cases = [list(zip(*series(*case, taken, int(count), look), strict=True)) for case in CASES]
     with figure_style():
-        figure = Figure(figsize=(6.9, 4.2))
-        grid = figure.subplots(2, len(CASES), sharex=True, sharey="row")
-        for column, (language, length) in zip(grid.T, CASES, strict=True):
-            oracle = mt.Oracle(language)
-            for name, label in NOISES.items():
-                style = look[name]
-                line = {"color": style.colour, "marker": style.marker, "linestyle": style.dashes, "label": label}
-                if name == "gaussian":
-                    found = np.array([list(gaussian_distances(language, length, n, int(count))) for n in taken])
-                    for axes, (value, low, high) in zip(column, found.transpose(1, 2, 0), strict=True):
-                        axes.errorbar(taken, value, [value - low, high - value], **{**line, "marker": "s"})
-                    continue
-                models = {"ancestral": mt.MaskedDiffusion, "uniform": mt.UniformDiffusion}
-                built = [models[name](oracle, steps=n) for n in taken]
-                for axes, values in zip(
-                    column, zip(*(exact_distances(m, language, length) for m in built), strict=True), strict=True
-                ):
-                    axes.plot(taken, values, **line)
-            column[0].set_title(f"{language.spec}, L = {length}", loc="left")
-            column[1].set_xlabel("steps N")
-        for axes in grid.ravel():
-            axes.set_xscale("log", base=2)
-            axes.set_yscale("log")
-            axes.set_xticks(taken, [str(n) for n in taken])
-            axes.minorticks_off()
-            guide = np.array([taken[0], taken[-1]], dtype=float)
-            axes.plot(guide, 1.2 / guide, color=REFERENCE, linewidth=0.7, linestyle=":", label="slope 1/N")
-        for axes, label in zip(grid[:, 0], ("SER", "total variation"), strict=True):
-            axes.set_ylabel(label)
-        handles, labels = grid[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=4, columnspacing=1.2)
-    save_figure(figure, out)
+        picture = Picture(7.0, 4.2)
+        cells = picture.grid(2, len(CASES))
+        for row, label in enumerate(("SER", "total variation")):
+            scale = Scale.of([each for case in cases for each in case[row]], from_zero=True, log=True)
+            for axes, case, (language, length) in zip(cells[row * len(CASES) :], cases, CASES, strict=False):
+                scale.on(axes)
+                scale_x(axes, taken, log=True, inches=1.7)
+                guide = np.array([taken[0], taken[-1]], dtype=float)
+                axes.plot(guide, 1.2 / guide, color=REFERENCE, linewidth=0.8, linestyle=":", zorder=1)
+                draw_all(axes, case[row], scale)
+                axes.set(xlabel=X_LABELS["steps"], ylabel=label)
+                axes.set_title("" if row else f"{said_of('language', str(language.spec))}, $L$ = {length}")
+        say_once(cells, len(CASES))
+        slope = Line2D([], [], color=REFERENCE, linewidth=0.8, linestyle=":", label="slope 1/$N$")
+        every = [each for case in cases for row in case for each in row]
+        note = f"Masked and uniform: exact. Gaussian: {2 * int(count):,} draws for each mark."
+        handles = [handle(look[name], label) for name, label in NOISES.items()]
+        picture.explain([*handles, slope, bar_handle([0.95])], [note, strip_note(every)])
+    save_figure(picture, out)
 
 
 if __name__ == "__main__":

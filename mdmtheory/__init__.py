@@ -63,7 +63,7 @@ _HOMES = {
     "Fit": "mdmtheory.analysis.fit",
     "train": "mdmtheory.training.trainer",
 }
-_MODULES = ("exact", "plans", "samplers", "schedules", "theory")
+_MODULES = ("exact", "plans", "plots", "samplers", "schedules", "theory")
 
 __all__ = [*_HOMES, *_MODULES, "__version__"]  # noqa: PLE0604  # names, all of them strings
 

@@ -2,6 +2,7 @@
 
 from mdmtheory import exact as exact
 from mdmtheory import plans as plans
+from mdmtheory import plots as plots
 from mdmtheory import samplers as samplers
 from mdmtheory import schedules as schedules
 from mdmtheory import theory as theory

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 import mdmtheory as mt
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.plots import Picture as Drawing
 from mdmtheory.plots import figure_style, looks, save_figure
+from mdmtheory.plots.picture import handle
+from mdmtheory.plots.series import Scale, Series, draw, scale_x
+from mdmtheory.plots.words import X_LABELS
 from paper_checks.brackets import LANGUAGES
 from paper_checks.claims import LEVEL, Claim, Number, PaperCheck, Picture, Table
 from paper_checks.theorems import theorem
@@ -193,7 +196,7 @@ def _nats(value: float) -> str:
     return f"{value:.4g}" if abs(value) >= 1e-9 else "0"
 
 
-def figure(spec: str) -> Figure:
+def figure(spec: str) -> Drawing:
     """The error of every way to choose sizes, against their number."""
     curve = mt.exact.information_curve(mt.as_language(spec), LENGTH)
     grid = np.unique(np.round(np.geomspace(2, LENGTH - 1, 40)).astype(int)).tolist()
@@ -206,22 +209,20 @@ def figure(spec: str) -> Figure:
         "optimal": [(n, schedules.plan_averaged_gap(curve, schedules.optimal(curve, n))) for n in grid],
     }
     style = looks("rule", list(lines))
+    drawn = []
+    for name, points in lines.items():
+        at, values = np.array(points, dtype=float).T
+        drawn.append(Series(name, replace(style[name], marker="none"), at, values, values, values))
+    scale = Scale.of(drawn, from_zero=True, log=True)
     with figure_style():
-        drawing = Figure(figsize=(4.4, 3.0))
-        axes = drawing.subplots()
-        for name, points in lines.items():
-            look = style[name]
-            axes.plot(*zip(*points, strict=True), color=look.colour, linestyle=look.dashes, label=name)
-        axes.set_xscale("log", base=2)
-        axes.set_yscale("log")
-        ticks = [2**k for k in range(1, 10)]
-        axes.set_xticks(ticks, [str(each) for each in ticks])
-        axes.minorticks_off()
-        axes.set_xlabel("steps $N$")
-        axes.set_ylabel("plan-averaged KL($q$ ‖ $p$), nats")
-        axes.legend()
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        drawing = Drawing(4.6, 3.2)
+        [axes] = drawing.grid(1, 1)
+        scale.on(axes)
+        scale_x(axes, [2**k for k in range(1, 10)], log=True, inches=3.8)
+        for each in drawn:
+            draw(axes, each, scale)
+        axes.set(xlabel=X_LABELS["steps"], ylabel="plan-averaged KL($q$‖$p$)\n(nats per sequence)")
+        drawing.explain([handle(each.look, each.label, mark=False) for each in drawn], [])
     return drawing
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 import mdmtheory as mt
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.plots import figure_style, looks
+from mdmtheory.plots import Picture, figure_style, looks
+from mdmtheory.plots.drawn import drawn_metric
+from mdmtheory.plots.picture import bar_handle, handle, say_once
+from mdmtheory.plots.series import Scale, Series, draw, scale_x
+from mdmtheory.plots.style import DASHES, Look
+from mdmtheory.plots.words import X_LABELS
 from paper_checks.brackets import Bracket, estimate_of, measured
 from paper_checks.claims import LEVEL
 from paper_checks.published import ORDERS, STEPS, Cell
@@ -22,88 +28,78 @@ Brackets = Mapping[tuple[int, int], Bracket]
 Elsewhere = Mapping[int, Mapping[str, Mapping[int, Estimate]]]
 
 
-def ser_figure(found: Mapping[int, Brackets]) -> Figure:
+def ser_figure(found: Mapping[int, Brackets]) -> Picture:
     """SER against steps for the three n-grams and the preset HMM: bigrams exact, the others sampled."""
     hmm = measured((HMM,), (SER_LENGTH,), HMM_SAMPLES, "ser")
     names = {HMM: "HMM"} | {f"{order}-gram": f"{order}-gram" for order in ORDERS}
     sers = {HMM: {steps: estimate_of(hmm, SER_LENGTH, steps, "ser") for steps in STEPS}}
     sers |= {f"{order}-gram": {steps: found[order][SER_LENGTH, steps].ser for steps in STEPS} for order in ORDERS}
     style = looks("language", list(names))
+    drawn = []
+    for name, values in sers.items():
+        ends = ([getattr(each, end) for each in values.values()] for end in ("value", "low", "high"))
+        drawn.append(Series(names[name], style[name], np.array(STEPS, dtype=float), *map(np.array, ends)))
+    scale = Scale.of(drawn, from_zero=True, log=False, probability=True)
     with figure_style():
-        drawing = Figure(figsize=(3.6, 3.1))
-        axes = drawing.subplots()
-        for name, values in sers.items():
-            look = style[name]
-            low, high = [each.low for each in values.values()], [each.high for each in values.values()]
-            axes.fill_between(STEPS, low, high, color=look.colour, alpha=0.2, linewidth=0)
-            line = {"color": look.colour, "linestyle": look.dashes, "marker": look.marker, "markeredgecolor": "white"}
-            axes.plot(STEPS, [each.value for each in values.values()], label=names[name], **line)
-        steps_axis(axes)
-        axes.set_ylim(0, 1)
-        axes.set_ylabel("SER (probability that\na sequence is wrong)")
-        band = f"{100 * LEVEL:g} % interval (2-gram exact)"
-        axes.fill_between([], [], [], color="0.5", alpha=0.3, linewidth=0, label=band)
-        drawing.legend(loc="outside upper center", ncols=2)
+        drawing = Picture(3.8, 3.2)
+        [axes] = drawing.grid(1, 1)
+        scale.on(axes)
+        scale_x(axes, STEPS, log=True, inches=3.0)
+        for each in drawn:
+            draw(axes, each, scale)
+        axes.set(xlabel=X_LABELS["steps"], ylabel=drawn_metric("ser").label)
+        bars = bar_handle([], f"bars: {100 * LEVEL:g} % interval (2-gram exact)")
+        drawing.explain([*(handle(each.look, each.label) for each in drawn), bars], [])
     return drawing
 
 
-def steps_axis(axes: Axes) -> None:
-    """Doublings of N, no frame above and on the right."""
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(STEPS, [str(each) for each in STEPS])
-    axes.minorticks_off()
-    axes.set_xlabel("sampling steps $N$")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-
-
-def ter_figure(found: Mapping[int, Brackets], elsewhere: Elsewhere, cells: Sequence[Cell], length: int = 512) -> Figure:
+def ter_figure(
+    found: Mapping[int, Brackets], elsewhere: Elsewhere, cells: Sequence[Cell], length: int = 512
+) -> Picture:
     """One panel for each order: our bracket as a band, the published values with their rounding."""
+    look = looks("sampler", ["ancestral"])["ancestral"]
     with figure_style():
-        figure = Figure(figsize=(7.0, 2.9))
-        panels = figure.subplots(1, len(ORDERS), sharey=True)
+        figure = Picture(7.0, 3.0)
+        panels = figure.grid(1, len(ORDERS))
         for axes, order in zip(panels, ORDERS, strict=True):
-            own = [each for each in cells if each.order == order]
-            _ter_panel(axes, order, found[order], elsewhere[order], own, length)
-        panels[0].set_ylabel("TER($p$)/TER($q$) − 1, percent")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+            own = [each for each in cells if each.order == order and each.length == length]
+            _ter_panel(axes, found[order], elsewhere[order], own, length)
+            axes.set(title=f"{order}-gram, $L$ = {length}", xlabel=X_LABELS["steps"])
+            axes.set_ylabel("TER($p$) / TER($q$) − 1, percent")
+        say_once(panels, len(panels))
+        figure.explain(
+            [
+                Patch(color=look.colour, alpha=0.3, linewidth=0, label="oracle: between the bounds"),
+                handle(look, "oracle: average over plans (upper bound)", mark=False),
+                handle(Look("0.2", "D"), "published (networks)", line=False),
+                handle(Look("0.5", dashes=DASHES[1]), "other languages, by their tokens", mark=False),
+            ],
+            [],
+        )
     return figure
 
 
 def _ter_panel(
-    axes: Axes,
-    order: int,
-    found: Brackets,
-    elsewhere: Mapping[str, Mapping[int, Estimate]],
-    cells: Sequence[Cell],
-    length: int,
+    axes: Axes, found: Brackets, elsewhere: Mapping[str, Mapping[int, Estimate]], cells: Sequence[Cell], length: int
 ) -> None:
     look = looks("sampler", ["ancestral"])["ancestral"]
-    ends = [found[length, steps].ends for steps in STEPS]
-    low, high = ([100 * each[k] for each in ends] for k in (0, 1))
-    axes.fill_between(STEPS, low, high, color=look.colour, alpha=0.3, linewidth=0, label="oracle: between the bounds")
-    axes.plot(STEPS, high, color=look.colour, linewidth=1.0, label="oracle: average over plans (upper bound)")
+    Scale("log", 0.01, 10.0).on(axes)
+    scale_x(axes, STEPS, log=True, inches=1.7)
+    low, high = ([100 * found[length, steps].ends[k] for steps in STEPS] for k in (0, 1))
+    axes.fill_between(STEPS, low, high, color=look.colour, alpha=0.3, linewidth=0)
+    axes.plot(STEPS, high, color=look.colour, linewidth=1.0)
     for each in cells:
-        if each.length == length:
-            _published_mark(axes, each)
-    axes.plot([], [], color="0.2", marker="D", linestyle="none", label="published (networks)")
+        _published_mark(axes, each)
     for spec, values in elsewhere.items():
         others = [100 * values[steps].value for steps in STEPS]
-        axes.plot(STEPS, others, color="0.55", linestyle=(0, (4, 2)), linewidth=0.8)
-        tokens = dict(mt.Spec.parse(spec).options)["vocab_size"]
-        axes.annotate(
-            f"{tokens}", (STEPS[-1], others[-1]), (5, -2), textcoords="offset points", fontsize=6.5, color="0.4"
-        )
-    axes.set_yscale("log")
-    axes.set_ylim(0.01, 10)
-    axes.set_title(f"{order}-gram, $L$ = {length}", loc="left")
-    steps_axis(axes)
+        axes.plot(STEPS, others, color="0.5", linestyle=DASHES[1], linewidth=0.8)
+        tokens = str(dict(mt.Spec.parse(spec).options)["vocab_size"])
+        place = (STEPS[-1], others[-1])
+        axes.annotate(tokens, place, (4, -2), textcoords="offset points", fontsize=6.5, color="0.4")
 
 
 def _published_mark(axes: Axes, cell: Cell) -> None:
     low, high = 100 * cell.low, 100 * cell.high
-    open_below = low == 0
-    axes.vlines(cell.steps, 0.01 if open_below else low, high, color="0.2", linewidth=1.0)
-    face = "white" if open_below else "0.2"
-    axes.plot([cell.steps], [cell.percent], marker="D", markersize=4, color="0.2", markerfacecolor=face)
+    axes.vlines(cell.steps, max(low, 0.01), high, color="0.2", linewidth=1.0)
+    marks = Look("0.2", "D").marks(hollow=low == 0)
+    axes.plot([cell.steps], [cell.percent], linestyle="none", **{**marks, "markersize": 4.5})

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from matplotlib.figure import Figure
+import numpy as np
+from matplotlib.lines import Line2D
 
 import mdmtheory as mt
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact import Curve
+from mdmtheory.plots import Picture as Drawing
 from mdmtheory.plots import figure_style, looks, save_figure
+from mdmtheory.plots.picture import handle
+from mdmtheory.plots.series import Scale, Series, draw, scale_x
+from mdmtheory.plots.style import REFERENCE
 from paper_checks.chen2025 import SPECS
 from paper_checks.claims import Claim, Number, PaperCheck, Picture, Table
 from paper_checks.theorems import theorem
@@ -134,28 +139,27 @@ def runs_table(runs: Sequence[SizeRun]) -> Table:
     return Table("Equal steps at length 512", heads, rows, "Plan-averaged KL and its bounds in nats, all exact.")
 
 
-def figure() -> Figure:
+def figure() -> Drawing:
     """Error over published bound against s, a line for each language."""
     style = looks("language", list(_NAMES))
-    sizes = range(2, LENGTH + 1)
+    sizes = np.arange(2, LENGTH + 1)
+    drawn = []
+    for spec, name in _NAMES.items():
+        ratios = np.array([run.gap / run.published for run in (size_run(spec, int(size)) for size in sizes)])
+        drawn.append(Series(name, replace(style[spec], marker="none"), sizes * 1.0, ratios, ratios, ratios))
+    scale = Scale("linear", -0.03, 1.05, probability=True)
     with figure_style():
-        drawing = Figure(figsize=(5.2, 3.2))
-        axes = drawing.subplots()
-        sharper = [(size - 1) / published_factor(size) for size in sizes]
-        axes.plot(sizes, sharper, color="0.25", linewidth=0.7, label="sharper bound (ours)")
-        for spec, name in _NAMES.items():
-            ratios = [run.gap / run.published for run in (size_run(spec, size) for size in sizes)]
-            axes.plot(sizes, ratios, color=style[spec].colour, linestyle=style[spec].dashes, label=name, linewidth=1.2)
-        axes.set_xscale("log", base=2)
-        ticks = [2**k for k in range(1, 10)]
-        axes.set_xticks(ticks, [str(each) for each in ticks])
-        axes.minorticks_off()
-        axes.set_ylim(-0.03, 1.05)
-        axes.set_xlabel("tokens a step, $s$")
-        axes.set_ylabel("error / published bound")
-        drawing.legend(loc="outside upper center", ncols=3)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        drawing = Drawing(5.2, 3.3)
+        [axes] = drawing.grid(1, 1)
+        scale.on(axes)
+        scale_x(axes, [2**k for k in range(1, 10)], log=True, inches=4.2)
+        sharper = [(size - 1) / published_factor(int(size)) for size in sizes]
+        axes.plot(sizes, sharper, color=REFERENCE, linewidth=0.8, zorder=1)
+        for each in drawn:
+            draw(axes, each, scale)
+        axes.set(xlabel="tokens a step, $s$", ylabel="error / published bound")
+        ours = Line2D([], [], color=REFERENCE, linewidth=0.8, label="sharper bound (ours)")
+        drawing.explain([ours, *(handle(each.look, each.label, mark=False) for each in drawn)], [])
     return drawing
 
 

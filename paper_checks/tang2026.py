@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 import mdmtheory as mt
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.means import Moments, mean_interval
+from mdmtheory.plots import Picture as Drawing
 from mdmtheory.plots import figure_style, looks, save_figure
+from mdmtheory.plots.picture import bar_handle, handle
+from mdmtheory.plots.series import Scale, Series, draw, scale_x
 from mdmtheory.plots.style import Look
+from mdmtheory.plots.words import X_LABELS
 from paper_checks.claims import LEVEL, Claim, Number, PaperCheck, Picture, Table, shown
 from paper_checks.pairs import pair_law
 from paper_checks.text import SMOOTHING, character_bigram, corpus
@@ -309,42 +312,48 @@ def figure(
     lengths: Mapping[int, Sampled],
     adaptive: Sequence[Sampled],
     truth: Sampled,
-) -> Figure:
+) -> Drawing:
     """Transition KL against steps, and against length at a fixed number of steps."""
     families: dict[str, list[Sampled]] = {"ancestral": list(ancestral.values())}
     for name in ("draw_confidence", GREEDY, "confidence", "entropy"):
         families[name] = [each for each in adaptive if each.sampler == name]
     style = looks("sampler", list(families))
+    own = style["ancestral"]
+    floor = adaptive[0].floor
+    joined = [
+        _series(_NAMES.get(name, name), style[name] if name != "ancestral" else replace(own, dashes="none"), points)
+        for name, family in families.items()
+        for points in [[(each.steps, each.kl) for each in family]]
+    ]
+    by_length = _series("", replace(own, dashes="none"), [(n, each.kl) for n, each in lengths.items()])
     with figure_style():
-        drawing = Figure(figsize=(7.0, 3.4))
-        left, right = drawing.subplots(1, 2, width_ratios=(1.7, 1))
-        colour = style["ancestral"].colour
-        left.plot(STEPS, [exact[n] for n in STEPS], color=colour, label="ancestral, exact")
-        for name, family in families.items():
-            points = [(each.steps, each.kl) for each in family]
-            _marks(left, points, style[name], _NAMES.get(name, name), joined=name != "ancestral")
+        drawing = Drawing(7.0, 3.6)
+        left, right = drawing.grid(1, 2, width_ratios=(1.7, 1))
+        Scale.of(joined, from_zero=True, log=True, levels=[LLADA_GREEDY, LLADA_WARM, truth.kl.value]).on(left)
+        left.set_ylim(0.5 * min(truth.kl.value, floor), 1.5 * max(each.high.max() for each in joined))
+        scale_x(left, STEPS, log=True, inches=3.6)
+        left.plot(STEPS, [exact[n] for n in STEPS], color=own.colour, zorder=1)
+        for each in joined:
+            draw(left, each, Scale("log", *left.get_ylim()))
         for value, text in ((LLADA_GREEDY, "LLaDA, temperature 0"), (LLADA_WARM, "LLaDA, temperature 1")):
             left.axhline(value, color="0.4", linewidth=0.8, linestyle=(0, (6, 2)))
             _say(left, f"published, {text}", (STEPS[-1], value), 2, "right")
-        floor = adaptive[0].floor
         for value, count in ((truth.kl.value, COUNT), (floor, ADAPTIVE_COUNT)):
             left.axhline(value, color="0.3", linestyle=(0, (1, 1.5)), linewidth=1.0)
             side = "left" if count == COUNT else "right"
             _say(left, f"noise floor of {count:,} sequences", (STEPS[0 if side == "left" else -1], value), -9, side)
-        _marks(right, [(n, each.kl) for n, each in lengths.items()], style["ancestral"], "", joined=False)
         levels = {exact[FIXED_STEPS]: "exact", exact[FIXED_STEPS] + truth.kl.value: "exact + noise floor"}
+        below = Scale("linear", 0.0, 1.6 * max(levels), probability=True)
+        below.on(right)
+        scale_x(right, LENGTHS, log=True, inches=1.7)
+        draw(right, by_length, below)
         for (value, text), dashes, up in zip(levels.items(), ("-", (0, (4, 2))), (-9, -24), strict=True):
-            right.axhline(value, color=colour, linestyle=dashes, linewidth=1.0)
+            right.axhline(value, color=own.colour, linestyle=dashes, linewidth=1.0)
             _say(right, text, (LENGTHS[-1], value), up, "right")
-        right.set_title(f"ancestral, $N$ = {FIXED_STEPS}", loc="left")
-        right.set_ylim(0, 1.6 * max(levels))
-        left.set_title(f"$L$ = {LENGTH}", loc="left")
-        left.set_yscale("log")
-        left.set_ylabel("transition KL (nats)")
-        _axis_of_doublings(left, STEPS, "sampling steps $N$")
-        _axis_of_doublings(right, LENGTHS, "length $L$")
-        handles, labels = left.get_legend_handles_labels()
-        drawing.legend(handles, labels, loc="outside upper center", ncols=3)
+        left.set(title=f"$L$ = {LENGTH}", xlabel=X_LABELS["steps"], ylabel="transition KL (nats)")
+        right.set(title=f"ancestral, $N$ = {FIXED_STEPS}", xlabel=X_LABELS["length"])
+        entries = [handle(own, "ancestral, exact", mark=False), *(handle(each.look, each.label) for each in joined)]
+        drawing.explain([*entries, bar_handle([])], [])
     return drawing
 
 
@@ -359,19 +368,7 @@ def _say(axes: Axes, text: str, place: tuple[float, float], up: float, side: str
     axes.annotate(text, place, (0, up), textcoords="offset points", ha=side, fontsize=7, color="0.3")
 
 
-def _marks(axes: Axes, points: Sequence[tuple[Any, Estimate]], look: Look, label: str, *, joined: bool) -> None:
-    places = [place for place, _ in points]
-    low, high = [each.low for _, each in points], [each.high for _, each in points]
-    axes.vlines(places, low, high, color=look.colour, linewidth=1.2)
-    line = {"linestyle": look.dashes if joined else "none", "marker": look.marker, "color": look.colour}
-    values = [each.value for _, each in points]
-    axes.plot(places, values, label=label, markeredgecolor="white", markeredgewidth=0.5, **line)
-
-
-def _axis_of_doublings(axes: Axes, places: Sequence[int], label: str) -> None:
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(places, [str(each) for each in places])
-    axes.minorticks_off()
-    axes.set_xlabel(label)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+def _series(label: str, look: Look, points: Sequence[tuple[Any, Estimate]]) -> Series:
+    at = np.array([place for place, _ in points], dtype=float)
+    ends = (np.array([getattr(each, end) for _, each in points]) for end in ("value", "low", "high"))
+    return Series(label, look, at, *ends)

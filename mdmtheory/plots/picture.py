@@ -217,7 +217,7 @@ def _write_caption(figure: Path, caption: str) -> None:
     if not ours:
         notice(f"the caption of {figure} is not written: {path} is there and was not made by mdmtheory")
         return
-    text = "\n".join(textwrap.wrap(caption, 100))
+    text = "\n".join(textwrap.wrap(caption.replace("$", ""), 100))
     write_whole(path, f"{figure.name}, {_MARK}\n\n{text}\n".encode())
 
 

@@ -103,7 +103,7 @@ class Scale:
             return cls("zero", min(least, top / 10), top, float(np.clip(0.06 + 0.022 * len(every), 0.1, 0.2)))
         if probability:
             top = 1.03 if high > 0.5 else 1.08 * high or 1.0
-            return cls("linear", -0.07 * top, top, probability=True)
+            return cls("linear", -0.1 * top, top, probability=True)
         low, high = min([low, *levels]), max([high, *levels])
         room = (high - low) or abs(high) * 0.01 or 1.0
         return cls("linear", low - 0.14 * room, high + 0.06 * room)
@@ -155,9 +155,9 @@ def _decades(low: float, high: float, most: int) -> list[float]:
     first, last = int(np.ceil(np.log10(low) - 1e-9)), int(np.floor(np.log10(high) + 1e-9))
     every = max(1, -(-(last - first + 1) // most))
     tens = [10.0**power for power in range(last, first - 1, -every)]
-    if len(tens) >= 2:
+    if len(tens) > 2 or high >= 100 * low:
         return tens
-    parts = [part * 10.0**power for power in range(first - 1, last + 1) for part in (1, 2, 3, 5)]
+    parts = [part * 10.0**power for power in range(first - 1, last + 1) for part in (1, 2, 5)]
     return [each for each in parts if low * 0.999 <= each <= high * 1.001]
 
 
@@ -268,15 +268,16 @@ def draw_all(axes: Axes, series: Sequence[Series], scale: Scale, order: Sequence
         draw(axes, each, scale, scale.row(names.index(each.label), len(names)), hollow=mixed and each.bound)
 
 
-def level_line(axes: Axes, value: float, text: str = "") -> None:
-    """A reference across the panel, named below it."""
+def level_line(axes: Axes, value: float, text: str = "", *, right: bool = False) -> None:
+    """A reference across the panel, named below it, at the left or the right."""
     axes.axhline(value, color=REFERENCE, linestyle=(0, (2, 2)), linewidth=0.9, zorder=1)
     axes.annotate(
         text,
-        (0.015, value),
-        (0, -2.5),
+        (0.99 if right else 0.015, value),
+        (0, -4.5 if right else -2.5),
         xycoords=axes.get_yaxis_transform(),
         textcoords="offset points",
+        ha="right" if right else "left",
         va="top",
         color=REFERENCE,
         fontsize=7.5,

@@ -66,7 +66,7 @@ COMPUTED = {"first_order_law": ("results/first_order_law.pdf", 2), "noises": ("r
 SEVERAL = "samplers"
 """The script that draws several figures into a folder."""
 
-DRAWN_FROM = {"ter_law": "ter_ser_vs_steps", "one_constant": "ter_ser_vs_steps"}
+DRAWN_FROM = {"ter_law": "ter_ser_vs_steps"}
 """Stores that do not have the figure's name."""
 
 

@@ -307,6 +307,12 @@ def test_a_disk_that_fills_is_one_line_and_loses_nothing(run, store):
         (["--x", "colour"], "cannot draw against 'colour'; draw against one of steps"),
         (["--y", "loss"], "cannot draw 'loss'; draw one of ser"),
         (["--hue", "metric"], "cannot colour by 'metric'"),
+        (["--label", "hmm"], "--label 'hmm' is not OLD=NEW"),
+        (["--label", "nobody=me"], "nothing here is called 'nobody'"),
+        (["--order", "nobody"], "nothing here is called 'nobody'"),
+        (["--width", "wide"], "width is wide; give column, page or inches"),
+        (["--palette", "nobody"], "there is no palette 'nobody'"),
+        (["--where", "steps > 1000000"], "no row has steps > 1000000"),
         (
             ["--y", "ser_scored"],
             "no values of 'ser_scored' to draw; the metrics here: cross_entropy, ser, ter, ter_ratio",
