@@ -41,7 +41,7 @@ def main(out: str = "results/one_constant.pdf", store: str = "results/one_consta
             handles.append(handle(style, label))
         scale = Scale.of(drawn, from_zero=True, log=True, probability=True)
         scale.on(axes)
-        scale_x(axes, found["steps"], log=True, inches=3.8)
+        scale_x(axes, found["steps"].astype(float), log=True, inches=3.8)
         for each in drawn:
             draw(axes, each, scale)
         axes.set(xlabel=f"{X_LABELS['steps']} (ancestral, linear, $L$ = {length})", ylabel=drawn_metric("ser").label)
