@@ -24,7 +24,7 @@ _LATEX = {
     "∞": r"$\infty$",
     '"': "''",
 }
-_SIGNS = {"≤ ": r"\le ", "≥ ": r"\ge ", "≈ ": r"\approx "}
+_SIGNS = {"≤ ": r"\le ", "≥ ": r"\ge "}
 
 
 @dataclass(frozen=True)
