@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mdmtheory.cli.examples import examples_of
 from mdmtheory.cli.terminal import Terminal
 from mdmtheory.core.integers import LAST_SEED
 
@@ -21,7 +22,7 @@ _Spec = Annotated[str, typer.Argument(metavar="SPEC", help="NAME[:key=value,...]
 _AT_ONCE = 1 << 18  # tokens drawn before they are printed, so that long outputs start soon and need little memory
 
 
-@app.command()
+@app.command(epilog=examples_of("language new"))
 def new(
     context: typer.Context,
     spec: Annotated[str, typer.Argument(help="NAME[:key=value,...]; with tables hmm or ngram; or a language file.")],
@@ -66,7 +67,7 @@ def _from_tables(kind: str, tables: dict[str, Path], terminal: Terminal) -> Lang
     return from_tables(laws, ", ".join(map(str, tables.values())), kind)
 
 
-@app.command()
+@app.command(epilog=examples_of("language show"))
 def show(context: typer.Context, spec: _Spec) -> None:
     """Print what a language is: its sizes, its entropy rate and its digest."""
     from mdmtheory.languages.presets import as_language
@@ -95,7 +96,7 @@ def _entropy_rate(language: Language) -> str:
     return "not known in closed form" if rate is None else f"{rate} nats a token"
 
 
-@app.command()
+@app.command(epilog=examples_of("language sample"))
 def sample(
     context: typer.Context,
     spec: _Spec,

@@ -35,6 +35,8 @@ from mdmtheory.cli import (
     sweep,
     train,
 )
+from mdmtheory.cli.completing import INSTRUCTION, answer, command_of, names_for
+from mdmtheory.cli.examples import examples_of
 from mdmtheory.cli.terminal import Interrupted, Terminal
 from mdmtheory.core.notices import Notice
 from mdmtheory.core.plugins import ProtocolError
@@ -45,26 +47,36 @@ _LONGEST_LINE = 2000  # of an error that quotes what was given
 _ON_BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 
 app = typer.Typer(
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Exact study of masked diffusion language models: how far is a sampler from its target, and at what cost?",
     epilog="-v and -q may stand anywhere on the line. Start with: mdmtheory sweep --lang hmm --steps 64..2048",
 )
-app.command()(sweep.sweep)
-app.command()(show.show)
-app.command()(plot.plot)
-app.command()(merge.merge)
-app.command()(compare.compare)
-app.command()(train.train)
-app.command()(bounds.bounds)
-app.command()(certify.certify)
-app.command()(leaderboard.leaderboard)
-app.command()(schedule.schedule)
-app.command()(steps.steps)
-app.add_typer(language.app, name="language")
-app.command("list")(listing.list_names)
-app.command()(info.info)
+for verb in (
+    sweep.sweep,
+    show.show,
+    plot.plot,
+    merge.merge,
+    compare.compare,
+    train.train,
+    bounds.bounds,
+    certify.certify,
+    leaderboard.leaderboard,
+    schedule.schedule,
+    steps.steps,
+    info.info,
+):
+    app.command(epilog=examples_of(verb.__name__))(verb)
+app.add_typer(language.app, name="language", epilog=examples_of("language"))
+app.command("list", epilog=examples_of("list"))(listing.list_names)
+
+
+@app.command("help", epilog=examples_of("help"))
+def show_help(
+    verb: Annotated[list[str] | None, typer.Argument(metavar="[VERB]...", help="Of this verb, such as sweep.")] = None,
+) -> int:
+    """The help of a verb, or of the program."""
+    return _run([*(verb or ()), "--help"])
 
 
 def _print_version(wanted: bool) -> None:
@@ -79,7 +91,7 @@ def program(
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv: tracebacks too.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
+        bool, typer.Option("--version", "-V", help="Print the version.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
     """The options of the program itself."""
@@ -113,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    if os.environ.get(INSTRUCTION):
+        return answer(app)
     try:
         code = app(_verbosity_first(arguments) or ["--help"], prog_name="mdmtheory", standalone_mode=False)
         sys.stdout.flush()
@@ -135,16 +149,16 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  # this is the one handler
         if os.environ.get("MDMTHEORY_DEBUG") or arguments.count("-v") + 2 * arguments.count("-vv") >= 2:
             traceback.print_exc()
-        line, code = explain(error)
+        line, code = explain(error, arguments)
         print(f"mdmtheory: error: {line}", file=sys.stderr)
         return code
 
 
-def explain(error: Exception) -> tuple[str, int]:
-    """One line on what went wrong, and the exit code: 2 for what the user can mend, 1 for a fault of ours."""
+def explain(error: Exception, arguments: Sequence[str] = ()) -> tuple[str, int]:
+    """One line on what went wrong with these words, and the exit code: 2 if the user can mend it, 1 if we must."""
     usage = getattr(error, "format_message", None)  # typer's errors about the line that was typed
     if usage is not None:
-        text, code = _with_mending(usage(), error) or "see mdmtheory --help", 2
+        text, code = _with_mending(usage(), error, arguments) or "see mdmtheory --help", 2
     elif isinstance(error, OSError) and error.strerror and error.filename is not None:
         text, code = f"{os.fspath(error.filename)}: {error.strerror}", 2
     elif isinstance(error, sqlite3.Error):
@@ -166,7 +180,7 @@ def explain(error: Exception) -> tuple[str, int]:
     return line, code
 
 
-def _with_mending(text: str, error: Any) -> str:
+def _with_mending(text: str, error: Any, arguments: Sequence[str]) -> str:
     """What the parser says of a line, and what it knows that could be typed: the commands, or what is missing."""
     text = text.replace(": Value error, ", ": ", 1)  # a word of the library that reads options
     context = getattr(error, "ctx", None)
@@ -175,7 +189,12 @@ def _with_mending(text: str, error: Any) -> str:
         return f"{text}{'' if text.endswith(('.', '?')) else '.'} Commands of {context.command_path}: {commands}"
     if isinstance(error, typer.BadParameter) and not error.message and error.param is not None:
         return f"{text} {getattr(error.param, 'help', None) or ''}"
-    return text
+    option = getattr(error, "option_name", None)
+    lacking = next((each for each in command_of(app, arguments).params if option in each.opts), None)
+    if lacking is None:
+        return text
+    known = ", ".join(names_for(lacking.name))
+    return f"{text} {lacking.help or ''}{known and f' Known: {known}'}"
 
 
 def _verbosity_first(arguments: list[str]) -> list[str]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 def sweep(
     context: typer.Context,
     file: Annotated[Path | None, typer.Argument(help="A TOML file with these options; those given here win.")] = None,
+    example: Annotated[
+        str | None, typer.Option(help="A file that comes with the project, by name (list examples), in FILE's place.")
+    ] = None,
     lang: Annotated[str | None, typer.Option(help="NAME[:key=value,...] or a saved file.")] = None,
     steps: Annotated[str | None, typer.Option(help="16,64,256; 64..2048 (doubling); 64..2048:9 (points); L/4.")] = None,
     length: Annotated[str, typer.Option(help="Tokens in a sequence; lists and ranges as --steps.")] = "512",
@@ -77,9 +80,14 @@ def sweep(
     """
     from mdmtheory.cli.tables import print_cells
     from mdmtheory.sweeps.files import cells_of
+    from mdmtheory.sweeps.files import example as find_example
     from mdmtheory.sweeps.samples_file import beside
 
     terminal = Terminal.of(context)
+    if example is not None:
+        if file is not None:
+            raise ValueError(f"both {file} and --example {example} are given; leave one of them out")
+        file = find_example(example)
     settings, typed = _settings(context, file)
     chosen = cells_of(settings, typed)
     store = Path(settings["out"] or f"results/{file.stem if file else 'sweep'}.sqlite")

@@ -34,6 +34,23 @@ KEYS = (
 """The keys of a sweep, in a file as on the command line; those of _SINGLE take one value, the others lists too."""
 
 
+def examples() -> dict[str, Path]:
+    """The sweeps that come with the project, by name: files of the package, in a clone those of `experiments/`."""
+    package = Path(__file__).parents[1]
+    folders = (package / "experiments", package.parent / "experiments")
+    folder = next((each for each in folders if each.is_dir()), folders[0])
+    found = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return {name: path for name, path in found.items() if "objective" not in toml_in(path)}
+
+
+def example(name: str) -> Path:
+    """The file of a sweep that comes with the project; ValueError lists them."""
+    known = examples()
+    if name not in known:
+        raise ValueError(f"there is no example {name!r}; known: {', '.join(known)} (mdmtheory list examples)")
+    return known[name]
+
+
 def read_toml(path: str | Path) -> dict[str, Any]:
     """The keys of a sweep from a TOML file; `sweep` holds its `[[sweep]]` tables. ValueError names an unknown key."""
     content = toml_in(path)

@@ -28,7 +28,25 @@ def test_every_name_is_listed_with_what_it_is(run, kind):
 
 
 def test_everything_is_listed_by_default(run):
-    assert run("list").out == "\n".join(run("list", kind).out for kind in KINDS)
+    assert run("list").out == "\n".join(run("list", kind).out for kind in (*KINDS, "statements", "examples"))
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "statements", "examples"])
+def test_a_kind_may_be_asked_for_in_the_singular(run, kind):
+    assert run("list", kind.removesuffix("s")).out == run("list", kind).out
+
+
+def test_statements_are_listed_by_the_ids_that_bounds_takes(run):
+    from mdmtheory.theory import statements
+
+    lines = run("list", "statements").out.splitlines()[1:]
+    assert [line.split()[0] for line in lines] == list(statements())
+    assert [line.split()[1] == "conjecture" for line in lines] == [each.conjecture for each in statements().values()]
+
+
+def test_examples_are_listed_with_what_they_say_of_themselves(run):
+    lines = {line.split()[0]: line for line in run("list", "examples").out.splitlines()[1:]}
+    assert "SER against steps for four orders of revealing" in lines["order"]
 
 
 def test_options_have_their_defaults_and_what_must_be_given_is_shown_so(run):

@@ -10,7 +10,7 @@ from mdmtheory.cli import main as program
 from mdmtheory.cli.main import explain, main
 from mdmtheory.cli.terminal import Interrupted
 
-VERBS = ["sweep", "train", "show", "plot", "merge", "language", "list", "info"]
+VERBS = ["sweep", "train", "show", "plot", "merge", "language", "list", "info", "help"]
 HEAVY = ["numpy", "scipy", "numba", "pandas", "matplotlib", "seaborn", "torch"]
 
 
@@ -71,7 +71,8 @@ def test_importing_the_package_imports_nothing_that_computes(spawn):
 
 
 def test_version(run):
-    assert run("--version").out == f"mdmtheory {mdmtheory.__version__}\n"
+    for words in (["--version"], ["-V"]):
+        assert run(*words).out == f"mdmtheory {mdmtheory.__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -79,14 +80,15 @@ def test_version(run):
     [
         (["swep"], "Commands of mdmtheory: sweep, show, plot, merge"),
         (["sweep", "--stepz", "4"], "No such option"),
-        (["sweep", "--lang"], "requires an argument"),
+        (["sweep", "--lang"], "requires an argument. NAME[:key=value,...] or a saved file. Known: copy, dyck, "),
+        (["sweep", "--length"], "requires an argument. Tokens in a sequence"),
         (["sweep", "--samples", "many"], "Invalid value for '--samples'"),
         (["show"], "Missing argument 'store'. A store that a sweep wrote"),
         (["merge"], "Missing argument 'stores'. The stores to unite"),
         (["show", "a", "b"], "extra argument"),
         (["show", "a", "--format", "xml"], "'--format' / '-f': 'xml' is not one of 'table', 'csv', 'json'"),
         (["plot", "a"], "Missing option '--out' / '-o'. The file: .png, .svg or .pdf"),
-        (["list", "colours"], "'colours' is not one of"),
+        (["list", "colours"], "'colours' is not one of what is listed; write mdmtheory list languages or samplers or"),
         (["language"], "Missing command. Commands of mdmtheory language: new, show, sample"),
         (["language", "paint"], "No such command 'paint'. Commands of mdmtheory language: new, show, sample"),
         (["language", "sample", "hmm", "--count", "0"], "Invalid value for '--count'"),
