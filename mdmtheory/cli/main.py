@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sqlite3
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -160,7 +162,8 @@ def explain(error: Exception, arguments: Sequence[str] = ()) -> tuple[str, int]:
     if usage is not None:
         text, code = _with_mending(usage(), error, arguments) or "see mdmtheory --help", 2
     elif isinstance(error, OSError) and error.strerror and error.filename is not None:
-        text, code = f"{os.fspath(error.filename)}: {error.strerror}", 2
+        instead = _INSTEAD.get(error.errno or 0)
+        text, code = f"{os.fspath(error.filename)}: {error.strerror}{(instead and f'; {instead}') or ''}", 2
     elif isinstance(error, sqlite3.Error):
         text, code = f"the store cannot be used: {error}", 2
     elif isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("mdmtheory"):
@@ -180,9 +183,45 @@ def explain(error: Exception, arguments: Sequence[str] = ()) -> tuple[str, int]:
     return line, code
 
 
+_INSTEAD = {
+    errno.EACCES: "choose a file in a folder that you may write, or change its permissions",
+    errno.EROFS: "choose a file in a folder that you may write",
+    errno.ENOENT: "check the name",
+    errno.EISDIR: "name a file in it",
+    errno.ENOSPC: "free some space there, or choose another place",
+}
+"""How to go on where the system refuses a file."""
+
+_PLAIN = (
+    (r"Input should be a valid integer.*", "it is no whole number; write one, as 64"),
+    (r"Input should be a valid (?:number|float).*", "it is no number; write one, as 0.95"),
+    (r"Input should be greater than or equal to (\S+)", r"it must be \1 or more"),
+    (r"Input should be less than or equal to (\S+)", r"it must be \1 or less"),
+)
+"""The words of the library that reads options, and ours."""
+
+
+def _plain(text: str, typed: str | None) -> str:
+    """A refused value, and why, in words of ours."""
+    text = text.replace(": Value error, ", ": ", 1)
+    for theirs, ours in _PLAIN:
+        found = re.sub(rf": {theirs}", f": {ours}" if typed is None else f" {typed!r}: {ours}", text, count=1)
+        if found != text:
+            return found
+    return text
+
+
+def _typed(option: Any, arguments: Sequence[str]) -> str | None:
+    """What was typed last for an option; None where that cannot be told."""
+    names = getattr(option, "opts", ())
+    pairs = [(*each.partition("=")[::2], after) for each, after in pairwise([*arguments, ""])]
+    found = [value or after for name, value, after in pairs if name in names]
+    return found[-1] if found else None
+
+
 def _with_mending(text: str, error: Any, arguments: Sequence[str]) -> str:
     """What the parser says of a line, and what it knows that could be typed: the commands, or what is missing."""
-    text = text.replace(": Value error, ", ": ", 1)  # a word of the library that reads options
+    text = _plain(text, _typed(getattr(error, "param", None), arguments))
     context = getattr(error, "ctx", None)
     if context is not None and isinstance(context.command, TyperGroup):
         commands = ", ".join(context.command.list_commands(context))
@@ -192,7 +231,7 @@ def _with_mending(text: str, error: Any, arguments: Sequence[str]) -> str:
     option = getattr(error, "option_name", None)
     lacking = next((each for each in command_of(app, arguments).params if option in each.opts), None)
     if lacking is None:
-        return text
+        return text if context is None or "Invalid value" in text else f"{text}; see {context.command_path} --help"
     known = ", ".join(names_for(lacking.name))
     return f"{text} {lacking.help or ''}{known and f' Known: {known}'}"
 

@@ -88,6 +88,11 @@ def sweep(
         if file is not None:
             raise ValueError(f"both {file} and --example {example} are given; leave one of them out")
         file = find_example(example)
+    if file is not None and file.suffix != ".toml" and not file.exists():
+        raise ValueError(
+            f"there is no file {file}; name languages with --lang, as --lang hmm, and write lists with commas, as "
+            "--lang hmm,ngram --steps 16,64"
+        )
     settings, typed = _settings(context, file)
     chosen = cells_of(settings, typed)
     store = Path(settings["out"] or f"results/{file.stem if file else 'sweep'}.sqlite")

@@ -79,19 +79,24 @@ def test_version(run):
     ("words", "reason"),
     [
         (["swep"], "Commands of mdmtheory: sweep, show, plot, merge"),
-        (["sweep", "--stepz", "4"], "No such option"),
+        (["sweep", "--stepz", "4"], "--steps); see mdmtheory sweep --help"),
         (["sweep", "--lang"], "requires an argument. NAME[:key=value,...] or a saved file. Known: copy, dyck, "),
         (["sweep", "--length"], "requires an argument. Tokens in a sequence"),
-        (["sweep", "--samples", "many"], "Invalid value for '--samples'"),
+        (["sweep", "--samples", "many"], "Invalid value for '--samples' 'many': it is no whole number; write one"),
+        (["sweep", "--level", "high"], "Invalid value for '--level' 'high': it is no number; write one, as 0.95"),
+        (["sweep", "hmm"], "there is no file hmm; name languages with --lang"),
+        (["sweep", "--steps", "4", "8", "--lang", "hmm"], "write lists with commas, as --lang hmm,ngram --steps 16,64"),
+        (["sweep", "missing.toml"], "give the path of a TOML file"),
         (["show"], "Missing argument 'store'. A store that a sweep wrote"),
         (["merge"], "Missing argument 'stores'. The stores to unite"),
-        (["show", "a", "b"], "extra argument"),
+        (["show", "a", "b"], "extra argument(s) (b); see mdmtheory show --help"),
         (["show", "a", "--format", "xml"], "'--format' / '-f': 'xml' is not one of 'table', 'csv', 'json'"),
         (["plot", "a"], "Missing option '--out' / '-o'. The file: .png, .svg or .pdf"),
         (["list", "colours"], "'colours' is not one of what is listed; write mdmtheory list languages or samplers or"),
         (["language"], "Missing command. Commands of mdmtheory language: new, show, sample"),
         (["language", "paint"], "No such command 'paint'. Commands of mdmtheory language: new, show, sample"),
-        (["language", "sample", "hmm", "--count", "0"], "Invalid value for '--count'"),
+        (["language", "sample", "hmm", "--count", "0"], "Invalid value for '--count' '0': it must be 1 or more"),
+        (["language", "sample", "hmm", "--count=x"], "Invalid value for '--count' 'x': it is no whole number"),
         (["merge", "a.sqlite"], "Missing option '--out'"),
     ],
 )
@@ -99,12 +104,43 @@ def test_a_mistyped_line_is_answered_in_one_line(refused, words, reason):
     assert reason in refused(*words)
 
 
+LIBRARY = ("Input should", "Value error", "validation", "pydantic", "Traceback", "unable to parse")
+"""Words of the library that reads options."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "sweep --samples 1e4",
+        "sweep --max-errors none",
+        "sweep --level nan,5",
+        "bounds jensen --lang hmm --length 0",
+        "bounds jensen --lang hmm --length 99999999",
+        "schedule --seed -1 --lang hmm",
+        "schedule --seed 99999999999999999999999 --lang hmm",
+        "schedule --vocab 1 --curve a.csv",
+        "schedule --unit trits --curve a.csv",
+        "language sample hmm --length 2.5",
+        "train --minutes soon mdm",
+        "train --seed x mdm",
+        "certify --kind thing confidence",
+        "show a --level high",
+        "steps --lang hmm --ser much",
+        "compare a --at nights",
+    ],
+)
+def test_no_words_of_the_library_that_reads_options_are_shown(refused, words):
+    line = refused(*words.split())
+    assert "Invalid value for" in line
+    assert [each for each in LIBRARY if each in line] == []
+
+
 @pytest.mark.parametrize(
     ("error", "reason", "code"),
     [
         (ValueError("one\n  two\n"), "one; two", 2),
         (ValueError(), "ValueError", 2),
-        (PermissionError(13, "Permission denied", "a/b"), "a/b: Permission denied", 2),
+        (PermissionError(13, "Permission denied", "a/b"), "a/b: Permission denied; choose a file", 2),
         (OSError("disk"), "disk", 2),
         (sqlite3.OperationalError("database or disk is full"), "the store cannot be used: database or disk is full", 2),
         (ModuleNotFoundError("no", name="torch"), "torch is not installed; install it", 2),

@@ -25,7 +25,7 @@ class Clock:
 
 
 class Terminal(io.StringIO):
-    """A stream that may be a terminal, and sets an event once a text was written."""
+    """A stream that may be a terminal, and sets an event once a loop was told of."""
 
     def __init__(self, *, rewritable: bool) -> None:
         super().__init__()
@@ -35,8 +35,10 @@ class Terminal(io.StringIO):
         return self.rewritable
 
     def write(self, text: str) -> int:
-        self.told.set()
-        return super().write(text)
+        written = super().write(text)
+        if "halves" in text:
+            self.told.set()
+        return written
 
 
 def wait_until(told: threading.Event) -> bool:
@@ -92,8 +94,7 @@ def test_a_line_stands_on_stderr_where_that_is_no_terminal(at_once, monkeypatch)
     stream = Terminal(rewritable=False)
     monkeypatch.setattr("sys.stderr", stream)
     long(told=stream.told)
-    first = stream.getvalue().splitlines()[0]
-    assert first == "mdmtheory: mt.long: 0:00, 0 of 2 halves"
+    assert "mdmtheory: mt.long: 0:00, 0 of 2 halves" in stream.getvalue().splitlines()
 
 
 @pytest.mark.parametrize("wanted", [None, True])
@@ -102,7 +103,7 @@ def test_a_line_is_rewritten_on_a_terminal_and_erased_in_the_end(at_once, monkey
     monkeypatch.setattr("sys.stderr", stream)
     long(told=stream.told, progress=wanted)
     written = stream.getvalue()
-    assert written.startswith("\rmt.long: 0:00, 0 of 2 halves\r")
+    assert "\rmt.long: 0:00, 0 of 2 halves\r" in written
     assert "\n" not in written
     assert written.split("\r")[-2].strip() == ""
 
