@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from itertools import repeat
 
@@ -94,7 +95,8 @@ def test_a_line_stands_on_stderr_where_that_is_no_terminal(at_once, monkeypatch)
     stream = Terminal(rewritable=False)
     monkeypatch.setattr("sys.stderr", stream)
     long(told=stream.told)
-    assert "mdmtheory: mt.long: 0:00, 0 of 2 halves" in stream.getvalue().splitlines()
+    lines = [line for line in stream.getvalue().splitlines() if "halves" in line]
+    assert re.fullmatch(r"mdmtheory: mt\.long: \d+:\d\d, 0 of 2 halves", lines[0])
 
 
 @pytest.mark.parametrize("wanted", [None, True])
@@ -103,7 +105,7 @@ def test_a_line_is_rewritten_on_a_terminal_and_erased_in_the_end(at_once, monkey
     monkeypatch.setattr("sys.stderr", stream)
     long(told=stream.told, progress=wanted)
     written = stream.getvalue()
-    assert "\rmt.long: 0:00, 0 of 2 halves\r" in written
+    assert re.search(r"\rmt\.long: \d+:\d\d, 0 of 2 halves *\r", written)
     assert "\n" not in written
     assert written.split("\r")[-2].strip() == ""
 
