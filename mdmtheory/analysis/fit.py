@@ -259,7 +259,9 @@ def _points(frame: pd.DataFrame, y: str, x: str) -> tuple[pd.DataFrame, tuple[st
     """The points to be fitted (x, value, low, high, level, and count, errors where they are counts), and others."""
     import pandas as pd
 
-    source = {RATE: "ser", EXCESS: "ter_ratio"}.get(y, y)
+    there = set(frame["metric"]) if "metric" in frame.columns else set()
+    # Rows of excess itself, as figures have them, are taken as they are.
+    source = y if y in there else {RATE: "ser", EXCESS: "ter_ratio"}.get(y, y)
     stored = "metric" in frame.columns and (y in (RATE, EXCESS) or y not in frame.columns)
     if stored:
         rows = frame[frame["metric"] == source]
@@ -275,7 +277,11 @@ def _points(frame: pd.DataFrame, y: str, x: str) -> tuple[pd.DataFrame, tuple[st
         if pd.isna(value) or pd.isna(row[x]):
             left_out.append(f"{where}: {row['kind'] if 'kind' in rows else 'no number'}")
             continue
-        found.append(_point(row, float(row[x]), float(value), stored=stored, y=y))
+        found.append(
+            _point(
+                row, float(row[x]), float(value), stored=stored, y=y, shift=1.0 if source == "ter_ratio" != y else 0.0
+            )
+        )
     points = pd.DataFrame(found)
     if len(points) and not (points["x"] > 0).all():
         raise ValueError(f"{x} is {points['x'].min():g} somewhere; a power law needs numbers above 0")
@@ -285,7 +291,7 @@ def _points(frame: pd.DataFrame, y: str, x: str) -> tuple[pd.DataFrame, tuple[st
     return points, tuple(left_out)
 
 
-def _point(row: Any, x: float, value: float, *, stored: bool, y: str) -> dict[str, float]:
+def _point(row: Any, x: float, value: float, *, stored: bool, y: str, shift: float) -> dict[str, float]:
     ends: Ends = (value, float(row.get("low", math.nan)), float(row.get("high", math.nan)))
     level = float(row.get("level", math.nan))
     if not stored:
@@ -300,7 +306,6 @@ def _point(row: Any, x: float, value: float, *, stored: bool, y: str) -> dict[st
             ends = (value, low, high)
         point = {"x": x, "value": ends[0], "low": ends[1], "high": ends[2], "level": level}
         return {**point, "count": count, "errors": errors, **({"length": length} if y == RATE else {})}
-    shift = 1.0 if y == EXCESS else 0.0
     value, low, high = (each - shift for each in ends)
     return {"x": x, "value": value, "low": low, "high": high, "level": level, "count": int(row["count"])}
 

@@ -24,7 +24,7 @@ _LATEX = {
     "∞": r"$\infty$",
     '"': "''",
 }
-_SIGNS = {"≤ ": r"\le ", "≥ ": r"\ge "}
+_SIGNS = {"≤ ": r"\le ", "≥ ": r"\ge ", "≈ ": r"\approx "}
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ def plot(
     logx: Annotated[bool | None, typer.Option("--logx/--no-logx", help="x in powers, or linear.")] = None,
     logy: Annotated[bool | None, typer.Option("--logy/--no-logy", help="y in decades, or linear.")] = None,
     pool: Annotated[str | None, typer.Option(help="seed: all seeds together.")] = None,
+    fit: Annotated[bool, typer.Option("--fit", help="A power law through each series; its exponent.")] = False,
     label: Annotated[
         list[str] | None, typer.Option(help="OLD=NEW: other words for a value, a column or a metric; repeat it.")
     ] = None,
@@ -69,6 +70,7 @@ def plot(
         order=texts(order, "order") if order else (),
         palette=palette,
         pool=pool,
+        fit=fit,
     )
     terminal = Terminal.of(context)
     for chosen in figure.chosen:

@@ -72,7 +72,7 @@ def schedule(
     figure: Annotated[Path, typer.Option(help="FILE.png, .svg or .pdf.")] = Path("results/schedule.png"),
     no_figure: Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")] = False,
     format: Annotated[
-        Literal["table", "csv", "json"], typer.Option("--format", "-f", help="How to print it.")
+        Literal["table", "csv", "json", "latex", "markdown"], typer.Option("--format", "-f", help="How to print it.")
     ] = "table",
 ) -> None:
     """Price schedules and find the optimal reveal sizes, for positions revealed in random order.
@@ -188,4 +188,4 @@ def _print(compared: Comparison, format: str, terminal: Terminal) -> None:
         json.dump({"about": compared.about, "rows": rows}, sys.stdout, indent=1, allow_nan=False, ensure_ascii=False)
         print()
     else:
-        print_schedules(frame, compared.about, "TER" if "language" in compared.about else "perplexity")
+        print_schedules(frame, compared.about, "TER" if "language" in compared.about else "perplexity", format)

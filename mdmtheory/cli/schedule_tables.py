@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import pandas as pd
 
-from mdmtheory.cli.tables import interval_text
+from mdmtheory.cli.documents import Shown, latex_table, markdown_table
+from mdmtheory.cli.tables import interval
 from mdmtheory.cli.terminal import print_table, writable
 from mdmtheory.core.estimate import as_measured, bare_kind
 
@@ -17,11 +20,13 @@ _RUNS = 7  # runs of equal sizes that are shown
 _LABELS = {"linear": "linear (= loglinear)", "sqrt_c": "√c (for SER)", "geometric:min=0.001,max=20": "geometric"}
 
 
-def print_schedules(frame: pd.DataFrame, about: dict[str, str], perplexity: str) -> None:
+def print_schedules(frame: pd.DataFrame, about: dict[str, str], perplexity: str, format: str = "table") -> None:
     """TER and gap with fixed sizes and with i.i.d. steps, and the sizes; `perplexity` is what TER is called here.
 
-    ≤ or ≈ stands in the heading of a column whose numbers are all of one kind, else beside each.
+    ≤ or ≈ stands in the heading of a column whose numbers are all of one kind, else beside each. Tables for documents
+    (`latex`, `markdown`) have the sizes in full.
     """
+    document = format != "table"
     laws = [("fixed", "fixed sizes"), ("ancestral", "ancestral")]
     random = frame[frame["schedule"] != ""]
     with_ser = "ser" in set(random["metric"])
@@ -30,38 +35,61 @@ def print_schedules(frame: pd.DataFrame, about: dict[str, str], perplexity: str)
     headers = ["steps", "schedule"]
     headers += [f"{law}\n{names[metric]} {signs[key, metric]}".rstrip() for key, law in laws for metric in names]
     headers += ["ancestral\nSER"] if with_ser else []
-    rows = []
+    rows: list[list[str | Shown]] = []
     for (steps, name), found in random.groupby(["steps", "schedule"], sort=False):
-        cells = [str(steps), _LABELS.get(str(name), str(name))]
+        cells: list[str | Shown] = [str(steps), _LABELS.get(str(name), str(name))]
         for law, _ in laws:
             cells += [_price(found, law, metric, signed=not signs[law, metric]) for metric in names]
         cells += [_value(found, "ancestral", "ser")] if with_ser else []
-        rows.append([*cells, _runs(str(found["sizes"].max()))])
-    _print([*headers, "reveal sizes, size×steps"], rows)
+        rows.append([*cells, _runs(str(found["sizes"].max()), in_full=document)])
+    notes = [*_limits(frame), *sorted({kind for kind in map(str, random["kind"]) if kind.startswith(WITHHELD)})]
+    width = max(len(name) for name in about)
+    said = [f"{name}: {text}" if document else f"{name:{width}}  {text}" for name, text in about.items()]
+    tables = [([*headers, "reveal sizes, size×steps"], rows), *_stride_table(frame)]
+    if document:
+        write = latex_table if format == "latex" else markdown_table
+        told = "\n".join([*notes, *said]) if format == "latex" else "; ".join([*notes, *said])
+        for note, (titles, lines) in zip([told, ""], tables, strict=False):
+            print(writable(write(titles, lines, right=_right(titles), note=note)))
+        return
+    [(titles, lines), *others] = tables
+    _print(titles, lines)
+    for each in notes:
+        print(writable(each))
+    for titles, lines in others:
+        print()
+        _print(titles, lines)
+    print()
+    for each in said:
+        print(writable(each))
+
+
+def _limits(frame: pd.DataFrame) -> list[str]:
+    """The continuum limits of the optimal gap, in words."""
     limits = frame[frame["metric"] == "gap_continuum"]
     told = zip(limits["kind"], limits["value"].astype(float), limits["steps"], strict=True)
     words = ", ".join(f"{_cut_value(str(kind), value)} at {steps}" for kind, value, steps in told)
-    print(writable(f"continuum limit of the optimal gap: {words}"))
-    for reason in sorted({kind for kind in map(str, random["kind"]) if kind.startswith(WITHHELD)}):
-        print(writable(reason))
+    return [f"continuum limit of the optimal gap: {words}"]
+
+
+def _stride_table(frame: pd.DataFrame) -> list[tuple[list[str], list[list[str | Shown]]]]:
+    """Headers and rows of what stride costs, where it was measured."""
     stride = frame[frame["sampler"] == "stride"]
-    if not stride.empty:
-        print()
-        rows = []
-        for n, found in stride.groupby("steps"):
-            [gap] = found[found["metric"] == "gap"].itertuples()
-            ends = f"{gap.value:.3g} [{gap.low:.3g}, {gap.high:.3g}]"  # of any size, down to 0
-            rows.append([str(n), "stride", _value(found, "stride", "ter"), ends, _value(found, "stride", "ser")])
-        _print(["steps", "chosen order", "TER", "gap = KL(q||p)", "SER"], rows)
-    print()
-    width = max(len(name) for name in about)
-    for name, text in about.items():
-        print(writable(f"{name:{width}}  {text}"))
+    rows: list[list[str | Shown]] = []
+    for n, found in stride.groupby("steps"):
+        [gap] = found[found["metric"] == "gap"].itertuples()
+        ends = Shown("", f"{gap.value:.3g}", (f"{gap.low:.3g}", f"{gap.high:.3g}"))  # of any size, down to 0
+        rows.append([str(n), "stride", _value(found, "stride", "ter"), ends, _value(found, "stride", "ser")])
+    return [(["steps", "chosen order", "TER", "gap = KL(q||p)", "SER"], rows)] if rows else []
 
 
-def _print(headers: list[str], rows: list[list[str]]) -> None:
-    right = [header == "steps" for header in headers]
-    print_table([writable(each) for each in headers], [[writable(each) for each in row] for row in rows], right=right)
+def _right(headers: Sequence[str]) -> list[bool]:
+    return [header == "steps" for header in headers]
+
+
+def _print(headers: Sequence[str], rows: Sequence[Sequence[str | Shown]]) -> None:
+    plain = [[writable(str(each)) for each in row] for row in rows]
+    print_table([writable(each) for each in headers], plain, right=_right(headers))
 
 
 def kind_of(frame: pd.DataFrame, steps: int) -> str:
@@ -85,7 +113,7 @@ def _sign(frame: pd.DataFrame, law: str, metric: str) -> str:
     return _SIGNS[kinds.pop()] if len(kinds) == 1 else ""
 
 
-def _price(found: pd.DataFrame, law: str, metric: str, *, signed: bool) -> str:
+def _price(found: pd.DataFrame, law: str, metric: str, *, signed: bool) -> str | Shown:
     """One price, with its sign where its column has none."""
     rows = found[(found["sampler"] == law) & (found["metric"] == metric)]
     kind = str(rows["kind"].iloc[0])
@@ -94,10 +122,11 @@ def _price(found: pd.DataFrame, law: str, metric: str, *, signed: bool) -> str:
     sign = f"{_SIGNS[bare_kind(kind)]} " if signed else ""
     value, low, high = (float(rows[column].iloc[0]) for column in ("value", "low", "high"))
     if kind == "estimate" and metric == "gap" and low < high:
-        return f"{sign}{value:.3g} [{low:.3g}, {high:.3g}]"  # of any size, down to 0
+        return Shown(sign, f"{value:.3g}", (f"{low:.3g}", f"{high:.3g}"))  # of any size, down to 0
     if kind == "upper bound" and math.isnan(low) and value > 0:
-        return sign + _rounded_up(value)
-    return sign + interval_text(rows, say_kind=False).removeprefix("≤ ")
+        return Shown(sign, _rounded_up(value))
+    shown = interval(rows, say_kind=False)
+    return replace(shown, sign=sign) if isinstance(shown, Shown) else shown
 
 
 def _rounded_up(value: float) -> str:
@@ -111,14 +140,14 @@ def _cut_value(kind: str, value: float) -> str:
     return f"{value:.4g}" if measured == value else f"{value:.4g} (cut from {measured:.4g})"
 
 
-def _value(found: pd.DataFrame, sampler: str, metric: str) -> str:
-    return interval_text(found[(found["sampler"] == sampler) & (found["metric"] == metric)], say_kind=False)
+def _value(found: pd.DataFrame, sampler: str, metric: str) -> str | Shown:
+    return interval(found[(found["sampler"] == sampler) & (found["metric"] == metric)], say_kind=False)
 
 
-def _runs(sizes: str) -> str:
-    """`8×64` for 64 steps of 8 tokens; the middle of many runs is left out."""
+def _runs(sizes: str, *, in_full: bool) -> str:
+    """`8×64` for 64 steps of 8 tokens; the middle of many runs is left out, unless `in_full`."""
     runs = [f"{size}×{len(list(same))}" for size, same in groupby(sizes.split())]
-    if len(runs) > _RUNS:
+    if len(runs) > _RUNS and not in_full:
         left = len(runs) - _RUNS + 1
         runs = [*runs[: _RUNS // 2], f"… {left} more …", *runs[left + _RUNS // 2 :]]
     return " ".join(runs)

@@ -72,7 +72,7 @@ def print_cells(
     for _, rows_of_cell in frame.groupby(_CELL, dropna=False, sort=False):
         found = {metric: rows_of_cell[rows_of_cell["metric"] == metric] for metric in known}
         cells: dict[str, str | Shown] = {name: _plain(rows_of_cell.iloc[0][name]) for name in chosen if name in frame}
-        cells |= {metric: _interval(found[metric], say_kind=len(kinds[metric]) > 1) for metric in known}
+        cells |= {metric: interval(found[metric], say_kind=len(kinds[metric]) > 1) for metric in known}
         cells |= {"count": _largest(rows_of_cell["count"], 12), "seconds": _seconds(rows_of_cell, known)}
         cells |= {cost: _largest(rows_of_cell[cost], 4) for cost in ("calls", "rounds")}
         rows.append([cells[name] for name in chosen])
@@ -110,12 +110,8 @@ def _header(metric: Metric, kinds: list[str], with_unit: bool) -> str:
     return f"{metric.heading}{unit}\n{kinds[0] if len(kinds) == 1 else ''}"
 
 
-def interval_text(rows: pd.DataFrame, *, say_kind: bool) -> str:
+def interval(rows: pd.DataFrame, *, say_kind: bool) -> str | Shown:
     """`≤ 3.068 [3.067, 3.069]` for the first row: a bound has its sign, every estimate its interval."""
-    return str(_interval(rows, say_kind=say_kind))
-
-
-def _interval(rows: pd.DataFrame, *, say_kind: bool) -> str | Shown:
     if rows.empty:
         return ""
     row = rows.iloc[0]

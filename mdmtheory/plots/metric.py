@@ -17,6 +17,7 @@ from mdmtheory.metrics.metric import PROBABILITY, Metric
 from mdmtheory.metrics.ter import Ter, TerRatio
 from mdmtheory.plots.channels import HUE, LINE, Channels
 from mdmtheory.plots.drawn import DERIVED, Shown, comparable, drawn_metric, least_of, reference_ter
+from mdmtheory.plots.fitted import Fitted
 from mdmtheory.plots.picture import Picture, bar_handle, handle, picture_width, say_once
 from mdmtheory.plots.pooling import pooled
 from mdmtheory.plots.series import Scale, Series, draw_all, kinds_note, level_line, scale_x, strip_note
@@ -73,6 +74,7 @@ def metric_figure(
     order: Sequence[str] = (),
     palette: str | None = None,
     pool: str | None = None,
+    fit: bool = False,
 ) -> Picture:
     """Metrics `y` against `x` (steps, length, calls, rounds or an option, as gamma), with the intervals of the rows.
 
@@ -81,7 +83,8 @@ def metric_figure(
     than eight series, and the caption says what all have in common. `logx` and `logy`: None draws in decades what
     spans some. `width`: "column", "page" or inches; `style`: "screen" or "paper"; `labels`: words for columns, metrics
     and values; `order`: values in the order of the legend; `palette`: one of seaborn; `pool`: "seed" puts seeds
-    together. ValueError for unknown names, with the known ones, and where no choice of panels can be read.
+    together; `fit` draws a power law through each series. ValueError for unknown names, with the known ones, and where
+    no choice of panels can be read.
     """
     frame = frame if isinstance(frame, pd.DataFrame) else read(frame)
     metrics = [drawn_metric(metric) for metric in (y if isinstance(y, Sequence) and not isinstance(y, str) else [y])]
@@ -93,7 +96,7 @@ def metric_figure(
     looked = _looks(channels, palette, frame.attrs.get("families"))
     references = reference_ter(frame)
     panels = [
-        _Panel.of(comparable(rows, metric, references, frame), title, x, looked, frame.attrs.get("digests") or {})
+        _Panel.of(comparable(rows, metric, references, frame), title, x, looked, frame.attrs.get("digests") or {}, fit)
         for metric in metrics
         for title, rows in channels.groups.items()
     ]
@@ -139,15 +142,22 @@ class _Panel:
     levels: list[float]
     notes: tuple[str, ...]
     certain: list[str]
+    laws: list[Fitted]
 
     @classmethod
     def of(
-        cls, shown: Shown, title: str, x: str, looked: Mapping[tuple[str, str], Look], digests: Mapping[str, str]
+        cls,
+        shown: Shown,
+        title: str,
+        x: str,
+        looked: Mapping[tuple[str, str], Look],
+        digests: Mapping[str, str],
+        fit: bool,
     ) -> _Panel:
         """ValueError when two cells of one curve have the same x."""
         certain = _without_wrong(shown, digests)
         rows = shown.rows[~shown.rows["language"].isin(certain)]
-        series = []
+        series, laws = [], []
         own = rows.groupby([HUE, LINE], sort=False)
         for key in (key for key in looked if key in own.groups):
             cells = own.get_group(key).sort_values(x)
@@ -155,13 +165,18 @@ class _Panel:
             if cells[x].duplicated().any():
                 raise ValueError(f"a curve has several values at one {x}; choose another --x, or rows with --where")
             label = ", ".join(word for word in key if word)
-            series.append(Series.of(label, looked[key], cells, x, least_of(shown.metric)))
+            look = looked[key]
+            if fit and not cells[x].isna().all():
+                laws.append(Fitted.of(label, look, cells, shown.metric.name, x))
+                look = replace(look, dashes="none")  # the law is the line
+            series.append(Series.of(label, look, cells, x, least_of(shown.metric)))
         reference = shown.reference
         known = f" = {reference.value:.4f} ({reference.kind})" if reference and shown.metric.name == Ter.name else ""
         counts, levels = rows["count"].dropna().astype(int).tolist(), rows["level"].dropna().tolist()
         value = reference.value if reference else None
         names = [said_of("language", name) for name in certain]
-        return cls(title, shown.metric, series, value, known, counts, levels, shown.notes, names)
+        notes = (*shown.notes, *(each.note for each in laws))
+        return cls(title, shown.metric, series, value, known, counts, levels, notes, names, laws)
 
     @property
     def kind(self) -> str:
@@ -181,6 +196,8 @@ class _Panel:
         scale = Scale.of(together, from_zero=from_zero, log=decades, probability=probability, levels=levels)
         scale.on(axes)
         draw_all(axes, self.series, scale, list(dict.fromkeys(each.label for each in together)))
+        for law in self.laws:
+            law.draw(axes)
         if scale.kind == "linear" and self.reference is not None:
             level_line(axes, self.reference, f"autoregressive, TER($q$){self.known}")
         elif scale.kind == "linear" and probability:

@@ -14,7 +14,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.models import MODELS
 from mdmtheory.samplers import SAMPLERS
 
-Dashes = Literal["-"] | tuple[float, tuple[float, ...]]
+Dashes = Literal["-", "none"] | tuple[float, tuple[float, ...]]
 DASHES: list[Dashes] = [
     "-",
     (0.0, (5.0, 1.5)),

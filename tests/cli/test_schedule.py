@@ -192,3 +192,22 @@ def test_conventions_go_with_losses(run, option):
     done = run(*WORDS, "--no-figure", *option)
     assert done.code == 2
     assert "go with --curve" in done.err
+
+
+@pytest.mark.parametrize("form", ["latex", "markdown"])
+def test_tables_for_documents_have_all_sizes_and_no_bare_sign(run, curve, form):
+    words = ["schedule", "--curve", curve, "--length", "480", "--steps", "12", "--schedule", "cosine", "--no-figure"]
+    done = run(*words, "--format", form)
+    assert done.code == 0
+    [sizes] = [row["sizes"] for row in json.loads(run(*words, "--format", "json").out)["rows"]
+              if row["schedule"] == "cosine" and row["metric"] == "ter" and row["sampler"] == "fixed"]  # fmt: skip
+    [line] = [line for line in done.out.splitlines() if "& cosine &" in line or "| cosine |" in line]
+    shown = line.rstrip("\\ |").rpartition("&" if form == "latex" else "|")[2].replace(r"$\times$", "×").split()
+    told = [size for each in shown for size in [int(each.partition("×")[0])] * int(each.partition("×")[2])]
+    assert told == [int(each) for each in sizes.split()]
+    assert WARNING in done.out
+    if form == "latex":
+        rows = [line for line in done.out.splitlines() if not line.startswith("%")]
+        assert not any(sign in line for line in rows for sign in "≈≤×…")
+        assert r"\approx" in done.out
+        assert r"\le" in done.out

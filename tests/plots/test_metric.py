@@ -7,10 +7,11 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+import mdmtheory as mt
 from mdmtheory.core.intervals import clopper_pearson
 from mdmtheory.plots import looks, metric_figure, save_figure, sweep_figure
 from mdmtheory.sweeps import read
@@ -393,3 +394,18 @@ def test_paper_keeps_text_as_text_in_vector_files(one_curve, tmp_path):
         content = (tmp_path / f"{style}.svg").read_text()
         assert ("STIXGeneral" in content) == there
         assert ("SER (probability" in re.sub("<!--.*?-->", "", content)) == there
+
+
+def test_a_fitted_law_takes_the_place_of_the_line_and_its_exponent_stands_in_the_caption(one_curve):
+    plain, fitted = metric_figure(one_curve, y="ser"), metric_figure(one_curve, y="ser", fit=True)
+    law = mt.fit(one_curve[one_curve["sampler"].notna()], "ser", "steps")
+    assert f"b = {law.exponent.value:.3f} [{law.exponent.low:.3f}, {law.exponent.high:.3f}]" in fitted.caption
+    assert "b = " not in plain.caption
+    [axes] = fitted.axes
+    [curve] = [line for line in axes.lines if len(line.get_xdata()) == 100]
+    assert np.allclose(curve.get_ydata(), law.curve(curve.get_xdata())["value"])
+    ends = law.curve(law.frame["x"])
+    band = next(each for each in axes.collections if isinstance(each, PolyCollection))
+    assert band.get_paths()[0].get_extents().ymax == pytest.approx(ends["high"].max())
+    with pytest.raises(ValueError, match="no law fits .*: 1 points of ser against steps"):
+        metric_figure(one_curve[one_curve["steps"].isna() | (one_curve["steps"] == one_curve["steps"].min())], fit=True)
