@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from itertools import combinations
@@ -15,10 +15,12 @@ from mdmtheory.analysis.differences import BOUNDS, Contrast, Differences, tabled
 from mdmtheory.core.differences import difference, difference_of_shares
 from mdmtheory.core.estimate import Ends, as_measured
 from mdmtheory.core.intervals import clopper_pearson
+from mdmtheory.core.printable import printable
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.spec import Spec
 from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.cell import DEFAULTS, Cell
+from mdmtheory.sweeps.choices import registries
 from mdmtheory.sweeps.columns import column_named
 from mdmtheory.sweeps.results import CELL_COLUMNS
 
@@ -80,17 +82,20 @@ def calls_differences(
 
 
 def cells_at_calls(
-    frame: pd.DataFrame, between: str, metrics: Sequence[str]
+    frame: pd.DataFrame, between: str, metrics: Sequence[str], own_code: Collection[str] = ()
 ) -> list[tuple[tuple[Cell, float], tuple[Cell, float]]]:
     """Each cell with the first value of `between`, and the others with the steps at which their mean calls are nearest.
 
-    With the mean calls of both, counted as `mean_calls` does. Everything that the frame names is built, plug-ins too.
+    With the mean calls of both, counted as `mean_calls` does. What the frame names is built, `module:name` only if it
+    is among `own_code`: results are data, and name nobody's code without his word. ValueError names what is not.
     """
     column = _between(frame, between)
     builder = Builder()
     found = []
     for reference, others in _against_first(frame, column, metrics):
         first, other = _cell(reference, metrics), _cell(others[0], metrics)
+        for cell in (first, other):
+            _check_own_code(cell, own_code)
         calls_of = _calls_of(builder, first)
         wanted = calls_of(first.steps or 1)
         calls_at = _calls_of(builder, other)
@@ -100,6 +105,18 @@ def cells_at_calls(
         second = replace(other, steps=steps, samples=first.samples)
         found.append(((first, wanted), (second, calls_at(steps or 1))))
     return found
+
+
+def _check_own_code(cell: Cell, allowed: Collection[str]) -> None:
+    """ValueError for code that the words of a cell would run, and that nobody has allowed."""
+    for kind, register in registries().items():
+        text = getattr(cell, "language" if kind == "lang" else kind)
+        if text is not None and register.is_own_code(text) and Spec.parse(text).name not in allowed:
+            name = Spec.parse(text).name
+            raise ValueError(
+                f"{kind} {printable(name)} of these results is code of somebody's own, which measuring would run; "
+                f"allow it with --plug-in {printable(name)}"
+            )
 
 
 def solved_differences(

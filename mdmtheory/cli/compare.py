@@ -32,6 +32,10 @@ def compare(
         Path | None,
         typer.Option("--out", "-o", help="With --at calls: a store for what has to be measured for that."),
     ] = None,
+    plug_in: Annotated[
+        list[str] | None,
+        typer.Option("--plug-in", help="With --out: module:Name in the store that may be run; repeat it."),
+    ] = None,
     workers: Annotated[str, typer.Option(help="With --out: threads; auto: all processors allowed.")] = "auto",
     level: Annotated[float, typer.Option(help="Confidence level of all intervals together.")] = 0.95,
     format: Annotated[
@@ -42,7 +46,7 @@ def compare(
 
     With --at calls the first sampler of the store, at each of its steps, is held against the others at the number of
     steps that costs as many calls. Those numbers are found and measured into --out; without it only what the store has
-    is compared. --out builds what the store names, plug-ins too: use it with stores of your own.
+    is compared. A module:Name that the store names is run for that only if --plug-in says so.
 
     mdmtheory compare results/sweep.sqlite --between sampler --at calls --out results/equal.sqlite
     """
@@ -66,7 +70,7 @@ def compare(
         _print(stored_differences(frame, between, metrics, level), format, terminal)
         return
     if out is not None:
-        _print(_at_calls(frame, between, metrics, level, out, workers, terminal), format, terminal)
+        _print(_at_calls(frame, between, metrics, level, out, workers, plug_in or [], terminal), format, terminal)
         return
     found, missing = calls_differences(frame, between, metrics, level)
     if found is not None:
@@ -79,12 +83,19 @@ def compare(
 
 
 def _at_calls(
-    frame: pd.DataFrame, between: str, metrics: list[str], level: float, out: Path, workers: str, terminal: Terminal
+    frame: pd.DataFrame,
+    between: str,
+    metrics: list[str],
+    level: float,
+    out: Path,
+    workers: str,
+    own_code: list[str],
+    terminal: Terminal,
 ) -> Differences:
     from mdmtheory.analysis.stored_differences import cells_at_calls, solved_differences
 
     with terminal.announcing_compilation():
-        pairs = cells_at_calls(frame, between, metrics)
+        pairs = cells_at_calls(frame, between, metrics, own_code)
     for (first, calls), (second, others) in pairs:
         terminal.detail(f"{first}: {calls:.5g} calls; {second}: {others:.5g} calls")
     cells = list(dict.fromkeys(cell for pair in pairs for cell, _ in pair))

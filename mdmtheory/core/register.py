@@ -150,6 +150,11 @@ class Register:
         """Whether a name stands for a plug-in, if for anything."""
         return self._resolve(name) not in self._things
 
+    def is_own_code(self, text: str) -> bool:
+        """Whether a spec stands for `module:name`, which is imported and called when it is built."""
+        name = Spec.parse(text).name
+        return ":" in name and name not in self
+
     def about(self, name: str) -> About:
         """What the thing behind a name says of itself, a plug-in by attributes of its own; ValueError as `builder`."""
         builder = self.builder(name)

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -86,3 +87,18 @@ def test_without_a_store_for_it_nothing_is_measured(run, refused):
 )
 def test_what_cannot_be_compared_is_refused_in_a_line(refused, words, reason):
     assert re.search(reason, refused(*COMPARE, *words))
+
+
+def test_code_that_a_store_names_is_run_only_by_the_word_of_the_user(run, refused, monkeypatch):
+    code = "from tests.plug_ins.steady import Steady\nopen('imported', 'w').close()\n"
+    Path("stored_code.py").write_text(code)
+    assert run(*SWEEP, "--sampler", "ancestral,stored_code:Steady", "--out", "s.sqlite").code == 0
+    Path("imported").unlink()
+    monkeypatch.delitem(sys.modules, "stored_code")
+    line = refused(*COMPARE, "--at", "calls", "--out", "e.sqlite")
+    assert line.endswith("allow it with --plug-in stored_code:Steady")
+    assert not Path("imported").exists()
+    assert not Path("e.sqlite").exists()
+    words = ["--at", "calls", "--plug-in", "stored_code:Steady", "--out", "e.sqlite"]
+    assert "stored_code:Steady" in run(*COMPARE, *words).out
+    assert Path("imported").exists()
