@@ -46,9 +46,9 @@ RECURSION_STEPS = 64
 CONTINUED_FROM = 32
 
 MIXTURES = ((256, 64), (256, 128), (512, 64))
-"""Lengths and steps of bigrams at which TER of the mixture itself is computed: half a minute."""
+"""Lengths and steps of bigrams at which TER of the mixture itself is computed: two minutes."""
 
-MIXTURE_SAMPLES = 16
+MIXTURE_SAMPLES = 50
 
 OTHERS_SAMPLES = 500
 OTHERS_LENGTH = 512

@@ -330,7 +330,7 @@ def figure(
         drawing = Drawing(7.0, 3.6)
         left, right = drawing.grid(1, 2, width_ratios=(1.7, 1))
         Scale.of(joined, from_zero=True, log=True, levels=[LLADA_GREEDY, LLADA_WARM, truth.kl.value]).on(left)
-        left.set_ylim(0.5 * min(truth.kl.value, floor), 1.5 * max(each.high.max() for each in joined))
+        left.set_ylim(0.5 * min(truth.kl.value, floor), 1.5 * max(LLADA_GREEDY, *(each.high.max() for each in joined)))
         scale_x(left, STEPS, log=True, inches=3.6)
         left.plot(STEPS, [exact[n] for n in STEPS], color=own.colour, zorder=1)
         for each in joined:

@@ -131,12 +131,12 @@ def _check_ours(page: Path, rows: Path, named: bool) -> None:
             raise ValueError(f"{theirs}; move it away, or choose another --page")
 
 
-def _draw(frame: pd.DataFrame, folder: Path, page: Path, terminal: Terminal) -> dict[str, str]:
-    """Draws what can be drawn, and says what cannot; the links of the figures from the page, by title."""
+def _draw(frame: pd.DataFrame, folder: Path, page: Path, terminal: Terminal) -> dict[str, tuple[str, str]]:
+    """Draws what can be drawn, and says what cannot; links from the page and captions, by title."""
     from mdmtheory.plots import sampler_figures, save_figure
     from mdmtheory.report.ties import without_twins
 
-    links: dict[str, str] = {}
+    links: dict[str, tuple[str, str]] = {}
     try:
         drawn = sampler_figures(without_twins(frame), terminal.say)
     except ValueError as error:
@@ -149,7 +149,8 @@ def _draw(frame: pd.DataFrame, folder: Path, page: Path, terminal: Terminal) -> 
             terminal.say(f"no figure: {theirs}; move it away, or choose another --figures")
             continue
         terminal.say(f"figure: {save_figure(figure, path)}")
-        links[stem.replace("_", " ")] = Path(os.path.relpath(path, page.parent)).as_posix()
+        link = Path(os.path.relpath(path, page.parent)).as_posix()
+        links[stem.replace("_", " ")] = link, figure.caption.replace("$", "")
     return links
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,9 @@ from mdmtheory.languages.presets import LANGUAGES
 from mdmtheory.metrics.metric import PROBABILITY, Metric
 from mdmtheory.plots.channels import MOST_SERIES
 from mdmtheory.plots.drawn import least_of
-from mdmtheory.plots.picture import Picture, bar_handle, handle
-from mdmtheory.plots.series import Scale, Series
-from mdmtheory.plots.style import SIZES, Look, family_looks, looks
+from mdmtheory.plots.picture import Picture, bar_handle, handle, say_once
+from mdmtheory.plots.series import Scale, Series, draw_all, scale_x, strip_note
+from mdmtheory.plots.style import SIZES, Look, family_looks, figure_style, looks
 from mdmtheory.plots.words import said_of
 from mdmtheory.sweeps.cell import DEFAULTS
 from mdmtheory.sweeps.choices import LESS_TRUST, is_exact, most_calls
@@ -145,30 +145,61 @@ def curves(
     return result
 
 
-def scale_for(metric: Metric, every: Sequence[Series]) -> Scale:
-    """The axis of a metric for all panels of a figure: in decades where exact samplers have 0."""
+def scale_for(metric: Metric, every: Sequence[Series], *, log: bool | None = None) -> Scale:
+    """The axis of a metric for all panels of a figure: in decades where exact samplers have 0, unless told."""
     probability, zero = metric.unit == PROBABILITY, least_of(metric) is not None
-    return Scale.of(every, from_zero=zero, log=zero, probability=probability, levels=() if zero else (0.0,))
+    decades = zero if log is None else log
+    return Scale.of(every, from_zero=zero, log=decades, probability=probability, levels=() if zero else (0.0,))
 
 
-def sheet(names: Sequence[str], *, columns: int = 3, height: float = 1.9) -> tuple[Picture, list[Axes], int]:
-    """A picture with a panel for each title, the panels, and how many stand side by side."""
-    columns = min(columns, len(names))
-    rows = -(-len(names) // columns)
-    picture = Picture({1: 4.2, 2: 6.2}.get(columns, SIZES["page"]), height * rows + 0.9)
-    cells = picture.grid(rows, columns, len(names))
-    for axes, name in zip(cells, names, strict=True):
-        axes.set_title(name)
-    return picture, cells, columns
+class Panel(NamedTuple):
+    """One of a sheet: its series of a metric against `x`, and what is drawn `beside` them in the end."""
+
+    title: str
+    metric: Metric
+    series: list[Series]
+    x: str
+    beside: Callable[[Axes], object] | None = None
 
 
-def explain(
-    picture: Picture, every: Sequence[Series], rows: pd.DataFrame, notes: Sequence[str], more: Sequence[Line2D] = ()
-) -> None:
-    """The legend of the series, of bars and of what is more; the caption with the number of sequences."""
-    shown = {each.label: each.look for each in every}
+def sheet(
+    panels: Sequence[Panel],
+    rows: pd.DataFrame,
+    notes: Sequence[str],
+    *,
+    columns: int = 3,
+    height: float = 1.9,
+    log: bool | None = None,
+    more: Sequence[Line2D] = (),
+) -> Picture:
+    """A picture of these panels with the methods above them, `more` in the legend, `notes` and counts in the caption.
+
+    What is 0 for an exact sampler has one axis in all panels, in decades unless `log` is False; others have their own.
+    """
+    columns = min(columns, len(panels))
+    every = [each for panel in panels for each in panel.series]
+    order, places = list(dict.fromkeys(each.label for each in every)), [at for each in every for at in each.x]
+    whole = all(float(at).is_integer() for at in places) or max(places) <= 1
     levels = [level for level in rows["level"].dropna() if level < 1]
-    picture.explain([*(handle(look, label) for label, look in shown.items()), *more, bar_handle(levels)], notes)
+    with figure_style():
+        picture = Picture({1: 4.2, 2: 6.2}.get(columns, SIZES["page"]), height * -(-len(panels) // columns) + 0.9)
+        cells = picture.grid(-(-len(panels) // columns), columns, len(panels))
+        for axes, panel in zip(cells, panels, strict=True):
+            zero = least_of(panel.metric) is not None
+            together = [each for other in panels if other.metric is panel.metric for each in other.series]
+            scale = scale_for(panel.metric, together if zero else panel.series, log=log)
+            scale.on(axes)
+            scale_x(axes, places, log=True, means=not whole, inches=picture.get_figwidth() / columns - 0.8)
+            draw_all(axes, panel.series, scale, order)
+            axes.set(title=panel.title, xlabel=panel.x, ylabel=panel.metric.label)
+            if panel.beside is not None:
+                panel.beside(axes)
+        say_once(cells, columns)
+        shown = {each.label: each.look for each in every}
+        handles = [*(handle(look, label) for label, look in shown.items()), *more, bar_handle(levels)]
+        zero_series = [each for panel in panels if least_of(panel.metric) is not None for each in panel.series]
+        picture.explain(handles, [*notes, count_note(rows), "" if log is False else strip_note(zero_series)])
+    return picture
 
 
 def count_note(rows: pd.DataFrame) -> str:

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mdmtheory.plots.board import (
-    ENTROPY_NOTE,
-    count_note,
-    curves,
-    explain,
-    languages_of,
-    leaderboard,
-    methods_of,
-    scale_for,
-    sheet,
-)
+from mdmtheory.plots.board import ENTROPY_NOTE, Panel, curves, languages_of, leaderboard, methods_of, sheet
 from mdmtheory.plots.drawn import drawn_metric, metric_rows
 from mdmtheory.plots.entropy import entropy_line
-from mdmtheory.plots.picture import Picture, say_once
-from mdmtheory.plots.series import draw_all, scale_x, strip_note
-from mdmtheory.plots.style import figure_style
+from mdmtheory.plots.picture import Picture
 from mdmtheory.plots.words import said_of
 
 DELTA = "distrust of revealed tokens, 1 − trust"
@@ -42,30 +30,16 @@ def correction_figure(frame: pd.DataFrame) -> Picture:
     except ValueError as error:
         missing = f"No cross-entropy: {error}."
     palette = methods_of(found)
-    panels = [
-        (metric, name, curves(part[part["language"] == name], metric, palette, "delta"))
-        for name in languages_of(found)
-        for metric, part in drawn.items()
-    ]
-    every = [each for metric, _, own in panels for each in own if metric is ser]
     steps = found["steps"].dropna().unique()
     about = f"$L$ = {found['length'].iloc[0]}, {f'$N$ = {steps[0]}' if len(steps) else 'no $N$'}"
-    order = list(dict.fromkeys(each.label for each in every))
-    with figure_style():
-        titles = [f"{said_of('language', name)}, {about}" for _, name, _ in panels]
-        picture, cells, columns = sheet(titles, columns=len(drawn), height=2.3)
-        for axes, (metric, name, own) in zip(cells, panels, strict=True):
-            scale = scale_for(metric, every if metric is ser else own)
-            scale.on(axes)
-            if metric is lost:
-                slack = drawn[lost]["slack"][drawn[lost]["language"] == name]
-                entropy_line(axes, float(slack.max()))
-            scale_x(axes, found["delta"], log=True)
-            draw_all(axes, own, scale, order)
-            axes.set(xlabel=DELTA, ylabel=metric.label)
-        say_once(cells, columns)
-        explain(picture, every, found, [missing, count_note(found), strip_note(every)])
-    return picture
+    panels = [
+        Panel(f"{said_of('language', name)}, {about}", metric, curves(own, metric, palette, "delta"), DELTA, beside)
+        for name in languages_of(found)
+        for metric, part in drawn.items()
+        for own in [part[part["language"] == name]]
+        for beside in [entropy_line(own) if metric is lost else None]
+    ]
+    return sheet(panels, found, [missing], columns=len(drawn), height=2.3)
 
 
 def _compared(rows: pd.DataFrame) -> pd.DataFrame:

@@ -7,10 +7,9 @@ import pandas as pd
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.plots.board import (
     CALLS,
+    Panel,
     at_length,
-    count_note,
     curves,
-    explain,
     given_up_notes,
     languages_of,
     leaderboard,
@@ -18,14 +17,12 @@ from mdmtheory.plots.board import (
     length_note,
     methods_of,
     readable,
-    scale_for,
     sheet,
     usual,
 )
 from mdmtheory.plots.drawn import drawn_metric, metric_rows
-from mdmtheory.plots.picture import Picture, say_once
-from mdmtheory.plots.series import draw_all, kinds_note, scale_x, strip_note
-from mdmtheory.plots.style import figure_style
+from mdmtheory.plots.picture import Picture
+from mdmtheory.plots.series import kinds_note
 from mdmtheory.plots.words import said_of
 
 _FEWEST = 5
@@ -55,21 +52,10 @@ def cost_figure(frame: pd.DataFrame, metric: str = "ser", length: int | None = N
     if not panels:
         raise ValueError(f"{metric} is nowhere told apart from 0: {', '.join(silent)}")
     every = [each for own in panels.values() for each in own]
-    order = list(dict.fromkeys(each.label for each in every))
-    scale = scale_for(drawn, every)
-    with figure_style():
-        picture, cells, columns = sheet([said_of("language", name) for name in panels])
-        for axes, own in zip(cells, panels.values(), strict=True):
-            scale.on(axes)
-            scale_x(axes, [place for each in every for place in each.x], log=True, means=True, inches=1.6)
-            draw_all(axes, own, scale, order)
-            axes.set(xlabel=CALLS, ylabel=drawn.label)
-        say_once(cells, columns)
-        nothing = f"No panel, all is 0 or not told apart from it: {', '.join(silent)}." if silent else ""
-        unit = " nats" if metric == "kl" else ""
-        notes = [length_note(rows), left_out_note(every_method, palette), count_note(found), strip_note(every, unit)]
-        explain(picture, every, found, [*notes, kinds_note(every, drawn.short), nothing, *given_up_notes(found)])
-    return picture
+    nothing = f"No panel, all is 0 or not told apart from it: {', '.join(silent)}." if silent else ""
+    notes = [length_note(rows), left_out_note(every_method, palette), kinds_note(every, drawn.short), nothing]
+    shown = [Panel(said_of("language", name), drawn, own, CALLS) for name, own in panels.items()]
+    return sheet(shown, found, [*notes, *given_up_notes(found)])
 
 
 def long_cost_figure(frame: pd.DataFrame) -> Picture:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -9,24 +11,21 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.plots.board import (
     CALLS,
     ENTROPY_NOTE,
+    Panel,
     at_length,
-    count_note,
     curves,
-    explain,
     given_up_notes,
     languages_of,
     leaderboard,
     length_note,
     methods_of,
     require,
-    scale_for,
     sheet,
     usual,
 )
 from mdmtheory.plots.drawn import drawn_metric, metric_rows
-from mdmtheory.plots.picture import Picture, say_once
-from mdmtheory.plots.series import draw_all, level_line, scale_x
-from mdmtheory.plots.style import figure_style
+from mdmtheory.plots.picture import Picture
+from mdmtheory.plots.series import level_line
 from mdmtheory.plots.words import said_of
 
 ENTROPY_METHODS = ("ancestral", "confidence", "draw_confidence", "redraw", "topk_remask")
@@ -51,25 +50,21 @@ def entropy_figure(frame: pd.DataFrame, length: int | None = None) -> Picture:
     if found.empty:
         raise ValueError(f"in {alike} all right sequences are equally likely: nothing shows in cross-entropy")
     palette = methods_of(found)
-    panels = {name: curves(found[found["language"] == name], lost, palette) for name in languages_of(found)}
-    every = [each for own in panels.values() for each in own]
-    with figure_style():
-        picture, cells, columns = sheet([said_of("language", name) for name in panels])
-        for axes, (name, own) in zip(cells, panels.items(), strict=True):
-            scale = scale_for(lost, own)
-            scale.on(axes)
-            entropy_line(axes, float(found["slack"][found["language"] == name].max()))
-            scale_x(axes, [place for each in every for place in each.x], log=True, means=True, inches=1.6)
-            draw_all(axes, own, scale)
-            axes.set(xlabel=CALLS, ylabel=lost.label)
-        say_once(cells, columns)
-        missing = f"No panel, all right sequences being equally likely: {alike}." if uniform else ""
-        notes = [length_note(rows), ENTROPY_NOTE, count_note(found), missing, *given_up_notes(found)]
-        explain(picture, every, found, notes)
-    return picture
+    panels = [
+        Panel(said_of("language", name), lost, curves(own, lost, palette), CALLS, entropy_line(own))
+        for name in languages_of(found)
+        for own in [found[found["language"] == name]]
+    ]
+    missing = f"No panel, all right sequences being equally likely: {alike}." if uniform else ""
+    return sheet(panels, found, [length_note(rows), ENTROPY_NOTE, missing, *given_up_notes(found)])
 
 
-def entropy_line(axes: Axes, slack: float) -> None:
-    """The level of the language's own entropy, and the half width of its interval."""
-    axes.axhspan(-slack, slack, color="0.85", linewidth=0, zorder=0)
-    level_line(axes, 0.0)
+def entropy_line(rows: pd.DataFrame) -> Callable[[Axes], None]:
+    """What draws the level of the language's own entropy, and the half width of its interval."""
+    slack = float(rows["slack"].max())
+
+    def line(axes: Axes) -> None:
+        axes.axhspan(-slack, slack, color="0.85", linewidth=0, zorder=0)
+        level_line(axes, 0.0)
+
+    return line

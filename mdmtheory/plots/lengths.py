@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.plots.board import count_note, explain, languages_of, leaderboard, method_words, require, sheet, usual
+from mdmtheory.plots.board import Panel, languages_of, leaderboard, method_words, require, sheet, usual
 from mdmtheory.plots.drawn import drawn_metric, metric_rows
-from mdmtheory.plots.picture import Picture, say_once
-from mdmtheory.plots.series import Scale, Series, draw_all
-from mdmtheory.plots.style import REFERENCE, Look, figure_style, shades
+from mdmtheory.plots.picture import Picture
+from mdmtheory.plots.series import Series
+from mdmtheory.plots.style import REFERENCE, Look, shades
 from mdmtheory.plots.words import said_of
 
 COLLAPSE_METHODS = ("ancestral", "stride", "gaussian")
@@ -41,32 +43,29 @@ def collapse_figure(frame: pd.DataFrame, rates: Mapping[str, Estimate] | None = 
     look = shades([f"$L$ = {each}" for each in lengths])
     known = first_order_rates(names, max(lengths), frame.attrs.get("digests")) if rates is None else rates
     methods = [each for each in COLLAPSE_METHODS if each in set(found["method"])]
-    panels = [(name, method, _series(found, name, method, lengths, look)) for method in methods for name in names]
-    every = [each for *_, own in panels for each in own]
     places = found["per_token"]
-    with figure_style():
-        titles = [f"{said_of('language', name)}, {method_words(method)}" for name, method, _ in panels]
-        picture, cells, columns = sheet(titles, columns=len(names), height=1.8)
-        for axes, (name, method, own) in zip(cells, panels, strict=True):
-            scale = Scale("linear", -0.05, 1.03, probability=True)
-            scale.on(axes)
-            axes.set_xscale("log", base=2)
-            axes.set_xlim(places.min() / 1.25, places.max() * 1.25)
-            powers = np.arange(np.ceil(np.log2(places.min())), np.floor(np.log2(places.max())) + 1)
-            axes.xaxis.set_major_locator(FixedLocator(list(2.0 ** powers[:: -(-len(powers) // 5)])))
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:g}" if at >= 1 else f"1/{1 / at:g}"))
-            axes.xaxis.set_minor_locator(NullLocator())
-            draw_all(axes, own, scale)
-            if method == COLLAPSE_METHODS[0] and name in known:
-                x = np.geomspace(places.min() / 1.2, places.max() * 1.2, 200)
-                axes.plot(x, -np.expm1(-known[name].value / x), color=REFERENCE, linestyle=(0, (2, 2)), zorder=4, lw=1)
-            axes.set(xlabel="steps per token $N/L$", ylabel=ser.label)
-        say_once(cells, columns)
-        told = [f"{said_of('language', name)} {_number(known[name])}" for name in names if name in known]
-        note = f"κ, the first-order constant per token, nothing fitted: {', '.join(told)}." if told else ""
-        law = Line2D([], [], color=REFERENCE, linestyle=(0, (2, 2)), lw=1, label="1 − exp(−κ$L/N$)")
-        explain(picture, every, found, [note, count_note(found)], [law] if told else [])
-    return picture
+
+    def beside(axes: Axes, law: Estimate | None) -> None:
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:g}" if at >= 1 else f"1/{1 / at:g}"))
+        if law is not None:
+            x = np.geomspace(places.min(), places.max(), 200)
+            axes.plot(x, -np.expm1(-law.value / x), color=REFERENCE, linestyle=(0, (2, 2)), zorder=4, lw=1)
+
+    panels = [
+        Panel(
+            f"{said_of('language', name)}, {method_words(method)}",
+            ser,
+            _series(found, name, method, lengths, look),
+            "steps per token $N/L$",
+            partial(beside, law=known.get(name) if method == COLLAPSE_METHODS[0] else None),
+        )
+        for method in methods
+        for name in names
+    ]
+    told = [f"{said_of('language', name)} {_number(known[name])}" for name in names if name in known]
+    note = f"κ, the first-order constant per token, nothing fitted: {', '.join(told)}." if told else ""
+    law = Line2D([], [], color=REFERENCE, linestyle=(0, (2, 2)), lw=1, label="1 − exp(−κ$L/N$)")
+    return sheet(panels, found, [note], columns=len(names), height=1.8, log=False, more=[law] if told else [])
 
 
 def _series(

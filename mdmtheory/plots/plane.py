@@ -17,20 +17,18 @@ from mdmtheory.plots.board import (
     chosen_languages,
     count_note,
     curves,
-    explain,
     leaderboard,
     left_out_note,
     length_note,
     methods_of,
     readable,
     scale_for,
-    sheet,
     usual,
 )
 from mdmtheory.plots.drawn import drawn_metric, metric_rows
-from mdmtheory.plots.picture import Picture, say_once
+from mdmtheory.plots.picture import Picture, bar_handle, handle, say_once
 from mdmtheory.plots.series import PALE, Scale, Series, kinds_note
-from mdmtheory.plots.style import REFERENCE, figure_style
+from mdmtheory.plots.style import REFERENCE, SIZES, figure_style
 from mdmtheory.plots.words import said_of
 
 _SMALLEST, _LARGEST = 3.2, 7.0
@@ -75,8 +73,11 @@ def plane_figure(frame: pd.DataFrame, languages: Sequence[str] | None = None, le
     every = [x for own in tracks.values() for x, _ in own]
     order = list(dict.fromkeys(each.label for each in every))
     with figure_style():
-        picture, cells, columns = sheet([said_of("language", name) for name in names], height=2.2)
-        for axes, own in zip(cells, tracks.values(), strict=True):
+        columns = min(3, len(names))
+        picture = Picture(SIZES["page"], 2.2 * -(-len(names) // columns) + 0.9)
+        cells = picture.grid(-(-len(names) // columns), columns, len(names))
+        for axes, (name, own) in zip(cells, tracks.items(), strict=True):
+            axes.set_title(said_of("language", name))
             across.on(axes, "x")
             up.on(axes)
             most_wrong(axes, int(rows["length"].iloc[0]), across.low, across.high)
@@ -96,7 +97,8 @@ def plane_figure(frame: pd.DataFrame, languages: Sequence[str] | None = None, le
             "Shaded: not told apart from 0.",
             kinds_note(every, metrics[0].short),
         ]
-        explain(picture, every, ser, notes)
+        shown = {each.label: each.look for each in every}
+        picture.explain([*(handle(look, label) for label, look in shown.items()), bar_handle(ser["level"])], notes)
     return picture
 
 

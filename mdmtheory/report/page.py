@@ -68,7 +68,7 @@ class Contents:
 
     `frame` is that of `mdmtheory.read`, `entries` its `ranked_entries`; `command` is what makes the page; `budgets` are
     calls, or parts of the length; `laws` and `corrections` are whole laws as of `exact_laws`; `figures` maps titles to
-    links, `csv` is the link of all rows.
+    links and captions, `csv` is the link of all rows.
     """
 
     frame: pd.DataFrame
@@ -77,7 +77,7 @@ class Contents:
     budgets: Sequence[int | PartOfLength]
     laws: pd.DataFrame | None = None
     corrections: pd.DataFrame | None = None
-    figures: Mapping[str, str] = field(default_factory=dict)
+    figures: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     csv: str = "leaderboard.csv"
 
 
@@ -161,5 +161,6 @@ def _languages(names: Mapping[str, str]) -> str:
     return "## Languages\n\n" + table(["name here", "spec"], rows, left=2)
 
 
-def _figures(figures: Mapping[str, str]) -> str:
-    return "\n\n".join(["## Figures", *(f"![{title}]({link})" for title, link in figures.items())]) if figures else ""
+def _figures(figures: Mapping[str, tuple[str, str]]) -> str:
+    shown = (f"![{title}]({link})\n\n*{caption}*" for title, (link, caption) in figures.items())
+    return "\n\n".join(["## Figures", *shown]) if figures else ""

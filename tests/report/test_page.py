@@ -24,7 +24,11 @@ def written(*more: list[dict[str, object]]) -> str:
     frame = small_frame()
     if more:
         frame = pd.concat([frame, frame_of(more)], ignore_index=True)
-    return page(contents_of(frame, "mdmtheory leaderboard mine.toml", figures={"a figure": "leaderboard/a.png"}))
+    return page(
+        contents_of(
+            frame, "mdmtheory leaderboard mine.toml", figures={"a figure": ("leaderboard/a.png", "What it shows.")}
+        )
+    )
 
 
 def section(text: str, title: str) -> str:
@@ -135,7 +139,7 @@ def test_the_page_says_what_it_is_made_of():
     text = written()
     assert "Made by `mdmtheory leaderboard mine.toml`" in text
     assert "20 cells of 1,000 sequences, seed 0; intervals of 95 %." in text
-    assert "![a figure](leaderboard/a.png)" in text
+    assert "![a figure](leaderboard/a.png)\n\n*What it shows.*" in text
     assert "nan" not in text.lower().replace("determinant", "")
     assert text.count("<details>") == text.count("</details>")
 
