@@ -39,7 +39,7 @@ from mdmtheory.plans import Ancestral
 from mdmtheory.prompts.registry import check_no_prompt
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.schedules import as_schedule
-from mdmtheory.sweeps.choices import fitting_denoiser, registries
+from mdmtheory.sweeps.choices import fitting_denoiser, known_spec, registries
 from mdmtheory.sweeps.ranges import numbers
 
 METHODS = ("auto", "exact", "first-order", "measured")
@@ -101,7 +101,8 @@ def steps_for(
     if as_schedule(schedule).steps is not None:
         raise ValueError(f"schedule {as_schedule(schedule).spec} has a number of steps of its own; name a family")
     if isinstance(denoiser, str):
-        denoiser = registries()["denoiser"].build(fitting_denoiser(str(chosen.spec), denoiser), language)
+        typed = fitting_denoiser(str(chosen.spec), known_spec("denoiser", denoiser))
+        denoiser = registries()["denoiser"].build(typed, language)
     denoiser = as_denoiser(denoiser)
     search = _Search(language, denoiser, chosen, as_schedule(schedule), target, at, method, count, seed, level, threads)
     rows = [search.row(each) for each in counted(lengths, "lengths")]
@@ -159,7 +160,7 @@ class _Search:
         about = {
             "language": str(self.language.spec),
             "length": length,
-            "denoiser": str(self.denoiser.spec),
+            "denoiser": registries()["denoiser"].written(self.denoiser.spec),
             "sampler": str(self.sampler.spec),
             "schedule": str(self.schedule.spec) if self.sampler.uses_schedule else "",
             "target": self.target,

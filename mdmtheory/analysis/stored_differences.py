@@ -17,7 +17,6 @@ from mdmtheory.core.estimate import Ends, as_measured
 from mdmtheory.core.intervals import clopper_pearson
 from mdmtheory.core.printable import printable
 from mdmtheory.core.reveal_plans import LAST_STEP
-from mdmtheory.core.spec import Spec
 from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.cell import DEFAULTS, Cell
 from mdmtheory.sweeps.choices import registries
@@ -192,7 +191,8 @@ def _same(first: Row, second: Row, column: str, names: Iterable[str]) -> bool:
 
 def _alike(first: Any, second: Any) -> bool:
     """Equal, or an oracle that trusts revealed tokens and one that trusts them less."""
-    oracles = all(isinstance(each, str) and Spec.parse(each).name == DEFAULTS["denoiser"] for each in (first, second))
+    read = registries()["denoiser"].read
+    oracles = all(isinstance(each, str) and read(each).name == DEFAULTS["denoiser"] for each in (first, second))
     return bool(first == second) or oracles
 
 

@@ -33,7 +33,7 @@ def sweep(
         str,
         typer.Option(
             help="oracle (of trust 0.999 where tokens may change), perturbed:epsilon=0.01, window:width=4 or a "
-            "network, by its run's folder, runs/NAME; model ar takes runs alone."
+            "network, by its run's folder, runs/NAME or runs/NAME:batch=64; model ar takes runs alone."
         ),
     ] = "oracle",
     sampler: Annotated[

@@ -23,7 +23,6 @@ from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
 from mdmtheory.core.register import Register, check_options
 from mdmtheory.core.spec import Spec
 from mdmtheory.denoisers import DENOISERS
-from mdmtheory.denoisers.names import as_denoiser_spec
 from mdmtheory.denoisers.network import Network
 from mdmtheory.languages.presets import FILE_ENDINGS, LANGUAGES, check_no_file_meant
 from mdmtheory.metrics.registry import METRICS, MetricLike
@@ -89,8 +88,8 @@ def certified(text: str, kind: Kind | None = None) -> Certified:
 def _certified(text: str, kind: Kind | None) -> Certified:
     if text.endswith(FILE_ENDINGS):
         return Certified("language", text, partial(check_language, text))
-    if kind in (None, "denoiser") and _is_run(text, asked=kind == "denoiser"):
-        return _of_network(as_denoiser_spec(text))
+    if kind in (None, "denoiser") and (run := _run_of(text, asked=kind == "denoiser")) is not None:
+        return _of_network(run)
     if "/" in text:
         check_no_file_meant(text)
     name, _, rest = text.partition(":")
@@ -107,19 +106,31 @@ def _certified(text: str, kind: Kind | None) -> Certified:
     raise ValueError(f"nothing named {name!r}{hint}; pass module:name for your own, or one of: {', '.join(known)}")
 
 
-def _is_run(text: str, asked: bool) -> bool:
-    """Whether a text can only mean the folder of a run; where a denoiser is asked for the folder need not be there."""
-    if not (asked or os.path.isdir(text)):  # noqa: PTH112  # which no odd name upsets
-        return False
-    spec = as_denoiser_spec(text)
-    return spec.name != text and spec.name in DENOISERS and DENOISERS.about(spec.name).learned
+def _run_of(text: str, asked: bool) -> Spec | None:
+    """The network that a text means, where it can only be the folder of a run; a registered name is no folder.
+
+    Where a denoiser is asked for the folder need not be there.
+    """
+    if any(text.partition(":")[0] in each for each in ([DENOISERS] if asked else REGISTRIES.values())):
+        return None
+    try:
+        spec = DENOISERS.typed(text)
+    except ValueError:
+        if asked:
+            raise
+        return None
+    learned = spec.name in DENOISERS and DENOISERS.about(spec.name).learned
+    there = os.path.isdir(os.path.expanduser(str(dict(spec.options).get("run"))))  # noqa: PTH111, PTH112
+    return spec if learned and (asked or there) else None
 
 
 def _of_network(spec: Spec) -> Certified:
     """A network at the length and over the vocabulary that it was trained on, whatever its language."""
     check_options("denoiser", spec, DENOISERS.builder(spec.name))
-    network = Network(str(dict(spec.options)["run"]))
-    return Certified("denoiser", str(spec), partial(check_denoiser, network))
+    options: dict[str, Any] = dict(spec.options)
+    return Certified(
+        "denoiser", DENOISERS.written(spec), partial(check_denoiser, Network(options.pop("run"), **options))
+    )
 
 
 def _registered(kind: Kind, spec: Spec) -> Certified:

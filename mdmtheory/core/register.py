@@ -136,6 +136,18 @@ class Register:
     def __iter__(self) -> Iterator[str]:
         return iter([*self._things, *self._installed()])
 
+    def typed(self, text: str) -> Spec:
+        """The spec of what somebody typed; ValueError for what is none."""
+        return self.read(text)
+
+    def read(self, text: str) -> Spec:
+        """The spec that a text in results stands for; it is data, and nothing is looked up."""
+        return Spec.parse(text)
+
+    def written(self, spec: Spec) -> str:
+        """A spec as results show it, which `read` takes."""
+        return str(spec)
+
     @property
     def built_in(self) -> tuple[str, ...]:
         """The names that do not come from installed packages, by their place."""
@@ -143,7 +155,7 @@ class Register:
 
     def is_plain(self, text: str) -> bool:
         """Whether a spec from a file of results can be built as it is: built in, and without a file of its own."""
-        spec = Spec.parse(text)
+        spec = self.read(text)
         return self._resolve(spec.name) in self._things and not PLACES & dict(spec.options).keys()
 
     def from_outside(self, name: str) -> bool:
@@ -168,7 +180,7 @@ class Register:
     def known(self, text: str) -> About | None:
         """What the built-in thing that a spec names says of itself; None for others, which are not looked up."""
         try:
-            name = self._resolve(Spec.parse(text).name)
+            name = self._resolve(self.read(text).name)
         except ValueError:
             return None
         return about(self._things[name]) if name in self._things else None
@@ -216,7 +228,7 @@ class Register:
     def build(self, spec: Spec | str, *arguments: Any) -> Any:
         """Call the builder with the spec's options; ValueError names an unknown or missing option."""
         if isinstance(spec, str):
-            spec = Spec.parse(spec)
+            spec = self.read(spec)
         builder = self.builder(spec.name)
         options = dict(spec.options)
         check_options(self.kind, spec, builder)

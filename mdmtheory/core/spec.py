@@ -51,16 +51,7 @@ class Spec:
             name, separator, rest = own[1], "" if own[2] is None else ":", own[2] or ""
         elif not _NAME.fullmatch(name):
             raise ValueError(f"{text!r} does not start with a name; write name or name:key=value,key=value")
-        options: dict[str, Value] = {}
-        for piece in pieces(rest) if separator else []:
-            key, equals, value = piece.partition("=")
-            key = key.strip()
-            if not equals or not key or not value.strip():
-                raise ValueError(f"{piece!r} in {text!r} is not key=value; write {name}:key=value,key=value")
-            if key in options:
-                raise ValueError(f"{key!r} appears twice in {text!r}; keep one")
-            options[key] = parse_value(value.strip())
-        return cls(name, tuple(options.items()))
+        return cls(name, tuple(parse_options(rest, text, name).items()) if separator else ())
 
     @classmethod
     def of(cls, name: str, **options: Any) -> Spec:
@@ -75,6 +66,20 @@ class Spec:
         if not self.options:
             return self.name
         return self.name + ":" + ",".join(f"{key}={format_value(value)}" for key, value in self.options)
+
+
+def parse_options(rest: str, text: str, name: str, *, taken: tuple[str, ...] = ()) -> dict[str, Value]:
+    """The options in the rest of a text behind its name; ValueError for a malformed one, or one that it has already."""
+    options: dict[str, Value] = {}
+    for piece in pieces(rest):
+        key, equals, value = piece.partition("=")
+        key = key.strip()
+        if not equals or not key or not value.strip():
+            raise ValueError(f"{piece!r} in {text!r} is not key=value; write {name}:key=value,key=value")
+        if key in options or key in taken:
+            raise ValueError(f"{key!r} appears twice in {text!r}; keep one")
+        options[key] = parse_value(value.strip())
+    return options
 
 
 def parse_value(text: str) -> Value:
@@ -108,7 +113,7 @@ def _plain(key: str, value: Any, name: str) -> Value:
 
 def check_type(what: str, value: Value, annotation: str) -> None:
     """ValueError unless the value is of the kind that a builder's annotation (such as `int`) asks for."""
-    wanted = {part.strip() for part in annotation.replace("WholeNumber", "int").split("|")}
+    wanted = {part.strip() for part in annotation.replace("WholeNumber", "int").split("|")} - {"None"}
     kinds = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
     allowed = wanted | ({"int"} if "float" in wanted else set())
     if wanted <= kinds.keys() and type(value).__name__ not in allowed:

@@ -1,5 +1,5 @@
 """What says how likely each token is, by name."""
 
-from mdmtheory.core.register import Register
+from mdmtheory.denoisers.names import Denoisers
 
-DENOISERS = Register("denoiser")
+DENOISERS = Denoisers("denoiser")

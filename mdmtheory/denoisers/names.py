@@ -2,32 +2,76 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from mdmtheory.core.spec import Spec
-from mdmtheory.denoisers import DENOISERS
+from mdmtheory.core.register import Register
+from mdmtheory.core.spec import Spec, parse_options
 from mdmtheory.networks.runs import RUN
 
+_NETWORK = "network"
+_OPTIONS = re.compile(r":(?=\s*[A-Za-z_]\w*\s*=)")
+_BEFORE_OPTIONS = re.compile(r"[:=]")
 
-def as_denoiser_spec(text: str) -> Spec:
-    """The spec of what was typed; ValueError for what is no spec, and for models of others, which are not taken yet.
 
-    A registered name wins. Else a text with a slash in what would be its name, or a folder with a record of a run, is
-    the network of that run.
+class Denoisers(Register):
+    """The register of denoisers, in which a path with a slash, `runs/x` or `runs/x:batch=64`, is the run in a folder.
 
-    >>> str(as_denoiser_spec("runs/bigram-mdm"))
-    'network:run=runs/bigram-mdm'
+    >>> denoisers = Denoisers("denoiser")
+    >>> str(denoisers.read("runs/x:batch=64"))
+    'network:run=runs/x,batch=64'
+    >>> denoisers.written(denoisers.read("network:run=x"))
+    './x'
     """
-    text = text.strip()
-    head = text.partition("=")[0]  # paths in options are theirs
-    name = head.partition(":")[0]
-    if name in DENOISERS:
-        return Spec.parse(text)
-    if name == "hf":
-        raise ValueError(f"{text}: models in the form of Hugging Face are not taken yet; name the folder of a run")
-    if "/" in head or _has_record(text):
-        return Spec.of("network", run=str(Path(text)))
-    return Spec.parse(text)
+
+    def typed(self, text: str) -> Spec:
+        """The spec of what somebody typed; ValueError for what is none, and for models of others, not taken yet.
+
+        A registered name wins. Else a text with a slash in what would be its name, or a folder with a record of a run,
+        is the network of that run; options follow a colon.
+        """
+        text = text.strip()
+        head = text.partition("=")[0]  # paths in options are theirs
+        name = head.partition(":")[0]
+        if name in self:
+            return self.read(text)
+        if name == "hf":
+            raise ValueError(f"{text}: models in the form of Hugging Face are not taken yet; name the folder of a run")
+        if _has_record(text):
+            return _network(text)
+        path = _OPTIONS.split(text, maxsplit=1)[0]
+        return _run(text) if "/" in head or _has_record(path) else self.read(text)
+
+    def read(self, text: str) -> Spec:
+        """The spec that a text in results stands for, whatever folders there are here."""
+        return _run(text.strip()) if _is_path(text) else super().read(text)
+
+    def written(self, spec: Spec) -> str:
+        """A spec as results show it, which `read` takes: a network by its folder, `./x` where that has no slash."""
+        if spec.name != _NETWORK or "run" not in dict(spec.options):
+            return super().written(spec)
+        network = _network(str(dict(spec.options)["run"]), *(each for each in spec.options if each[0] != "run"))
+        path, options = str(network.options[0][1]), str(Spec(_NETWORK, network.options[1:])).removeprefix(_NETWORK)
+        text = f"{path if _is_path(path) else f'./{path}'}{options}"
+        return text if self.read(text) == network else str(network)
+
+    def reader_name(self, text: str) -> str:
+        """As of any register; a run is called by its folder."""
+        return text if _is_path(text) else super().reader_name(text)
+
+
+def _run(text: str) -> Spec:
+    """The network of the run in a folder, `path` or `path:key=value,...`."""
+    path, *options = _OPTIONS.split(text, maxsplit=1)
+    return _network(path, *parse_options(options[0], text, path, taken=("run",)).items() if options else ())
+
+
+def _network(path: str, *options: tuple[str, int | float | bool | str]) -> Spec:
+    return Spec(_NETWORK, (("run", str(Path(path))), *options))
+
+
+def _is_path(text: str) -> bool:
+    return "/" in _BEFORE_OPTIONS.split(text, maxsplit=1)[0]
 
 
 def _has_record(text: str) -> bool:

@@ -51,12 +51,15 @@ class Network(DenoiserDefaults):
         self.device = as_device(device)
         self.precision = as_precision(precision, self.device)
         self._batch = batch
-        self.spec = Spec.of("network", run=str(Path(fspath(self.run.path))))
+        asked = {"device": None if device == "auto" else device, "batch": batch, "precision": precision}
+        typed = {key: value for key, value in asked.items() if value is not None}
+        self.spec = Spec.of("network", run=str(Path(fspath(self.run.path))), **typed)
         self.recorded = Spec.of("network", digest=self.run.digest)  # wherever its folder lies
         self.computed = {"precision": self.precision, "batch": self.batch(self.length)}
 
     def __repr__(self) -> str:
-        return f"Network({str(self.run.path)!r}, device={self.device!r}, precision={self.precision!r})"
+        batch = "" if self._batch is None else f", batch={self._batch}"
+        return f"Network({str(self.run.path)!r}, device={self.device!r}{batch}, precision={self.precision!r})"
 
     @property
     def identity(self) -> Identity:
@@ -135,9 +138,11 @@ class Network(DenoiserDefaults):
 
 
 @registered("denoiser", "network", version=1, place=4, examples=(), learned=True)
-def named(language: Language, *, run: str) -> Denoiser:
-    """A trained network, from the folder of its run; typed as the folder alone, runs/NAME."""
-    found = Network(run)
+def named(
+    language: Language, *, run: str, device: str = "auto", batch: int | None = None, precision: str | None = None
+) -> Denoiser:
+    """A trained network, from the folder of its run; typed as the folder alone, runs/NAME or runs/NAME:batch=64."""
+    found = Network(run, device=device, batch=batch, precision=precision)
     if found.vocab_size != language.vocab_size:
         raise ValueError(
             f"the network {run} is over {found.vocab_size} tokens and the language {language.spec} has "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -116,7 +117,7 @@ class Run:
 
         Its weights are read, and are those that run.json tells of: their digest is computed.
         """
-        folder = Path(path)
+        folder = Path(os.path.expanduser(path))  # noqa: PTH111  # which takes an unknown user's as it is
         if not folder.is_dir():
             raise ValueError(f"no run {folder}: it is not a folder; make one with `mdmtheory train ... --out {folder}`")
         for name in (RUN, WEIGHTS):

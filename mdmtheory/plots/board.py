@@ -20,7 +20,7 @@ from mdmtheory.plots.series import Scale, Series, draw_all, scale_x, strip_note
 from mdmtheory.plots.style import SIZES, Look, family_looks, figure_style, looks
 from mdmtheory.plots.words import said_of
 from mdmtheory.sweeps.cell import DEFAULTS
-from mdmtheory.sweeps.choices import LESS_TRUST, is_exact, most_calls
+from mdmtheory.sweeps.choices import LESS_TRUST, is_exact, most_calls, registries
 from mdmtheory.sweeps.results import check_whole_sequences
 
 CALLS = "denoiser calls per sequence"
@@ -274,7 +274,7 @@ def _delta(denoiser: Any) -> float:
     """1 - trust of an oracle."""
     if pd.isna(denoiser):
         return 0.0
-    spec = Spec.parse(str(denoiser))
+    spec = registries()["denoiser"].read(str(denoiser))
     if spec.name != DEFAULTS["denoiser"]:
         raise ValueError(
             f"rows of denoiser {denoiser}; these figures compare samplers under the oracle, leave them out"

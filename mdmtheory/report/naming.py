@@ -11,6 +11,7 @@ import pandas as pd
 from mdmtheory.core.spec import Spec, Value, pieces
 from mdmtheory.languages.presets import LANGUAGES
 from mdmtheory.sweeps.cell import DEFAULTS
+from mdmtheory.sweeps.choices import registries
 
 _OF_THE_LAW = ("temperature", "nucleus")
 """Options that change what is drawn, not how much is spent: no curve runs along them."""
@@ -86,7 +87,7 @@ def _entrant(model: str, denoiser: str, sampler: str, schedule: str) -> str:
         [sampler or model] if model == DEFAULTS["model"] else [model, "" if sampler == DEFAULTS["sampler"] else sampler]
     )
     words.append("" if schedule in ("", DEFAULTS["schedule"]) else schedule)
-    spec = Spec.parse(denoiser or DEFAULTS["denoiser"])
+    spec = registries()["denoiser"].read(denoiser or DEFAULTS["denoiser"])
     unsaid = spec.name == DEFAULTS["denoiser"]
     trust = dict(spec.options).get("trust", 1) if unsaid else 1
     words.append("" if unsaid else denoiser)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.printable import shortened
-from mdmtheory.core.spec import Spec
 from mdmtheory.metrics.registry import measures
+from mdmtheory.sweeps.choices import registries
 
 if TYPE_CHECKING:
     from mdmtheory.sweeps.chunks import Chunk
@@ -51,7 +51,7 @@ def fault_of_task(task: Task) -> str | None:
         return f"has a prompt that is none of length {about['length']}"
     if f"measure {about['measure']}" not in about["versions"]:
         return "has no version of its measure"
-    if set(names) != {*_NAMES, *prompt} or not all(map(_is_name, names.values())):
+    if set(names) != {*_NAMES, *prompt} or not all(_is_name(*each) for each in names.items()):
         return "has names that are none"
     if any(names[name] is None for name in ("model", *prompt)):
         return "has names that are none"
@@ -102,12 +102,12 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
 
-def _is_name(value: Any) -> bool:
+def _is_name(kind: str, value: Any) -> bool:
     """Whether a text is a name with options, or nothing; the name is not looked up."""
     if value is None:
         return True
     try:
-        return isinstance(value, str) and bool(Spec.parse(value))
+        return isinstance(value, str) and bool(registries()[kind].read(value))
     except ValueError:
         return False
 

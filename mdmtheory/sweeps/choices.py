@@ -69,11 +69,10 @@ def known_languages(value: Any) -> list[str | Language]:
 
 def known_spec(kind: str, text: str) -> str:
     """A spec written the usual way; ValueError for an unknown name of this kind, with the known ones."""
-    from mdmtheory.denoisers.names import as_denoiser_spec
-
-    spec = as_denoiser_spec(text) if kind == "denoiser" else Spec.parse(text)
-    registries()[kind].builder(spec.name)
-    return str(spec)
+    register = registries()[kind]
+    spec = register.typed(text)
+    register.builder(spec.name)
+    return register.written(spec)
 
 
 def choices_of(model: str, sampler: str, denoiser: str = DEFAULTS["denoiser"]) -> frozenset[str]:

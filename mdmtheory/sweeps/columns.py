@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.notices import notice
-from mdmtheory.core.register import options_of
-from mdmtheory.core.spec import Spec, format_value
+from mdmtheory.core.register import Register, options_of
+from mdmtheory.core.spec import format_value
 from mdmtheory.sweeps.choices import registries
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def with_options(frame: pd.DataFrame, specs: Sequence[Mapping[str, str | None]])
     """
     import pandas as pd
 
-    parsed = {(kind, text): _options(text) for row in specs for kind, text in row.items() if text and kind in SPECS}
+    parsed = {
+        (kind, text): _options(kind, text) for row in specs for kind, text in row.items() if text and kind in SPECS
+    }
     names = sorted({(SPECS.index(kind), option) for (kind, _), options in parsed.items() for option in options})
     if len(names) > _MOST_OPTIONS:
         notice(f"{len(names)} options stand in the names of these results; the first {_MOST_OPTIONS} are columns")
@@ -80,10 +82,14 @@ def with_options(frame: pd.DataFrame, specs: Sequence[Mapping[str, str | None]])
     return joined
 
 
-def _options(text: str) -> dict[str, Any]:
+def _register(kind: str) -> Register:
+    return registries()["lang" if kind == "language" else kind]
+
+
+def _options(kind: str, text: str) -> dict[str, Any]:
     """The options in a name; none in one that is no spec, such as that of a file."""
     try:
-        return dict(Spec.parse(text).options)
+        return dict(_register(kind).read(text).options)
     except ValueError:
         return {}
 
@@ -92,10 +98,10 @@ def _value(kind: str, text: str, option: str, given: Mapping[str, Any]) -> Any:
     """An option as it is typed, or by default; names are data, so that only what is built in is looked up."""
     if option in given:
         return given[option]
-    register = registries()["lang" if kind == "language" else kind]
+    register = _register(kind)
     if register.known(text) is None:
         return None
-    known = options_of(register.builder(Spec.parse(text).name)).get(option)
+    known = options_of(register.builder(register.read(text).name)).get(option)
     return known.default if known is not None and isinstance(known.default, int | float | str) else None
 
 

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from mdmtheory.core.estimate import WithheldError
 from mdmtheory.core.notices import notice
 from mdmtheory.core.printable import first_few, printable
-from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json
 from mdmtheory.core.streams import digest as digest_of
 from mdmtheory.metrics.metric import Measured, estimated
 from mdmtheory.metrics.registry import as_metrics, built_in_metrics, measures, place_of
 from mdmtheory.sweeps.cell import sort_key
-from mdmtheory.sweeps.choices import typed_today
+from mdmtheory.sweeps.choices import registries, typed_today
 from mdmtheory.sweeps.chunks import total, until_stopped
 from mdmtheory.sweeps.columns import with_options
 from mdmtheory.sweeps.filters import Filter
@@ -126,7 +125,8 @@ def frame_of(
         if about["language"] not in names:
             continue
         cell = {**_cell(stored.task, names), "prompt": prompts.get(stored.task.sha)}
-        families |= {Spec.parse(cell[kind]).name: family for kind, family in stored.task.families.items() if cell[kind]}
+        said = stored.task.families.items()
+        families |= {registries()[kind].read(cell[kind]).name: family for kind, family in said if cell[kind]}
         calls, rounds = _cost(stored) if stored.task.has_costs else costs.get(_drawn_as(stored), (None, None))
         sums = total(until_stopped(stored.chunks, stored.task.max_errors))
         cell |= {"calls": calls, "rounds": rounds, "seconds": sum(chunk.seconds for chunk in stored.chunks)}
@@ -289,9 +289,13 @@ def _left_out(contents: Contents, of: Mapping[str, Any] | None) -> list[str]:
 
 
 def _shown_names(task: Task) -> dict[str, Any]:
-    """The names as they were typed, samplers as they would be typed today."""
-    names, recorded = task.names, task.description["sampler"]
-    return {**names, "sampler": typed_today(names["sampler"], recorded)} if names.get("sampler") and recorded else names
+    """The names as they were typed, samplers and denoisers as they would be typed today."""
+    names, recorded, denoisers = task.names, task.description["sampler"], registries()["denoiser"]
+    if names.get("sampler") and recorded:
+        names["sampler"] = typed_today(names["sampler"], recorded)
+    if names.get("denoiser"):
+        names["denoiser"] = denoisers.written(denoisers.read(names["denoiser"]))
+    return names
 
 
 def _language_names(contents: Contents) -> dict[str, str]:

@@ -284,7 +284,7 @@ def _as_recorded(text: str, part: str) -> Spec:
     """What was typed, but for a sampler that is built in and is recorded under another name than it is typed by."""
     register = registries()[part]
     built = register.build(text) if part == "sampler" and register.is_plain(text) else None
-    return built.recorded if built is not None and built.recorded != built.spec else Spec.parse(text)
+    return built.recorded if built is not None and built.recorded != built.spec else register.read(text)
 
 
 def _without_file(spec: Spec) -> str:

@@ -351,16 +351,24 @@ def test_a_sampler_of_ones_own_module_is_swept_by_name(run, tmp_path, monkeypatc
         assert len(refused.err.splitlines()) == 1
 
 
-def test_runs_are_swept_by_their_folders_beside_the_oracle(run):
-    written_run(Path("runs/x"), language=BIGRAM, length=6)
+def test_runs_are_swept_and_shown_by_their_folders_with_options_beside_the_oracle(run):
+    written_run(Path("runs/a,b"), language=BIGRAM, length=6)
     written_run(Path("runs/y"), language=BIGRAM, length=6, attention="causal")
     words = ["--lang", BIGRAM, "--length", "6", "--steps", "2", "--samples", "50", "--no-figure", "--out", "s.sqlite"]
-    both = run("sweep", *words, "--denoiser", "runs/x,oracle")
-    assert both.code == 0, both.err
-    assert "network:run=runs/x" in both.out
-    causal = run("sweep", *words, "--model", "ar", "--denoiser", "runs/y")
-    assert causal.code == 0, causal.err
-    assert "network:run=runs/y" in causal.out
+    typed = '"runs/a,b:batch=20,precision=float32",oracle'
+    forecast = run("sweep", *words, "--dry-run", "--denoiser", typed)
+    both = run("sweep", *words, "--denoiser", typed)
+    causal = run("sweep", *words, "--model", "ar", "--denoiser", "./runs/y/:batch=7")
+    shown = run("show", "s.sqlite", "--where", 'denoiser in ("runs/a,b:batch=20,precision=float32", "runs/y:batch=7")')
+    for outcome in (forecast, both, shown):
+        assert outcome.code == 0, outcome.err
+        assert "runs/a,b:batch=20,precision=float32" in outcome.out
+    for outcome in (causal, shown):
+        assert outcome.code == 0, outcome.err
+        assert "runs/y:batch=7" in outcome.out
+    assert "network" not in forecast.out + both.out + causal.out + shown.out
+    assert "oracle" in both.out
+    assert "oracle" not in shown.out
 
 
 @pytest.mark.parametrize(
@@ -372,8 +380,16 @@ def test_runs_are_swept_by_their_folders_beside_the_oracle(run):
         (["--denoiser", "runs/x", "--lang", "ngram:order=2,vocab_size=4"], "over 5 tokens"),
         (["--denoiser", "runs/y"], "left"),
         (["--denoiser", "hf:gpt2"], "are not taken yet"),
+        (["--denoiser", "runs/x:batch=0"], "batch is 0"),
+        (["--denoiser", "runs/x:batch=2.5"], "batch of denoiser 'network' is 2.5; pass a whole number"),
+        (["--denoiser", "runs/x:size=3"], "has no option 'size'; known: run, device, batch, precision"),
+        (["--denoiser", "runs/x:device=tpu"], "unknown device 'tpu'"),
+        (["--denoiser", "runs/x:device=cuda:99"], "cuda:99"),
+        (["--denoiser", "runs/x:precision=int8"], "unknown precision 'int8'; known: float32, bfloat16"),
+        (["--denoiser", "runs/x:precision=bfloat16,device=cpu"], "bfloat16 is for CUDA, not for cpu"),
+        (["--denoiser", "runs/x:batch"], "no run runs/x:batch"),
+        (["--model", "ar", "--denoiser", "runs/y:batch=0"], "batch is 0"),
     ],
-    ids=["not there", "length", "language", "vocabulary", "causal in a masked model", "hf"],
 )
 def test_a_run_that_does_not_fit_a_sweep_is_refused_in_a_line(run, changed, reason):
     written_run(Path("runs/x"), language=BIGRAM, length=6)

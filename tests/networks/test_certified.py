@@ -25,7 +25,7 @@ def test_a_run_passes_and_its_sight_is_tried_where_it_is_bounded(tmp_path, atten
     run(tmp_path, attention=attention)
     subject = certified("runs/x")
     report = subject.report()
-    assert (subject.kind, subject.name) == ("denoiser", "network:run=runs/x")
+    assert (subject.kind, subject.name) == ("denoiser", "runs/x")
     assert report.passed, str(report)
     assert report["sight"].passed is (None if attention == "bidirectional" else True)
     assert {"normalised", "history", "prompt", "alone", "answers"} <= {
@@ -56,10 +56,17 @@ def test_a_denoiser_of_no_known_noise_is_refuted(tmp_path):
     assert "none of masked" in mt.check_denoiser(network)["protocol"].seen
 
 
+def test_a_run_is_certified_as_it_is_asked_for(tmp_path):
+    run(tmp_path)
+    subject = certified("runs/x:batch=3")
+    assert subject.name == "runs/x:batch=3"
+    assert subject.report().passed
+
+
 def test_a_registered_name_wins_over_a_folder(tmp_path):
     written_run(tmp_path / "oracle", language=LANGUAGE, length=LENGTH)
     assert certified("oracle").name == "oracle"
-    assert certified("network:run=oracle").name == "network:run=oracle"
+    assert certified("network:run=oracle").name == "./oracle"
 
 
 @pytest.mark.parametrize(
@@ -68,11 +75,15 @@ def test_a_registered_name_wins_over_a_folder(tmp_path):
         ("runs/nowhere", "denoiser", "no run runs/nowhere"),
         ("network:run=runs/nowhere", None, "no run runs/nowhere"),
         ("network", None, "needs run="),
+        ("runs/x:batch=0", None, "batch is 0"),
+        ("network:run=runs/x,batch=0", None, "batch is 0"),
+        ("runs/x:size=3", "denoiser", "no option 'size'"),
         ("runs/empty", None, "has no run.json"),
     ],
 )
 def test_what_is_no_run_is_refused_in_one_line(tmp_path, text, kind, message):
-    (tmp_path / "runs/empty").mkdir(parents=True)
+    run(tmp_path)
+    (tmp_path / "runs/empty").mkdir()
     with pytest.raises(ValueError, match=message) as error:
         certified(text, kind)
     assert "\n" not in str(error.value)

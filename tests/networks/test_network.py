@@ -40,7 +40,9 @@ def test_a_network_says_what_it_is(masked, causal, by_block):
     assert masked.computed == {"precision": "float32", "batch": 1024}
     assert mt.Network(masked.run, device="cpu", batch=7).batch(LENGTH) == 7
     assert masked.exact_for is None
-    assert str(masked.spec).startswith("network:run=")
+    with_options = mt.Network(masked.run.path, device="cpu", batch=7, precision="float32")
+    assert str(with_options.spec) == f"network:run={masked.run.path},device=cpu,batch=7,precision=float32"
+    assert eval(repr(with_options), {"Network": mt.Network}).spec == with_options.spec
 
 
 @pytest.mark.parametrize("sampler", ["ancestral", "confidence", "entropy_bound:gamma=0.5", "remdm-cap", "verify:k=2"])

@@ -19,6 +19,14 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     assert set(read.weights()) == set(written.weights())
 
 
+def test_a_tilde_is_the_home_of_its_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    written = written_run(tmp_path / "run")
+    assert mt.Run.open("~/run").digest == mt.Network("~/run").run.digest == written.digest
+    with pytest.raises(ValueError, match="no run ~nobody-at-all/run"):
+        mt.Run.open("~nobody-at-all/run")
+
+
 def test_the_digest_is_of_weights_architecture_and_noise(tmp_path):
     variants = [{}, {"seed": 1}, {"attention": "causal"}, {"noise": "uniform"}, {"length": 9}]
     digests = [written_run(tmp_path / str(number), **each).digest for number, each in enumerate(variants)]

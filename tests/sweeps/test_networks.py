@@ -1,6 +1,7 @@
 """Sweeps of trained networks: a run is named by its folder, and what is stored of it by its weights."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.checks import fault_of_task
 from mdmtheory.sweeps.choices import reference_rows
 from mdmtheory.sweeps.passes import passes_of
-from mdmtheory.sweeps.tasks import tasks_of
+from mdmtheory.sweeps.results import frame_of
+from mdmtheory.sweeps.store import load
+from mdmtheory.sweeps.tasks import Task, tasks_of
 from tests.networks.runs import written_run
 
 LANGUAGE, LENGTH = "ngram:order=2,vocab_size=5", 6
@@ -39,12 +42,12 @@ def tasks(**changed):
 
 
 def test_a_run_is_a_denoiser_beside_the_oracle(runs):
-    assert [cell.denoiser for cell in cells(denoiser="runs/x,oracle")] == ["network:run=runs/x", "oracle"]
+    assert [cell.denoiser for cell in cells(denoiser="runs/x,oracle")] == ["runs/x", "oracle"]
 
 
 def test_autoregression_is_of_a_network_where_one_is_named_and_of_the_language_where_not(runs):
     found = cells(model="ar", denoiser="oracle,runs/y,window:width=4,runs/x", sampler="ancestral,stride")
-    assert [cell.denoiser for cell in found] == [None, "network:run=runs/y", "network:run=runs/x"]
+    assert [cell.denoiser for cell in found] == [None, "runs/y", "runs/x"]
     assert {(cell.sampler, cell.schedule, cell.steps) for cell in found} == {(None, None, None)}
     of_language, *of_networks = (Builder().build(cell)[1] for cell in found)
     assert of_language.denoiser is None
@@ -62,7 +65,7 @@ def test_a_task_has_the_digest_of_a_network_and_its_label_the_path(runs, model, 
     digest = mt.Run.open(runs / run).digest
     for task in tasks(model=model, denoiser=f"runs/{run}"):
         assert task.description["denoiser"] == f"network:digest={digest}"
-        assert task.names["denoiser"] == f"network:run=runs/{run}"
+        assert task.names["denoiser"] == f"runs/{run}"
         assert task.description["versions"]["denoiser network"] == 1
         assert "runs/" not in task.json
         assert fault_of_task(task) is None
@@ -76,6 +79,34 @@ def test_a_run_that_was_moved_is_the_same_task_and_one_that_was_trained_anew_ano
     assert not {task.json for task in tasks(denoiser="runs/x")} & set(before)
 
 
+@pytest.mark.parametrize(("model", "run"), [("masked", "x"), ("ar", "y")])
+def test_a_batch_that_is_asked_for_is_another_task_and_a_device_that_is_the_usual_one_is_not(runs, model, run):
+    plain, same, other = (
+        tasks(model=model, denoiser=f"runs/{run}{more}") for more in ("", ":device=cpu,precision=float32", ":batch=5")
+    )
+    assert [each.sha for each in same] == [each.sha for each in plain]
+    assert {each.description["computed"]["precision"] for each in plain} == {"float32"}
+    assert not {each.sha for each in other} & {each.sha for each in plain}
+    assert {each.description["computed"]["batch"] for each in other} == {each.chunk_size for each in other} == {5}
+    assert {each.names["denoiser"] for each in other} == {f"runs/{run}:batch=5"}
+
+
+def test_results_from_before_are_shown_by_their_folders_too(runs, tmp_path):
+    store = tmp_path / "store.sqlite"
+    now = mt.collect(cells(denoiser="runs/x:batch=32"), out=store, workers=1)
+    contents, older = load(store), {}
+    for sha, stored in contents.tasks.items():
+        label = stored.task.label.replace('"runs/x:batch=32"', '"network:run=runs/x,batch=32"')
+        assert label != stored.task.label
+        older[sha] = replace(stored, task=Task(stored.task.json, label))
+        assert fault_of_task(older[sha].task) is None
+    before = frame_of(replace(contents, tasks=older), 0.95)
+    assert before.equals(now)
+    assert mt.read(store, where='denoiser == "runs/x:batch=32"').equals(now)
+    assert set(before["denoiser.run"]) == {"runs/x"}
+    assert set(before["denoiser.batch"]) == {32}
+
+
 def test_two_networks_never_share_a_pass(runs):
     written_run(runs / "z", language=LANGUAGE, length=LENGTH, seed=3)
     for each in passes_of(built_tasks(cells(denoiser="runs/x,runs/z", sampler="ancestral,stride", steps="2,3"))):
@@ -86,7 +117,7 @@ def test_what_was_measured_of_a_network_is_no_reference(runs, tmp_path):
     frame = mt.collect(cells(model="masked,ar", denoiser="oracle,runs/x"), out=tmp_path / "store.sqlite", workers=1)
     assert set(frame.loc[reference_rows(frame), "model"]) == {"ar"}
     assert frame.loc[reference_rows(frame), "denoiser"].isna().all()
-    of_network = frame[(frame["model"] == "ar") & (frame["denoiser"] == "network:run=runs/x")]
+    of_network = frame[(frame["model"] == "ar") & (frame["denoiser"] == "runs/x")]
     assert set(of_network["metric"]) >= {"ser", "ter"}
     assert not reference_rows(of_network).any()
 
