@@ -55,10 +55,6 @@ class Denoisers(Register):
         text = f"{path if _is_path(path) else f'./{path}'}{options}"
         return text if self.read(text) == network else str(network)
 
-    def reader_name(self, text: str) -> str:
-        """As of any register; a run is called by its folder."""
-        return text if _is_path(text) else super().reader_name(text)
-
 
 def _run(text: str) -> Spec:
     """The network of the run in a folder, `path` or `path:key=value,...`."""
