@@ -110,8 +110,8 @@ def _check_own_code(cell: Cell, allowed: Collection[str]) -> None:
     """ValueError for code that the words of a cell would run, and that nobody has allowed."""
     for kind, register in registries().items():
         text = getattr(cell, "language" if kind == "lang" else kind)
-        if text is not None and register.is_own_code(text) and Spec.parse(text).name not in allowed:
-            name = Spec.parse(text).name
+        if text is not None and register.is_own_code(text) and register.read(text).name not in allowed:
+            name = register.read(text).name
             raise ValueError(
                 f"{kind} {printable(name)} of these results is code of somebody's own, which measuring would run; "
                 f"allow it with --plug-in {printable(name)}"

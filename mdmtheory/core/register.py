@@ -164,7 +164,7 @@ class Register:
 
     def is_own_code(self, text: str) -> bool:
         """Whether a spec stands for `module:name`, which is imported and called when it is built."""
-        name = Spec.parse(text).name
+        name = self.read(text).name
         return ":" in name and name not in self
 
     def about(self, name: str) -> About:
