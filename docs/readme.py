@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,9 +24,15 @@ def main() -> None:
     """Into a new store, so that every number is measured now."""
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "sweep.sqlite"
-        command = [str(Path(sys.executable).with_name(COMMAND[0])), *COMMAND[1:], "--out", str(store)]
+        command = [
+            str(Path(sys.executable).with_name(COMMAND[0])),
+            *COMMAND[1:],
+            "--out",
+            str(store),
+            "--figure",
+            str(FIGURE),
+        ]
         printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        shutil.copyfile(store.with_suffix(".png"), FIGURE)
     table = "\n".join(line for line in printed.splitlines() if not line.startswith(("store:", "figure:")))
     shown = f"```\n$ {' '.join(COMMAND)}\n{table}\n```\n\n{READING}\n\n![{CAPTION}]({FIGURE.relative_to(DOCS.parent)})"
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)

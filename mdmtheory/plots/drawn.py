@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -180,17 +180,22 @@ def comparable(frame: pd.DataFrame, metric: Metric, references: dict[Setting, Re
 
     TER is drawn as TER(q) times the ratio TER(p)/TER(q), with the ratio's interval: both are measured on the same
     sequences, so their difference is far better known than either. Where TER(q) is not one number (several
-    languages or lengths) the ratio itself is drawn, and the caption says so. No axis shows infinity: such values are
-    left out and counted. ValueError where all are infinite.
+    languages or lengths) the ratio itself is drawn, and the caption says so. Withheld numbers are left out and
+    counted, and so is infinity, which no axis shows. ValueError where all are infinite.
     """
     shown = _comparable(frame, metric, references, whole)
+    source = DERIVED[metric.name].source if metric.name in DERIVED else metric.name
+    withheld = frame["kind"][(frame["metric"] == source) & frame["value"].isna()].astype(str)
+    if len(withheld):
+        said = f"Not drawn: {len(withheld)} {metric.short} {withheld.iloc[0]}."
+        shown = replace(shown, notes=(*shown.notes, said))
     finite = np.isfinite(shown.rows["high"].to_numpy(float))
     if not finite.any():
         raise ValueError(f"every {metric.short} is infinite: the model never writes some sequence of the language")
     if finite.all():
         return shown
     said = f"Not drawn: {(~finite).sum()} infinite {metric.short}."
-    return Shown(shown.metric, shown.rows[finite], shown.reference, (*shown.notes, said))
+    return replace(shown, rows=shown.rows[finite], notes=(*shown.notes, said))
 
 
 def _comparable(

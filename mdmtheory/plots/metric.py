@@ -121,7 +121,7 @@ def metric_figure(
         say_once(cells, columns)
         picture.explain(_handles(looked, panels), _caption(panels, channels, x, pooling))
         said = [f"log axes chosen: {', '.join(log)}; --no-logx and --no-logy draw linear ones"] if log else []
-        instead = [note for panel in panels for note in panel.notes if note.startswith("In place of")]
+        instead = [note for panel in panels for note in panel.notes if note.startswith(("In place of", "Not drawn"))]
         picture.chosen = [*said, *channels.chosen, *dict.fromkeys(instead)]
     return picture
 

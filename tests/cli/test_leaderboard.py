@@ -242,7 +242,7 @@ def test_the_file_of_the_leaderboard_is_the_default(refused):
         (["--budgets", ""], "budgets"),
         (["--budgets", "L/32"], "budgets hold L/32, which is less than a call at length 16"),
         (["--level", "2"], "level is 2.0"),
-        (["--level", "high"], "valid number"),
+        (["--level", "high"], "it is no number"),
         (["--workers", "0"], "workers is 0"),
         (["--workers", "some"], "workers 'some' is not a number"),
         (["--out", "."], "is not a file"),

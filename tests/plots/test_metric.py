@@ -230,6 +230,15 @@ def test_an_infinite_ter_is_left_out_and_counted(make_frame, make_cell):
     assert axes.get_ylabel().startswith("SER")
 
 
+def test_withheld_numbers_are_counted_with_the_reason(make_frame, make_cell):
+    frame = make_frame(make_cell(steps=n, metrics=["ser"]) for n in (8, 16, 32))
+    frame.loc[0, ["value", "low", "high"]] = np.nan
+    frame.loc[0, "kind"] = "withheld (3 sequences, draw 50 or more)"
+    figure = metric_figure(frame)
+    assert "Not drawn: 1 SER withheld (3 sequences, draw 50 or more)." in figure.caption
+    assert len(figure.axes[0].lines[0].get_xdata()) == 2
+
+
 AWKWARD = {
     "one point": {"steps": [64]},
     "nothing wrong": {"errors": [0]},
