@@ -2,7 +2,7 @@
 
 The model is one whose errors are known: the exact denoiser of the preset HMM, mixed with uniform so that every marginal
 is 0.01 nats off. Its losses go to docs/losses.csv; the verb's output and figure, and what sampling costs when it is
-measured, go into the README.
+measured, go into docs/schedule.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mdmtheory.core.streams import stream_states
 from mdmtheory.kernels.random import fill_uniforms
 
 DOCS = Path(__file__).parent
-README = DOCS.parent / "README.md"
+PAGE = DOCS / "schedule.md"
 PROFILE = DOCS / "losses.csv"
 FIGURE = DOCS / "schedule.png"
 BEGIN, END = "<!-- schedule -->", "<!-- /schedule -->"
@@ -75,13 +75,13 @@ def main() -> None:
         writer.writerows([f"{ratio:g}", f"{loss:.6f}", f"{error:.6f}"] for ratio, loss, error in rows)
     command = [sys.executable, "-m", "mdmtheory.cli.main", *shlex.split(COMMAND)[1:], "--figure", str(FIGURE)]
     printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=DOCS.parent).stdout
-    figure = f"![{CAPTION}]({FIGURE.relative_to(DOCS.parent)})"
+    figure = f"![{CAPTION}]({FIGURE.name})"
     shown = f"```\n$ {COMMAND}\n{printed}```\n\n{measured(denoiser, language)}\n\n{figure}"
-    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     _, found, after = rest.partition(END)
     if not found:
-        raise SystemExit(f"{README} has no place for the output; put {BEGIN} and {END} on lines of their own")
-    README.write_text(f"{before}{BEGIN}\n{shown}\n{END}{after}", encoding="utf-8")
+        raise SystemExit(f"{PAGE} has no place for the output; put {BEGIN} and {END} on lines of their own")
+    PAGE.write_text(f"{before}{BEGIN}\n{shown}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,9 +15,7 @@ COMMAND = ["mdmtheory", "sweep", "--lang", "hmm", "--steps", "64..2048"]
 
 CAPTION = "TER and SER of the preset HMM against steps"
 READING = """\
-`≤` marks an upper bound, brackets a 95 % interval: of the number itself, or of the bound where that was sampled.
-`calls` are denoiser evaluations a sequence, over those drawn to their end: a sequence that has gone wrong is given up.
-Steps that reveal nothing cost none."""
+`calls` are a mean over the sequences drawn to their end: a sequence that has gone wrong is given up."""
 
 
 def main() -> None:

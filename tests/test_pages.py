@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+
+from mdmtheory.cli.main import app
+from tests.cli.test_info import SHORTER
 
 ROOT = Path(__file__).parent.parent
 pages = runpy.run_path(str(ROOT / "docs" / "pages.py"))
@@ -114,3 +118,52 @@ def test_examples_are_the_code_of_their_page(name):
 def test_a_command_that_fails_ends_the_page(block, message):
     with pytest.raises(SystemExit, match=message):
         pages["run_page"](block)
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SCHEDULE = (ROOT / "docs" / "schedule.md").read_text(encoding="utf-8")
+PARSED = ("leaderboard", "train", "bounds")
+"""Verbs whose lines are read to their last option and not run: hours, minutes, and half a minute, tested elsewhere."""
+NEEDS_A_RUN = "runs/bigram,oracle"
+
+
+def parsed(words: list[str]) -> None:
+    """Reads a command line as the program does; an error of usage where it is none."""
+    program = typer.main.get_command(app)
+    context = program.make_context("mdmtheory", words[1:], resilient_parsing=False)
+    name, verb, rest = program.resolve_command(context, [*context._protected_args, *context.args])
+    verb.make_context(name, rest, parent=context)
+
+
+def less(words: list[str]) -> list[str] | None:
+    """The same command with options behind its own that make it shorter; None where it is only read."""
+    typed = " ".join(words)
+    if (words[1] in PARSED and "results/mine.npz" not in typed) or NEEDS_A_RUN in typed:
+        parsed(words)
+        return None
+    if words[1] == "sweep":
+        figure = [] if typed.endswith("--lang hmm --steps 64..2048") else ["--no-figure"]
+        length = "16..64" if "L/4" in typed else "64" if "file:path" in typed else "32"
+        return [*words, "--samples", "20", "--workers", "1", "--length", length, *figure]
+    more = {"steps": ["--length", "8..32", "--ser", "0.1", "--count", "50"], "schedule": ["--length", "64"]}
+    steps = ["--steps", "8,16,64"] if "256" in typed and words[1] == "schedule" else []
+    return [*words, *more.get(words[1], []), *steps]
+
+
+def shorter(code: str) -> str:
+    return re.sub(r"\b\d+\b", lambda number: SHORTER.get(number[0], number[0]), code)
+
+
+@pytest.mark.parametrize("page", [README, SCHEDULE], ids=["README", "schedule"])
+@pytest.mark.usefixtures("fresh")
+def test_every_line_runs_in_order_in_a_fresh_clone_and_leaves_nothing_that_git_sees(page):
+    _, runs = pages["run_page"](page, less, shorter)
+    assert len(runs) > 4
+    assert {each.name for each in Path().iterdir()} <= {"docs", "examples", "experiments", "results"}
+    assert [path for path in pages["NEEDED"] if not Path(path).exists()] == []
+
+
+def test_what_is_only_read_is_refused_where_no_such_option_is():
+    parsed(["mdmtheory", "leaderboard", "--anew"])
+    with pytest.raises(Exception, match="No such option"):
+        parsed(["mdmtheory", "leaderboard", "--again"])
