@@ -122,11 +122,7 @@ class Picture(Figure):
             each.remove()
         if not self._handles:
             return
-        labels = [textwrap.shorten(str(each.get_label()), longest, placeholder="…") for each in self._handles]
-        labels = [
-            short if len(short) > 1 else str(each.get_label())[: longest - 1] + "…"
-            for short, each in zip(labels, self._handles, strict=True)
-        ]
+        labels = [_shortened(str(each.get_label()), longest) for each in self._handles]
         for most in range(min(len(labels), 8), 0, -1):
             columns = -(-len(labels) // -(-len(labels) // most))  # rows of one length
             legend = self.legend(
@@ -142,6 +138,20 @@ class Picture(Figure):
             if columns == 1 or width <= 0.98 * self.bbox.width:
                 return
             legend.remove()
+
+
+def _shortened(label: str, longest: int) -> str:
+    """A label whose middle is left out where it is too long: often its end tells it from others."""
+    if len(label) <= longest:
+        return label
+    first, *rest = label.split(" ")
+    end = ""
+    while rest and len(rest[-1]) + len(end) < longest // 2:
+        end = f" {rest.pop()}{end}"
+    while rest and len(first) + 1 + len(rest[0]) + len(end) < longest:
+        first = f"{first} {rest.pop(0)}"
+    room = max(longest - len(end) - 1, 4)
+    return f"{first if len(first) <= room else first.replace('$', '')[:room]}…{end.strip()}"
 
 
 def picture_width(width: str | float | None, columns: int) -> float:

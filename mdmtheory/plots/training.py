@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import FixedLocator
 
 from mdmtheory.plots.picture import Picture, handle
 from mdmtheory.plots.series import Scale, Series, draw, scale_x
@@ -32,6 +33,9 @@ def training_figure(history: pd.DataFrame, title: str) -> Picture:
         [axes] = picture.grid(1, 1)
         scale.on(axes)
         scale_x(axes, history["tokens"], log=True, inches=3.6)
+        powers = range(int(np.ceil(np.log10(axes.get_xlim()[0]))), int(np.log10(axes.get_xlim()[1])) + 1)
+        if len(powers) > 1:
+            axes.xaxis.set_major_locator(FixedLocator([10.0**power for power in powers]))
         batches, averaged = drawn
         axes.plot(batches.x, batches.value, color=batches.look.colour, zorder=2)
         draw(axes, averaged, scale)

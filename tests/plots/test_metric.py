@@ -239,6 +239,16 @@ def test_withheld_numbers_are_counted_with_the_reason(make_frame, make_cell):
     assert len(figure.axes[0].lines[0].get_xdata()) == 2
 
 
+def test_labels_that_are_cut_keep_what_tells_them_apart(make_frame, make_cell):
+    every = product(("hmm:states=6,vocab_size=4,prune_transition=1.2,prune_emission=1", "dyck"), (64, 256))
+    cells = [make_cell(q, steps=n, length=length, metrics=["ser"]) for q, length in every for n in (8, 16)]
+    figure = metric_figure(make_frame(cells), hue="lang", line="length", width="column")
+    figure.fit()
+    labels = [each.get_text() for each in figure.legends[0].get_texts()]
+    assert len(set(labels)) == 5
+    assert any("…" in each and each.endswith("$L$ = 64") for each in labels)
+
+
 AWKWARD = {
     "one point": {"steps": [64]},
     "nothing wrong": {"errors": [0]},
