@@ -3,43 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from mdmtheory.conformance.answers import check_answers
 from mdmtheory.conformance.bayes import (
-    Conditionals,
-    all_contexts,
-    bayes,
     masked_marginals,
     opened_at,
     possible,
 )
+from mdmtheory.conformance.claims import check_claim
+from mdmtheory.conformance.denoiser_case import DenoiserCase
 from mdmtheory.conformance.noises import check_noises
 from mdmtheory.conformance.prompts import of_denoiser
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Report, Trial, make, refuses
-from mdmtheory.conformance.settings import enumerable_length, uniforms
+from mdmtheory.conformance.settings import uniforms
 from mdmtheory.conformance.sight import check_sight
 from mdmtheory.core.canvases import laws_said
-from mdmtheory.core.contracts import as_denoiser, check_vocabularies, exact_for
-from mdmtheory.core.guards import MOST_OFF
-from mdmtheory.core.protocols import Denoiser, Language
+from mdmtheory.core.contracts import as_denoiser, check_vocabularies
+from mdmtheory.core.protocols import Denoiser
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json, stream_states
-from mdmtheory.core.tokens import Tokens, token_dtype
-from mdmtheory.denoisers.perturbed import Perturbed
-from mdmtheory.denoisers.window import Window
+from mdmtheory.core.tokens import token_dtype
 from mdmtheory.exact.enumeration import joint
 from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.oracles.base import OracleBase
 
-_MOST_CONTEXTS = 800
 _WALK = 40
-_NOISES = ("masked", "uniform", "gaussian")
 
 
 def check_denoiser(denoiser: Denoiser, language: LanguageLike | None = None) -> Report:
@@ -57,70 +48,6 @@ def check_denoiser(denoiser: Denoiser, language: LanguageLike | None = None) -> 
     if given is not None:
         check_vocabularies(denoiser, given)
     return make("denoiser", str(denoiser.spec), TRIALS, DenoiserCase(denoiser, given))
-
-
-@dataclass(frozen=True)
-class DenoiserCase:
-    """A denoiser, and contexts to show it."""
-
-    denoiser: Any
-    exact_for: Language | None
-
-    @property
-    def language(self) -> Language | None:
-        """The language that it speaks of, if any is known."""
-        found: Language | None = self.exact_for or self.denoiser.language
-        return found
-
-    @cached_property
-    def length(self) -> int:
-        """A length at which all contexts can be shown, if there is one; the only one, of a denoiser that has one."""
-        only: int | None = self.denoiser.length
-        return only or enumerable_length(self.denoiser.vocab_size, self._allowed) or 4
-
-    def _allowed(self, length: int) -> bool:
-        try:
-            if self.language is not None:
-                self.language.validate_length(length)
-            self.denoiser.open(1, length, noise=self.noise)
-        except ValueError:
-            return False
-        return True
-
-    @property
-    def noise(self) -> str:
-        """One that it takes: masks, if it does."""
-        known = [each for each in _NOISES if each in self.denoiser.noises]
-        if not known:
-            raise RefutedError(f"noises are {sorted(self.denoiser.noises)}, and none of {', '.join(_NOISES)}")
-        return known[0]
-
-    @cached_property
-    def contexts(self) -> Tokens:
-        """All partly masked rows with a mask, or some of them where they are too many."""
-        vocab_size, length = self.denoiser.vocab_size, self.length
-        if (vocab_size + 1) ** length <= _MOST_CONTEXTS:
-            every = all_contexts(vocab_size, length)
-        else:
-            every = np.full((_MOST_CONTEXTS, length), vocab_size, dtype=token_dtype(vocab_size))
-            shown = uniforms("shown", *every.shape) < 0.5
-            every[shown] = (uniforms("tokens", *every.shape) * vocab_size).astype(every.dtype)[shown]
-        return every[(every == vocab_size).any(axis=1)]
-
-    @cached_property
-    def marginals(self) -> tuple[Conditionals, np.ndarray]:
-        """What it says at their masks, and which of them it marks impossible."""
-        return masked_marginals(self.denoiser, self.contexts)
-
-    @property
-    def any_split(self) -> bool:
-        """Whether it takes any number of sequences at once, and says the same of each."""
-        return self.denoiser.batch(self.length) is None
-
-    @property
-    def tolerance(self) -> float:
-        """What two ways of computing one marginal may differ by."""
-        return 1e-9 if self.any_split else MOST_OFF
 
 
 def _protocol(case: DenoiserCase) -> str:
@@ -172,54 +99,6 @@ def _impossible(case: DenoiserCase) -> str:
         x = case.contexts[(marked & can_be).argmax()].tolist()
         raise RefutedError(f"{x} is marked impossible, and the language has a sequence that agrees with it")
     return f"{marked.sum()} of {len(marked)} contexts are marked, {(~can_be).sum()} are impossible"
-
-
-def _claim(case: DenoiserCase) -> str:
-    denoiser, language = case.denoiser, case.language
-    if isinstance(denoiser, Perturbed):
-        return _perturbed_by(case, denoiser)
-    said = exact_for(denoiser)
-    if said is not None and language is None:
-        raise DoesNotApplyError(f"it says that it is exact for the language {said[:12]}; pass that one as `language`")
-    if said is not None and language is not None and said != language.digest:
-        raise RefutedError(f"exact_for is {said[:12]}, and the digest of {language.spec} is {language.digest[:12]}")
-    if language is None or not (case.exact_for or isinstance(denoiser, OracleBase | Window)):
-        raise DoesNotApplyError("it does not say of which language it is the exact denoiser")
-    law = joint(language, case.length)
-    if isinstance(denoiser, Window):
-        expected = _seen_through_window(law, case.contexts, denoiser.width)
-    else:
-        expected = bayes(law, case.contexts, denoiser.trust or 1.0)
-        if denoiser.trust in (None, 1.0):
-            expected[~possible(law, case.contexts)] = 0.0
-    expected[case.contexts != denoiser.vocab_size] = 0.0
-    off = np.abs(case.marginals[0] - expected).max(axis=(1, 2))
-    if not off.max() <= case.tolerance:
-        raise RefutedError(f"the marginals of {case.contexts[off.argmax()].tolist()} are off by {off.max():.2g}")
-    return f"within {off.max():.0e} of Bayes' rule in {len(off):,} contexts"
-
-
-def _seen_through_window(law: np.ndarray, contexts: Tokens, width: int) -> Conditionals:
-    expected = np.zeros((*contexts.shape, law.shape[0]))
-    near = np.arange(contexts.shape[1])
-    for i in near:
-        seen = np.where(np.abs(near - i) <= width, contexts, law.shape[0]).astype(contexts.dtype)
-        expected[:, i] = bayes(law, seen)[:, i] * possible(law, seen)[:, None]
-    return expected
-
-
-def _perturbed_by(case: DenoiserCase, denoiser: Perturbed) -> str:
-    base, _ = masked_marginals(denoiser.base, case.contexts)
-    mine, _ = case.marginals
-    asked = base.sum(axis=2) > 0
-    base, mine = base[asked], mine[asked]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        nats = np.where(base > 0, base * np.log(base / mine), 0.0).sum(axis=1)
-    uniform = np.abs(mine - 1 / mine.shape[1]).max(axis=1) <= 1e-9
-    off = np.where(uniform & (nats <= denoiser.epsilon), 0.0, np.abs(nats - denoiser.epsilon))
-    if not off.max() <= 1e-9:
-        raise RefutedError(f"KL(exact || perturbed) is {nats[off.argmax()]:.9g} nats for epsilon {denoiser.epsilon:g}")
-    return f"KL = {denoiser.epsilon:g} nats, or uniform, within {off.max():.0e} in {len(off):,} marginals"
 
 
 def _history(case: DenoiserCase) -> str:
@@ -368,7 +247,7 @@ TRIALS: tuple[Trial[DenoiserCase], ...] = (
         "claim",
         "the marginals are those that it says: exact, seen through its window, or epsilon nats away",
         "compare with Bayes' rule on the enumerated law, as conformance.bayes does",
-        _of_masks(_claim),
+        _of_masks(check_claim),
     ),
     Trial(
         "sight",

@@ -7,6 +7,7 @@ import pytest
 
 import mdmtheory as mt
 from mdmtheory.conformance import denoisers
+from mdmtheory.conformance.denoiser_case import DenoiserCase
 from mdmtheory.conformance.denoisers import check_denoiser
 from mdmtheory.conformance.settings import untied
 from mdmtheory.core.contracts import as_denoiser
@@ -27,7 +28,7 @@ def test_a_denoiser_that_is_almost_uniform_is_tried_by_every_check():
 
 def tried(denoiser, check, language=None):
     """One check of the suite alone."""
-    case = denoisers.DenoiserCase(denoiser, language)
+    case = DenoiserCase(denoiser, language)
     found = next(trial for trial in denoisers.TRIALS if trial.name == check).made(case)
     # Neither a slip of the bug nor the checks of shapes that run in tests alone are what refuses it.
     assert "raised" not in found.seen or "RuntimeError" in found.seen, found
@@ -90,7 +91,7 @@ def test_a_canvas_is_enough_to_be_enumerated_perturbed_and_replayed():
         )
         np.testing.assert_allclose(mt.exact.law(alone, BIGRAM, 3), mt.exact.law(oracle, BIGRAM, 3), rtol=1e-12)
         assert alone.log_prob_kind == ("exact" if "lowest" in sampler else "lower bound")
-    contexts = denoisers.DenoiserCase(as_denoiser(CanvasAlone()), BIGRAM).contexts
+    contexts = DenoiserCase(as_denoiser(CanvasAlone()), BIGRAM).contexts
     moved = (mt.Perturbed(each, epsilon=0.05).conditionals(contexts) for each in (CanvasAlone(), mt.Oracle(BIGRAM)))
     np.testing.assert_allclose(*moved, atol=1e-12)
     given = {"plan": np.tile([1, 2, 2], (5, 1)).astype(np.int32), "tokens": BIGRAM.sample(5, 3, 0)}
