@@ -12,11 +12,12 @@ from mdmtheory.metrics.registry import built_in_metrics
 from mdmtheory.report.budgets import budget_section
 from mdmtheory.report.closed_forms import closed_forms
 from mdmtheory.report.entries import entries, entropies_of
+from mdmtheory.report.front import FIRST, best_section, contents_section, first_figures
 from mdmtheory.report.laws import closed_section, exact_section
 from mdmtheory.report.missing import missing_section
 from mdmtheory.report.naming import language_names, trusts
 from mdmtheory.report.sections import frontier_section, order_section, price_section, trust_section
-from mdmtheory.report.text import code, table
+from mdmtheory.report.text import code, folded_below, table
 from mdmtheory.report.ties import ties_section, without_twins
 from mdmtheory.sweeps.ranges import PartOfLength
 
@@ -85,23 +86,33 @@ def page(contents: Contents) -> str:
     """The page."""
     whole, ranked = contents.entries
     names = language_names(whole["language"])
-    parts = [_head(contents, whole), _READING, _languages(names), _RULES]
-    for at, own in ranked.groupby("length", sort=True):
-        length = int(str(at))
-        budgets = budgets_at(contents.budgets, length)
-        parts += [f"## {length} tokens", frontier_section(own, budgets, names)]
-        parts += [f"### At most {each} calls\n\n{budget_section(own, each, names)}" for each in budgets]
-        parts += [order_section(own, names), price_section(own, names)]
+    lengths = sorted({int(each) for each in ranked["length"]})
+    budgets = {length: budgets_at(contents.budgets, length) for length in lengths}
+    parts = [
+        best_section(ranked, budgets, names),
+        first_figures(contents.figures),
+        _READING,
+        _RULES,
+        folded_below(_languages(names)),
+    ]
+    for length, own in ranked.groupby("length", sort=True):
+        parts.append(f"## {length} tokens\n\n{frontier_section(own, budgets[int(str(length))], names)}")
+        parts += [
+            folded_below(f"### At most {each} calls\n\n{budget_section(own, each, names)}")
+            for each in budgets[int(str(length))]
+        ]
+        parts += [folded_below(order_section(own, names)), folded_below(price_section(own, names))]
     compared = closed_forms(contents.frame, TOGETHER)
     competing = without_twins(whole)
     parts += [
-        ties_section(whole, names),
-        trust_section(competing, names),
-        closed_section(compared, names, TOGETHER),
-        exact_section(contents.laws, contents.corrections),
+        folded_below(ties_section(whole, names)),
+        folded_below(trust_section(competing, names)),
+        folded_below(closed_section(compared, names, TOGETHER)),
+        folded_below(exact_section(contents.laws, contents.corrections)),
+        folded_below(_figures(contents.figures), "other figures, and captions of all"),
+        folded_below(missing_section(competing, ranked, names), "reasons"),
     ]
-    parts += [_figures(contents.figures), missing_section(competing, ranked, names)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join(part for part in (_head(contents, whole), contents_section(parts), *parts) if part) + "\n"
 
 
 def budgets_at(budgets: Sequence[int | PartOfLength], length: int) -> list[int]:
@@ -162,5 +173,9 @@ def _languages(names: Mapping[str, str]) -> str:
 
 
 def _figures(figures: Mapping[str, tuple[str, str]]) -> str:
-    shown = (f"![{title}]({link})\n\n*{caption}*" for title, (link, caption) in figures.items())
-    return "\n\n".join(["## Figures", *shown]) if figures else ""
+    """Captions of all, and those that do not stand first."""
+    shown = [
+        f"*{title}: {caption}*" if title in FIRST else f"![{title}]({link})\n\n*{caption}*"
+        for title, (link, caption) in figures.items()
+    ]
+    return "\n\n".join(["## Figures", *shown]) if shown else ""

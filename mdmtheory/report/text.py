@@ -66,3 +66,9 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 
 def folded(summary: str, content: str) -> str:
     """Content that a page shows when its summary is clicked."""
     return f"<details>\n<summary>{summary}</summary>\n\n{content}\n\n</details>"
+
+
+def folded_below(section: str, summary: str = "tables") -> str:
+    """A section of which the heading alone is shown until its summary is clicked; empty as it is."""
+    heading, _, content = section.partition("\n\n")
+    return f"{heading}\n\n{folded(summary, content)}" if section else ""

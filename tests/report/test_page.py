@@ -182,3 +182,42 @@ def test_the_summary_has_a_row_for_each_budget_and_sampler():
     assert (first["length"], first["budget"], first["sampler"]) == (64, 16, "confidence")
     assert (first["languages"], first["ser_frontiers"], first["mean_rank"]) == (2, 2, 1.0)
     assert found[found["sampler"] == "remdm-cap, δ=0.001"]["kl_frontiers"].isna().all()
+
+
+BEST_ON_PARITY = [
+    ("confidence", "0.150 ± 0.020", 16),
+    ("confidence", "0.100 ± 0.020", 32),
+    ("ar", "0.0000 ± 0.0040", 64),
+]
+
+
+def test_the_best_come_first_with_the_fewest_calls():
+    rows = [row for row in section(written(), "The best for their calls").splitlines() if row.startswith("| parity")]
+    cells = ["parity", *(f"`{name}`: {ser} ({calls})" for name, ser, calls in BEST_ON_PARITY)]
+    assert rows == [f"| {' | '.join(cells)} |"]
+
+
+def test_of_equally_good_samplers_the_one_of_fewest_calls_is_first():
+    text = section(written(cell("parity", "margin", 16, calls=12, ser=around(0.14))), "The best for their calls")
+    assert "| parity | `margin`, `confidence`: 0.140 ± 0.020 (12) |" in text
+
+
+def test_contents_lead_to_every_heading_and_long_tables_are_folded():
+    text = written()
+    linked = re.findall(r"^- \[(.+)\]\(#(.+)\)$", text, flags=re.MULTILINE)
+    assert [title for title, _ in linked] == re.findall(r"^## (.+)$", text, flags=re.MULTILINE)
+    assert ("What is not there, and why", "what-is-not-there-and-why") in linked
+    shown = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+    assert "### Who stands on the frontier\n\n| sampler |" in shown
+    assert "**0.150 ± 0.020**" not in shown  # the tables of a budget
+
+
+def test_the_figures_that_matter_stand_first_with_what_they_are_for():
+    frame = small_frame()
+    figures = {name: (f"leaderboard/{name}.png", f"caption of {name}") for name in ("cost", "rounds", "entropy")}
+    text = page(contents_of(frame, "mdmtheory leaderboard", figures=figures))
+    first = section(text, "What to see")
+    assert [name for name in figures if f"![{name}]" in first] == ["cost", "entropy"]
+    for name in figures:
+        assert text.count(f"![{name}](leaderboard/{name}.png)") == 1
+        assert text.count(f"caption of {name}") == 1
