@@ -11,8 +11,8 @@ LANGUAGE = mt.as_language("ngram:order=1,vocab_size=4")
 LENGTH, ROWS, STEPS = 40, 4, 5
 
 
-def batches(targets="oracle"):
-    objective, data = as_objective("mdm", LANGUAGE.vocab_size), as_data("fresh", LANGUAGE, LENGTH, 3)
+def batches(targets="oracle", seed=3):
+    objective, data = as_objective("mdm", LANGUAGE.vocab_size), as_data("fresh", LANGUAGE, LENGTH, seed)
     return Batches(objective, LANGUAGE, data, targets=targets, known=True, rows=ROWS, device="cpu")
 
 
@@ -45,3 +45,13 @@ def test_targets_are_given_where_the_exact_posterior_teaches_and_both_kinds_see_
     assert tokens.targets is None
     np.testing.assert_array_equal(exact.noised.seen, tokens.noised.seen)
     assert exact.floor != tokens.floor
+
+
+def test_another_seed_has_other_sequences_and_other_masks_in_training_and_validation():
+    seeds = [batches(seed=seed) for seed in (3, 4)]
+    for one, other in (
+        [made.training(0) for made in seeds],
+        [made.validation(0, ROWS) for made in seeds],
+    ):
+        assert not rows_of(one) & rows_of(other)
+        assert masks_of(one) != masks_of(other)

@@ -61,6 +61,10 @@ def test_every_epoch_of_fixed_data_has_every_sequence_once_in_another_order():
     assert (seen[0] != seen[1]).any()
 
 
+def test_fixed_data_of_another_seed_has_other_sequences():
+    assert (fixed(12, 1).sequences != as_data("fixed:samples=12,epochs=1", LANGUAGE, 6, 4).sequences).any()
+
+
 def test_a_batch_of_fixed_data_goes_over_the_end_of_an_epoch_and_may_be_asked_for_in_any_order():
     data, again = fixed(5, 4), fixed(5, 4)
     in_order = np.concatenate([data.batch(step, 2) for step in range(10)])
