@@ -63,9 +63,10 @@ format: $(DEV)  ## put imports and layout right
 bench: $(BENCH)  ## speed against hmmlearn and dynamax, and the growth of cost; writes benchmarks/README.md
 	$(BENCH_VENV)/bin/python -m benchmarks
 
-readme: $(INSTALLED)  ## the main job once more; writes its table and figure into README.md
+readme: $(INSTALLED)  ## the main job and the tasks once more; writes what they print and draw into README.md and docs/
 	$(BIN)/python docs/readme.py
 	$(BIN)/python docs/loss_profile.py
+	$(BIN)/python docs/pages.py docs/tasks.md 'docs/plugins.md#A budget of steps, well spent'
 
 clean:  ## remove what was installed and built; results stay
 	rm -rf $(VENV) $(BENCH_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

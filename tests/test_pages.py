@@ -142,9 +142,10 @@ def less(words: list[str]) -> list[str] | None:
         parsed(words)
         return None
     if words[1] == "sweep":
-        figure = [] if typed.endswith("--lang hmm --steps 64..2048") else ["--no-figure"]
+        drawn = typed.endswith("--lang hmm --steps 64..2048")  # the first line says that it makes a figure
         length = "16..64" if "L/4" in typed else "64" if "file:path" in typed else "32"
-        return [*words, "--samples", "20", "--workers", "1", "--length", length, *figure]
+        more = ["--samples", "20"] if drawn else ["--samples", "4", "--no-figure"]
+        return [*words, "--workers", "1", "--length", length, *more, *(["--steps", "4,8"] if ".toml" in typed else [])]
     more = {"steps": ["--length", "8..32", "--ser", "0.1", "--count", "50"], "schedule": ["--length", "64"]}
     steps = ["--steps", "8,16,64"] if "256" in typed and words[1] == "schedule" else []
     return [*words, *more.get(words[1], []), *steps]
