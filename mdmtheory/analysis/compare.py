@@ -25,6 +25,7 @@ from mdmtheory.core.means import Moments, mean_interval, price
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.threads import within_its_threads
+from mdmtheory.denoisers import DENOISERS
 from mdmtheory.metrics.draw import Draw
 from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.score import nats_of
@@ -239,6 +240,9 @@ def _calls_or_none(model: Any, length: int, options: dict[str, Any]) -> Estimate
 def labels(models: Sequence[Any]) -> list[str]:
     """Names by what differs: one option of all specs where that tells them apart, else several, else a number too."""
     options = [{"model": model.spec.name, **dict(model.spec.options)} for model in models]
+    for each in options:
+        if "denoiser" in each:
+            each["denoiser"] = DENOISERS.written(DENOISERS.read(str(each["denoiser"])))
     names = ("sampler", "schedule", "denoiser", "model")
     found = [""]
     for tried in (*((name,) for name in names), names, (*names, "steps")):

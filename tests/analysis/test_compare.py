@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from mdmtheory.analysis.compare import labels
 from mdmtheory.analysis.differences import BOUNDS, Contrast, tabled
 from mdmtheory.analysis.stored_differences import calls_differences, stored_differences
 from mdmtheory.core.differences import difference_of_shares
+from mdmtheory.core.spec import Spec
 from tests.analysis.rows import of_counts, of_means
 
 BIGRAM = mt.NGram([0.5, 0.25, 0.25], [[0.5, 0.5, 0.0], [0.25, 0.25, 0.5], [0.5, 0.0, 0.5]])
@@ -182,6 +184,10 @@ def test_models_are_called_by_what_tells_them_apart():
     assert labels([model(), model(schedule="cosine")]) == ["linear", "cosine"]
     assert labels([model(), model(steps=9)]) == ["N=4", "N=9"]
     assert labels([model(), model()]) == ["#1", "#2"]
+    runs = [
+        SimpleNamespace(spec=Spec.of("masked", denoiser=f"network:run={path}", steps=4)) for path in ("runs/a", "b")
+    ]
+    assert labels(runs) == ["runs/a", "./b"]
     assert labels([model(), model(schedule="cosine"), model(sampler="fixed")]) == [
         "ancestral linear", "ancestral cosine", "fixed linear",
     ]  # fmt: skip
