@@ -277,11 +277,12 @@ def _points(frame: pd.DataFrame, y: str, x: str) -> tuple[pd.DataFrame, tuple[st
         if pd.isna(value) or pd.isna(row[x]):
             left_out.append(f"{where}: {row['kind'] if 'kind' in rows else 'no number'}")
             continue
-        found.append(
-            _point(
-                row, float(row[x]), float(value), stored=stored, y=y, shift=1.0 if source == "ter_ratio" != y else 0.0
-            )
-        )
+        shift = 1.0 if source == "ter_ratio" != y else 0.0
+        point = _point(row, float(row[x]), float(value), stored=stored, y=y, shift=shift)
+        if "errors" not in point and math.inf in (-point["low"], point["high"]):
+            left_out.append(f"{where}: {value:.4g} [{point['low']:.4g}, {point['high']:.4g}], known on one side alone")
+            continue
+        found.append(point)
     points = pd.DataFrame(found)
     if len(points) and not (points["x"] > 0).all():
         raise ValueError(f"{x} is {points['x'].min():g} somewhere; a power law needs numbers above 0")

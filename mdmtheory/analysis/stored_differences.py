@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mdmtheory.analysis.calls import EVERY, FINISHED, mean_calls, steps_at_calls
@@ -17,6 +18,7 @@ from mdmtheory.core.estimate import Ends, as_measured
 from mdmtheory.core.intervals import clopper_pearson
 from mdmtheory.core.printable import printable
 from mdmtheory.core.reveal_plans import LAST_STEP
+from mdmtheory.languages.presets import FILE_ENDINGS
 from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.cell import DEFAULTS, Cell
 from mdmtheory.sweeps.choices import registries
@@ -81,20 +83,27 @@ def calls_differences(
 
 
 def cells_at_calls(
-    frame: pd.DataFrame, between: str, metrics: Sequence[str], own_code: Collection[str] = ()
+    frame: pd.DataFrame,
+    between: str,
+    metrics: Sequence[str],
+    own_code: Collection[str] = (),
+    files: Iterable[str] = (),
 ) -> list[tuple[tuple[Cell, float], tuple[Cell, float]]]:
     """Each cell with the first value of `between`, and the others with the steps at which their mean calls are nearest.
 
     With the mean calls of both, counted as `mean_calls` does. What the frame names is built, `module:name` only if it
     is among `own_code`: results are data, and name nobody's code without his word. ValueError names what is not.
+    Languages of files go by their names without folder and ending; `files` are theirs. ValueError where a name stands
+    for another law here.
     """
     column = _between(frame, between)
     builder = Builder()
+    digests, of_files = frame.attrs["digests"], {Path(each).stem: each for each in files}
     found = []
     for reference, others in _against_first(frame, column, metrics):
-        first, other = _cell(reference, metrics), _cell(others[0], metrics)
-        for cell in (first, other):
-            _check_own_code(cell, own_code)
+        first, other = (
+            _buildable(_cell(rows, metrics), builder, own_code, of_files, digests) for rows in (reference, others[0])
+        )
         calls_of = _calls_of(builder, first)
         wanted = calls_of(first.steps or 1)
         calls_at = _calls_of(builder, other)
@@ -106,16 +115,37 @@ def cells_at_calls(
     return found
 
 
+def _buildable(
+    cell: Cell, builder: Builder, own_code: Collection[str], files: Mapping[str, str], digests: Mapping[str, str]
+) -> Cell:
+    """The cell with the very language that its rows are of; ValueError where its name is another's here."""
+    shown = str(cell.language)
+    name = shown.partition("@")[0]
+    cell = replace(cell, language=files.get(name, name))
+    _check_own_code(cell, own_code)
+    mend = "if it was that of a file, name this with --lang FILE"
+    try:
+        digest = builder.language(cell.language).digest
+    except ValueError as error:
+        raise ValueError(f"{error}; {mend}") from error
+    if digest != digests[shown]:
+        raise ValueError(f"language {printable(shown)} of these results is another than {cell.language} here; {mend}")
+    return cell
+
+
 def _check_own_code(cell: Cell, allowed: Collection[str]) -> None:
     """ValueError for code that the words of a cell would run, and that nobody has allowed."""
     for kind, register in registries().items():
         text = getattr(cell, "language" if kind == "lang" else kind)
-        if text is not None and register.is_own_code(text) and register.read(text).name not in allowed:
-            name = register.read(text).name
-            raise ValueError(
-                f"{kind} {printable(name)} of these results is code of somebody's own, which measuring would run; "
-                f"allow it with --plug-in {printable(name)}"
-            )
+        # The name of a language file is a path, which may be no spec.
+        if text is None or (kind == "lang" and text.endswith(FILE_ENDINGS)):
+            continue
+        for name in map(printable, register.own_code(text)):
+            if name not in allowed:
+                raise ValueError(
+                    f"{kind} {printable(text)} of these results is made by {name}, code of somebody's own, which "
+                    f"measuring would run; allow it with --plug-in {name}"
+                )
 
 
 def solved_differences(
@@ -127,10 +157,14 @@ def solved_differences(
 ) -> Differences:
     """The rows of the cells that `cells_at_calls` gave, once they are measured."""
     column = _between(frame, between)
-    measured = {_key(cell[0]): cell for cell in _cells(frame, metrics)}
+    digests, builder = frame.attrs["digests"], Builder()
+    measured = {_key(cell[0], digests[cell[0]["language"]]): cell for cell in _cells(frame, metrics)}
     contrasts = []
     for (first, calls), (second, others) in pairs:
-        both = [_at_calls(measured[_key_of(cell)], at) for cell, at in ((first, calls), (second, others))]
+        both = [
+            _at_calls(measured[_key(vars(cell), builder.language(cell.language).digest)], at)
+            for cell, at in ((first, calls), (second, others))
+        ]
         contrasts += [_contrast(*rows, column) for rows in _of_one_metric(*both)]
     free = [abs(first[1] - second[1]) for first, second in pairs if second[0].steps is not None]
     fixed = dict.fromkeys(str(getattr(second, column)) for _, (second, _) in pairs if second.steps is None)
@@ -281,15 +315,10 @@ def _calls_of(builder: Builder, cell: Cell) -> Callable[[int], float]:
     return calls_at
 
 
-def _key(row: Row) -> tuple[Any, ...]:
-    return tuple(
-        "none" if name == "prompt" and _none(row[name]) else None if _none(row[name]) else row[name]
-        for name in CELL_COLUMNS
-    )
-
-
-def _key_of(cell: Cell) -> tuple[Any, ...]:
-    return tuple(getattr(cell, name) for name in CELL_COLUMNS)
+def _key(row: Row, digest: str) -> tuple[Any, ...]:
+    """By what the rows of a cell are found again: its names and numbers, and the digest of its language."""
+    names = {**{name: None if _none(row[name]) else row[name] for name in CELL_COLUMNS}, "language": digest}
+    return tuple({**names, "prompt": names["prompt"] or "none"}.values())
 
 
 def _at_calls(rows: Sequence[Row], calls: float) -> list[Row]:

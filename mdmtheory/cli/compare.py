@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mdmtheory.analysis.differences import Differences
+    from mdmtheory.sweeps.cell import Cell
 
 
 def compare(
@@ -36,6 +37,10 @@ def compare(
         list[str] | None,
         typer.Option("--plug-in", help="With --out: module:Name in the store that may be run; repeat it."),
     ] = None,
+    lang: Annotated[
+        list[str] | None,
+        typer.Option(help="With --out: the file of a language that the store names without its folder; repeat it."),
+    ] = None,
     workers: Annotated[str, typer.Option(help="With --out: threads; auto: all processors allowed.")] = "auto",
     level: Annotated[float, typer.Option(help="Confidence level of all intervals together.")] = 0.95,
     format: Annotated[
@@ -50,7 +55,12 @@ def compare(
 
     mdmtheory compare results/sweep.sqlite --between sampler --at calls --out results/equal.sqlite
     """
-    from mdmtheory.analysis.stored_differences import calls_differences, stored_differences
+    from mdmtheory.analysis.stored_differences import (
+        calls_differences,
+        cells_at_calls,
+        solved_differences,
+        stored_differences,
+    )
     from mdmtheory.metrics.registry import as_metrics
     from mdmtheory.sweeps.ranges import texts
     from mdmtheory.sweeps.results import check_level, read
@@ -70,7 +80,10 @@ def compare(
         _print(stored_differences(frame, between, metrics, level), format, terminal)
         return
     if out is not None:
-        _print(_at_calls(frame, between, metrics, level, out, workers, plug_in or [], terminal), format, terminal)
+        with terminal.announcing_compilation():
+            pairs = cells_at_calls(frame, between, metrics, plug_in or [], lang or [])
+        rows = _measured(pairs, out, workers, terminal)
+        _print(solved_differences(rows, pairs, between, metrics, level), format, terminal)
         return
     found, missing = calls_differences(frame, between, metrics, level)
     if found is not None:
@@ -82,26 +95,15 @@ def compare(
         terminal.say(f"left out: {line}; {more}")
 
 
-def _at_calls(
-    frame: pd.DataFrame,
-    between: str,
-    metrics: list[str],
-    level: float,
-    out: Path,
-    workers: str,
-    own_code: list[str],
-    terminal: Terminal,
-) -> Differences:
-    from mdmtheory.analysis.stored_differences import cells_at_calls, solved_differences
-
-    with terminal.announcing_compilation():
-        pairs = cells_at_calls(frame, between, metrics, own_code)
+def _measured(
+    pairs: list[tuple[tuple[Cell, float], tuple[Cell, float]]], out: Path, workers: str, terminal: Terminal
+) -> pd.DataFrame:
     for (first, calls), (second, others) in pairs:
         terminal.detail(f"{first}: {calls:.5g} calls; {second}: {others:.5g} calls")
     cells = list(dict.fromkeys(cell for pair in pairs for cell, _ in pair))
     rows = measured(cells, out, workers, 0.95, terminal)
     terminal.say(f"store: {out}")
-    return solved_differences(rows, pairs, between, metrics, level)
+    return rows
 
 
 def _print(found: Differences, format: str, terminal: Terminal) -> None:

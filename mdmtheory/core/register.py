@@ -119,6 +119,14 @@ def things_in(room: str) -> list[Any]:
     return list({id(each): each for value in values for each in (value if type(value) is tuple else (value,))}.values())
 
 
+def _named(value: str) -> str:
+    """The name in an option's value that may be a spec, as `embedding` of a model; empty where it is none."""
+    try:
+        return Spec.parse(value).name
+    except ValueError:
+        return ""
+
+
 class Register:
     """All that is registered of a kind: names that users type, each with what builds the thing it stands for.
 
@@ -154,18 +162,20 @@ class Register:
         return tuple(self._things)
 
     def is_plain(self, text: str) -> bool:
-        """Whether a spec from a file of results can be built as it is: built in, and without a file of its own."""
+        """Whether a spec from a file of results can be built as it is: built in, without a file or code of its own."""
         spec = self.read(text)
-        return self._resolve(spec.name) in self._things and not PLACES & dict(spec.options).keys()
+        known = self._resolve(spec.name) in self._things
+        return known and not PLACES & dict(spec.options).keys() and not self.own_code(text)
 
     def from_outside(self, name: str) -> bool:
         """Whether a name stands for a plug-in, if for anything."""
         return self._resolve(name) not in self._things
 
-    def is_own_code(self, text: str) -> bool:
-        """Whether a spec stands for `module:name`, which is imported and called when it is built."""
-        name = self.read(text).name
-        return ":" in name and name not in self
+    def own_code(self, text: str) -> list[str]:
+        """Each `module:name` in a spec, which may be imported and called to build it: its name, or an option's."""
+        spec = self.read(text)
+        named = [_named(value) for key, value in spec.options if isinstance(value, str) and key not in PLACES]
+        return [name for name in (*([] if spec.name in self else [spec.name]), *named) if ":" in name]
 
     def about(self, name: str) -> About:
         """What the thing behind a name says of itself, a plug-in by attributes of its own; ValueError as `builder`."""

@@ -137,6 +137,17 @@ def test_what_is_withheld_is_named_and_left_out():
     assert "left out: steps 512: withheld" in str(found)
 
 
+def test_numbers_of_steps_that_are_known_on_one_side_alone_are_named_and_left_out():
+    found = mt.steps_for("ngram:order=2,vocab_size=4", [8, 16, 32, 64], ser=0.2, count=0).frame
+    found = found.assign(low=0.9 * found["crossing"], high=1.1 * found["crossing"], level=0.95)
+    found.loc[3, "high"] = np.inf
+    law = mt.fit(found, "steps", "length")
+    assert len(law.frame) == 3
+    [told] = law.left_out
+    assert told.startswith("length 64: ")
+    assert told.endswith(", inf], known on one side alone")
+
+
 @pytest.mark.parametrize(
     ("frame", "y", "x", "reason"),
     [

@@ -102,3 +102,30 @@ def test_code_that_a_store_names_is_run_only_by_the_word_of_the_user(run, refuse
     words = ["--at", "calls", "--plug-in", "stored_code:Steady", "--out", "e.sqlite"]
     assert "stored_code:Steady" in run(*COMPARE, *words).out
     assert Path("imported").exists()
+
+
+def test_code_in_an_option_of_a_stored_name_is_run_only_by_the_word_of_the_user(run, refused, monkeypatch):
+    code = "import numpy\nopen('imported', 'w').close()\ndef vectors(vocab_size): return numpy.eye(vocab_size)\n"
+    Path("stored_vectors.py").write_text(code)
+    models = "gaussian,gaussian:embedding=stored_vectors:vectors"
+    assert run(*SWEEP, "--model", models, "--out", "s.sqlite").code == 0
+    Path("imported").unlink()
+    monkeypatch.delitem(sys.modules, "stored_vectors")
+    line = refused(*COMPARE, "--between", "model", "--at", "calls", "--out", "e.sqlite")
+    assert line.endswith("allow it with --plug-in stored_vectors:vectors")
+    assert not Path("imported").exists()
+
+
+def test_a_language_of_a_file_is_measured_from_that_file_alone(run, refused):
+    for name in ("parity", "mine"):
+        assert run("language", "new", "repetition", "-o", f"made/{name}.npz").code == 0
+        words = ["--sampler", "ancestral,fixed", "--out", f"{name}.sqlite"]
+        assert run(*SWEEP, "--lang", f"made/{name}.npz", *words).code == 0
+    measure = ["compare", "parity.sqlite", "--at", "calls", "--out", "e.sqlite"]
+    assert refused(*measure).startswith("language parity of these results is another than parity here; if it was that")
+    line = refused("compare", "mine.sqlite", "--at", "calls", "--out", "e.sqlite")
+    assert line.startswith("unknown language 'mine'")
+    assert line.endswith("name this with --lang FILE")
+    found = run(*measure, "--lang", "made/parity.npz")
+    assert found.code == 0
+    assert "ser     ancestral 0.9" in found.out

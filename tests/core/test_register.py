@@ -140,6 +140,7 @@ def test_what_reads_a_file_or_comes_from_outside_is_not_plain(widgets):
     assert widgets.is_plain("round:size=2")
     assert not widgets.is_plain("round:path=x")
     assert not widgets.is_plain("tests.core.test_register:Own")
+    assert not widgets.is_plain("round:size=tests.core.test_register:Own")
 
 
 def test_what_a_name_in_results_says_is_known_of_what_is_built_in_alone(widgets):
