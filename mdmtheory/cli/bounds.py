@@ -91,10 +91,10 @@ def _print(checks: list[BoundCheck], format: str, summed: bool) -> None:
 
     full = format in ("csv", "json")
     found = summary(checks) if summed else frame(checks, digits=None if full else 6)
-    if format == "csv":
-        print(found.to_csv(index=False, lineterminator="\n"), end="")
-    elif format == "json":
-        print(found.to_json(orient="records", indent=1))
+    if full:
+        from mdmtheory.cli.tables import print_data
+
+        print_data(found, format)
     elif format in ("latex", "markdown"):
         write = latex_table if format == "latex" else markdown_table
         print(writable(write(list(found.columns), found.to_numpy().tolist(), right=[False] * found.shape[1])))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -107,15 +105,10 @@ def _measured(
 
 
 def _print(found: Differences, format: str, terminal: Terminal) -> None:
-    if format == "csv":
-        found.frame.to_csv(sys.stdout, index=False, lineterminator="\n")
-        for name, text in found.about.items():
-            terminal.say(f"{name}: {text}")
-    elif format == "json":
-        rows = found.frame.astype(object).where(found.frame.notna(), None).to_dict(orient="records")
-        said = {"about": found.about, "rows": rows}
-        json.dump(said, sys.stdout, indent=1, ensure_ascii=False, default=lambda each: each.item())
-        print()
+    if format != "table":
+        from mdmtheory.cli.tables import print_data
+
+        print_data(found.frame, format, found.about, terminal.say)
     else:
         shown = [[writable(each) for each in row] for row in found.rows()]
         print_table([writable(each) for each in found.headings], shown)

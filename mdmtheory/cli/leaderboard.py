@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -163,12 +161,10 @@ def _laws(terminal: Terminal) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _print(standing: pd.DataFrame, format: str) -> None:
-    if format == "csv":
-        standing.to_csv(sys.stdout, index=False, lineterminator="\n")
-    elif format == "json":
-        plain = standing.astype(object).where(standing.notna(), None).to_dict(orient="records")
-        json.dump(plain, sys.stdout, indent=1, allow_nan=False, ensure_ascii=False, default=lambda each: each.item())
-        print()
+    if format in ("csv", "json"):
+        from mdmtheory.cli.tables import print_data
+
+        print_data(standing, format)
     else:
         for length, own in standing.groupby("length", sort=True):
             print(f"length {length}")

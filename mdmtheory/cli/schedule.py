@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -177,15 +175,10 @@ def _write_sizes(path: Path, compared: Comparison, length: int, steps: int) -> N
 
 def _print(compared: Comparison, format: str, terminal: Terminal) -> None:
     from mdmtheory.cli.schedule_tables import print_schedules
+    from mdmtheory.cli.tables import print_data
 
     frame = compared.frame
-    if format == "csv":
-        frame.to_csv(sys.stdout, index=False, lineterminator="\n")
-        for name, words in compared.about.items():
-            terminal.say(f"{name}: {words}")
-    elif format == "json":
-        rows = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
-        json.dump({"about": compared.about, "rows": rows}, sys.stdout, indent=1, allow_nan=False, ensure_ascii=False)
-        print()
+    if format in ("csv", "json"):
+        print_data(frame, format, compared.about, terminal.say)
     else:
         print_schedules(frame, compared.about, "TER" if "language" in compared.about else "perplexity", format)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -57,17 +55,14 @@ def steps(
             denoiser=denoiser, method=method, count=count, seed=seed, level=level,
         )  # fmt: skip
     law = fitted(found, "steps", "length", level=level) if fit else None
-    if format == "csv":
-        found.frame.to_csv(sys.stdout, index=False, lineterminator="\n")
-    elif format == "json":
-        rows = found.frame.astype(object).where(found.frame.notna(), None).to_dict(orient="records")
-        said = {"about": found.about, "rows": rows} | ({"fit": str(law)} if law else {})
-        json.dump(said, sys.stdout, indent=1, ensure_ascii=False, default=lambda each: each.item())
-        print()
-    else:
+    if format == "table":
         _print(found)
-    if law is not None and format != "json":
-        (print if format == "table" else terminal.say)(writable(str(law)))
+        if law is not None:
+            print(writable(str(law)))
+        return
+    from mdmtheory.cli.tables import print_data
+
+    print_data(found.frame, format, found.about | ({"fit": str(law)} if law else {}), terminal.say)
 
 
 def _print(found: StepsNeeded) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -29,17 +29,30 @@ def print_results(
 ) -> None:
     """Print results on stdout as `table`, `csv`, `json`, `latex` or `markdown`, all columns or those chosen."""
     if format in ("csv", "json"):
-        frame = frame if columns is None else frame[[column_named(each, frame) for each in columns]]
-    if format == "csv":
-        frame.to_csv(sys.stdout, index=False, lineterminator="\n")
-    elif format == "json":
-        plain = frame.astype(object).where(frame.notna(), None)
-        json.dump(
-            plain.to_dict(orient="records"), sys.stdout, indent=1, allow_nan=False, default=lambda each: each.item()
-        )
-        print()
+        print_data(frame if columns is None else frame[[column_named(each, frame) for each in columns]], format)
     else:
         print_cells(frame, metrics, format, columns)
+
+
+def print_data(
+    frame: pd.DataFrame, format: str, about: Mapping[str, str] | None = None, say: Callable[[str], None] | None = None
+) -> None:
+    """Print a frame on stdout as `csv` or `json`; what it holds for stands in the JSON, and beside CSV it is said.
+
+    JSON has no infinity: that is the text "Infinity" there; what is empty is null.
+    """
+    if format == "csv":
+        frame.to_csv(sys.stdout, index=False, lineterminator="\n")
+        for name, words in (about or {}).items():
+            if say is not None:
+                say(f"{name}: {words}")
+        return
+    plain = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
+    signs = {math.inf: "Infinity", -math.inf: "-Infinity"}
+    rows = [{name: signs.get(each, each) for name, each in row.items()} for row in plain]
+    said = rows if about is None else {"about": about, "rows": rows}
+    json.dump(said, sys.stdout, indent=1, allow_nan=False, default=lambda each: each.item())
+    print()
 
 
 def print_cells(

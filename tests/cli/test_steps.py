@@ -30,6 +30,13 @@ def test_csv_and_json_have_every_number(run):
     assert said["about"]["target"] == "SER of 0.2 or less"
 
 
+def test_json_has_no_number_that_json_does_not_know(run):
+    words = [*BIGRAM[:-1], "9", "--method", "measured", "--length", "8", "--format", "json"]
+    [row] = json.loads(run(*words).out, parse_constant=pytest.fail)["rows"]
+    assert row["high"] == "Infinity"
+    assert row["seconds"] > 0
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
