@@ -112,8 +112,12 @@ def tabled(contrasts: Sequence[Contrast], level: float, about: Mapping[str, str]
         row |= {"level": each, "pairing": contrast.pairing, "gain": contrast.gain, "count": contrast.count}
         try:
             ends = contrast.interval(each)
-            row |= dict(zip(("difference", "low", "high"), ends, strict=True))
-            row["p_value"] = p_value(contrast.interval)
+            if math.isnan(ends[0]):  # of a number that is withheld itself, or of two that are infinite
+                withheld_itself = any(map(math.isnan, contrast.values))
+                row["kind"] = contrast.kind if withheld_itself else "withheld (both are infinite)"
+            else:
+                row |= dict(zip(("difference", "low", "high"), ends, strict=True))
+                row["p_value"] = p_value(contrast.interval)
             if contrast.per_token:
                 ratios = (math.exp(end / contrast.per_token) for end in ends)
                 row |= dict(zip(("ratio", "ratio_low", "ratio_high"), ratios, strict=True))
@@ -131,10 +135,9 @@ def tabled(contrasts: Sequence[Contrast], level: float, about: Mapping[str, str]
     told = {
         "intervals": f"{of_all} with probability {level:g}" + (f" (Bonferroni, each {each:.6g})" if number > 1 else "")
     }
-    if number > 1:
-        told["p"] = (
-            f"corrected for {number} comparisons (Holm); where it is small and the interval holds 0, it is the sharper"
-        )
+    if len(known) > 1:
+        sharper = "where it is small and the interval holds 0, it is the sharper"
+        told["p"] = f"corrected for {len(known)} comparisons (Holm); {sharper}"
     for text in dict.fromkeys(frame["pairing"]):
         answer, _, how = text.partition(": ")
         told["paired" if answer == "yes" else "not paired"] = how

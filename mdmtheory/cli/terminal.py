@@ -9,6 +9,7 @@ from itertools import accumulate, repeat
 
 import typer
 
+from mdmtheory.cli.documents import heading_lines
 from mdmtheory.core.long_calls import LINE_EVERY, LongCall, watched
 
 FIRST_WORD_AFTER = 5.0
@@ -73,12 +74,11 @@ class Terminal:
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[bool] | None = None) -> None:
     """A table on stdout: drawn by rich on a terminal, aligned plain text when piped. Headers may have several lines."""
     right = right or [False] * len(headers)
-    lines = max(header.count("\n") + 1 for header in headers)
-    tops = [([""] * lines + header.split("\n"))[-lines:] for header in headers]
-    body = [[top[line] for top in tops] for line in range(lines)] + [list(row) for row in rows]
+    head = heading_lines(headers)
+    body = [*head, *map(list, rows)]
     widths = [max(len(row[column]) for row in body) for column in range(len(headers))]
     if sys.stdout.isatty():
-        _draw_table(["\n".join(top) for top in tops], rows, right, sum(widths) + 2 * len(widths))
+        _draw_table(["\n".join(lines) for lines in zip(*head, strict=True)], rows, right, sum(widths) + 2 * len(widths))
         return
     for row in body:
         cells = [

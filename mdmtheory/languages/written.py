@@ -65,7 +65,7 @@ def from_tables(given: Mapping[str, Any], where: str, kind: Any = None) -> Langu
         found = ", ".join(shortened(each, 40) for each in given) or "nothing"
         raise ValueError(f"{where} holds {found}; the kind {kind} has {own}")
     for name in kinds()[kind].numbers:
-        if np.ndim(given[name]) or int(given[name]) != given[name] or not 1 <= given[name] < 1 << 63:
+        if np.ndim(given[name]) or not (1 <= given[name] < 1 << 63 and int(given[name]) == given[name]):
             raise ValueError(f"{where}: {name} is {shortened(str(given[name]))}; give a whole number from 1")
     plain = {name: int(each) if name in kinds()[kind].numbers else each for name, each in given.items()}
     try:

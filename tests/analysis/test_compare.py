@@ -262,3 +262,23 @@ def test_means_of_a_store_are_compared_as_if_they_were_of_other_sequences():
 def test_rows_that_cannot_be_compared_are_refused(frame, between, reason):
     with pytest.raises(ValueError, match=reason):
         stored_differences(frame, between, ["ser"], 0.95)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "said"),
+    [
+        ((math.inf, math.inf), BOUNDS, "withheld (both are infinite)"),
+        ((math.nan, 2.0), "withheld (10 sequences)", "withheld (10 sequences)"),
+    ],
+)
+def test_a_difference_that_is_no_number_has_no_p_value_and_corrects_no_other(values, kind, said):
+    def less(level):
+        return (values[0] - values[1],) * 3
+
+    known = Contrast("ser", "a", "b", (0.3, 0.2), lambda level: (0.1, -level, level), "estimate", "no", 1.0, 9, 0, {})
+    none = Contrast("ter", "a", "b", values, less, kind, "no", math.nan, 9, 0, {})
+    found = tabled([known, none], 0.95, {})
+    assert found.frame["kind"].tolist() == ["estimate", said]
+    assert math.isnan(found.frame["p_value"][1])
+    assert found.frame["p_holm"][0] == found.frame["p_value"][0]
+    assert "p" not in found.about

@@ -110,6 +110,8 @@ def test_an_ngram_is_a_table_with_a_row_for_each_context(order):
         ({"kind": "ngrams"}, "holds nothing of the kind 'ngrams', which is no language"),
         ({"kind": ["hmm"]}, "holds nothing of the kind"),
         ({"kind": "equal_pairs", "vocab_size": 2.5}, "vocab_size is 2.5; give a whole number from 1"),
+        ({"kind": "equal_pairs", "vocab_size": float("inf")}, "vocab_size is inf; give a whole number from 1"),
+        ({"kind": "equal_pairs", "vocab_size": float("nan")}, "vocab_size is nan; give a whole number from 1"),
         ({"kind": "equal_pairs", "vocab_size": [2, 3]}, "give a whole number from 1"),
         ({"kind": "ngram", "initial": [1.0], "conditional": [[1, 0]] * 3}, "conditional has 3 rows of 2 tokens"),
         ([], "holds a list; write"),
