@@ -60,11 +60,15 @@ def compare(
         stored_differences,
     )
     from mdmtheory.metrics.registry import as_metrics
+    from mdmtheory.sweeps.executors import worker_count
     from mdmtheory.sweeps.ranges import texts
     from mdmtheory.sweeps.results import check_level, read
 
     terminal = Terminal.of(context)
     check_level(level)
+    worker_count(workers)
+    if out is None and plug_in:
+        raise ValueError("--plug-in is for what is measured into --out; give --at calls and --out FILE.sqlite")
     if out is not None:
         if at != "calls":
             raise ValueError("--out is for what --at calls has to measure; leave it out, or give --at calls")

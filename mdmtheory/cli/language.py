@@ -48,13 +48,15 @@ def new(
 
 
 def _from_tables(kind: str, tables: dict[str, Path], terminal: Terminal) -> Language:
+    from mdmtheory.core.printable import did_you_mean
     from mdmtheory.languages.kinds import kinds
     from mdmtheory.languages.written import from_tables, read_law
 
     of_tables = {name: each.arrays for name, each in kinds().items() if each.arrays}
     if kind not in of_tables:
         raise ValueError(
-            f"{kind!r} is not made of tables; write {' or '.join(of_tables)} with --initial and the others"
+            f"{kind!r}{did_you_mean(kind, of_tables)} is not made of tables; "
+            f"write {' or '.join(of_tables)} with --initial and the others"
         )
     if tables.keys() != set(of_tables[kind]):
         typed = " ".join(f"--{name} {name}.csv" for name in of_tables[kind])

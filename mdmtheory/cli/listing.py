@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from difflib import get_close_matches
 from typing import Annotated
 
 import typer
 
 from mdmtheory.cli.terminal import print_table
+from mdmtheory.core.printable import did_you_mean
 from mdmtheory.core.register import Register
 
 _TYPED = {
@@ -46,8 +46,7 @@ def _known(kind: str) -> str:
     meant = {each.removesuffix("s"): each for each in KINDS} | {each: each for each in KINDS} | {"lang": "languages"}
     if kind.lower() in meant:
         return meant[kind.lower()]
-    near = get_close_matches(kind.lower(), meant, n=1)
-    hint = f" (did you mean {meant[near[0]]}?)" if near else ""
+    hint = did_you_mean(kind.lower(), meant)
     raise ValueError(f"{kind!r} is not one of what is listed{hint}; write mdmtheory list {' or '.join(KINDS)}")
 
 

@@ -171,7 +171,7 @@ def explain(error: Exception, arguments: Sequence[str] = ()) -> tuple[str, int]:
     elif isinstance(error, MemoryError):
         text, code = f"not enough memory: {error or 'lower --length, the vocabulary or the states'}", 2
     elif isinstance(error, (ValueError, OSError, ProtocolError)):
-        text, code = str(error) or type(error).__name__, 2
+        text, code = _as_options(str(error), arguments) or type(error).__name__, 2
     else:
         text, code = (
             f"a fault of the program, {type(error).__name__}: {error} (with -vv a traceback; please report it)",
@@ -199,6 +199,16 @@ _PLAIN = (
     (r"Input should be less than or equal to (\S+)", r"it must be \1 or less"),
 )
 """The words of the library that reads options, and ours."""
+
+
+def _as_options(text: str, arguments: Sequence[str]) -> str:
+    """What to pass, as it is typed: `pass count=2000` is Python's, and on the command line `pass --count 2000`."""
+    options = {each.name: each.opts[0] for each in command_of(app, arguments).params if each.opts[0].startswith("--")}
+
+    def typed(found: re.Match[str]) -> str:
+        return f"{found[1]} {options[found[2]]} {found[3]}" if found[2] in options else found[0]
+
+    return re.sub(r"\b(as|pass|use|give) ([a-z_]+)=(?=\S)(\S*)", typed, text)
 
 
 def _plain(text: str, typed: str | None) -> str:

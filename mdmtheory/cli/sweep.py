@@ -101,6 +101,8 @@ def sweep(
     if dry_run:
         _print_forecast(chosen, store, settings["workers"], terminal, keeping)
         return
+    if no_figure and was_typed(context, "figure"):
+        raise ValueError(f"both --figure {figure} and --no-figure are given; leave one of them out")
     picture = None if no_figure else Path(settings["figure"] or store.parent / f"{store.stem}.png")
     if settings["figure"] and picture is not None:
         check_distinct({"the store": store, "the figure": picture})

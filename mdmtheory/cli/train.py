@@ -77,9 +77,13 @@ def _settings(context: typer.Context) -> dict[str, Any]:
     if {"tokens", "minutes"} & typed.keys():
         file = {key: value for key, value in file.items() if key not in ("tokens", "minutes")}
     found = {**options, **file, **typed}
-    for key, example in _NEEDED.items():
-        if found[key] is None:
-            raise ValueError(f"{key} is missing; give {example}")
+    missing = {key: example for key, example in _NEEDED.items() if found[key] is None}
+    if missing:
+        if found["tokens"] is None and found["minutes"] is None and found["data"] == "fresh":
+            missing["tokens"] = "--tokens 4M"
+        raise ValueError(
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; give {' '.join(missing.values())}"
+        )
     return {**found, "out": Path(found["out"])}
 
 

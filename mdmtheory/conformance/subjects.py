@@ -6,7 +6,6 @@ import inspect
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from typing import Any, Literal
 
@@ -19,6 +18,7 @@ from mdmtheory.conformance.samplers import check_sampler
 from mdmtheory.conformance.settings import small_languages
 from mdmtheory.core.contracts import as_denoiser, as_model, exact_for
 from mdmtheory.core.plugins import load_object, nonconforming
+from mdmtheory.core.printable import did_you_mean
 from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
 from mdmtheory.core.register import Register, check_options
 from mdmtheory.core.spec import Spec
@@ -101,8 +101,7 @@ def _certified(text: str, kind: Kind | None) -> Certified:
     if rest and (own := Spec.parse(text)).name != name:
         return _of_object(text, load_object(own.name), own)
     known = sorted({each for own in REGISTRIES for each in REGISTRIES[own] if kind in (None, own)})
-    near = get_close_matches(name, known, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    hint = did_you_mean(name, known)
     raise ValueError(f"nothing named {name!r}{hint}; pass module:name for your own, or one of: {', '.join(known)}")
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mdmtheory.core.printable import did_you_mean
+
 
 class ProtocolError(RuntimeError):
     """Something, likely somebody else's, broke its protocol while it was used; one line says how.
@@ -27,9 +29,9 @@ def load_object(text: str) -> Any:
     try:
         found: Any = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # a module of somebody else's may raise anything
-        raise ValueError(
-            f"{text}: module {module_name!r} does not import ({reason_of(error)}); mend it first"
-        ) from error
+        absent = isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}.")
+        mend = "check the name, or go to the folder that has it, or install it" if absent else "mend it first"
+        raise ValueError(f"{text}: module {module_name!r} does not import ({reason_of(error)}); {mend}") from error
     finally:
         sys.path.remove(here)
     for part in path.split("."):
@@ -37,7 +39,8 @@ def load_object(text: str) -> Any:
             found = getattr(found, part)
         except (Exception, SystemExit) as error:
             raise ValueError(
-                f"{text}: {module_name!r} has no {path!r}; name an object, a class or a function of it"
+                f"{text}: {module_name!r} has no {path!r}{did_you_mean(part, dir(found))}; "
+                "name an object, a class or a function of it"
             ) from error
     return found
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 
 def printable(text: str) -> str:
@@ -28,3 +29,13 @@ def first_few(texts: Sequence[str], most: int = 3) -> str:
     """
     shown = [shortened(each) for each in texts[:most]]
     return "; ".join(shown + ([f"and {len(texts) - most} more"] if len(texts) > most else []))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """What is said behind a name that is not known: the nearest of those that are, or nothing.
+
+    >>> did_you_mean("ancestrall", ["ancestral", "stride"])
+    " (did you mean 'ancestral'?)"
+    """
+    near = get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -8,13 +8,13 @@ import pkgutil
 import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from importlib.metadata import entry_points
 from math import inf
 from typing import Any, TypeVar, cast
 
 from mdmtheory.core.plugins import built_by_plug_in, callable_plug_in, load_entry_point, load_object
+from mdmtheory.core.printable import did_you_mean
 from mdmtheory.core.spec import Spec, check_type, format_value
 
 Thing = TypeVar("Thing")
@@ -231,9 +231,7 @@ class Register:
         if ":" in name:
             return self._own(name)
         known = sorted(self)
-        near = get_close_matches(name, known, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise ValueError(f"unknown {self.kind} {name!r}{hint}; known: {', '.join(known)}")
+        raise ValueError(f"unknown {self.kind} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
 
     def build(self, spec: Spec | str, *arguments: Any) -> Any:
         """Call the builder with the spec's options; ValueError names an unknown or missing option."""

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mdmtheory.core.integers import whole_number
+from mdmtheory.core.printable import did_you_mean
 from mdmtheory.core.spec import pieces
 
 ATTENTIONS = ("bidirectional", "causal", "block")
@@ -53,7 +54,9 @@ def as_size(size: str | Size) -> Size:
     given = dict(piece.partition("=")[::2] for piece in pieces(size))
     if given.keys() == {each.name for each in fields(Size)} and all(value.isdecimal() for value in given.values()):
         return Size(**{key: int(value) for key, value in given.items()})
-    raise ValueError(f"unknown size {size!r}; known: {', '.join(SIZES)}, or layers=4,width=128,heads=4")
+    raise ValueError(
+        f"unknown size {size!r}{did_you_mean(size, SIZES)}; known: {', '.join(SIZES)}, or layers=4,width=128,heads=4"
+    )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mdmtheory.core.estimate import as_measured, bare_kind
+from mdmtheory.core.printable import did_you_mean
 from mdmtheory.metrics.cross_entropy import CrossEntropy
 from mdmtheory.metrics.metric import PROBABILITY, Metric
 from mdmtheory.metrics.registry import as_metric, built_in_metrics
@@ -99,7 +100,7 @@ def drawn_metric(metric: str | Metric) -> Metric:
         found = None
     if found is None or not found.label:
         name = metric if found is None else found.name
-        raise ValueError(f"cannot draw {name!r}; draw one of {', '.join(known)}")
+        raise ValueError(f"cannot draw {name!r}{did_you_mean(str(name), known)}; draw one of {', '.join(known)}")
     if found.name in DERIVED and type(found) is not type(DERIVED[found.name]):
         source = DERIVED[found.name].source
         raise ValueError(f"{found.name} is what figures make of {source}; give a metric of yours another name")

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from mdmtheory.core.printable import did_you_mean
 from mdmtheory.languages.base import LanguageBase
 from mdmtheory.languages.presets import language_named
 from mdmtheory.metrics.metric import PROBABILITY, Metric
@@ -259,7 +260,8 @@ def _column_of_x(x: str, frame: pd.DataFrame) -> str:
             raise
         column = ""
     if column not in (*X_LABELS, *options):
-        raise ValueError(f"cannot draw against {x!r}; draw against one of {', '.join([*X_LABELS, *options])}")
+        known = [*X_LABELS, *options]
+        raise ValueError(f"cannot draw against {x!r}{did_you_mean(x, known)}; draw against one of {', '.join(known)}")
     return column
 
 

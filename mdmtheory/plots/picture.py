@@ -184,7 +184,8 @@ def figure_format(path: str | os.PathLike[str]) -> str:
     """png, svg or pdf from a file's ending; ValueError for any other."""
     ending = Path(path).suffix.lower().lstrip(".")
     if ending not in FORMATS:
-        raise ValueError(f"figure {os.fspath(path)!r} ends in {ending or 'nothing'!r}; end it in .png, .svg or .pdf")
+        found = f"ends in {ending!r}" if ending else "has no ending"
+        raise ValueError(f"figure {os.fspath(path)!r} {found}; end it in .png, .svg or .pdf")
     return ending
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.notices import notice
+from mdmtheory.core.printable import did_you_mean
 from mdmtheory.core.register import Register, options_of
 from mdmtheory.core.spec import format_value
 from mdmtheory.sweeps.choices import registries
@@ -39,8 +39,7 @@ def column_named(name: str, frame: pd.DataFrame) -> str:
     if candidates:
         raise ValueError(f"{name!r} is an option in several columns; write one of {', '.join(candidates)}")
     bare = [each.partition(".")[2] or each for each in columns]
-    near = get_close_matches(name, [*columns, *bare, *_SHORT], n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    hint = did_you_mean(name, [*columns, *bare, *_SHORT])
     raise ValueError(f"there is no column {name!r}{hint}; known: {', '.join(columns)}")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mdmtheory.core.printable import did_you_mean
 from mdmtheory.core.reading import toml_in
 from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.cells import cells
@@ -47,7 +48,10 @@ def example(name: str) -> Path:
     """The file of a sweep that comes with the project; ValueError lists them."""
     known = examples()
     if name not in known:
-        raise ValueError(f"there is no example {name!r}; known: {', '.join(known)} (mdmtheory list examples)")
+        raise ValueError(
+            f"there is no example {name!r}{did_you_mean(name, known)}; "
+            f"known: {', '.join(known)} (mdmtheory list examples)"
+        )
     return known[name]
 
 
@@ -92,7 +96,7 @@ def _checked(table: Mapping[str, Any], where: str, known: tuple[str, ...]) -> di
     found = {key.replace("-", "_"): value for key, value in table.items()}
     for key, value in found.items():
         if key not in known:
-            above = f" in a [[{GROUPS}]] table; write it above them" if key in KEYS else ""
+            above = f" in a [[{GROUPS}]] table; write it above them" if key in KEYS else did_you_mean(key, known)
             raise ValueError(f"{where} has an unknown key {key!r}{above}; known: {', '.join(known)}")
         if isinstance(value, dict):
             raise ValueError(f"{where}: {key} is a table; write {key} = one value, a text or a list")

@@ -7,13 +7,12 @@ import operator
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool
 
-from mdmtheory.core.printable import first_few, shortened
+from mdmtheory.core.printable import did_you_mean, first_few, shortened
 from mdmtheory.sweeps.columns import SEVERAL, column_named, pieces_of
 
 if TYPE_CHECKING:
@@ -163,9 +162,9 @@ class _Column:
                 f"{self.name} is compared with {constant!r}, and is {beside}; {self.name} here: {self.said()}"
             )
         if whole and self.kind == "text" and constant not in (there := self.there()):
-            near = get_close_matches(constant, there, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            raise ValueError(f"no {self.name} is {shortened(constant)!r}{hint}; there is {self.said()}")
+            raise ValueError(
+                f"no {self.name} is {shortened(constant)!r}{did_you_mean(constant, there)}; there is {self.said()}"
+            )
 
 
 def _compared(left: ast.expr, sign: ast.cmpop, right: ast.expr, frame: pd.DataFrame) -> Iterator[bool] | list[bool]:

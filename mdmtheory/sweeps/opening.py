@@ -222,7 +222,9 @@ def saying(path: Path, *, reading: bool = False) -> Iterator[None]:
         text, name = str(error), getattr(error, "sqlite_errorname", "")
         kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         if kind == sqlite3.SQLITE_NOTADB:
-            raise StoreError(f"{path} is not a store (no SQLite file); choose another file") from error
+            raise StoreError(
+                f"{path} is not a store (no SQLite file); name one, which mdmtheory sweep --out FILE.sqlite makes"
+            ) from error
         if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
             raise StoreError(f"{path} is in use by another process for over {PATIENCE:.0f} s; wait for it") from error
         if name.endswith("LOCK"):

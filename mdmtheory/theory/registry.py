@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
+from mdmtheory.core.printable import did_you_mean
 from mdmtheory.core.register import things_in
 from mdmtheory.theory.statement import Statement
 
@@ -27,6 +28,9 @@ def chosen_statements(ids: Iterable[str], *, conjectures: bool = False) -> list[
     for each in ids:
         found = [known[each]] if each in known else [one for one in known.values() if str(one.number) == each]
         if not found:
-            raise ValueError(f"there is no statement {each!r}; known: {', '.join(known)}, and numbers 1 to {last}")
+            hint = did_you_mean(each, known) or "; mdmtheory list statements says what they are"
+            raise ValueError(
+                f"there is no statement {each!r}{hint}; known: {', '.join(known)}, and numbers 1 to {last}"
+            )
         chosen += [one for one in found if one not in chosen]
     return chosen or [each for each in known.values() if conjectures or not each.conjecture]

@@ -9,6 +9,7 @@ from typing import cast
 from mdmtheory.core.integers import LAST_SEED, whole_number
 from mdmtheory.core.notices import notice
 from mdmtheory.core.plugins import ProtocolError
+from mdmtheory.core.printable import did_you_mean
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.networks.architecture import Size
@@ -107,7 +108,9 @@ class Asked:
     def _targets(self, objective: Objective, data: Data) -> str:
         """As asked for, or else the exact posterior where that is known and data is fresh."""
         if self.targets not in (None, *TARGETS):
-            raise ValueError(f"unknown targets {self.targets!r}; known: {', '.join(TARGETS)}")
+            raise ValueError(
+                f"unknown targets {self.targets!r}{did_you_mean(self.targets, TARGETS)}; known: {', '.join(TARGETS)}"
+            )
         if not data.may_be_exact:
             if self.targets == "oracle":
                 raise ValueError(f"data {data.spec} is learnt token by token; pass --targets tokens, or --data fresh")

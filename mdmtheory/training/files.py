@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from mdmtheory.core.printable import did_you_mean
 from mdmtheory.core.reading import toml_in
 
 _TEXT, _WHOLE, _NUMBER, _TRUTH = (str,), (int,), (int, float), (bool,)
@@ -38,9 +38,9 @@ def read_training(path: str | Path) -> dict[str, Any]:
     for written, value in toml_in(path).items():
         key = written.replace("-", "_")
         if key not in _KINDS:
-            near = get_close_matches(key, KEYS, 1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            raise ValueError(f"{path} has an unknown key {written!r}{hint}; known: {', '.join(KEYS)}")
+            raise ValueError(
+                f"{path} has an unknown key {written!r}{did_you_mean(key, KEYS)}; known: {', '.join(KEYS)}"
+            )
         kinds, example = _KINDS[key]
         if type(value) not in kinds:
             raise ValueError(f"{path}: {written} = {value!r} is of another type; write {key} = {example}")

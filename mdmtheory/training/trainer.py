@@ -64,6 +64,8 @@ def train(
     folder that another process trains into, and for a training that cannot go on: a loss that is no number, or too
     little memory.
     """
+    if not checkpoint_minutes >= 0:
+        raise ValueError(f"checkpoint_minutes is {checkpoint_minutes}; pass 0 (after every step) or more, as 5")
     check_torch()
     _prepare(threads)
     from mdmtheory.training.running import Place, run

@@ -97,7 +97,8 @@ def test_what_says_nothing_about_a_language_is_told_with_the_reason(run):
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        (["nope"], "there is no statement 'nope'"),
+        (["nope"], "there is no statement 'nope'; mdmtheory list statements says what they are; known: "),
+        (["jensn"], "there is no statement 'jensn' (did you mean 'jensen'?)"),
         (["--lang", "nope"], "unknown language"),
         (["--length", "4"], "go with --lang"),
         (["--lang", "parity", "--length", "0"], "--length"),

@@ -55,7 +55,9 @@ def test_an_example_is_swept_by_its_name_and_the_line_without_one_lists_them(run
     names = ", ".join(files.examples())
     assert "requires an argument. A file that comes with the project, by name" in refused("sweep", "--example")
     assert f"Known: {names}" in refused("sweep", "--example")
-    assert f"there is no example 'odrer'; known: {names}" in refused("sweep", "--example", "odrer")
+    assert f"there is no example 'odrer' (did you mean 'order'?); known: {names}" in refused(
+        "sweep", "--example", "odrer"
+    )
     assert "leave one of them out" in refused("sweep", "a.toml", "--example", "order")
 
 

@@ -89,7 +89,12 @@ def store(run) -> Path:
         (["--workers", "some"], "workers 'some' is not a number"),
         (["--out", "."], "is not a file"),
         (["--figure", "a.jpg"], "end it in .png, .svg or .pdf"),
-        (["--figure", "a"], "end it in .png, .svg or .pdf"),
+        (["--figure", "a"], "figure 'a' has no ending; end it in .png, .svg or .pdf"),
+        (["--figure", "a.png", "--no-figure"], "both --figure a.png and --no-figure are given; leave one of them out"),
+        (
+            ["--sampler", "nowhere:Walk"],
+            "does not import (ModuleNotFoundError: No module named 'nowhere'); check the name",
+        ),
     ],
 )
 def test_a_wrong_option_is_refused(refused, words, reason):
@@ -125,7 +130,7 @@ def test_a_plan_of_another_length_is_refused(refused):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ('lang = "hmm"\nstepz = 4', "has an unknown key 'stepz'; known: lang"),
+        ('lang = "hmm"\nstepz = 4', "has an unknown key 'stepz' (did you mean 'steps'?); known: lang"),
         ("lang = 4\nsteps = 4", "lang 4 is not a name"),
         ('lang = "hmm"\nsteps = 4\nsamples = "x"', "samples = 'x' is not a whole number"),
         ('lang = "hmm"\nsteps = 0', "steps is 0"),
@@ -215,7 +220,8 @@ def test_what_is_no_store_is_refused_by_all_who_read_stores(refused, words):
     Path("folder.sqlite").mkdir()
     verb, *rest = words
     assert "there is no store nothere.sqlite" in refused(verb, "nothere.sqlite", *rest)
-    assert "is not a store" in refused(verb, "text.txt", *rest)
+    line = refused(verb, "text.txt", *rest)
+    assert "is not a store (no SQLite file); name one, which mdmtheory sweep --out FILE.sqlite makes" in line
     assert "store" in refused(verb, "foreign.sqlite", *rest)
     assert "is not a file" in refused(verb, "folder.sqlite", *rest)
 
@@ -304,6 +310,8 @@ def test_a_disk_that_fills_is_one_line_and_loses_nothing(run, store):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
+        (["--x", "lenght"], "cannot draw against 'lenght' (did you mean 'length'?)"),
+        (["--y", "serr"], "cannot draw 'serr' (did you mean 'ser'?); draw one of ser"),
         (["--x", "colour"], "cannot draw against 'colour'; draw against one of steps"),
         (["--y", "loss"], "cannot draw 'loss'; draw one of ser"),
         (["--hue", "metric"], "cannot colour by 'metric'"),

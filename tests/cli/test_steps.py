@@ -41,7 +41,11 @@ def test_json_has_no_number_that_json_does_not_know(run):
     ("words", "reason"),
     [
         (["steps", "--ser", "0.1"], "no language; give --lang"),
-        (["steps", "--lang", "hmm"], "no target; give one of ser"),
+        (["steps", "--lang", "hmm"], "no target; give one of ser, rate, gap and excess, as --ser 0.5"),
+        (
+            ["steps", "--lang", "hmm", "--ser", "0.1", "--sampler", "confidence", "--method", "first-order"],
+            "use --method measured",
+        ),
         (["steps", "--lang", "hmm", "--ser", "2"], "ser is 2.0; pass a number above 0 and below 1"),
         (["steps", "--lang", "hmm", "--ser", "0.1", "--length", "64,128", "--fit"], "--fit needs 3 lengths or more"),
         (["steps", "--lang", "hmm", "--ser", "0.1", "--sampler", "bisection"], "has no number of steps"),

@@ -87,10 +87,18 @@ def test_ctrl_c_before_there_is_a_checkpoint_speaks_of_none(monkeypatch, capsys)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "objective is missing; give mdm"),
-        (["mdm", "--lang", "hmm"], "length is missing; give --length 64"),
-        (["mdm", "--length", "8"], "lang is missing; give --lang hmm"),
-        (["mdm", "--lang", "hmm", "--length", "8"], "out is missing; give --out runs/NAME"),
+        (["mdm", "--lang", "hmm"], "length, out, tokens are missing; give --length 64 --out runs/NAME --tokens 4M"),
+        (
+            ["--minutes", "1"],
+            "objective, lang, length, out are missing; give mdm --lang hmm --length 64 --out runs/NAME",
+        ),
+        (["mdm", *SMALL, "--checkpoint-minutes", "-1", "--out", "OUT"], "checkpoint_minutes is -1.0; pass 0"),
+        (["mdm", *SMALL, "--checkpoint-minutes", "nan", "--out", "OUT"], "checkpoint_minutes is nan; pass 0"),
+        (["mdm", *SMALL, "--targets", "tokns", "--out", "OUT"], "unknown targets 'tokns' (did you mean 'tokens'"),
+        (["mdm", *SMALL, "--size", "smal", "--out", "OUT"], "unknown size 'smal' (did you mean 'small'"),
+        (["block:size=99", *SMALL, "--out", "OUT"], "write block:size="),
+        (["mdm", "--length", "8", "--tokens", "1k", "--out", "OUT"], "lang is missing; give --lang hmm"),
+        (["mdm", "--lang", "hmm", "--length", "8", "--tokens", "1k"], "out is missing; give --out runs/NAME"),
         (["mdn", *SMALL, "--out", "OUT"], "unknown objective 'mdn'"),
         (["mdm", *SMALL, "--tokens", "4X", "--out", "OUT"], "tokens is '4X'; pass a positive number, as 4M"),
         (["mdm", *SMALL, "--tokens", "-3", "--out", "OUT"], "tokens is '-3'"),

@@ -51,9 +51,14 @@ def test_a_name_is_looked_for_in_the_current_folder_and_may_be_dotted():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("nowhere_of_a_test:x", "module 'nowhere_of_a_test' does not import (ModuleNotFoundError: No module named"),
+        (
+            "nowhere_of_a_test:x",
+            "module 'nowhere_of_a_test' does not import (ModuleNotFoundError: No module named 'nowhere_of_a_test'); "
+            "check the name, or go to the folder that has it, or install it",
+        ),
         ("torn_of_a_test:x", "module 'torn_of_a_test' does not import (RuntimeError: two lines); mend it first"),
         ("of_a_test:Outer.Gone", "'of_a_test' has no 'Outer.Gone'; name an object, a class or a function of it"),
+        ("of_a_test:Oter", "'of_a_test' has no 'Oter' (did you mean 'Outer'?); name an object"),
         ("of_a_test:late", "'of_a_test' has no 'late'"),
     ],
 )

@@ -215,7 +215,7 @@ def test_a_toml_file_says_the_same(tmp_path):
     ("text", "reason"),
     [
         ("lang = ", "not a TOML file"),
-        ('lnag = "hmm"', "unknown key 'lnag'; known: lang, length"),
+        ('lnag = "hmm"', "unknown key 'lnag' .did you mean 'lang'.*; known: lang, length"),
         ("[lang]\nname = 'hmm'", "lang is a table"),
         ("samples = true", "samples = True is not a whole number; write samples = 2000"),
         ("check = 1", "check = 1 is not true or false"),

@@ -55,7 +55,10 @@ def test_a_file_without_tables_is_one_sweep(tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('[[sweep]]\nlnag = "hmm"', r"\[\[sweep\]\] number 1 has an unknown key 'lnag'; known: lang"),
+        (
+            '[[sweep]]\nlnag = "hmm"',
+            r"\[\[sweep\]\] number 1 has an unknown key 'lnag' .did you mean 'lang'.*; known: lang",
+        ),
         ('[[sweep]]\nlang = "hmm"\nout = "x.sqlite"', r"'out' in a \[\[sweep\]\] table; write it above them"),
         ("[[sweep]]\nsamples = true", r"number 1: samples = True is not a whole number"),
         ("sweep = 3", r"sweep is no list of tables; head each of them \[\[sweep\]\]"),

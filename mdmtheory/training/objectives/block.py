@@ -54,7 +54,9 @@ class BlockObjective(Objective):
     def validate_length(self, length: int) -> None:
         """ValueError where a block is longer than the sequence, or has no number of masks at the rates allowed."""
         if self.size > length:
-            raise ValueError(f"blocks of {self.size} are longer than sequences of {length}; use size={length} or less")
+            raise ValueError(
+                f"blocks of {self.size} are longer than sequences of {length}; write block:size={length} or less"
+            )
         for positions in set(block_lengths(length, self.size)):
             self.masks_of(positions)
 

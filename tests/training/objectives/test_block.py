@@ -116,7 +116,7 @@ def test_a_network_answers_at_its_noisy_half():
         ("block", "needs size"),
         ("block:size=0", "size is 0"),
         ("block:size=2,low=0.6,high=0.4", "low=0.6 and high=0.4; pass 0 <= low < high <= 1"),
-        ("block:size=9", "blocks of 9 are longer than sequences of 8; use size=8 or less"),
+        ("block:size=9", "blocks of 9 are longer than sequences of 8; write block:size=8 or less"),
         ("block:size=2,low=0.6,high=0.9", "no number of masks in a block of 2 has a rate between low=0.6 and high=0.9"),
     ],
 )
