@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.differences import LEAST_P, holm, p_value, simultaneous_level
-from mdmtheory.core.estimate import Ends, WithheldError
+from mdmtheory.core.estimate import Ends, WithheldError, decimals_of
 from mdmtheory.core.html_tables import html_table
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _ends_text(value: float, low: float, high: float) -> str:
     if math.isnan(value):
         return ""
     half = (high - low) / 2
-    digits = min(max(1 - math.floor(math.log10(half)), 0), 8) if 0 < half < math.inf else 6
+    digits = decimals_of(half) if 0 < half < math.inf else 6
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 

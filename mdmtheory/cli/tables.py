@@ -12,7 +12,7 @@ import pandas as pd
 
 from mdmtheory.cli.documents import Shown, latex_table, markdown_table
 from mdmtheory.cli.terminal import print_table, writable
-from mdmtheory.core.estimate import bare_kind
+from mdmtheory.core.estimate import bare_kind, decimals_of
 from mdmtheory.metrics.metric import Metric
 from mdmtheory.sweeps.columns import column_named
 
@@ -139,7 +139,7 @@ def interval(rows: pd.DataFrame, *, say_kind: bool) -> str | Shown:
     half = (high - low) / 2
     if not 0 < half < math.inf:
         return Shown(sign, f"{value:.6g}", words=kind)
-    digits = min(max(1 - math.floor(math.log10(half)), 0), 8)
+    digits = decimals_of(half)
     shown, least, most = (f"{each:.{digits}f}" for each in (value, low, high))
     # The kind stood before the interval in tables of several.
     return Shown(sign, shown, None if least == most else (least, most), kind)

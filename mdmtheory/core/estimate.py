@@ -49,6 +49,15 @@ class WithheldError(ValueError):
         return f"withheld ({self.reason})"
 
 
+def decimals_of(half: float) -> int:
+    """How many decimals show a number that is known up to `half`, which then has two digits; at most 8.
+
+    >>> decimals_of(0.021), decimals_of(30.0)
+    (3, 0)
+    """
+    return min(max(1 - math.floor(math.log10(half)), 0), 8)
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A number and how far it can be trusted.

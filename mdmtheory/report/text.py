@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from mdmtheory.core.estimate import bare_kind
+from mdmtheory.core.estimate import bare_kind, decimals_of
 
 _DECIMALS = 4
 _NARROW = 0.5 * 10.0**-_DECIMALS
@@ -28,7 +28,7 @@ def number(value: float, low: float, high: float, kind: str = "estimate", *, sig
     if math.isinf(value):
         text = "∞" if value > 0 else "−∞"
     elif _NARROW <= half < math.inf:
-        digits = min(max(1 - math.floor(math.log10(half)), 0), _DECIMALS + 2)
+        digits = decimals_of(half)
         text = f"{round(value, digits) + 0.0:{plus}.{digits}f} ± {half:.{digits}f}"
     else:
         shown = round(value, _DECIMALS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.notices import notice
@@ -46,14 +46,6 @@ def column_named(name: str, frame: pd.DataFrame) -> str:
 def pieces_of(value: Any) -> list[str]:
     """The texts of a value in a column of SEVERAL; none where it is empty."""
     return value.split(",") if isinstance(value, str) and value else []
-
-
-def common_rule(rules: Iterable[Any]) -> str | None:
-    """The rule that made the steps of all rows with these values of `rule`, as `L/4`; None where there is none."""
-    sets = [dict.fromkeys(pieces_of(each)) for each in rules]
-    shared = [each for each in (sets[0] if sets else ()) if all(each in others for others in sets)]
-    # Of several, one that follows the length says more than the number.
-    return min(shared, key=lambda rule: rule.isdecimal(), default=None)
 
 
 def with_options(frame: pd.DataFrame, specs: Sequence[Mapping[str, str | None]]) -> pd.DataFrame:

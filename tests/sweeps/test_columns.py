@@ -7,7 +7,7 @@ import pytest
 
 from mdmtheory.core.notices import Notice
 from mdmtheory.sweeps import cells, collect, read
-from mdmtheory.sweeps.columns import column_named, common_rule, with_options
+from mdmtheory.sweeps.columns import column_named, with_options
 
 FRAME = pd.DataFrame(columns=["language", "steps", "length", "sampler", "sampler.gamma", "sampler.k", "model.k"])
 
@@ -61,13 +61,6 @@ def test_options_that_no_column_could_hold_are_told_or_texts():
     with pytest.warns(Notice, match="205 options stand in the names of these results; the first 200 are columns"):
         assert options(sampler=["x:" + ",".join(f"a{number}=1" for number in range(205))]).shape == (1, 200)
     assert options(sampler=["x:=", None]).empty
-
-
-def test_a_rule_is_common_where_all_rows_have_it():
-    assert common_rule(["L/4", "64,L/4"]) == "L/4"
-    assert common_rule(["64,L/4"]) == "L/4"
-    assert common_rule(["64", "64"]) == "64"
-    assert common_rule(["L/4", None]) is common_rule(["L/4", "64"]) is common_rule([]) is None
 
 
 def test_rows_are_read_by_their_options(tmp_path):
