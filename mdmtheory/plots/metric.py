@@ -91,7 +91,12 @@ def metric_figure(
     metrics = [drawn_metric(metric) for metric in (y if isinstance(y, Sequence) and not isinstance(y, str) else [y])]
     frame, pooling = _pooled(with_prompts(frame), pool)
     x, labels = _column_of_x(x, frame), labels or {}
-    named = [[_telling(each, frame) for each in _as_list(given)] for given in (hue, line, facet)]
+    # Against length steps are told apart by the rule that made them: they are one thing, and said once.
+    same = {"rule": "steps"} if x == "length" else {}
+    named = [
+        [same.get(column, column) for column in (_telling(each, frame) for each in _as_list(given))]
+        for given in (hue, line, facet)
+    ]
     shown = _rows_against(frame, metrics, x, [each for own in named for each in own])
     channels = Channels.of(shown, x, named[0], named[1], named[2], labels, order)
     looked = _looks(channels, palette, frame.attrs.get("families"))

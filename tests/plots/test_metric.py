@@ -330,6 +330,23 @@ def test_an_option_is_an_axis(make_frame, measure):
         metric_figure(frame, "tau")
 
 
+@pytest.mark.parametrize("channel", ["hue", "line", "facet"])
+def test_the_rule_of_steps_is_said_once_against_length(make_frame, make_cell, channel):
+    frame = make_frame(
+        make_cell(q, steps=n // part, length=n, metrics=["ser"])
+        for q in ("hmm", "dyck")
+        for n in (64, 128)
+        for part in (1, 4)
+    )
+    frame["rule"] = [f"L/{n // k}" for n, k in zip(frame["length"], frame["steps"], strict=True)]
+    rest = {"hue": {"facet": "lang"}, "line": {"hue": "lang"}, "facet": {"hue": "lang"}}[channel]
+    figure = metric_figure(frame, "length", **{channel: "rule"}, **rest)
+    legend = [each.get_text() for each in figure.legends[0].get_texts()]
+    said = ", ".join([*legend, *(axes.get_title(loc="left") for axes in figure.axes)]).split(", ")
+    assert set(said) - {""} == {"HMM", "Dyck", "$N$ = $L$", "$N$ = $L$/4", "bars: 95 % interval"}
+    assert len(legend) == {"hue": 2, "line": 4, "facet": 2}[channel] + 1
+
+
 def test_numbers_have_shades_in_their_order(make_frame, make_cell):
     frame = make_frame(make_cell(length=n, steps=k, metrics=["ser"]) for n in (512, 64, 128) for k in (8, 16))
     figure = metric_figure(frame)
