@@ -277,6 +277,9 @@ def _points(frame: pd.DataFrame, y: str, x: str) -> tuple[pd.DataFrame, tuple[st
         if pd.isna(value) or pd.isna(row[x]):
             left_out.append(f"{where}: {row['kind'] if 'kind' in rows else 'no number'}")
             continue
+        if math.isinf(value) or math.isinf(row[x]):
+            left_out.append(f"{where}: {y} {value:g} is no point of a power law")
+            continue
         shift = 1.0 if source == "ter_ratio" != y else 0.0
         point = _point(row, float(row[x]), float(value), stored=stored, y=y, shift=shift)
         if "errors" not in point and math.inf in (-point["low"], point["high"]):

@@ -19,7 +19,7 @@ from mdmtheory.core.intervals import clopper_pearson
 from mdmtheory.core.printable import printable
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.languages.presets import FILE_ENDINGS
-from mdmtheory.sweeps.building import Builder
+from mdmtheory.sweeps.building import Builder, check_whole_cells
 from mdmtheory.sweeps.cell import DEFAULTS, Cell
 from mdmtheory.sweeps.choices import registries
 from mdmtheory.sweeps.columns import column_named
@@ -94,7 +94,7 @@ def cells_at_calls(
     With the mean calls of both, counted as `mean_calls` does. What the frame names is built, `module:name` only if it
     is among `own_code`: results are data, and name nobody's code without his word. ValueError names what is not.
     Languages of files go by their names without folder and ending; `files` are theirs. ValueError where a name stands
-    for another law here.
+    for another law here, and where something is given.
     """
     column = _between(frame, between)
     builder = Builder()
@@ -130,6 +130,7 @@ def _buildable(
         raise ValueError(f"{error}; {mend}") from error
     if digest != digests[shown]:
         raise ValueError(f"language {printable(shown)} of these results is another than {cell.language} here; {mend}")
+    check_whole_cells([cell], "calls that are made equal")
     return cell
 
 

@@ -137,6 +137,12 @@ def test_what_is_withheld_is_named_and_left_out():
     assert "left out: steps 512: withheld" in str(found)
 
 
+def test_infinite_numbers_are_named_and_left_out():
+    found = mt.fit(pd.DataFrame({"length": [8, 16, 32, 64], "steps": [3.0, 6.0, np.inf, 25.0]}), "steps", "length")
+    assert found.left_out == ("length 32.0: steps inf is no point of a power law",)
+    assert found.exponent.value == pytest.approx(1, abs=0.1)
+
+
 def test_numbers_of_steps_that_are_known_on_one_side_alone_are_named_and_left_out():
     found = mt.steps_for("ngram:order=2,vocab_size=4", [8, 16, 32, 64], ser=0.2, count=0).frame
     found = found.assign(low=0.9 * found["crossing"], high=1.1 * found["crossing"], level=0.95)

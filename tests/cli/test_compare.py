@@ -132,3 +132,12 @@ def test_a_language_of_a_file_is_measured_from_that_file_alone(run, refused):
     found = run(*measure, "--lang", "made/parity.npz")
     assert found.code == 0
     assert "ser     ancestral 0.9" in found.out
+
+
+def test_answers_to_prompts_are_not_measured_at_equal_calls(run, refused):
+    words = ["--sampler", "ancestral,fixed", "--prompt", "prefix:size=2", "--out", "s.sqlite"]
+    assert run(*SWEEP, *words).code == 0
+    line = refused(*COMPARE, "--at", "calls", "--out", "e.sqlite")
+    assert line.startswith(
+        "calls that are made equal are of whole sequences, and prefix:size=2 of parity gives a prompt"
+    )
