@@ -203,10 +203,13 @@ _PLAIN = (
 
 def _as_options(text: str, arguments: Sequence[str]) -> str:
     """What to pass, as it is typed: `pass count=2000` is Python's, and on the command line `pass --count 2000`."""
-    options = {each.name: each.opts[0] for each in command_of(app, arguments).params if each.opts[0].startswith("--")}
+    options = {each.name: each for each in command_of(app, arguments).params if each.opts[0].startswith("--")}
 
     def typed(found: re.Match[str]) -> str:
-        return f"{found[1]} {options[found[2]]} {found[3]}" if found[2] in options else found[0]
+        option = options.get(found[2])
+        if option is None:
+            return found[0]
+        return f"{found[1]} {option.opts[0]}{'' if getattr(option, 'is_flag', False) else f' {found[3]}'}"
 
     return re.sub(r"\b(as|pass|use|give) ([a-z_]+)=(?=\S)(\S*)", typed, text)
 

@@ -121,12 +121,13 @@ def _draw(run: Run, terminal: Terminal) -> None:
     """The figure of the history; none, with the reason, where the floor is not known."""
     import pandas as pd
 
+    from mdmtheory.languages.presets import LANGUAGES
     from mdmtheory.plots import save_figure
     from mdmtheory.plots.training import training_figure
 
     record = run.record
     try:
-        title = f"{record.objective}, {record.language}, $L$ = {record.length}"
+        title = f"{record.objective}, {LANGUAGES.reader_name(record.language)}, $L$ = {record.length}"
         figure = training_figure(pd.read_csv(run.path / "history.csv"), title)
     except ValueError as reason:
         terminal.say(f"no figure: {reason}")

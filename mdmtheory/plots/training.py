@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import FixedLocator
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.ticker import EngFormatter, LogLocator
 
 from mdmtheory.plots.picture import Picture, handle
 from mdmtheory.plots.series import Scale, Series, draw, scale_x
@@ -27,19 +31,26 @@ def training_figure(history: pd.DataFrame, title: str) -> Picture:
         values = above[name][shown].to_numpy(float)
         drawn.append(Series(name, look, history["tokens"][shown].to_numpy(float), values, values, values))
     every = np.concatenate([each.value for each in drawn])
-    scale = Scale("log", 0.8 * every.min(), 1.3 * every.max())
     with figure_style():
         picture = Picture(4.6, 3.0)
         [axes] = picture.grid(1, 1)
-        scale.on(axes)
-        scale_x(axes, history["tokens"], log=True, inches=3.6)
-        powers = range(int(np.ceil(np.log10(axes.get_xlim()[0]))), int(np.log10(axes.get_xlim()[1])) + 1)
-        if len(powers) > 1:
-            axes.xaxis.set_major_locator(FixedLocator([10.0**power for power in powers]))
+        scale = scale_tokens(axes, history["tokens"], every)
         batches, averaged = drawn
         axes.plot(batches.x, batches.value, color=batches.look.colour, zorder=2)
         draw(axes, averaged, scale)
-        axes.set(xlabel="tokens", ylabel="loss above its floor\n(nats per token)", title=title)
+        axes.set(ylabel="loss above its floor\n(nats per token)", title=title)
         handles = [handle(each.look, each.label, mark=each is averaged) for each in drawn if len(each.x)]
         picture.explain(handles, [f"{title}: loss above its floor, nats per token."])
     return picture
+
+
+def scale_tokens(axes: Axes, tokens: Iterable[float], values: Float[np.ndarray, "n"]) -> Scale:
+    """Tokens across, with ticks at round numbers, and nats that fall, both on logarithmic axes."""
+    scale = Scale("log", 0.8 * values.min(), 1.3 * values.max())
+    scale.on(axes)
+    scale_x(axes, tokens, log=True, inches=3.6)
+    first, last = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if last > 100 * first else (1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep="\N{THIN SPACE}"))
+    axes.set_xlabel("tokens")
+    return scale

@@ -109,7 +109,7 @@ def keeping(work: Work, keep_samples: bool, finish: bool) -> Keeps:
     """What is kept of drawn sequences; ValueError where there are none, or a model cannot draw them to their end."""
     if not keep_samples:
         if finish:
-            raise ValueError("finish is about sequences that are kept, and none are; ask for keep_samples as well")
+            raise ValueError("finish is about sequences that are kept, and none are; give keep_samples=True as well")
         return None
     if not work.drawing:
         raise ValueError("no metric asked for draws sequences that could be kept; add one that does, as ser")

@@ -71,7 +71,7 @@ def test_sequences_are_kept_where_that_is_asked_for(swept, run, refused):
     assert run(*words, "--keep-samples", "--finish", "--dry-run").out.count("nothing to do") == 2
     for row, samples in mt.kept_samples("store.sqlite", where="steps == 8"):
         assert (row["steps"], len(samples.finished)) == (8, row["count"])
-    assert "ask for keep_samples as well" in refused(*words, "--finish")
+    assert "give --keep-samples as well" in refused(*words, "--finish")
     assert "add one that does, as ser" in refused(*words, "--keep-samples", "--metrics", "ter")
     Path("sweep.toml").write_text(f'lang = "{LANGUAGE}"\nsteps = 4\nlength = 32\nsamples = 50\nkeep_samples = true\n')
     assert run("sweep", "sweep.toml", "--out", "b.sqlite", "--no-figure").code == 0

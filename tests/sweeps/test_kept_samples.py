@@ -197,7 +197,7 @@ def test_sequences_are_kept_that_were_drawn_to_their_end(measured, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"finish": True}, "finish is about sequences that are kept, and none are; ask for keep_samples as well"),
+        ({"finish": True}, "finish is about sequences that are kept, and none are; give keep_samples=True as well"),
         ({"keep_samples": True, "metrics": "ter"}, "no metric asked for draws sequences that could be kept; add one"),
         (
             {"keep_samples": True, "finish": True, "model": "tests.sweeps.slow:OwnModel"},
