@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +73,14 @@ def _one_small_language(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def _modules(tmp_path, monkeypatch):
+def _modules(tmp_path):
     (tmp_path / "stroll.py").write_text(EXAMPLE)
     (tmp_path / "broken.py").write_text(BROKEN)
     (tmp_path / "torn.py").write_text("import no_such_thing_at_all\n")
     (tmp_path / "odd.py").write_text("raise RuntimeError('two\\nlines')\n")
+    yield
     for name in ("stroll", "broken", "torn", "odd"):
-        monkeypatch.delitem(__import__("sys").modules, name, raising=False)
+        sys.modules.pop(name, None)
 
 
 @pytest.fixture
