@@ -159,7 +159,9 @@ def _ends_text(value: float, low: float, high: float) -> str:
         return ""
     half = (high - low) / 2
     digits = decimals_of(half) if 0 < half < math.inf else 6
-    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    # What rounds to 0 from below has no sign.
+    shown, least, most = (f"{round(each, digits) + 0.0:.{digits}f}" for each in (value, low, high))
+    return f"{shown} [{least}, {most}]"
 
 
 def _p_text(p: float, alone: float) -> str:

@@ -110,6 +110,7 @@ def metric_figure(
     rows, columns = _grid(len(metrics), len(channels.groups), width)
     inches = picture_width(width, columns)
     log: dict[str, None] = {}
+    above_strips: list[Series] = []
     with figure_style(style):
         picture = Picture(inches, 2.3 * rows + 0.7, style)
         cells = picture.grid(rows, columns, len(panels))
@@ -118,6 +119,7 @@ def metric_figure(
             # TER differs far more between languages than between samplers: common limits would hide what is compared.
             alike = [each for each in panels if each.metric.name == panel.metric.name and panel.metric.name != Ter.name]
             scale = panel.draw(axes, [one for each in alike or [panel] for one in each.series], logy)
+            above_strips += panel.series if scale and scale.kind == "zero" else []
             wide = scale_x(axes, places, log=logx, means=x in ("calls", "rounds"), inches=inches / columns - 0.8)
             log |= {x: None} if wide and logx is None else {}
             log |= {panel.metric.name: None} if scale and scale.kind != "linear" and logy is None else {}
@@ -125,7 +127,8 @@ def metric_figure(
             axes.set_xlabel(labels.get(x, axis_label(x)))
             axes.set_ylabel(labels.get(panel.metric.name, panel.metric.label) + panel.kind)
         say_once(cells, columns)
-        picture.explain(_handles(looked, panels), _caption(panels, channels, x, pooling))
+        caption = [*_caption(panels, channels, x, pooling), strip_note(above_strips)]
+        picture.explain(_handles(looked, panels), caption)
         said = [f"log axes chosen: {', '.join(log)}; --no-logx and --no-logy draw linear ones"] if log else []
         instead = [note for panel in panels for note in panel.notes if note.startswith(("In place of", "Not drawn"))]
         picture.chosen = [*said, *channels.chosen, *dict.fromkeys(instead)]
@@ -331,6 +334,5 @@ def _caption(panels: Sequence[_Panel], channels: Channels, x: str, pooling: str)
     every = [each for panel in panels for each in panel.series]
     if any(each.flat for each in every):
         notes.append("Level lines: no choice of what the axis shows.")
-    notes.append(strip_note([each for panel in panels if least_of(panel.metric) is not None for each in panel.series]))
     certain = dict.fromkeys(name for panel in panels for name in panel.certain)
     return [*notes, f"No SER, for every sequence is in the language: {', '.join(certain)}." if certain else ""]

@@ -81,7 +81,7 @@ class Scale:
         """What suits these series, and the `levels` that are drawn beside them.
 
         `from_zero`: the quantity is 0 for an exact sampler. Where `log` is None, such ones are drawn in decades where
-        they span some, and others are not. ValueError for a log axis of what is not above 0.
+        they span some or none is told apart from 0, others are not. ValueError for a log axis of what is not above 0.
         """
         low, high = (
             float(f(np.concatenate([getattr(s, end) for s in every]))) for f, end in ((min, "low"), (max, "high"))
@@ -90,7 +90,7 @@ class Scale:
         if log is None:
             tops = np.concatenate([np.where(each.told, each.value, each.high) for each in every])
             tops = tops[tops > 0]
-            log = from_zero and bool(len(tops)) and bool(tops.max() > _DECADES * tops.min())
+            log = from_zero and (not len(told) or bool(tops.max() > _DECADES * tops.min()))
         if log:
             sure = all(each.told.all() for each in every)
             if not sure and not from_zero:

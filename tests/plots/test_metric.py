@@ -130,6 +130,15 @@ def test_panels_of_ter_have_limits_of_their_own(make_frame, make_cell):
     assert [bool(axes.get_ylabel()) for axes in figure.axes] == [True, False, True, False]
 
 
+def test_the_caption_speaks_of_a_strip_where_one_is_drawn(make_frame, make_cell):
+    none = [make_cell(sampler="stride", steps=steps, errors=0) for steps in (16, 64)]
+    some = [make_cell(steps=steps, errors=20) for steps in (16, 64)]
+    for cells, scale in ((none, "symlog"), ([*none, *some], "linear")):
+        figure = metric_figure(make_frame(cells), "steps", "ser")
+        assert figure.axes[0].get_yscale() == scale
+        assert ("Shaded: not told apart from 0" in figure.caption) == (scale == "symlog")
+
+
 def test_a_linear_axis_shows_zero_as_zero(make_frame, make_cell):
     frame = make_frame(make_cell(steps=n, errors=e, metrics=["ser"]) for n, e in ((64, 20), (128, 5), (256, 0)))
     [axes] = sweep_figure(frame).axes
