@@ -44,8 +44,9 @@ class Filter:
 
     Comparisons (`== != < <= > >=`, chained, `in`, `not in`, `is None`) of columns with numbers, texts in quotes and
     lists of them, joined by `and`, `or`, `not` and parentheses. Columns go by `columns.column_named`. What is empty is
-    no match, also of `!=`; `not` turns that round, so that `not steps == 64` has rows without steps. `"a" in sampler` is true of a text that has a in it; in columns that hold several texts
-    (`rule`, `tag`, `code`, `host`) `==` and `in` look for one of them.
+    no match, also of `!=`; `not` turns that round, so that `not steps == 64` has rows without steps. `"a" in sampler`
+    is true of a text that has a in it; in columns that hold several texts (`rule`, `tag`, `code`, `host`) `==` and `in`
+    look for one of them.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"language": ["hmm", "hmm", "parity"], "steps": [16, 64, 64]})
