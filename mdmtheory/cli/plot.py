@@ -72,10 +72,9 @@ def plot(
         pool=pool,
         fit=fit,
     )
-    terminal = Terminal.of(context)
-    for chosen in figure.chosen:
-        terminal.say(chosen)
-    terminal.say(f"figure: {save_figure(figure, out, caption=caption)}")
+    terminal, saved = Terminal.of(context), save_figure(figure, out, caption=caption)
+    for said in (*figure.chosen, f"figure: {saved}"):
+        terminal.say(said)
 
 
 def _renaming(text: str) -> tuple[str, str]:
