@@ -87,7 +87,7 @@ def read_law(path: str | PathLike[str], *, whole: bool = False) -> tuple[Float[n
     if not written:
         raise ValueError(f"{path} is empty; write rows of probabilities, separated by commas")
     separator = next((each for each in ";\t," if any(each in line for _, line in written)), None)
-    rows = [_cells(line, separator) for _, line in written]
+    rows = [_cells(path, at, line, separator) for at, line in written]
     places = [at for at, _ in written]
     first = rows[0]
     header = first[0] == "" or any(_number(each) is None for each in (first[1:] or first))
@@ -123,10 +123,13 @@ def _row(path: Any, at: int, cells: Sequence[str], wanted: int, first: int) -> l
     return [value for value in values if value is not None]
 
 
-def _cells(line: str, separator: str | None) -> list[str]:
+def _cells(path: Any, at: int, line: str, separator: str | None) -> list[str]:
     if separator is None:
         return line.split()
-    cells = [each.strip() for each in next(csv.reader([line], delimiter=separator, skipinitialspace=True))]
+    try:
+        cells = [each.strip() for each in next(csv.reader([line], delimiter=separator, skipinitialspace=True))]
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {at} is no CSV: {error}; write probabilities, as 0.25") from error
     return [each.replace(",", ".") for each in cells] if separator == ";" else cells
 
 

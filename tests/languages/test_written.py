@@ -63,6 +63,7 @@ def test_numbers_in_their_order_are_names():
         (".5,.5\n.5,1/0\n", "'1/0' is no number"),
         ("\n# nothing\n", "t.csv is empty"),
         ("a,b\n", "t.csv has one line, of names"),
+        (f".5,.5\n.{'5' * 200_000},.5\n", "t.csv, line 2 is no CSV: field larger than field limit"),
     ],
 )
 def test_a_table_that_is_none_is_refused_with_its_line(text, reason):
