@@ -27,6 +27,7 @@ from mdmtheory.denoisers.network import Network
 from mdmtheory.languages.presets import FILE_ENDINGS, LANGUAGES, check_no_file_meant
 from mdmtheory.metrics.registry import METRICS, MetricLike
 from mdmtheory.models import MODELS
+from mdmtheory.networks.runs import run_folder
 from mdmtheory.oracles.oracle import Oracle
 from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.protocol import Sampler
@@ -119,7 +120,7 @@ def _run_of(text: str, asked: bool) -> Spec | None:
             raise
         return None
     learned = spec.name in DENOISERS and DENOISERS.about(spec.name).learned
-    there = os.path.isdir(os.path.expanduser(str(dict(spec.options).get("run"))))  # noqa: PTH111, PTH112
+    there = os.path.isdir(run_folder(str(dict(spec.options).get("run"))))  # noqa: PTH112  # which no odd name upsets
     return spec if learned and (asked or there) else None
 
 

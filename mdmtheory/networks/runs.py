@@ -117,7 +117,7 @@ class Run:
 
         Its weights are read, and are those that run.json tells of: their digest is computed.
         """
-        folder = Path(os.path.expanduser(path))  # noqa: PTH111  # which takes an unknown user's as it is
+        folder = run_folder(path)
         if not folder.is_dir():
             raise ValueError(f"no run {folder}: it is not a folder; make one with `mdmtheory train ... --out {folder}`")
         for name in (RUN, WEIGHTS):
@@ -181,6 +181,11 @@ class Run:
         if network_digest(self.architecture, told.noise, extras_of(told.noise, told.objective), state) != told.digest:
             raise ValueError(f"the weights in {self.path} are not those that its {RUN} tells of; {_RESUME}")
         return state
+
+
+def run_folder(path: str | PathLike[str]) -> Path:
+    """The folder that a path of a run means, `~/x` in the home of its user; an unknown user's is taken as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  # that of Path raises where a user is not known
 
 
 def extras_of(noise: str, objective: str) -> dict[str, str]:
