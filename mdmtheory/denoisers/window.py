@@ -33,7 +33,7 @@ class Window(DenoiserDefaults):
         self.width = whole_number(width, "width", 0)
         self.vocab_size = self.language.vocab_size
         self._oracle: Any = self.language.oracle(trust)
-        self.trust = float(trust)
+        self.trust: float = float(trust)
         self._less_sure = {} if trust == 1 else {"trust": float(trust)}
         self.spec = Spec.of("window", width=self.width, **self._less_sure)
 
@@ -47,7 +47,7 @@ class Window(DenoiserDefaults):
 
     def trusting(self, trust: float) -> Window:
         """The observer that trusts what it sees so far; this one where it trusts less already."""
-        return Window(self.language, width=self.width, trust=min(trust, *self._less_sure.values(), 1.0))
+        return Window(self.language, width=self.width, trust=min(trust, self.trust))
 
     @whole_numbers(threads=1)
     def seen_from(
