@@ -10,7 +10,7 @@ from mdmtheory.core.contracts import as_denoiser, exact_for
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.plugins import conforms
-from mdmtheory.core.prompts import Prompt, answer_length, answers_in, as_prompt, with_answers
+from mdmtheory.core.prompts import Prompt, answer_length, answers_in, as_prompt
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, PlanRun, Samples
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
@@ -86,8 +86,7 @@ class Autoregressive(ModelDefaults):
                 denoiser, plan[rows], states[rows].copy(), threads=threads, prompt=asked and asked.take(rows)
             )
 
-        run = drawn(draw, self._asked, ended)
-        return Samples(with_answers(asked, run.tokens), run.calls, run.rounds, run.impossible, ended)
+        return drawn(draw, self._asked, ended, asked)
 
     @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(

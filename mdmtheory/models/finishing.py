@@ -12,7 +12,8 @@ from mdmtheory.core.canvases import laws_said
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import MarginalsCanvas, PlanRun
+from mdmtheory.core.prompts import Prompt, with_answers
+from mdmtheory.core.protocols import MarginalsCanvas, PlanRun, Samples
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 
@@ -32,8 +33,8 @@ def finishing_trust(finish: bool, trust: float | None) -> float | None:
     return found
 
 
-def drawn(draw: Callable[[Any, Any], PlanRun], denoiser: Any, trust: float | None) -> PlanRun:
-    """A run of `draw(denoiser, rows)`, which draws all sequences (a slice) or some (numbers) from their streams' start.
+def drawn(draw: Callable[[Any, Any], PlanRun], denoiser: Any, trust: float | None, prompt: Prompt | None) -> Samples:
+    """What `draw(denoiser, rows)` draws: all answers (a slice) or some (numbers), from their streams' start.
 
     With a `trust`, those that met an impossible context are drawn once more and to their end; `impossible` still names
     them, and nothing about the others can change. Up to that context they are as before.
@@ -42,9 +43,9 @@ def drawn(draw: Callable[[Any, Any], PlanRun], denoiser: Any, trust: float | Non
     rows = np.flatnonzero(run.impossible)
     if trust is not None and len(rows):
         ended = draw(GoingOn(denoiser, trust), rows)
-        for name in ("tokens", "log_probs", "calls", "rounds"):
+        for name in ("tokens", "calls", "rounds"):
             getattr(run, name)[rows] = getattr(ended, name)
-    return run
+    return Samples(with_answers(prompt, run.tokens), run.calls, run.rounds, run.impossible, trust)
 
 
 class GoingOn(DenoiserDefaults):
@@ -89,7 +90,7 @@ class GoingOn(DenoiserDefaults):
         """A canvas of both; a sequence is asked of the first until that finds it impossible."""
         both = (self.base, self.less_sure)
         opened = [each.open(count, length, noise=noise, prompt=prompt, threads=threads) for each in both]
-        canvas: Any = _TwoCanvases(*opened, count=count)
+        canvas: Any = _TwoCanvases(*opened, count=count, vocab_size=self.vocab_size)
         return cast(MarginalsCanvas, canvas)
 
     def _pairs(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count length length"]:
@@ -106,8 +107,8 @@ class GoingOn(DenoiserDefaults):
 class _TwoCanvases:
     """Both are written to throughout, so that what the second says of a sequence depends on that sequence alone."""
 
-    def __init__(self, sure: Any, less_sure: Any, *, count: int) -> None:
-        self._sure, self._less_sure = sure, less_sure
+    def __init__(self, sure: Any, less_sure: Any, *, count: int, vocab_size: int) -> None:
+        self._sure, self._less_sure, self._vocab_size = sure, less_sure, vocab_size
         self._over: Bool[np.ndarray, "count"] = np.zeros(count, dtype=np.bool_)
         self.impossible: Bool[np.ndarray, "count"] = np.zeros(count, dtype=np.bool_)
 
@@ -130,16 +131,12 @@ class _TwoCanvases:
         self, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"]
     ) -> Float[np.ndarray, "n vocab_size"]:
         """The posterior of each (row, position) pair, of whichever of the two is asked about its row."""
+        found = np.empty((len(rows), self._vocab_size))
         first = ~self._over[rows]
-        said = laws_said(self._sure, rows[first], positions[first]) if first.any() else None
+        if first.any():
+            found[first] = laws_said(self._sure, rows[first], positions[first])
         self._over |= self._sure.impossible
         second = self._over[rows]
-        if not second.any():
-            assert said is not None
-            return said
-        late = laws_said(self._less_sure, rows[second], positions[second])
-        found = np.empty((len(rows), late.shape[1]))
-        if said is not None:
-            found[first] = said
-        found[second] = late
+        if second.any():
+            found[second] = laws_said(self._less_sure, rows[second], positions[second])
         return found

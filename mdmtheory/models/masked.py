@@ -13,7 +13,7 @@ from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import name_or_repr
 from mdmtheory.core.integers import whole_number, whole_numbers
-from mdmtheory.core.prompts import Prompt, answer_length, answers_in, as_prompt, with_answers
+from mdmtheory.core.prompts import Prompt, answer_length, answers_in, as_prompt
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, PlanRun, Samples
 from mdmtheory.core.register import registered
 from mdmtheory.core.reveal_plans import LAST_STEP, as_plans
@@ -188,8 +188,7 @@ class MaskedDiffusion(ModelDefaults):
             options = {"states": states, "shuffles": ties[rows].copy(), "prompt": own, "threads": threads}
             return model._run_adaptive(model.sampler, answered, **options)
 
-        run = drawn(draw, self.denoiser, ended)
-        return Samples(with_answers(asked, run.tokens), run.calls, run.rounds, run.impossible, ended)
+        return drawn(draw, self.denoiser, ended, asked)
 
     @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(
