@@ -52,24 +52,23 @@ def from_tables(given: Mapping[str, Any], where: str, kind: Any = None) -> Langu
     ValueError, in one line that begins with `where` they are from.
     """
     named = {name: (*each.arrays, *each.numbers) for name, each in kinds().items()}
+    found = ", ".join(shortened(each, 40) for each in given) or "nothing"
     if kind is None:
-        fitting = [name for name, own in named.items() if own and set(own) == given.keys() and kinds()[name].arrays]
+        fitting = [name for name, own in named.items() if set(own) == given.keys() and kinds()[name].arrays]
         kind = fitting[0] if len(fitting) == 1 else None
-    takes = "; ".join(f"{name}: {', '.join(own)}" for name, own in named.items() if own)
     if not isinstance(kind, str) or kind not in named:
-        found = ", ".join(shortened(each, 40) for each in given) or "nothing"
+        takes = "; ".join(f"{name}: {', '.join(own)}" for name, own in named.items() if own)
         said = "" if kind is None else f" of the kind {shortened(repr(kind))}"
         raise ValueError(f"{where} holds {found}{said}, which is no language; languages are of {takes}")
     if given.keys() != set(named[kind]):
-        own = ", ".join(named[kind]) or "nothing"
-        found = ", ".join(shortened(each, 40) for each in given) or "nothing"
-        raise ValueError(f"{where} holds {found}; the kind {kind} has {own}")
-    for name in kinds()[kind].numbers:
+        raise ValueError(f"{where} holds {found}; the kind {kind} has {', '.join(named[kind]) or 'nothing'}")
+    own, parameters = kinds()[kind], dict(given)
+    for name in own.numbers:
         if np.ndim(given[name]) or not (1 <= given[name] < 1 << 63 and int(given[name]) == given[name]):
             raise ValueError(f"{where}: {name} is {shortened(str(given[name]))}; give a whole number from 1")
-    plain = {name: int(each) if name in kinds()[kind].numbers else each for name, each in given.items()}
+        parameters[name] = int(given[name])
     try:
-        language: Language = kinds()[kind].from_tables(plain)
+        language: Language = own.from_tables(parameters)
     except ValueError as error:
         raise ValueError(f"{where} holds no language: {shortened(str(error))}") from error
     return language
