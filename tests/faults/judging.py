@@ -167,15 +167,24 @@ def judge_mended(tally: Tally, host: Host, case: str, store: Path, whole: Whole)
         tally.judge_end(f"{case}, show", looking, 1)
         if visible(contents_of(store.parent)) != visible(before):
             tally.wrong.append(f"{case}: show changed a file")
-    ended = host.run(sweep(store), show(store))
+    judge_resumed(tally, host, case, store, whole)
+
+
+def judge_resumed(
+    tally: Tally, host: Host, case: str, store: Path, whole: Whole, *more: str, beside: Iterable[str] = ()
+) -> bool:
+    """The same sweep, with `more` options, ends with the undisturbed rows and leaves these files beside the store."""
+    before = len(tally.troubles)
+    ended = host.run(sweep(store, *more), show(store))
     if not tally.judge_end(f"{case}, resumed", ended, 2):
-        return
+        return False
     if [line.code for line in ended.lines] != [0, 0]:
         tally.unclear.append(f"{case}: the sweep does not go on: {[line.err for line in ended.lines]}")
     elif frozenset(rows_of(store)) != whole.rows or shown_rows(ended.lines[1]) != whole.shown:
         tally.wrong.append(f"{case}: resumed, the rows are not those of an undisturbed sweep")
-    elif set(visible(contents_of(store.parent))) != {store.name}:
+    elif set(visible(contents_of(store.parent))) != {store.name, *beside}:
         tally.unclear.append(f"{case}: beside the store there is {sorted(contents_of(store.parent))}")
+    return len(tally.troubles) == before
 
 
 def judge_shown(tally: Tally, case: str, line: Line, genuine: Iterable[Mapping[str, str]]) -> None:

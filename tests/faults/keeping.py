@@ -9,9 +9,10 @@ from pathlib import Path
 from mdmtheory.sweeps import samples_file
 from tests.faults.failing import counted, faults
 from tests.faults.host import EVERY_CALL, KILL_BEFORE, KILL_INSIDE, Fault, Host
-from tests.faults.judging import Tally, Whole, contents_of, judge_rows, show, shown_rows, stored_rows, sweep, visible
+from tests.faults.judging import Tally, Whole, judge_resumed, judge_rows, stored_rows, sweep
 from tests.faults.power import Disk, lay, states
-from tests.sweeps.small import rows_of
+
+KEEP = "--keep-samples"
 
 Kept = dict[tuple[str, int], bytes]
 """The tokens of every chunk, by task and number."""
@@ -24,7 +25,7 @@ def kept_sequences(
     tally = Tally("a sweep that keeps its sequences is killed, fails or loses its power, and is resumed")
     (folder / "first").mkdir()
     first, tape = folder / "first" / "store.sqlite", folder / "tape"
-    ended = host.run(_keeping(first), under=first.parent, fault=Fault(0, tape=str(tape)))
+    ended = host.run(sweep(first, KEEP), under=first.parent, fault=Fault(0, tape=str(tape)))
     genuine = _kept(first)
     assert ended.lines[0].code == 0, ended
     assert genuine
@@ -38,7 +39,7 @@ def kept_sequences(
             _mend(tally, host, case, place / "store.sqlite", whole, genuine)
         shutil.rmtree(place)
     (folder / "counted").mkdir()
-    counts = counted(host, _keeping(folder / "counted" / "store.sqlite"), folder / "counted")
+    counts = counted(host, sweep(folder / "counted" / "store.sqlite", KEEP), folder / "counted")
     chance, calls = random.Random(0), sum(counts.values())
     kills = [
         (f"killed at call {at}", Fault(EVERY_CALL, at, (KILL_BEFORE, KILL_INSIDE)[number % 2]))
@@ -48,7 +49,7 @@ def kept_sequences(
         under = folder / str(number)
         under.mkdir()
         store = under / "store.sqlite"
-        ended = host.run(_keeping(store), under=under, fault=fault)
+        ended = host.run(sweep(store, KEEP), under=under, fault=fault)
         tally.tried += 1
         if not ended.killed:
             tally.judge_end(case, ended, 1)
@@ -56,10 +57,6 @@ def kept_sequences(
         _mend(tally, host, case, store, whole, genuine)
         shutil.rmtree(under)
     return tally
-
-
-def _keeping(store: Path) -> list[str]:
-    return sweep(store, "--keep-samples")
 
 
 def _kept(store: Path) -> Kept:
@@ -92,14 +89,6 @@ def _judge(
 
 def _mend(tally: Tally, host: Host, case: str, store: Path, whole: Whole, genuine: Kept) -> None:
     """Without the fault the same sweep ends with the same store and the same sequences."""
-    ended = host.run(_keeping(store), show(store))
-    if not tally.judge_end(f"{case}, resumed", ended, 2):
-        return
-    if [line.code for line in ended.lines] != [0, 0]:
-        tally.unclear.append(f"{case}: the sweep does not go on: {[line.err for line in ended.lines]}")
-    elif frozenset(rows_of(store)) != whole.rows or shown_rows(ended.lines[1]) != whole.shown:
-        tally.wrong.append(f"{case}: resumed, the rows are not those of an undisturbed sweep")
-    elif _kept(store) != genuine:
+    beside = samples_file.beside(store).name
+    if judge_resumed(tally, host, case, store, whole, KEEP, beside=[beside]) and _kept(store) != genuine:
         tally.wrong.append(f"{case}: resumed, the sequences are not those of an undisturbed sweep")
-    elif set(visible(contents_of(store.parent))) != {store.name, samples_file.beside(store).name}:
-        tally.unclear.append(f"{case}: beside the store there is {sorted(contents_of(store.parent))}")
