@@ -7,6 +7,7 @@ each. A process that takes too much time is ended by the system for its processo
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import resource
@@ -69,10 +70,10 @@ def warm_up() -> None:
 
     Nothing is trained: the threads in which torch finds gradients are not there after a fork.
     """
-    import mdmtheory.plots.training
-    import mdmtheory.training.running  # noqa: F401
     from mdmtheory.cli.main import main as run
 
+    for module in ("mdmtheory.plots.training", "mdmtheory.training.running"):
+        importlib.import_module(module)
     with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere:
         before = Path.cwd(), sys.stdout, sys.stderr
         os.chdir(folder)

@@ -83,7 +83,9 @@ def test_a_context_that_is_possible_is_answered_as_ever_and_no_other_is_given_up
 
 
 def test_a_perturbed_denoiser_goes_on_perturbed():
-    kl = lambda p, q: (p * np.log(p / q, where=p > 0, out=np.zeros_like(p))).sum(axis=-1)  # noqa: E731
+    def kl(p, q):
+        return (p * np.log(p / q, where=p > 0, out=np.zeros_like(p))).sum(axis=-1)
+
     masked = CONTEXTS == MASK
     inside, found = (GoingOn(each, 0.8).conditionals(CONTEXTS)[masked] for each in (ORACLE, PERTURBED))
     np.testing.assert_allclose(kl(inside, found), np.minimum(0.05, kl(inside, np.full_like(inside, 1 / 3))), rtol=1e-6)

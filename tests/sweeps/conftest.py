@@ -15,7 +15,10 @@ from tests.sweeps.small import small_cells
 @pytest.fixture(scope="session")
 def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of `small_cells()`, to be copied and not to be changed."""
-    make = lambda folder: collect(small_cells(), out=folder / "store.sqlite", workers=1)  # noqa: E731
+
+    def make(folder: Path) -> None:
+        collect(small_cells(), out=folder / "store.sqlite", workers=1)
+
     return made_once(tmp_path_factory, "collected", make) / "store.sqlite"
 
 
