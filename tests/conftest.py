@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import checking
+from tests.modules import forget_modules
 
 # Before torch or numpy is imported: their threads would take the processors that other tests have, and idle ones spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -39,6 +41,13 @@ def _one_thread_unless_told() -> Iterator[None]:
 
     with within(1):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _modules_of_a_test_are_forgotten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    known = set(sys.modules)
+    yield
+    forget_modules(tmp_path_factory.getbasetemp(), known)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -87,8 +87,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     checking.install(["of_several_kinds"])
-    yield importlib.import_module("of_several_kinds")
-    del sys.modules["of_several_kinds"]
+    return importlib.import_module("of_several_kinds")
 
 
 def refused(call):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,8 +21,7 @@ class Trap:
 _GROUPS = ("kind of languages", "languages", "models", "denoisers", "samplers", "schedules")
 
 
-@contextmanager
-def trap(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def trap(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Set `trap:Trap` and entry points `sprung` in a folder, which becomes the current one; gives the mark's path."""
     mark = folder / "mark"
     (folder / "trap.py").write_text(_MODULE.format(mark=str(mark)))
@@ -35,7 +31,4 @@ def trap(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (info / "entry_points.txt").write_text("".join(f"[mdmtheory.{each}]\nsprung = trap:Trap\n" for each in _GROUPS))
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
-    try:
-        yield mark
-    finally:
-        sys.modules.pop("trap", None)
+    return mark

@@ -3,7 +3,6 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +77,6 @@ def _modules(tmp_path):
     (tmp_path / "broken.py").write_text(BROKEN)
     (tmp_path / "torn.py").write_text("import no_such_thing_at_all\n")
     (tmp_path / "odd.py").write_text("raise RuntimeError('two\\nlines')\n")
-    yield
-    for name in ("stroll", "broken", "torn", "odd"):
-        sys.modules.pop(name, None)
 
 
 @pytest.fixture

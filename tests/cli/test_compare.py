@@ -6,13 +6,13 @@ import io
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from mdmtheory.cli.main import main
+from tests.modules import forget_modules
 
 SWEEP = ["sweep", "--lang", "parity", "--length", "8", "--steps", "2,6", "--samples", "200", "--no-figure"]
 COMPARE = ["compare", "s.sqlite"]
@@ -92,12 +92,12 @@ def test_what_cannot_be_compared_is_refused_in_a_line(refused, words, reason):
     assert re.search(reason, refused(*COMPARE, *words))
 
 
-def test_code_that_a_store_names_is_run_only_by_the_word_of_the_user(run, refused, monkeypatch):
+def test_code_that_a_store_names_is_run_only_by_the_word_of_the_user(run, refused):
     code = "from tests.plug_ins.steady import Steady\nopen('imported', 'w').close()\n"
     Path("stored_code.py").write_text(code)
     assert run(*SWEEP, "--sampler", "ancestral,stored_code:Steady", "--out", "s.sqlite").code == 0
     Path("imported").unlink()
-    monkeypatch.delitem(sys.modules, "stored_code")
+    forget_modules(Path.cwd())
     line = refused(*COMPARE, "--at", "calls", "--out", "e.sqlite")
     assert line.endswith("allow it with --plug-in stored_code:Steady")
     assert not Path("imported").exists()
@@ -107,13 +107,13 @@ def test_code_that_a_store_names_is_run_only_by_the_word_of_the_user(run, refuse
     assert Path("imported").exists()
 
 
-def test_code_in_an_option_of_a_stored_name_is_run_only_by_the_word_of_the_user(run, refused, monkeypatch):
+def test_code_in_an_option_of_a_stored_name_is_run_only_by_the_word_of_the_user(run, refused):
     code = "import numpy\nopen('imported', 'w').close()\ndef vectors(vocab_size): return numpy.eye(vocab_size)\n"
     Path("stored_vectors.py").write_text(code)
     models = "gaussian,gaussian:embedding=stored_vectors:vectors"
     assert run(*SWEEP, "--model", models, "--out", "s.sqlite").code == 0
     Path("imported").unlink()
-    monkeypatch.delitem(sys.modules, "stored_vectors")
+    forget_modules(Path.cwd())
     line = refused(*COMPARE, "--between", "model", "--at", "calls", "--out", "e.sqlite")
     assert line.endswith("allow it with --plug-in stored_vectors:vectors")
     assert not Path("imported").exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,8 @@ SWEEP = ["sweep", "--lang", LANGUAGE, "--steps", "4", "--length", "16", "--sampl
 
 
 @pytest.fixture
-def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    with trap(tmp_path, monkeypatch) as mark:
-        yield mark
+def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return trap(tmp_path, monkeypatch)
 
 
 @pytest.fixture

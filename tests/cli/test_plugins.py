@@ -112,9 +112,8 @@ SWEEP += ["--out", "s.sqlite", "--denoiser", "oracle"]
 
 
 @pytest.fixture(autouse=True)
-def _faulty(tmp_path, monkeypatch):
+def _faulty(tmp_path):
     (tmp_path / "faulty.py").write_text(FAULTY)
-    monkeypatch.delitem(sys.modules, "faulty", raising=False)
 
 
 def swept(kind, spec):

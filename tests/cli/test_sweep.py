@@ -327,10 +327,8 @@ class Stroll(Entropy):
 """
 
 
-def test_a_sampler_of_ones_own_module_is_swept_by_name(run, tmp_path, monkeypatch):
+def test_a_sampler_of_ones_own_module_is_swept_by_name(run, tmp_path):
     (tmp_path / "stroll.py").write_text(OWN)
-    monkeypatch.setitem(sys.modules, "stroll", None)  # so that it is forgotten afterwards
-    del sys.modules["stroll"]
     words = ["sweep", *SMALL, "--no-figure", "--metrics", "ser", "--out", "own.sqlite", "--sampler"]
     outcome = run(*words, "stroll:Stroll:pace=2,entropy")
     assert outcome.code == 0, outcome.err

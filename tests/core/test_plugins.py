@@ -39,8 +39,6 @@ def _modules(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "of_a_test.py").write_text(MODULE)
     (tmp_path / "torn_of_a_test.py").write_text("raise RuntimeError('two\\nlines')\n")
-    for name in ("of_a_test", "torn_of_a_test"):
-        monkeypatch.delitem(plugins.sys.modules, name, raising=False)
 
 
 def test_a_name_is_looked_for_in_the_current_folder_and_may_be_dotted():

@@ -10,7 +10,7 @@ import random
 import struct
 import tracemalloc
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,8 @@ from tests.trap import trap
 
 
 @pytest.fixture
-def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    with trap(tmp_path, monkeypatch) as mark:
-        yield mark
+def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return trap(tmp_path, monkeypatch)
 
 
 def contents_of(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

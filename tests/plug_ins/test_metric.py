@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.registry import as_metric, as_metrics, measures
 from mdmtheory.plots.drawn import drawn_metric
 from mdmtheory.sweeps.store import load
+from tests.modules import forget_modules
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -28,12 +29,11 @@ SWEEP += ["--no-figure", "-o", "store.sqlite"]
 
 
 @pytest.fixture
-def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with somebody's metric, in which the program is started."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(HERE / "skew.py", tmp_path)
-    yield tmp_path
-    sys.modules.pop("skew", None)
+    return tmp_path
 
 
 def test_it_is_swept_shown_plotted_and_certified_by_name(theirs: Path, run: Callable[..., str]) -> None:
@@ -56,7 +56,7 @@ def test_it_is_swept_shown_plotted_and_certified_by_name(theirs: Path, run: Call
 
 def test_reading_a_store_runs_no_metric_that_was_not_named(theirs: Path, run: Callable[..., str]) -> None:
     run(*SWEEP, "--metrics", "skew:Skew")
-    sys.modules.pop("skew")
+    forget_modules(theirs)
     (theirs / "skew.py").write_text("raise RuntimeError('executed')")
     unread = mt.read("store.sqlite")
     assert (len(unread), unread.attrs["not_shown"]) == (0, ["skew:Skew"])

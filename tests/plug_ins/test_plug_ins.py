@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import mdmtheory as mt
 from mdmtheory.plots.board import leaderboard, methods_of
 from mdmtheory.plots.style import family_looks, looks
 from mdmtheory.sweeps.store import load
+from tests.modules import forget_modules
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -53,15 +54,13 @@ SWEEP += ["--workers", "1", "--no-figure", "-o", "store.sqlite"]
 
 
 @pytest.fixture
-def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with somebody's files, in which the program is started."""
     monkeypatch.chdir(tmp_path)
     for name in FILES:
         shutil.copy(HERE / f"{name}.py", tmp_path)
     (tmp_path / "stroll.py").write_text(STROLL + AMBLE)
-    yield tmp_path
-    for name in THEIRS:
-        sys.modules.pop(name, None)
+    return tmp_path
 
 
 @pytest.fixture
@@ -82,8 +81,7 @@ def test_they_are_swept_resumed_and_shown(swept: str, run: Callable[..., str], t
     )
     for path in theirs.glob("*.py"):
         path.unlink()
-    for name in THEIRS:
-        sys.modules.pop(name, None)
+    forget_modules(theirs)
     assert "stroll:Amble" in run("show", "store.sqlite")
     assert not {*THEIRS} & sys.modules.keys()
 
@@ -94,7 +92,7 @@ def test_a_law_over_plans_is_shown_and_drawn_when_it_is_gone(theirs: Path, run: 
     words = ["--lang", "parity", "--length", "4", "--samples", "20", "--sampler", sampler, "--no-figure"]
     swept = run("sweep", *words, "-o", "store.sqlite")
     (theirs / "backwards.py").unlink()
-    sys.modules.pop("backwards")
+    forget_modules(theirs)
     assert sampler in swept
     assert sampler in run("show", "store.sqlite")
     run("plot", "store.sqlite", "--x", "length", "-o", "figure.png")

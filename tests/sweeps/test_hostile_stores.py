@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,8 @@ from tests.trap import trap
 
 
 @pytest.fixture
-def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    with trap(tmp_path, monkeypatch) as mark:
-        yield mark
+def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return trap(tmp_path, monkeypatch)
 
 
 def shown(path: Path) -> pd.DataFrame:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mdmtheory.sweeps import cells, collect, merge, read, schema
+from tests.modules import forget_modules
 from tests.sweeps.small import rows_of
 
 MODULE = """
@@ -47,13 +47,12 @@ NAMES = ("mine:Mine", "mine:OfAKind", "mine:Borrowing")
 
 
 @pytest.fixture(autouse=True)
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The package of the languages, in the current folder."""
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "mine.py"
     path.write_text(MODULE)
-    yield path
-    sys.modules.pop("mine", None)
+    return path
 
 
 def swept(*languages: str, out: str = "s.sqlite", steps: str = "2"):
@@ -82,7 +81,7 @@ def test_a_plug_in_beside_a_good_cell_is_stored_shown_and_resumed(name: str) -> 
 def test_where_its_package_is_absent_it_is_shown_by_name_and_digest(name: str, package: Path) -> None:
     frame = swept(name, "parity")
     package.unlink()
-    del sys.modules["mine"]
+    forget_modules(package.parent)
     found = read("s.sqlite")
     assert found.equals(frame)
     assert set(found["language"]) == {"parity", f"{name}@a digest of "}
@@ -112,7 +111,7 @@ def test_what_only_its_package_can_read_is_not_stored() -> None:
 def test_two_plug_ins_of_one_name_are_told_apart(package: Path) -> None:
     swept("mine:Mine")
     package.write_text(MODULE.replace("class Mine:", "class Was:").replace("Other(Mine)", "Mine(Was)"))
-    del sys.modules["mine"]
+    forget_modules(package.parent)
     swept("mine:Mine")
     assert set(read("s.sqlite")["language"]) == {"mine:Mine@a digest of my own", "mine:Mine@a digest of my own "}
 
