@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mdmtheory.cli.documents import latex_table, markdown_table
+from mdmtheory.cli.documents import TABLES
 from mdmtheory.cli.terminal import Terminal, print_table, writable
 from mdmtheory.core.limits import MOST_LENGTH
 from mdmtheory.core.long_calls import counted
@@ -95,12 +95,11 @@ def _print(checks: list[BoundCheck], format: str, summed: bool) -> None:
         from mdmtheory.cli.tables import print_data
 
         print_data(found, format)
-    elif format in ("latex", "markdown"):
-        write = latex_table if format == "latex" else markdown_table
-        print(writable(write(list(found.columns), found.to_numpy().tolist(), right=[False] * found.shape[1])))
+    elif format in TABLES:
+        print(writable(TABLES[format](list(found.columns), found.to_numpy().tolist(), right=[False] * found.shape[1])))
     else:
         shown = found.drop(columns=[name for name in ("source", "statement") if name in found])
         if not summed:
             empty = (found["vacuous"] == "yes").map({True: " (vacuous)", False: ""})
             shown = shown.assign(holds=found["holds"] + empty).drop(columns="vacuous")
-        print_table(list(shown.columns), [[writable(each) for each in row] for row in shown.to_numpy().tolist()])
+        print_table(list(shown.columns), shown.to_numpy().tolist())

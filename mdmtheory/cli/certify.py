@@ -71,7 +71,7 @@ def _lines(report: Report) -> list[dict[str, object]]:
 
 
 def _print_checks(report: Report) -> None:
-    rows = [[each.name, each.result, writable(each.seen)] for each in report.checks]
+    rows = [[each.name, each.result, each.seen] for each in report.checks]
     print_table([f"{report.kind} {report.name}", "result", "what was seen"], rows)
     _print_failures([report])
 

@@ -114,7 +114,6 @@ def _print(found: Differences, format: str, terminal: Terminal) -> None:
 
         print_data(found.frame, format, found.about, terminal.say)
     else:
-        shown = [[writable(each) for each in row] for row in found.rows()]
-        print_table([writable(each) for each in found.headings], shown)
+        print_table(found.headings, found.rows())
         for name, text in found.about.items():
             print(writable(f"{name}: {text}"))

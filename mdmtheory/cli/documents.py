@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _LATEX = {
@@ -88,6 +88,10 @@ def markdown_table(
     titles = [" ".join(part for part in each.split("\n") if part) for each in headers]
     lines += [_markdown_row(titles), "|" + "|".join("---:" if each else "---" for each in right) + "|"]
     return "\n".join([*lines, *(_markdown_row([str(cell) for cell in row]) for row in rows)])
+
+
+TABLES: dict[str, Callable[..., str]] = {"latex": latex_table, "markdown": markdown_table}
+"""What writes a table for a document, by its --format."""
 
 
 def _markdown_row(cells: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from mdmtheory.cli.documents import Shown, latex_table, markdown_table
+from mdmtheory.cli.documents import TABLES, Shown
 from mdmtheory.cli.tables import interval
 from mdmtheory.cli.terminal import print_table, writable
 from mdmtheory.core.estimate import as_measured, bare_kind
@@ -26,7 +26,7 @@ def print_schedules(frame: pd.DataFrame, about: dict[str, str], perplexity: str,
     ≤ or ≈ stands in the heading of a column whose numbers are all of one kind, else beside each. Tables for documents
     (`latex`, `markdown`) have the sizes in full.
     """
-    document = format != "table"
+    document = format in TABLES
     laws = [("fixed", "fixed sizes"), ("ancestral", "ancestral")]
     random = frame[frame["schedule"] != ""]
     with_ser = "ser" in set(random["metric"])
@@ -47,18 +47,17 @@ def print_schedules(frame: pd.DataFrame, about: dict[str, str], perplexity: str,
     said = [f"{name}: {text}" if document else f"{name:{width}}  {text}" for name, text in about.items()]
     tables = [([*headers, "reveal sizes, size×steps"], rows), *_stride_table(frame)]
     if document:
-        write = latex_table if format == "latex" else markdown_table
         told = "\n".join([*notes, *said]) if format == "latex" else "; ".join([*notes, *said])
         for note, (titles, lines) in zip([told, ""], tables, strict=False):
-            print(writable(write(titles, lines, right=_right(titles), note=note)))
+            print(writable(TABLES[format](titles, lines, right=_right(titles), note=note)))
         return
     [(titles, lines), *others] = tables
-    _print(titles, lines)
+    print_table(titles, lines, right=_right(titles))
     for each in notes:
         print(writable(each))
     for titles, lines in others:
         print()
-        _print(titles, lines)
+        print_table(titles, lines, right=_right(titles))
     print()
     for each in said:
         print(writable(each))
@@ -85,11 +84,6 @@ def _stride_table(frame: pd.DataFrame) -> list[tuple[list[str], list[list[str | 
 
 def _right(headers: Sequence[str]) -> list[bool]:
     return [header == "steps" for header in headers]
-
-
-def _print(headers: Sequence[str], rows: Sequence[Sequence[str | Shown]]) -> None:
-    plain = [[writable(str(each)) for each in row] for row in rows]
-    print_table([writable(each) for each in headers], plain, right=_right(headers))
 
 
 def kind_of(frame: pd.DataFrame, steps: int) -> str:

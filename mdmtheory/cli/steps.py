@@ -69,8 +69,7 @@ def _print(found: StepsNeeded) -> None:
     first = found.frame.iloc[0]
     names = ("language", "denoiser", "sampler", "schedule")
     print(writable(f"{', '.join(str(first[name]) for name in names if first[name])}; {found.about['target']}"))
-    rows = [[writable(each) for each in row] for row in found.rows()]
-    print_table([writable(each) for each in found.headings], rows, right=[True, *[False] * 5])
+    print_table(found.headings, found.rows(), right=[True, *[False] * 5])
     for name, text in found.about.items():
         if name != "target":
             print(writable(f"{name}: {text}"))

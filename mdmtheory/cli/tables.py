@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from mdmtheory.cli.documents import Shown, latex_table, markdown_table
+from mdmtheory.cli.documents import TABLES, Shown
 from mdmtheory.cli.terminal import print_table, writable
 from mdmtheory.core.estimate import bare_kind, decimals_of
 from mdmtheory.metrics.metric import Metric
@@ -75,7 +75,7 @@ def print_cells(
     chosen = _chosen(columns, known, frame) if columns else [*varying, *known, "count", "calls", *rounds, "seconds"]
     shown = frame[frame["value"].notna()]
     kinds = {metric: sorted(set(shown["kind"][shown["metric"] == metric].map(bare_kind))) for metric in known}
-    document = format in ("latex", "markdown")
+    document = format in TABLES
     headers = [
         _header(known[name], kinds[name], document) if name in known else _COSTS.get(name, name) if document else name
         for name in chosen
@@ -91,11 +91,10 @@ def print_cells(
         rows.append([cells[name] for name in chosen])
     shared = _shared(frame, varying)
     if document:
-        print(writable((latex_table if format == "latex" else markdown_table)(headers, rows, right=right, note=shared)))
+        print(writable(TABLES[format](headers, rows, right=right, note=shared)))
         return
     print(writable(shared))
-    plain = [[writable(str(each)) for each in row] for row in rows]
-    print_table([writable(each) for each in headers], plain, right=right)
+    print_table(headers, rows, right=right)
 
 
 def _chosen(columns: Sequence[str], known: Mapping[str, Metric], frame: pd.DataFrame) -> list[str]:

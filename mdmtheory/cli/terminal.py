@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, repeat
 
@@ -71,14 +71,18 @@ class Terminal:
             yield
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[bool] | None = None) -> None:
+def print_table(
+    headers: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[bool] | None = None
+) -> None:
     """A table on stdout: drawn by rich on a terminal, aligned plain text when piped. Headers may have several lines."""
     right = right or [False] * len(headers)
-    head = heading_lines(headers)
-    body = [*head, *map(list, rows)]
+    head = heading_lines([writable(each) for each in headers])
+    shown = [[writable(str(each)) for each in row] for row in rows]
+    body = [*head, *shown]
     widths = [max(len(row[column]) for row in body) for column in range(len(headers))]
     if sys.stdout.isatty():
-        _draw_table(["\n".join(lines) for lines in zip(*head, strict=True)], rows, right, sum(widths) + 2 * len(widths))
+        titles = ["\n".join(lines) for lines in zip(*head, strict=True)]
+        _draw_table(titles, shown, right, sum(widths) + 2 * len(widths))
         return
     for row in body:
         cells = [

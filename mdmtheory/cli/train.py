@@ -9,7 +9,7 @@ import typer
 
 from mdmtheory.cli.outputs import was_typed
 from mdmtheory.cli.progress import LiveBar
-from mdmtheory.cli.terminal import Interrupted, Terminal, print_table, writable
+from mdmtheory.cli.terminal import Interrupted, Terminal, print_table
 from mdmtheory.core.long_calls import clock
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _draw(run: Run, terminal: Terminal) -> None:
 
 
 def _shown(estimate: Estimate) -> str:
-    return writable(f"{estimate:.3g}".partition(" (")[0])
+    return f"{estimate:.3g}".partition(" (")[0]
 
 
 class TrainingProgress(LiveBar):
