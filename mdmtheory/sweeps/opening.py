@@ -103,6 +103,21 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     return connection
 
 
+@contextlib.contextmanager
+def transaction(path: Path, connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing is written, whatever interrupts: an error, Ctrl-C, or the end of the process."""
+    with saying(path):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            # A commit that failed for want of space has already been rolled back.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
 def several_names(path: Path) -> str | None:
     """What is to be said of a store with several names (hard links): a journal belongs to one name alone."""
     count = path.stat().st_nlink

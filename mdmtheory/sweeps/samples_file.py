@@ -132,7 +132,8 @@ class SamplesFile:
             self._connection = held.enter_context(opening.writing(path))
             with opening.saying(path):
                 if schema.is_empty(self._connection):
-                    self._create()
+                    with opening.transaction(path, self._connection):
+                        schema.create(self._connection, APPLICATION_ID, USER_VERSION, TABLES)
                 _check(self._connection, path)
                 self._connection.execute("PRAGMA journal_mode = DELETE")
                 # The journal's removal is synced too: the power cannot take these back once the store has its chunks.
@@ -153,17 +154,8 @@ class SamplesFile:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Write rows, over what is there of the same chunks; all of them or none."""
-        with opening.saying(self.path), self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with opening.transaction(self.path, self._connection):
             self._connection.executemany(_INSERT, rows)
-
-    def _create(self) -> None:
-        with self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            self._connection.execute(f"PRAGMA user_version = {USER_VERSION}")
-            for statement in TABLES.values():
-                self._connection.execute(statement)
 
 
 def rows_of(chunks: Mapping[str, Sequence[Chunk]]) -> list[Row]:

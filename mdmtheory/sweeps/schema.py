@@ -8,7 +8,7 @@ import json
 import re
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -136,11 +136,16 @@ class Contents:
         }
 
 
-def create(connection: sqlite3.Connection) -> None:
-    """Make the tables in an empty database; inside the caller's transaction."""
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {USER_VERSION}")
-    for statement in TABLES.values():
+def create(
+    connection: sqlite3.Connection,
+    application: int = APPLICATION_ID,
+    version: int = USER_VERSION,
+    tables: Mapping[str, str] = TABLES,
+) -> None:
+    """Make the tables in an empty database, by default those of a store; inside the caller's transaction."""
+    connection.execute(f"PRAGMA application_id = {application}")
+    connection.execute(f"PRAGMA user_version = {version}")
+    for statement in tables.values():
         connection.execute(statement)
 
 

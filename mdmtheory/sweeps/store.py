@@ -10,7 +10,8 @@ import filecmp
 import os
 import shutil
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -170,19 +171,8 @@ class Store:
             put_in_place(migrated, self.path)
         confirm(self.path)
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All or nothing, whatever interrupts: an error, Ctrl-C, or the end of the process."""
-        with opening.saying(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # A commit that failed for want of space has already been rolled back.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+    def _transaction(self) -> AbstractContextManager[None]:
+        return opening.transaction(self.path, self._connection)
 
 
 def make_folder(path: Path) -> None:
