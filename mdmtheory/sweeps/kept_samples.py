@@ -9,9 +9,11 @@ from typing import Any
 from mdmtheory.core.notices import notice
 from mdmtheory.core.printable import first_few
 from mdmtheory.core.protocols import Samples
+from mdmtheory.metrics.registry import as_metrics
 from mdmtheory.sweeps import samples_file
 from mdmtheory.sweeps.chunks import until_stopped
-from mdmtheory.sweeps.results import read, short_name
+from mdmtheory.sweeps.filters import Filter
+from mdmtheory.sweeps.results import frame_of, short_name
 from mdmtheory.sweeps.schema import StoredTask
 from mdmtheory.sweeps.store import load
 
@@ -26,8 +28,11 @@ def kept_samples(
     never kept is left out, which is told. `where` chooses cells, as in `read`. They are read one cell at a time.
     ValueError where none are kept; as `read`, also OSError, where the store cannot be read.
     """
-    frame = read(store, level, metrics="ser", where=where)
-    tasks = {short_name(sha): stored for sha, stored in load(store).tasks.items()}
+    contents = load(store)
+    frame = frame_of(contents, level, as_metrics(["ser"]))
+    if where is not None:
+        frame = Filter.parse(where).of(frame)
+    tasks = {short_name(sha): stored for sha, stored in contents.tasks.items()}
     path = samples_file.beside(store)
     kept = set(samples_file.tasks(path))
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")

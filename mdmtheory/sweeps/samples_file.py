@@ -182,12 +182,15 @@ def kept(path: Path, task: str) -> tuple[dict[int, Samples], dict[int, str]]:
     left_out: dict[int, str] = {}
     rows: list[Row] = _seen(path, partial(_rows, task=task), [])
     for row in rows:
-        trust = next(iter(whole.values())).trust if whole else row.trust
-        fault = row.fault or _is_other(row, trust)
-        if fault:
-            left_out[row.chunk] = fault
+        try:
+            samples = row.samples()
+        except StoreError as error:
+            left_out[row.chunk] = str(error)
+            continue
+        if other := _is_other(row, next(iter(whole.values()), samples).trust):
+            left_out[row.chunk] = other
         else:
-            whole[row.chunk] = row.samples()
+            whole[row.chunk] = samples
     return whole, left_out
 
 
