@@ -16,7 +16,7 @@ from mdmtheory.analysis.differences import BOUNDS, Contrast, Differences, tabled
 from mdmtheory.core.differences import difference, difference_of_shares
 from mdmtheory.core.estimate import Ends, as_measured
 from mdmtheory.core.intervals import clopper_pearson
-from mdmtheory.core.printable import printable
+from mdmtheory.core.printable import did_you_mean, printable
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.languages.presets import FILE_ENDINGS
 from mdmtheory.sweeps.building import Builder, check_whole_cells
@@ -94,15 +94,22 @@ def cells_at_calls(
     With the mean calls of both, counted as `mean_calls` does. What the frame names is built, `module:name` only if it
     is among `own_code`: results are data, and name nobody's code without his word. ValueError names what is not.
     Languages of files go by their names without folder and ending; `files` are theirs. ValueError where a name stands
-    for another law here, and where something is given.
+    for another law here, where something is given, and for code or a file that nothing to be measured names.
     """
     column = _between(frame, between)
     builder = Builder()
-    digests, of_files = frame.attrs["digests"], {Path(each).stem: each for each in files}
+    of_files = {Path(each).stem: each for each in files}
+    pairs = [
+        [_to_measure(rows, metrics, of_files) for rows in (reference, others[0])]
+        for reference, others in _against_first(frame, column, metrics)
+    ]
+    cells = [cell for pair in pairs for cell, _ in pair]
+    _check_used("--lang", of_files, {shown.partition("@")[0] for pair in pairs for _, shown in pair})
+    _check_used("--plug-in", {each: each for each in own_code}, {name for cell in cells for *_, name in _code_in(cell)})
     found = []
-    for reference, others in _against_first(frame, column, metrics):
+    for pair in pairs:
         first, other = (
-            _buildable(_cell(rows, metrics), builder, own_code, of_files, digests) for rows in (reference, others[0])
+            _buildable(cell, shown, builder, own_code, frame.attrs["digests"][shown]) for cell, shown in pair
         )
         calls_of = _calls_of(builder, first)
         wanted = calls_of(first.steps or 1)
@@ -115,38 +122,55 @@ def cells_at_calls(
     return found
 
 
-def _buildable(
-    cell: Cell, builder: Builder, own_code: Collection[str], files: Mapping[str, str], digests: Mapping[str, str]
-) -> Cell:
-    """The cell with the very language that its rows are of; ValueError where its name is another's here."""
+def _to_measure(rows: Sequence[Row], metrics: Sequence[str], files: Mapping[str, str]) -> tuple[Cell, str]:
+    """The cell of some rows by the name, or the file, that its language has here; and the name that they show."""
+    cell = _cell(rows, metrics)
     shown = str(cell.language)
     name = shown.partition("@")[0]
-    cell = replace(cell, language=files.get(name, name))
+    return replace(cell, language=files.get(name, name)), shown
+
+
+def _check_used(option: str, given: Mapping[str, str], named: Collection[str]) -> None:
+    """ValueError for what is given under a name that nothing has, as where it is misspelt."""
+    for name, text in given.items():
+        if name not in named:
+            hint = did_you_mean(name, named)
+            raise ValueError(
+                f"{option} {text}: nothing to be measured of these results names {name}{hint}; leave it out"
+            )
+
+
+def _buildable(cell: Cell, shown: str, builder: Builder, own_code: Collection[str], digest: str) -> Cell:
+    """The cell with the very language that its rows are of; ValueError where its name is another's here."""
     _check_own_code(cell, own_code)
     mend = "if it was that of a file, name this with --lang FILE"
     try:
-        digest = builder.language(cell.language).digest
+        found = builder.language(cell.language).digest
     except ValueError as error:
         raise ValueError(f"{error}; {mend}") from error
-    if digest != digests[shown]:
+    if found != digest:
         raise ValueError(f"language {printable(shown)} of these results is another than {cell.language} here; {mend}")
     check_whole_cells([cell], "calls that are made equal")
     return cell
 
 
-def _check_own_code(cell: Cell, allowed: Collection[str]) -> None:
-    """ValueError for code that the words of a cell would run, and that nobody has allowed."""
+def _code_in(cell: Cell) -> Iterator[tuple[str, str, str]]:
+    """What code the words of a cell would run: kind, text, and `module:name`."""
     for kind, register in registries().items():
         text = getattr(cell, "language" if kind == "lang" else kind)
         # The name of a language file is a path, which may be no spec.
-        if text is None or (kind == "lang" and text.endswith(FILE_ENDINGS)):
-            continue
-        for name in map(printable, register.own_code(text)):
-            if name not in allowed:
-                raise ValueError(
-                    f"{kind} {printable(text)} of these results is made by {name}, code of somebody's own, which "
-                    f"measuring would run; allow it with --plug-in {name}"
-                )
+        if text is not None and not (kind == "lang" and text.endswith(FILE_ENDINGS)):
+            yield from ((kind, text, printable(name)) for name in register.own_code(text))
+
+
+def _check_own_code(cell: Cell, allowed: Collection[str]) -> None:
+    """ValueError for code that the words of a cell would run, and that nobody has allowed."""
+    for kind, text, name in _code_in(cell):
+        if name not in allowed:
+            raise ValueError(
+                f"{kind} {printable(text)} of these results is made by {name}, code of somebody's own, which "
+                f"measuring would run; allow it with --plug-in {name}"
+            )
 
 
 def solved_differences(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mdmtheory.cli.measuring import measured
-from mdmtheory.cli.outputs import check_distinct, check_ending
+from mdmtheory.cli.outputs import check_distinct, check_ending, was_typed
 from mdmtheory.cli.terminal import Terminal, print_table, writable
 
 if TYPE_CHECKING:
@@ -67,15 +67,18 @@ def compare(
     terminal = Terminal.of(context)
     check_level(level)
     worker_count(workers)
-    if out is None and plug_in:
-        raise ValueError("--plug-in is for what is measured into --out; give --at calls and --out FILE.sqlite")
+    for option in ("plug_in", "lang", "workers"):
+        if out is None and was_typed(context, option):
+            name = option.replace("_", "-")
+            raise ValueError(f"--{name} is for what is measured into --out; give --at calls and --out FILE.sqlite")
     if out is not None:
         if at != "calls":
             raise ValueError("--out is for what --at calls has to measure; leave it out, or give --at calls")
         check_ending(out, "store")
         check_distinct({"the store": store, "--out": out})
-    metrics = [each.name for each in as_metrics(texts(metric, "metric"))]
-    frame = read(store, metrics=texts(metric, "metric"), where=where)
+    asked = as_metrics(texts(metric, "metric"))
+    metrics = [each.name for each in asked]
+    frame = read(store, metrics=asked, where=where)
     if frame.empty:
         raise ValueError(f"{store} has no rows of {', '.join(metrics)}; `mdmtheory show {store}` prints what it has")
     if at == "steps":

@@ -79,6 +79,19 @@ def test_without_a_store_for_it_nothing_is_measured(run, refused):
         (["--at", "calls", "--out", "e.png"], "--out e.png ends as a figure does"),
         (["--at", "calls", "--workers", "x"], "^workers 'x' is not a number"),
         (["--plug-in", "a:B"], "--plug-in is for what is measured into --out; give --at calls and --out"),
+        (["--lang", "a.npz"], "--lang is for what is measured into --out; give --at calls and --out"),
+        (
+            ["--at", "calls", "--workers", "1"],
+            "--workers is for what is measured into --out; give --at calls and --out",
+        ),
+        (
+            ["--at", "calls", "--out", "e.sqlite", "--plug-in", "a:B"],
+            "--plug-in a:B: nothing to be measured .* names a:B",
+        ),
+        (
+            ["--at", "calls", "--out", "e.sqlite", "--lang", "x/a.npz"],
+            "--lang x/a.npz: nothing to be .* names a; leave",
+        ),
         (["--at", "calls", "--out", "e.sqlite", "--workers", "x"], "^workers 'x' is not a number"),
         (["--between", "nope"], "there is no column 'nope'"),
         (["--between", "lang"], "language is parity in all of these rows; there must be two to compare"),
