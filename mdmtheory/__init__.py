@@ -38,6 +38,8 @@ _HOMES = {
     "cross_entropy": "mdmtheory.metrics.cross_entropy",
     "distances": "mdmtheory.metrics.distances",
     "Distances": "mdmtheory.metrics.distances",
+    "budget": "mdmtheory.metrics.budget",
+    "Budget": "mdmtheory.metrics.budget",
     "learning_error": "mdmtheory.metrics.learning_error",
     "LearningError": "mdmtheory.metrics.learning_error",
     "compare_schedules": "mdmtheory.metrics.compare_schedules",

@@ -33,6 +33,8 @@ from mdmtheory.languages.parity import Parity as Parity
 from mdmtheory.languages.permutation import Permutation as Permutation
 from mdmtheory.languages.presets import as_language as as_language
 from mdmtheory.languages.repetition import Repetition as Repetition
+from mdmtheory.metrics.budget import Budget as Budget
+from mdmtheory.metrics.budget import budget as budget
 from mdmtheory.metrics.compare_schedules import Comparison as Comparison
 from mdmtheory.metrics.compare_schedules import compare_schedules as compare_schedules
 from mdmtheory.metrics.cross_entropy import cross_entropy as cross_entropy

@@ -295,6 +295,17 @@ for parameter in ("length", "count", "seed", "threads"):
         60 if parameter == "count" else 2,
         none=parameter == "threads",
     )
+for parameter in ("length", "count", "seed", "threads"):
+    door(
+        f"budget {parameter}",
+        lambda n, p=parameter: (
+            mt.budget(mt.Perturbed(mt.Oracle(language()), epsilon=0.1), language(), **{"length": 2, "count": 60, p: n})
+            .rows[0]
+            .sequence.total
+        ),
+        60 if parameter == "count" else 2,
+        none=parameter == "threads",
+    )
 door("Window width", lambda n: mt.Window(language(), width=n).spec)
 
 door("MaskedDiffusion.draw_plans length", lambda n: masked("stride").draw_plans(streams(0, 1), n))
@@ -305,6 +316,16 @@ for parameter in ("seed", "first", "threads"):
         lambda n, p=parameter: masked("entropy").replay([[0, 0]], **{p: n}),
         none=parameter == "threads",
     )
+    for name, build in {
+        "MaskedDiffusion": lambda: masked("stride"),
+        "BlockDiffusion": lambda: mt.BlockDiffusion(mt.Oracle(language()), block=2, steps=2, sampler="stride"),
+        "Autoregressive": lambda: mt.Autoregressive(mt.Oracle(language())),
+    }.items():
+        door(
+            f"{name}.scored {parameter}",
+            lambda n, p=parameter, b=build: b().scored([[0, 0]], **{p: n}).log_probs,
+            none=parameter == "threads",
+        )
     door(
         f"BlockDiffusion.replay {parameter}",
         lambda n, p=parameter: mt.BlockDiffusion(mt.Oracle(language()), block=2, steps=2, sampler="entropy").replay(

@@ -104,7 +104,7 @@ def test_constructors_take_all_but_their_first_argument_by_keyword(name):
     assert {each.kind for each in rest} <= {inspect.Parameter.KEYWORD_ONLY}
 
 
-@pytest.mark.parametrize("name", ["ser", "ter", "ter_ratio", "cross_entropy", "distances"])
+@pytest.mark.parametrize("name", ["ser", "ter", "ter_ratio", "cross_entropy", "distances", "budget"])
 def test_metrics_take_model_language_and_length_by_place_and_all_else_by_keyword(name):
     parameters = list(inspect.signature(getattr(mt, name)).parameters.values())
     assert [each.name for each in parameters[:3]] == ["model", "language", "length"]

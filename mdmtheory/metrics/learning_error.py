@@ -43,12 +43,17 @@ ENTRIES = 1 << 21
 
 @dataclass(frozen=True)
 class AtRatio:
-    """Means over contexts of which `low` to `high` is hidden, in nats a token that is asked for."""
+    """Of contexts of which `low` to `high` is hidden, in nats a token that is asked for: means, and what was seen.
+
+    `quantiles` and `largest` are of the KL of single tokens, as those over all contexts.
+    """
 
     low: float
     high: float
     error: Estimate
     loss: Estimate
+    quantiles: Mapping[float, float]
+    largest: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,23 +183,32 @@ def _found(asked: Contexts, strata: Strata, count: int, level: float) -> Learnin
     row_weights = np.where(there, shares / there.sum(axis=0), 0.0)
     pair_weights = np.divide(row_weights, pairs_in, out=np.zeros(shape), where=there).reshape(-1)
     errors, losses = (StratifiedMeans(values, shares, level) for values in (error, loss))
-    tokens = np.concatenate(nats)
+    tokens, cell = np.concatenate(nats), np.concatenate(cells)
+    weights, of = pair_weights[cell], cell % len(strata)
     return LearningError(
         errors.over_all(),
         losses.over_all(),
         StratifiedMeans(impossible, shares, level, most=1.0).over_all(),
         tuple(
             AtRatio(
-                float(asked.ratios[some[0]]), float(asked.ratios[some[-1]]), errors.in_stratum(k), losses.in_stratum(k)
+                float(asked.ratios[some[0]]),
+                float(asked.ratios[some[-1]]),
+                errors.in_stratum(k),
+                losses.in_stratum(k),
+                *_spread(tokens[of == k], weights[of == k]),
             )
             for k, some in enumerate(strata)
         ),
-        MappingProxyType(weighted_quantiles(tokens, pair_weights[np.concatenate(cells)], QUANTILES)),
-        float(tokens.max()),
+        *_spread(tokens, weights),
         asked.losses(steps, np.nansum(loss, axis=1), row_weights.sum(axis=1)),
         asked.denoiser.proper,
         asked.name,
     )
+
+
+def _spread(tokens: Numbers, weights: Numbers) -> tuple[Mapping[float, float], float]:
+    """Quantiles and the largest of what was seen of single tokens."""
+    return MappingProxyType(weighted_quantiles(tokens, weights, QUANTILES)), float(tokens.max())
 
 
 def _offsets(asked: Contexts, strata: int) -> Float[np.ndarray, "strata"]:

@@ -66,7 +66,7 @@ def first_places(
 class StratifiedMeans:
     """One number of each row in each stratum that it was asked in, NaN elsewhere: in one of them, or in all.
 
-    The numbers are 0 or more, and at most `most`.
+    Their mean is 0 or more, and they are at most `most`.
     """
 
     values: Float[np.ndarray, "count strata"]
@@ -108,7 +108,7 @@ class StratifiedMeans:
         Of values up to `most` it is the empirical Bernstein inequality's: strata are no less even than chance.
         """
         if self.most is None:
-            return mean, 0.0, np.inf
+            return mean, min(mean, 0.0), np.inf  # of differences a mean may be below what it can be
         _, low, high = bounded_mean(len(values), float(values.sum()), float((values**2).sum()), self.level, self.most)
         return mean, min(low, mean), max(high, mean)
 

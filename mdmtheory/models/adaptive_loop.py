@@ -15,7 +15,7 @@ from mdmtheory.core.prompts import Prompt, whole_length
 from mdmtheory.core.protocols import Answers, Denoiser, PlanRun
 from mdmtheory.core.streams import check_states
 from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype
-from mdmtheory.models.asking import OpenCanvas, home, in_batches, together
+from mdmtheory.models.asking import OpenCanvas, Witness, home, in_batches, of_slice, together
 from mdmtheory.models.canvas_loop import first_masked
 from mdmtheory.models.noise import pieces, uniforms_of
 from mdmtheory.oracles.answers import LawAnswers
@@ -52,13 +52,14 @@ def run_adaptive(
     order: Any = None,
     shuffles: UInt64[np.ndarray, "count 4"] | None = None,
     prompt: Prompt | None = None,
+    witness: Witness | None = None,
     threads: int | None = None,
 ) -> AdaptiveRun:
     """Draw one sequence from each stream (which move on), or replay the sampler with the tokens given as its draws.
 
     With a `prompt` the sampler is shown the answers alone, of `length` positions: so is what comes back. Sequences go
     through the steps in batches: of as many as the denoiser asks for, one after the other, else of a few megabytes
-    each, shared out to threads.
+    each, shared out to threads. A `witness` is told of every context in which a token was set.
     A sampler that is shown an order is given `order`, else one that is drawn from `shuffles` (streams that move on by
     `length` uniforms); other samplers need neither. Each step of a sequence takes `length` uniforms of its stream, one
     for each position, wanted or not: so nothing about a sequence depends on those beside it. Coins take as many before,
@@ -101,7 +102,8 @@ def run_adaptive(
         streams = None if states is None else states[here]
         given = None if tokens is None else tokens[here]
         arrays = [getattr(run, name)[here] for name in ("tokens", "log_probs", "plan", "calls", "rounds")]
-        batch = _Batch(sampler, canvas, vocab_size, pairs, order_of(here), streams, given, *arrays)
+        told = of_slice(witness, here)
+        batch = _Batch(sampler, canvas, vocab_size, pairs, order_of(here), streams, given, told, *arrays)
         batch.run(sampler.init(size, length, vocab_size, steps, schedule))
         run.impossible[here] = canvas.impossible
         check_whole(sampler, run.tokens[here][~run.impossible[here]], vocab_size)
@@ -124,6 +126,7 @@ class _Batch:
     order: Order | None
     states: UInt64[np.ndarray, "count 4"] | None
     given: Tokens | None
+    witness: Witness | None
     shown: Tokens
     log_probs: Float[np.ndarray, "count length"]
     plan: Int32[np.ndarray, "count length"]
@@ -181,6 +184,8 @@ class _Batch:
             raise ProtocolError(f"sampler {self.sampler.spec} set no token in a step; set at least one in every row")
         kept = changed[rows, positions] & (after[rows, positions] == drawn)
         self.log_probs[active[rows[kept]], positions[kept]] = log_prob_of(kept)
+        if self.witness is not None:
+            self.witness(active, before, rows[kept], positions[kept], answers.take(kept))
         rows, positions = np.nonzero(changed)
         self.plan[active[rows], positions] = turn
         self.canvas.write(active[rows], positions, after[rows, positions].astype(np.int64))

@@ -49,6 +49,22 @@ def in_batches(
         some(0, count, threads)
 
 
+Witness = Callable[[Int[np.ndarray, "contexts"], Tokens, Int[np.ndarray, "n"], Int[np.ndarray, "n"], Answers], object]
+"""Told, wherever tokens are set, in which contexts that is and what the denoiser says there.
+
+The numbers of sequences; a row for each of them that is its context and may change after the call; (row, position)
+pairs, where tokens are set; and the answers at these.
+"""
+
+
+def of_slice(witness: Witness | None, here: slice) -> Witness | None:
+    """The witness of some sequences, which are numbered from 0 where they are run."""
+    if witness is None:
+        return None
+    told = witness
+    return lambda sequences, *said: told(sequences + here.start, *said)
+
+
 class OpenCanvas:
     """A canvas as the loops see it: positions are those of the answer, numbered from 0, and what it says are answers.
 

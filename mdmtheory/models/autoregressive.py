@@ -17,6 +17,8 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import TokensLike, as_tokens
 from mdmtheory.languages.presets import LanguageLike, as_language
+from mdmtheory.models.adaptive_loop import AdaptiveRun
+from mdmtheory.models.asking import Witness
 from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.models.contexts import score_from_left
 from mdmtheory.models.finishing import drawn, finishing_trust
@@ -105,11 +107,36 @@ class Autoregressive(ModelDefaults):
         if self.denoiser is None and asked is None:
             return LogProb(self.language.log_prob(tokens, threads=threads), "exact")
         self._check_seen(asked)
-        if self._asked.sees == "left":
-            return LogProb(score_from_left(self._asked, answers_in(asked, tokens), asked, threads), "exact")
-        # One position at a time, from the left.
-        masked = MaskedDiffusion(self._asked, sampler=LeftToRight())
-        return masked.log_prob(tokens, prompt=prompt, threads=threads)
+        return LogProb(self.scored(tokens, prompt=prompt, threads=threads).log_probs.sum(axis=1), "exact")
+
+    @whole_numbers(seed=0, first=0, threads=1)
+    def scored(
+        self,
+        tokens: TokensLike,
+        seed: int = 0,
+        *,
+        first: int = 0,
+        prompt: TokensLike | None = None,
+        witness: Witness | None = None,
+        threads: int | None = None,
+    ) -> AdaptiveRun:
+        """As of MaskedDiffusion, with one plan for all sequences; calls and rounds are those that drawing them takes.
+
+        A `witness` of a denoiser that sees the left alone is shown whole sequences (`score_from_left`).
+        """
+        tokens = as_tokens(tokens, self.vocab_size)
+        if self._asked.sees != "left":
+            # One position at a time, from the left.
+            masked = MaskedDiffusion(self._asked, sampler=LeftToRight())
+            return masked.scored(tokens, seed, first=first, prompt=prompt, witness=witness, threads=threads)
+        asked = prompt_of(prompt, tokens, self.vocab_size)
+        self._check_seen(asked)
+        answers = answers_in(asked, tokens)
+        count, length = answers.shape
+        log_probs = score_from_left(self._asked, answers, asked, threads, witness=witness)
+        cost = np.full(count, length, dtype=np.int64)
+        plan = np.tile(LeftToRight().plan(length), (count, 1))
+        return AdaptiveRun(answers, log_probs, cost, cost.copy(), np.zeros(count, dtype=np.bool_), plan)
 
     def _check_seen(self, prompt: Prompt | None) -> None:
         """ValueError where a denoiser that sees the left alone is given something to the right of an answer's token."""

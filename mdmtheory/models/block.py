@@ -17,6 +17,7 @@ from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike
 from mdmtheory.models.adaptive_loop import AdaptiveRun
+from mdmtheory.models.asking import Witness
 from mdmtheory.models.fitting import looking_around
 from mdmtheory.models.masked import MaskedDiffusion, check_trust
 from mdmtheory.plans import FixedSizes, PlanLaw
@@ -134,6 +135,20 @@ class BlockDiffusion(ModelDefaults):
         With one plan it is minus an unbiased estimate of sum_b L(x^b, x^<b), the bound of 2503.09573.
         """
         return self.masked.log_prob(tokens, seed, first=first, plans=plans, prompt=prompt, threads=threads)
+
+    @whole_numbers(seed=0, first=0, threads=1)
+    def scored(
+        self,
+        tokens: TokensLike,
+        seed: int = 0,
+        *,
+        first: int = 0,
+        prompt: TokensLike | None = None,
+        witness: Witness | None = None,
+        threads: int | None = None,
+    ) -> AdaptiveRun:
+        """As of MaskedDiffusion, the plan being of the whole sequence, block after block."""
+        return self.masked.scored(tokens, seed, first=first, prompt=prompt, witness=witness, threads=threads)
 
     @whole_numbers(seed=0, first=0, threads=1)
     def replay(

@@ -12,7 +12,7 @@ from mdmtheory.core.long_calls import counted
 from mdmtheory.core.prompts import Prompt, whole_length
 from mdmtheory.core.protocols import Denoiser, PlanRun
 from mdmtheory.core.tokens import Tokens, token_dtype
-from mdmtheory.models.asking import OpenCanvas, in_batches, together
+from mdmtheory.models.asking import OpenCanvas, Witness, in_batches, of_slice, together
 from mdmtheory.models.contexts import score_contexts
 from mdmtheory.models.noise import noisy_draws, uniforms_of
 from mdmtheory.plans import PlanLawBase
@@ -32,6 +32,7 @@ def run_on_canvas(
     law: PlanLawBase | None = None,
     prompt: Prompt | None = None,
     uniforms: Float[np.ndarray, "count length"] | None = None,
+    witness: Witness | None = None,
 ) -> PlanRun:
     """Draw tokens from the streams (one uniform a token, in order of step then position), or score the tokens given.
 
@@ -40,7 +41,7 @@ def run_on_canvas(
     noise takes a uniform for every token that might be drawn. With a `prompt`, plan, tokens and what comes back are of
     the answers alone. Sequences go through the steps in batches: of as many as the denoiser asks for, one after the
     other, else of a few megabytes each, shared out to threads. A denoiser with a batch scores all contexts of given
-    tokens at once, a batch of contexts a call.
+    tokens at once, a batch of contexts a call. A `witness` is told of every context in which a token was set.
     """
     asked: Any = as_denoiser(denoiser)
     count, length = plan.shape
@@ -53,12 +54,12 @@ def run_on_canvas(
     )
     whole = whole_length(prompt, length)
     if tokens is not None and asked.batch(whole) is not None:
-        return score_contexts(asked, plan, tokens, law=law, prompt=prompt, threads=threads)
+        return score_contexts(asked, plan, tokens, law=law, prompt=prompt, witness=witness, threads=threads)
 
     def work(here: slice, own_threads: int | None) -> None:
         streams, given, placed = (None if each is None else each[here] for each in (states, tokens, uniforms))
         canvas = OpenCanvas(asked, here.stop - here.start, length, prompt and prompt.take(here), own_threads)
-        found = _run_batch(canvas, plan[here], streams, given, placed, law)
+        found = _run_batch(canvas, plan[here], streams, given, placed, law, of_slice(witness, here))
         for name in ("tokens", "log_probs", "calls", "rounds", "impossible"):
             getattr(run, name)[here] = getattr(found, name)
 
@@ -67,7 +68,13 @@ def run_on_canvas(
 
 
 def _run_batch(
-    canvas: OpenCanvas, plan: Plan, states: Any, tokens: Tokens | None, uniforms: Any, law: PlanLawBase | None
+    canvas: OpenCanvas,
+    plan: Plan,
+    states: Any,
+    tokens: Tokens | None,
+    uniforms: Any,
+    law: PlanLawBase | None,
+    witness: Witness | None,
 ) -> PlanRun:
     """`run_on_canvas` of one batch, on its canvas."""
     count, length = plan.shape
@@ -89,6 +96,8 @@ def _run_batch(
         fits = ~canvas.impossible[rows]
         if not fits.all():
             rows, positions, answers = rows[fits], positions[fits], answers.take(fits)
+        if witness is not None:
+            witness(np.arange(count), out, rows, positions, answers)
         if isinstance(law, Planned):
             answers = answers.under(law)
         if tokens is not None:

@@ -11,7 +11,7 @@ from mdmtheory.core.long_calls import counted
 from mdmtheory.core.prompts import Prompt, whole_length
 from mdmtheory.core.protocols import PlanRun
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.models.asking import OpenCanvas, together
+from mdmtheory.models.asking import OpenCanvas, Witness, together
 from mdmtheory.plans import PlanLawBase
 from mdmtheory.samplers.planned import Planned
 
@@ -24,6 +24,7 @@ def score_contexts(
     law: PlanLawBase | None = None,
     prompt: Prompt | None = None,
     only: Bool[np.ndarray, "count length"] | None = None,
+    witness: Witness | None = None,
     threads: int | None = None,
 ) -> PlanRun:
     """What running the plans over these tokens gives, without going through their steps.
@@ -51,6 +52,8 @@ def score_contexts(
         fits = ~canvas.impossible[entries]
         found = np.full(len(entries), -np.inf)
         some = answers if fits.all() else answers.take(fits)
+        if witness is not None:
+            witness(of, shown, entries[fits], positions[fits], some)
         some = some.under(law) if isinstance(law, Planned) else some
         at = of[entries]
         found[fits] = some.log_prob_of(tokens[at[fits], positions[fits]].astype(np.int64))
@@ -61,19 +64,30 @@ def score_contexts(
 
 
 def score_from_left(
-    denoiser: Any, tokens: Tokens, prompt: Prompt | None = None, threads: int | None = None
-) -> Float[np.ndarray, "count"]:
-    """log p of whole answers under a denoiser that sees the left alone: one call for all positions of a sequence."""
+    denoiser: Any,
+    tokens: Tokens,
+    prompt: Prompt | None = None,
+    threads: int | None = None,
+    *,
+    witness: Witness | None = None,
+) -> Float[np.ndarray, "count length"]:
+    """log p of each token of whole answers given those to its left, of a denoiser that sees no more: one call each.
+
+    A `witness` is shown whole sequences, of which what stands to the left of a position is its context.
+    """
     count, length = tokens.shape
-    out = np.empty(count)
+    out = np.empty(tokens.shape)
     size = together(denoiser, whole_length(prompt, length))
     for a in counted(range(0, count, size), "batches"):
         some = tokens[a : a + size]
         here = prompt and prompt.take(slice(a, a + size))
         canvas = OpenCanvas(denoiser, len(some), length, here, threads, shown=some)
         rows, positions = np.nonzero(np.ones(some.shape, dtype=np.bool_))
-        said = canvas.ask(rows, positions, some).log_prob_of(some.reshape(-1).astype(np.int64))
-        out[a : a + size] = said.reshape(some.shape).sum(axis=1)
+        answers = canvas.ask(rows, positions, some)
+        if witness is not None:
+            witness(np.arange(a, a + len(some)), some, rows, positions, answers)
+        said = answers.log_prob_of(some.reshape(-1).astype(np.int64))
+        out[a : a + size] = said.reshape(some.shape)
     return out
 
 

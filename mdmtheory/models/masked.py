@@ -21,6 +21,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import check_states, stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
+from mdmtheory.models.asking import Witness
 from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.models.finishing import drawn, finishing_trust
 from mdmtheory.models.fitting import looking_around
@@ -184,7 +185,7 @@ class MaskedDiffusion(ModelDefaults):
             model.denoiser = denoiser
             own, states = asked and asked.take(rows), streams[rows].copy()
             if model.plan_law is not None:
-                return model.run(model.draw_plans(states, answered), states, threads=threads, **_given(own))
+                return model.run(model.draw_plans(states, answered), states, prompt=own, threads=threads)
             options = {"states": states, "shuffles": ties[rows].copy(), "prompt": own, "threads": threads}
             return model._run_adaptive(model.sampler, answered, **options)
 
@@ -220,15 +221,43 @@ class MaskedDiffusion(ModelDefaults):
             scores[k] = self._scored_run(answers, states, asked, threads).log_probs.sum(axis=1)
         return LogProb(log_mean_exp(scores), kind)
 
+    @whole_numbers(seed=0, first=0, threads=1)
+    def scored(
+        self,
+        tokens: TokensLike,
+        seed: int = 0,
+        *,
+        first: int = 0,
+        prompt: TokensLike | None = None,
+        witness: Witness | None = None,
+        threads: int | None = None,
+    ) -> AdaptiveRun:
+        """The run behind `log_prob` with one plan, or one shuffle: its plan, and log p of each token in its context.
+
+        A `witness` is told what the denoiser says in each of these contexts; then no kernel runs the plan, which makes
+        no contexts. ValueError where `log_prob` has one.
+        """
+        tokens = as_tokens(tokens, self.vocab_size)
+        _require_closed_law(self.sampler)
+        asked = prompt_of(prompt, tokens, self.vocab_size)
+        states = self._streams("plans", tokens.shape[1], seed, first, len(tokens))
+        return self._scored_run(answers_in(asked, tokens), states, asked, threads, witness)
+
     def _scored_run(
-        self, answers: Tokens, states: UInt64[np.ndarray, "count 4"], prompt: Prompt | None, threads: int | None
-    ) -> PlanRun:
+        self,
+        answers: Tokens,
+        states: UInt64[np.ndarray, "count 4"],
+        prompt: Prompt | None,
+        threads: int | None,
+        witness: Witness | None = None,
+    ) -> AdaptiveRun:
         """A run that scores answers under plans, or a shuffle, that each stream gives; the streams move on."""
         length = answers.shape[1]
         if self.plan_law is None:
-            options = {"tokens": answers, "shuffles": states, "prompt": prompt, "threads": threads}
+            options = {"tokens": answers, "shuffles": states, "prompt": prompt, "witness": witness, "threads": threads}
             return self._run_adaptive(self._replayed(), length, **options)
-        return self.run(self.draw_plans(states, length), tokens=answers, threads=threads, **_given(prompt))
+        plan = as_plans(self.draw_plans(states, length))
+        return AdaptiveRun(**vars(self._run(plan, None, answers, prompt, threads, witness)), plan=plan)
 
     @whole_numbers(threads=1)
     def run(
@@ -262,11 +291,20 @@ class MaskedDiffusion(ModelDefaults):
             raise ValueError(f"the prompt leaves {len(asked.answer)} positions and the plan has {plan.shape[1]}")
         return self._run(plan, states, tokens, asked, threads)
 
-    def _run(self, plan: Any, states: Any, tokens: Any, prompt: Prompt | None, threads: int | None) -> PlanRun:
+    def _run(
+        self,
+        plan: Any,
+        states: Any,
+        tokens: Any,
+        prompt: Prompt | None,
+        threads: int | None,
+        witness: Witness | None = None,
+    ) -> PlanRun:
         law = self.plan_law if isinstance(self.plan_law, Planned) else None
         if law is not None and tokens is not None:
             _require_closed_law(law)
-        if law is None and self.denoiser.fused and (prompt is None or tokens is not None):
+        fused = self.denoiser.fused and witness is None
+        if law is None and fused and (prompt is None or tokens is not None):
             if prompt is None:
                 alone: PlanRun = self.denoiser.run_plan(plan, states, tokens, threads=threads)
                 return alone
@@ -275,7 +313,7 @@ class MaskedDiffusion(ModelDefaults):
             whole[:, prompt.answer] = plan + 1
             run: PlanRun = self.denoiser.run_plan(whole, None, prompt.joined(tokens), threads=threads)
             return PlanRun(tokens, run.log_probs[:, prompt.answer], run.calls - 1, run.rounds - 1, run.impossible)
-        return run_on_canvas(self.denoiser, plan, states, tokens, threads, law=law, prompt=prompt)
+        return run_on_canvas(self.denoiser, plan, states, tokens, threads, law=law, prompt=prompt, witness=witness)
 
     @whole_numbers(seed=0, first=0, threads=1)
     def replay(
@@ -325,11 +363,6 @@ class MaskedDiffusion(ModelDefaults):
             f"sampler {sampler.spec} {reason}, so one sequence has many histories and no replay gives log p(x); "
             "measure ser, or use a sampler that looks at the context only"
         )
-
-
-def _given(prompt: Prompt | None) -> dict[str, Any]:
-    """What `run` is told of a prompt, where there is one."""
-    return {} if prompt is None else {"prompt": prompt}
 
 
 def prompt_of(prompt: Any, tokens: Tokens, vocab_size: int) -> Prompt | None:

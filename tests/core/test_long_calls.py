@@ -182,6 +182,7 @@ LONG = (
     "cross_entropy",
     "distances",
     "learning_error",
+    "budget",
     "compare_schedules",
     "collect",
     "train",
