@@ -197,12 +197,19 @@ def test_what_is_exact_is_said_to_be():
 
 def test_a_denoiser_that_excludes_what_is_possible_loses_all_of_it_by_learning():
     other = golden_chain().oracle()  # holds contexts of the trigram to be impossible
-    found = mt.budget(other, trigram2(), LENGTH, steps=2, sampler="stride", count=60, check=True)
+    found = mt.budget(other, trigram2(), LENGTH, steps=2, sampler="blocks", count=60, check=True)
     [row] = found.rows
     assert row.sequence.total.value == row.sequence.learning.value == row.log_ratio.value == np.inf
     assert np.isfinite(row.sequence.factorisation.value)
     assert 0 < row.z.value <= 1
     assert found.off < 1e-12
+    seen = visited(mt.MaskedDiffusion(other, sampler="blocks", steps=2), trigram2(), every(trigram2())[0], 0)
+    given_up = seen.run.impossible
+    assert given_up.any()
+    # In the second half the exact posterior is not asked, as the model does not go there.
+    assert (seen.exact[given_up, 2:] == 0).all()
+    assert (seen.impossible[given_up, 2:] == 1).all()
+    assert np.isinf(seen.error[given_up, 2:]).all()
 
 
 def test_rows_are_of_what_has_a_say():
@@ -229,7 +236,11 @@ def test_rows_are_of_what_has_a_say():
 
 
 def test_by_share_a_perturbed_oracle_errs_alike_everywhere():
-    found = mt.budget(mt.Perturbed(mt.Oracle("ngram:order=2"), epsilon=0.01), "ngram:order=2", 24, steps=6, count=200)
+    denoiser = mt.Perturbed(mt.Oracle("ngram:order=2"), epsilon=0.01)
+    found = mt.budget(denoiser, "ngram:order=2", 24, steps=6, sampler="stride", count=200)
+    assert [(24 * each.high, each.tokens) for each in found.rows[0].by_share] == [
+        (last, 4) for last in (6, 9, 12, 18, 21, 24)
+    ]
     for each in found.rows[0].by_share:
         assert each.error.value == pytest.approx(0.01, rel=1e-6)
         assert each.learning.value == pytest.approx(0.01 * each.tokens, rel=1e-6)
