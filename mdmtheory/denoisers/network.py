@@ -78,8 +78,8 @@ class Network(DenoiserDefaults):
 
     @property
     def noise_embedding(self) -> Float[np.ndarray, "vocab dim"] | None:
-        """The vectors of the tokens that Gaussian noise was put on; None where tokens go in."""
-        return None if self.run.architecture.dim is None else self._loaded[1]
+        """The vectors of the tokens that Gaussian noise was put on; None where tokens are noised."""
+        return self._loaded[1] if self.run.record.noise == "gaussian" else None
 
     @cached_property
     def _loaded(self) -> tuple[Any, Float[np.ndarray, "vocab dim"] | None]:
@@ -90,7 +90,7 @@ class Network(DenoiserDefaults):
 
         state = self.run.weights()
         vectors = state.pop(EMBEDDING, None)
-        if vectors is None and self.run.architecture.dim is not None:
+        if vectors is None and self.run.record.noise == "gaussian":
             raise ValueError(f"the run {self.run.path} lacks the embedding of its tokens; train it anew")
         network = Transformer(self.run.architecture, seed=0)
         try:

@@ -22,6 +22,7 @@ from mdmtheory.models.asking import Witness
 from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.models.contexts import score_from_left
 from mdmtheory.models.finishing import drawn, finishing_trust
+from mdmtheory.models.fitting import MisfitError, check_noise
 from mdmtheory.models.masked import MaskedDiffusion, prompt_of
 from mdmtheory.plans import LeftToRight
 
@@ -39,11 +40,13 @@ class Autoregressive(ModelDefaults):
         asked = conforms(language, Denoiser)
         self.denoiser: Any = as_denoiser(language) if asked else None
         self.language: Any = None if asked else as_language(cast(LanguageLike, language))
-        if self.denoiser is not None and self.denoiser.sees == "block":
-            raise ValueError(
-                f"the denoiser {self.denoiser.spec} sees blocks of {self.denoiser.block}; use BlockDiffusion with "
-                f"block={self.denoiser.block}"
-            )
+        if self.denoiser is not None:
+            check_noise(self.denoiser, "masked")
+            if self.denoiser.sees == "block":
+                raise MisfitError(
+                    f"the denoiser {self.denoiser.spec} sees blocks of {self.denoiser.block}; use BlockDiffusion with "
+                    f"block={self.denoiser.block}"
+                )
         source: Any = self.denoiser if asked else self.language
         self.vocab_size = source.vocab_size
         self.spec = Spec.of("ar") if self.denoiser is None else Spec.of("ar", denoiser=str(self.denoiser.spec))

@@ -9,6 +9,20 @@ from mdmtheory.core.protocols import Language
 from mdmtheory.languages.presets import as_language
 
 
+class MisfitError(ValueError):
+    """A denoiser and a model that do not go together: another noise, or other things seen than are there."""
+
+
+def check_noise(denoiser: Any, noise: str) -> None:
+    """MisfitError for a denoiser that takes no such noise."""
+    if noise not in denoiser.noises:
+        reason = denoiser.refusals.get(noise)
+        raise MisfitError(
+            f"the denoiser {denoiser.spec} takes no {noise} noise{f': {reason}' if reason else ''}; it takes "
+            f"{', '.join(sorted(denoiser.noises))}"
+        )
+
+
 def check_takes_prompts(model: Any) -> None:
     """ValueError where something is given and a model cannot be told of it."""
     if not model.takes_prompts:
@@ -25,20 +39,21 @@ def held_to(model: Any, language: Any) -> tuple[Any, Language]:
     return model, language
 
 
-def looking_around(denoiser: Any, block: int | None = None) -> Any:
-    """A denoiser, behind a guard if it is a plug-in; ValueError where what it sees is not what is there.
+def looking_around(denoiser: Any, block: int | None = None, *, noise: str = "masked") -> Any:
+    """A denoiser, behind a guard if it is a plug-in; MisfitError for another noise, or where it sees what is not there.
 
     Diffusion has tokens all around a position; in blocks of `block` positions nothing is there after its own.
     """
     denoiser = as_denoiser(denoiser)
+    check_noise(denoiser, noise)
     if denoiser.sees == "left":
-        raise ValueError(
+        raise MisfitError(
             f"the denoiser {denoiser.spec} sees the left of a position alone, and diffusion has tokens all around it; "
             "use Autoregressive"
         )
     if denoiser.sees == "block" and denoiser.block != block:
         given = "has tokens all around a position" if block is None else f"has blocks of {block}"
-        raise ValueError(
+        raise MisfitError(
             f"the denoiser {denoiser.spec} sees blocks of {denoiser.block} from left to right, and this model {given}; "
             f"use BlockDiffusion with block={denoiser.block}"
         )

@@ -42,13 +42,7 @@ class NoisedDiffusion(ModelDefaults, ABC):
     own_spec: Spec
 
     def __init__(self, denoiser: Denoiser, steps: Any, schedule: Any, options: dict[str, Value]) -> None:
-        self.denoiser: Any = looking_around(denoiser)
-        if self.noise not in denoiser.noises:
-            reason = self.denoiser.refusals.get(self.noise)
-            raise ValueError(
-                f"the denoiser {denoiser.spec} takes no {self.noise} noise{f': {reason}' if reason else ''}; "
-                f"it takes {', '.join(sorted(denoiser.noises))}"
-            )
+        self.denoiser: Any = looking_around(denoiser, noise=self.noise)
         self.schedule: Schedule = as_schedule(schedule)
         self.steps = whole_number(self.schedule.steps or 64 if steps is None else steps, "steps", 1, LAST_STEP)
         self.kept: Float[np.ndarray, "levels"] = self.schedule.revealed_fractions(self.steps)[::-1].copy()

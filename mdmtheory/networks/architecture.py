@@ -67,6 +67,10 @@ class Architecture:
     or values of `dim` numbers a position. `attention` says what a position looks at: all positions, those to its left,
     or those of its own block of `block` positions and of the blocks before it. `level`: whether it is told the level of
     noise.
+
+    With `evidence` it is given the logarithm of each token's likelihood at each position, all that a noise leaves to be
+    seen, and learns what the other positions add to it: its law is the product of both (Plaid's output prior,
+    2305.18619).
     """
 
     vocab_size: int
@@ -79,6 +83,7 @@ class Architecture:
     level: bool = False
     dim: int | None = None
     rotary_base: float = 100.0
+    evidence: bool = False
 
     def __post_init__(self) -> None:
         Size(self.layers, self.width, self.heads)
@@ -93,17 +98,24 @@ class Architecture:
                 object.__setattr__(self, name, whole_number(getattr(self, name), name, 1))
         if self.dim is not None and self.attention != "bidirectional":
             raise ValueError(f"values of {self.dim} numbers go into bidirectional networks alone, not {self.attention}")
+        if self.evidence and (self.dim is not None or self.attention != "bidirectional"):
+            raise ValueError(
+                f"evidence goes into bidirectional networks in the place of values, not with attention "
+                f"{self.attention!r} and dim {self.dim}"
+            )
         if not self.rotary_base > 1:
             raise ValueError(f"rotary_base is {self.rotary_base}; pass a number above 1")
 
     def to_json(self) -> dict[str, Any]:
-        """Its fields as JSON values."""
-        return asdict(self)
+        """Its fields as JSON values; `evidence` where it takes it, as no run from before has it."""
+        return {key: value for key, value in asdict(self).items() if key != "evidence" or value}
 
     @classmethod
     def from_json(cls, said: Any) -> Architecture:
         """What `to_json` wrote; ValueError where something is missing, unknown or of another type."""
         known = {each.name for each in fields(cls)}
+        if isinstance(said, dict) and "evidence" not in said:
+            known = known - {"evidence"}
         if not isinstance(said, dict) or said.keys() != known:
             got = sorted(said) if isinstance(said, dict) else type(said).__name__
             raise ValueError(f"an architecture has {', '.join(sorted(known))}; got {got}")
@@ -122,5 +134,6 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "block": (int, type(None)),
     "dim": (int, type(None)),
     "level": (bool,),
+    "evidence": (bool,),
     "rotary_base": (float, int),
 }

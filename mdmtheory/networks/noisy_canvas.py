@@ -15,8 +15,8 @@ from mdmtheory.networks.transformer import Transformer
 class NoisyNetworkCanvas:
     """Sequences seen through a noise other than masking (core.protocols.NoisyCanvas): one pass for all of them.
 
-    The level that the network is told is 1 - kept. ValueError for values that are noise on another embedding than the
-    network's own.
+    What goes in is what is seen, or its evidence; the level that the network is told is 1 - kept. ValueError for values
+    that are noise on another embedding than the network's own.
     """
 
     def __init__(
@@ -31,14 +31,16 @@ class NoisyNetworkCanvas:
         """The law of the token at every position given what is seen of all."""
         self.calls += 1
         self.rounds += 1
-        if self._embedding is None:
+        if self._embedding is not None and not np.array_equal(evidence.embedding, self._embedding):
+            raise ValueError(
+                f"the network was trained with an embedding of {self._embedding.shape[1]} numbers a token that is "
+                "not this one; give Gaussian diffusion the embedding of its objective"
+            )
+        if self._network.architecture.evidence:
+            seen = torch.from_numpy(evidence.log_likelihood().astype(np.float32))
+        elif self._embedding is None:
             seen = torch.from_numpy(evidence.tokens.astype(np.int64))
         else:
-            if not np.array_equal(evidence.embedding, self._embedding):
-                raise ValueError(
-                    f"the network was trained with an embedding of {self._embedding.shape[1]} numbers a token that is "
-                    "not this one; give Gaussian diffusion the embedding of its objective"
-                )
             seen = torch.from_numpy(evidence.values.astype(np.float32))
         level = torch.full((len(seen),), 1 - evidence.kept, device=self._device)
         told = level if self._network.architecture.level else None

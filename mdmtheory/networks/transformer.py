@@ -20,8 +20,8 @@ class Transformer(nn.Module):
     """Logits (rows, length, vocab_size), in float32, of what goes in (networks.architecture says what that is).
 
     At position i they are the law of token i: given all that goes in, given what stands to its left (a causal network
-    shifts what goes in by one), or given its own block and those before. Untrained, they are the uniform law. The
-    weights are drawn from `seed` alone.
+    shifts what goes in by one), or given its own block and those before. Untrained, they are the uniform law, and where
+    evidence goes in the one that a position's own evidence makes of it. The weights are drawn from `seed` alone.
     """
 
     cosines: Tensor
@@ -32,7 +32,7 @@ class Transformer(nn.Module):
         super().__init__()
         self.architecture = architecture
         width, vocab_size = architecture.width, architecture.vocab_size
-        inputs = architecture.dim
+        inputs = vocab_size if architecture.evidence else architecture.dim
         self.embed: nn.Module = nn.Embedding(vocab_size + 1, width) if inputs is None else nn.Linear(inputs, width)
         self.level = nn.Linear(2 * LEVEL_FREQUENCIES, width) if architecture.level else None
         self.layers = nn.ModuleList(Layer(width, architecture.heads) for _ in range(architecture.layers))
@@ -62,7 +62,10 @@ class Transformer(nn.Module):
         first = 0 if cache is None else cache.length
         positions = slice(first, first + inputs.shape[1])
         seen = None if attention == "bidirectional" else self._seen(positions, first)
-        return self._logits(self._hidden(self._embedded(inputs, level), positions, seen, cache))
+        # Likelihoods over their mean: 1 where nothing is seen. Shares of 1 would drown in what the layers add to them.
+        given = self.architecture.vocab_size * inputs.softmax(dim=2) if self.architecture.evidence else inputs
+        logits = self._logits(self._hidden(self._embedded(given, level), positions, seen, cache))
+        return logits + inputs if self.architecture.evidence else logits
 
     def two_halves(
         self,
@@ -123,7 +126,8 @@ class Transformer(nn.Module):
                 weight.zero_()
             elif weight.ndim == 2:
                 joins = name.endswith(("mixed.weight", "down.weight"))
-                spread = 0.5 if name == "embed.weight" and self.architecture.dim is None else weight.shape[1] ** -0.5
+                looked_up = name == "embed.weight" and isinstance(self.embed, nn.Embedding)
+                spread = 0.5 if looked_up else weight.shape[1] ** -0.5
                 weight.normal_(0.0, spread / deep if joins else spread, generator=generator)
             elif "norm" in name:
                 weight.fill_(float(name.endswith("weight")))

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from mdmtheory.core.notices import notice
+from mdmtheory.core.printable import first_few
 from mdmtheory.metrics.registry import as_metrics
 from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.chunks import Chunk
@@ -135,14 +137,24 @@ class Work:
 
     @classmethod
     def of(cls, cells: Iterable[Cell], tags: Sequence[str] = ()) -> Work:
-        """Build every cell; ValueError says what does not fit together. Tasks bear the tags."""
+        """Build every cell; ValueError says what does not fit together. Tasks bear the tags.
+
+        Of lists that multiply out, a denoiser and a model that do not fit are left out, with a notice, where each of
+        them fits another.
+        """
+        from mdmtheory.models.fitting import MisfitError
         from mdmtheory.sweeps.building import Builder
 
         builder = Builder()
+        misfits: dict[tuple[str | None, str], MisfitError] = {}
         work = cls([], {}, [], {}, {})
         languages: dict[str, StoredLanguage] = {}
         for cell in cells:
-            language, model = builder.build(cell)
+            try:
+                language, model = builder.build(cell)
+            except MisfitError as error:
+                misfits.setdefault((cell.denoiser, cell.model), error)
+                continue
             if language.digest not in languages:
                 languages[language.digest] = StoredLanguage.of(language, cell.shown_language)
             own, shown = [], cell.shown()
@@ -156,6 +168,13 @@ class Work:
                 known.update({each.name: each for each in as_metrics([*known.values(), *given])})
                 own.append(state)
             work.cells.append((cell, own))
+        fitting = [(cell.denoiser, cell.model) for cell, _ in work.cells]
+        for (denoiser, name), misfit in misfits.items():
+            if not any(denoiser == each for each, _ in fitting) or not any(name == each for _, each in fitting):
+                raise misfit
+        if misfits:
+            pairs = [f"{denoiser} in {name}" for denoiser, name in misfits]
+            notice(f"left out, as they do not fit: {first_few(pairs)}")
         if not work.cells:
             raise ValueError("there are no cells to measure; make some with cells(lang=..., steps=...)")
         work.languages = list(languages.values())

@@ -138,6 +138,17 @@ def test_values_go_in_where_the_noise_is_gaussian():
     assert not alike(around(values), around(-values))
 
 
+def test_evidence_counts_up_to_a_factor_and_alone_where_it_leaves_one_token():
+    by_evidence = network(evidence=True)
+    logs = torch.randn((3, LENGTH, V), generator=torch.Generator().manual_seed(0))
+    logs[:, 2, 4] = 200.0
+    with torch.no_grad():
+        laws = by_evidence(logs).softmax(dim=2)
+        assert alike(laws, by_evidence(logs + torch.randn(3, LENGTH, 1)).softmax(dim=2))
+        assert not alike(laws[:, 0], by_evidence(logs.roll(1, 1)).softmax(dim=2)[:, 0])
+    assert (laws[:, 2, 4] > 1 - 1e-6).all()
+
+
 def test_sizes_are_named_or_written_out():
     assert as_size("layers=4,width=128,heads=4") == as_size(as_size("layers=4,width=128,heads=4"))
     for size in SIZES.values():
@@ -160,9 +171,20 @@ def _numbers(size):
 def test_an_architecture_is_what_was_written_of_it():
     written = Architecture(V, LENGTH, 2, 16, 2, attention="block", block=4)
     assert Architecture.from_json(written.to_json()) == written
+    assert "evidence" not in written.to_json()  # the digests of runs from before stay what they were
+    by_evidence = Architecture(V, LENGTH, 2, 16, 2, evidence=True)
+    assert Architecture.from_json(by_evidence.to_json()) == by_evidence
     for wrong in ({}, [], {**written.to_json(), "layers": "two"}, {**written.to_json(), "more": 1}):
         with pytest.raises(ValueError, match="architecture"):
             Architecture.from_json(wrong)
-    for wrong in ({"attention": "left"}, {"block": 4}, {"attention": "block"}, {"attention": "causal", "dim": 3}):
+    causal = {"attention": "causal"}
+    for wrong in (
+        {"attention": "left"},
+        {"block": 4},
+        {"attention": "block"},
+        {**causal, "dim": 3},
+        {**causal, "evidence": True},
+        {"dim": 3, "evidence": True},
+    ):
         with pytest.raises(ValueError, match="attention|bidirectional"):
             Architecture(V, LENGTH, 2, 16, 2, **wrong)

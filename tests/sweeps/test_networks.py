@@ -15,6 +15,7 @@ from mdmtheory.sweeps.passes import passes_of
 from mdmtheory.sweeps.results import frame_of
 from mdmtheory.sweeps.store import load
 from mdmtheory.sweeps.tasks import Task, tasks_of
+from mdmtheory.sweeps.work import Work
 from tests.networks.runs import written_run
 
 LANGUAGE, LENGTH = "ngram:order=2,vocab_size=5", 6
@@ -135,6 +136,25 @@ def test_a_run_that_does_not_fit_is_refused_in_a_line(runs, changed, message):
     with pytest.raises(ValueError, match=message) as error:
         Builder().build(cells(**changed)[0])
     assert "\n" not in str(error.value)
+
+
+def test_of_lists_what_does_not_fit_is_left_out_and_named(runs):
+    written_run(runs / "u", language=LANGUAGE, length=LENGTH, noise="uniform", level=True)
+    several = cells(model="masked,uniform,ar", denoiser="runs/x,runs/y,runs/u,oracle")
+    with pytest.warns(UserWarning, match="left out, as they do not fit: runs/y in masked; runs/u in masked; .* 2 more"):
+        kept = [(cell.model, cell.denoiser) for cell, _ in Work.of(several).cells]
+    assert kept == [
+        ("masked", "runs/x"),
+        ("masked", "oracle"),
+        ("uniform", "runs/u"),
+        ("uniform", "oracle"),
+        ("ar", "runs/x"),
+        ("ar", "runs/y"),
+        ("ar", None),
+    ]
+    for nowhere in ({"model": "masked", "denoiser": "runs/x,runs/u"}, {"model": "uniform,ar", "denoiser": "runs/x"}):
+        with pytest.raises(ValueError, match="takes no (masked|uniform) noise; it takes (masked|uniform)$"):
+            Work.of(cells(**nowhere))
 
 
 def test_blocks_of_one_token_are_priced_by_the_chain_rule_of_a_block_network(runs):

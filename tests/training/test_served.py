@@ -1,9 +1,12 @@
 """What an objective trains is a denoiser of the model that it is for, with nothing else said than its run."""
 
+import numpy as np
 import pytest
+import torch
 
 import mdmtheory as mt
-from mdmtheory.training.objectives.registry import OBJECTIVES
+from mdmtheory.oracles.evidence import GaussianEvidence, UniformEvidence
+from mdmtheory.training.objectives.registry import OBJECTIVES, as_objective
 
 MODELS = {
     "ar": mt.Autoregressive,
@@ -30,3 +33,21 @@ def test_a_trained_network_draws_and_has_a_learning_error(objective, tmp_path):
     found = mt.learning_error(net, q, 6, count=64)
     assert found.mean.value > 0
     assert ("not proper" in repr(found)) is (objective == "mgdm")
+    if run.record.noise != "masked":
+        assert_what_was_trained_answers(net, q)
+
+
+def assert_what_was_trained_answers(net, q):
+    """A model's evidence leads to the laws whose loss training made small."""
+    objective = as_objective(net.run.objective, 4)
+    for row in range(8):
+        noised = objective.noised(q.sample(1, 6, row), np.random.default_rng(row))
+        kept = 1 - float(noised.level[0])
+        if net.noise_embedding is None:
+            seen = UniformEvidence(noised.seen.astype(np.uint8), kept, 4)
+        else:
+            seen = GaussianEvidence(noised.seen.astype(np.float64), kept, net.noise_embedding)
+        with torch.no_grad():
+            trained = objective.logits(net.transformer, noised.tensors()).softmax(dim=2)
+        asked = net.open(1, 6, noise=objective.noise).posterior(seen)
+        torch.testing.assert_close(asked, trained, atol=1e-5, rtol=0)

@@ -72,6 +72,8 @@ class Objective(ABC):
     proper: ClassVar[bool] = True
     told_level: ClassVar[bool] = False
     """Whether its networks are told the level of noise, unless said otherwise."""
+    evidence: ClassVar[bool] = False
+    """Whether its networks are given evidence (networks.architecture), by its `log_likelihood`."""
 
     vocab_size: int
 
@@ -89,11 +91,6 @@ class Objective(ABC):
         """The length of the blocks by which its networks' attention goes, where it does."""
         return None
 
-    @property
-    def values_dim(self) -> int | None:
-        """How many numbers a position is, where its networks see numbers instead of tokens."""
-        return None
-
     def architecture(self, length: int, size: Size, *, level: bool) -> Architecture:
         """A network of a size for it; `level`: told the level of noise."""
         return Architecture(
@@ -105,7 +102,7 @@ class Objective(ABC):
             attention=self.attention,
             block=self.block,
             level=level,
-            dim=self.values_dim,
+            evidence=self.evidence,
         )
 
     def constants(self) -> dict[str, np.ndarray]:
@@ -127,8 +124,16 @@ class Objective(ABC):
 
     def logits(self, network: Any, noised: NoisedTensors) -> Tensor:
         """The network's answers, (rows, length, vocab_size), from one forward pass."""
-        answers: Tensor = network(noised.seen, noised.level)
+        seen = self.log_likelihood(noised) if self.evidence else noised.seen
+        answers: Tensor = network(seen, noised.level)
         return answers
+
+    def log_likelihood(self, noised: NoisedTensors) -> Tensor:
+        """Of each token at every position, (rows, length, vocab_size), up to what no token changes, as evidence has it.
+
+        For objectives whose networks are given evidence.
+        """
+        raise NotImplementedError
 
     def costs(self, log_probs: Tensor, noised: NoisedTensors) -> Tensor:
         """Nats that an answer costs at each position if the clean token there is v, (rows, length, vocab_size)."""

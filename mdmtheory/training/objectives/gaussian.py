@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -15,8 +15,11 @@ from mdmtheory.core.tokens import Tokens
 from mdmtheory.models.embedding import as_embedding
 from mdmtheory.networks.runs import EMBEDDING
 from mdmtheory.oracles.evidence import GaussianEvidence
-from mdmtheory.training.objectives.base import Noised, Objective
+from mdmtheory.training.objectives.base import Noised, NoisedTensors, Objective
 from mdmtheory.training.objectives.evidence import posteriors
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @registered("objective", place=5, examples=("", "embedding=random,dim=4"))
@@ -32,7 +35,7 @@ class GaussianObjective(Objective):
 
     name: ClassVar[str] = "gaussian"
     noise = "gaussian"
-    told_level = True
+    evidence = True
 
     _: KW_ONLY
     embedding: str = "onehot"
@@ -49,11 +52,6 @@ class GaussianObjective(Objective):
         given = {key: value for key, value in (("dim", self.dim), ("seed", self.seed)) if value is not None}
         return as_embedding(Spec.of(self.embedding, **given), self.vocab_size)[0]
 
-    @property
-    def values_dim(self) -> int:
-        """Numbers that a network sees at each position."""
-        return self.vectors.shape[1]
-
     def constants(self) -> dict[str, np.ndarray]:
         """The vectors."""
         return {EMBEDDING: self.vectors}
@@ -61,7 +59,7 @@ class GaussianObjective(Objective):
     def noised(self, clean: Tokens, generator: np.random.Generator) -> Noised:
         """Values of each sequence at a level."""
         kept = (generator.random() + np.arange(len(clean)) / len(clean)) % 1
-        return self.at_level(clean, generator.standard_normal((*clean.shape, self.values_dim)), kept)
+        return self.at_level(clean, generator.standard_normal((*clean.shape, self.vectors.shape[1])), kept)
 
     def at_level(
         self, clean: Tokens, normals: Float[np.ndarray, "rows length dim"], kept: Float[np.ndarray, "rows"]
@@ -70,6 +68,16 @@ class GaussianObjective(Objective):
         signal, spread = np.sqrt(kept)[:, None, None], np.sqrt(1 - kept)[:, None, None]
         values = (signal * self.vectors[clean] + spread * normals).astype(np.float32)
         return Noised(clean, values, 1 - kept, np.ones(clean.shape))
+
+    def log_likelihood(self, noised: NoisedTensors) -> Tensor:
+        """(√kept x·e(v) - kept |e(v)|²/2) / (1 - kept)."""
+        import torch
+
+        vectors = torch.as_tensor(self.vectors, dtype=noised.seen.dtype, device=noised.seen.device)
+        lost = noised.level[:, None, None]
+        kept = 1 - lost
+        found: Tensor = (kept.sqrt() * (noised.seen @ vectors.T) - kept / 2 * (vectors**2).sum(dim=1)) / lost
+        return found
 
     def targets(
         self, oracle: Any, noised: Noised, threads: int | None = None

@@ -35,6 +35,7 @@ class UniformObjective(Objective):
     name: ClassVar[str] = "uniform"
     noise = "uniform"
     told_level = True
+    evidence = True
 
     _: KW_ONLY
     steps: WholeNumber = 64
@@ -70,6 +71,14 @@ class UniformObjective(Objective):
         kept = self.kept[noised.step]
         rows = [UniformEvidence(tokens[[i]], float(kept[i]), self.vocab_size) for i in range(len(tokens))]
         return posteriors(oracle, rows, tokens.shape[1], threads)
+
+    def log_likelihood(self, noised: NoisedTensors) -> Tensor:
+        """log(kept*1[v = token] + (1 - kept)/V)."""
+        import torch
+
+        own = torch.nn.functional.one_hot(noised.seen, self.vocab_size)
+        lost = noised.level[:, None, None]
+        return ((1 - lost) * own + lost / self.vocab_size).log()
 
     def costs(self, log_probs: Tensor, noised: NoisedTensors) -> Tensor:
         """KL(q(x_s | x_t, x_0 = v) || p(x_s | x_t)) at each position for every v, in O(V) a position.

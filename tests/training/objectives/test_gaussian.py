@@ -90,8 +90,7 @@ def test_values_are_those_of_the_model_at_levels_spread_over_the_batch(options):
 def test_the_embedding_is_the_one_that_the_model_has():
     objective = as_objective("gaussian:embedding=random,dim=4,seed=2", 5)
     np.testing.assert_array_equal(objective.vectors, as_embedding("random:dim=4,seed=2", 5)[0])
-    assert objective.values_dim == 4
-    assert as_objective("gaussian", 5).values_dim == 5
+    np.testing.assert_array_equal(as_objective("gaussian", 5).vectors, np.eye(5))
 
 
 def test_the_tokens_posterior_by_densities_is_that_of_few_values_of_one_dimension():
