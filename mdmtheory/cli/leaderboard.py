@@ -22,7 +22,10 @@ _FILE = Path("experiments/samplers.toml")
 
 def leaderboard(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A TOML file of sweeps, as `mdmtheory sweep` takes it.")] = _FILE,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help=f"TOML files of sweeps, as `mdmtheory sweep` takes them; {_FILE}.", show_default=False),
+    ] = None,
     page: Annotated[Path, typer.Option(help="The page, FILE.md; all rows go beside it, into FILE.csv.")] = Path(
         "docs/leaderboard.md"
     ),
@@ -55,7 +58,15 @@ def leaderboard(
     Stopped at any moment and run again, it goes on; run once more, it writes the same bytes. What the store lacks and
     an earlier FILE.csv has, measured by the same versions of everything, is taken from there. A sampler of your own
     takes part where a TOML file of your own names it (docs/plugins.md says how it gets a name).
+
+    Trained networks, named as denoisers by their folders, have a section of their own. Those that no file names stay
+    on the page as FILE.csv has them: a network need not be where the page is made. Where to keep what is measured,
+    and the level, the first file says.
     """
+    import pandas as pd
+
+    from mdmtheory.report.distances import rows_of_networks
+    from mdmtheory.report.learned import apart
     from mdmtheory.report.page import Contents, budgets_at, ranked_entries
     from mdmtheory.report.page import page as page_of
     from mdmtheory.report.summary import summary
@@ -67,11 +78,14 @@ def leaderboard(
     from mdmtheory.sweeps.results import check_level
 
     terminal = Terminal.of(context)
-    keys = {"level": 0.95, "workers": "auto", "out": f"results/{file.stem}.sqlite", **read_toml(file)}
+    files = files or [_FILE]
+    read = [read_toml(each) for each in files]
+    keys = {"level": 0.95, "workers": "auto", "out": f"results/{files[0].stem}.sqlite", **read[0]}
     typed = {"level": level, "workers": workers, "out": out}
     keys |= {key: value for key, value in typed.items() if value is not None}
     check_level(keys["level"])
-    chosen, wanted, folder = cells_of(keys), steps_of(budgets, "budgets"), figures or page.with_suffix("")
+    chosen = list(dict.fromkeys(cell for each in read for cell in cells_of(each)))
+    wanted, folder = steps_of(budgets, "budgets"), figures or page.with_suffix("")
     check_whole_cells(chosen, "leaderboards")
     for length in sorted({cell.length for cell in chosen}):
         budgets_at(wanted, length)
@@ -95,15 +109,20 @@ def leaderboard(
     else:
         frame = measured(chosen, store, keys["workers"], keys["level"], terminal, earlier)
     frame = frame if asked is None else asked.of(frame)
+    frame, learned = apart(frame)
+    if frame.empty and len(learned):
+        raise ValueError("all cells are of trained networks; give a file beside it that measures them with the oracle")
+    learned = rows_of_networks(learned, chosen, frame, rows, level=keys["level"], anew=anew)
     entries = ranked_entries(frame)
     standing = summary(entries[1], wanted)
     links = {} if no_figures else _draw(frame, folder, page, terminal)
-    words = [*([] if file == _FILE else [file.as_posix()]), *([] if where is None else ["--where", where])]
+    words = [] if files == [_FILE] else [each.as_posix() for each in files]
+    words += [] if where is None else ["--where", where]
     command = shlex.join(["mdmtheory", "leaderboard", *words])
     laws, corrections = (None, None) if no_laws else _laws(terminal)
-    text = page_of(Contents(frame, entries, command, wanted, laws, corrections, links, rows.name))
+    text = page_of(Contents(frame, entries, command, wanted, laws, corrections, links, rows.name, learned))
     _check_ours(page, rows, named)
-    write_whole(rows, published_text(frame).encode())
+    write_whole(rows, published_text(pd.concat([frame, learned] if len(learned) else [frame])).encode())
     write_whole(page, text.encode())
     _print(standing, format)
     terminal.say(f"store: {store}\nrows: {rows}\npage: {page}")

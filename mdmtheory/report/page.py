@@ -14,6 +14,7 @@ from mdmtheory.report.closed_forms import closed_forms
 from mdmtheory.report.entries import entries, entropies_of
 from mdmtheory.report.front import FIRST, best_section, contents_section, first_figures
 from mdmtheory.report.laws import closed_section, exact_section
+from mdmtheory.report.learned import learned_section
 from mdmtheory.report.missing import missing_section
 from mdmtheory.report.naming import language_names, trusts
 from mdmtheory.report.sections import frontier_section, order_section, price_section, trust_section
@@ -29,6 +30,8 @@ _HEAD = """\
 
 Every sampler here asks a perfect denoiser: the exact posterior of a language that is known. Nothing was learned, so
 what differs is the sampler alone."""
+
+_LEARNED = "What becomes of it [under a learned denoiser](#under-a-learned-denoiser) stands in a section of its own."
 
 _READING = """\
 ## How to read it
@@ -69,7 +72,7 @@ class Contents:
 
     `frame` is that of `mdmtheory.read`, `entries` its `ranked_entries`; `command` is what makes the page; `budgets` are
     calls, or parts of the length; `laws` and `corrections` are whole laws as of `exact_laws`; `figures` maps titles to
-    links and captions, `csv` is the link of all rows.
+    links and captions, `csv` is the link of all rows. `learned` has the rows of trained networks; `frame` has none.
     """
 
     frame: pd.DataFrame
@@ -80,6 +83,7 @@ class Contents:
     corrections: pd.DataFrame | None = None
     figures: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     csv: str = "leaderboard.csv"
+    learned: pd.DataFrame | None = None
 
 
 def page(contents: Contents) -> str:
@@ -105,6 +109,7 @@ def page(contents: Contents) -> str:
     compared = closed_forms(contents.frame, TOGETHER)
     competing = without_twins(whole)
     parts += [
+        "" if contents.learned is None else learned_section(contents.learned, whole, names),
         folded_below(ties_section(whole, names)),
         folded_below(trust_section(competing, names)),
         folded_below(closed_section(compared, names, TOGETHER)),
@@ -151,11 +156,17 @@ def _head(contents: Contents, whole: pd.DataFrame) -> str:
     numbers = ", ".join(f"{count:,} of kind {kind}" for kind, count in kinds.items())
     seeds = ", ".join(str(each) for each in sorted(set(whole["seed"])))
     return (
-        f"{_HEAD}\n\nMade by `{contents.command}`, which measures what neither its store nor the rows beside this\n"
+        f"{_HEAD}{_beside(contents)}\n\n"
+        f"Made by `{contents.command}`, which measures what neither its store nor the rows beside this\n"
         "page have of the same versions of everything, and writes the page anew.\n"
         f"{len(whole):,} cells of {counts} sequences, seed {seeds}; intervals of {levels}.\n"
         f"{numbers}; all rows: [{contents.csv}]({contents.csv}).{_former(frame)}"
     )
+
+
+def _beside(contents: Contents) -> str:
+    """That networks stand on the page too; empty where none does."""
+    return "" if contents.learned is None or contents.learned.empty else f"\n{_LEARNED}"
 
 
 def _former(frame: pd.DataFrame) -> str:

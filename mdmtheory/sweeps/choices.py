@@ -113,7 +113,7 @@ def is_exact(model: str) -> bool:
     return said is not None and said.exact
 
 
-def _is_learned(denoiser: Any) -> bool:
+def is_learned(denoiser: Any) -> bool:
     """Whether a denoiser that a row of results names, if it names one, is a trained one; looks up nothing else."""
     said = registries()["denoiser"].known(denoiser) if isinstance(denoiser, str) else None
     return said is not None and said.learned
@@ -121,7 +121,7 @@ def _is_learned(denoiser: Any) -> bool:
 
 def reference_rows(frame: pd.DataFrame) -> pd.Series[bool]:
     """Which rows of results are of the language's own law: of a model that is it, with no network in its place."""
-    return frame["model"].map(is_exact).astype(bool) & ~frame["denoiser"].map(_is_learned).astype(bool)
+    return frame["model"].map(is_exact).astype(bool) & ~frame["denoiser"].map(is_learned).astype(bool)
 
 
 def fitting_denoiser(sampler: str, denoiser: str) -> str:

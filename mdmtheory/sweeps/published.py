@@ -20,6 +20,7 @@ from mdmtheory.core.notices import notice
 from mdmtheory.core.origin import is_built_in
 from mdmtheory.core.printable import first_few, printable
 from mdmtheory.core.reading import read_text
+from mdmtheory.sweeps.choices import is_learned
 from mdmtheory.sweeps.results import CELL_COLUMNS, Published, check_whole_sequences, short_name
 
 if TYPE_CHECKING:
@@ -92,6 +93,43 @@ def published_rows(path: str | Path, work: Work, level: float) -> dict[str, Publ
         for sha, rows in found.items()
         if sha not in refused and _serves(rows, work.states[sha], work.metrics[sha], level)
     }
+
+
+def rows_of_runs(path: str | Path) -> pd.DataFrame:
+    """The rows of trained networks in a file, as they were published; empty where there is no file.
+
+    A network need not be where its rows are read: its weights, and the versions that measured it, cannot be held
+    against them. A row is believed by its checksum and if it says what can be; a notice tells of others.
+    """
+    import pandas as pd
+
+    found, faults = [], []
+    try:
+        for line, fields in _lines(Path(path)) if Path(path).exists() else ():
+            try:
+                numbers = _row(fields)
+                said = dict(zip(PUBLISHED, fields, strict=True))
+                if is_learned(said["denoiser"]):
+                    found.append({**_cell(said), **numbers})
+            except _RowError as error:
+                faults.append(f"line {line} ({error})")
+    except (ValueError, csv.Error) as error:
+        notice(f"{path}: not every row can be taken from it: {error}")
+    if faults:
+        notice(f"{path}: rows that are not taken from it: {first_few(faults)}")
+    return pd.DataFrame(found, columns=[name for name in PUBLISHED if name != "crc"])
+
+
+def _cell(said: Mapping[str, str]) -> dict[str, Any]:
+    """What a row says of its cell."""
+    cell: dict[str, Any] = {name: said[name] or None for name in _CELL}
+    try:
+        cell |= {name: int(said[name]) if said[name] else None for name in ("length", "steps", "seed")}
+        if cell["length"] is None or cell["length"] < 1 or any(printable(each) != each for each in said.values()):
+            raise ValueError("a length below 1, or a name that cannot be printed")
+    except ValueError as error:
+        raise _RowError(f"it says what cannot be: {printable(str(error))}") from None
+    return cell
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -278,3 +278,75 @@ def test_a_wrong_option_is_refused(refused, words, reason):
 def test_a_wrong_file_is_refused(refused, content, reason):
     Path("wrong.toml").write_text(content)
     assert reason in refused("leaderboard", "wrong.toml")
+
+
+LEARNED = """
+length = 16
+samples = 50
+metrics = "ser"
+lang = "ngram:order=2,vocab_size=3,prune=0.5"
+denoiser = "runs/x"
+sampler = ["stride", "confidence"]
+steps = 4
+"""
+
+
+@pytest.fixture
+def with_network(here):
+    """The folder with a network of it beside, and the words that name both files."""
+    from tests.networks.runs import written_run
+
+    written_run(here / "runs/x", language="ngram:order=2,vocab_size=3,prune=0.5", length=16)
+    Path("learned.toml").write_text(LEARNED)
+    return ["leaderboard", "small.toml", "learned.toml", "--no-laws", "--no-figures"]
+
+
+def test_networks_stay_on_a_page_that_is_made_where_they_are_not(with_network, here, run):
+    alone = contents(here / "docs")["leaderboard.csv"].decode()
+    assert run(*with_network).code == 0
+    rows = Path("docs/leaderboard.csv").read_text()
+    assert rows.startswith(alone)
+    added = list(csv.reader(io.StringIO(rows.removeprefix(alone))))
+    assert [(row[3], row[4], row[8]) for row in added] == [
+        ("runs/x", "confidence", "ser"), ("runs/x", "stride", "ser"),
+        ("runs/x", "", "learning_error"), ("runs/x", "", "impossible_mass"),
+    ]  # fmt: skip
+    page = Path("docs/leaderboard.md").read_text(encoding="utf-8")
+    assert "Made by `mdmtheory leaderboard small.toml learned.toml`" in page
+    shown = page.partition("## Under a learned denoiser")[2]
+    assert "| `stride` |" in shown
+    shutil.rmtree("runs")
+    shutil.rmtree("results")
+    assert run("leaderboard", "small.toml", "--no-laws", "--no-figures").code == 0
+    assert Path("docs/leaderboard.csv").read_text() == rows
+    again = Path("docs/leaderboard.md").read_text(encoding="utf-8")
+    assert again == page.replace("small.toml learned.toml", "small.toml")
+
+
+def test_a_network_of_the_same_name_takes_the_place_of_the_one_before(with_network, here, run):
+    from tests.networks.runs import written_run
+
+    assert run(*with_network).code == 0
+    before = Path("docs/leaderboard.csv").read_text()
+    shutil.rmtree("runs")
+    written_run(here / "runs/x", language="ngram:order=2,vocab_size=3,prune=0.5", length=16, seed=1)
+    assert run(*with_network).code == 0
+    rows = Path("docs/leaderboard.csv").read_text()
+    assert rows.count("runs/x") == before.count("runs/x") == 4
+    assert rows.count("learning_error") == 1
+    assert rows != before
+
+
+def test_a_row_of_a_network_is_believed_by_its_checksum(with_network, here, run):
+    assert run(*with_network).code == 0
+    path = Path("docs/leaderboard.csv")
+    path.write_text(path.read_text().replace("learning_error", "learning_terror"))
+    outcome = run("leaderboard", "small.toml", "--no-laws", "--no-figures")
+    assert "rows that are not taken from it: line 88 (its checksum differs)" in outcome.err
+    assert "learning_terror" not in path.read_text()
+
+
+def test_networks_without_the_oracle_are_refused(with_network, run):
+    outcome = run("leaderboard", "learned.toml", "--no-laws", "--page", "other/page.md")
+    assert outcome.code == 2
+    assert "all cells are of trained networks; give a file beside it that measures them with the oracle" in outcome.err
