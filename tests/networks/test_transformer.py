@@ -188,3 +188,11 @@ def test_an_architecture_is_what_was_written_of_it():
     ):
         with pytest.raises(ValueError, match="attention|bidirectional"):
             Architecture(V, LENGTH, 2, 16, 2, **wrong)
+
+
+def test_a_cache_that_grows_token_by_token_is_seldom_copied():
+    cache, one = Cache(1), torch.ones((2, 4, 1, 8))
+    kept = [cache.joined(0, number * one, -number * one) for number in range(64)]
+    assert len({keys.data_ptr() for keys, _ in kept}) == 7  # rooms for 1, 2, 4, ..., 64
+    keys, values = kept[-1]
+    assert keys[1, 3, :, 7].tolist() == (-values)[0, 0, :, 0].tolist() == list(range(64))
