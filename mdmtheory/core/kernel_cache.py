@@ -20,7 +20,6 @@ from typing import Any
 
 from numba.core import caching, serialize
 from numba.core.compiler import CompileResult
-from platformdirs import user_cache_path
 
 from mdmtheory.core.notices import notice
 
@@ -42,7 +41,7 @@ def private_folder(sources: str) -> Path | None:
     """
     chosen = os.environ.get(CHOSEN_ROOT)
     try:
-        root = (Path(chosen) if chosen else user_cache_path("mdmtheory")).resolve()
+        root = (Path(chosen) if chosen else _users_own()).resolve()
         root.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
         kept = root / "kernels"
         for each in [kept] if chosen else [root, kept]:
@@ -59,6 +58,15 @@ def private_folder(sources: str) -> Path | None:
         notice(f"compiled kernels are not kept between runs: {reason}; name a private folder in {CHOSEN_ROOT}")
         return None
     return folder
+
+
+def _users_own() -> Path:
+    """The user's cache folder; what knows it is asked for only where no folder is named."""
+    try:
+        from platformdirs import user_cache_path
+    except ImportError:
+        raise _Refused("platformdirs, which knows the user's cache folder, is not installed") from None
+    return user_cache_path("mdmtheory")
 
 
 class KernelCache(caching.FunctionCache):  # type: ignore[misc]  # numba is untyped

@@ -101,11 +101,13 @@ class FixedData:
         return max(1, self.samples * self.epochs // rows)
 
     def _order(self, epoch: int) -> Int[np.ndarray, "samples"]:
-        if epoch not in self._orders:
+        found = self._orders.get(epoch)
+        if found is None:
             generator = noise_generator(self.language, self.length, self.seed, epoch, "order of an epoch")
+            found = generator.permutation(self.samples)
             kept = {each: order for each, order in self._orders.items() if each == epoch - 1}
-            self._orders = {**kept, epoch: generator.permutation(self.samples)}
-        return self._orders[epoch]
+            self._orders = {**kept, epoch: found}
+        return found
 
 
 Data = FreshData | FixedData
@@ -123,16 +125,16 @@ def _count(name: str, value: int | float) -> int:
 
 
 class MadeAhead(Generic[Made]):
-    """`make(step)` for the steps from `first` to before `stop`, in order, made by a thread of its own.
+    """`make(step)` for the steps from `first` to before `stop`, in order, made by so many threads of their own.
 
     What `make` raises is raised where its step is asked for. To be used in a `with` block, which ends the thread;
     it waits for no batch that is being made where something stops the steps.
     """
 
-    def __init__(self, make: Callable[[int], Made], first: int, stop: int) -> None:
+    def __init__(self, make: Callable[[int], Made], first: int, stop: int, *, makers: int = 1) -> None:
         self._make = make
         self._steps = range(first, stop)
-        self._pool = started_pool(1, "batches")
+        self._pool = started_pool(makers, "batches")
 
     def __enter__(self) -> MadeAhead[Made]:
         return self

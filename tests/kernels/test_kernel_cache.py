@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
 import stat
 import subprocess
@@ -227,3 +228,12 @@ def test_processes_that_fill_an_empty_cache_at_once_are_right(root, tmp_path):
     assert [out.split()[0] for out, _ in at_once] == ["21"] * 3
     assert [err for _, err in at_once] == [""] * 3
     assert start().communicate() == ("21 0\n", "")
+
+
+def test_platformdirs_is_asked_only_where_no_folder_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "platformdirs", None)
+    assert [run(), run()] == [(1, []), (0, [])]
+    monkeypatch.delenv("MDMTHEORY_CACHE")
+    compiled, [said] = run()
+    assert compiled == 1
+    assert re.fullmatch(r"compiled kernels are not kept .*: platformdirs, .* is not installed; name .*", said)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import mdmtheory as mt
+from mdmtheory.core.threads import started_pool
+from mdmtheory.training import data as source
 from mdmtheory.training.data import MadeAhead, as_data, noise_generator, stream_of
 
 LANGUAGE = mt.as_language("ngram:order=1,vocab_size=4")
@@ -97,6 +99,17 @@ def test_batches_that_are_made_ahead_come_in_order_from_one_other_thread():
         found = list(made)
     assert [step for step, _ in found] == list(range(3, 40)) == [same for _, (same, _) in found]
     assert len({thread for _, (_, thread) in found} - {threading.get_ident()}) == 1
+
+
+def test_several_makers_give_the_same_batches_in_the_same_order_also_across_epochs(monkeypatch):
+    pools = []
+    monkeypatch.setattr(source, "started_pool", lambda count, name: pools.append(count) or started_pool(count, name))
+    once, again = fixed(samples=4, epochs=30), fixed(samples=4, epochs=30)
+    with MadeAhead(lambda step: once.batch(step, 5), 0, 24, makers=3) as made:
+        found = list(made)
+    assert pools == [3]
+    assert [step for step, _ in found] == list(range(24))
+    np.testing.assert_array_equal([batch for _, batch in found], [again.batch(step, 5) for step in range(24)])
 
 
 def test_what_is_being_made_is_not_waited_for_where_something_stops_the_steps(monkeypatch):
