@@ -42,6 +42,8 @@ _HOMES = {
     "Budget": "mdmtheory.metrics.budget",
     "learning_error": "mdmtheory.metrics.learning_error",
     "LearningError": "mdmtheory.metrics.learning_error",
+    "likelihood": "mdmtheory.metrics.likelihood",
+    "Likelihood": "mdmtheory.metrics.likelihood",
     "compare_schedules": "mdmtheory.metrics.compare_schedules",
     "Comparison": "mdmtheory.metrics.compare_schedules",
     "check_language": "mdmtheory.conformance.languages",

@@ -42,6 +42,8 @@ from mdmtheory.metrics.distances import Distances as Distances
 from mdmtheory.metrics.distances import distances as distances
 from mdmtheory.metrics.learning_error import LearningError as LearningError
 from mdmtheory.metrics.learning_error import learning_error as learning_error
+from mdmtheory.metrics.likelihood import Likelihood as Likelihood
+from mdmtheory.metrics.likelihood import likelihood as likelihood
 from mdmtheory.metrics.ser import ser as ser
 from mdmtheory.metrics.ter import ter as ter
 from mdmtheory.metrics.ter import ter_ratio as ter_ratio

@@ -100,6 +100,12 @@ def interval(name: str, *arguments: Any) -> Any:
     return getattr(importlib.import_module("mdmtheory.core.intervals"), name)(*arguments, 0.95)
 
 
+def contexts(**options: Any) -> Any:
+    from mdmtheory.metrics.elbo import context_terms
+
+    return context_terms(model(), np.array([[0, 0, 1]], np.uint8), **options)
+
+
 def moments() -> Any:
     return importlib.import_module("mdmtheory.core.means").Moments
 
@@ -159,10 +165,10 @@ def samples(build: Callable[[], Any], name: str) -> Callable[[Any], Any]:
     return lambda n: build().sample(**{"count": 3, "length": 4, "seed": 1, "first": 2, "threads": 1, name: n})
 
 
-def scores(build: Callable[[], Any], name: str) -> Callable[[Any], Any]:
+def scores(build: Callable[[], Any], name: str, method: str = "log_prob") -> Callable[[Any], Any]:
     def call(n: Any) -> Any:
         options = {"seed": 1, "first": 2, "plans": 2, "threads": 1, name: n}
-        return build().log_prob([[0, 0, 1]], **options)
+        return getattr(build(), method)([[0, 0, 1]], **options)
 
     return call
 
@@ -207,6 +213,9 @@ for each in MODELS:
         door(f"{each.__name__}.sample {parameter}", samples(each, parameter), none=parameter == "threads")
     for parameter in ("seed", "first", "plans", "threads"):
         door(f"{each.__name__}.log_prob {parameter}", scores(each, parameter), none=parameter == "threads")
+        if each is not autoregressive:
+            call = scores(each, parameter, "log_prob_terms")
+            door(f"{each.__name__}.log_prob_terms {parameter}", call, none=parameter == "threads")
 for each in (language, hidden, *CLOSED.values()):
     name = next((key for key, value in CLOSED.items() if value is each), getattr(each, "__name__", ""))
     for parameter in STREAMED:
@@ -306,6 +315,18 @@ for parameter in ("length", "count", "seed", "threads"):
         60 if parameter == "count" else 2,
         none=parameter == "threads",
     )
+for parameter in ("plans", "seed", "first", "threads"):
+    door(
+        f"likelihood {parameter}",
+        lambda n, p=parameter: mt.likelihood(model(), [[0, 0, 1]], kind="iw", **{"plans": 2, p: n}).values,
+        none=parameter in ("plans", "threads"),
+    )
+    door(
+        f"context_terms {parameter}",
+        lambda n, p=parameter: contexts(**{"plans": 2, p: n}),
+        none=parameter == "threads",
+    )
+door("Likelihood.of sequence", lambda n: mt.likelihood(model(), [[0, 0, 1]] * 3, kind="iw", plans=2).of(n))
 door("Window width", lambda n: mt.Window(language(), width=n).spec)
 
 door("MaskedDiffusion.draw_plans length", lambda n: masked("stride").draw_plans(streams(0, 1), n))

@@ -68,10 +68,10 @@ def law(
     if given is not None:
         check_takes_prompts(model)
         return _law_given(model, row, given, threads) if len(row) else _joint_law(model, language, given, threads)
-    return _law(model, language.vocab_size, length, threads)
+    return law_alone(model, language.vocab_size, length, threads)
 
 
-def _law(model: Any, vocab_size: int, length: int, threads: int | None) -> Law:
+def law_alone(model: Any, vocab_size: int, length: int, threads: int | None) -> Law:
     """`law` where nothing is given."""
     if type(model) is BlockDiffusion:
         model = model.masked
@@ -96,7 +96,7 @@ def _law_given(model: Any, prompt: Tokens, given: Given, threads: int | None) ->
     if type(model) in (MaskedDiffusion, BlockDiffusion):
         model = copy(model.masked if type(model) is BlockDiffusion else model)
         model.denoiser = ShownPrompt(model.denoiser, prompt)
-        answers = _law(model, vocab_size, answered, threads)
+        answers = law_alone(model, vocab_size, answered, threads)
     else:
         sequences = all_sequences(vocab_size, answered)
         whole = np.repeat(prompt, len(sequences), axis=0)

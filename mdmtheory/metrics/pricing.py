@@ -62,11 +62,9 @@ def reveal_costs(
     """
     length = tokens.shape[1]
     key = ["curve", denoiser.identity, length, seed]
-    if block is None:
-        model = MaskedDiffusion(denoiser, sampler=FirstHitting())
-    else:
-        key, inside = [*key, block], by_block(FirstHitting(), block)
-        model = MaskedDiffusion.in_blocks(denoiser, block, sampler=inside, steps=None, schedule="linear")
+    if block is not None:
+        key = [*key, block]
+    model = random_walk(denoiser, block)
     if given is not None:
         key = [*key, "given", given.text]
     states = stream_states(key, first, len(tokens))
@@ -80,6 +78,14 @@ def reveal_costs(
         run = score_contexts(model.denoiser, plan, answers, prompt=prompt, only=only, threads=threads)
         costs = np.where(only, -run.log_probs, 0.0) * (plan.shape[1] / asked)
     return np.take_along_axis(costs, np.argsort(plan, axis=1, kind="stable"), axis=1)
+
+
+def random_walk(denoiser: Any, block: int | None) -> MaskedDiffusion:
+    """The model that reveals one position at a time in random order, in blocks of so many positions from the left."""
+    if block is None:
+        return MaskedDiffusion(denoiser, sampler=FirstHitting())
+    inside = by_block(FirstHitting(), block)
+    return MaskedDiffusion.in_blocks(denoiser, block, sampler=inside, steps=None, schedule="linear")
 
 
 def _some_reveals(
@@ -99,10 +105,12 @@ def _some_reveals(
 def curve_weights(model: MaskedDiffusion | BlockDiffusion, length: int) -> Float[np.ndarray, "length"]:
     """How many tokens the model's plans reveal, in expectation, with m others revealed before, m = 0..length-1.
 
-    docs/theory.md, 2.1 (ours): s_k at M_k for fixed sizes, L * sum_k w_k * Binomial(L-1, a_{k-1}) for ancestral plans.
-    In block diffusion the same of each block, m counting those of the blocks before too.
+    docs/theory.md, 2.1 (ours): s_k at M_k for fixed sizes, L * sum_k w_k * Binomial(L-1, a_{k-1}) for ancestral plans,
+    1 for one position at a time. In block diffusion the same of each block, m counting those of the blocks before too.
     """
     law = None if model.plan_law is None else plans_alone(model.plan_law)
+    if isinstance(law, FirstHitting):
+        return np.ones(length)
     if not isinstance(law, Ancestral | FixedSizes):
         raise ValueError(f"sampler {model.sampler.spec} is neither ancestral nor fixed; their curve weights are known")
     fixed = isinstance(law, FixedSizes)

@@ -6,7 +6,7 @@ from copy import copy
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, UInt64
+from jaxtyping import Float, Int, UInt64
 
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
@@ -135,6 +135,23 @@ class BlockDiffusion(ModelDefaults):
         With one plan it is minus an unbiased estimate of sum_b L(x^b, x^<b), the bound of 2503.09573.
         """
         return self.masked.log_prob(tokens, seed, first=first, plans=plans, prompt=prompt, threads=threads)
+
+    @whole_numbers(seed=0, first=0, plans=1, threads=1)
+    def log_prob_terms(
+        self,
+        tokens: TokensLike,
+        seed: int = 0,
+        *,
+        first: int = 0,
+        plans: int = 1,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
+    ) -> Float[np.ndarray, "plans count"]:
+        """log p(x | plan) in nats for each of so many drawn plans, or shuffles: the mean of their exponentials is p(x).
+
+        Those of `log_prob`; ValueError where it has none.
+        """
+        return self.masked.log_prob_terms(tokens, seed, first=first, plans=plans, prompt=prompt, threads=threads)
 
     @whole_numbers(seed=0, first=0, threads=1)
     def scored(

@@ -6,13 +6,14 @@ from copy import copy
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, UInt64
+from jaxtyping import Float, Int, UInt64
 
 from mdmtheory.core.contracts import exact_for
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import name_or_repr
 from mdmtheory.core.integers import whole_number, whole_numbers
+from mdmtheory.core.long_calls import counted
 from mdmtheory.core.prompts import Prompt, answer_length, answers_in, as_prompt
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, PlanRun, Samples
 from mdmtheory.core.register import registered
@@ -210,16 +211,36 @@ class MaskedDiffusion(ModelDefaults):
         where a sampler that looks breaks ties at random. Sequence number first + i draws its plans or shuffles from its
         own stream, whatever else is scored. ValueError where there is no such number.
         """
-        tokens = as_tokens(tokens, self.vocab_size)
         kind = self.log_prob_kind
+        plans = 1 if kind == "exact" else plans
+        terms = self.log_prob_terms(tokens, seed, first=first, plans=plans, prompt=prompt, threads=threads)
+        return LogProb(log_mean_exp(terms), kind)
+
+    @whole_numbers(seed=0, first=0, plans=1, threads=1)
+    def log_prob_terms(
+        self,
+        tokens: TokensLike,
+        seed: int = 0,
+        *,
+        first: int = 0,
+        plans: int = 1,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
+    ) -> Float[np.ndarray, "plans count"]:
+        """log p(x | plan) in nats for each of so many drawn plans, or shuffles: the mean of their exponentials is p(x).
+
+        Those of `log_prob`; ValueError where it has none.
+        """
+        _ = self.log_prob_kind
+        tokens = as_tokens(tokens, self.vocab_size)
         asked = prompt_of(prompt, tokens, self.vocab_size)
         # Shuffles are not those that sequences of this seed were drawn with: a bound needs others.
         states = self._streams("plans", tokens.shape[1], seed, first, len(tokens))
-        scores = np.empty((1 if kind == "exact" else plans, len(tokens)))
+        terms = np.empty((plans, len(tokens)))
         answers = answers_in(asked, tokens)
-        for k in range(len(scores)):
-            scores[k] = self._scored_run(answers, states, asked, threads).log_probs.sum(axis=1)
-        return LogProb(log_mean_exp(scores), kind)
+        for k in counted(range(plans), "plans"):
+            terms[k] = self._scored_run(answers, states, asked, threads).log_probs.sum(axis=1)
+        return terms
 
     @whole_numbers(seed=0, first=0, threads=1)
     def scored(

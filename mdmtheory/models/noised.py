@@ -121,6 +121,17 @@ class NoisedDiffusion(ModelDefaults, ABC):
         The more paths the tighter (Jensen). ValueError with the reason where there is no bound.
         """
         kind = self.log_prob_kind
+        return LogProb(log_mean_exp(self.log_prob_terms(tokens, seed, first=first, plans=plans, threads=threads)), kind)
+
+    @whole_numbers(seed=0, first=0, plans=1, threads=1)
+    def log_prob_terms(
+        self, tokens: TokensLike, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
+    ) -> Float[np.ndarray, "plans count"]:
+        """The `elbo` of each of so many drawn paths: the mean of their exponentials is p(x).
+
+        Those of `log_prob`; ValueError with the reason where there is no bound.
+        """
+        _ = self.log_prob_kind
         given = as_tokens(tokens, self.vocab_size)
         count, length = given.shape
         states = stream_states(["paths", self.identity, length, seed], first, count)
@@ -131,7 +142,7 @@ class NoisedDiffusion(ModelDefaults, ABC):
                 weights[k, rows] = self._weigh(canvas, given[rows], states[rows])
 
             self._in_pieces(work, count, length, threads)
-        return LogProb(log_mean_exp(weights), kind)
+        return weights
 
     def _in_pieces(
         self, work: Callable[[slice, NoisyCanvas], None], count: int, length: int, threads: int | None

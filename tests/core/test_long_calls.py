@@ -183,6 +183,7 @@ LONG = (
     "distances",
     "learning_error",
     "budget",
+    "likelihood",
     "compare_schedules",
     "collect",
     "train",
