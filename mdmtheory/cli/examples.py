@@ -15,6 +15,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "compare": ("mdmtheory compare results/sweep.sqlite --between sampler",),
     "steps": ("mdmtheory steps --lang hmm --length 64 --ser 0.01",),
     "train": ("mdmtheory train mdm --lang ngram:order=2 --length 64 --tokens 4M -o runs/bigram",),
+    "budget": (
+        "mdmtheory budget runs/bigram --steps 8..64 --sampler ancestral,stride,entropy,blocks --check",
+        "mdmtheory budget window:width=2 --lang hmm --steps 16 --shares",
+    ),
     "bounds": ("mdmtheory bounds", "mdmtheory bounds jensen --lang mine.npz --length 4 --format latex"),
     "certify": ("mdmtheory certify confidence", "mdmtheory certify my_module:MySampler"),
     "leaderboard": ("mdmtheory leaderboard", "mdmtheory leaderboard mine.toml --page mine.md"),

@@ -23,6 +23,7 @@ from typer.core import TyperGroup
 from mdmtheory import __version__
 from mdmtheory.cli import (
     bounds,
+    budget,
     certify,
     compare,
     info,
@@ -61,6 +62,7 @@ for verb in (
     merge.merge,
     compare.compare,
     train.train,
+    budget.budget,
     bounds.bounds,
     certify.certify,
     leaderboard.leaderboard,

@@ -130,18 +130,23 @@ def interval(rows: pd.DataFrame, *, say_kind: bool) -> str | Shown:
     value, low, high = float(row["value"]), float(row["low"]), float(row["high"])
     if math.isnan(value):
         return str(row["kind"])  # withheld, and why
-    said = str(row["kind"])
+    return shown(value, low, high, str(row["kind"]), say_kind=say_kind)
+
+
+def shown(value: float, low: float, high: float, said: str, *, say_kind: bool) -> Shown:
+    """A number of a kind, with as many decimals as its interval tells apart."""
     bare = bare_kind(said)
     sign = {"upper bound": "≤ ", "lower bound": "≥ "}.get(bare, "")
     # What was measured, where that was cut, is said in any case.
     kind = f" {said}" if say_kind else said.removeprefix(bare)
     half = (high - low) / 2
     if not 0 < half < math.inf:
-        return Shown(sign, f"{value:.6g}", words=kind)
+        ends = (f"{low:.6g}", f"{high:.6g}") if low < value < high else None
+        return Shown(sign, f"{value:.6g}", ends, kind)
     digits = decimals_of(half)
-    shown, least, most = (f"{each:.{digits}f}" for each in (value, low, high))
+    text, least, most = (f"{each:.{digits}f}" for each in (value, low, high))
     # The kind stood before the interval in tables of several.
-    return Shown(sign, shown, None if least == most else (least, most), kind)
+    return Shown(sign, text, None if least == most else (least, most), kind)
 
 
 def _largest(column: Iterable[float], digits: int) -> str:

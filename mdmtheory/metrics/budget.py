@@ -326,7 +326,7 @@ def _row(
         str(model.schedule.spec) if used is not None and used.uses_schedule else None,
         model.steps if used is not None and used.uses_steps else None,
         Parts(**sums),
-        Parts(**{name: _scaled(each, length) for name, each in sums.items()}),
+        Parts(**{name: scaled(each, length) for name, each in sums.items()}),
         _mean(seen.learning, level),
         _mean(seen.impossible.mean(axis=1), level, most=1.0),
         _by_share(seen, level),
@@ -346,7 +346,7 @@ def _mean(values: Numbers, level: float, most: float | None = None) -> Estimate:
     return StratifiedMeans(values[:, None], np.ones(1), level, most).over_all()
 
 
-def _scaled(found: Estimate, length: int) -> Estimate:
+def scaled(found: Estimate, length: int) -> Estimate:
     """A number a sequence, as one a token."""
     ends = {name: getattr(found, name) / length for name in ("value", "low", "high")}
     if found.cut_from is None:

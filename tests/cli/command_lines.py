@@ -166,6 +166,7 @@ BY_NAME: dict[str, tuple[str, ...]] = {
     "workers": ("1", "2", "auto", "0", "999999"),
     "level": ("0.5", "0.95", "0.999999", "1", "0", "2"),
     "ids": ("T1", "ter_upper_bound", "replay", "jensen", "1", "2"),
+    "run": ("run", "run", "window:width=1", "perturbed:epsilon=0.1", "oracle", "folder", "good.npz"),
     "subjects": ("confidence", "parity", "oracle", "masked", "good.npz", "run"),
     "objective": ("mdm", "ar", "block:size=2", "uniform:steps=2", "gaussian", "mgdm:focal=1", "train.toml", "gan"),
     "size": ("layers=1,width=8,heads=2", "layers=2,width=4,heads=1", "layers=1,width=6,heads=4", "huge", "layers=0"),
