@@ -21,7 +21,7 @@ if hasattr(os, "sched_setaffinity"):
 from benchmarks import before, cold_start, growth, page, sweep
 from benchmarks.timing import Row
 
-SECTIONS = ("ratios", "networks", "sweep", "cold", "growth")
+SECTIONS = ("ratios", "networks", "generation", "sweep", "cold", "growth")
 PACKAGES = ("mdmtheory", "numpy", "numba", "hmmlearn", "dynamax", "jax")
 
 
@@ -52,6 +52,7 @@ def main() -> None:
             sections = {
                 "ratios": ratio_section,
                 "networks": network_section,
+                "generation": generation_section,
                 "sweep": sweep_section,
                 "growth": growth_section,
             }
@@ -72,6 +73,25 @@ def network_section(quick: bool) -> str:
     from benchmarks import networks  # which needs torch
 
     return f"{stamp(('mdmtheory', 'numpy', 'torch'))}\n\n{_ratios(networks.rows(rounds=2 if quick else 7))}"
+
+
+def generation_section(quick: bool) -> str:
+    """Autoregression with kept keys and values, counted in masked calls; writes generation.csv."""
+    import torch
+
+    from benchmarks import generation
+
+    torch.set_num_threads(1)
+    lengths = generation.LENGTHS[::3] if quick else generation.LENGTHS
+    lines = []
+    for line in generation.measured(generation.Place(), lengths=lengths, rounds=2 if quick else generation.ROUNDS):
+        lines.append(line)
+        print(",".join(line.row()), flush=True)
+    if not quick:
+        page.PAGE.with_name("generation.csv").write_text(generation.csv(lines), encoding="utf-8")
+    whole = generation.whole_over_quarters(generation.Place(), "nano", 1024)
+    check = f"All 1,024 steps of one sequence of `nano`, over what its quarters say: {page.number(whole)}."
+    return f"{stamp(('mdmtheory', 'torch'))} {check}\n\n{generation.tables(lines)}"
 
 
 def _ratios(measured: Iterable[Row]) -> str:

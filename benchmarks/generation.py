@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, fields
 from statistics import median
 
 import torch
@@ -65,35 +65,46 @@ class Place:
 
 @dataclass(frozen=True)
 class Generation:
-    """One line: a size and length, each side at its batch; seconds a sequence, `ratio` being AR over a masked call."""
+    """One line: a size and length, each side at its batch; medians of seconds a sequence, and of their ratio.
+
+    That is how many masked calls autoregression with kept keys and values costs; `least` and `greatest` of the rounds.
+    """
 
     size: str
     length: int
     batching: str
-    ratio: Ratio
+    ar_batch: int
+    masked_batch: int
+    ar_seconds: float
+    masked_call_seconds: float
+    ar_in_masked_calls: float
+    least: float
+    greatest: float
+    rounds: int
 
-    @property
-    def calls(self) -> float:
-        """How many masked calls autoregression with kept keys and values costs."""
-        return self.ratio.median
+    @classmethod
+    def of(cls, size: str, length: int, batching: str, ratio: Ratio) -> Generation:
+        """What was measured, a masked call being ours and autoregression the other."""
+        call, ar, ratios = ratio.ours, ratio.other, ratio.ratios
+        times = ar.typical, call.typical, ratio.median, min(ratios), max(ratios)
+        return cls(size, length, batching, ar.count, call.count, *times, len(ratios))
 
     def row(self) -> list[str]:
         """As in the file."""
-        call, ar, ratios = self.ratio.ours, self.ratio.other, self.ratio.ratios
-        numbers = (ar.typical, call.typical, self.calls, min(ratios), max(ratios))
-        batches = [str(ar.count), str(call.count)]
-        return [
-            self.size,
-            str(self.length),
-            self.batching,
-            *batches,
-            *(f"{each:.6g}" for each in numbers),
-            str(len(ratios)),
-        ]
+        return [f"{each:.6g}" if isinstance(each, float) else str(each) for each in astuple(self)]
 
 
-HEADS = ("size", "length", "batching", "ar_batch", "masked_batch", "ar_seconds", "masked_call_seconds",
-         "ar_in_masked_calls", "least", "greatest", "rounds")  # fmt: skip
+HEADS = tuple(each.name for each in fields(Generation))
+
+
+def stored(text: str) -> list[Generation]:
+    """The lines of a file that `csv` made."""
+    kinds = {"str": str, "int": int, "float": float}
+    heads, *lines = (line.split(",") for line in text.split())
+    if tuple(heads) != HEADS:
+        raise SystemExit(f"the file has the columns {', '.join(heads)}; measure again, it is of another version")
+    types = [kinds[str(each.type)] for each in fields(Generation)]
+    return [Generation(*(kind(cell) for kind, cell in zip(types, line, strict=True))) for line in lines]
 
 
 def measured(place: Place, *, sizes: Sequence[str] = SIZES, lengths: Sequence[int] = LENGTHS, rounds: int = ROUNDS,
@@ -168,7 +179,7 @@ def _at(place: Place, size: str, length: int, rounds: int) -> Iterator[Generatio
             ours.append(call_seconds(call_batch) / call_batch)
             other.append(ar_seconds(ar_batch) / ar_batch)
         sides = Measured("masked call", call_batch, 1, ours), Measured("autoregression", ar_batch, 1, other)
-        yield Generation(size, length, batching, Ratio(*sides))
+        yield Generation.of(size, length, batching, Ratio(*sides))
 
 
 def saturating(seconds: Callable[[int], float], most: int) -> int:
@@ -232,27 +243,29 @@ def tables(lines: Sequence[Generation]) -> str:
 def _cells(line: Generation | None, batching: str) -> list[str]:
     if line is None:
         return [""] * (4 if batching == "saturating" else 3)
-    call, ar, ratios = line.ratio.ours, line.ratio.other, line.ratio.ratios
-    cells = [page.number(ar.typical), page.number(call.typical)]
-    cells.append(f"{page.number(line.calls)} ({page.number(min(ratios))}, {page.number(max(ratios))})")
-    return [*cells, f"{ar.count} and {call.count}"] if batching == "saturating" else cells
+    ratios = f"{page.number(line.ar_in_masked_calls)} ({page.number(line.least)}, {page.number(line.greatest)})"
+    cells = [page.number(line.ar_seconds), page.number(line.masked_call_seconds), ratios]
+    return [*cells, f"{line.ar_batch} and {line.masked_batch}"] if batching == "saturating" else cells
 
 
 def _beside_the_paper(lines: Sequence[Generation], sizes: Sequence[str]) -> str:
-    """What 512 masked steps cost over autoregression: idle steps, which reveal nothing, are no calls."""
-    calls = {(line.size, line.batching, line.length): line.calls for line in lines}
-    heads = ["length", f"MDM, {PAPER_STEPS} steps, s", "AR, s", "MDM over AR", "calls of the MDM"]
-    heads += [
-        f"`{size}`, {'one' if batching == 'one' else 'batch'}" for size in sizes for batching in ("one", "saturating")
-    ]
+    """What 512 masked steps cost over autoregression; a call is a step that reveals something."""
+    calls = {(line.size, line.batching, line.length): line.ar_in_masked_calls for line in lines}
+    heads = ["length", f"MDM, {PAPER_STEPS} steps, s", "AR, s", "AR in calls", "MDM over AR"]
+    batchings = {"one": "one", "saturating": "batch"}
+    heads += [f"`{size}`, {said}" for size in sizes for said in batchings.values()]
     rows = []
     for length, mdm, ar in zip(TIME_LENGTHS, MDM_SECONDS, AR_SECONDS, strict=True):
         working = working_steps(length, PAPER_STEPS)
         ours = [
             page.number(working / calls[size, batching, length]) if (size, batching, length) in calls else ""
             for size in sizes
-            for batching in ("one", "saturating")
+            for batching in batchings
         ]
-        rows.append([str(length), f"{mdm:g}", f"{ar:g}", page.number(mdm / ar), page.number(working), *ours])
-    note = "As published (2502.09622; hardware, batch and network not given), and MDM over AR of the tables above:"
+        published = f"{mdm:g}", f"{ar:g}", page.number(ar * working / mdm), page.number(mdm / ar)
+        rows.append([str(length), *published, *ours])
+    note = (
+        "As published (2502.09622; hardware, batch and network not given): AR in calls of the MDM, which are its steps "
+        "that reveal something; and 512 such steps over AR, there and by the tables above:"
+    )
     return f"{note}\n\n{page.table(heads, rows)}"
