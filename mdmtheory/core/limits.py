@@ -29,6 +29,15 @@ MOST_TABLE_ENTRIES = 1 << 26
 MOST_ENTRIES_AT_ONCE = 1 << 29
 """Tokens of a sequence times states or vocabulary: an oracle keeps a number for each, 4 GiB."""
 
+MOST_ANSWERS = 1 << 17
+"""Right answers of one prompt that are listed: an oracle filters them at each call."""
+
+MOST_SEARCHED = 1 << 24
+"""Trials of a search for right answers: some seconds. A prompt with no answer may need as many as there are."""
+
+MOST_LISTED_BYTES = 1 << 30
+"""Bytes of the lists of answers that a canvas, or a task for later, keeps at once."""
+
 
 def check_limit(value: int, most: int, limit: str, what: str, instead: str) -> None:
     """ValueError in one line, with the limit's name and what to do `instead`, for what is above it."""

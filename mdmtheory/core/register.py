@@ -119,6 +119,11 @@ def things_in(room: str) -> list[Any]:
     return list({id(each): each for value in values for each in (value if type(value) is tuple else (value,))}.values())
 
 
+def rooms_of(kind: str) -> tuple[str, ...]:
+    """Where things of a kind are, `mdmtheory.<kind>s`; languages with a prompt have a room of their own besides."""
+    return (f"mdmtheory.{kind}s", *(("mdmtheory.tasks",) if kind == "language" else ()))
+
+
 def _named(value: str) -> str:
     """The name in an option's value that may be a spec, as `embedding` of a model; empty where it is none."""
     try:
@@ -130,13 +135,13 @@ def _named(value: str) -> str:
 class Register:
     """All that is registered of a kind: names that users type, each with what builds the thing it stands for.
 
-    Found in the modules of a room, `mdmtheory.<kind>s`, when first asked for, so that a new thing is a new file there.
+    Found in the modules of its rooms (`rooms_of`, or the one that is said) when first asked for, so that a new thing is a new file there.
     Installed packages add theirs under the entry-point group of the same name; `module:name` is one's own.
     """
 
     def __init__(self, kind: str, room: str | None = None) -> None:
         self.kind = kind
-        self._room = room or f"mdmtheory.{kind}s"
+        self._rooms = rooms_of(kind) if room is None else (room,)
 
     def __contains__(self, name: str) -> bool:
         return self._resolve(name) in self._things or name in self._installed()
@@ -257,7 +262,7 @@ class Register:
         found: dict[str, Any] = {}
         for said, thing in self._said:
             if said.name in found:
-                raise ValueError(f"there are two {self.kind}s {said.name!r} in {self._room}; give one another name")
+                raise ValueError(f"there are two {self.kind}s {said.name!r} in {' or '.join(self._rooms)}; give one another name")
             found[said.name] = thing
         return found
 
@@ -267,8 +272,9 @@ class Register:
 
     @cached_property
     def _said(self) -> list[tuple[About, Any]]:
-        """What the room has of this kind and what each says of itself, by place; the room is gone through once."""
-        each_said = [(said, thing) for thing in things_in(self._room) if (said := about(thing)) is not None]
+        """What the room has of this kind and what each says of itself, by place; the rooms are gone through once."""
+        things = [thing for room in self._rooms for thing in things_in(room)]
+        each_said = [(said, thing) for thing in things if (said := about(thing)) is not None]
         return sorted(
             (each for each in each_said if each[0].kind == self.kind), key=lambda each: (each[0].place, each[0].name)
         )

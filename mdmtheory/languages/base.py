@@ -32,7 +32,7 @@ class LanguageBase(LanguageDefaults, ABC):
     """An immutable language; subclasses set `kind`, `oracle_name`, parameters and `vocab_size`, then call `_named`.
 
     A class says besides what its parameters are, which files and stores may hold: `arrays` of probabilities, and whole
-    `numbers` from 1; and its `version`, which is raised when its numbers change.
+    `numbers` from `least_number`; and its `version`, which is raised when its numbers change.
     """
 
     kind: ClassVar[str]
@@ -41,6 +41,7 @@ class LanguageBase(LanguageDefaults, ABC):
     version: ClassVar[int] = 0
     arrays: ClassVar[tuple[str, ...]] = ()
     numbers: ClassVar[tuple[str, ...]] = ()
+    least_number: ClassVar[int] = 1
     spec: Spec
     _frozen = False
     _made: str | None = None

@@ -215,6 +215,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, types: t
 
 def _numbers(values: dict[str, Any], kind: Any, path: Path) -> dict[str, int]:
     known = values.keys() == set(kind.numbers)
-    if not known or any(type(value) is not int or not 1 <= value < 1 << 63 for value in values.values()):
+    least = kind.least_number
+    if not known or any(type(value) is not int or not least <= value < 1 << 63 for value in values.values()):
         raise ValueError(f"{path} has other values than {', '.join(kind.numbers) or 'none'}; save the language again")
     return values

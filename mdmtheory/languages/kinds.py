@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from mdmtheory.core.register import things_in
+from mdmtheory.core.register import rooms_of, things_in
 
 
 @cache
 def kinds() -> Mapping[str, Any]:
-    """The classes of this room that say what kind they are, by kind."""
-    classes = (each for each in things_in("mdmtheory.languages") if isinstance(each, type))
+    """The classes of these rooms that say what kind they are, by kind."""
+    classes = (each for room in rooms_of("language") for each in things_in(room) if isinstance(each, type))
     return {said["kind"]: each for each in classes if "kind" in (said := vars(each))}
 
 

@@ -64,8 +64,9 @@ def from_tables(given: Mapping[str, Any], where: str, kind: Any = None) -> Langu
         raise ValueError(f"{where} holds {found}; the kind {kind} has {', '.join(named[kind]) or 'nothing'}")
     own, parameters = kinds()[kind], dict(given)
     for name in own.numbers:
-        if np.ndim(given[name]) or not (1 <= given[name] < 1 << 63 and int(given[name]) == given[name]):
-            raise ValueError(f"{where}: {name} is {shortened(str(given[name]))}; give a whole number from 1")
+        if np.ndim(given[name]) or not (own.least_number <= given[name] < 1 << 63 and int(given[name]) == given[name]):
+            said = f"{where}: {name} is {shortened(str(given[name]))}"
+            raise ValueError(f"{said}; give a whole number from {own.least_number}")
         parameters[name] = int(given[name])
     try:
         language: Language = own.from_tables(parameters)

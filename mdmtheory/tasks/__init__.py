@@ -1,0 +1,1 @@
+"""Tasks: languages with a prompt, whose support is the checker of their answers."""
