@@ -15,6 +15,7 @@ _HOMES = {
     "Permutation": "mdmtheory.languages.permutation",
     "Parity": "mdmtheory.languages.parity",
     "Repetition": "mdmtheory.languages.repetition",
+    "Finite": "mdmtheory.tasks.finite",
     "as_language": "mdmtheory.languages.presets",
     "load_language": "mdmtheory.languages.files",
     "Schedule": "mdmtheory.schedules",

@@ -63,6 +63,7 @@ from mdmtheory.sweeps.collect import collect as collect
 from mdmtheory.sweeps.kept_samples import kept_samples as kept_samples
 from mdmtheory.sweeps.merging import merge as merge
 from mdmtheory.sweeps.results import read as read
+from mdmtheory.tasks.finite import Finite as Finite
 from mdmtheory.training.trainer import train as train
 
 __version__: str

@@ -251,6 +251,16 @@ door("Permutation items", lambda n: mt.Permutation(items=n))
 door("EqualPairs vocab_size", lambda n: mt.EqualPairs(vocab_size=n))
 door("Repetition vocab_size", lambda n: mt.Repetition(vocab_size=n))
 door("Copy vocab_size", lambda n: mt.Copy(vocab_size=n))
+door("Finite vocab_size", lambda n: mt.Finite([[0, 1]], given=[True, False], vocab_size=n), none=True)
+for parameter in ("count", "seed", "first"):
+    door(
+        f"Finite.prompts {parameter}",
+        lambda n, p=parameter: mt.as_language("finite").prompts(**{"count": 2, "seed": 0, p: n}),
+    )
+for options in ("size", "clues"):
+    door(f"sudoku {options}", lambda n, p=options: mt.as_language(mt.Spec.of("sudoku", **{"size": 4, p: n})), 4)
+for options in ("variables", "clauses"):
+    door(f"sat {options}", lambda n, p=options: mt.as_language(mt.Spec.of("sat", **{p: n})), 5)
 door("Copy distance", lambda n: mt.Copy(distance=n))
 door("UniformEvidence vocab_size", lambda n: mt.UniformEvidence(np.array([[0, 1]], np.uint8), 0.5, n).likelihood())
 

@@ -36,6 +36,7 @@ def bounds(
 
     Exit status 1 if a theorem fails; conjectures may.
     """
+    from mdmtheory.languages.presets import own_length
     from mdmtheory.theory.registry import chosen_statements
 
     terminal = Terminal.of(context)
@@ -44,7 +45,7 @@ def bounds(
         raise ValueError(
             "--length, --steps and --schedule go with --lang; without it each statement has settings of its own"
         )
-    own = None if lang is None else _Own(lang, length or 5, steps or 3, schedule or "linear")
+    own = None if lang is None else _Own(lang, length or own_length(lang) or 5, steps or 3, schedule or "linear")
     checks = []
     with terminal.announcing_compilation():
         for statement in counted(chosen, "statements"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Make, look at and sample languages.")
 
 _Spec = Annotated[str, typer.Argument(metavar="SPEC", help="NAME[:key=value,...] or a saved file.")]
+
+_TOKENS = 64
+"""Tokens of a sequence where nobody says how many."""
 
 _AT_ONCE = 1 << 18  # tokens drawn before they are printed, so that long outputs start soon and need little memory
 
@@ -71,8 +74,8 @@ def _from_tables(kind: str, tables: dict[str, Path], terminal: Terminal) -> Lang
 
 @app.command(epilog=examples_of("language show"))
 def show(context: typer.Context, spec: _Spec) -> None:
-    """Print what a language is: its sizes, its entropy rate and its digest."""
-    from mdmtheory.languages.presets import as_language
+    """Print what a language is: its sizes, its entropy rate and its digest; of a task an example as people write it."""
+    from mdmtheory.languages.presets import as_language, own_length
 
     with Terminal.of(context).announcing_compilation():
         language = as_language(spec)
@@ -81,11 +84,27 @@ def show(context: typer.Context, spec: _Spec) -> None:
     for name, value in language.parameters().items():
         shape = getattr(value, "shape", ())
         facts[name] = f"array {'×'.join(map(str, shape))}, {_zeros(value)}" if shape else str(value)
-    facts["entropy rate"] = rate
+    if own_length(language) is None:
+        facts["entropy rate"] = rate
+    else:
+        facts |= _facts_of_task(language)
     facts["digest"] = language.digest
     width = max(len(name) for name in facts)
     for name, fact in facts.items():
-        print(f"{name:{width}}  {fact}")
+        print(f"{name:{width}}  {fact.replace(chr(10), chr(10) + ' ' * (width + 2))}")
+
+
+def _facts_of_task(task: Any) -> dict[str, str]:
+    """What a task has besides: its one length, its source, a sequence that it draws, and how hard that is."""
+    drawn = task.sample(1, task.length, 0)
+    given, padded = int(task.given.sum()), int(task.padding(drawn)[0])
+    padding = f", {padded} of it padding in the example" if task.pad is not None else ""
+    return {
+        "length": f"{task.length}: a prompt of {given}, an answer of {task.length - given}{padding}",
+        "source": task.source,
+        "example": task.show(drawn),
+        "difficulty": f"{task.strata(drawn)[0]} (of the example)",
+    }
 
 
 def _entropy_rate(language: Language) -> str:
@@ -103,13 +122,14 @@ def sample(
     context: typer.Context,
     spec: _Spec,
     count: Annotated[int, typer.Option(min=1, help="How many sequences.")] = 10,
-    length: Annotated[int, typer.Option(min=1, help="Tokens in each.")] = 64,
+    length: Annotated[int | None, typer.Option(min=1, help="Tokens in each: a task's own, else 64.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Names the random stream.")] = 0,
 ) -> None:
     """Draw sequences from a language: one a line, tokens separated by spaces."""
-    from mdmtheory.languages.presets import as_language
+    from mdmtheory.languages.presets import as_language, own_length
 
     language = as_language(spec)
+    length = length or own_length(language) or _TOKENS
     language.validate_length(length)
     step = max(1, _AT_ONCE // length)
     for first in range(0, count, step):

@@ -27,7 +27,9 @@ def sweep(
     ] = None,
     lang: Annotated[str | None, typer.Option(help="NAME[:key=value,...] or a saved file.")] = None,
     steps: Annotated[str | None, typer.Option(help="16,64,256; 64..2048 (doubling); 64..2048:9 (points); L/4.")] = None,
-    length: Annotated[str, typer.Option(help="Tokens in a sequence; lists and ranges as --steps.")] = "512",
+    length: Annotated[
+        str | None, typer.Option(help="Tokens in a sequence; lists and ranges as --steps. A task's own, else 512.")
+    ] = None,
     model: Annotated[str, typer.Option(help="masked, block:size=16, uniform, gaussian or ar.")] = "masked",
     denoiser: Annotated[
         str,

@@ -65,6 +65,7 @@ def train(
 
 def _settings(context: typer.Context) -> dict[str, Any]:
     """What was typed, else what the file says, else the defaults; ValueError for what is missing."""
+    from mdmtheory.languages.presets import own_length
     from mdmtheory.training.files import KEYS, read_training
 
     options = {key: context.params[key] for key in KEYS}
@@ -77,6 +78,8 @@ def _settings(context: typer.Context) -> dict[str, Any]:
     if {"tokens", "minutes"} & typed.keys():
         file = {key: value for key, value in file.items() if key not in ("tokens", "minutes")}
     found = {**options, **file, **typed}
+    if found["length"] is None and found["lang"] is not None:
+        found["length"] = own_length(found["lang"])
     missing = {key: example for key, example in _NEEDED.items() if found[key] is None}
     if missing:
         if found["tokens"] is None and found["minutes"] is None and found["data"] == "fresh":

@@ -46,10 +46,7 @@ class LanguageDefaults:
         """Which positions are given, the same in every sequence of a length; the rest is the answer. None: none."""
         return None
 
-    @whole_numbers(threads=1)
-    def answer_log_prob(
-        self, tokens: TokensLike, *, threads: int | None = None
-    ) -> Float[np.ndarray, "count"] | None:
+    def answer_log_prob(self, tokens: TokensLike) -> Float[np.ndarray, "count"] | None:
         """log q(answer | what `prompt` gives) in nats, where it is known without the oracle's chain rule; None."""
         return None
 

@@ -35,7 +35,8 @@ class About:
     as "{order}-gram" (empty: its name). `needs`: what of a kind's arguments has a say in it
     (None: all). `aliases`: other names that it may be asked for by. Of a model, `exact`: it is the language's own law;
     `blocks`: the option with the length of the blocks that it draws one after the other; `of_learned`: it is drawn from
-    the denoiser where that is `learned`, and else from the language. Of a denoiser, `learned`: it was trained.
+    the denoiser where that is `learned`, and else from the language. Of a denoiser, `learned`: it was
+    trained; `of`: the kinds of languages that it is for (None: any).
     """
 
     kind: str
@@ -51,6 +52,7 @@ class About:
     blocks: str | None = None
     of_learned: bool = False
     learned: bool = False
+    of: tuple[str, ...] | None = None
 
 
 def registered(kind: str, name: str | None = None, **said: Any) -> Callable[[Thing], Thing]:
@@ -135,7 +137,8 @@ def _named(value: str) -> str:
 class Register:
     """All that is registered of a kind: names that users type, each with what builds the thing it stands for.
 
-    Found in the modules of its rooms (`rooms_of`, or the one that is said) when first asked for, so that a new thing is a new file there.
+    Found in the modules of its rooms (`rooms_of`, or the one that is said) when first asked for, so that a new thing is
+    a new file there.
     Installed packages add theirs under the entry-point group of the same name; `module:name` is one's own.
     """
 
@@ -262,7 +265,9 @@ class Register:
         found: dict[str, Any] = {}
         for said, thing in self._said:
             if said.name in found:
-                raise ValueError(f"there are two {self.kind}s {said.name!r} in {' or '.join(self._rooms)}; give one another name")
+                raise ValueError(
+                    f"there are two {self.kind}s {said.name!r} in {' or '.join(self._rooms)}; give one another name"
+                )
             found[said.name] = thing
         return found
 

@@ -22,8 +22,8 @@ class Window(DenoiserDefaults):
     """q(x_i | revealed tokens within `width` positions of i): exact for that observer, and blind to the rest.
 
     Contexts that are impossible as a whole may look possible through every window. Chains (HMMs, small n-grams) pay
-    O(width) messages a position; other languages one full pass of their oracle for each position asked. `trust` below
-    1 takes revealed tokens as soft evidence, as `Oracle` does.
+    O(width) messages a position; other languages one full pass of their oracle for each position asked. A
+    task's prompt is seen from everywhere. `trust` below 1 takes revealed tokens as soft evidence, as `Oracle` does.
     """
 
     noises = frozenset({"masked"})
@@ -74,11 +74,14 @@ class Window(DenoiserDefaults):
         """As `seen_from`: the language's oracle is shown what the window shows."""
         out = np.empty((len(rows), self.vocab_size))
         near = np.arange(tokens.shape[1])
+        prompt = self.language.prompt(tokens.shape[1])
         # A few hundred thousand tokens at a time keep the copies small.
         piece = max(1, (1 << 18) // tokens.shape[1])
         for start in range(0, len(rows), piece):
             some, at = rows[start : start + piece], positions[start : start + piece]
             hidden = np.abs(near[None] - at[:, None]) > self.width
+            if prompt is not None:
+                hidden &= ~prompt
             seen = np.where(hidden, self.vocab_size, tokens[some]).astype(tokens.dtype)
             out[start : start + piece] = self._oracle.conditionals(seen, threads=threads)[np.arange(len(some)), at]
         return out

@@ -41,7 +41,7 @@ def prompt_log_prob(
     given = given_positions(prompt, language, length)
     if given is None:
         return np.zeros(count)
-    if (answers := _own_answer_log_prob(language, tokens, given, threads)) is not None:
+    if (answers := _own_answer_log_prob(language, tokens, given)) is not None:
         whole = language.log_prob(tokens, threads=threads)
         if (whole > -np.inf).all():
             return whole - answers
@@ -79,15 +79,13 @@ def answer_log_prob(
 
     A prompt that no sequence has makes it -inf too.
     """
-    if given is not None and (own := _own_answer_log_prob(language, tokens, given, threads)) is not None:
+    if given is not None and (own := _own_answer_log_prob(language, tokens, given)) is not None:
         return own
     whole = language.log_prob(tokens, threads=threads)
     return whole if given is None else given_the_prompt(whole, language, tokens, given, threads=threads)
 
 
-def _own_answer_log_prob(
-    language: Any, tokens: TokensLike, given: Given, threads: int | None
-) -> Float[np.ndarray, "count"] | None:
+def _own_answer_log_prob(language: Any, tokens: TokensLike, given: Given) -> Float[np.ndarray, "count"] | None:
     """What a language that gives a prompt itself knows of its answers; None for other prompts, and of most languages.
 
     Of a task log q of the prompt need not be known, nor what its oracle says where the prompt is masked.
@@ -95,7 +93,7 @@ def _own_answer_log_prob(
     prompt = language.prompt(given.length)
     if prompt is None or (prompt != given.positions).any():
         return None
-    found: Float[np.ndarray, "count"] | None = language.answer_log_prob(tokens, threads=threads)
+    found: Float[np.ndarray, "count"] | None = language.answer_log_prob(tokens)
     return found
 
 

@@ -1,8 +1,8 @@
 """Laws over answers that are listed: keep those that agree with what is revealed, and average them.
 
-All lists of a canvas stand in one `pool` (answers, columns), those of row r from `begin[r]` on. `kept` has a segment for
-each row, from `offset[r]`; the first `count[r]` numbers of it are the answers that agree with what row r reveals, in
-their order in the pool.
+All lists of a canvas stand in one `pool` (answers, columns), those of row r from `begin[r]` on. `kept` has a segment
+for each row, from `offset[r]`; the first `count[r]` numbers of it are the answers that agree with what row r reveals,
+in their order in the pool.
 """
 
 from __future__ import annotations

@@ -18,6 +18,9 @@ from mdmtheory.languages.written import HOW_MADE
 
 LANGUAGES = Register("language")
 
+TASK = "task"
+"""The family of languages with a prompt, whose sequences have one length (tasks/base.py)."""
+
 FILE_ENDINGS = (".npz", ".json")
 """How the name of a language file ends."""
 
@@ -37,6 +40,22 @@ def as_language(language: LanguageLike) -> Language:
         check_no_file_meant(language)
         return _built(Spec.parse(str(language)))
     return guarded(conforming(language, f"the language {type(language).__name__}", Language), LANGUAGE)
+
+
+def own_length(language: LanguageLike) -> int | None:
+    """The one length that sequences of a task have; None of other languages, which are not built to find out.
+
+    A file is read where it is there; ValueError as of `as_language` for what is named as a task and is none.
+    """
+    if isinstance(language, str | PathLike | Spec):
+        text = str(language)
+        if text.endswith(FILE_ENDINGS):
+            if not Path(text).is_file():
+                return None
+        elif LANGUAGES.about(Spec.parse(text).name).family != TASK:
+            return None
+        language = as_language(language)
+    return getattr(language, "length", None) if getattr(language, "fixed_length", False) else None
 
 
 def check_no_file_meant(language: str | PathLike[str]) -> None:

@@ -1,4 +1,4 @@
-"""What every task has in common: a law of prompts, a law of right answers to each, a checker, a way to write it down."""
+"""What tasks have in common: a law of prompts, a law of right answers to each, a verifier, a way to write it down."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.languages.base import LanguageBase
 from mdmtheory.prompts.drawing import drawn_prompts
-from mdmtheory.tasks.drawing import Draws
+from mdmtheory.tasks.drawing import Draws, Row
 from mdmtheory.tasks.listing import ListedOracle, Listing, Listings
 
 
@@ -76,7 +76,7 @@ class Task(LanguageBase):
     # ------------------------------------------------------------------------------------- what a class has to say
 
     @abstractmethod
-    def _draw(self, draws: Draws) -> Tokens:
+    def _draw(self, draws: Draws) -> Row:
         """A prompt and one of its right answers, (length,), by their law."""
 
     @abstractmethod
@@ -84,14 +84,14 @@ class Task(LanguageBase):
         """Whether whole sequences are a prompt of the task with a right answer, by the rule, and not by a list."""
 
     @abstractmethod
-    def right_answers(self, prompt: Tokens) -> Tokens:
+    def right_answers(self, prompt: Row) -> Tokens:
         """Every right answer to a prompt (given,), each once, (answers, answered), in an order that stays.
 
         None, or ValueError with what is wrong, for what is no prompt of the task. More than MOST_ANSWERS need not be
         listed to their end.
         """
 
-    def answer_weights(self, prompt: Tokens, answers: Tokens) -> Float[np.ndarray, "answers"] | None:
+    def answer_weights(self, prompt: Row, answers: Tokens) -> Float[np.ndarray, "answers"] | None:
         """How likely each right answer is, up to a factor; None: all alike."""
         return None
 
@@ -100,7 +100,7 @@ class Task(LanguageBase):
         """One sequence as a person would write it; a mask is shown as `_`."""
 
     @abstractmethod
-    def parse(self, text: str) -> Tokens:
+    def parse(self, text: str) -> Row:
         """The sequence (length,) that `show` wrote; ValueError, one line, for what is none."""
 
     def prompt_log_prob(self, prompts: Tokens) -> Float[np.ndarray, "count"]:
@@ -131,7 +131,7 @@ class Task(LanguageBase):
             )
         return self._listings[tokens]
 
-    def _listed(self, prompt: Tokens) -> Listing:
+    def _listed(self, prompt: Row) -> Listing:
         found = self.right_answers(prompt).astype(token_dtype(self.vocab_size))
         return Listing(found, self.answer_weights(prompt, found))
 
@@ -162,13 +162,13 @@ class Task(LanguageBase):
             out[row] = self._draw(Draws(state))
         return out
 
-    def drawn_answer(self, prompt: Tokens, draws: Draws) -> Tokens:
+    def drawn_answer(self, prompt: Row, draws: Draws) -> Row:
         """One of the right answers to a prompt, by its weight: for `_draw` of a class that draws its prompt first."""
         found = self.answers(prompt)
-        answer: Tokens = found.tokens[draws.one_of(found.all_weights)]
+        answer: Row = found.tokens[draws.one_of(found.all_weights)]
         return answer
 
-    def joined(self, prompt: Any, answer: Any) -> Tokens:
+    def joined(self, prompt: Any, answer: Any) -> Row:
         """The whole sequence of a prompt (given,) and an answer (answered,)."""
         out = np.empty(self.length, dtype=token_dtype(self.vocab_size))
         out[self.given], out[~self.given] = prompt, answer
@@ -177,12 +177,11 @@ class Task(LanguageBase):
     def in_support(self, tokens: TokensLike) -> Bool[np.ndarray, "count"]:
         """Whether the prompt is one of the task and the answer right; False for a row that holds a mask."""
         tokens = self._whole(tokens)
-        found = (tokens < self.vocab_size).all(axis=1)
+        found: Bool[np.ndarray, "count"] = np.asarray((tokens < self.vocab_size).all(axis=1))
         found[found] = self.follows_rule(tokens[found])
         return found
 
-    @whole_numbers(threads=1)
-    def answer_log_prob(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
+    def answer_log_prob(self, tokens: TokensLike) -> Float[np.ndarray, "count"]:
         """log P(answer | prompt) in nats, -inf outside the support."""
         tokens = as_tokens(tokens, self.vocab_size)
         found = np.full(len(tokens), -np.inf)
@@ -197,7 +196,7 @@ class Task(LanguageBase):
     def log_prob(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
         """log P(prompt) + log P(answer | prompt) in nats, -inf outside the support."""
         tokens = as_tokens(tokens, self.vocab_size)
-        found = self.answer_log_prob(tokens, threads=threads)
+        found = self.answer_log_prob(tokens)
         inside = np.flatnonzero(found > -np.inf)
         if len(inside):
             found[inside] += self.prompt_log_prob(tokens[inside][:, self.given])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int, UInt64
+from jaxtyping import Float, Int, Integer, UInt64
+
+Row = Integer[np.ndarray, "_"]
+"""The tokens of one sequence, of its prompt or of its answer."""
 
 
 class Draws:

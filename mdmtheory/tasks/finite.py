@@ -17,7 +17,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.languages.laws import MOST_OFF, as_floats
 from mdmtheory.tasks.base import Task
-from mdmtheory.tasks.drawing import Draws
+from mdmtheory.tasks.drawing import Draws, Row
 from mdmtheory.tasks.listing import Listing
 
 
@@ -98,23 +98,23 @@ class Finite(Task):
     def _numbers(self) -> dict[bytes, int]:
         return {row.tobytes(): number for number, row in enumerate(self._rows)}
 
-    def _draw(self, draws: Draws) -> Tokens:
-        row: Tokens = self._rows[draws.one_of(self._law)]
+    def _draw(self, draws: Draws) -> Row:
+        row: Row = self._rows[draws.one_of(self._law)]
         return row
 
     def follows_rule(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
         """Whether they stand in the list."""
         return np.array([row.tobytes() in self._numbers for row in tokens], dtype=np.bool_)
 
-    def _with_prompt(self, prompt: Tokens) -> Bool[np.ndarray, "n"]:
+    def _with_prompt(self, prompt: Row) -> Bool[np.ndarray, "n"]:
         with_it: Bool[np.ndarray, "n"] = (self._rows[:, self.given] == prompt).all(axis=1)
         return with_it
 
-    def right_answers(self, prompt: Tokens) -> Tokens:
+    def right_answers(self, prompt: Row) -> Tokens:
         """Those of the sequences that have this prompt."""
         return np.ascontiguousarray(self._rows[self._with_prompt(prompt)][:, ~self.given])
 
-    def answer_weights(self, prompt: Tokens, answers: Tokens) -> Float[np.ndarray, "answers"] | None:
+    def answer_weights(self, prompt: Row, answers: Tokens) -> Float[np.ndarray, "answers"] | None:
         """Theirs."""
         weights = self._law[self._with_prompt(prompt)]
         return None if (weights == weights[:1]).all() else weights
@@ -136,14 +136,14 @@ class Finite(Task):
         words = ["_" if token == self.vocab_size else str(token) for token in row.tolist()]
         return " ".join(f"[{word}]" if given else word for word, given in zip(words, self.given, strict=True))
 
-    def parse(self, text: str) -> Tokens:
+    def parse(self, text: str) -> Row:
         """The sequence that was shown; brackets may be left out."""
         words = text.replace("[", " ").replace("]", " ").split()
         if len(words) != self.length or not all(word == "_" or word.isdecimal() for word in words):
             raise ValueError(f"{text[:60]!r} is no sequence of {self.spec}; write {self.length} numbers, _ for a mask")
-        return as_tokens([self.vocab_size if word == "_" else int(word) for word in words], self.vocab_size, masks=True)[
-            0
-        ]
+        return as_tokens(
+            [self.vocab_size if word == "_" else int(word) for word in words], self.vocab_size, masks=True
+        )[0]
 
 
 def _tokens(sequences: Any) -> Any:
@@ -151,7 +151,7 @@ def _tokens(sequences: Any) -> Any:
     rows = np.asarray(sequences)
     if rows.ndim != 2 or not rows.size or rows.dtype.kind not in "iuf" or not (rows == np.floor(rows)).all():
         raise ValueError(f"sequences have shape {rows.shape} and dtype {rows.dtype}; pass tokens (n, length), n from 1")
-    if not (0 <= rows.min() and rows.max() < 1 << 31):
+    if not (rows.min() >= 0 and rows.max() < 1 << 31):
         raise ValueError(f"sequences hold {rows.min():g} to {rows.max():g}; tokens are whole numbers from 0")
     return rows.astype(np.int64)
 

@@ -17,6 +17,7 @@ from mdmtheory.core.protocols import Denoiser, MarginalsCanvas
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.oracles.pairs import pairs_by_conditionals
+from mdmtheory.tasks.drawing import Row
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +58,12 @@ class Listing:
 class Listings:
     """The lists of a task by prompt, made when first asked for and kept while there is room."""
 
-    def __init__(self, make: Callable[[Tokens], Listing], task: Any) -> None:
+    def __init__(self, make: Callable[[Row], Listing], task: Any) -> None:
         self._make, self._task = make, task
         self._kept: dict[bytes, Listing] = {}
         self._bytes = 0
 
-    def __getitem__(self, prompt: Tokens) -> Listing:
+    def __getitem__(self, prompt: Row) -> Listing:
         key = prompt.tobytes()
         found = self._kept.get(key)
         if found is None:
@@ -92,6 +93,7 @@ class ListedOracle(DenoiserDefaults):
     """
 
     noises = frozenset({"masked"})
+    trust: float
 
     def __init__(self, task: Any, trust: float = 1.0) -> None:
         if not 0 < trust <= 1:
@@ -143,7 +145,9 @@ class ListedOracle(DenoiserDefaults):
         if prompt is not None:
             given = as_tokens(prompt, self.vocab_size, masks=True)
             if given.shape != shown.shape:
-                raise ValueError(f"the prompt has shape {given.shape}; pass {shown.shape}, the mask where none is given")
+                raise ValueError(
+                    f"the prompt has shape {given.shape}; pass {shown.shape}, the mask where none is given"
+                )
             shown[:] = given
         known = shown[:, task.given]
         if (known != self.vocab_size).all():
@@ -237,8 +241,8 @@ class ListedCanvas:
             return out
         stale = asked[self._changed[asked]]
         if len(stale):
-            lists = (self._pool, self._begin, self._size, self._shown, self._mask)
-            listed.keep_from_start(*lists, self._kept, self._offset, self._count, stale)
+            kept = (self._kept, self._offset, self._count)
+            listed.keep_from_start(self._pool, self._begin, self._size, self._shown, self._mask, *kept, stale)
             self._changed[stale] = False
         listed.average_kept(self._pool, self._weights, self._kept, self._offset, self._count, rows, columns, out)
         self.impossible[rows[self._count[rows] == 0]] = True

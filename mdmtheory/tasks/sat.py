@@ -15,7 +15,7 @@ from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 from mdmtheory.tasks.base import Task
-from mdmtheory.tasks.drawing import Draws
+from mdmtheory.tasks.drawing import Draws, Row
 
 THRESHOLD = 4.267
 """Clauses a variable beyond which a large random formula is almost surely unsatisfiable (cond-mat/0207194)."""
@@ -63,7 +63,7 @@ class Sat(Task):
         self.clauses = round(THRESHOLD * variables) if clauses is None else clauses
         self._settle(2 + 2 * variables, np.arange(3 * self.clauses + variables) < 3 * self.clauses, spec)
 
-    def _draw(self, draws: Draws) -> Tokens:
+    def _draw(self, draws: Draws) -> Row:
         answer = draws.below(2, self.variables)
         prompt = np.empty((self.clauses, 3), dtype=np.int64)
         for clause in prompt:
@@ -77,12 +77,12 @@ class Sat(Task):
         """Clauses of three different variables, rising, of each of which one literal at least is true."""
         formulas, answers = self._formulas(tokens[:, self.given]), tokens[:, ~self.given].astype(np.int64)
         found = _are_clauses(formulas) & (answers < 2).all(axis=1)
-        literals = np.maximum(formulas - 2, 0)
-        values = np.take_along_axis(answers, literals.reshape(len(tokens), -1) // 2, axis=1).reshape(literals.shape)
-        satisfied = (values ^ (literals % 2)) == 1
+        literals = np.maximum(formulas - 2, 0).reshape(len(tokens), 3 * self.clauses)
+        values = np.take_along_axis(answers, literals // 2, axis=1)
+        satisfied = ((values ^ (literals % 2)) == 1).reshape(formulas.shape)
         return found & satisfied.any(axis=2).all(axis=1)
 
-    def right_answers(self, prompt: Tokens) -> Tokens:
+    def right_answers(self, prompt: Row) -> Tokens:
         """All satisfying assignments, from a set of bits of all 2^n: each clause leaves those that it allows."""
         formula = self._formulas(prompt[None])
         if not _are_clauses(formula)[0]:
@@ -100,6 +100,10 @@ class Sat(Task):
                 some |= ~true if literal % 2 else true
             allowed &= some
         words = np.flatnonzero(allowed)
+        # No more of them than can be listed, and one.
+        words = words[
+            : int(np.searchsorted(np.cumsum(np.bitwise_count(allowed[words]), dtype=np.int64), MOST_ANSWERS)) + 1
+        ]
         bits = allowed[words, None] >> np.arange(64, dtype=np.uint64) & np.uint64(1)
         which, places = np.nonzero(bits)
         assignments = ((words[which] << _WORD_BITS) + places)[: MOST_ANSWERS + 1]
@@ -141,7 +145,7 @@ class Sat(Task):
             return "_"
         return f"{'!' * (literal % 2)}x{literal // 2}"
 
-    def parse(self, text: str) -> Tokens:
+    def parse(self, text: str) -> Row:
         """What `show` wrote; ! is not, | or, & and."""
         before, colon, answer = "".join(text.split()).partition(":")
         literals = [_LITERAL.fullmatch(each) for each in re.split(r"[|&]", before)]
@@ -156,14 +160,13 @@ class Sat(Task):
         return self.joined(prompt, bits)
 
     def _formulas(self, prompts: Tokens) -> np.ndarray:
-        return prompts.astype(np.int64).reshape(len(prompts), -1, 3)
+        return prompts.astype(np.int64).reshape(len(prompts), self.clauses, 3)
 
 
 def _are_clauses(formulas: np.ndarray) -> Bool[np.ndarray, "count"]:
     """Whether all literals are some, of rising variables in each clause."""
-    found: Bool[np.ndarray, "count"] = (formulas >= 2).all(axis=(1, 2))
-    found &= (np.diff(formulas // 2, axis=2) > 0).all(axis=(1, 2))
-    return found
+    rising = np.diff(formulas // 2, axis=2) > 0
+    return np.asarray((formulas >= 2).all(axis=(1, 2))) & np.asarray(rising.all(axis=(1, 2)))
 
 
 def _where_true(variable: int, words: int) -> UInt64[np.ndarray, "words"]:

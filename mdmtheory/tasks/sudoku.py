@@ -16,7 +16,7 @@ from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 from mdmtheory.tasks.base import Task
-from mdmtheory.tasks.drawing import Draws
+from mdmtheory.tasks.drawing import Draws, Row
 from mdmtheory.tasks.listing import Listing
 
 CLUES = {4: 4, 9: 30}
@@ -37,8 +37,8 @@ class Sudoku(Task):
 
     The prompt is the puzzle row by row, 0 for a blank; the answer is the whole grid, row by row, as MGDM writes it
     (2410.14157). Size 4: a uniform grid of the 288, of which a uniform set of cells is shown, so that the posterior is
-    the uniform law over completions by itself. Size 9: a grid from a random search, which is not uniform, then a uniform
-    completion; how likely a puzzle is is not known.
+    the uniform law over completions by itself. Size 9: a grid from a random search, which is not uniform, then a
+    uniform completion; how likely a puzzle is is not known.
 
     >>> task = Sudoku(size=4, clues=5)
     >>> task.length, len(task.answers(task.prompts(1, seed=0)))
@@ -63,7 +63,7 @@ class Sudoku(Task):
         """Cells of a grid."""
         return self.size**2
 
-    def _draw(self, draws: Draws) -> Tokens:
+    def _draw(self, draws: Draws) -> Row:
         if self.size == 4:
             grids = _all_small()
             grid = grids[draws.below(len(grids))[0]]
@@ -74,7 +74,7 @@ class Sudoku(Task):
             if len(self.right_answers(prompt)) <= MOST_ANSWERS:
                 return self.joined(prompt, self.drawn_answer(prompt, draws))
 
-    def _shown(self, grid: Tokens, draws: Draws) -> Tokens:
+    def _shown(self, grid: Row, draws: Draws) -> Row:
         prompt = np.zeros_like(grid)
         shown = draws.some(self.clues, self.cells)
         prompt[shown] = grid[shown]
@@ -90,7 +90,7 @@ class Sudoku(Task):
             found &= (np.sort(grids[:, unit], axis=-1) == digits).all(axis=(1, 2))
         return found
 
-    def right_answers(self, prompt: Tokens) -> Tokens:
+    def right_answers(self, prompt: Row) -> Tokens:
         """All completions of a puzzle, by depth-first search on the tightest cell."""
         if (prompt > 0).sum() != self.clues or prompt.max() > self.size:
             raise ValueError(
@@ -137,10 +137,12 @@ class Sudoku(Task):
         row = self._whole(tokens)[0]
         halves = [half.reshape(self.size, self.size).tolist() for half in (row[: self.cells], row[self.cells :])]
         signs = [".", *map(str, range(1, self.vocab_size)), "_"]
-        lines = ("    ".join(" ".join(signs[token] for token in line) for line in both) for both in zip(*halves, strict=True))
+        lines = (
+            "    ".join(" ".join(signs[token] for token in line) for line in both) for both in zip(*halves, strict=True)
+        )
         return "\n".join(lines)
 
-    def parse(self, text: str) -> Tokens:
+    def parse(self, text: str) -> Row:
         """What `show` wrote; spaces are free, and 0 is a blank too."""
         lines = ["".join(line.split()) for line in text.strip().splitlines()]
         signs = {**{str(digit): digit for digit in range(self.vocab_size)}, ".": 0, "_": self.vocab_size}
@@ -159,7 +161,7 @@ def _all_small() -> Tokens:
     return _completions(np.zeros(16, dtype=np.uint8), 2, MOST_ANSWERS)
 
 
-def _completions(puzzle: Tokens, box: int, most: int) -> Tokens:
+def _completions(puzzle: Row, box: int, most: int) -> Tokens:
     """Up to so many completions of a puzzle; ValueError, one line, where the search would take too long."""
     from mdmtheory.kernels.sudoku import complete_grid
 
@@ -173,7 +175,7 @@ def _completions(puzzle: Tokens, box: int, most: int) -> Tokens:
     return out[:found].copy()
 
 
-def _drawn_grid(draws: Draws, box: int) -> Tokens:
+def _drawn_grid(draws: Draws, box: int) -> Row:
     from mdmtheory.kernels.sudoku import random_grid
 
     out = np.empty((1, box**4), dtype=np.uint8)

@@ -41,6 +41,10 @@ _TIED = {"lang": _LANGUAGES["ngram 2"], "length": 12, "steps": 3}
 _ANCESTRAL = {"lang": _LANGUAGES["hmm"], "length": 12, "steps": 3}
 CASES: dict[str, dict[str, Any]] = {
     **{f"language {name}": {**_ANCESTRAL, "lang": spec, "check": True} for name, spec in _LANGUAGES.items()},
+    **{
+        f"language {name.partition(':')[0]}": {"lang": name, "steps": 3, "check": True}
+        for name in ("finite", "sudoku:size=4", "sat:variables=5")
+    },
     "model ar": {**_ANCESTRAL, "model": "ar"},
     "model uniform": {**_ANCESTRAL, "model": "uniform"},
     "model uniform tweedie": {**_ANCESTRAL, "model": "uniform:update=tweedie", "schedule": "cosine"},
