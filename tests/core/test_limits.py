@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import mdmtheory as mt
-from mdmtheory.languages.presets import LANGUAGES, as_language
+from mdmtheory.languages.presets import LANGUAGES, as_language, own_length
 from mdmtheory.sweeps.building import Builder
 from mdmtheory.sweeps.ranges import numbers
 
@@ -24,7 +24,8 @@ def refused(limit: str, make) -> None:
 @pytest.mark.parametrize("name", [name for name in LANGUAGES.built_in if name != "permutation"])
 def test_no_language_has_sequences_of_a_billion_tokens(name):
     refused("MOST_LENGTH", lambda: as_language(name).validate_length(10**9))
-    as_language(name).validate_length(1 << 20)
+    if own_length(name) is None:
+        as_language(name).validate_length(1 << 20)
 
 
 @refutes
