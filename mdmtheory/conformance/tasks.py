@@ -18,7 +18,7 @@ from mdmtheory.exact.enumeration import all_sequences
 
 _MOST_CANDIDATES = 1 << 16
 _PROMPTS, _CONTEXTS_A_PROMPT = 12, 4
-_DRAWS, _BINS = 4_000, 8
+_DRAWS, _BINS = 2_000, 8
 
 
 class TaskCase(LanguageCase):

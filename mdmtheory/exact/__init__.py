@@ -1,5 +1,6 @@
 """Exact numbers: by closed forms where they exist, by enumeration where languages are small enough for it."""
 
+from mdmtheory.exact.answers import answer_curve
 from mdmtheory.exact.curve import Curve, dual_total_correlation, s_information, total_correlation
 from mdmtheory.exact.enumeration import (
     all_sequences,
@@ -22,6 +23,7 @@ from mdmtheory.exact.spans import ser, ser_curve
 __all__ = [
     "Curve",
     "all_sequences",
+    "answer_curve",
     "dual_total_correlation",
     "elbo",
     "entropy_nats",

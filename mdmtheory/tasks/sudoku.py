@@ -30,7 +30,7 @@ CLUES = {4: 4, 9: 30}
     place=22,
     family="task",
     said="sudoku of size {size}",
-    examples=("size=4", "size=9,clues=36"),
+    examples=("size=4", "size=9,clues=40"),
 )
 class Sudoku(Task):
     """Task: fill a sudoku of size 4 or 9 with `clues` given cells; every completion is right, and they are alike.
@@ -40,9 +40,9 @@ class Sudoku(Task):
     the uniform law over completions by itself. Size 9: a grid from a random search, which is not uniform, then a
     uniform completion; how likely a puzzle is is not known.
 
-    >>> task = Sudoku(size=4, clues=5)
+    >>> task = Sudoku(size=4, clues=0)
     >>> task.length, len(task.answers(task.prompts(1, seed=0)))
-    (32, 3)
+    (32, 288)
     """
 
     kind = "sudoku"

@@ -35,6 +35,16 @@ def store(run) -> Path:
         (["--lang", "nothere.npz"], "no language file nothere.npz"),
         (["--lang", "ngram:order=9"], "order is 9; pass 1 to 6"),
         (["--lang", "permutation:items=4"], "length is 16, and there are 4 items"),
+        (["--lang", "sudoku:size=5"], "size is 5; pass 4 or 9"),
+        (
+            ["--lang", "sudoku:size=4"],
+            "nothing is left to measure: sudoku:size=4 has sequences of 32 tokens",
+        ),
+        (
+            ["--lang", "sudoku:size=4", "--length", "32", "--prompt", "none"],
+            "about sequences whose prompt is mask",
+        ),
+        (["--lang", "sat:variables=2", "--length", "9"], "variables is 2; pass from 3 to 24"),
         (["--steps", "0"], "steps is 0; it must be 1 or more"),
         (["--steps", "-3"], "steps is -3"),
         (["--steps", "8..4"], "steps '8..4' runs backwards; write the smaller end first: 4..8"),
