@@ -28,6 +28,7 @@ KINDS = {
     "metric": "metric",
     "objective": "objective",
     "example": "example",
+    "kind": "likelihood",
 }
 """The register behind each option, by the name of its parameter."""
 
@@ -102,6 +103,10 @@ def offered(kind: str, begun: str) -> list[str]:
         from mdmtheory.sweeps.files import examples
 
         found = list(examples())
+    elif kind == "likelihood":
+        from mdmtheory.metrics.likelihood_kinds import KINDS as known
+
+        found = [f"{before}{comma}{each}" for each in known]
     else:
         found = [f"{before}{comma}{each}" for each in _in_specs(kind, before, last)]
     return [each for each in found if each.startswith(begun)]

@@ -19,6 +19,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "mdmtheory budget runs/bigram --steps 8..64 --sampler ancestral,stride,entropy,blocks --check",
         "mdmtheory budget window:width=2 --lang hmm --steps 16 --shares",
     ),
+    "likelihood": (
+        "mdmtheory likelihood runs/bigram",
+        "mdmtheory likelihood runs/bigram --kind tube --samples 50 --plans 512",
+    ),
     "bounds": ("mdmtheory bounds", "mdmtheory bounds jensen --lang mine.npz --length 4 --format latex"),
     "certify": ("mdmtheory certify confidence", "mdmtheory certify my_module:MySampler"),
     "leaderboard": ("mdmtheory leaderboard", "mdmtheory leaderboard mine.toml --page mine.md"),

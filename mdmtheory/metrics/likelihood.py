@@ -28,7 +28,7 @@ from mdmtheory.metrics.likelihood_kinds import KINDS, Asked, Nats
 from mdmtheory.metrics.ser_scored import LEAST_EFFECTIVE_SIZE
 from mdmtheory.models.masked import prompt_of
 
-PLANS: Mapping[str, int] = MappingProxyType({"elbo": 64, "iw": 64, "tube": 512})
+PLANS: Mapping[str, int] = MappingProxyType({"elbo": 64, "iw": 16, "tube": 512})
 """How many plans a sequence has, unless said, by kinds that draw some."""
 
 

@@ -48,6 +48,7 @@ def complete(run, monkeypatch):
         ("mdmtheory language show dy", ["dyck"]),
         ("mdmtheory list samp", ["samplers", "sampler"]),
         ("mdmtheory help lead", ["leaderboard"]),
+        ("mdmtheory likelihood run --kind elbo,t", ["elbo,tube"]),
         ("mdmtheory sweep --out any", []),
     ],
 )
