@@ -168,7 +168,6 @@ BY_NAME: dict[str, tuple[str, ...]] = {
     "ids": ("T1", "ter_upper_bound", "replay", "jensen", "1", "2"),
     "run": ("run", "run", "window:width=1", "perturbed:epsilon=0.1", "oracle", "folder", "good.npz"),
     "subjects": ("confidence", "parity", "oracle", "masked", "good.npz", "run"),
-    "run": ("run", "run", "run", "folder", "nothere"),
     "kind": ("elbo", "iw,replay", "tube", "exact", "elbo,iw", "nope"),
     "plans": ("1", "4", "60"),
     "objective": ("mdm", "ar", "block:size=2", "uniform:steps=2", "gaussian", "mgdm:focal=1", "train.toml", "gan"),
