@@ -189,3 +189,10 @@ class ModelDefaults:
 
     def validate_length(self, length: int) -> None:
         """ValueError where its sampler or its schedule is for another length."""
+
+    def check_walks(self) -> None:
+        """ValueError with the reason where it has no `walk` that stays possible (models/conditioned_walk.py)."""
+        raise ValueError(
+            f"{self.spec} may change tokens, or does not say how it draws them, so it has no walk that stays "  # type: ignore[attr-defined]
+            "possible; use masked or block diffusion or autoregression, or method='draws'"
+        )

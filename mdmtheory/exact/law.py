@@ -169,7 +169,7 @@ def context_marginals(denoiser: Any, length: int, *, threads: int | None = None)
 
 
 def context_numbers(
-    sequences: Tokens, revealed: Bool[np.ndarray, "length"], vocab_size: int
+    sequences: Tokens, revealed: Bool[np.ndarray, "*rows length"], vocab_size: int
 ) -> Int[np.ndarray, "count"]:
     """The number of each sequence's context when only the positions where `revealed` holds are shown."""
     base = vocab_size + 1

@@ -14,6 +14,7 @@ from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.metrics.draw import Draw
 from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
+from mdmtheory.metrics.ser_walk import SerWalk, Walks, check_method
 from mdmtheory.metrics.sums import Sums
 from mdmtheory.models.fitting import held_to
 from mdmtheory.prompts.registry import OWN, given_positions
@@ -46,6 +47,7 @@ def ser(
     *,
     count: int = 1000,
     seed: int = 0,
+    method: str = "draws",
     max_errors: int | None = None,
     level: float = 0.95,
     threads: int | None = None,
@@ -57,11 +59,22 @@ def ser(
     With `max_errors`, drawing stops at the first batch that reaches so many errors, and the interval is the
     anytime-valid one; without, it is Clopper-Pearson.
 
+    `method` "walk" counts no errors: sequences are drawn that never leave the language, and the chance to leave it on
+    the way is averaged, which is SER with less variance, far less where SER is small (docs/theory.md, 5.1; ours). For
+    masked and block diffusion with laws over plans or samplers that look at the context only, and for autoregression.
+    Its interval is that of a mean (core/means.py): it knows nothing of sequences unlike all that were seen.
+
     `prompt` says what is given (`prompts.registry.given_positions`), by default what the language says itself: each
     sequence is then an answer to a prompt of its own, drawn from q, and is wrong where the two together are.
     """
+    check_method(method)
     model, language = held_to(model, language)
     given = given_positions(prompt, language, length)
+    if method == "walk":
+        if max_errors is not None:
+            raise ValueError("max_errors stops a count of errors, and method='walk' counts none; leave it out")
+        [walked] = Walks().count([model], Sequences(language, length, seed, 0, count, given), threads)
+        return SerWalk().estimate(Measured(walked, length), level)
     batch = count if max_errors is None else max(1, (1 << 15) // length)
     sums = Sums(sequences=0, errors=0)
     while (done := sums.whole("sequences")) < count and (max_errors is None or sums.whole("errors") < max_errors):

@@ -20,10 +20,12 @@ from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.models.adaptive_loop import AdaptiveRun
 from mdmtheory.models.asking import Witness
 from mdmtheory.models.canvas_loop import run_on_canvas
+from mdmtheory.models.conditioned_walk import Walk, walk_plans
 from mdmtheory.models.contexts import score_from_left
 from mdmtheory.models.finishing import drawn, finishing_trust
 from mdmtheory.models.fitting import MisfitError, check_noise
 from mdmtheory.models.masked import MaskedDiffusion, prompt_of
+from mdmtheory.models.noise import uniforms_of
 from mdmtheory.plans import LeftToRight
 
 
@@ -140,6 +142,30 @@ class Autoregressive(ModelDefaults):
         cost = np.full(count, length, dtype=np.int64)
         plan = np.tile(LeftToRight().plan(length), (count, 1))
         return AdaptiveRun(answers, log_probs, cost, cost.copy(), np.zeros(count, dtype=np.bool_), plan)
+
+    def check_walks(self) -> None:
+        """It has some."""
+
+    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
+    def walk(
+        self,
+        language: Language,
+        count: int,
+        length: int,
+        seed: int,
+        *,
+        first: int = 0,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
+    ) -> Walk:
+        """Walks from left to right that stay possible under the language, as for MaskedDiffusion."""
+        asked = as_prompt(prompt, count, length, self.vocab_size)
+        self._check_seen(asked)
+        answered = answer_length(asked, length)
+        plan = np.tile(LeftToRight().plan(answered), (count, 1))
+        states = stream_states(["walk", self.identity, length, seed], first, count)
+        uniforms = uniforms_of(states, np.arange(count), answered)
+        return walk_plans(self._asked, language, plan, uniforms, prompt=asked, threads=threads)
 
     def _check_seen(self, prompt: Prompt | None) -> None:
         """ValueError where a denoiser that sees the left alone is given something to the right of an answer's token."""

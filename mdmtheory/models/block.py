@@ -18,8 +18,9 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike
 from mdmtheory.models.adaptive_loop import AdaptiveRun
 from mdmtheory.models.asking import Witness
-from mdmtheory.models.fitting import looking_around
-from mdmtheory.models.masked import MaskedDiffusion, check_trust
+from mdmtheory.models.conditioned_walk import Walk
+from mdmtheory.models.fitting import check_trust, looking_around
+from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import FixedSizes, PlanLaw
 from mdmtheory.samplers.by_block import block_lengths, by_block
 from mdmtheory.samplers.planned import plans_alone
@@ -152,6 +153,14 @@ class BlockDiffusion(ModelDefaults):
         Those of `log_prob`; ValueError where it has none.
         """
         return self.masked.log_prob_terms(tokens, seed, first=first, plans=plans, prompt=prompt, threads=threads)
+
+    def check_walks(self) -> None:
+        """As for MaskedDiffusion."""
+        self.masked.check_walks()
+
+    def walk(self, language: Language, count: int, length: int, seed: int, **options: Any) -> Walk:
+        """Walks that stay possible under the language, as for MaskedDiffusion."""
+        return self.masked.walk(language, count, length, seed, **options)
 
     @whole_numbers(seed=0, first=0, threads=1)
     def scored(

@@ -58,3 +58,12 @@ def looking_around(denoiser: Any, block: int | None = None, *, noise: str = "mas
             f"use BlockDiffusion with block={denoiser.block}"
         )
     return denoiser
+
+
+def check_trust(denoiser: Any, sampler: Any) -> None:
+    """ValueError where a sampler may change tokens and the denoiser holds every revealed token to be certain."""
+    if sampler.remasks and denoiser.trust == 1:
+        raise ValueError(
+            f"sampler {sampler.spec} may change tokens, but to denoiser {denoiser.spec} what is revealed is certain; "
+            "use an oracle that trusts less, as oracle:trust=0.999"
+        )

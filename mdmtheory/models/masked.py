@@ -24,14 +24,17 @@ from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.asking import Witness
 from mdmtheory.models.canvas_loop import run_on_canvas
+from mdmtheory.models.conditioned_walk import Walk, walk_plans, walk_rule
 from mdmtheory.models.finishing import drawn, finishing_trust
-from mdmtheory.models.fitting import looking_around
+from mdmtheory.models.fitting import check_trust, looking_around
 from mdmtheory.models.log_mean import log_mean_exp
+from mdmtheory.models.noise import uniforms_of
 from mdmtheory.plans import FixedSizes, PlanLaw, PlanLawBase
 from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.planned import Planned, plans_alone
 from mdmtheory.samplers.protocol import Sampler
 from mdmtheory.samplers.registry import SAMPLERS, as_sampler
+from mdmtheory.samplers.ties import shuffled
 from mdmtheory.schedules import SCHEDULES, Schedule, as_schedule
 
 
@@ -336,6 +339,47 @@ class MaskedDiffusion(ModelDefaults):
             return PlanRun(tokens, run.log_probs[:, prompt.answer], run.calls - 1, run.rounds - 1, run.impossible)
         return run_on_canvas(self.denoiser, plan, states, tokens, threads, law=law, prompt=prompt, witness=witness)
 
+    def check_walks(self) -> None:
+        """ValueError with the reason where a sampler has no law over what it sets given what stands."""
+        _require_closed_law(self.sampler)
+        if self.plan_law is None and (self.sampler.scored_as is None or self.sampler.sees_pairs):
+            reason = "looks at pairs of positions" if self.sampler.sees_pairs else "may change or drop tokens"
+            raise ValueError(
+                f"sampler {self.sampler.spec} {reason}, so it has no walk that stays possible; use method='draws', or "
+                "a sampler that looks at the context only"
+            )
+
+    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
+    def walk(
+        self,
+        language: Language,
+        count: int,
+        length: int,
+        seed: int,
+        *,
+        first: int = 0,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
+    ) -> Walk:
+        """Walks first..first+count-1 that stay possible under the language, with streams of their own.
+
+        Those of the sampler that log p(x) is replayed with, which draws by the same law. With a `prompt` of the
+        answers. ValueError where there are none (`check_walks`).
+        """
+        self.check_walks()
+        asked = as_prompt(prompt, count, length, self.vocab_size)
+        answered = answer_length(asked, length)
+        streams = self._streams("walk", length, seed, first, count)
+        own: dict[str, Any] = {"prompt": asked, "threads": threads}
+        if self.plan_law is not None:
+            plan = self.draw_plans(streams, answered)
+            uniforms = uniforms_of(streams, np.arange(count), answered)
+            return walk_plans(self.denoiser, language, plan, uniforms, law=self.plan_law, **own)
+        sampler = self._replayed()
+        order = shuffled(streams, answered) if sampler.sees_order else None
+        uniforms = uniforms_of(streams, np.arange(count), answered)
+        return walk_rule(self.denoiser, language, sampler, uniforms, self.steps, self.schedule, order=order, **own)
+
     @whole_numbers(seed=0, first=0, threads=1)
     def replay(
         self,
@@ -400,15 +444,6 @@ def _require_closed_law(sampler: PlanLawBase | SamplerBase) -> None:
         raise ValueError(
             f"sampler {sampler.spec} draws with float32 noise, whose law has no closed form; measure ser, or use "
             "precision=float64"
-        )
-
-
-def check_trust(denoiser: Any, sampler: Any) -> None:
-    """ValueError where a sampler may change tokens and the denoiser holds every revealed token to be certain."""
-    if sampler.remasks and denoiser.trust == 1:
-        raise ValueError(
-            f"sampler {sampler.spec} may change tokens, but to denoiser {denoiser.spec} what is revealed is certain; "
-            "use an oracle that trusts less, as oracle:trust=0.999"
         )
 
 

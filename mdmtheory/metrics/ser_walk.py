@@ -1,0 +1,88 @@
+"""SER without counting errors: the mean of 1 - prod(1 - z) over walks that stay possible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mdmtheory.core.estimate import Estimate, WithheldError
+from mdmtheory.core.guards import unguarded
+from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.intervals import bounded_mean
+from mdmtheory.core.origin import is_built_in
+from mdmtheory.core.register import registered
+from mdmtheory.metrics.measure import Measure, Sequences
+from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
+from mdmtheory.metrics.sums import Sums, moments
+
+METHODS = ("draws", "walk")
+"""Errors among drawn sequences, or the chance of an error along walks that make none."""
+
+
+def check_walks(model: Any) -> None:
+    """ValueError where a model has no walks that stay possible: one of a user's own may draw by another law."""
+    if not is_built_in(unguarded(model)):
+        raise ValueError(f"{model.spec} does not come with mdmtheory, which knows no walks of it; use method='draws'")
+    model.check_walks()
+
+
+def check_method(method: str) -> None:
+    """ValueError unless the method is known."""
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}; pass one of {', '.join(METHODS)}")
+
+
+@registered("measure", place=4)
+class Walks(Measure):
+    """Over walks of the model that stay possible under q: `wrong` sums 1 - prod(1 - z), of mean SER.
+
+    z is the mass that the model has on what is impossible where it stands; of answers to prompts where something is
+    given.
+    """
+
+    name = "walks"
+    whole = ("sequences", "tokens")
+    real = ("wrong", "wrong_squared", "wrong_cubed")
+
+    def facts_of(self, model: Any) -> dict[str, Any]:
+        """Nothing, where the model has such walks."""
+        check_walks(model)
+        return {}
+
+    @whole_numbers(threads=1)
+    def count(self, models: Sequence[Any], of: Sequences, threads: int | None = 1) -> list[Sums]:
+        """Walk with each model."""
+        found = []
+        for model in of.held(models):
+            check_walks(model)
+            walk = model.walk(
+                of.language, of.count, of.length, of.seed, first=of.first, threads=threads, **of.to_draw(threads)
+            )
+            whole = {"sequences": of.count, "tokens": of.count * of.answer_length}
+            found.append(Sums(whole, **moments("wrong", walk.wrong)))
+        return found
+
+
+@registered("metric", place=7)
+class SerWalk(Metric):
+    """SER by walks that stay possible: the mean of 1 - prod(1 - z), of no more variance than a count (ours)."""
+
+    name, short, unit = "ser_walk", "SER by walks", PROBABILITY
+    label = "SER by walks (probability\nthat a sequence is wrong)"
+    needs, sums = "walks", ("sequences", "wrong", "wrong_squared", "wrong_cubed")
+    fewest = 2
+    column = 2.5
+
+    def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
+        """Student's interval, corrected for skewness; Bernstein's where so few walks carry the mean that none holds."""
+        return mean_of_share(measured, "wrong", level)
+
+
+def mean_of_share(measured: Measured, name: str, level: float) -> Estimate:
+    """The mean of numbers between 0 and 1: where core/means.py withholds an interval, one that holds for every law."""
+    sums, count = measured.sums, measured.sums.whole("sequences")
+    try:
+        ends = measured.mean(name, level)
+    except WithheldError:
+        ends = bounded_mean(count, sums[name], sums[f"{name}_squared"], level)
+    return Estimate(*ends, level, "estimate", count).within(0.0, 1.0)
