@@ -600,6 +600,7 @@ INSIDE = (
     "step_gains",
     "batch",
     "posteriors",
+    "walk",
 )
 """Methods that kernels and the package's own rooms call."""
 

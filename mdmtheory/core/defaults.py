@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -163,6 +163,10 @@ class ModelDefaults:
     """Its sampler, where that is a law over plans."""
     language: Any = None
     """The language that it is a model of, if that is known other than by its denoiser."""
+    noise: ClassVar[str] = "masked"
+    """What it takes back."""
+    embedding: Any = None
+    """The vectors of tokens that Gaussian noise is put on."""
     block: int | None = None
     """The length of its blocks, which come from left to right."""
     own_spec: Spec | None = None

@@ -55,7 +55,8 @@ class Batch(NamedTuple):
 class Contexts(ABC):
     """A kind of contexts of a denoiser and a language; row r has a stream of its own, whatever else is drawn.
 
-    `name` says what they are. Of each row one step is asked, or with `whole` every one.
+    `name` says what they are. Of each row one step is asked, or with `whole` every one; with `one_step` all rows of a
+    batch are at one.
     """
 
     denoiser: Any
@@ -65,6 +66,7 @@ class Contexts(ABC):
     threads: int | None
 
     whole: ClassVar[bool] = False
+    one_step: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -239,6 +241,8 @@ class Prefixes(Contexts):
 @dataclass(frozen=True, eq=False)
 class NoisedContexts(Contexts):
     """Every position seen through a noise, at LEVELS levels; a level is the share of the signal that is lost."""
+
+    one_step: ClassVar[bool] = True
 
     noise: str
     embedding: Any

@@ -169,7 +169,7 @@ def _found(asked: Contexts, strata: Strata, count: int, level: float) -> Learnin
     pairs_in, (error, loss, impossible) = np.zeros(shape), (np.zeros(shape) for _ in range(3))
     nats, cells = [], []
     for batch in asked.batches(steps):
-        for pairs, compared in _compared(batch):
+        for pairs, compared in compared_batch(batch):
             cell = (batch.first + batch.rows[pairs]) * len(strata) + stratum[batch.steps[pairs]]
             np.add.at(pairs_in.reshape(-1), cell, 1.0)
             for total, values in zip((error, loss, impossible), compared, strict=True):
@@ -220,7 +220,7 @@ def _offsets(asked: Contexts, strata: int) -> Float[np.ndarray, "strata"]:
     return uniforms[:, 0]
 
 
-def _compared(batch: Batch) -> Iterator[tuple[slice, tuple[Numbers, Numbers, Numbers]]]:
+def compared_batch(batch: Batch) -> Iterator[tuple[slice, tuple[Numbers, Numbers, Numbers]]]:
     """KL, cross-entropy and impossible mass of (row, position) pairs, of some rows after the other."""
     count = batch.last - batch.first
     size = max(1, ENTRIES * count // (len(batch.rows) * batch.answers.vocab_size))

@@ -76,6 +76,8 @@ class Metric(ABC):
     """Whether it may be asked for; the others come with `check`."""
     brings: tuple[str, ...] = ()
     """Metrics of the same sums that are shown wherever it is."""
+    brings_of_learned: tuple[str, ...] = ()
+    """Metrics that are measured besides wherever it is of a trained network."""
     relative: bool = False
     """Whether the width of its interval is read in parts of its value."""
     form: int = 1

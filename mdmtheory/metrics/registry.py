@@ -168,7 +168,7 @@ METRIC = Contract(
         "sums": _sums,
         **dict.fromkeys(("short", "heading", "label", "unit"), _text),
         "optional": _optional,
-        "brings": _brings,
+        **dict.fromkeys(("brings", "brings_of_learned"), _brings),
         "column": _column,
         **dict.fromkeys(("asked", "relative"), _truth),
         "since": _since,

@@ -27,6 +27,7 @@ class Ser(Metric):
     name, short, unit = "ser", "SER", PROBABILITY
     label = "SER (probability that\na sequence is wrong)"
     needs, sums = "draw", ("sequences", "errors")
+    brings_of_learned = ("z",)
     column = 1.0
 
     def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:

@@ -70,6 +70,7 @@ class SerWalk(Metric):
     name, short, unit = "ser_walk", "SER by walks", PROBABILITY
     label = "SER by walks (probability\nthat a sequence is wrong)"
     needs, sums = "walks", ("sequences", "wrong", "wrong_squared", "wrong_cubed")
+    brings_of_learned = ("z",)
     fewest = 2
     column = 2.5
 

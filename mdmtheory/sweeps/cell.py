@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.integers import LAST_SEED, WholeNumber, whole_number
 from mdmtheory.core.limits import MOST_LENGTH, MOST_SEQUENCES, check_limit
+from mdmtheory.denoisers import DENOISERS
 from mdmtheory.languages.presets import FILE_ENDINGS
 from mdmtheory.metrics.registry import as_metrics, built_in_metrics
 from mdmtheory.prompts.registry import OWN
@@ -69,9 +70,16 @@ class Cell:
             if not metric.asked:
                 raise ValueError(f"metric {metric.name} cannot be asked for; it comes with check")
         brought = [name for metric in asked for name in metric.brings]
+        brought += [name for metric in asked for name in metric.brings_of_learned if self._learned]
         return as_metrics(
             [*self.metrics, *brought, *(each for each in built_in_metrics() if self.check and not each.asked)]
         )
+
+    @property
+    def _learned(self) -> bool:
+        """Whether a trained network is named; nothing else is looked up."""
+        said = None if self.denoiser is None else DENOISERS.known(self.denoiser)
+        return said is not None and said.learned
 
     def also(self, other: Cell) -> Cell:
         """The same cell with the rules of both."""
