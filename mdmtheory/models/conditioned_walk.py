@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt64
 
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.long_calls import counted
@@ -20,11 +20,13 @@ from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.models.asking import OpenCanvas, home, in_batches, together
 from mdmtheory.models.canvas_loop import own_steps
+from mdmtheory.models.noise import uniforms_of
 from mdmtheory.oracles.answers import LawAnswers
 from mdmtheory.plans import PlanLawBase
 from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.planned import Planned
 from mdmtheory.samplers.protocol import Order, State
+from mdmtheory.samplers.ties import shuffled
 
 Uniforms = Float[np.ndarray, "count length"]
 
@@ -45,6 +47,38 @@ class Walk:
         with np.errstate(divide="ignore"):
             found: Float[np.ndarray, "count"] = -np.expm1(np.log1p(-self.z).sum(axis=1))
         return found
+
+
+def check_sampler(sampler: Any) -> None:
+    """ValueError where what a sampler sets has no law given what stands, or one that nobody has."""
+    if not sampler.oblivious and (sampler.scored_as is None or sampler.sees_pairs):
+        reason = "looks at pairs of positions" if sampler.sees_pairs else "may change or drop tokens"
+        raise ValueError(
+            f"sampler {sampler.spec} {reason}, so it has no walk that stays possible; use method='draws', or a sampler "
+            "that looks at the context only"
+        )
+
+
+def walk_of(
+    model: Any,
+    language: Language,
+    states: UInt64[np.ndarray, "count 4"],
+    length: int,
+    *,
+    prompt: Prompt | None,
+    threads: int | None,
+) -> Walk:
+    """Walks of masked diffusion, one from each stream (which move on): plans or a shuffle come first, then tokens."""
+    count = len(states)
+    own: dict[str, Any] = {"prompt": prompt, "threads": threads}
+    if model.plan_law is not None:
+        plan = model.draw_plans(states, length)
+        uniforms = uniforms_of(states, np.arange(count), length)
+        return walk_plans(model.denoiser, language, plan, uniforms, law=model.plan_law, **own)
+    sampler = model.sampler.scored_as
+    order = shuffled(states, length) if sampler.sees_order else None
+    uniforms = uniforms_of(states, np.arange(count), length)
+    return walk_rule(model.denoiser, language, sampler, uniforms, model.steps, model.schedule, order=order, **own)
 
 
 def walk_plans(

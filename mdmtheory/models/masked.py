@@ -24,17 +24,15 @@ from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.asking import Witness
 from mdmtheory.models.canvas_loop import run_on_canvas
-from mdmtheory.models.conditioned_walk import Walk, walk_plans, walk_rule
+from mdmtheory.models.conditioned_walk import Walk, check_sampler, walk_of
 from mdmtheory.models.finishing import drawn, finishing_trust
 from mdmtheory.models.fitting import check_trust, looking_around
 from mdmtheory.models.log_mean import log_mean_exp
-from mdmtheory.models.noise import uniforms_of
 from mdmtheory.plans import FixedSizes, PlanLaw, PlanLawBase
 from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.planned import Planned, plans_alone
 from mdmtheory.samplers.protocol import Sampler
 from mdmtheory.samplers.registry import SAMPLERS, as_sampler
-from mdmtheory.samplers.ties import shuffled
 from mdmtheory.schedules import SCHEDULES, Schedule, as_schedule
 
 
@@ -342,12 +340,7 @@ class MaskedDiffusion(ModelDefaults):
     def check_walks(self) -> None:
         """ValueError with the reason where a sampler has no law over what it sets given what stands."""
         _require_closed_law(self.sampler)
-        if self.plan_law is None and (self.sampler.scored_as is None or self.sampler.sees_pairs):
-            reason = "looks at pairs of positions" if self.sampler.sees_pairs else "may change or drop tokens"
-            raise ValueError(
-                f"sampler {self.sampler.spec} {reason}, so it has no walk that stays possible; use method='draws', or "
-                "a sampler that looks at the context only"
-            )
+        check_sampler(self.sampler)
 
     @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
     def walk(
@@ -368,17 +361,8 @@ class MaskedDiffusion(ModelDefaults):
         """
         self.check_walks()
         asked = as_prompt(prompt, count, length, self.vocab_size)
-        answered = answer_length(asked, length)
         streams = self._streams("walk", length, seed, first, count)
-        own: dict[str, Any] = {"prompt": asked, "threads": threads}
-        if self.plan_law is not None:
-            plan = self.draw_plans(streams, answered)
-            uniforms = uniforms_of(streams, np.arange(count), answered)
-            return walk_plans(self.denoiser, language, plan, uniforms, law=self.plan_law, **own)
-        sampler = self._replayed()
-        order = shuffled(streams, answered) if sampler.sees_order else None
-        uniforms = uniforms_of(streams, np.arange(count), answered)
-        return walk_rule(self.denoiser, language, sampler, uniforms, self.steps, self.schedule, order=order, **own)
+        return walk_of(self, language, streams, answer_length(asked, length), prompt=asked, threads=threads)
 
     @whole_numbers(seed=0, first=0, threads=1)
     def replay(
