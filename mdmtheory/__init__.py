@@ -36,6 +36,8 @@ _HOMES = {
     "ter": "mdmtheory.metrics.ter",
     "ter_ratio": "mdmtheory.metrics.ter",
     "ser": "mdmtheory.metrics.ser",
+    "ser_from_z": "mdmtheory.metrics.ser_from_z",
+    "SerFromZ": "mdmtheory.metrics.ser_from_z",
     "cross_entropy": "mdmtheory.metrics.cross_entropy",
     "distances": "mdmtheory.metrics.distances",
     "Distances": "mdmtheory.metrics.distances",

@@ -45,6 +45,8 @@ from mdmtheory.metrics.learning_error import learning_error as learning_error
 from mdmtheory.metrics.likelihood import Likelihood as Likelihood
 from mdmtheory.metrics.likelihood import likelihood as likelihood
 from mdmtheory.metrics.ser import ser as ser
+from mdmtheory.metrics.ser_from_z import SerFromZ as SerFromZ
+from mdmtheory.metrics.ser_from_z import ser_from_z as ser_from_z
 from mdmtheory.metrics.ter import ter as ter
 from mdmtheory.metrics.ter import ter_ratio as ter_ratio
 from mdmtheory.models.autoregressive import Autoregressive as Autoregressive
