@@ -22,6 +22,7 @@ _OPTIONS = (
     Confidence(temperature=0.6),
     Confidence(temperature=0.0),
     Confidence(nucleus=0.7),
+    Confidence(min_p=0.2),
     Confidence(temperature=0.0, ties="lowest"),
 )
 _ROOM = 1e-6

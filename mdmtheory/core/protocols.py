@@ -185,6 +185,10 @@ class DrawOptions(Protocol):
         """How much the most probable tokens that are left have together."""
 
     @property
+    def min_p(self) -> float:
+        """The least probability of a token that is left, as a part of the largest."""
+
+    @property
     def ties(self) -> str:
         """`random` or `lowest`: which of equally probable tokens."""
 
@@ -207,7 +211,7 @@ class Answers(Protocol):
         """Those of some of the positions, by number or by a mask."""
 
     def under(self, options: DrawOptions) -> Answers:
-        """The same at a temperature, from a nucleus: draws are from the law after options, and scores look at it.
+        """The same at a temperature, from a nucleus, above min_p: draws and scores are of the law after options.
 
         At temperature 0 scores look at the law before it, which alone has something to rank.
         """

@@ -29,6 +29,7 @@ class _Options:
 
     temperature: float = 1.0
     nucleus: float = 1.0
+    min_p: float = 0.0
     ties: str = "random"
 
 
@@ -93,7 +94,7 @@ class TensorAnswers:
         return replace(self, tensor=self.tensor[self._there(chosen)])
 
     def under(self, options: DrawOptions) -> TensorAnswers:
-        """The same at a temperature, from a nucleus."""
+        """The same at a temperature, from a nucleus, above min_p."""
         return replace(self, options=options)
 
     def draw(self, uniforms: Numbers) -> Drawn:
@@ -104,7 +105,8 @@ class TensorAnswers:
     def log_prob_of(self, tokens: Drawn) -> Numbers:
         """log of the probability with which one token is drawn, in nats."""
         asked = self._there(tokens.astype(np.int64))
-        if self.are_weights or self.options.temperature != 1 or self.options.nucleus != 1:
+        options = self.options
+        if self.are_weights or options.temperature != 1 or options.nucleus != 1 or options.min_p != 0:
             return self._each(lambda law, rows: _chance(law, asked[rows]).log(), np.float64)
         out = np.empty(len(self))
         for rows, some in self._tensor_pieces():  # so a probability too small for float64 has a logarithm still
@@ -147,7 +149,8 @@ class TensorAnswers:
         options = _Options() if seen and self.options.temperature == 0 else self.options
         for rows, some in self._tensor_pieces():
             law = _of_weights(some.double(), options) if self.are_weights else _of_logits(some.double(), options)
-            yield rows, law if options.nucleus == 1 else _truncated(law, options)
+            kept = law if options.nucleus == 1 else _truncated(law, options)
+            yield rows, kept if options.min_p == 0 else _without_unlikely(kept, law, options.min_p)
 
     def _tensor_pieces(self) -> Iterator[tuple[slice, Tensor]]:
         size = max(1, self.floats_at_once // self.vocab_size)
@@ -201,6 +204,13 @@ def _truncated(law: Tensor, options: DrawOptions) -> Tensor:
         edge = rounded == torch.where(kept, rounded, torch.inf).amin(dim=1, keepdim=True)
         share = (edge & kept).sum(dim=1, keepdim=True) / edge.sum(dim=1, keepdim=True, dtype=torch.float64)
         weights = torch.where(edge, law * share, weights)
+    return weights / weights.sum(dim=1, keepdim=True)
+
+
+def _without_unlikely(kept: Tensor, law: Tensor, min_p: float) -> Tensor:
+    """As oracles.token_laws.without_unlikely."""
+    likely = law >= min_p * law.amax(dim=1, keepdim=True) - 10.0**-DECIMALS
+    weights = torch.where(likely, kept, 0.0)
     return weights / weights.sum(dim=1, keepdim=True)
 
 

@@ -56,7 +56,7 @@ class LawAnswers:
         return replace(self, laws=laws, seen=laws if self.seen is self.laws else self.seen[which])
 
     def under(self, options: DrawOptions) -> LawAnswers:
-        """The same at a temperature, from a nucleus."""
+        """The same at a temperature, from a nucleus, above min_p."""
         laws = law_under(options, self.laws)
         return replace(self, laws=laws, seen=laws if options.temperature > 0 else self.laws)
 

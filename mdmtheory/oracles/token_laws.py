@@ -1,4 +1,4 @@
-"""From which law a token is drawn at a temperature, from a nucleus."""
+"""From which law a token is drawn at a temperature, from a nucleus, above a share of the most probable one."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ DECIMALS = 10
 
 
 def law_under(options: DrawOptions, marginals: Marginals) -> Marginals:
-    """The marginals at the temperature, and of these the nucleus."""
+    """The marginals at the temperature; of these the nucleus, and of it what is not below `min_p`."""
     lowest = options.ties == "lowest"
-    return truncated(tempered(marginals, options.temperature, lowest=lowest), options.nucleus, lowest=lowest)
+    law = tempered(marginals, options.temperature, lowest=lowest)
+    return without_unlikely(truncated(law, options.nucleus, lowest=lowest), law, options.min_p)
 
 
 def tempered(marginals: Marginals, temperature: float, *, lowest: bool = False) -> Marginals:
@@ -66,5 +67,22 @@ def truncated(marginals: Marginals, nucleus: float, *, lowest: bool = False) -> 
         edge = rounded == np.where(kept, rounded, np.inf).min(axis=1, keepdims=True)
         share = (edge & kept).sum(axis=1, keepdims=True) / edge.sum(axis=1, keepdims=True)
         weights = np.where(edge, marginals * share, weights)
+    scaled: Marginals = weights / weights.sum(axis=1, keepdims=True)
+    return scaled
+
+
+def without_unlikely(kept: Marginals, law: Marginals, min_p: float) -> Marginals:
+    """What is kept of a law, without tokens of less than `min_p` times its largest probability (2407.01082).
+
+    Equal tokens are kept or cut together, so none of them has to be chosen.
+
+    >>> law = np.array([[0.1, 0.3, 0.6]])
+    >>> without_unlikely(law, law, 0.5).round(4).tolist()
+    [[0.0, 0.3333, 0.6667]]
+    """
+    if min_p == 0:
+        return kept
+    likely = law >= min_p * law.max(axis=1, keepdims=True) - 10.0**-DECIMALS
+    weights = np.where(likely, kept, 0.0)
     scaled: Marginals = weights / weights.sum(axis=1, keepdims=True)
     return scaled

@@ -13,7 +13,7 @@ from mdmtheory.languages.presets import LANGUAGES
 from mdmtheory.sweeps.cell import DEFAULTS
 from mdmtheory.sweeps.choices import registries
 
-_OF_THE_LAW = ("temperature", "nucleus")
+_OF_THE_LAW = ("temperature", "nucleus", "min_p")
 """Options that change what is drawn, not how much is spent: no curve runs along them."""
 _MOST_COLUMNS = 6
 DELTA = ", δ="

@@ -25,7 +25,7 @@ class SamplerBase(Chooser, Sampler):
     tie; only how masked positions compare there may matter, unless it `remasks`. Its law is the mean over shuffles.
     `sees_laws`: its `step` is shown the marginals as an array, V numbers a position; else the denoiser's answers
     (core.protocols.Answers), which stay where they were computed. `makes_laws`: tokens are drawn from its `law_in`;
-    else from the marginals at its temperature and from its nucleus.
+    else from the marginals at its temperature, from its nucleus and above its min_p.
     `leaves_masked`: it may draw the mask, and `law_in` has one column more than the marginals. Where `drawn` is the
     vocabulary's size the position stays masked; a step in which a row draws nothing else sets nothing there.
     `keeps_fractions`: each position is set with the probability that `fractions` says after every step.

@@ -27,7 +27,13 @@ A chain forgets: its far positions differ by less and less, and an exact denoise
 the end that is a little surer. To a network, whose probabilities have float32's precision at best, they are equal.
 """
 
-SHARED_OPTIONS: dict[str, Value] = {"temperature": 1.0, "nucleus": 1.0, "precision": "float64", "ties": "random"}
+SHARED_OPTIONS: dict[str, Value] = {
+    "temperature": 1.0,
+    "nucleus": 1.0,
+    "min_p": 0.0,
+    "precision": "float64",
+    "ties": "random",
+}
 """Options of every sampler, with their defaults; a name has them where they differ."""
 
 
@@ -37,7 +43,8 @@ class TokenOptions:
 
     `temperature` T: tokens are drawn from p^(1/T), and scores look at the same law. At 0 the most probable token is
     taken, and scores look at p itself: the law at 0 has nothing left to rank. `nucleus` P: of that law only the most
-    probable tokens are left that reach P together. `precision` "float32" draws by Gumbel noise made of float32
+    probable tokens are left that reach P together, and `min_p` m cuts those of less than m times the largest
+    probability of the same law (2407.01082). `precision` "float32" draws by Gumbel noise made of float32
     uniforms, the fault of 2409.02908: noise is at most 24 ln 2 = 16.6355 (samplers/gumbel.py). `ties` "random" decides
     between equals by chance, "lowest" by number: of positions with equal scores by a shuffle of each sequence's
     (`State.order`), of tokens that are equally probable, at temperature 0 and at the edge of a nucleus, by a law that
@@ -53,6 +60,7 @@ class TokenOptions:
 
     temperature: float = 1.0
     nucleus: float = 1.0
+    min_p: float = 0.0
     precision: str = "float64"
     ties: str = "random"
 
@@ -61,6 +69,8 @@ class TokenOptions:
             raise ValueError(f"temperature is {self.temperature}; pass 0 (greedy) or a positive number")
         if not 0 < self.nucleus <= 1:
             raise ValueError(f"nucleus is {self.nucleus}; pass a probability above 0 and at most 1 (all tokens)")
+        if not 0 <= self.min_p <= 1:
+            raise ValueError(f"min_p is {self.min_p}; pass a part of the largest probability, from 0 (all tokens) to 1")
         if self.precision not in get_args(Precision):
             raise ValueError(f"precision is {self.precision!r}; pass {' or '.join(get_args(Precision))}")
         if self.ties not in get_args(Ties):
@@ -78,7 +88,7 @@ class TokenOptions:
         return self.ranks or self.temperature == 0 or self.nucleus < 1
 
     def law(self, marginals: Marginals) -> Marginals:
-        """The marginals at the sampler's temperature, and of these the nucleus."""
+        """The marginals at the sampler's temperature, and of these its nucleus and what is not below its min_p."""
         return law_under(self, marginals)
 
     @property

@@ -30,7 +30,7 @@ PLAN_LAWS = Register("plan law", "mdmtheory.plans")
 
 @dataclass(frozen=True, repr=False)
 class Planned(TokenOptions, PlanLawBase):
-    """A law over plans whose tokens are drawn at a temperature, from a nucleus, or with float32 noise.
+    """A law over plans whose tokens are drawn at a temperature, from a nucleus, above min_p, or with float32 noise.
 
     To everything that asks for plans it is the law itself; what it changes is one marginal at a time, so that log p(x)
     given a plan is the sum of log `law` on its way. With no option changed it draws what the law draws. A law that is

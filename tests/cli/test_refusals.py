@@ -74,6 +74,10 @@ def store(run) -> Path:
         (["--sampler", "entropy_bound:gamma=-1"], "gamma is -1; pass 0 or a positive number of nats"),
         (["--sampler", "threshold:tau=1.5"], "tau is 1.5; pass a probability above 0 and at most 1"),
         (["--sampler", "margin:temperature=-1"], "temperature is -1; pass 0 (greedy) or a positive number"),
+        (
+            ["--sampler", "margin:min_p=1.5"],
+            "min_p is 1.5; pass a part of the largest probability, from 0 (all tokens)",
+        ),
         (["--sampler", "margin:nucleus=0"], "nucleus is 0; pass a probability above 0 and at most 1 (all tokens)"),
         (["--sampler", "margin:precision=float16"], "precision is 'float16'; pass float64 or float32"),
         (["--sampler", "remdm-cap:eta=1.1"], "eta is 1.1; pass a probability from 0 to 1"),

@@ -21,6 +21,9 @@ OPTIONS = [
     "confidence:temperature=2,nucleus=0.4",
     "confidence:nucleus=0.5,ties=lowest",
     "confidence:temperature=0,nucleus=0.5",
+    "confidence:min_p=0.2",
+    "confidence:min_p=1",
+    "confidence:temperature=2,nucleus=0.6,min_p=0.5",
 ]
 
 

@@ -82,6 +82,31 @@ def test_temperature_comes_before_the_nucleus():
     np.testing.assert_allclose(law, [[25 / 41, 16 / 41, 0]])
 
 
+@given(
+    st.lists(st.sampled_from([0, 1, 1, 2, 5]), min_size=1, max_size=6),
+    st.sampled_from([0, 0.5, 1, 2]),
+    st.sampled_from([0.3, 0.7, 1]),
+    st.sampled_from([0.1, 0.2, 0.4, 0.5, 1]),
+)
+def test_min_p_cuts_from_the_nucleus_what_is_unlikely_beside_the_best(weights, T, nucleus, min_p):
+    law = np.array([weights], float) + (sum(weights) == 0)
+    law /= law.sum()
+    found = as_sampler(f"confidence:temperature={T},nucleus={nucleus},min_p={min_p}").law(law)[0]
+    inside, whole = truncated(tempered(law, T), nucleus)[0], tempered(law, T)[0]
+    kept = np.where(whole >= min_p * whole.max() - 1e-12, inside, 0)
+    np.testing.assert_allclose(found, kept / kept.sum(), atol=1e-12)
+    assert (np.isclose(found[:, None], found) | ~np.isclose(law[0][:, None], law[0])).all()  # equals alike
+
+
+def test_the_greatest_min_p_is_temperature_zero_and_the_least_is_none():
+    laws = np.random.default_rng(0).dirichlet(np.ones(5), 50)
+    np.testing.assert_allclose(as_sampler("confidence:min_p=1").law(laws), tempered(laws, 0), atol=1e-15)
+    assert as_sampler("confidence:min_p=0") == as_sampler("confidence")
+    assert as_sampler("stride:min_p=0").spec == as_sampler("stride").spec
+    assert str(as_sampler("stride:min_p=0.1").spec) == "stride:min_p=0.1"
+    assert not as_sampler("stride:min_p=0.1").may_tie
+
+
 def test_float32_noise_is_capped():
     assert float(float32_gumbel(np.array([1 - 2.0**-53]))[0]) == pytest.approx(24 * math.log(2), abs=1e-6)
     assert float(float32_gumbel(np.array([0.0]))[0]) == -np.inf

@@ -41,11 +41,21 @@ OPTIONS = [
     {"temperature": 0.0},
     {"nucleus": 0.65},
     {"temperature": 1.5, "nucleus": 0.8},
+    {"min_p": 0.5},
+    {"temperature": 1.5, "nucleus": 0.8, "min_p": 0.4},
 ]
 
 
-def changed(p, temperature=1.0, nucleus=1.0):
-    """One marginal as its tokens are drawn, from the definition: powers first, then the most probable tokens."""
+def changed(p, temperature=1.0, nucleus=1.0, min_p=0.0):
+    """One marginal as its tokens are drawn, from the definition: powers, the most probable, none too unlikely."""
+    law = changed_without(p, temperature, 1.0)
+    kept = changed_without(p, temperature, nucleus)
+    likely = [v for v in range(len(law)) if law[v] >= min_p * max(law) - 1e-10]
+    return np.array([kept[v] / kept[likely].sum() if v in likely and kept.sum() else 0.0 for v in range(len(law))])
+
+
+def changed_without(p, temperature, nucleus):
+    """The same of powers and the most probable tokens."""
     p = [float(v) for v in p]
     if sum(p) == 0:
         return np.array(p)
@@ -390,7 +400,7 @@ def test_float32_noise_has_the_law_of_ordinary_tokens_and_none_of_its_own():
         ("blocks:nucleus=1.5", "nucleus is 1.5; pass"),
         ("bisection:precision=half", "precision is 'half'; pass float64 or float32"),
         ("ancestral:temperature=warm", "temperature of sampler 'ancestral' is warm; pass a number"),
-        ("ancestral:tau=1", "sampler 'ancestral' has no option 'tau'; known: temperature, nucleus, precision"),
+        ("ancestral:tau=1", "sampler 'ancestral' has no option 'tau'; known: temperature, nucleus, min_p, precision"),
         ("plan:temperature=0.5", "needs file=...; write plan:file=value"),
     ],
 )

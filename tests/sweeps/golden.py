@@ -62,6 +62,7 @@ CASES: dict[str, dict[str, Any]] = {
     "sampler plan": {**_ANCESTRAL, "sampler": "plan:file=plan.txt"},
     "sampler ancestral tempered": {**_ANCESTRAL, "sampler": "ancestral:temperature=0.7", "check": True},
     "sampler stride with a nucleus": {**_ANCESTRAL, "sampler": "stride:nucleus=0.9,ties=lowest", "metrics": "ser"},
+    "sampler stride above min_p": {**_ANCESTRAL, "sampler": "stride:min_p=0.3", "metrics": "ser"},
     "sampler fixed greedy": {**_ANCESTRAL, "sampler": "fixed:temperature=0,ties=lowest", "metrics": "ser"},
     "sampler fixed greedy, ties at random": {**_TIED, "sampler": "fixed:temperature=0", "metrics": "ser"},
     "sampler stride with a nucleus, ties at random": {**_TIED, "sampler": "stride:nucleus=0.6", "metrics": "ser"},
