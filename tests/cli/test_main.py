@@ -10,7 +10,7 @@ from mdmtheory.cli import main as program
 from mdmtheory.cli.main import explain, main
 from mdmtheory.cli.terminal import Interrupted
 
-VERBS = ["sweep", "train", "show", "plot", "merge", "language", "list", "info", "help"]
+VERBS = ["sweep", "train", "budget", "show", "plot", "merge", "language", "list", "info", "help"]
 HEAVY = ["numpy", "scipy", "numba", "pandas", "matplotlib", "seaborn", "torch"]
 
 

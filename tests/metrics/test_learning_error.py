@@ -223,6 +223,24 @@ def test_a_denoiser_asks_for_batches_and_is_never_given_more():
     assert [len(each) for each in denoiser.opened] == [7] * 9 + [1]
 
 
+def test_what_is_seen_of_single_tokens_is_told_at_each_mask_ratio():
+    """A window of width 0 sees nothing: with all masked it is exact, with most of it known it errs most."""
+    found = mt.learning_error(mt.Window(BIGRAM, width=0), BIGRAM, 6, count=600)
+    assert found.largest == max(each.largest for each in found.by_mask_ratio)
+    assert all(set(each.quantiles) == set(found.quantiles) for each in found.by_mask_ratio)
+    for each in found.by_mask_ratio:
+        seen = list(each.quantiles.values())
+        assert seen == sorted(seen)
+        assert seen[-1] <= each.largest
+        assert seen[0] <= found.largest
+    last = found.by_mask_ratio[-1]
+    assert last.low == last.high == 1
+    assert last.largest < 1e-12 < found.by_mask_ratio[0].quantiles[0.5]
+    even = mt.learning_error(mt.Perturbed(mt.Oracle(BIGRAM), epsilon=0.01), BIGRAM, 6, count=600)
+    for each in even.by_mask_ratio:
+        assert [*each.quantiles.values(), each.largest] == pytest.approx([0.01] * 5, rel=1e-6)
+
+
 def test_the_loss_is_the_error_above_the_entropy():
     found = mt.learning_error(mt.Perturbed(mt.Oracle(BIGRAM), epsilon=0.05), BIGRAM, 8, count=2000, level=0.999)
     floor = BIGRAM.entropy(8).value / 8
