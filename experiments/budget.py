@@ -1,6 +1,6 @@
 """The error budget of trained networks: writes the tables of docs/budget.md.
 
-`python experiments/budget.py [contexts] [split] [ties]`: all three parts unless some are named. The runs are those of
+`python experiments/budget.py [contexts] [split] [ties] [tied]`: all parts unless some are named. The runs are those of
 experiments/trained.py and the same of another size; one that is there already is not trained again.
 """
 
@@ -13,12 +13,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.special import entr
 from trained import DOCS, LENGTH, table, trained
 
 import mdmtheory as mt
+from mdmtheory.core.estimate import WithheldError
 from mdmtheory.core.means import Moments, mean_interval
 from mdmtheory.denoisers.network import Network
 from mdmtheory.metrics.visited import visited
+from mdmtheory.samplers.drawing import ALIKE_DECIMALS
 
 SIZES: dict[str, dict[str, Any]] = {
     "bigram-mdm": {},
@@ -33,6 +36,8 @@ SPLIT: dict[str, tuple[tuple[int, ...], int]] = {"bigram-mdm": ((8, 16, 32), 200
 """Numbers of steps, and of sequences."""
 SAMPLERS = ("ancestral", "stride", "entropy", "blocks")
 TIES: dict[str, tuple[tuple[int, ...], int]] = {"bigram-mdm": ((8, 16), 400), "hmm-mdm": ((16,), 300)}
+TIED = 24
+"""Sequences in which ties are counted."""
 
 
 def network(name: str) -> tuple[Any, mt.Run]:
@@ -107,9 +112,31 @@ def ties() -> str:
     return table([*heads, "total − oracle, by index", "total − oracle, at random"], rows)
 
 
+def tied() -> str:
+    """Of masked positions how many have an entropy that another had before, to as many decimals as a rule looks at."""
+    rows, steps = [], (1, 2, 4, 8, 12)
+    for name in TIES:
+        net, run = network(name)
+        q, mask = run.language, run.language.vocab_size
+        tokens = q.sample(TIED, LENGTH, 0)
+        for who, denoiser in (("network", net), ("oracle", mt.Oracle(q))):
+            plan = mt.MaskedDiffusion(denoiser, sampler="entropy", steps=16).scored(tokens, 0).plan
+            cells = []
+            for step in steps:
+                shown = np.where(plan < step, tokens, mask).astype(tokens.dtype)
+                entropies = np.round(entr(denoiser.conditionals(shown)).sum(axis=2), ALIKE_DECIMALS)
+                shares = [1 - len(np.unique(own)) / len(own) for own in map(np.compress, shown == mask, entropies)]
+                cells.append(f"{100 * np.mean(shares):.1f} %")
+            rows.append([run.record.language, who, *cells])
+    return table(["language", "whose entropies", *(f"step {step} of 16" for step in steps)], rows)
+
+
 def mean(values: np.ndarray) -> str:
-    """With its 95 % interval."""
-    value, low, high = mean_interval(Moments.of(values), 0.95)
+    """With its 95 % interval, or without one where two or fewer sequences carry it."""
+    try:
+        value, low, high = mean_interval(Moments.of(values), 0.95)
+    except WithheldError:
+        return f"{values.mean():.3g} [0, inf]"
     return f"{value:.3g} [{low:.3g}, {high:.3g}]"
 
 
@@ -119,7 +146,7 @@ def said(found: mt.Estimate) -> str:
     return f"{sign}{found.value:.3g}" + (f" [{found.low:.3g}, {found.high:.3g}]" if found.low < found.high else "")
 
 
-PARTS: dict[str, Callable[[], str]] = {"contexts": contexts, "split": split, "ties": ties}
+PARTS: dict[str, Callable[[], str]] = {"contexts": contexts, "split": split, "ties": ties, "tied": tied}
 
 
 def write(name: str, text: str) -> None:
