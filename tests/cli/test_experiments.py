@@ -52,6 +52,13 @@ def test_every_row_of_the_trained_networks_is_such_a_training():
     assert set(runpy.run_path(str(ROOT / "experiments" / "trained.py"))["WANTED"]) == {each.stem for each in TRAININGS}
 
 
+def test_the_page_of_trained_noises_shows_what_its_files_hold():
+    program = runpy.run_path(str(ROOT / "experiments" / "noises.py"))
+    text = (ROOT / "docs" / "noises.md").read_text(encoding="utf-8")
+    for name, made in program["TABLES"].items():
+        assert f"<!-- {name} -->\n{made()}\n<!-- /{name} -->" in text
+
+
 def test_the_length_experiment_keeps_steps_in_proportion():
     path = ROOT / "experiments" / "ser_vs_length.toml"
     found = cells_of(read_toml(path))
@@ -60,8 +67,12 @@ def test_the_length_experiment_keeps_steps_in_proportion():
 
 
 FIGURES = sorted((ROOT / "figures").glob("*.py"))
-COMPUTED = {"first_order_law": ("results/first_order_law.pdf", 2), "noises": ("results/noises.pdf", 2, 1000)}
-"""Figures that are computed, not drawn from a store, with what makes them small."""
+COMPUTED = {
+    "first_order_law": ("results/first_order_law.pdf", 2),
+    "noises": ("results/noises.pdf", 2, 1000),
+    "trained_noises": ("results/trained_noises.pdf",),
+}
+"""Figures that are computed or drawn from rows that are kept here, not from a store, with what makes them small."""
 
 SEVERAL = "samplers"
 """The script that draws several figures into a folder."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import xlogy
 
 import mdmtheory as mt
 from mdmtheory.models.gaussian import GaussianDiffusion
+from mdmtheory.oracles.evidence import GaussianEvidence
 from mdmtheory.theory.instances import bigram3
 from tests import brute_force
 
@@ -157,6 +159,41 @@ def test_the_bigram_has_the_value_of_theory_and_the_bound_falls_to_the_entropy()
     assert found[128][0] < found[32][0] - 0.1
     assert entropy < found[512][0] < found[128][0] - 0.02
     assert found[512][0] - entropy < 0.03
+
+
+def learning_of_the_bound(denoiser, kept, count, weigh=1.0):
+    """Half the squared error of the mean by signal-to-noise, and the last cross-entropy's: of each of `count` draws."""
+    q, embedding, generator = bigram3(), np.eye(3), np.random.default_rng(0)
+    total = np.zeros(count)
+    for level in range(1, len(kept)):
+        tokens = q.sample(count, 2, level)
+        normals = generator.standard_normal((count, 2, 3))
+        values = np.sqrt(kept[level]) * embedding[tokens] + np.sqrt(1 - kept[level]) * normals
+        evidence = GaussianEvidence(values, kept[level], embedding)
+        exact, said = (
+            np.asarray(p.open(count, 2, noise="gaussian").posterior(evidence)) for p in (q.oracle(), denoiser)
+        )
+        if level == 1:
+            total += xlogy(exact, exact / said).sum(axis=(1, 2))
+        else:
+            gain = kept[level - 1] / (1 - kept[level - 1]) - kept[level] / (1 - kept[level])
+            total += weigh * gain / 2 * ((exact - said) ** 2).sum(axis=(1, 2))
+    return total
+
+
+def test_a_denoiser_that_errs_adds_to_the_bound_what_it_has_not_learned_and_its_path_weights_sum_to_what_is_right():
+    q, count = bigram3(), 40_000
+    erring = mt.Perturbed(mt.Oracle(q), epsilon=0.2)
+    x = q.sample(count, 2, 5)
+    exact, other = (GaussianDiffusion(each, steps=3) for each in (mt.Oracle(q), erring))
+    lost = exact.elbo(x) - other.elbo(x)
+    for weigh, fits in ((1.0, True), (1.5, False)):
+        learning = learning_of_the_bound(erring, other.kept.tolist(), count, weigh)
+        error = np.hypot(lost.std(), learning.std()) / np.sqrt(count)
+        assert bool(abs(lost.mean() - learning.mean()) < 4 * error) is fits
+    right = np.exp(other.elbo(x) - q.log_prob(x))
+    drawn = np.isfinite(q.log_prob(other.sample(count, 2, seed=0).tokens))
+    assert abs(right.mean() - drawn.mean()) < 4 * np.hypot(right.std(), drawn.std()) / np.sqrt(count)
 
 
 def test_more_paths_inside_the_logarithm_tighten_the_bound():
