@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import runpy
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import mdmtheory as mt
 from mdmtheory.cli.main import main
 from mdmtheory.core.reading import toml_in
 from mdmtheory.languages.presets import as_language
@@ -81,7 +84,10 @@ DRAWN_FROM = {"ter_law": "ter_ser_vs_steps"}
 """Stores that do not have the figure's name."""
 
 
-STORED = [each for each in FIGURES if each.stem not in COMPUTED and each.stem != SEVERAL]
+FROM_ROWS = ("learned_ranking",)
+"""Figures that are drawn from rows in `experiments/`."""
+
+STORED = [each for each in FIGURES if each.stem not in (*COMPUTED, *FROM_ROWS, SEVERAL)]
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +118,45 @@ def test_every_figure_is_drawn_from_a_stored_sweep(stores, path):
 def test_every_computed_figure_is_drawn(run, name):
     runpy.run_path(str(ROOT / "figures" / f"{name}.py"))["main"](*COMPUTED[name])
     assert Path(f"results/{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("name", FROM_ROWS)
+def test_every_figure_of_rows_is_drawn(run, name):
+    runpy.run_path(str(ROOT / "figures" / f"{name}.py"))["main"]()
+    assert Path(f"results/{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_ranking_turns_where_intervals_leave_equality_out():
+    figure = runpy.run_path(str(ROOT / "figures" / "learned_ranking.py"))
+    ends, turn = figure["Ends"], figure["turn"]
+    worse, open_, better = ends(0.5, 0.4, 0.6), ends(1.2, 0.9, 1.5), ends(2.0, 1.5, 3.0)
+    assert turn([(0.0, worse), (0.1, open_), (0.2, better), (0.3, better)]) == (0.0, 0.2)
+    assert turn([(0.0, open_), (0.1, open_)]) == (None, None)
+    found = figure["ratio"](ends(0.2, 0.1, 0.4), ends(0.4, 0.4, 0.4))
+    assert (found.value, found.low, found.high) == pytest.approx((0.5, 0.25, 1.0))
+    all_wrong = figure["ratio"](ends(0.2, 0.1, 0.4), ends(0.0, 0.0, 0.02))
+    assert (all_wrong.value, all_wrong.low) == (math.inf, pytest.approx(5))
+    none = figure["ratio"](ends(0.0, 0.0, 0.1), ends(0.4, 0.2, 0.6))
+    assert (none.value, none.low) == (0, 0)
+    assert none.high == pytest.approx(0.5)  # what 0.1 is of the least that the other may be
+
+
+def test_what_an_order_visits_is_split_into_what_is_not_learned_and_what_drawing_together_costs():
+    visited = runpy.run_path(str(ROOT / "experiments" / "learned.py"))["visited"]
+    q = as_language("ngram:order=2,vocab_size=4")
+    tokens = q.sample(20, 64, 1)
+    for sampler in ("stride", "confidence", "fixed"):
+        model = mt.MaskedDiffusion(mt.Perturbed(mt.Oracle(q), epsilon=0.05), sampler=sampler, steps=16)
+        error, mass, _ = visited(model, q, tokens)
+        assert error == pytest.approx(np.full(20, 0.05), abs=1e-7)
+        assert (mass > 0).all()
+        one_by_one = mt.MaskedDiffusion(mt.Oracle(q), sampler=sampler, steps=64)
+        for found in visited(one_by_one, q, tokens):
+            assert found == pytest.approx(np.zeros(20), abs=1e-9)
+    together = mt.MaskedDiffusion(mt.Oracle(q), sampler="stride", steps=4)
+    _, _, factorisation = visited(together, q, tokens)
+    assert factorisation == pytest.approx(q.log_prob(tokens) - together.log_prob(tokens).values, abs=1e-9)
+    assert abs(factorisation).max() > 0.1
 
 
 @pytest.mark.filterwarnings("ignore:figure left out")

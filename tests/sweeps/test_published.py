@@ -16,7 +16,7 @@ from mdmtheory.core.notices import Notice
 from mdmtheory.metrics.ter import TerRatio
 from mdmtheory.sweeps import Cell, cells, collect
 from mdmtheory.sweeps.progress import Progress
-from mdmtheory.sweeps.published import PUBLISHED, _crc, published_text
+from mdmtheory.sweeps.published import PUBLISHED, _crc, published_text, rows_of_runs
 from mdmtheory.sweeps.stored import stored
 from tests.sweeps.small import LANGUAGE
 
@@ -219,3 +219,26 @@ def test_metrics_of_somebody_elses_are_never_taken(rows, tmp_path, monkeypatch):
     said: list[Progress] = []
     collect(chosen, out=tmp_path / "again.sqlite", workers=1, progress=said.append, rows=rows)
     assert said[-1].cells_published == 0
+
+
+def of_network(measured: pd.DataFrame, **changed: Any) -> pd.DataFrame:
+    """The same rows, as if a network had stood in the oracle's place."""
+    return measured.assign(denoiser="runs/x", **changed)
+
+
+def test_rows_of_networks_are_read_as_they_were_written(measured, tmp_path):
+    path = tmp_path / "rows.csv"
+    text = published_text(pd.concat([measured, of_network(measured)]))
+    path.write_text(text)
+    found = rows_of_runs(path)
+    assert len(found) == len(measured)
+    assert published_text(pd.concat([measured, found.reindex(columns=measured.columns)])) == text
+    assert rows_of_runs(tmp_path / "none.csv").empty
+
+
+@pytest.mark.parametrize("changed", [{"length": 0}, {"sampler": "a\x1bb"}, {"steps": "many"}])
+def test_a_row_of_a_network_that_says_what_cannot_be_is_told_and_left_out(measured, tmp_path, changed):
+    path = tmp_path / "rows.csv"
+    path.write_text(published_text(of_network(measured.head(1), **changed)))
+    with pytest.warns(Notice, match=r"rows that are not taken from it: line 2 \(it says what cannot be: "):
+        assert rows_of_runs(path).empty
