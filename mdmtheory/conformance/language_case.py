@@ -105,7 +105,7 @@ def _tokens(case: LanguageCase) -> str:
 def _digest(case: LanguageCase) -> str:
     language: Any = case.language
     before = language.digest
-    language.log_prob(language.sample(2, case.longest(3), 0))
+    language.in_support(language.sample(2, case.longest(3), 0))
     if not isinstance(before, str) or not before or language.digest != before:
         raise RefutedError(f"the digest was {before!r} and is {language.digest!r}")
     from mdmtheory.languages.files import load_language

@@ -15,6 +15,7 @@ from mdmtheory.conformance.settings import DELTA, uniforms
 from mdmtheory.core.canvases import laws_said
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.enumeration import all_sequences
+from mdmtheory.tasks.drawing import Row
 
 _MOST_CANDIDATES = 1 << 16
 _PROMPTS, _CONTEXTS_A_PROMPT = 12, 4
@@ -115,12 +116,13 @@ def _in_steps(case: TaskCase) -> str:
     rows, positions = np.nonzero((contexts < mask) & ~task.given)
     half = np.arange(len(rows)) % 2 == 0
     asked = np.nonzero(contexts == mask)
+    right, wanted = (each.astype(np.int64) for each in (case.drawn[rows // _CONTEXTS_A_PROMPT, positions], contexts))
     for which in (half, ~half):
-        canvas.write(rows[which], positions[which], case.drawn[rows[which] // _CONTEXTS_A_PROMPT, positions[which]])
+        canvas.write(rows[which], positions[which], right[which])
         laws_said(canvas, *asked)
     canvas.write(rows[half], positions[half], np.full(half.sum(), mask))
     for which in (half, ~half):
-        canvas.write(rows[which], positions[which], contexts[rows[which], positions[which]])
+        canvas.write(rows[which], positions[which], wanted[rows[which], positions[which]])
     opened = oracle.open(*contexts.shape, prompt=contexts)
     off = np.abs(laws_said(canvas, *asked) - laws_said(opened, *asked)).max()
     if not off <= 1e-12:
@@ -178,7 +180,7 @@ def _trust(case: TaskCase) -> str:
     return f"within {worst:.0e} of Bayes' rule with soft evidence on the lists, leave-one-out at revealed positions"
 
 
-def _soft(listing: Any, shown: Tokens, trust: float, mask: int) -> Float[np.ndarray, "answered vocab"]:
+def _soft(listing: Any, shown: Row, trust: float, mask: int) -> Float[np.ndarray, "answered vocab"]:
     """Bayes' rule on a list, each position leaving its own evidence out."""
     seen = trust * (listing.tokens == shown) + (1 - trust) / mask
     logs = np.where(shown == mask, 0.0, np.log(seen))
@@ -211,7 +213,7 @@ def _prompts(case: TaskCase) -> str:
     try:
         values = np.asarray(task.log_prob(case.drawn))
     except ValueError as reason:
-        return f"{reason}"
+        return str(reason)
     whole = values - task.answer_log_prob(case.drawn)
     off = np.abs(whole - task.prompt_log_prob(case.drawn[:, task.given])).max()
     if not off <= 1e-9 * max(1.0, float(np.abs(values).max())) or not (whole <= 1e-9).all():

@@ -142,6 +142,15 @@ LANGUAGE = Contract(
             "validate_length",
             "parameters",
             "prompt",
+            # Of tasks.
+            "answer_log_prob",
+            "answers",
+            "parse",
+            "prompt_log_prob",
+            "prompts",
+            "show",
+            "strata",
+            "whole_law",
         }
     ),
     defaults=LanguageDefaults,

@@ -21,7 +21,7 @@ Thing = TypeVar("Thing")
 
 PLACES = frozenset({"file", "path", "run"})
 """Options that name a file or a folder. Where it lies says nothing: what it holds stands in an identity."""
-_OF_A_PLUG_IN = {"version": int, "family": str, "needs": tuple}
+_OF_A_PLUG_IN = {"version": int, "family": str, "needs": tuple, "of": tuple}
 """What a class from outside, which registers nothing, may say by attributes; others are its own affair."""
 
 

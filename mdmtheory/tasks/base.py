@@ -16,6 +16,7 @@ from mdmtheory.core.protocols import Denoiser
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.languages.base import LanguageBase
+from mdmtheory.languages.presets import TASK
 from mdmtheory.prompts.drawing import drawn_prompts
 from mdmtheory.tasks.drawing import Draws, Row
 from mdmtheory.tasks.listing import ListedOracle, Listing, Listings
@@ -30,6 +31,7 @@ class Task(LanguageBase):
 
     source: ClassVar[str]
     """The paper that the task is from, or `ours`."""
+    family: ClassVar[str] = TASK
     fixed_length: ClassVar[bool] = True
     least_number: ClassVar[int] = 0
     oracle_name = "listed"

@@ -13,7 +13,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_ANSWERS
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.tokens import Tokens, TokensLike
+from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.tasks.base import Task
 from mdmtheory.tasks.drawing import Draws, Row
 
@@ -124,7 +124,7 @@ class Sat(Task):
     @whole_numbers(threads=1)
     def log_prob(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
         """Minus the logarithm of the number of pairs in nats, -inf outside the support."""
-        return np.where(self.in_support(tokens), -self._log_count, -np.inf)
+        return np.where(self.in_support(as_tokens(tokens, self.vocab_size)), -self._log_count, -np.inf)
 
     @whole_numbers(length=1, count=0, seed=0)
     def entropy(self, length: int, count: int = 10_000, seed: int = 0) -> Estimate:
