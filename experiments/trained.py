@@ -146,6 +146,16 @@ def table(headings: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(each) + " |" for each in lines)
 
 
+def write_part(page: Path, name: str, text: str) -> None:
+    """Put a part of a page between its marks."""
+    block = f"<!-- {name} -->\n{text}\n<!-- /{name} -->"
+    before = page.read_text(encoding="utf-8")
+    after, count = re.subn(f"<!-- {name} -->.*<!-- /{name} -->", lambda _: block, before, flags=re.DOTALL)
+    if count != 1:
+        raise SystemExit(f"{page} has {count} places for {name}; put <!-- {name} --> and <!-- /{name} --> there once")
+    page.write_text(after, encoding="utf-8")
+
+
 PARTS = {"runs": runs, "ser": ser, "targets": targets}
 
 
@@ -154,10 +164,7 @@ def main(wanted: list[str]) -> None:
     for name in wanted or PARTS:
         text = PARTS[name]()
         print(text, end="\n\n", flush=True)
-        page = (DOCS / "trained.md").read_text(encoding="utf-8")
-        block = f"<!-- {name} -->\n{text}\n<!-- /{name} -->"
-        page = re.sub(f"<!-- {name} -->.*<!-- /{name} -->", lambda _, block=block: block, page, flags=re.DOTALL)
-        (DOCS / "trained.md").write_text(page, encoding="utf-8")
+        write_part(DOCS / "trained.md", name, text)
 
 
 if __name__ == "__main__":
