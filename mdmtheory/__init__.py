@@ -38,6 +38,8 @@ _HOMES = {
     "ser": "mdmtheory.metrics.ser",
     "ser_from_z": "mdmtheory.metrics.ser_from_z",
     "SerFromZ": "mdmtheory.metrics.ser_from_z",
+    "truncation": "mdmtheory.metrics.truncation",
+    "Truncation": "mdmtheory.metrics.truncation",
     "cross_entropy": "mdmtheory.metrics.cross_entropy",
     "distances": "mdmtheory.metrics.distances",
     "Distances": "mdmtheory.metrics.distances",

@@ -49,6 +49,8 @@ from mdmtheory.metrics.ser_from_z import SerFromZ as SerFromZ
 from mdmtheory.metrics.ser_from_z import ser_from_z as ser_from_z
 from mdmtheory.metrics.ter import ter as ter
 from mdmtheory.metrics.ter import ter_ratio as ter_ratio
+from mdmtheory.metrics.truncation import Truncation as Truncation
+from mdmtheory.metrics.truncation import truncation as truncation
 from mdmtheory.models.autoregressive import Autoregressive as Autoregressive
 from mdmtheory.models.block import BlockDiffusion as BlockDiffusion
 from mdmtheory.models.gaussian import GaussianDiffusion as GaussianDiffusion

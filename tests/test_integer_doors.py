@@ -303,6 +303,11 @@ door("Network batch", lambda n: mt.Network(run_folder(), device="cpu", batch=n).
 for parameter in ("length", "seed", "batch"):
     door(f"train {parameter}", lambda n, p=parameter: trained(**{p: n}), none=parameter == "batch")
 door("train threads", lambda n: trained(threads=n), 1)  # no more than there are processors
+for parameter in ("length", "count", "seed", "threads"):
+    door(
+        f"truncation {parameter}",
+        lambda n, p=parameter: mt.truncation(model(), language(), **{"length": 2, "count": 5, p: n}).kept,
+    )
 for parameter in ("length", "count", "contexts", "seed", "threads"):
     door(
         f"ser_from_z {parameter}",
