@@ -307,6 +307,7 @@ for parameter in ("length", "count", "seed", "threads"):
     door(
         f"truncation {parameter}",
         lambda n, p=parameter: mt.truncation(model(), language(), **{"length": 2, "count": 5, p: n}).kept,
+        none=parameter == "threads",
     )
 for parameter in ("length", "count", "contexts", "seed", "threads"):
     door(
@@ -314,6 +315,7 @@ for parameter in ("length", "count", "contexts", "seed", "threads"):
         lambda n, p=parameter: (
             mt.ser_from_z(model(), language(), **{"length": 2, "count": 5, "contexts": 5, p: n}).expected
         ),
+        none=parameter == "threads",
     )
 for parameter in ("length", "count", "seed", "threads"):
     door(
