@@ -261,6 +261,19 @@ for options in ("size", "clues"):
     door(f"sudoku {options}", lambda n, p=options: mt.as_language(mt.Spec.of("sudoku", **{"size": 4, p: n})), 4)
 for options in ("variables", "clauses"):
     door(f"sat {options}", lambda n, p=options: mt.as_language(mt.Spec.of("sat", **{p: n})), 5)
+for options in ("numbers", "largest"):
+    door(
+        f"countdown {options}", lambda n, p=options: mt.as_language(mt.Spec.of("countdown", **{"numbers": 2, p: n})), 5
+    )
+for options in ("items", "letters"):
+    door(f"lists {options}", lambda n, p=options: mt.as_language(mt.Spec.of("lists", **{"items": 3, p: n})), 5)
+door("latin size", lambda n: mt.as_language(mt.Spec.of("latin", size=n)), 3)
+for options in ("nodes", "distance"):
+    door(
+        f"path {options}",
+        lambda n, p=options: mt.as_language(mt.Spec.of("path", **{"nodes": 9, "distance": 2, p: n})),
+        5 if options == "nodes" else 2,
+    )
 door("Copy distance", lambda n: mt.Copy(distance=n))
 door("UniformEvidence vocab_size", lambda n: mt.UniformEvidence(np.array([[0, 1]], np.uint8), 0.5, n).likelihood())
 

@@ -49,7 +49,7 @@ class Task(LanguageBase):
         self.length = len(self.given)
         self._listings = Listings(self._listed, self)
         # What is made of arrays is known by its digest.
-        typed = None if self.arrays else Spec.of(self.kind, **{name: getattr(self, name) for name in self.numbers})
+        typed = None if self.arrays else Spec.of(self.kind, **self.parameters())
         self._named(spec or typed)
 
     def __repr__(self) -> str:

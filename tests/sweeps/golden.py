@@ -43,7 +43,10 @@ CASES: dict[str, dict[str, Any]] = {
     **{f"language {name}": {**_ANCESTRAL, "lang": spec, "check": True} for name, spec in _LANGUAGES.items()},
     **{
         f"language {name.partition(':')[0]}": {"lang": name, "steps": 3, "check": True}
-        for name in ("finite", "sudoku:size=4", "sat:variables=5")
+        for name in (
+            *("finite", "sudoku:size=4", "sat:variables=5", "countdown:numbers=3", "lists:items=4", "latin"),
+            "path:nodes=7,distance=2",
+        )
     },
     "model ar": {**_ANCESTRAL, "model": "ar"},
     "model uniform": {**_ANCESTRAL, "model": "uniform"},

@@ -33,7 +33,21 @@ def listed_by_rule(task, prompt):
     return answers[task.in_support(whole)]
 
 
-@pytest.mark.parametrize("spec", ["finite", "finite:most=2", "sat:variables=4,clauses=8"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "finite",
+        "finite:most=2",
+        "sat:variables=4,clauses=8",
+        "lists:kind=copy,items=3,letters=4",
+        "lists:kind=reverse,items=3,letters=4",
+        "lists:kind=replace,items=3,letters=5",
+        "lists:kind=shuffle,items=4,letters=5",
+        "latin:size=3",
+        "path:nodes=5,distance=1",
+        "path:nodes=7,distance=3",
+    ],
+)
 def test_the_list_of_a_prompt_is_all_that_passes_the_verifier(spec):
     task = mt.as_language(spec)
     for row in task.prompts(4, 1):
@@ -45,7 +59,8 @@ def test_the_list_of_a_prompt_is_all_that_passes_the_verifier(spec):
 @pytest.mark.parametrize("spec", TASKS)
 def test_a_task_has_one_length_that_others_are_refused_for(spec):
     task = mt.as_language(spec)
-    assert task.prompt(task.length).tolist() == task.given.tolist()
+    prompt = task.prompt(task.length)
+    assert task.given.tolist() == ([False] * task.length if prompt is None else prompt.tolist())
     with pytest.raises(ValueError, match=rf"have {task.length} tokens; pass {task.length}, or leave the length out"):
         task.validate_length(task.length + 1)
 
@@ -191,6 +206,21 @@ def test_strata_are_powers_of_two_of_the_number_of_answers():
         (lambda: mt.as_language("sat:variables=4,clauses=1").answers([2, 2, 2]), "is no formula of sat"),
         (lambda: mt.as_language("sat:variables=24,clauses=1").answers([2, 4, 6]), "more than MOST_ANSWERS"),
         (lambda: mt.Finite([[0, 1], [0, 1]], given=[True, False]), "stands in the list twice"),
+        (lambda: mt.as_language("lists:kind=sort"), "unknown kind 'sort' of lists; known: copy, reverse"),
+        (lambda: mt.as_language("lists:items=9"), "items is 9; pass from 1 to 8"),
+        (lambda: mt.as_language("lists:letters=5"), "letters is 5; a prompt has 6 different ones"),
+        (lambda: mt.as_language("lists:items=2").answers([1, 1]), "one is given twice"),
+        (lambda: mt.as_language("lists:items=2").parse("a b: a"), "write letters from a to j, as a b: and 2 letters"),
+        (lambda: mt.as_language("latin:size=5"), "size is 5; pass from 2 to 4"),
+        (lambda: mt.as_language("latin").parse("1234"), "write 16 digits from 1 to 4"),
+        (lambda: mt.as_language("path:nodes=6,distance=3"), "pass at most 2 of 6 nodes"),
+        (lambda: mt.as_language("path:nodes=4,distance=1").answers([0, 1, 1, 2, 2, 3, 0, 3]), "is no graph of path"),
+        (lambda: mt.as_language("path:nodes=4,distance=1").parse("0>1 from 0 to 1: 1"), "write 3 edges, start, goal"),
+        (lambda: mt.as_language("countdown:numbers=6"), "numbers is 6; pass from 2 to 5"),
+        (lambda: mt.as_language("countdown:largest=100"), "largest is 100; pass from 1 to 99"),
+        (lambda: mt.as_language("countdown:numbers=2").answers([0, 0, 0, 3, 0, 3]), "has the number 0; numbers are"),
+        (lambda: mt.as_language("countdown:numbers=2").answers([0, 1, 0, 1, 9, 9]), "has no right answer"),
+        (lambda: mt.as_language("countdown:numbers=2").parse("1,2 -> 3"), "write 2 numbers, the target, and at most 8"),
         (lambda: mt.Finite([[0, 1]], [0.0], given=[True, False]), "pass 1 positive numbers"),
         (lambda: mt.Finite([[0, 1]], given=[True, True]), "not all of them true"),
         (lambda: mt.Oracle(WEIGHTED, trust=0.0), "trust is 0.0"),
