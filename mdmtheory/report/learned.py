@@ -96,7 +96,9 @@ def _runs(found: pd.DataFrame, errors: Errors, names: Mapping[str, str]) -> str:
 
 def _distance(errors: Errors, pair: tuple[str, str], metric: str) -> str:
     row = errors.get(pair, {}).get(metric)
-    return ABSENT if row is None else f"{row['value']:.2g} [{row['low']:.2g}, {row['high']:.2g}]"
+    if row is None:
+        return ABSENT
+    return f"{row['value']:.2g} [{row['low']:.2g}, {row['high']:.2g}]".replace("inf", "∞")
 
 
 def _tables(cells: pd.DataFrame, errors: Errors) -> Iterator[str]:
@@ -107,7 +109,8 @@ def _tables(cells: pd.DataFrame, errors: Errors) -> Iterator[str]:
     order = cells[cells["ser"].notna()].groupby("entrant")["rank"].mean().sort_values(kind="stable").index
     entrants = sorted(order, key=lambda each: (_rank(said, each, unders[0]), list(order).index(each)))
     heads = ["sampler", *(_head(each, errors, language) for each in unders)]
-    for measure in MEASURES:
+    measured = cells[cells["under"] != _PERFECT]
+    for measure in (each for each in MEASURES if measured[each].notna().any()):
         rows = [[code(each), *(_text(said, each, under, measure) for under in unders)] for each in entrants]
         rows = [each for each in rows if set(each[1:]) != {ABSENT}]
         if rows:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import pytest
 
@@ -50,6 +52,7 @@ def test_samplers_are_ranked_under_each_network_by_how_far_it_is():
         "1, 0.600 ± 0.020 (16), better",
         "2, 0.950 ± 0.020 (16), worse",
     ]
+    assert "KL(q‖p)" not in text  # only the oracle has one
     [fixed] = lines_of(text, "fixed")
     assert fixed[1:] == ["2, 0.700 ± 0.020 (16)", "2, 0.750 ± 0.020 (16)", "1, 0.900 ± 0.020 (16)"]
 
@@ -71,6 +74,13 @@ def test_every_network_says_how_far_it_is():
         ["parity", "`runs/near`", "0.003 [0.0027, 0.0033]", "0.0015 [0.0014, 0.0016]"],
         ["parity", "`runs/far`", "0.2 [0.18, 0.22]", "0.1 [0.09, 0.11]"],
     ]
+
+
+def test_a_distance_that_nothing_bounds_says_so():
+    endless = cell("parity", None, None, denoiser=NEAR, schedule=None, **{ERROR: (0.001, 0.0, math.inf)})
+    near = cell("parity", "fixed", 16, denoiser=NEAR, ser=around(0.7))
+    frame, learned = apart(pd.concat([small_frame(), frame_of([near, endless])], ignore_index=True))
+    assert "| `runs/near` | 0.001 [0, ∞] | — |" in page(contents_of(frame, "x", learned=learned))
 
 
 def test_networks_change_nothing_else_on_the_page():
