@@ -95,9 +95,9 @@ def trained() -> str:
             *(("replay", mt.MaskedDiffusion(net, sampler=each, steps=n), {}) for each in LOOKING for n in (64, 16)),
         ]
         asked.append(("exact", mt.Autoregressive(network(name.replace("mdm", "ar"))), {}))
-        floor = "" if entropy is None else f"{-entropy / LENGTH:.4f}"
+        floor = "" if entropy is None else f"; exact {-entropy / LENGTH:.4f}"
         own = mt.likelihood(mt.Autoregressive(q), tokens, kind="exact")
-        rows.append([name, "log q(x)", "", f"{shown(lambda own=own: own.mean, 3)}; exact {floor}", "", ""])
+        rows.append([name, "log q(x)", "", shown(lambda own=own: own.mean, 3) + floor, "", ""])
         for kind, model, options in asked:
             began = time.process_time()
             found = mt.likelihood(model, tokens, kind=kind, **options)

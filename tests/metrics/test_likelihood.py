@@ -95,6 +95,8 @@ def test_bigrams_have_an_exact_mixture_at_any_length_between_the_bounds(length):
     log_q = BIGRAM.log_prob(tokens)
     # The same sequences, so that the interval is of what the plans leave open.
     gap = exact.divergence(log_q)
+    assert gap.value == pytest.approx((log_q - exact.values).mean() / length, rel=1e-12)
+    assert gap.low > 0
     assert gap.low <= weighted.divergence(log_q).value
     assert (elbo.divergence(log_q).kind, gap.kind) == ("upper bound", "estimate")
 
