@@ -16,10 +16,12 @@ from mdmtheory.plots.picture import bar_handle, handle, say_once
 from mdmtheory.plots.series import Scale, Series, draw, scale_x
 from mdmtheory.plots.style import DASHES, Look
 from mdmtheory.plots.words import X_LABELS
-from paper_checks.brackets import Bracket, estimate_of, measured
+from paper_checks.brackets import Bracket, estimate_of, excess, measured
 from paper_checks.claims import LEVEL
+from paper_checks.feng2025_trained import LENGTH, trained
 from paper_checks.published import ORDERS, STEPS, Cell
 
+TRAINED = Look("#d55e00", dashes=DASHES[3])
 HMM = "hmm"
 HMM_SAMPLES = 2000
 SER_LENGTH = 512
@@ -64,6 +66,8 @@ def ter_figure(
         for axes, order in zip(panels, ORDERS, strict=True):
             own = [each for each in cells if each.order == order and each.length == length]
             _ter_panel(axes, found[order], elsewhere[order], own, length)
+            ours = [100 * excess(trained(order, "ter_ratio", steps=steps)).value for steps in STEPS]
+            axes.plot(STEPS, ours, color=TRAINED.colour, linestyle=TRAINED.dashes, linewidth=1.0)
             axes.set(title=f"{order}-gram, $L$ = {length}", xlabel=X_LABELS["steps"])
             axes.set_ylabel("TER($p$) / TER($q$) − 1, percent")
         say_once(panels, len(panels))
@@ -72,6 +76,7 @@ def ter_figure(
                 Patch(color=look.colour, alpha=0.3, linewidth=0, label="oracle: between the bounds"),
                 handle(look, "oracle: average over plans (upper bound)", mark=False),
                 handle(Look("0.2", "D"), "published (networks)", line=False),
+                handle(TRAINED, f"networks of ours, $L$ = {LENGTH} (upper bound)", mark=False),
                 handle(Look("0.5", dashes=DASHES[1]), "other languages, by their tokens", mark=False),
             ],
             [],
@@ -83,7 +88,7 @@ def _ter_panel(
     axes: Axes, found: Brackets, elsewhere: Mapping[str, Mapping[int, Estimate]], cells: Sequence[Cell], length: int
 ) -> None:
     look = looks("sampler", ["ancestral"])["ancestral"]
-    Scale("log", 0.01, 10.0).on(axes)
+    Scale("log", 0.01, 250.0).on(axes)
     scale_x(axes, STEPS, log=True, inches=1.7)
     low, high = ([100 * found[length, steps].ends[k] for steps in STEPS] for k in (0, 1))
     axes.fill_between(STEPS, low, high, color=look.colour, alpha=0.3, linewidth=0)

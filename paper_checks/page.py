@@ -10,10 +10,10 @@ _OPENING = f"""\
 # What the papers say, and what we find
 
 Written by `make checks`, nothing of it by hand. The denoiser is the exact posterior of the language (the *oracle*), so
-what is measured is the error of sampling alone, without learning error. `≤` and `≥` mark bounds, brackets a
-{100 * LEVEL:g} % interval: of the number itself, or of the bound where that was sampled; other numbers say that they
-are exact. Published values are those that we had at hand, with their precision; a setting that a paper does not give is
-ours, and is named.
+what is measured is the error of sampling alone, without learning error; where it is a network of ours, that is said.
+`≤` and `≥` mark bounds, brackets a {100 * LEVEL:g} % interval: of the number itself, or of the bound where that was
+sampled; other numbers say that they are exact. Published values are those that we had at hand, with their precision; a
+setting that a paper does not give is ours, and is named.
 
 A claim **agrees** when our numbers meet what it says, **fails** when they contradict it, and **cannot be compared**
 when the paper gives no value or leaves open what decides it."""

@@ -14,6 +14,7 @@ import mdmtheory as mt
 from mdmtheory.cli.main import main
 from mdmtheory.core.reading import toml_in
 from mdmtheory.languages.presets import as_language
+from mdmtheory.schedules import ancestral_gap
 from mdmtheory.sweeps import cells_of, read_toml
 from mdmtheory.training import running
 
@@ -73,6 +74,7 @@ FIGURES = sorted((ROOT / "figures").glob("*.py"))
 COMPUTED = {
     "first_order_law": ("results/first_order_law.pdf", 2),
     "noises": ("results/noises.pdf", 2, 1000),
+    "feng2025": ("results/feng2025.pdf",),
     "trained_noises": ("results/trained_noises.pdf",),
 }
 """Figures that are computed or drawn from rows that are kept here, not from a store, with what makes them small."""
@@ -112,6 +114,22 @@ def test_every_figure_is_drawn_from_a_stored_sweep(stores, path):
     shutil.copy(stores(experiment), "results")
     runpy.run_path(str(path))["main"]()
     assert Path(f"results/{path.stem}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_budget_of_a_network_is_what_it_was_perturbed_by_and_what_the_curve_says(monkeypatch):
+    trained = runpy.run_path(str(ROOT / "experiments" / "trained.py"))
+    monkeypatch.setitem(trained["split"].__globals__, "BUDGETED", 2000)
+    q, length = as_language("ngram:order=2,vocab_size=3,seed=1"), 6
+    net = mt.Perturbed(mt.Oracle(q), epsilon=0.003)
+    found = {(metric, steps): ends for metric, steps, ends in trained["split"](net, q, length)}
+    curve = mt.exact.information_curve(q, length)
+    for steps in trained["STEPS"]:
+        assert found["learning", steps][0] == pytest.approx(0.003, abs=1e-6)
+        _, low, high = found["factorisation", steps]
+        expected = ancestral_gap(curve, np.arange(steps + 1) / steps) / length
+        assert low < expected < high
+        _, low, high = found["ter_ratio", steps]
+        assert low < np.exp(expected + 0.003) < high
 
 
 @pytest.mark.parametrize("name", COMPUTED)
