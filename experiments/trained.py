@@ -1,6 +1,6 @@
 """Train small networks to a stated distance from the exact posterior; writes tables and the figure of docs/trained.md.
 
-`python experiments/trained.py [runs] [ser] [targets] [steps]`: all parts unless some are named. What a run is, the TOML
+`python experiments/trained.py [runs] [targets] [steps]`: all parts unless some are named. What a run is, the TOML
 file of its name says, which `mdmtheory train` takes as well. One that is there already is not trained again, one that
 was stopped goes on. `steps` also sweeps experiments/feng2025.toml and writes feng2025.csv, which figures/feng2025.py
 draws.
@@ -8,11 +8,10 @@ draws.
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,6 @@ from mdmtheory.training.files import read_training
 
 LENGTH = 64
 CONTEXTS = 4096
-SEQUENCES = 1024
 BUDGETED = 512
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
@@ -120,21 +118,6 @@ def described(run: mt.Run) -> str:
     record = run.record
     layers, width = record.architecture["layers"], record.architecture["width"]
     return f"{record.language}, {record.objective}, {layers} layers × {width}, {record.tokens / 1e6:.2g}M tokens"
-
-
-def ser() -> str:
-    """SER of the bigram's masked network against that of the oracle and its own z: 1 - (1 - SER_oracle) exp(-L z)."""
-    run = trained("bigram-mdm")[0]
-    q, net = run.language, Network(run, device="cpu")
-    z = errors(run)[0].z.value
-    rows = []
-    for steps in (64, 256):
-        exact = float(mt.exact.ser(q, length=LENGTH, steps=steps))
-        measured = mt.ser(mt.MaskedDiffusion(net, steps=steps), q, length=LENGTH, count=SEQUENCES, seed=0)
-        expected = 1 - (1 - exact) * math.exp(-LENGTH * z)
-        interval = f"{measured.value:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
-        rows.append([str(steps), f"{exact:.3f}", f"{expected:.3f}", interval, f"{measured.value - expected:+.3f}"])
-    return table(["steps", "SER of the oracle", "1 − (1 − SER) e^(−Lz)", "SER of the network", "miss"], rows)
 
 
 def targets() -> str:
@@ -299,16 +282,16 @@ def write_part(page: Path, name: str, text: str) -> None:
     page.write_text(after, encoding="utf-8")
 
 
-PARTS = {"runs": runs, "ser": ser, "targets": targets, "steps": steps}
+PARTS = {"runs": runs, "targets": targets, "steps": steps}
 
 
-def main(wanted: list[str]) -> None:
+def sections_written(parts: dict[str, Callable[[], str]], wanted: list[str]) -> None:
     """Train what is missing, measure it, and write the page, part by part."""
-    for name in wanted or PARTS:
-        text = PARTS[name]()
+    for name in wanted or parts:
+        text = parts[name]()
         print(text, end="\n\n", flush=True)
         write_part(DOCS / "trained.md", name, text)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sections_written(PARTS, sys.argv[1:])
