@@ -32,7 +32,8 @@ LANGUAGES = {"bigram": ("ngram:order=2", "nano"), "hmm": ("hmm", "tiny")}
 NOISES = {"bigram": ("mdm", "uniform", "gaussian", "ar"), "hmm": ("mdm", "gaussian", "ar")}
 """Networks of each language; the autoregressive ones are those of experiments/bigram-ar.toml and hmm-ar.toml."""
 TOKENS = "1.5M"
-LENGTHS, TOKENS_AT_LENGTHS = (16, 32, 64, 128), "0.5M"
+LENGTHS = dict.fromkeys((16, 32, 64), (8, 12, 16, 24, 32, 48, 64)) | {128: (8, 16, 32, 48, 64)}
+TOKENS_AT_LENGTHS = "0.5M"
 LATE, EARLY = (0.5, 0.625, 0.75, 0.875, 31 / 32), (0.75, 0.875)
 OPTIONS = ["gaussian:update=ddim", "gaussian:decode=argmax", "gaussian:update=ddim,decode=argmax"]
 SWEEPS: dict[str, list[dict[str, Any]]] = {
@@ -43,7 +44,9 @@ SWEEPS: dict[str, list[dict[str, Any]]] = {
         {"of": ["uniform"], "model": "uniform", "steps": "8..64", "samples": 512},
         {"of": ["uniform"], "model": "uniform", "steps": 128, "samples": 256},
         {"of": ["gaussian"], "model": "gaussian", "steps": "4,8,16,24,32,64", "samples": 512},
-        {"of": ["gaussian"], "model": "gaussian", "steps": 128, "samples": 256},
+        {"of": ["mdm"], "steps": 32, "metrics": "ter", "samples": 128},
+        {"of": ["uniform"], "model": "uniform", "steps": 32, "metrics": "ter", "samples": 128},
+        {"of": ["gaussian"], "model": "gaussian", "steps": 32, "metrics": "ter", "samples": 128},
         {"of": ["oracle"], "model": "gaussian", "schedule": "cosine", "steps": "16,24,32", "samples": 512},
         {"of": ["oracle"], "model": OPTIONS, "steps": "16,24,32", "samples": 512},
         {"of": ["gaussian"], "model": OPTIONS[:2], "steps": "16,32", "samples": 256},
@@ -52,12 +55,11 @@ SWEEPS: dict[str, list[dict[str, Any]]] = {
     "hmm": [
         {"of": ["mdm"], "steps": "16,64", "samples": 256},
         {"of": ["mdm"], "sampler": "stride", "steps": 16, "samples": 256},
-        {"of": ["gaussian"], "model": "gaussian", "steps": "8,16,32,64", "samples": 256},
+        {"of": ["gaussian"], "model": "gaussian", "steps": "16,32,64", "samples": 256},
         {"of": ["ar"], "model": "ar", "samples": 1024},
     ],
 }
 """What is drawn of the networks, and of the exact posterior beyond what the leaderboard has."""
-STEPS_AT_LENGTHS = (8, 12, 16, 24, 32, 48, 64)
 CONTEXTS = 1024
 KEYS = ["language", "model", "denoiser", "sampler", "schedule", "steps", "metric"]
 
@@ -223,20 +225,21 @@ def where(steps: int = 32, count: int = 256) -> None:
         pd.DataFrame(found).to_csv(csv("where"), index=False, float_format="%.6g")
 
 
-def lengths(count: int = 256) -> None:
+def lengths() -> None:
     """Impossible pairs of neighbours and SER, at four lengths, of a masked and a Gaussian network trained at each.
 
     Of masked ones with a token a call, and with how many steps of random order the oracle alone adds a tenth to that:
     its -log(1 - SER) is C/N to first order, C taken from N = 256, exactly.
     """
     found = []
-    for length in LENGTHS:
+    for length, numbers in LENGTHS.items():
+        count = 256 if length < 128 else 128
         for noise in ("mdm", "gaussian"):
             run = mt.Run.open(folder(str(length), noise))
             q, net = run.language, mt.Network(run, device="cpu")
             error = mt.learning_error(net, q, length, count=512, seed=1).mean.value
             constant = -256 * math.log1p(-float(mt.exact.ser(q, length=length, steps=256))) if noise == "mdm" else 0.0
-            for steps in STEPS_AT_LENGTHS if noise == "gaussian" else (length,):
+            for steps in numbers if noise == "gaussian" else (length,):
                 if noise == "gaussian":
                     model: Any = mt.GaussianDiffusion(net, steps=steps)
                 else:
@@ -342,12 +345,11 @@ def length_table() -> str:
     for (length, noise), own in frame.groupby(["length", "noise"], sort=False):
         floor = floor_of(own)
         pairs = f"{floor['pairs']:.2f} ± {2 * floor['pairs_error']:.2f}"
-        by_steps = " ".join(f"{each:.2f}" for each in own["pairs"]) if len(own) > 1 else ""
+        by_steps = ", ".join(f"{row['steps']}: {row['pairs']:.2f}" for _, row in own.iterrows()) if len(own) > 1 else ""
         said = [str(length), str(noise), f"{floor['error']:.2g}", f"{floor['ser']:.2f}", pairs]
         lines.append([*said, needed(own, floor), by_steps])
-    steps = ", ".join(map(str, STEPS_AT_LENGTHS))
     headings = ["length", "network", "nats a token", "SER at the floor", "impossible pairs at the floor"]
-    return table([*headings, "steps to within a tenth", f"pairs at {steps} steps"], lines)
+    return table([*headings, "steps to within a tenth", "pairs by steps"], lines)
 
 
 def between(row: Any, name: str) -> str:
