@@ -25,6 +25,7 @@ def rehearsals() -> Iterator[tuple[str, Callable[[], object]]]:
     yield "probabilities that float64 loses", _faint
     yield "exact laws and rates", _exact
     yield "schedules and plans", _schedules
+    yield "tasks", _tasks
 
 
 def _languages(bits: int, vocab_size: int) -> dict[str, Callable[[], Any]]:
@@ -125,3 +126,21 @@ def _schedules() -> None:
     tokens = JOINT_COLUMNS // 2
     # More joint draws than a table has room for.
     mt.HMM(np.full(4, 0.25), np.full((4, 4), 0.25), np.full((4, tokens), 1 / tokens)).sample(2, LENGTH, seed=0)
+
+
+def _tasks() -> None:
+    """Answers that are listed, written token by token, and what each task has of its own."""
+    import mdmtheory as mt
+    from mdmtheory.languages.presets import LANGUAGES, TASK
+
+    rows = [[0, 1, 2], [0, 2, 1], [1, 0, 0]]
+    for vocab_size in SIZES.values():
+        task = mt.Finite(rows, given=[True, False, False], vocab_size=vocab_size)
+        for trust in (1.0, 0.9):
+            model = mt.MaskedDiffusion(mt.Oracle(task, trust=trust), sampler="left_to_right")
+            model.sample(2, task.length, seed=0, prompt=task.prompts(2))
+    for name in LANGUAGES.built_in:
+        if LANGUAGES.about(name).family == TASK:
+            for options in LANGUAGES.about(name).examples:
+                own: Any = mt.as_language(f"{name}:{options}" if options else name)
+                own.answer_log_prob(own.sample(1, own.length, seed=0))

@@ -226,7 +226,8 @@ class ListedCanvas:
         """The posterior at each (row, position); every row named is charged one call and one round."""
         from mdmtheory.kernels import listed
 
-        rows, columns = np.asarray(rows, dtype=np.int64), self._columns(positions)
+        # Kernels are compiled for arrays that are contiguous and can be written to.
+        rows, columns = np.require(rows, np.int64, ["C", "W"]), self._columns(positions)
         asked = np.unique(rows)
         self.calls[asked] += 1
         self.rounds[asked] += 1
