@@ -198,5 +198,5 @@ class ModelDefaults:
         """ValueError with the reason where it has no `walk` that stays possible (models/conditioned_walk.py)."""
         raise ValueError(
             f"{self.spec} may change tokens, or does not say how it draws them, so it has no walk that stays "  # type: ignore[attr-defined]
-            "possible; use masked or block diffusion or autoregression, or method='draws'"
+            "possible; count errors (ser, method='draws'), or use masked or block diffusion or autoregression"
         )

@@ -22,7 +22,9 @@ METHODS = ("draws", "walk")
 def check_walks(model: Any) -> None:
     """ValueError where a model has no walks that stay possible: one of a user's own may draw by another law."""
     if not is_built_in(unguarded(model)):
-        raise ValueError(f"{model.spec} does not come with mdmtheory, which knows no walks of it; use method='draws'")
+        raise ValueError(
+            f"{model.spec} does not come with mdmtheory, which knows no walks of it; count errors (ser, method='draws')"
+        )
     model.check_walks()
 
 

@@ -54,8 +54,8 @@ def check_sampler(sampler: Any) -> None:
     if not sampler.oblivious and (sampler.scored_as is None or sampler.sees_pairs):
         reason = "looks at pairs of positions" if sampler.sees_pairs else "may change or drop tokens"
         raise ValueError(
-            f"sampler {sampler.spec} {reason}, so it has no walk that stays possible; use method='draws', or a sampler "
-            "that looks at the context only"
+            f"sampler {sampler.spec} {reason}, so it has no walk that stays possible; count errors (ser, "
+            "method='draws'), or use a sampler that looks at the context only"
         )
 
 
