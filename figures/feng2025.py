@@ -70,7 +70,9 @@ def against_steps(frame: pd.DataFrame, length: int) -> Picture:
     """Excess of TER above, SER below, a column for each language."""
     there = frame[frame["length"] == length]
     if there.empty:
-        raise SystemExit(f"no rows of length {length}; the lengths here: {', '.join(map(str, frame['length'].unique()))}")
+        raise SystemExit(
+            f"no rows of length {length}; the lengths here: {', '.join(map(str, frame['length'].unique()))}"
+        )
     there = pd.concat([there, beyond(there)])
     panels = {title: there[there["language"].str.startswith(begin)] for begin, title in LANGUAGES.items()}
     panels = {title: own for title, own in panels.items() if len(own)}
