@@ -87,7 +87,9 @@ class Transformer(nn.Module):
         return self._logits(hidden[:, length:])
 
     def _embedded(self, inputs: Tensor, level: Tensor | None) -> Tensor:
-        embedded: Tensor = self.embed(inputs)
+        # Numbers go in with the precision of what is learned, in training and out of it.
+        given = inputs.to(self.embed.weight.dtype) if isinstance(self.embed, nn.Linear) else inputs
+        embedded: Tensor = self.embed(given)
         if self.level is None:
             return embedded
         if level is None:

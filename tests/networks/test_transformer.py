@@ -149,6 +149,18 @@ def test_evidence_counts_up_to_a_factor_and_alone_where_it_leaves_one_token():
     assert (laws[:, 2, 4] > 1 - 1e-6).all()
 
 
+@pytest.mark.parametrize("options", [{"dim": V}, {"evidence": True}, {"evidence": True, "level": True}, {}])
+def test_in_bfloat16_a_network_says_about_the_same_whatever_goes_in(options):
+    exact, rough = network(**options), network(**options).to(torch.bfloat16)
+    inputs = torch.randn((3, LENGTH, V), generator=torch.Generator().manual_seed(0)) if options else tokens()
+    level = torch.full((3,), 0.5) if "level" in options else None
+    with torch.no_grad():
+        said = rough(inputs, level)
+        assert said.dtype == torch.float32
+        assert (said.softmax(dim=2) - exact(inputs, level).softmax(dim=2)).abs().max() < 0.03
+        assert (said - exact(inputs, level)).abs().max() > 1e-5  # it is another network
+
+
 def test_sizes_are_named_or_written_out():
     assert as_size("layers=4,width=128,heads=4") == as_size(as_size("layers=4,width=128,heads=4"))
     for size in SIZES.values():
