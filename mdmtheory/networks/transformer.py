@@ -87,7 +87,7 @@ class Transformer(nn.Module):
         return self._logits(hidden[:, length:])
 
     def _embedded(self, inputs: Tensor, level: Tensor | None) -> Tensor:
-        # Numbers go in with the precision of what is learned, in training and out of it.
+        # Numbers go in with the precision of the weights; what is made of them before is not rounded.
         given = inputs.to(self.embed.weight.dtype) if isinstance(self.embed, nn.Linear) else inputs
         embedded: Tensor = self.embed(given)
         if self.level is None:
@@ -95,8 +95,9 @@ class Transformer(nn.Module):
         if level is None:
             raise ValueError("this network is told the level of noise; pass level")
         frequencies = math.pi * torch.arange(LEVEL_FREQUENCIES, device=level.device)
-        angles = level.to(embedded.dtype)[:, None] * frequencies
-        told: Tensor = self.level(torch.cat([angles.cos(), angles.sin()], dim=1))
+        angles = level[:, None] * frequencies
+        waves = torch.cat([angles.cos(), angles.sin()], dim=1)
+        told: Tensor = self.level(waves.to(self.level.weight.dtype))
         return embedded + told[:, None]
 
     def _seen(self, positions: slice, first: int) -> Bool[Tensor, "asked known"]:
