@@ -17,16 +17,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy.special import xlogy
 
 import mdmtheory as mt
 from mdmtheory.core.estimate import WithheldError
 from mdmtheory.core.means import Moments, mean_interval
-from mdmtheory.core.streams import stream_states
 from mdmtheory.core.writing import write_whole
 from mdmtheory.denoisers import DENOISERS
 from mdmtheory.denoisers.network import Network
 from mdmtheory.metrics.learning_error import learning_error
+from mdmtheory.metrics.visited import visited
 from mdmtheory.sweeps import cells_of, read_toml
 from mdmtheory.training.files import read_training
 
@@ -119,31 +118,15 @@ def contexts() -> Iterator[dict[str, Any]]:
             yield from own.to_dict(orient="records")
             continue
         model = mt.MaskedDiffusion(net, sampler=cell.sampler, steps=cell.steps)
-        found = visited(model, q, q.sample(max(64, REPLAYED // cell.steps), LENGTH, SEED))
+        tokens = q.sample(max(64, REPLAYED // cell.steps), LENGTH, SEED)
+        seen = visited(model, q, tokens, SEED)
+        found = seen.error.mean(axis=1), seen.impossible.mean(axis=1), q.log_prob(tokens) - seen.log_q_plan()
         for metric, values in zip(OF_CONTEXTS, found, strict=True):
             yield row(language, denoiser, metric, {**about, **mean(values)})
 
 
 OF_CONTEXTS = ("visited_error", "visited_mass", "factorisation")
 Values = Float[np.ndarray, "count"]
-
-
-def visited(model: mt.MaskedDiffusion, q: Any, tokens: Any) -> tuple[Values, Values, Values]:
-    """Of each sequence: KL and z a token at the contexts of its own order, and the factorisation part, in nats."""
-    if model.plan_law is None:
-        plan = model.replay(tokens, SEED).plan
-    else:
-        plan = model.draw_plans(stream_states("plans", SEED, len(tokens)), LENGTH)
-    oracle = q.oracle()
-    error, mass, together = (np.zeros(len(tokens)) for _ in range(3))
-    for step in range(1, plan.max() + 1):
-        rows, positions = np.nonzero(plan == step)
-        seen = np.where(plan < step, tokens, q.vocab_size).astype(tokens.dtype)
-        exact, said = (each.conditionals(seen)[rows, positions] for each in (oracle, model.denoiser))
-        np.add.at(error, rows, (xlogy(exact, exact) - xlogy(exact, said)).sum(axis=1))
-        np.add.at(mass, rows, np.where(exact == 0, said, 0).sum(axis=1))
-        np.add.at(together, rows, -np.log(exact[np.arange(len(rows)), tokens[rows, positions]]))
-    return error / LENGTH, mass / LENGTH, together + q.log_prob(tokens)
 
 
 def mean(values: Values) -> dict[str, Any]:

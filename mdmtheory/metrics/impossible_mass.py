@@ -49,11 +49,11 @@ class AskedContexts(Measure):
     @whole_numbers(threads=1)
     def count(self, models: Sequence[Any], of: Sequences, threads: int | None = 1) -> list[Sums]:
         """Ask the denoiser of each model, each once."""
-        found: dict[tuple[int, str], Sums] = {}
+        found: dict[tuple[int, str, int], Sums] = {}
         sums = []
         for model in of.held(models):
             self.facts_of(model)
-            key = (id(unguarded(model.denoiser)), model.noise)
+            key = (id(unguarded(model.denoiser)), model.noise, id(model.embedding))
             if key not in found:
                 asked = contexts_of(
                     model.denoiser, of.language, of.length, of.seed, model.noise, model.embedding, threads

@@ -36,9 +36,10 @@ PLANS: Mapping[str, int] = MappingProxyType({"elbo": 64, "iw": 16, "tube": 512})
 class Likelihood:
     """log p(x) in nats of each of some sequences of `length` tokens, or of answers; made by `likelihood`.
 
-    `values` are log p(x) where the kind is exact or replay, else estimates of a lower bound. [`low`, `high`] holds
-    log p(x) with probability `level`, and of elbo the bound; NaN where no such interval is known. Of tube, `upper` are
-    estimates of upper bounds. `effective` is what the `plans` of a sequence are worth, (sum w)²/sum w² of the weights
+    `values` are log p(x) where the kind is exact or replay, else estimates of a lower bound. [`low`, `high`] holds with
+    probability `level`: log p(x), of elbo the bound; of iw `low` alone is below log p(x), and `high` is the value
+    itself, above which log p(x) often lies. NaN where no such interval is known. Of tube, `upper` are estimates of
+    upper bounds. `effective` is what the `plans` of a sequence are worth, (sum w)²/sum w² of the weights
     w = p(x | plan), of tube that of the smaller half; NaN where a sequence was not scored plan by plan.
 
     `mean` is nats a token over the law that the sequences are independent draws of, `upper_mean` that of `upper`.

@@ -139,8 +139,11 @@ def walk_rule(
 
 def _step(
     batch: _Batch, sampler: SamplerBase, active: Int[np.ndarray, "rows"], state: State
-) -> tuple[Int[np.ndarray, "rows"], State]:
-    """A step of a rule: it is asked twice, where it sets tokens and what it remembers of those that are drawn there."""
+) -> tuple[Int[np.ndarray, "left"], State]:
+    """A step of a rule: it is asked twice, where it sets tokens and what it remembers of those that are drawn there.
+
+    What comes back is of the rows in which the denoiser does not give up.
+    """
     wanted = sampler.wants(state, batch.shown[active])
     rows, positions = np.nonzero(wanted)
     answers, asked, positions = batch.ask(active[rows], positions)

@@ -159,24 +159,6 @@ def test_a_ranking_turns_where_intervals_leave_equality_out():
     assert none.high == pytest.approx(0.5)  # what 0.1 is of the least that the other may be
 
 
-def test_what_an_order_visits_is_split_into_what_is_not_learned_and_what_drawing_together_costs():
-    visited = runpy.run_path(str(ROOT / "experiments" / "learned.py"))["visited"]
-    q = as_language("ngram:order=2,vocab_size=4")
-    tokens = q.sample(20, 64, 1)
-    for sampler in ("stride", "confidence", "fixed"):
-        model = mt.MaskedDiffusion(mt.Perturbed(mt.Oracle(q), epsilon=0.05), sampler=sampler, steps=16)
-        error, mass, _ = visited(model, q, tokens)
-        assert error == pytest.approx(np.full(20, 0.05), abs=1e-7)
-        assert (mass > 0).all()
-        one_by_one = mt.MaskedDiffusion(mt.Oracle(q), sampler=sampler, steps=64)
-        for found in visited(one_by_one, q, tokens):
-            assert found == pytest.approx(np.zeros(20), abs=1e-9)
-    together = mt.MaskedDiffusion(mt.Oracle(q), sampler="stride", steps=4)
-    _, _, factorisation = visited(together, q, tokens)
-    assert factorisation == pytest.approx(q.log_prob(tokens) - together.log_prob(tokens).values, abs=1e-9)
-    assert abs(factorisation).max() > 0.1
-
-
 @pytest.mark.filterwarnings("ignore:figure left out")
 def test_the_figures_of_the_leaderboard_are_drawn_from_its_sweep(run):
     """Of a part of it: one language, two samplers, metrics that all have."""

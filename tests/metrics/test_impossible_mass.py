@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import mdmtheory as mt
@@ -47,6 +48,17 @@ def test_under_a_noise_it_is_that_of_its_levels(noise):
     many = learning_error(denoiser, BIGRAM, LENGTH, count=800, noise=noise, level=0.9999).z
     assert found.low <= many.high
     assert many.low <= found.high
+
+
+def test_models_that_are_measured_together_have_each_its_own():
+    """One denoiser sees less through noise on vectors that are close to one another."""
+    vectors = np.eye(BIGRAM.vocab_size)
+    denoiser = mt.Perturbed(mt.Oracle(BIGRAM), epsilon=0.3)
+    models = [mt.GaussianDiffusion(denoiser, steps=2, embedding=scale * vectors) for scale in (0.1, 5.0)]
+    of = Sequences(BIGRAM, LENGTH, 1, 0, 40)
+    alone = [AskedContexts().count([each], of)[0] for each in models]
+    assert alone[0]["impossible"] != alone[1]["impossible"]
+    assert [dict(each) for each in AskedContexts().count(models, of)] == [dict(each) for each in alone]
 
 
 @pytest.mark.parametrize("model", [mt.MaskedDiffusion(BLIND, steps=2), mt.UniformDiffusion(mt.Oracle(BIGRAM), steps=2)])

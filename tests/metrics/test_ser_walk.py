@@ -142,6 +142,24 @@ def test_a_walk_ends_where_the_model_has_nothing_on_what_is_possible():
     assert walk.wrong.tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize("sampler", ["blocks", "confidence:ties=lowest"])
+def test_a_walk_ends_where_the_model_gives_up(sampler):
+    """Of two tokens of one step the second may be one that the model excludes after the first: then it says no more."""
+    denoiser = mt.Oracle(mt.NGram([0.4, 0.3, 0.3], np.roll(np.eye(3), 1, 1)))
+    walk = masked(denoiser, sampler=sampler, steps=3).walk(Q, 60, 6, seed=1)
+    ended = (walk.tokens == Q.vocab_size).any(axis=1)
+    assert ended.any()
+    asked = (walk.z[ended] == 1).sum(axis=1)
+    assert (asked > 0).all()
+    assert (asked <= (walk.tokens[ended] == Q.vocab_size).sum(axis=1)).all()
+    last = walk.tokens[ended] == Q.vocab_size
+    assert (walk.wrong[ended] == 1).all()
+    assert (walk.z[ended][last & (walk.z[ended] != 1)] == 0).all()
+    if sampler == "blocks":  # that gave up in the second of three steps is asked no more in the third
+        assert ((asked == 2) & (last.sum(axis=1) == 4)).any()
+        assert (asked <= 2).all()
+
+
 def test_an_interval_holds_where_two_walks_carry_the_mean():
     found = SerWalk().estimate(mt_measured(wrong=np.r_[np.full(98, 1e-6), 1.0, 1.0]), 0.95)
     assert found.high > 0.1
