@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mdmtheory as mt
@@ -56,11 +57,36 @@ def test_every_row_of_the_trained_networks_is_such_a_training():
     assert set(runpy.run_path(str(ROOT / "experiments" / "trained.py"))["WANTED"]) == {each.stem for each in TRAININGS}
 
 
-def test_the_page_of_trained_noises_shows_what_its_files_hold():
-    program = runpy.run_path(str(ROOT / "experiments" / "noises.py"))
-    text = (ROOT / "docs" / "noises.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["noises", "reasoning"])
+def test_a_page_shows_what_the_files_of_its_experiment_hold(page):
+    program = runpy.run_path(str(ROOT / "experiments" / f"{page}.py"))
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
     for name, made in program["TABLES"].items():
         assert f"<!-- {name} -->\n{made()}\n<!-- /{name} -->" in text
+
+
+def test_random_order_costs_tasks_no_more_than_its_divergence():
+    """The stored rows, measured and computed in two ways."""
+    program = runpy.run_path(str(ROOT / "experiments" / "reasoning.py"))
+    frame = pd.read_csv(program["ROWS"])
+    keys = ["language", "sampler", "steps"]
+    both = frame[frame["metric"] == "ser"].merge(frame[frame["metric"] == "kl"], on=keys, suffixes=("", "_bound"))
+    assert len(both) >= 30
+    assert (-np.log1p(-both["low"]) <= both["value_bound"] + 1e-9).all()
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_what_each_token_of_an_answer_costs_in_an_order_is_the_chain_rule(place):
+    losses = runpy.run_path(str(ROOT / "experiments" / "reasoning.py"))["token_losses"]
+    answers = np.where(np.eye(4, dtype=bool), 1, 0)  # one of four items is replaced
+    rng = np.random.default_rng(0)
+    first = losses(answers, answers[place], "left to right", rng)
+    not_yet = [math.log((4 - each) / (3 - each)) for each in range(place)]
+    assert first == pytest.approx([*not_yet, math.log(4 - place), *[0] * (3 - place)])
+    for order in ("random order", "easy first"):
+        assert losses(answers, answers[place], order, rng).sum() == pytest.approx(math.log(4))
+    easy = losses(np.hstack([answers, answers[:, :1] * 0]), np.append(answers[place], 0), "easy first", rng)
+    assert easy[-1] == 0  # what is certain is said first, and says nothing
 
 
 def test_the_length_experiment_keeps_steps_in_proportion():
@@ -76,6 +102,7 @@ COMPUTED = {
     "noises": ("results/noises.pdf", 2, 1000),
     "feng2025": ("results/feng2025.pdf",),
     "trained_noises": ("results/trained_noises.pdf",),
+    "tasks": ("results/tasks.pdf",),
 }
 """Figures that are computed or drawn from rows that are kept here, not from a store, with what makes them small."""
 

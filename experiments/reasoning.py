@@ -1,0 +1,202 @@
+"""Tasks whose prompts have many right answers: what orders of revealing cost, and where in an answer its nats stand.
+
+mdmtheory sweep experiments/reasoning.toml && python experiments/reasoning.py [rows] [subgoals] [page]
+
+`rows` keeps SER of the sweep in reasoning.csv, with the divergence of random order beside it; `subgoals` writes
+reasoning_subgoals.csv, and `page` the tables of docs/reasoning.md. figures/tasks.py draws the figure.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+from scipy.special import xlogy
+
+import mdmtheory as mt
+from mdmtheory.core.estimate import WithheldError
+from mdmtheory.core.means import Moments, mean_interval
+from mdmtheory.report.text import table
+from mdmtheory.schedules import ancestral_gap
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "reasoning.md"
+ROWS, SUBGOALS = HERE / "reasoning.csv", HERE / "reasoning_subgoals.csv"
+KEYS = ["language", "answered", "sampler", "steps", "metric"]
+SEQUENCES = 2000
+ONE_BY_ONE = "entropy_bound:gamma=0"
+"""In each call all that is certain and one token that is not."""
+SAMPLERS = ("ancestral", "fixed", "stride", "blocks", "confidence", "entropy")
+
+
+# ------------------------------------------------------------------------------------------------ orders of revealing
+
+
+def random_order_curve(task: Any) -> Float[np.ndarray, "answered"]:
+    """H(token | prompt, m others) in nats by m, the mean over prompts, positions and others.
+
+    Exact where prompts are alike; else over drawn answers with an order each, of exact entropies in each context.
+    """
+    if task.kind in ("lists", "latin"):
+        return np.asarray(mt.exact.answer_curve(task, task.prompts(1)))
+    rng, sums = np.random.default_rng(1), np.zeros(int((~task.given).sum()))
+    for row in task.sample(SEQUENCES, task.length, seed=1):
+        answers, answer = task.answers(row[task.given]).tokens, row[~task.given]
+        for known, place in enumerate(rng.permutation(len(sums))):
+            shares = np.bincount(answers[:, place]) / len(answers)
+            sums[known] -= xlogy(shares, shares).sum()
+            answers = answers[answers[:, place] == answer[place]]
+    return sums / SEQUENCES
+
+
+def rows(store: str = "results/reasoning.sqlite") -> None:
+    """SER of every cell, and what it cannot exceed in random order."""
+    found = mt.read(store)
+    found = found[found["metric"] == "ser"].copy()
+    tasks: dict[str, Any] = {name: mt.as_language(name) for name in found["language"].unique()}
+    found["answered"] = [int((~tasks[name].given).sum()) for name in found["language"]]
+    parts = [found[[*KEYS, "value", "low", "high", "kind", "count", "calls"]].sort_values(KEYS)]
+    for name, task in tasks.items():
+        curve, own = random_order_curve(task), found[found["language"] == name]
+        every = sorted(own["steps"].dropna().astype(int).unique())
+        kl = {steps: ancestral_gap(curve, np.arange(steps + 1) / steps) for steps in every}
+        made = pd.DataFrame({"steps": kl.keys(), "value": kl.values()})
+        parts.append(made.assign(language=name, answered=len(curve), sampler="ancestral", metric="kl", kind="estimate"))
+    pd.concat(parts)[parts[0].columns].to_csv(ROWS, index=False, float_format="%.6g")
+
+
+def law(frame: pd.DataFrame) -> pd.DataFrame:
+    """-log(1 - SER) N/L of rows of SER, with the ends of its interval; infinite where no sequence was right."""
+    scale = (frame["steps"] / frame["answered"]).to_numpy(float)
+    with np.errstate(divide="ignore"):
+        made = {end: -np.log1p(-frame[end].to_numpy(float)) * scale for end in ("value", "low", "high")}
+    return frame.assign(**made)
+
+
+def law_table() -> str:
+    """The law of random order where steps are as many as tokens and more, then SER at half as many in every order."""
+    frame = pd.read_csv(ROWS)
+    lines = []
+    for name, own in frame[frame["metric"] == "ser"].groupby("language", sort=False):
+        length = int(own["answered"].iloc[0])
+        steps = int(own.loc[own["steps"] <= length / 2, "steps"].max())
+        at = own[own["steps"] == steps].set_index("sampler")["value"]
+        random = law(own[own["sampler"] == "ancestral"]).sort_values("steps")
+        above = random[random["steps"] >= length]
+        calls = own.set_index("sampler").loc[ONE_BY_ONE, "calls"]
+        ends, errors = (said(above.iloc[end]) for end in (0, -1)), (f"{at[each]:.3f}" for each in SAMPLERS)
+        lines.append([f"`{name}`", str(length), *ends, str(steps), *errors, f"{calls:.1f}"])
+    headings = ["task", "`L`", "law, `N` = `L`", "law, `N` = 4`L`", "`N`", *SAMPLERS, "calls"]
+    return table(headings, lines)
+
+
+def said(row: pd.Series) -> str:
+    """A number and its interval; where few sequences make it, and it has none, the number alone."""
+    if np.isnan(row["low"]):
+        return f"{row['value']:.3f} (rare)"
+    if row["value"] == 0:
+        return f"0 [0, {row['high']:.4f}]"
+    return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+# ---------------------------------------------------------------------------------------------------------- subgoals
+
+ORDERS = ("left to right", "random order", "easy first")
+OF_SUBGOALS = ("countdown:numbers=4", "sudoku:size=4", "lists:kind=replace")
+
+
+def parts(task: Any, answer: Int[np.ndarray, "answered"]) -> list[str]:
+    """Which part of an answer each of its tokens is."""
+    if task.kind == "countdown":
+        text = task.show(task.joined(np.zeros(task.given.sum()), answer)).split(": ")[1]
+        names: list[str] = []
+        for number, equation in enumerate(text.split(","), start=1):
+            asked, result = equation.split("=")
+            names += [f"equation {number}, operands and sign"] * len(asked)
+            names += ["signs of equality, commas, padding", *[f"equation {number}, result"] * len(result)]
+            names.append("signs of equality, commas, padding")
+        return (names + names[-1:] * len(answer))[: len(answer)]
+    side = 4 if task.kind in ("sudoku", "latin") else 1
+    return [f"{'row' if side > 1 else 'item'} {1 + place // side}" for place in range(len(answer))]
+
+
+def token_losses(
+    answers: Int[np.ndarray, "answers answered"],
+    answer: Int[np.ndarray, "answered"],
+    order: str,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "answered"]:
+    """-log P(token | prompt, tokens before it in the order) in nats of each; all answers are alike.
+
+    Easy first, the next is a position whose most probable token is most probable, any of those that tie.
+    """
+    answered = len(answer)
+    places, out = rng.permutation(answered) if order != "left to right" else np.arange(answered), np.zeros(answered)
+    hidden = list(places)
+    while hidden and len(answers) > 1:
+        chosen = 0
+        if order == "easy first":
+            # Equal counts are a tie: the first of a random order.
+            chosen = int(np.argmax([np.bincount(answers[:, each]).max() for each in hidden]))
+        place = hidden.pop(chosen)
+        left = answers[answers[:, place] == answer[place]]
+        out[place] = np.log(len(answers) / len(left))
+        answers = left
+    return out
+
+
+def subgoals() -> None:
+    """Nats of each part of answers, in three orders, one token after the other: their sums are H(answer | prompt)."""
+    found = []
+    for language in OF_SUBGOALS:
+        task: Any = mt.as_language(language)
+        tokens, rng = task.sample(SEQUENCES, task.length, seed=0), np.random.default_rng(0)
+        for order in ORDERS:
+            sums: dict[str, np.ndarray] = {}
+            for number, row in enumerate(tokens):
+                answer = row[~task.given]
+                losses = token_losses(task.answers(row[task.given]).tokens, answer, order, rng)
+                for name, loss in zip(parts(task, answer), losses, strict=True):
+                    sums.setdefault(name, np.zeros(SEQUENCES))[number] += loss
+            for name, each in {**sums, "all": np.sum(list(sums.values()), axis=0)}.items():
+                try:
+                    value, low, high = mean_interval(Moments.of(each), 0.95)
+                except WithheldError:
+                    value, low, high = each.mean(), np.nan, np.nan
+                found.append([language, order, name, value, low, high, SEQUENCES])
+    columns = ["language", "order", "part", "value", "low", "high", "count"]
+    pd.DataFrame(found, columns=columns).to_csv(SUBGOALS, index=False, float_format="%.6g")
+
+
+def subgoal_table() -> str:
+    """Nats of each part in each order."""
+    frame = pd.read_csv(SUBGOALS)
+    lines = []
+    for (language, part), own in frame.groupby(["language", "part"], sort=False):
+        at = own.set_index("order")
+        lines.append([f"`{language}`", str(part), *(said(at.loc[order]) for order in ORDERS)])
+    return table(["task", "part of the answer", *ORDERS], lines, left=2)
+
+
+TABLES = {"law": law_table, "subgoals": subgoal_table}
+
+
+def page() -> None:
+    """The tables, between the page's marks."""
+    text = PAGE.read_text(encoding="utf-8")
+    for name, made in TABLES.items():
+        block = f"<!-- {name} -->\n{made()}\n<!-- /{name} -->"
+        text = re.sub(f"<!-- {name} -->.*<!-- /{name} -->", lambda _, block=block: block, text, flags=re.DOTALL)
+    PAGE.write_text(text, encoding="utf-8")
+
+
+PARTS = {"rows": rows, "subgoals": subgoals, "page": page}
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or PARTS:
+        PARTS[name]()
