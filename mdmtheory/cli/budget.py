@@ -32,7 +32,9 @@ def budget(
     ] = "ancestral",
     schedule: Annotated[str, typer.Option(help="How many positions each step reveals.")] = "linear",
     lang: Annotated[str | None, typer.Option(help="NAME[:key=value,...] or a saved file; of a run its own.")] = None,
-    length: Annotated[int | None, typer.Option(help="Tokens in a sequence; of a run its own, else 64.")] = None,
+    length: Annotated[
+        int | None, typer.Option(help="Tokens in a sequence; of a run or a task its own, else 64.")
+    ] = None,
     samples: Annotated[int, typer.Option(help="Sequences of the language that are scored.")] = 1000,
     check: Annotated[
         bool, typer.Option("--check", help="Score once more, and print the most that total and parts differ by.")
@@ -77,7 +79,7 @@ def _asked(run: str, lang: str | None, length: int | None) -> tuple[Any, Languag
     """The denoiser that was typed, the language, and the length."""
     from mdmtheory.core.limits import MOST_ENTRIES_AT_ONCE, check_limit
     from mdmtheory.denoisers import DENOISERS
-    from mdmtheory.languages.presets import as_language
+    from mdmtheory.languages.presets import as_language, own_length
     from mdmtheory.networks.runs import Run
 
     spec = DENOISERS.typed(run)
@@ -89,7 +91,7 @@ def _asked(run: str, lang: str | None, length: int | None) -> tuple[Any, Languag
         raise ValueError(f"{run} is no run, which has a language of its own; give --lang, as --lang hmm")
     language: Any = as_language(asked)
     if length is None:
-        length = _LENGTH if own is None else own.record.length
+        length = own_length(language) or _LENGTH if own is None else own.record.length
     entries = max(length, 0) * language.width
     check_limit(entries, MOST_ENTRIES_AT_ONCE, "MOST_ENTRIES_AT_ONCE", f"length {length:,}", "use shorter sequences")
     return DENOISERS.build(spec, language), language, length

@@ -59,10 +59,13 @@ def likelihood(
     look at the context alone, exact for autoregression and for one plan.
     """
     from mdmtheory.core.intervals import check_level
+    from mdmtheory.core.means import LEAST_TERMS
     from mdmtheory.denoisers.network import Network
 
     terminal = Terminal.of(context)
     check_level(level)
+    if samples < LEAST_TERMS:
+        raise ValueError(f"samples is {samples}; give --samples {LEAST_TERMS} or more, below which no interval holds")
     net = Network(run)
     named = _named(net, kind, sampler)
     language = net.run.language

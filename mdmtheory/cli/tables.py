@@ -141,6 +141,8 @@ def shown(value: float, low: float, high: float, said: str, *, say_kind: bool) -
     kind = f" {said}" if say_kind else said.removeprefix(bare)
     half = (high - low) / 2
     if not 0 < half < math.inf:
+        if math.isfinite(value) and math.isinf(half):  # no interval holds, so few digits do
+            return Shown(sign, f"{value:.3g}", (f"{low:.3g}", f"{high:.3g}"), kind)
         ends = (f"{low:.6g}", f"{high:.6g}") if low < value < high else None
         return Shown(sign, f"{value:.6g}", ends, kind)
     digits = decimals_of(half)

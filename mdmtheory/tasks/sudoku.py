@@ -22,6 +22,9 @@ from mdmtheory.tasks.listing import Listing
 CLUES = {4: 4, 9: 30}
 """Clues where none are said: so many leave some 4 completions of size 4, and 30 of size 9."""
 
+MOST_REDRAWN = 32
+"""Puzzles in turn with too many completions to list, after which so few clues are refused; of 24 clues none is seen."""
+
 
 @registered(
     "language",
@@ -68,11 +71,15 @@ class Sudoku(Task):
             grids = _all_small()
             grid = grids[draws.below(len(grids))[0]]
             return self.joined(self._shown(grid, draws), grid)
-        while True:
+        for _ in range(MOST_REDRAWN):
             prompt = self._shown(_drawn_grid(draws, self.box), draws)
             # A puzzle with too many completions to list is drawn again: that is no prompt of which anything is known.
             if len(self.right_answers(prompt)) <= MOST_ANSWERS:
                 return self.joined(prompt, self.drawn_answer(prompt, draws))
+        raise ValueError(
+            f"{MOST_REDRAWN} puzzles in turn of {self.spec} have more than MOST_ANSWERS = {MOST_ANSWERS:,} completions "
+            "(mdmtheory.core.limits); give more clues, 24 or more"
+        )
 
     def _shown(self, grid: Row, draws: Draws) -> Row:
         prompt = np.zeros_like(grid)

@@ -75,10 +75,12 @@ def test_a_causal_run_is_asked_for_nothing_and_a_denoiser_for_its_language(run, 
     assert ", length 8, ar; " in found.out
     found = run("budget", "window:width=1", "--lang", "ngram:order=2", "--length", "8", "--steps", "2", *FEW)
     assert found.out.startswith("ngram:order=2, window:width=1, length 8, masked, ancestral, linear, 2 steps; ")
+    found = run("budget", "window:width=1", "--lang", "latin:size=2", "--steps", "2", *FEW)
+    assert found.out.startswith("latin:size=2, window:width=1, length 4, ")
 
 
 def test_an_interval_without_an_end_is_shown():
-    assert str(shown(0.25, 0.0, math.inf, "estimate", say_kind=True)) == "0.25 [0, inf] estimate"
+    assert str(shown(0.253949, 0.0, math.inf, "estimate", say_kind=True)) == "0.254 [0, inf] estimate"
     assert str(shown(math.inf, math.inf, math.inf, "upper bound", say_kind=False)) == "≤ inf"
 
 

@@ -94,6 +94,10 @@ def test_what_a_sampler_has_no_number_of_is_said_and_the_others_are_shown(run):
         (["bidirectional", "--schedule", "linea"], "unknown schedule 'linea'"),
         (["bidirectional", "--steps", "0"], "Invalid value for '--steps' '0': it must be 1 or more"),
         (["bidirectional", "--samples", "0"], "Invalid value for '--samples' '0': it must be 1 or more"),
+        (
+            ["bidirectional", "--samples", "49"],
+            "samples is 49; give --samples 50 or more, below which no interval holds",
+        ),
         (["bidirectional", "--level", "1"], "level is 1.0"),
         (["bidirectional", "--plans", "0"], "Invalid value for '--plans' '0': it must be 1 or more"),
         (["bidirectional", "--kind", "tube", "--plans", "1"], "plans is 1; kind tube needs 2 or more"),

@@ -192,6 +192,14 @@ def test_strata_are_powers_of_two_of_the_number_of_answers():
 # ------------------------------------------------------------------------------------------------------- bad input
 
 
+def test_clues_too_few_to_list_what_they_leave_are_refused_and_not_drawn_for_ever(monkeypatch):
+    monkeypatch.setattr("mdmtheory.tasks.sudoku.MOST_ANSWERS", 2)
+    with pytest.raises(
+        ValueError, match="32 puzzles in turn of sudoku:size=9,clues=20 have more than MOST_ANSWERS = 2 "
+    ):
+        Sudoku(size=9, clues=20).prompts(1, seed=0)
+
+
 @pytest.mark.parametrize(
     ("act", "said"),
     [
