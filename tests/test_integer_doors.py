@@ -274,6 +274,8 @@ for options in ("nodes", "distance"):
         lambda n, p=options: mt.as_language(mt.Spec.of("path", **{"nodes": 9, "distance": 2, p: n})),
         5 if options == "nodes" else 2,
     )
+for options in ("digits", "addends"):
+    door(f"addition {options}", lambda n, p=options: mt.as_language(mt.Spec.of("addition", **{p: n})))
 door("Copy distance", lambda n: mt.Copy(distance=n))
 door("UniformEvidence vocab_size", lambda n: mt.UniformEvidence(np.array([[0, 1]], np.uint8), 0.5, n).likelihood())
 

@@ -144,3 +144,4 @@ def _tasks() -> None:
             for options in LANGUAGES.about(name).examples:
                 own: Any = mt.as_language(f"{name}:{options}" if options else name)
                 own.answer_log_prob(own.sample(1, own.length, seed=0))
+                own.oracle().conditionals(own.prompts(1))

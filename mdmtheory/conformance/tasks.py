@@ -43,6 +43,15 @@ class TaskCase(LanguageCase):
         """Those of the answer."""
         return np.flatnonzero(~self.language.given)
 
+    def listed(self, prompt: Row) -> Any:
+        """The task's list; DoesNotApplyError where it is too long, which an oracle of another kind does without."""
+        try:
+            return self.language.answers(prompt)
+        except ValueError as reason:
+            if "MOST_ANSWERS" in str(reason):
+                raise DoesNotApplyError(str(reason)) from None
+            raise
+
     @cached_property
     def contexts(self) -> Tokens:
         """Prompts with as much of the answer masked as can be enumerated; in half of them one token may be wrong."""
@@ -64,7 +73,7 @@ def _rule(case: TaskCase) -> str:
         raise RefutedError(f"{drawn[~task.in_support(drawn)][0].tolist()} was drawn and breaks the rule")
     listed = 0
     for row in drawn:
-        answers = task.answers(row).tokens
+        answers = case.listed(row).tokens
         whole = np.repeat(row[None], len(answers), axis=0)
         whole[:, case.positions] = answers
         if not task.in_support(whole).all():
@@ -154,7 +163,7 @@ def _samples(case: TaskCase) -> str:
     tokens = task.sample(_DRAWS, task.length, 3)
     places, numbers = np.empty((len(tokens), 1), dtype=np.int64), uniforms(f"places {task.digest}", 1, len(tokens))[0]
     for row, (whole, number) in enumerate(zip(tokens, numbers, strict=True)):
-        found = task.answers(whole)
+        found = case.listed(whole)
         place = int((found.tokens == whole[case.positions]).all(axis=1).argmax())
         shares = found.all_weights / found.all_weights.sum()
         places[row, 0] = min(_BINS - 1, int(_BINS * (shares[:place].sum() + number * shares[place])))
@@ -169,7 +178,7 @@ def _trust(case: TaskCase) -> str:
         canvas = task.oracle(trust).open(*contexts.shape, prompt=contexts)
         found = laws_said(canvas, rows, case.positions[columns]).reshape(len(contexts), -1, mask)
         for row, context in enumerate(contexts):
-            expected = _soft(task.answers(context[task.given]), context[case.positions], trust, mask)
+            expected = _soft(case.listed(context[task.given]), context[case.positions], trust, mask)
             worst = max(worst, float(np.abs(found[row] - expected).max()))
         if not worst <= 1e-9:
             raise RefutedError(f"with trust {trust} the conditionals are off Bayes' rule by {worst:.2g}")

@@ -137,18 +137,7 @@ class ListedOracle(DenoiserDefaults):
     ) -> MarginalsCanvas:
         """A canvas of `count` sequences that begin as `prompt`, which the task has to know; ValueError of others."""
         task: Any = self.language
-        if noise != "masked":
-            reason = self.refusals.get(noise, "known: masked")
-            raise ValueError(f"the oracle of {task.spec} takes no {noise!r} noise: {reason}")
-        task.validate_length(length)
-        shown = np.full((count, length), self.vocab_size, dtype=token_dtype(self.vocab_size))
-        if prompt is not None:
-            given = as_tokens(prompt, self.vocab_size, masks=True)
-            if given.shape != shown.shape:
-                raise ValueError(
-                    f"the prompt has shape {given.shape}; pass {shown.shape}, the mask where none is given"
-                )
-            shown[:] = given
+        shown = self._shown(count, length, noise, prompt)
         known = shown[:, task.given]
         if (known != self.vocab_size).all():
             answered = np.flatnonzero(~task.given)
@@ -158,6 +147,22 @@ class ListedOracle(DenoiserDefaults):
             answered, which = np.arange(length), np.zeros(count, dtype=np.int64)
             listings = [task.whole_law()]
         return ListedCanvas(listings, which.reshape(-1), answered, shown, self.vocab_size, self.trust)
+
+    def _shown(self, count: int, length: int, noise: str, prompt: Tokens | None) -> Tokens:
+        """What a canvas begins with; ValueError for what the task does not take."""
+        if noise != "masked":
+            reason = self.refusals.get(noise, "known: masked")
+            raise ValueError(f"the oracle of {self.language.spec} takes no {noise!r} noise: {reason}")
+        self.validate_length(length)
+        shown = np.full((count, length), self.vocab_size, dtype=token_dtype(self.vocab_size))
+        if prompt is not None:
+            given = as_tokens(prompt, self.vocab_size, masks=True)
+            if given.shape != shown.shape:
+                raise ValueError(
+                    f"the prompt has shape {given.shape}; pass {shown.shape}, the mask where none is given"
+                )
+            shown[:] = given
+        return shown
 
     @whole_numbers(threads=1)
     def pairs(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count length length"]:

@@ -46,8 +46,10 @@ CASES: dict[str, dict[str, Any]] = {
         for name in (
             *("finite", "sudoku:size=4", "sat:variables=5", "countdown:numbers=3", "lists:items=4", "latin"),
             "path:nodes=7,distance=2",
+            *("addition:chain=after",),
         )
     },
+    "language addition, joint": {"lang": "addition:given=joint", "steps": 3, "check": True},
     "model ar": {**_ANCESTRAL, "model": "ar"},
     "model uniform": {**_ANCESTRAL, "model": "uniform"},
     "model uniform tweedie": {**_ANCESTRAL, "model": "uniform:update=tweedie", "schedule": "cosine"},
