@@ -268,3 +268,16 @@ def test_the_trials_of_tasks_have_different_names():
 
 def test_a_listing_of_one_answer_has_no_entropy():
     assert Listing(np.zeros((1, 3), dtype=np.uint8)).entropy == 0.0
+
+
+@pytest.mark.parametrize("spec", ["sudoku:size=4", "sat:variables=4,clauses=8"])
+def test_what_is_drawn_passes_the_verifier(spec):
+    task = mt.as_language(spec)
+    assert task.in_support(task.sample(200, task.length, 2)).all()
+
+
+def test_the_verifier_of_sudoku_looks_at_boxes_too():
+    square = np.array([[1, 2, 3, 4], [2, 1, 4, 3], [3, 4, 1, 2], [4, 3, 2, 1]]).reshape(-1)
+    task = Sudoku(size=4, clues=0)
+    assert not task.in_support([[0] * 16 + square.tolist()])[0]
+    assert task.in_support([[0] * 16 + square.reshape(4, 4)[[0, 2, 1, 3]].reshape(-1).tolist()]).tolist() == [True]
