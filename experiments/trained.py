@@ -8,6 +8,7 @@ draws.
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import time

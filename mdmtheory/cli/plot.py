@@ -19,7 +19,8 @@ def plot(
     y: Annotated[
         str,
         typer.Option(
-            help="ser, ser_scored, ter, ter_ratio, ter_excess, kl, cross_entropy, lost_entropy, my_module:MyMetric; "
+            help="ser, ser_scored, ser_walk, ter, ter_ratio, ter_excess, kl, z, cross_entropy, lost_entropy, "
+            "my_module:MyMetric; "
             "or ter,ser."
         ),
     ] = "ser",

@@ -48,7 +48,10 @@ def sweep(
         typer.Option(help="What is given: prefix:size=8, ... (list prompts), none; own: as the language says."),
     ] = "own",
     metrics: Annotated[
-        str, typer.Option(help="ser, ter, ter_ratio, cross_entropy or my_module:MyMetric, or several as ser,ter.")
+        str,
+        typer.Option(
+            help="ser, ser_walk, ter, ter_ratio, z, cross_entropy or my_module:MyMetric, or several as ser,ter."
+        ),
     ] = "ser,ter",
     samples: Annotated[int, typer.Option(help="Sequences for each cell, at least.")] = 2000,
     max_errors: Annotated[int | None, typer.Option(help="Draw no more after so many wrong sequences.")] = None,

@@ -80,7 +80,10 @@ def test_version(run):
     [
         (["swep"], "Commands of mdmtheory: sweep, show, plot, merge"),
         (["sweep", "--stepz", "4"], "--steps); see mdmtheory sweep --help"),
-        (["sweep", "--lang"], "requires an argument. NAME[:key=value,...] or a saved file. Known: copy, dyck, "),
+        (
+            ["sweep", "--lang"],
+            "requires an argument. NAME[:key=value,...] or a saved file. Known: copy, countdown, dyck, ",
+        ),
         (["sweep", "--length"], "requires an argument. Tokens in a sequence"),
         (["sweep", "--samples", "many"], "Invalid value for '--samples' 'many': it is no whole number; write one"),
         (["sweep", "--level", "high"], "Invalid value for '--level' 'high': it is no number; write one, as 0.95"),
