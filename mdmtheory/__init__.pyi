@@ -21,8 +21,11 @@ from mdmtheory.conformance.report import Report as Report
 from mdmtheory.conformance.samplers import check_sampler as check_sampler
 from mdmtheory.core.estimate import Estimate as Estimate
 from mdmtheory.core.spec import Spec as Spec
+from mdmtheory.denoisers.hops import Hops as Hops
 from mdmtheory.denoisers.network import Network as Network
 from mdmtheory.denoisers.perturbed import Perturbed as Perturbed
+from mdmtheory.denoisers.propagate import Propagate as Propagate
+from mdmtheory.denoisers.singles import Singles as Singles
 from mdmtheory.denoisers.window import Window as Window
 from mdmtheory.languages.files import load_language as load_language
 from mdmtheory.languages.hmm import HMM as HMM

@@ -367,6 +367,8 @@ for parameter in ("plans", "seed", "first", "threads"):
     )
 door("Likelihood.of sequence", lambda n: mt.likelihood(model(), [[0, 0, 1]] * 3, kind="iw", plans=2).of(n))
 door("Window width", lambda n: mt.Window(language(), width=n).spec)
+door("Hops edges", lambda n: mt.Hops("path:nodes=5,distance=2", edges=n).spec)
+door("Propagate depth", lambda n: mt.Propagate("sat:variables=5", depth=n).spec)
 
 door("MaskedDiffusion.draw_plans length", lambda n: masked("stride").draw_plans(streams(0, 1), n))
 door("MaskedDiffusion.run threads", lambda n: model().run(np.array([[1, 2]]), streams(0, 1), threads=n), none=True)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from mdmtheory.conformance.denoisers import check_denoiser
+from mdmtheory.conformance.denoisers import TRIALS, check_denoiser
 from mdmtheory.conformance.languages import check_language
 from mdmtheory.conformance.metrics import check_metric
 from mdmtheory.conformance.models import check_model
-from mdmtheory.conformance.report import Report, merged, one_line
+from mdmtheory.conformance.prompted import AnswersCase, OfAnswers
+from mdmtheory.conformance.report import Report, make, merged, one_line
 from mdmtheory.conformance.samplers import check_sampler
 from mdmtheory.conformance.settings import small_languages
 from mdmtheory.core.contracts import as_denoiser, as_model, exact_for
@@ -24,7 +25,7 @@ from mdmtheory.core.register import Register, check_options
 from mdmtheory.core.spec import Spec
 from mdmtheory.denoisers import DENOISERS
 from mdmtheory.denoisers.network import Network
-from mdmtheory.languages.presets import FILE_ENDINGS, LANGUAGES, check_no_file_meant
+from mdmtheory.languages.presets import FILE_ENDINGS, LANGUAGES, as_language, check_no_file_meant
 from mdmtheory.metrics.registry import METRICS, MetricLike
 from mdmtheory.models import MODELS
 from mdmtheory.networks.runs import run_folder
@@ -142,9 +143,25 @@ def _registered(kind: Kind, spec: Spec) -> Certified:
         return Certified(kind, str(spec), partial(_SUITES[kind], spec if kind == "language" else str(spec)))
     if kind == "denoiser" and DENOISERS.about(spec.name).learned:
         return _of_network(spec)
+    if kind == "denoiser" and DENOISERS.about(spec.name).of is not None:
+        return _of_tasks(spec, build)
     if kind == "denoiser":
         return _from_languages(kind, str(spec), build)
     return _from_languages(kind, str(spec), lambda language: build(*_of_model(language)))
+
+
+def _of_tasks(spec: Spec, build: Callable[[Language], Any]) -> Certified:
+    """A denoiser for tasks of some kinds, on answers to two prompts of the first example of each."""
+    built = []
+    for kind in DENOISERS.about(spec.name).of or ():
+        task = as_language(f"{kind}:{LANGUAGES.about(kind).examples[0]}")
+        denoiser = as_denoiser(build(task), f"denoiser {spec}")
+        built += [(f"{task.spec}, prompt {number}", OfAnswers(denoiser, number)) for number in range(2)]
+
+    def report() -> Report:
+        return merged(str(spec), [make("denoiser", name, TRIALS, AnswersCase(each, None)) for name, each in built])
+
+    return Certified("denoiser", str(spec), report)
 
 
 def _of_model(language: Language) -> tuple[Any, ...]:

@@ -93,7 +93,7 @@ class Sudoku(Task):
         found = (puzzles > 0).sum(axis=1) == self.clues
         found &= ((puzzles == 0) | (puzzles == grids)).all(axis=1)
         digits = np.arange(1, self.size + 1)
-        for unit in _units(self.box):
+        for unit in units_of(self.box):
             found &= (np.sort(grids[:, unit], axis=-1) == digits).all(axis=(1, 2))
         return found
 
@@ -195,7 +195,7 @@ def _scratch(box: int) -> tuple[Int[np.ndarray, "kinds size"], Int[np.ndarray, "
 
 
 @cache
-def _units(box: int) -> tuple[Int[np.ndarray, "size size"], ...]:
+def units_of(box: int) -> tuple[Int[np.ndarray, "size size"], ...]:
     """The cells of every row, of every column and of every box."""
     size = box**2
     rows = np.arange(size**2).reshape(size, size)

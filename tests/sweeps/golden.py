@@ -60,6 +60,9 @@ CASES: dict[str, dict[str, Any]] = {
     "model block entropy, ties at random": {**_ANCESTRAL, "model": "block:size=5", "sampler": "entropy"},
     "denoiser perturbed": {**_ANCESTRAL, "denoiser": "perturbed:epsilon=0.05"},
     "denoiser window": {**_ANCESTRAL, "denoiser": "window:width=2"},
+    "denoiser hops": {"lang": "path:nodes=7,distance=2", "steps": 3, "denoiser": "hops:edges=1"},
+    "denoiser singles": {"lang": "sudoku:size=4", "steps": 3, "denoiser": "singles"},
+    "denoiser propagate": {"lang": "sat:variables=5", "steps": 3, "denoiser": "propagate:depth=1"},
     **{
         f"sampler {name}": {**_ANCESTRAL, "sampler": name}
         for name in ("bisection", "bit_reversed", "blocks", "first_hitting", "fixed", "left_to_right", "stride")
