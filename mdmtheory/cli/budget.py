@@ -79,13 +79,13 @@ def _asked(run: str, lang: str | None, length: int | None) -> tuple[Any, Languag
     """The denoiser that was typed, the language, and the length."""
     from mdmtheory.core.limits import MOST_ENTRIES_AT_ONCE, check_limit
     from mdmtheory.denoisers import DENOISERS
+    from mdmtheory.denoisers.network import network_of
     from mdmtheory.languages.presets import as_language, own_length
-    from mdmtheory.networks.runs import Run
 
     spec = DENOISERS.typed(run)
     DENOISERS.builder(spec.name)  # refuses an unknown name
-    learned = DENOISERS.about(spec.name).learned if spec.name in DENOISERS else False
-    own = Run.open(str(dict(spec.options)["run"])) if learned and "run" in dict(spec.options) else None
+    net = network_of(run)
+    own = None if net is None else net.run
     asked = own.language if lang is None and own is not None else lang
     if asked is None:
         raise ValueError(f"{run} is no run, which has a language of its own; give --lang, as --lang hmm")

@@ -60,13 +60,13 @@ def likelihood(
     """
     from mdmtheory.core.intervals import check_level
     from mdmtheory.core.means import LEAST_TERMS
-    from mdmtheory.denoisers.network import Network
+    from mdmtheory.denoisers.network import Network, network_of
 
     terminal = Terminal.of(context)
     check_level(level)
     if samples < LEAST_TERMS:
         raise ValueError(f"samples is {samples}; give --samples {LEAST_TERMS} or more, below which no interval holds")
-    net = Network(run)
+    net = network_of(run) or Network(run)  # which says that there is no such run
     named = _named(net, kind, sampler)
     language = net.run.language
     models = {each: _model(net, each, steps, schedule) for each in dict.fromkeys(name for _, name in named)}

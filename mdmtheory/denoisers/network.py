@@ -13,9 +13,10 @@ from jaxtyping import Float
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Canvas, Denoiser, Identity, Language, NoisyCanvas
-from mdmtheory.core.register import registered
+from mdmtheory.core.register import check_options, registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
+from mdmtheory.denoisers import DENOISERS
 from mdmtheory.networks.devices import as_device, as_precision, check_torch
 from mdmtheory.networks.runs import EMBEDDING, Run
 
@@ -135,6 +136,19 @@ class Network(DenoiserDefaults):
                 f"the network {self.run.path} was trained at length {self.length}, not {length}; use --length "
                 f"{self.length}, or train one at {length}"
             )
+
+
+def network_of(typed: str) -> Network | None:
+    """The network that a text stands for where a denoiser is typed, whatever the language; None where it is none.
+
+    ValueError where there is no such run, and for options that networks do not have.
+    """
+    spec = DENOISERS.typed(typed)
+    options: dict[str, Any] = dict(spec.options)
+    if spec.name not in DENOISERS or not DENOISERS.about(spec.name).learned or "run" not in options:
+        return None
+    check_options("denoiser", spec, DENOISERS.builder(spec.name))
+    return Network(options.pop("run"), **options)
 
 
 @registered("denoiser", "network", version=1, place=4, examples=(), learned=True)

@@ -46,6 +46,15 @@ def test_every_kind_has_a_line_beside_the_entropy(run):
     assert "withheld (effective size" in lines[4]
 
 
+def test_a_run_is_typed_as_for_every_other_command(run):
+    words = ["--samples", "50", "--kind", "elbo", "--plans", "2"]
+    plain = run("likelihood", "bidirectional", *words).out.splitlines()[1:]
+    assert run("likelihood", "./bidirectional:device=cpu,batch=2", *words).out.splitlines()[1:] == plain
+    failed = run("likelihood", "bidirectional:colour=red", *words)
+    assert failed.code == 2
+    assert "has no option 'colour'" in failed.err
+
+
 def test_numbers_are_those_of_the_function(run):
     words = ["likelihood", "bidirectional", "--kind", "iw,elbo", "--samples", "60", "--seed", "3", "--plans", "4"]
     frame = pd.read_csv(io.StringIO(run(*words, "--sampler", "ancestral", "--steps", "4", "-f", "csv").out))
