@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from mdmtheory.core.guards import unguarded
+from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.tokens import TokensLike
 from mdmtheory.exact.curve import Curve
 from mdmtheory.exact.enumeration import check_feasible
@@ -16,7 +17,8 @@ from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.tasks.base import Task
 
 
-def answer_curve(task: LanguageLike, prompt: TokensLike) -> Curve:
+@shows_progress
+def answer_curve(task: LanguageLike, prompt: TokensLike, *, progress: bool | None = None) -> Curve:
     """H̄(m | prompt) in nats, of a token of an answer given m others, over positions and sets of others; exact.
 
     Over all 2^answered sets of positions, the entropy of each counted in the list of right answers (docs/theory.md,

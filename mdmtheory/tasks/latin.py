@@ -29,7 +29,7 @@ class Latin(Task):
 
     The answer is the square row by row, digit d as token d - 1 (2510.04767, at size 4).
 
-    >>> [len(Latin(size=size).answers([])) for size in (2, 3, 4)]
+    >>> [len(task.answers(task.prompts(1))) for task in (Latin(size=2), Latin(size=3), Latin(size=4))]
     [2, 12, 576]
     """
 

@@ -189,7 +189,7 @@ LONG = (
     "train",
 )
 EXACT = ("ser", "ser_curve", "law", "log_prob", "prompt_log_prob", "elbo", "joint", "first_order", "information_curve")
-EXACT += ("kappa", "optimal_kappa", "growth_rate", "limit_curve", "first_order_density")
+EXACT += ("kappa", "optimal_kappa", "growth_rate", "limit_curve", "first_order_density", "answer_curve")
 
 
 def test_every_long_call_has_a_say_in_its_progress():
