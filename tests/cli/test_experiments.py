@@ -103,6 +103,7 @@ COMPUTED = {
     "feng2025": ("results/feng2025.pdf",),
     "trained_noises": ("results/trained_noises.pdf",),
     "tasks": ("results/tasks.pdf",),
+    "planning": ("results/planning.pdf",),
 }
 """Figures that are computed or drawn from rows that are kept here, not from a store, with what makes them small."""
 
