@@ -111,7 +111,6 @@ class Autoregressive(ModelDefaults):
         asked = prompt_of(prompt, tokens, self.vocab_size)
         if self.denoiser is None and asked is None:
             return LogProb(self.language.log_prob(tokens, threads=threads), "exact")
-        self._check_seen(asked)
         return LogProb(self.scored(tokens, prompt=prompt, threads=threads).log_probs.sum(axis=1), "exact")
 
     @whole_numbers(seed=0, first=0, threads=1)

@@ -10,9 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import Denoiser, Evidence, Language, MarginalsCanvas, NoisyCanvas, PlanRun
+from mdmtheory.core.protocols import Evidence, Language, MarginalsCanvas, NoisyCanvas, PlanRun
 from mdmtheory.core.reveal_plans import as_plans
-from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import check_states
 from mdmtheory.core.threads import over_rows, within
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
@@ -20,6 +19,7 @@ from mdmtheory.oracles.canvas import ConditionalsCanvas, EvidenceCanvas
 from mdmtheory.oracles.evidence import UniformEvidence
 from mdmtheory.oracles.from_left import FromLeft
 from mdmtheory.oracles.pairs import pairs_by_conditionals
+from mdmtheory.oracles.posterior import Posterior
 
 Table = TypeVar("Table")
 
@@ -41,34 +41,13 @@ class OracleBase(FromLeft, ABC):
     """
 
     fused = True
+    exact_for = Posterior.exact_for
 
     def __init__(self, language: Language, trust: float = 1.0) -> None:
-        if not 0 < trust <= 1:
-            raise ValueError(f"trust is {trust}; pass a number above 0 and at most 1")
-        self.language = language
-        self.trust: float = float(trust)
+        super().__init__(language, trust)
         self._tables: dict[str, tuple[tuple[int, float], Any]] = {}
         self.refusals = self._refused_noises()
         self.noises = frozenset({"masked", "uniform", "gaussian"} - self.refusals.keys())
-        self.vocab_size = language.vocab_size
-        self.spec = Spec.of("oracle") if trust == 1 else Spec.of("oracle", trust=trust)
-
-    @property
-    def identity(self) -> Any:
-        """What its numbers depend on, as a JSON value."""
-        return ["oracle", self.trust, self.language.digest]
-
-    @property
-    def exact_for(self) -> str | None:
-        """The language's digest; None where a revealed token is no more than evidence."""
-        return self.language.digest if self.trust == 1 else None
-
-    def trusting(self, trust: float) -> Denoiser:
-        """The oracle that trusts what is revealed so far; this one where it trusts less already."""
-        return self.language.oracle(min(trust, self.trust))
-
-    def __repr__(self) -> str:
-        return f"Oracle({self.language!r}, trust={self.trust})" if self.trust < 1 else f"Oracle({self.language!r})"
 
     @whole_numbers(threads=1)
     def conditionals(

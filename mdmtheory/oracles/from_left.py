@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Bool, Float
 
-from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
+from mdmtheory.oracles.posterior import Posterior
 
 Laws = Float[np.ndarray, "count length vocab_size"]
 
 
-class FromLeft(DenoiserDefaults):
+class FromLeft(Posterior):
     """An exact posterior that may have quicker ways to these laws than a context for every block."""
-
-    language: Any
-    trust: float
-    vocab_size: int
 
     @whole_numbers(block=1, threads=1)
     def block_laws(self, clean: TokensLike, noisy: TokensLike, *, block: int, threads: int | None = None) -> Laws:

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_ANSWERS, MOST_LISTED_BYTES, check_limit
-from mdmtheory.core.protocols import Denoiser, MarginalsCanvas
-from mdmtheory.core.spec import Spec
+from mdmtheory.core.protocols import MarginalsCanvas
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.oracles.pairs import pairs_by_conditionals
+from mdmtheory.oracles.posterior import Posterior
 from mdmtheory.tasks.drawing import Row
 
 
@@ -84,7 +83,7 @@ def check_listed(count: int, what: str) -> None:
     check_limit(count, MOST_ANSWERS, "MOST_ANSWERS", said, "pass one that says more")
 
 
-class ListedOracle(DenoiserDefaults):
+class ListedOracle(Posterior):
     """The exact posterior of a task's answers by listing them; what the prompt gives is certain at any `trust`.
 
     `trust` below 1 takes a revealed token v of the answer as evidence, trust*1[v = x] + (1 - trust)/V, and rows of
@@ -93,33 +92,12 @@ class ListedOracle(DenoiserDefaults):
     """
 
     noises = frozenset({"masked"})
-    trust: float
+    exact_for = Posterior.exact_for
 
     def __init__(self, task: Any, trust: float = 1.0) -> None:
-        if not 0 < trust <= 1:
-            raise ValueError(f"trust is {trust}; pass a number above 0 and at most 1")
-        self.language, self.trust = task, float(trust)
-        self.vocab_size: int = task.vocab_size
-        self.spec = Spec.of("oracle") if trust == 1 else Spec.of("oracle", trust=trust)
+        super().__init__(task, trust)
         reason = "a task's prompt is known, and under this noise no token is; use masked noise"
         self.refusals = {"uniform": reason, "gaussian": reason}
-
-    def __repr__(self) -> str:
-        return f"Oracle({self.language!r}, trust={self.trust})" if self.trust < 1 else f"Oracle({self.language!r})"
-
-    @property
-    def identity(self) -> Any:
-        """What its numbers depend on, as a JSON value."""
-        return ["oracle", self.trust, self.language.digest]
-
-    @property
-    def exact_for(self) -> str | None:
-        """The language's digest; None where a revealed token is no more than evidence."""
-        return self.language.digest if self.trust == 1 else None
-
-    def trusting(self, trust: float) -> Denoiser:
-        """The oracle that trusts what is revealed so far; this one where it trusts less already."""
-        return self.language.oracle(min(trust, self.trust))
 
     def validate_length(self, length: int) -> None:
         """ValueError for another length than the task's."""
