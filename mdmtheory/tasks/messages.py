@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import MarginalsCanvas
 from mdmtheory.core.tokens import Tokens
+from mdmtheory.oracles.posterior import Posterior
 from mdmtheory.tasks.listing import ListedOracle
 
 
@@ -19,6 +20,8 @@ class MessageOracle(ListedOracle):
     `task.messages(evidence)` takes how well each token explains what is seen at each position, (count, length, V), and
     returns, up to a factor for each position, the law of its token by all evidence but its own.
     """
+
+    exact_for = Posterior.exact_for
 
     @whole_numbers(count=0, length=1, threads=1)
     def open(

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mdmtheory as mt
+from mdmtheory.core.contracts import exact_for
 from mdmtheory.tasks.listing import ListedOracle
 
 
@@ -95,3 +96,11 @@ def test_bad_input_is_one_line(act, said):
     with pytest.raises(ValueError, match=re.escape(said)) as refused:
         act()
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("spec", ["addition:given=joint", "addition", "sudoku:size=4", "finite"])
+def test_the_oracle_of_a_task_says_whose_exact_posterior_it_is(spec):
+    task = mt.as_language(spec)
+    assert exact_for(mt.Oracle(task)) == task.digest
+    assert exact_for(mt.Oracle(task, trust=0.9)) is None
+    assert mt.MaskedDiffusion(mt.Oracle(task), sampler="first_hitting").exact_by_order(task.length)
