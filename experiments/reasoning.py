@@ -1,13 +1,15 @@
 """Tasks whose prompts have many right answers: what orders of revealing cost, and where in an answer its nats stand.
 
-mdmtheory sweep experiments/reasoning.toml && python experiments/reasoning.py [rows] [subgoals] [page]
+mdmtheory sweep experiments/reasoning.toml && python experiments/reasoning.py [rows] [subgoals] [crossing] [page]
 
 `rows` keeps SER of the sweep in reasoning.csv, with the divergence of random order beside it; `subgoals` writes
-reasoning_subgoals.csv, and `page` the tables of docs/reasoning.md. figures/tasks.py draws the figure.
+reasoning_subgoals.csv, `crossing` reasoning_crossing.csv, and `page` the tables of docs/reasoning.md. figures/tasks.py
+draws the figure.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from pathlib import Path
@@ -27,6 +29,7 @@ from mdmtheory.schedules import ancestral_gap
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "reasoning.md"
 ROWS, SUBGOALS = HERE / "reasoning.csv", HERE / "reasoning_subgoals.csv"
+CROSSING = HERE / "reasoning_crossing.csv"
 KEYS = ["language", "answered", "sampler", "steps", "metric"]
 SEQUENCES = 2000
 ONE_BY_ONE = "entropy_bound:gamma=0"
@@ -183,7 +186,72 @@ def subgoal_table() -> str:
     return table(["task", "part of the answer", *ORDERS], lines, left=2)
 
 
-TABLES = {"law": law_table, "subgoals": subgoal_table}
+# ---------------------------------------------------------------------------------------------------------- crossing
+
+NODES, DISTANCES, SIGHTS = 10, (1, 2, 3, 4), (1, 2, 3, 4)
+
+
+def costs_of_sets(distance: int, edges: int) -> Float[np.ndarray, "sets answered"]:
+    """-log P(right token) in nats at [S, i] for an observer of path, bit j of S: token j of the answer is revealed.
+
+    Names are alike, so one graph does, and all right answers have these costs.
+    """
+    task: Any = mt.as_language(f"path:nodes={NODES},distance={distance}")
+    [row] = task.sample(1, task.length, 0)
+    answered = np.flatnonzero(~task.given)
+    shown = (np.arange(1 << len(answered))[:, None] >> np.arange(len(answered))) % 2 == 1
+    rows = np.repeat(row[None], len(shown), axis=0)
+    rows[:, answered] = np.where(shown, row[answered], task.vocab_size)
+    laws = mt.Hops(task, edges=edges).conditionals(rows)[:, answered, row[answered]]
+    # A token that is certain costs 0, and no -0.
+    return np.abs(np.log(laws))
+
+
+def costs_in_orders(costs: Float[np.ndarray, "sets answered"]) -> dict[str, Float[np.ndarray, "answered"]]:
+    """What each token costs left to right, and in the mean over all orders: |S|!(n - 1 - |S|)!/n! have S before i."""
+    places = np.arange(costs.shape[1])
+    shown = (np.arange(len(costs))[:, None] >> places) % 2 == 1
+    sizes, every = shown.sum(axis=1), len(places)
+    share = [math.factorial(size) * math.factorial(max(every - 1 - size, 0)) / math.factorial(every) for size in sizes]
+    at_random = (np.array(share)[:, None] * np.where(shown, 0.0, costs)).sum(axis=0)
+    return {"left to right": costs[(1 << places) - 1, places], "random order": at_random}
+
+
+def crossing() -> None:
+    """Nats of each token of the way under every sight, at every planning distance; exact."""
+    found = []
+    for distance in DISTANCES:
+        before = NODES - 1 - 2 * distance
+        for edges in SIGHTS:
+            for order, costs in costs_in_orders(costs_of_sets(distance, edges)).items():
+                for place, value in enumerate(costs):
+                    part = "before" if place < before else "crossing" if place == before else "after"
+                    found.append([distance, edges, order, place + 1, part, value])
+    columns = ["distance", "edges", "order", "place", "part", "value"]
+    pd.DataFrame(found, columns=columns).to_csv(CROSSING, index=False, float_format="%.6g")
+
+
+def crossing_table() -> str:
+    """The choice at the crossing, a token before it and one after it in the mean, and the whole way, in each order.
+
+    At distance 1 the choice is the goal, which is given.
+    """
+    frame, lines = pd.read_csv(CROSSING), []
+    for (distance, edges), own in frame[frame["distance"] > 1].groupby(["distance", "edges"], sort=False):
+        line = [str(distance), str(edges)]
+        for order, each in own.groupby("order", sort=False):
+            means = each.groupby("part")["value"].mean()
+            beside = ("before", "after") if order == "random order" else ()
+            line += [
+                f"{value:.3f}".replace("0.000", "0") for value in (*means[["crossing", *beside]], each["value"].sum())
+            ]
+        lines.append(line)
+    sums = [f"{order}: {part}" for order in ("left to right", "random order") for part in ("crossing", "all")]
+    headings = ["distance", "edges seen", *sums[:3], "each before", "each after", sums[3]]
+    return table(headings, lines, left=0)
+
+
+TABLES = {"law": law_table, "subgoals": subgoal_table, "crossing": crossing_table}
 
 
 def page() -> None:
@@ -195,7 +263,7 @@ def page() -> None:
     PAGE.write_text(text, encoding="utf-8")
 
 
-PARTS = {"rows": rows, "subgoals": subgoals, "page": page}
+PARTS = {"rows": rows, "subgoals": subgoals, "crossing": crossing, "page": page}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PARTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import runpy
 import shutil
@@ -87,6 +88,22 @@ def test_what_each_token_of_an_answer_costs_in_an_order_is_the_chain_rule(place)
         assert losses(answers, answers[place], order, rng).sum() == pytest.approx(math.log(4))
     graded = np.array([[0, 0], [1, 0], [2, 0], [3, 1]])
     assert losses(graded, graded[1], "easy first", rng) == pytest.approx([math.log(3), math.log(4 / 3)])
+
+
+def test_what_the_choice_at_a_crossing_costs_is_the_mean_over_all_orders():
+    program = runpy.run_path(str(ROOT / "experiments" / "reasoning.py"))
+    costs = program["costs_of_sets"](4, 2)
+    found = program["costs_in_orders"](costs)
+    every = np.zeros(5)
+    for order in itertools.permutations(range(5)):
+        for place, token in enumerate(order):
+            every[token] += costs[sum(1 << each for each in order[:place]), token] / math.factorial(5)
+    assert found["random order"] == pytest.approx(every)
+    # Out of sight, both ways look alike.
+    assert found["left to right"] == pytest.approx([0, math.log(2), 0, 0, 0])
+    stored = pd.read_csv(program["CROSSING"]).set_index(["distance", "edges", "order"]).sort_index()
+    for order, values in found.items():
+        assert stored.loc[(4, 2, order), "value"].to_numpy() == pytest.approx(values, abs=1e-5)
 
 
 def test_the_length_experiment_keeps_steps_in_proportion():
