@@ -16,6 +16,7 @@ _HOMES = {
     "Parity": "mdmtheory.languages.parity",
     "Repetition": "mdmtheory.languages.repetition",
     "Finite": "mdmtheory.tasks.finite",
+    "cite": "mdmtheory.citations.citing",
     "as_language": "mdmtheory.languages.presets",
     "load_language": "mdmtheory.languages.files",
     "Schedule": "mdmtheory.schedules",

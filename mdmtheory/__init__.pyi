@@ -12,6 +12,7 @@ from mdmtheory.analysis.fit import Fit as Fit
 from mdmtheory.analysis.fit import fit as fit
 from mdmtheory.analysis.steps import steps_for as steps_for
 from mdmtheory.analysis.steps_needed import StepsNeeded as StepsNeeded
+from mdmtheory.citations.citing import cite as cite
 from mdmtheory.conformance.denoisers import check_denoiser as check_denoiser
 from mdmtheory.conformance.languages import check_language as check_language
 from mdmtheory.conformance.metrics import check_metric as check_metric

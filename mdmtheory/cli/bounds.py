@@ -31,6 +31,9 @@ def bounds(
         Literal["table", "csv", "json", "latex", "markdown"], typer.Option("--format", "-f", help="How to print it.")
     ] = "table",
     summary: Annotated[bool, typer.Option("--summary", help="One line a statement.")] = False,
+    ours: Annotated[
+        bool, typer.Option("--ours", help="Check nothing; list what is ours, with the search that found nothing of it.")
+    ] = False,
 ) -> int:
     """Check every theorem: what is measured, the bound, how far apart they are, and whether it holds.
 
@@ -46,6 +49,9 @@ def bounds(
             "--length, --steps and --schedule go with --lang; without it each statement has settings of its own"
         )
     own = None if lang is None else _Own(lang, length or own_length(lang) or 5, steps or 3, schedule or "linear")
+    if ours:
+        _print_ours(chosen, format)
+        return 0
     checks = []
     with terminal.announcing_compilation():
         for statement in counted(chosen, "statements"):
@@ -85,6 +91,35 @@ def _checks(statement: Statement, own: _Own | None, terminal: Terminal) -> list[
     except ValueError as reason:
         terminal.say(f"{statement.id} cannot be measured here: {reason}")
     return []
+
+
+def _print_ours(chosen: list[Statement], format: str) -> None:
+    """The statements of which all, or a part, was found nowhere: what was searched for, and when."""
+    import pandas as pd
+
+    columns = ["id", "statement", "published", "searched", "query"]
+    rows = [
+        [
+            each.id,
+            each.says,
+            ", ".join(key for key in each.sources if isinstance(key, str)),
+            each.ours.date,
+            each.ours.query,
+        ]
+        for each in chosen
+        if each.ours is not None
+    ]
+    if not rows:
+        raise ValueError(f"none of {', '.join(each.id for each in chosen)} is ours; mdmtheory cite says whose they are")
+    if format in ("csv", "json"):
+        from mdmtheory.cli.tables import print_data
+
+        print_data(pd.DataFrame(rows, columns=columns, dtype=str), format)
+    elif format in TABLES:
+        print(writable(TABLES[format](columns, rows, right=[False] * len(columns))))
+    else:
+        shown = [0, *range(2, len(columns))]
+        print_table([columns[i] for i in shown], [[row[i] for i in shown] for row in rows])
 
 
 def _print(checks: list[BoundCheck], format: str, summed: bool) -> None:

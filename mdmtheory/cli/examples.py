@@ -25,6 +25,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "bounds": ("mdmtheory bounds", "mdmtheory bounds jensen --lang mine.npz --length 4 --format latex"),
     "certify": ("mdmtheory certify confidence", "mdmtheory certify my_module:MySampler"),
+    "cite": ("mdmtheory cite confidence stride jensen", "mdmtheory cite > mdmtheory.bib"),
     "leaderboard": ("mdmtheory leaderboard", "mdmtheory leaderboard mine.toml --page mine.md"),
     "schedule": (
         "mdmtheory schedule --lang ngram:order=2 --steps 16,64,256",

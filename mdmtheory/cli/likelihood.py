@@ -94,12 +94,13 @@ def likelihood(
 def _named(net: Network, kind: str | None, sampler: str | None) -> list[tuple[str, str]]:
     """Kinds and samplers that are asked for; ValueError for names that are none, and for what has no say here."""
     from mdmtheory.core.printable import did_you_mean
-    from mdmtheory.metrics.likelihood_kinds import KINDS
+    from mdmtheory.metrics.likelihood_kinds import ALIASES, KINDS
     from mdmtheory.sweeps.choices import known_spec
     from mdmtheory.sweeps.ranges import texts
 
     masked = "masked" in net.noises
     kinds = [*(_KINDS[net.sees] if masked else ("elbo", "iw"))] if kind is None else texts(kind, "kind")
+    kinds = [ALIASES.get(each, each) for each in kinds]
     for each in kinds:
         if each not in KINDS:
             raise ValueError(f"unknown kind {each!r}{did_you_mean(each, KINDS)}; known: {', '.join(KINDS)}")

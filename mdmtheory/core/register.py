@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 from mdmtheory.core.plugins import built_by_plug_in, callable_plug_in, load_entry_point, load_object
 from mdmtheory.core.printable import did_you_mean
+from mdmtheory.core.sources import Sources
 from mdmtheory.core.spec import Spec, check_type, format_value
 
 Thing = TypeVar("Thing")
@@ -33,7 +34,8 @@ class About:
     (plots/style.py) or listed. `place`: where it stands among its kind, last and by name if it says none. `examples`:
     the options with which it is certified, or finished objects. `said`: what a reader calls it, with options in braces,
     as "{order}-gram" (empty: its name). `needs`: what of a kind's arguments has a say in it
-    (None: all). `aliases`: other names that it may be asked for by. Of a model, `exact`: it is the language's own law;
+    (None: all). `aliases`: other names that it may be asked for by. `sources`: where it is from, as in
+    `core.sources`. Of a model, `exact`: it is the language's own law;
     `blocks`: the option with the length of the blocks that it draws one after the other; `of_learned`: it is drawn from
     the denoiser where that is `learned`, and else from the language. Of a denoiser, `learned`: it was
     trained; `of`: the kinds of languages that it is for (None: any).
@@ -48,6 +50,7 @@ class About:
     said: str = ""
     needs: tuple[str, ...] | None = None
     aliases: tuple[str, ...] = ()
+    sources: Sources = ()
     exact: bool = False
     blocks: str | None = None
     of_learned: bool = False

@@ -9,15 +9,22 @@ from jaxtyping import Bool, Float
 
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import Ours
 from mdmtheory.denoisers.observer import Observer, Part
 from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.tasks.drawing import Row
+
+_SEARCH = Ours(
+    "imperfect denoiser as exact posterior of an observer with limited sight: window of tokens, sudoku "
+    "singles, unit propagation, masked diffusion",
+    "2026-11-29",
+)
 
 Ends = tuple[tuple[int, ...], tuple[int, ...]]
 """Where the edges of a node lead to, and where they come from."""
 
 
-@registered("denoiser", "hops", version=1, place=4, examples=("edges=1", "edges=2"), of=("path",))
+@registered("denoiser", "hops", version=1, place=4, examples=("edges=1", "edges=2"), of=("path",), sources=(_SEARCH,))
 class Hops(Observer):
     """The exact posterior of an observer of path who sees only the edges within so many of what is revealed.
 

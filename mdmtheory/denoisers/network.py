@@ -14,6 +14,7 @@ from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Canvas, Denoiser, Identity, Language, NoisyCanvas
 from mdmtheory.core.register import check_options, registered
+from mdmtheory.core.sources import SOFTWARE
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.denoisers import DENOISERS
@@ -151,7 +152,7 @@ def network_of(typed: str) -> Network | None:
     return Network(options.pop("run"), **options)
 
 
-@registered("denoiser", "network", version=1, place=4, examples=(), learned=True)
+@registered("denoiser", "network", version=1, place=4, examples=(), learned=True, sources=(SOFTWARE,))
 def named(
     language: Language, *, run: str, device: str = "auto", batch: int | None = None, precision: str | None = None
 ) -> Denoiser:

@@ -7,7 +7,7 @@ from mdmtheory.core.register import registered
 from mdmtheory.oracles.oracle import Oracle
 
 
-@registered("denoiser", "oracle", version=1, place=1, examples=("", "trust=0.9"))
+@registered("denoiser", "oracle", version=1, place=1, examples=("", "trust=0.9"), sources=("tang2026",))
 def named(language: Language, *, trust: float = 1.0) -> Denoiser:
     """The exact posterior marginals; trust below 1 takes revealed tokens as soft evidence."""
     return Oracle(language, trust=trust)

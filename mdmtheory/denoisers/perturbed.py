@@ -122,7 +122,9 @@ class _ChangedAnswers(ChangedCanvas):
         return LawAnswers.of(self.change(at_home(self.inside.ask(rows, positions, **told))))
 
 
-@registered("denoiser", "perturbed", version=1, place=2, examples=("epsilon=0.05", "epsilon=2.0"))
+@registered(
+    "denoiser", "perturbed", version=1, place=2, examples=("epsilon=0.05", "epsilon=2.0"), sources=("feng2025",)
+)
 def named(language: Language, *, epsilon: float) -> Denoiser:
     """The oracle moved epsilon nats towards uniform at every context."""
     return Perturbed(Oracle(language), epsilon=epsilon)

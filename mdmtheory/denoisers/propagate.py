@@ -7,11 +7,20 @@ from jaxtyping import Bool, Float
 
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import Ours
 from mdmtheory.denoisers.observer import Observer, Part
 from mdmtheory.languages.presets import LanguageLike
 
+_SEARCH = Ours(
+    "imperfect denoiser as exact posterior of an observer with limited sight: window of tokens, sudoku "
+    "singles, unit propagation, masked diffusion",
+    "2026-11-29",
+)
 
-@registered("denoiser", "propagate", version=1, place=6, examples=("depth=1", "depth=3"), of=("sat",))
+
+@registered(
+    "denoiser", "propagate", version=1, place=6, examples=("depth=1", "depth=3"), of=("sat",), sources=(_SEARCH,)
+)
 class Propagate(Observer):
     """An observer of sat who propagates units `depth` times: certain of variables so decided, of others one half each.
 

@@ -6,12 +6,19 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import Ours
 from mdmtheory.denoisers.observer import Observer, Part
 from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.tasks.sudoku import units_of
 
+_SEARCH = Ours(
+    "imperfect denoiser as exact posterior of an observer with limited sight: window of tokens, sudoku "
+    "singles, unit propagation, masked diffusion",
+    "2026-11-29",
+)
 
-@registered("denoiser", "singles", version=1, place=5, of=("sudoku",))
+
+@registered("denoiser", "singles", version=1, place=5, of=("sudoku",), sources=(_SEARCH,))
 class Singles(Observer):
     """An observer of sudoku who knows naked and hidden singles: certain of these, of other cells uniform on candidates.
 

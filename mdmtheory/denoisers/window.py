@@ -12,10 +12,17 @@ from mdmtheory.core.evaluable import call
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.protocols import Language, MarginalsCanvas
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.oracles.canvas import ConditionalsCanvas
+
+_SEARCH = Ours(
+    "imperfect denoiser as exact posterior of an observer with limited sight: window of tokens, sudoku "
+    "singles, unit propagation, masked diffusion",
+    "2026-11-29",
+)
 
 
 class Window(DenoiserDefaults):
@@ -116,7 +123,7 @@ class _WindowCanvas(ConditionalsCanvas):
         return marginals
 
 
-@registered("denoiser", "window", version=1, place=3, examples=("width=1",))
+@registered("denoiser", "window", version=1, place=3, examples=("width=1",), sources=(_SEARCH,))
 @whole_numbers(width=0)
 def named(language: Language, *, width: int, trust: float = 1.0) -> Window:
     """The exact posterior of an observer who sees only tokens within width positions."""

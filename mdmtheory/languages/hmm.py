@@ -219,7 +219,13 @@ class HMM(LanguageBase):
 
 
 @registered(
-    "language", "hmm", family="random chain", place=1, said="HMM", examples=("", "states=4,vocab_size=3,sticky=0.9")
+    "language",
+    "hmm",
+    family="random chain",
+    place=1,
+    said="HMM",
+    examples=("", "states=4,vocab_size=3,sticky=0.9"),
+    sources=("feng2025",),
 )
 @whole_numbers(states=1, vocab_size=1, seed=0)
 def preset(

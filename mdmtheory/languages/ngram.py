@@ -336,6 +336,7 @@ def _iterated_stationary_law(moves: csr_array, among: Bool[np.ndarray, "contexts
     place=2,
     said="{order}-gram",
     examples=("", "order=1", "order=3,vocab_size=4"),
+    sources=("feng2025",),
 )
 @whole_numbers(order=1, vocab_size=1, seed=0)
 def preset(*, order: int = 2, vocab_size: int = 8, seed: int = 0, prune: float = PRESET_PRUNE) -> NGram:

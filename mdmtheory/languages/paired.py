@@ -11,9 +11,16 @@ from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_LENGTH, check_limit
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
+
+_SEARCH = Ours(
+    "closed form sequence error rate of masked diffusion on parity, repetition and equal pairs of "
+    "tokens, exact posterior",
+    "2026-11-29",
+)
 
 
 class _Paired(ClosedLanguage):
@@ -56,7 +63,14 @@ class _Paired(ClosedLanguage):
         sample_pairs(self.partners(out.shape[1]), self.vocab_size, streams, out)
 
 
-@registered("language", "copy", place=4, said="copy at distance {distance}", examples=("", "distance=2,vocab_size=3"))
+@registered(
+    "language",
+    "copy",
+    place=4,
+    said="copy at distance {distance}",
+    examples=("", "distance=2,vocab_size=3"),
+    sources=(_SEARCH,),
+)
 class Copy(_Paired):
     """In blocks of 2*distance tokens the second half repeats the uniform first half.
 
@@ -82,7 +96,7 @@ class Copy(_Paired):
         return {"distance": self.distance, "vocab_size": self.vocab_size}
 
 
-@registered("language", "equal_pairs", place=5, said="equal pairs of {vocab_size}")
+@registered("language", "equal_pairs", place=5, said="equal pairs of {vocab_size}", sources=(_SEARCH,))
 class EqualPairs(_Paired):
     """Positions (0, 1), (2, 3), ... carry the same uniform token; an odd length leaves the last one alone.
 

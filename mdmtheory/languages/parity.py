@@ -15,7 +15,7 @@ from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
 
 
-@registered("language", "parity", place=7)
+@registered("language", "parity", place=7, sources=("wen2026",))
 class Parity(ClosedLanguage):
     """Uniform over bit strings with an even number of ones.
 

@@ -15,7 +15,9 @@ from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
 
 
-@registered("language", "permutation", place=6, said="permutation of {items}", examples=("", "items=4"))
+@registered(
+    "language", "permutation", place=6, said="permutation of {items}", examples=("", "items=4"), sources=("wen2026",)
+)
 class Permutation(ClosedLanguage):
     """The first `length` of a uniformly random order of `items` tokens; no token twice, so length is at most items.
 

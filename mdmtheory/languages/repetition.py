@@ -10,12 +10,19 @@ from jaxtyping import Float, UInt64
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
 
+_SEARCH = Ours(
+    "closed form sequence error rate of masked diffusion on parity, repetition and equal pairs of "
+    "tokens, exact posterior",
+    "2026-11-29",
+)
 
-@registered("language", "repetition", place=8)
+
+@registered("language", "repetition", place=8, sources=(_SEARCH,))
 class Repetition(ClosedLanguage):
     """All positions carry the same uniform token.
 

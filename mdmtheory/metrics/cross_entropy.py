@@ -8,6 +8,7 @@ from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import SOFTWARE
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.metrics.draw import Draw
@@ -19,7 +20,7 @@ LEAST_RIGHT = 20
 """A cross-entropy of fewer right sequences is withheld; from so many on its interval holds on four languages."""
 
 
-@registered("metric", place=4)
+@registered("metric", place=4, sources=(SOFTWARE,))
 class CrossEntropy(Metric):
     """E[-log q(x) | x in the language]/L over x ~ p, from the drawn sequences that are right."""
 

@@ -13,6 +13,7 @@ from mdmtheory.core.guards import unguarded
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import Ours
 from mdmtheory.core.streams import stream_states
 from mdmtheory.metrics.contexts import Contexts
 from mdmtheory.metrics.learning_error import compared_batch, contexts_of
@@ -21,6 +22,12 @@ from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
 from mdmtheory.metrics.ser_walk import mean_of_share
 from mdmtheory.metrics.sums import Sums, moments
 from mdmtheory.models.asking import together
+
+_SEARCH = Ours(
+    "probability mass a language model puts on tokens that make the sequence impossible, mean over "
+    "contexts, metric for learned masked diffusion on synthetic language",
+    "2026-11-29",
+)
 
 
 @registered("measure", place=5)
@@ -64,7 +71,7 @@ class AskedContexts(Measure):
         return sums
 
 
-@registered("metric", place=8)
+@registered("metric", place=8, sources=(_SEARCH,))
 class ImpossibleMass(Metric):
     """z, the mean mass on impossible tokens, a token that is asked for (ours, docs/theory.md 2.9)."""
 

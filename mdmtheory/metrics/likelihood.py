@@ -24,7 +24,7 @@ from mdmtheory.core.printable import did_you_mean
 from mdmtheory.core.prompts import answer_length
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.core.tokens import TokensLike, as_tokens
-from mdmtheory.metrics.likelihood_kinds import KINDS, Asked, Nats
+from mdmtheory.metrics.likelihood_kinds import ALIASES, KINDS, Asked, Nats
 from mdmtheory.metrics.ser_scored import LEAST_EFFECTIVE_SIZE
 from mdmtheory.models.masked import prompt_of
 
@@ -170,7 +170,7 @@ def likelihood(
     - `exact`: where there is such a number: autoregression, one plan, p = q by order, rules that look at the context
       alone, the mixture over ancestral plans with the exact denoiser (`exact.log_prob`), and what is small enough to
       enumerate (`exact.law`).
-    - `replay`: exact, for samplers that look at the context alone (2603.01367).
+    - `replay`: exact, for samplers that look at the context alone; `duel` is the same, DUEL (2603.01367).
     - `elbo`: E_plan log p(x | plan), a lower bound. Of plans in random order from one context a plan, spread evenly
       over what is masked (`metrics.elbo`): with one position at a time it is the bound of MDLM (2406.07524).
     - `iw`: log of the mean of p(x | plan) over the plans (1509.00519): in expectation a lower bound that rises with
@@ -191,6 +191,7 @@ def likelihood(
     >>> bool((found.low <= exact.values).mean() > 0.95 and (exact.values <= found.high).mean() > 0.95)
     True
     """
+    kind = ALIASES.get(kind, kind)
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}{did_you_mean(kind, KINDS)}; known: {', '.join(KINDS)}")
     if plans is not None and kind not in PLANS:

@@ -17,6 +17,7 @@ from mdmtheory.core.estimate import Kind, WithheldError
 from mdmtheory.core.given import Given
 from mdmtheory.core.means import Moments, mean_interval, price
 from mdmtheory.core.prompts import Prompt
+from mdmtheory.core.sources import SOFTWARE, Sources
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.law import law_alone, law_cost
 from mdmtheory.metrics.distances import CHEAP
@@ -182,20 +183,23 @@ def effective_size(terms: Terms) -> Nats:
 
 
 class Numbers(NamedTuple):
-    """What a kind gives: kinds of numbers, for each sequence, in the mean, and as KL(q || p); and how it is found."""
+    """A kind: of numbers, for each sequence, in the mean, and as KL(q || p); how it is found; its sources."""
 
     each: Kind
     mean: Kind
     gap: Kind
     find: Callable[[Asked], Found]
+    sources: Sources
 
 
 KINDS: Mapping[str, Numbers] = MappingProxyType(
     {
-        "exact": Numbers("exact", "estimate", "estimate", _exact),
-        "elbo": Numbers("lower bound", "lower bound", "upper bound", _elbo),
-        "iw": Numbers("lower bound", "lower bound", "upper bound", _iw),
-        "replay": Numbers("exact", "estimate", "estimate", _replay),
-        "tube": Numbers("estimate", "estimate", "estimate", _tube),
+        "exact": Numbers("exact", "estimate", "estimate", _exact, (SOFTWARE,)),
+        "elbo": Numbers("lower bound", "lower bound", "upper bound", _elbo, ("sahoo2024",)),
+        "iw": Numbers("lower bound", "lower bound", "upper bound", _iw, ("burda2016",)),
+        "replay": Numbers("exact", "estimate", "estimate", _replay, ("turok2026",)),
+        "tube": Numbers("estimate", "estimate", "estimate", _tube, ("ivanov2026",)),
     }
 )
+ALIASES: Mapping[str, str] = MappingProxyType({"duel": "replay"})
+"""Other names of kinds: what a replay gives is published as DUEL (2603.01367)."""

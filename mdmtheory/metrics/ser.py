@@ -20,7 +20,7 @@ from mdmtheory.models.fitting import held_to
 from mdmtheory.prompts.registry import OWN, given_positions
 
 
-@registered("metric", place=1)
+@registered("metric", place=1, sources=("feng2025",))
 class Ser(Metric):
     """SER by drawing: the share of drawn sequences that are outside the language."""
 

@@ -6,7 +6,14 @@ import math
 
 from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import Ours
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
+
+_SEARCH = Ours(
+    "unbiased estimate of invalid sequence rate by likelihood ratios p(x)/q(x) over data from known "
+    "language, or by walks that stay in the support, masked diffusion",
+    "2026-11-29",
+)
 
 LEAST_EFFECTIVE_SIZE = 100.0
 """SER by scoring is withheld below this effective sample size: its weights are too heavy-tailed for an interval."""
@@ -16,7 +23,7 @@ LEAST_SCORED = 500
 """The same of sequences: of fewer, those whose effective size is large enough are not like the others."""
 
 
-@registered("metric", place=6)
+@registered("metric", place=6, sources=("kong1994",))
 class EffectiveSize(Metric):
     """(sum r)^2 / sum r^2 of the ratios r = p_plan(x)/q(x): as many equal ones would be worth as much."""
 
@@ -33,7 +40,7 @@ class EffectiveSize(Metric):
         return Estimate(effective, effective, effective, 1.0, "exact", measured.sums.whole("sequences"))
 
 
-@registered("metric", place=5)
+@registered("metric", place=5, sources=(_SEARCH,))
 class SerScored(Metric):
     """SER from the ratios r = p_plan(x)/q(x), whose mean is 1 - SER (ours)."""
 

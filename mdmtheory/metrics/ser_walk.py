@@ -11,9 +11,16 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import bounded_mean
 from mdmtheory.core.origin import is_built_in
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import Ours
 from mdmtheory.metrics.measure import Measure, Sequences
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
 from mdmtheory.metrics.sums import Sums, moments
+
+_SEARCH = Ours(
+    "unbiased estimate of invalid sequence rate by likelihood ratios p(x)/q(x) over data from known "
+    "language, or by walks that stay in the support, masked diffusion",
+    "2026-11-29",
+)
 
 METHODS = ("draws", "walk")
 """Errors among drawn sequences, or the chance of an error along walks that make none."""
@@ -65,7 +72,7 @@ class Walks(Measure):
         return found
 
 
-@registered("metric", place=7)
+@registered("metric", place=7, sources=(_SEARCH,))
 class SerWalk(Metric):
     """SER by walks that stay possible: the mean of 1 - prod(1 - z), of no more variance than a count (ours)."""
 

@@ -23,7 +23,7 @@ from mdmtheory.models.fitting import held_to
 from mdmtheory.prompts.registry import OWN, given_positions
 
 
-@registered("metric", place=2)
+@registered("metric", place=2, sources=("feng2025",))
 class Ter(Metric):
     """TER(p) = exp(E[-log p(x)]/L), perplexity per token; no law of tokens has less than 1."""
 
@@ -40,7 +40,7 @@ class Ter(Metric):
         return _per_token("nats", measured, level)
 
 
-@registered("metric", place=3)
+@registered("metric", place=3, sources=("feng2025",))
 class TerRatio(Metric):
     """TER(p)/TER(q) = exp(KL(q||p)/L), at least 1."""
 

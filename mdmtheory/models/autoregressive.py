@@ -13,6 +13,7 @@ from mdmtheory.core.plugins import conforms
 from mdmtheory.core.prompts import Prompt, answer_length, answers_in, as_prompt
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, PlanRun, Samples
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import SOFTWARE
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import TokensLike, as_tokens
@@ -190,6 +191,7 @@ class Autoregressive(ModelDefaults):
     needs=(),
     exact=True,
     of_learned=True,
+    sources=(SOFTWARE,),
 )
 def named(language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any) -> Autoregressive:
     """Left to right with the language's own next-token law, or a network's; takes no sampler, steps or schedule."""

@@ -200,6 +200,7 @@ class BlockDiffusion(ModelDefaults):
     family="block by block",
     examples=("size=2",),
     blocks="size",
+    sources=("arriola2025",),
 )
 def named(
     language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any, *, size: int

@@ -158,6 +158,7 @@ class GaussianDiffusion(NoisedDiffusion):
     said="Gaussian noise",
     family="other noise",
     needs=("denoiser", "schedule", "steps"),
+    sources=("ho2020", "song2021", "li2022"),
 )
 def named(
     language: Language,

@@ -431,7 +431,7 @@ def _require_closed_law(sampler: PlanLawBase | SamplerBase) -> None:
         )
 
 
-@registered("model", "masked", version=1, place=1, said="masked diffusion")
+@registered("model", "masked", version=1, place=1, said="masked diffusion", sources=("sahoo2024", "shi2024", "ou2025"))
 def named(language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any) -> MaskedDiffusion:
     """Masked diffusion: tokens are revealed step by step, those of one step independently."""
     return MaskedDiffusion(denoiser, sampler=sampler, steps=steps, schedule=schedule)

@@ -113,6 +113,7 @@ class UniformDiffusion(NoisedDiffusion):
     said="uniform noise",
     family="other noise",
     needs=("denoiser", "schedule", "steps"),
+    sources=("austin2021", "lou2024"),
 )
 def named(
     language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any, *, update: str = "ancestral"

@@ -13,14 +13,27 @@ from mdmtheory.core.evaluable import call
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.register import registered
 from mdmtheory.core.reveal_plans import LAST_STEP
+from mdmtheory.core.sources import SOFTWARE, Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import digest
 from mdmtheory.plans.base import PlanLawBase, Plans, States, SubsetLaw
 from mdmtheory.schedules import Schedule, read_numbers
 from mdmtheory.schedules.schedule import Numbers
 
+_SEARCH = Ours(
+    "bit-reversal or van der Corput order of positions for parallel unmasking in masked diffusion language models",
+    "2026-11-29",
+)
 
-@registered("plan law", version=1, family="random order", place=1, examples=("", "temperature=0.7"))
+
+@registered(
+    "plan law",
+    version=1,
+    family="random order",
+    place=1,
+    examples=("", "temperature=0.7"),
+    sources=("sahoo2024", "feng2025"),
+)
 @dataclass(frozen=True, repr=False)
 class Ancestral(PlanLawBase):
     """Positions independent, P(K = k) = w_k: the masked diffusion sampler of 2502.09622 without its idle steps."""
@@ -82,7 +95,7 @@ class _UniformSubsets(PlanLawBase):
         return law
 
 
-@registered("plan law", version=1, family="random order", place=2, said="fixed sizes")
+@registered("plan law", version=1, family="random order", place=2, said="fixed sizes", sources=("nie2025",))
 @dataclass(frozen=True, repr=False)
 class FixedSizes(_UniformSubsets):
     """Uniformly random subsets; sizes from the schedule by largest remainder (`Schedule.sizes`)."""
@@ -99,7 +112,7 @@ class FixedSizes(_UniformSubsets):
         return min(length, steps)
 
 
-@registered("plan law", version=1, family="random order", place=3)
+@registered("plan law", version=1, family="random order", place=3, sources=("zheng2025",))
 @dataclass(frozen=True, repr=False)
 class FirstHitting(_UniformSubsets):
     """A uniformly random order, one position a step: in law the first-hitting sampler, whatever the schedule."""
@@ -140,7 +153,7 @@ class OnePlan(PlanLawBase):
         return int(self.plan(length, steps).max())
 
 
-@registered("plan law", version=1, family="chosen order", place=6)
+@registered("plan law", version=1, family="chosen order", place=6, sources=(SOFTWARE,))
 @dataclass(frozen=True, repr=False)
 class LeftToRight(OnePlan):
     """Position i at step i + 1."""
@@ -155,7 +168,7 @@ class LeftToRight(OnePlan):
         return np.arange(1, length + 1, dtype=np.int32)
 
 
-@registered("plan law", version=1, family="chosen order", place=7)
+@registered("plan law", version=1, family="chosen order", place=7, sources=("wen2026",))
 @dataclass(frozen=True, repr=False)
 class Blocks(OnePlan):
     """N contiguous blocks from left to right: position i at step 1 + floor(i N / length)."""
@@ -168,7 +181,9 @@ class Blocks(OnePlan):
         return (1 + np.arange(length, dtype=np.int64) * steps // length).astype(np.int32)
 
 
-@registered("plan law", version=1, family="chosen order", place=4, examples=("", "nucleus=0.9"))
+@registered(
+    "plan law", version=1, family="chosen order", place=4, examples=("", "nucleus=0.9"), sources=("luxembourg2025",)
+)
 @dataclass(frozen=True, repr=False)
 class Stride(OnePlan):
     """Every N-th position together: position i at step 1 + (i mod N)."""
@@ -181,7 +196,7 @@ class Stride(OnePlan):
         return (1 + np.arange(length) % steps).astype(np.int32)
 
 
-@registered("plan law", version=1, family="chosen order", place=5)
+@registered("plan law", version=1, family="chosen order", place=5, sources=("bansal2026", "wen2026"))
 @dataclass(frozen=True, repr=False)
 class Bisection(OnePlan):
     """The lower middle of every span, span by span in parallel: ceil(log2(length + 1)) rounds."""
@@ -204,7 +219,7 @@ class Bisection(OnePlan):
         return out
 
 
-@registered("plan law", version=1, family="chosen order", place=8, said="bit-reversed")
+@registered("plan law", version=1, family="chosen order", place=8, said="bit-reversed", sources=(_SEARCH,))
 @dataclass(frozen=True, repr=False)
 class BitReversed(OnePlan):
     """Stride with the residues that occur, 0..min(N, length)-1, ranked by their reversed bits.
@@ -282,6 +297,7 @@ class GivenPlan(OnePlan):
     family="chosen order",
     place=9,
     examples=(GivenPlan((2, 1, 3, 1), given_spec=Spec.of("plan")),),
+    sources=(SOFTWARE,),
 )
 def plan_from_file(*, file: str) -> GivenPlan:
     """A plan from a text, CSV or JSON file with the step of each position."""

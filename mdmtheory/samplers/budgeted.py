@@ -32,7 +32,14 @@ class Budgeted(BestRule, ABC):
         return sizes[state.memory]
 
 
-@registered("sampler", version=1, family="most confident", place=10, examples=("", "temperature=0.7"))
+@registered(
+    "sampler",
+    version=1,
+    family="most confident",
+    place=10,
+    examples=("", "temperature=0.7"),
+    sources=("chang2022", "kim2025"),
+)
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Confidence(Budgeted):
     """The k positions whose most probable token is most probable, then a draw at each: no look at the draw."""
@@ -44,7 +51,14 @@ class Confidence(Budgeted):
         return answers.confidence()
 
 
-@registered("sampler", version=1, family="most confident", place=13, said="drawn confidence")
+@registered(
+    "sampler",
+    version=1,
+    family="most confident",
+    place=13,
+    said="drawn confidence",
+    sources=("chang2022", "nie2025", "hayakawa2026"),
+)
 @dataclass(frozen=True, kw_only=True, repr=False)
 class DrawConfidence(Budgeted):
     """A draw at every masked position, then the k whose drawn token is most probable (MaskGIT, LLaDA): biased.
@@ -60,7 +74,7 @@ class DrawConfidence(Budgeted):
         return answers.chance_of(drawn)
 
 
-@registered("sampler", version=1, family="most confident", place=11)
+@registered("sampler", version=1, family="most confident", place=11, sources=("kim2025",))
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Margin(Budgeted):
     """The k positions of largest p(1st) - p(2nd) (2502.06768)."""
@@ -72,7 +86,7 @@ class Margin(Budgeted):
         return answers.margin()
 
 
-@registered("sampler", version=1, family="most confident", place=12)
+@registered("sampler", version=1, family="most confident", place=12, sources=("ye2025",))
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Entropy(Budgeted):
     """The k positions of lowest entropy (Dream)."""

@@ -9,12 +9,19 @@ from jaxtyping import Bool, Float
 
 from mdmtheory.core.integers import WholeNumber, whole_number
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import Ours
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.oracles.token_laws import DECIMALS
 from mdmtheory.samplers.drawing import Drawing
 from mdmtheory.samplers.protocol import Drawn, Positions, Said, State
 from mdmtheory.samplers.rule import first_of, ranking
 from mdmtheory.schedules import Schedule
+
+_SEARCH = Ours(
+    "resample tokens whose leave-one-out probability is below a threshold, Gibbs sweeps after masked "
+    "diffusion, error correction corrector",
+    "2026-11-29",
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,7 @@ class _Shared:
     per_step: np.ndarray
 
 
-@registered("sampler", version=1, family="changing tokens", place=19, said="top-k remasking")
+@registered("sampler", version=1, family="changing tokens", place=19, said="top-k remasking", sources=("ye2024",))
 @dataclass(frozen=True, kw_only=True, repr=False)
 class TopKRemask(Drawing):
     """Of all positions the k most probable tokens are kept, the others masked; k grows (top-k of MGDM, 2410.14157).
@@ -63,7 +70,14 @@ class TopKRemask(Drawing):
         return state.after(state.memory + 1), after
 
 
-@registered("sampler", version=1, family="changing tokens", place=18, examples=("sweeps=2,tau=0.2",))
+@registered(
+    "sampler",
+    version=1,
+    family="changing tokens",
+    place=18,
+    examples=("sweeps=2,tau=0.2",),
+    sources=("zhao2024", _SEARCH),
+)
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Redraw(Drawing):
     """Ancestral steps, then sweeps that draw anew tokens whose probability given all others is below tau.

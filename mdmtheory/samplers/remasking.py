@@ -99,7 +99,7 @@ class ReMDM(Drawing, ABC):
         """sigma, the probability that a set token is masked again, where so much is revealed before and after."""
 
 
-@registered("sampler", version=1, family="changing tokens", place=20, said="ReMDM-cap")
+@registered("sampler", version=1, family="changing tokens", place=20, said="ReMDM-cap", sources=("wang2025",))
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ReMDMCap(ReMDM):
     """ReMDM (2503.00307): set tokens are masked again with probability eta, or the largest the schedule allows."""
@@ -111,7 +111,7 @@ class ReMDMCap(ReMDM):
         return np.minimum(self.eta, largest_again(before, after))
 
 
-@registered("sampler", version=1, family="changing tokens", place=21, said="ReMDM-rescale")
+@registered("sampler", version=1, family="changing tokens", place=21, said="ReMDM-rescale", sources=("wang2025",))
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ReMDMRescale(ReMDM):
     """ReMDM (2503.00307): set tokens are masked again with eta times the largest probability allowed."""
@@ -123,7 +123,7 @@ class ReMDMRescale(ReMDM):
         return self.eta * largest_again(before, after)
 
 
-@registered("sampler", version=1, family="changing tokens", place=22, said="ReMDM-conf")
+@registered("sampler", version=1, family="changing tokens", place=22, said="ReMDM-conf", sources=("wang2025",))
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ReMDMConf(ReMDMRescale):
     """ReMDM (2503.00307): as remdm-rescale, but set tokens share sigma by softmax(-p), p their probability when drawn.
@@ -159,7 +159,7 @@ class ReMDMConf(ReMDMRescale):
         return memory
 
 
-@registered("sampler", version=1, family="changing tokens", place=23, said="ReMDM-loop")
+@registered("sampler", version=1, family="changing tokens", place=23, said="ReMDM-loop", sources=("wang2025",))
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ReMDMLoop(ReMDMCap):
     """ReMDM (2503.00307): reveals a fraction alpha, stays there and remasks with min(eta, (1 - alpha) / alpha), ends.

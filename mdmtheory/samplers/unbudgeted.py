@@ -24,7 +24,9 @@ class _LowestEntropies(BestRule, ABC):
         return -answers.entropy()
 
 
-@registered("sampler", version=1, family="as many as allowed", place=14, examples=("gamma=0.5",))
+@registered(
+    "sampler", version=1, family="as many as allowed", place=14, examples=("gamma=0.5",), sources=("benhamu2025",)
+)
 @dataclass(frozen=True, kw_only=True, repr=False)
 class EntropyBound(_LowestEntropies):
     """Lowest entropies first, while their sum less the largest is at most gamma nats (2505.24857).
@@ -48,7 +50,7 @@ class EntropyBound(_LowestEntropies):
         return _at_most(before, self.gamma)
 
 
-@registered("sampler", version=1, family="as many as allowed", place=15, examples=("h=1.0",))
+@registered("sampler", version=1, family="as many as allowed", place=15, examples=("h=1.0",), sources=("cai2026",))
 @dataclass(frozen=True, kw_only=True, repr=False)
 class EntropySum(_LowestEntropies):
     """Lowest entropies first, while their sum is at most h nats (2603.22248)."""
@@ -66,7 +68,7 @@ class EntropySum(_LowestEntropies):
         return _at_most(np.cumsum(-ranked, axis=1), self.h)
 
 
-@registered("sampler", version=1, family="as many as allowed", place=16, examples=("tau=0.6",))
+@registered("sampler", version=1, family="as many as allowed", place=16, examples=("tau=0.6",), sources=("wu2025",))
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Threshold(BestRule):
     """Every position whose most probable token has probability tau or more (Fast-dLLM)."""
@@ -94,7 +96,14 @@ class Threshold(BestRule):
         return np.ones(len(ranked), dtype=np.int64)
 
 
-@registered("sampler", version=1, family="as many as allowed", place=17, examples=("mu=0.1",))
+@registered(
+    "sampler",
+    version=1,
+    family="as many as allowed",
+    place=17,
+    examples=("mu=0.1",),
+    sources=("azangulov2025", "sharma2026"),
+)
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Independent(Rule):
     """From the most confident down, positions whose mutual information with each one chosen is below mu nats.

@@ -26,7 +26,14 @@ class _Shared:
     order: Int[np.ndarray, "length"]
 
 
-@registered("sampler", version=1, family="verified drafts", place=24, examples=("k=2", "k=3,order=bit_reversed"))
+@registered(
+    "sampler",
+    version=1,
+    family="verified drafts",
+    place=24,
+    examples=("k=2", "k=3,order=bit_reversed"),
+    sources=("leviathan2023", "guo2025", "anari2026"),
+)
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Verify(Drawing):
     """Drafts the next k tokens from their marginals, then keeps those that the chain rule accepts, and mends the next.

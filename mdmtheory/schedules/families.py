@@ -7,24 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import SOFTWARE
 from mdmtheory.core.spec import Spec
 from mdmtheory.schedules.schedule import Grid, Schedule
 
 
 # loglinear: MDLM's name for the same masking law.
-@registered("schedule", version=1, place=1, aliases=("loglinear",))
+@registered("schedule", version=1, place=1, aliases=("loglinear",), sources=("sahoo2024",))
 def linear() -> Schedule:
     """The same expected number at every step: a(u) = u."""
     return Schedule(Spec.of("linear"), curve=np.array)
 
 
-@registered("schedule", version=1, place=2)
+@registered("schedule", version=1, place=2, sources=("chang2022",))
 def cosine() -> Schedule:
     """Few first, many last: a(u) = 1 - cos(pi u / 2)."""
     return Schedule(Spec.of("cosine"), curve=_cosine)
 
 
-@registered("schedule", version=1, place=3)
+@registered("schedule", version=1, place=3, sources=("shi2024",))
 def polynomial(*, power: float | int) -> Schedule:
     """Many first for power above 1, few first below it: a(u) = 1 - (1 - u)^power."""
     if not 0 < power < np.inf:
@@ -32,7 +33,7 @@ def polynomial(*, power: float | int) -> Schedule:
     return Schedule(Spec.of("polynomial", power=_plain(power)), curve=_Polynomial(power))
 
 
-@registered("schedule", version=1, place=4)
+@registered("schedule", version=1, place=4, sources=("lou2024",))
 def geometric(*, min: float | int = 1e-3, max: float | int = 20) -> Schedule:
     """Noise falling geometrically from max to min: a(u) ~ exp(-min^u max^(1-u)), rescaled to 0..1."""
     if not 0 < min < max < np.inf:
@@ -40,7 +41,7 @@ def geometric(*, min: float | int = 1e-3, max: float | int = 20) -> Schedule:
     return Schedule(Spec.of("geometric", min=_plain(min), max=_plain(max)), curve=_Geometric(min, max))
 
 
-@registered("schedule", "file", version=1, place=5)
+@registered("schedule", "file", version=1, place=5, sources=(SOFTWARE,))
 def from_file(*, path: str) -> Schedule:
     """Sizes or revealed fractions from a file."""
     return Schedule.from_file(path)

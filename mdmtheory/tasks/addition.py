@@ -103,6 +103,7 @@ class Addition(Problems):
     family="task",
     said="addition of {addends} numbers",
     examples=("digits=2,addends=2", "digits=1,addends=3,chain=after", "digits=1,addends=2,given=joint"),
+    sources=("latent",),
 )
 @whole_numbers(digits=1, addends=1)
 def named(*, digits: int = 2, addends: int = 3, given: str = "problem", chain: str = "none") -> Addition:

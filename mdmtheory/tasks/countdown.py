@@ -54,6 +54,7 @@ class Step(NamedTuple):
     family="task",
     said="countdown of {numbers}",
     examples=("numbers=2,largest=9", "numbers=3"),
+    sources=("ye2024", "gandhi2024"),
 )
 class Countdown(Task):
     """Task: reach a target from some numbers, each used once, by + - * /; every right string of equations is as likely.

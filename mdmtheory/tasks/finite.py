@@ -13,6 +13,7 @@ from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.evaluable import MOST_SHOWN, call
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import SOFTWARE
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.languages.laws import MOST_OFF, as_floats
@@ -156,7 +157,7 @@ def _tokens(sequences: Any) -> Any:
     return rows.astype(np.int64)
 
 
-@registered("language", "finite", version=1, place=20, family="task", examples=("", "most=2"))
+@registered("language", "finite", version=1, place=20, family="task", examples=("", "most=2"), sources=(SOFTWARE,))
 @whole_numbers(most=1)
 def sums(*, most: int = 4) -> Finite:
     """Task: any list of right answers with weights; here two numbers up to `most`, to their sum as the prompt."""

@@ -22,7 +22,14 @@ MOST = 4
 
 
 @registered(
-    "language", "latin", version=1, place=26, family="task", said="latin square of {size}", examples=("size=3", "")
+    "language",
+    "latin",
+    version=1,
+    place=26,
+    family="task",
+    said="latin square of {size}",
+    examples=("size=3", ""),
+    sources=("kang2025",),
 )
 class Latin(Task):
     """Task: write a latin square, each digit once in every row and column; nothing is given, and all are as likely.

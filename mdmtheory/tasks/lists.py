@@ -130,6 +130,7 @@ class Lists(Task):
     family="task",
     said="{kind} of {items} items",
     examples=("kind=copy,items=3", "kind=reverse,items=3", "kind=replace,items=3,letters=5", "kind=shuffle,items=4"),
+    sources=("kang2025",),
 )
 @whole_numbers(items=1, letters=1)
 def named(*, kind: str = "shuffle", items: int = 6, letters: int = 10) -> Lists:

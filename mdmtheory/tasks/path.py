@@ -29,6 +29,7 @@ MOST_NODES = 250
     family="task",
     said="path, distance {distance}",
     examples=("nodes=5,distance=1", "nodes=10,distance=3"),
+    sources=("ye2024",),
 )
 class Path(Task):
     """Task: find the way to a goal on a graph of one crossing, `distance` edges before the goal; there is one way.

@@ -12,6 +12,7 @@ from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_ANSWERS
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import SOFTWARE
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.tasks.base import Task
@@ -36,6 +37,7 @@ _WORD_BITS = 6
     family="task",
     said="3-SAT of {variables} variables",
     examples=("variables=4,clauses=8",),
+    sources=("ye2024", SOFTWARE),
 )
 class Sat(Task):
     """Task: satisfy 3-SAT clauses, by default as many as at the threshold; every satisfying assignment is as likely.

@@ -13,6 +13,7 @@ from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.limits import MOST_ANSWERS, MOST_SEARCHED
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import SOFTWARE
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 from mdmtheory.tasks.base import Task
@@ -34,6 +35,7 @@ MOST_REDRAWN = 32
     family="task",
     said="sudoku of size {size}",
     examples=("size=4", "size=9,clues=40"),
+    sources=("ye2024", SOFTWARE),
 )
 class Sudoku(Task):
     """Task: fill a sudoku of size 4 or 9 with `clues` given cells; every completion is right, and they are alike.

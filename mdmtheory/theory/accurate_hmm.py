@@ -20,6 +20,7 @@ from typing import Any
 
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.denoisers.perturbed import Perturbed
 from mdmtheory.exact.enumeration import error_rate, joint
 from mdmtheory.exact.law import law
@@ -33,6 +34,12 @@ from mdmtheory.schedules.families import power_of
 from mdmtheory.theory.curves import exact_curve
 from mdmtheory.theory.instances import bigram3, certain, golden_chain, hardest, hmm2x3, small_languages
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, probability
+
+_SEARCH = Ours(
+    "masked diffusion sequence error rate at most 1 - exp(-KL), learning error L epsilon plus "
+    "factorization error, number of steps for accuracy delta explicit constants",
+    "2026-11-29",
+)
 
 SHARE_OF_LEARNING, STEPS_FACTOR = 0.5, 2.0
 
@@ -118,6 +125,7 @@ ACCURATE = Statement(
     number=2,
     says="SER <= delta with N >= 2 L log(V)/d and epsilon <= d/(2L), d = -log(1 - delta)",
     source="2502.09622, with constants of ours; docs/theory.md 2 and 7",
+    sources=("feng2025", _SEARCH),
     direction="<=",
     known=probability,
     sides=_sides,
@@ -135,7 +143,8 @@ BUDGET = Statement(
     id="accurate_budget",
     number=2,
     says="SER <= 1 - exp(-(E_plan KL + L epsilon))",
-    source="ours; docs/theory.md 2.6 and 7",
+    source="ours, with the two errors of 2510.25544; docs/theory.md 2.6 and 7",
+    sources=("lavenant2025", _SEARCH),
     direction="<=",
     known=probability,
     sides=_budget_sides,

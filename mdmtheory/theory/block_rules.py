@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.exact.curve import CurveLike, dual_total_correlation, total_correlation
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
@@ -24,6 +25,12 @@ from mdmtheory.schedules.rules import Sizes
 from mdmtheory.theory.curves import exact_curve
 from mdmtheory.theory.instances import early_choice, growth_chain, hardest, small_languages
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+
+_SEARCH = Ours(
+    "unmasking schedule total correlation dual total correlation sizes proportional to revealed tokens "
+    "KL at most delta DTC",
+    "2026-11-29",
+)
 
 Rule = Callable[[float, int], Sizes]
 
@@ -64,7 +71,8 @@ DTC_RULE: Statement = Statement(
     id="dtc_rule",
     number=7,
     says="sizes 1 + floor(delta (revealed + 1)): E_plan KL <= delta DTC",
-    source="ours; docs/theory.md 2.5",
+    source="sizes by DTC in 2511.04647 and 2602.20126, this rule and its bound ours; docs/theory.md 2.5",
+    sources=("chen2026", "zhao2026", _SEARCH),
     direction="<=",
     sides=lambda setting: against_correlation(setting, schedules.dtc_rule, dual_total_correlation),
     settings=lambda: [*_settings(DTC_RULE, (1.0, 3.0)), DTC_RULE.setting(Parity(), 5, delta=0.5)],
@@ -78,7 +86,8 @@ TC_RULE: Statement = Statement(
     id="tc_rule",
     number=7,
     says="sizes 1 + floor(delta (masked - 1)): E_plan KL <= delta TC",
-    source="ours; docs/theory.md 2.5",
+    source="sizes by TC in 2511.04647 and 2602.20126, this rule and its bound ours; docs/theory.md 2.5",
+    sources=("chen2026", "zhao2026", _SEARCH),
     direction="<=",
     sides=lambda setting: against_correlation(setting, schedules.tc_rule, total_correlation),
     settings=lambda: [*_settings(TC_RULE, (0.25, 0.5)), TC_RULE.setting(Parity(), 5, delta=0.5)],

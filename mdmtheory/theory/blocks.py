@@ -20,6 +20,7 @@ from dataclasses import replace
 import numpy as np
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.exact.enumeration import Law, entropy_nats, error_rate, expected_nll, factorisation_gap, joint
 from mdmtheory.exact.law import law
@@ -29,6 +30,12 @@ from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import Blocks, GivenPlan
 from mdmtheory.theory.instances import bigram3, independent, small_languages
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+
+_SEARCH = Ours(
+    "left-to-right blocks of tokens drawn independently, splitting a block lowers KL but can raise "
+    "sequence error rate, masked diffusion",
+    "2026-11-29",
+)
 
 
 def edges(setting: Setting) -> list[int]:
@@ -144,7 +151,8 @@ BLOCKS = Statement(
     id="blocks",
     number=21,
     says="KL(q||p) = sum_b TC(block b | past)",
-    source="ours; docs/theory.md 7",
+    source="2608.25505, theorem 1, for this plan; docs/theory.md 7",
+    sources=("wen2026",),
     direction="=",
     sides=_identity,
     settings=_identity_settings,
@@ -158,6 +166,7 @@ SINGLE = Statement(
     number=21,
     says="KL(q||p) = 0 for blocks of one token",
     source="the chain rule; docs/theory.md 7",
+    sources=("polyanskiy2025",),
     direction="=",
     sides=_single,
     settings=_single_settings,
@@ -169,6 +178,7 @@ REFINING = Statement(
     number=21,
     says="KL(finer blocks) <= KL(blocks)",
     source="ours; docs/theory.md 7",
+    sources=(_SEARCH,),
     direction="<=",
     sides=_refining,
     settings=_refining_settings,
@@ -183,6 +193,7 @@ REFINING_SER = Statement(
     number=21,
     says="SER(finer blocks) <= SER(blocks): false",
     source="ours; docs/theory.md 7",
+    sources=(_SEARCH,),
     direction="<=",
     sides=_refining_error,
     settings=_refining_error_settings,

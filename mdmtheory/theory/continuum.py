@@ -21,10 +21,17 @@ from jaxtyping import Float, Int
 
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.theory.curves import convex_curve
 from mdmtheory.theory.instances import golden_chain, growth_chain, hardest, rare_break, small_languages
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, non_negative
+
+_SEARCH = Ours(
+    "information profile masked diffusion random order factorization error Riemann sum optimal schedule "
+    "square root of derivative",
+    "2026-11-29",
+)
 
 Drops = Float[np.ndarray, "length"]
 
@@ -96,7 +103,8 @@ CONTINUUM_BELOW: Statement = Statement(
     id="continuum_below",
     number=8,
     says="optimal E_plan KL >= (S^2/N - D)/2, S the sum of the roots of the curve's drops and D their sum",
-    source="ours; docs/theory.md 2.5",
+    source="the limit in 2510.25544, this bound ours; docs/theory.md 2.5",
+    sources=("lavenant2025", _SEARCH),
     direction=">=",
     known=non_negative,
     sides=_below,
@@ -110,7 +118,8 @@ CONTINUUM_ABOVE: Statement = Statement(
     id="continuum_above",
     number=8,
     says="optimal E_plan KL <= sum_k rho_k (A_k^2 - D_k)/2 over the blocks of the root profile",
-    source="ours; docs/theory.md 2.5",
+    source="the limit in 2510.25544, this bound ours; docs/theory.md 2.5",
+    sources=("lavenant2025", _SEARCH),
     direction="<=",
     sides=_above,
     settings=lambda: _settings(CONTINUUM_ABOVE),

@@ -23,6 +23,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.draws import law_by_draws
@@ -35,6 +36,12 @@ from mdmtheory.samplers.ties import all_orders
 from mdmtheory.samplers.unbudgeted import EntropyBound
 from mdmtheory.theory.instances import small_languages
 from mdmtheory.theory.statement import Setting, Sides, Statement
+
+_SEARCH = Ours(
+    "entropy bounded unmasking KL at most gamma times expected number of calls along sequences of the "
+    "data, joint dependence error bound",
+    "2026-11-29",
+)
 
 
 def entropy_bound_model(setting: Setting) -> MaskedDiffusion:
@@ -108,6 +115,7 @@ STATEMENT = Statement(
     number=18,
     says="KL(q||p) <= gamma E_q[calls]",
     source="2505.24857 for the sampler, the bound ours; docs/theory.md 6",
+    sources=("benhamu2025", _SEARCH),
     direction="<=",
     sides=_sides,
     settings=_settings,

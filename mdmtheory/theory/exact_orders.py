@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.exact.enumeration import error_rate, joint
 from mdmtheory.exact.reveals import all_plans
 from mdmtheory.languages.ngram import NGram
@@ -28,6 +29,17 @@ from mdmtheory.plans import Bisection
 from mdmtheory.theory.instances import bigram3, cycle3, golden_chain, growth_chain
 from mdmtheory.theory.orders import chosen_order, distance_from_language, drawn_law
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+
+_SEARCH_OF_PAIRS = Ours(
+    "closed form sequence error rate of masked diffusion on parity, repetition and equal pairs of "
+    "tokens, exact posterior",
+    "2026-11-29",
+)
+_SEARCH_OF_PERMUTATIONS = Ours(
+    "uniformly random permutation, no unmasking order or adaptive rule helps, sequence error rate "
+    "product of m!/((m-s)! m^s), masked diffusion",
+    "2026-11-29",
+)
 
 
 def _requires_bigram(setting: Setting) -> None:
@@ -133,7 +145,8 @@ BISECTION = Statement(
     id="bisection",
     number=16,
     says="TV(p, q) = 0 for bigrams opened by bisection",
-    source="ours; docs/theory.md 6",
+    source="2606.22976; 2608.25505, theorem 3 (i); docs/theory.md 6",
+    sources=("bansal2026", "wen2026"),
     direction="=",
     sides=_bisection,
     settings=_bisection_settings,
@@ -145,7 +158,8 @@ BISECTION_ROUNDS = Statement(
     id="bisection_rounds",
     number=16,
     says="bisection takes ceil(log2(L+1)) rounds",
-    source="ours; docs/theory.md 6",
+    source="2606.22976; 2608.25505, theorem 3 (i); docs/theory.md 6",
+    sources=("bansal2026", "wen2026"),
     direction="=",
     sides=_rounds,
     settings=_rounds_settings,
@@ -156,7 +170,8 @@ ODD_EVEN = Statement(
     id="odd_even",
     number=16,
     says="TV(p, q) = 0 for equal pairs opened in 2 rounds",
-    source="ours; docs/theory.md 6",
+    source="2608.25505, remark 10, for bits; of other tokens ours, docs/theory.md 6",
+    sources=("wen2026", _SEARCH_OF_PAIRS),
     direction="=",
     sides=_odd_even,
     settings=_odd_even_settings,
@@ -168,7 +183,8 @@ PERMUTATION = Statement(
     id="no_order_helps",
     number=16,
     says="1 - SER = E prod_k m_k!/((m_k-s_k)! m_k^s_k) for permutations in every order",
-    source="ours; docs/theory.md 6",
+    source="2608.25505, remark 6, in KL; in SER ours, docs/theory.md 6",
+    sources=("wen2026", _SEARCH_OF_PERMUTATIONS),
     direction="=",
     sides=_permutation,
     settings=_permutation_settings,

@@ -25,6 +25,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.exact.enumeration import (
     all_sequences,
     check_feasible,
@@ -41,6 +42,12 @@ from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.schedules.families import power_of
 from mdmtheory.theory.instances import bigram3, full_support, hmm2x3, independent, small_languages, trigram2
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+
+_SEARCH = Ours(
+    "masked diffusion sequence error rate first-order constant N times SER and N times KL same limit "
+    "two tokens drawn in one step off the support",
+    "2026-11-29",
+)
 
 
 def limit_of_polynomial(values: Float[np.ndarray, "steps"]) -> float:
@@ -149,6 +156,7 @@ LIMIT = Statement(
     number=12,
     says="lim N SER = the mass that two independent draws put off the support, summed over pairs",
     source="ours; docs/theory.md 5",
+    sources=(_SEARCH,),
     direction="=",
     sides=_limit,
     settings=_limit_settings,
@@ -161,6 +169,7 @@ REMAINDER = Statement(
     number=12,
     says="KL(q||p) - SER <= chi^2 (-log(1-P) - P), O(1/N^2)",
     source="ours; docs/theory.md 5",
+    sources=(_SEARCH,),
     direction="<=",
     sides=_remainder,
     settings=_remainder_settings,

@@ -25,6 +25,7 @@ import numpy as np
 
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.exact.enumeration import error_rate, joint
 from mdmtheory.exact.first_order_constant import first_order
 from mdmtheory.exact.law import law
@@ -45,6 +46,17 @@ from mdmtheory.theory.instances import (
     small_languages,
 )
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, non_negative
+
+_SEARCH_OF_FIXED = Ours(
+    "masked diffusion fixed number of tokens per step versus binomial ancestral sampling, ratio of KL gap (s-1)/s",
+    "2026-11-29",
+)
+
+_SEARCH_OF_FIRST = Ours(
+    "masked diffusion sequence error rate first-order constant N times SER and N times KL same limit "
+    "two tokens drawn in one step off the support",
+    "2026-11-29",
+)
 
 
 def _requires(setting: Setting) -> None:
@@ -202,6 +214,7 @@ FIXED_GAP_ABOVE: Statement = Statement(
     number=23,
     says="gap of fixed sizes s <= (1 + s d/D) (s-1)/s of the ancestral one",
     source="ours; docs/theory.md 5",
+    sources=(_SEARCH_OF_FIXED,),
     direction="<=",
     sides=_gap_above,
     settings=lambda: _gap_settings(FIXED_GAP_ABOVE),
@@ -215,6 +228,7 @@ FIXED_GAP_BELOW: Statement = Statement(
     number=23,
     says="gap of fixed sizes s >= (s-1)/s of the ancestral one, divided by 1 + s d/D",
     source="ours; docs/theory.md 5",
+    sources=(_SEARCH_OF_FIXED,),
     direction=">=",
     known=non_negative,
     sides=_gap_below,
@@ -229,6 +243,7 @@ FIXED_PAIRS: Statement = Statement(
     number=23,
     says="|1 - SER - exp(-(s-1)/s kappa L/N)| <= R for fixed sizes s",
     source="ours; docs/theory.md 5 and 7",
+    sources=(_SEARCH_OF_FIXED,),
     direction="<=",
     sides=_pairs,
     settings=_pairs_settings,
@@ -241,6 +256,7 @@ DOUBLED_STEP: Statement = Statement(
     number=23,
     says="L/2 sum_m SER(one step of two after m tokens) = lim N SER",
     source="ours; docs/theory.md 5",
+    sources=(_SEARCH_OF_FIRST,),
     direction="=",
     sides=_doubled,
     settings=lambda: [DOUBLED_STEP.setting(language, 5) for language in (*small_languages(), EqualPairs(vocab_size=3))],

@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.exact.forgetting import forgetting_chain, period_of
 from mdmtheory.exact.growth import growth_rate
 from mdmtheory.exact.rates import kappa
@@ -25,6 +26,12 @@ from mdmtheory.languages.laws import closed_classes, stationary_law
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.theory.instances import bigram3, cycle3, full_support, golden_chain, growth_chain
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
+
+_SEARCH = Ours(
+    "probability of valid sequence when Markov chain tokens are sampled in parallel, spectral radius, "
+    "growth rate of acceptance with length, masked diffusion",
+    "2026-11-29",
+)
 
 FORGOTTEN = 1e-3
 
@@ -129,6 +136,7 @@ GROWTH = Statement(
     number=11,
     says="|(1 - SER(L))/(1 - SER(L-1)) - lambda(N)| <= its change since L/2",
     source="ours; docs/theory.md 3",
+    sources=(_SEARCH,),
     direction="<=",
     sides=_growth,
     settings=_growth_settings,
@@ -141,6 +149,7 @@ ONE_STEP = Statement(
     number=11,
     says="lambda(1) = spectral radius of 1{P > 0} diag(pi)",
     source="ours; docs/theory.md 3",
+    sources=(_SEARCH,),
     direction="=",
     sides=_one_step,
     settings=_one_step_settings,
@@ -153,6 +162,7 @@ KAPPA = Statement(
     number=11,
     says="|2x(2N) - x(N) - kappa| <= its changes since x(N) and N/2, x(N) = N (1 - lambda(N))",
     source="ours; docs/theory.md 5",
+    sources=(_SEARCH,),
     direction="<=",
     sides=_kappa,
     settings=_kappa_settings,

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.exact.enumeration import Law, all_sequences, joint
 from mdmtheory.languages.ngram import NGram
@@ -29,6 +30,12 @@ from mdmtheory.theory.instances import bigram3, full_support, hmm2x3, independen
 from mdmtheory.theory.kept_draws import best_kept
 from mdmtheory.theory.orders import chosen_order, distance_from_language, drawn_law
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+
+_SEARCH = Ours(
+    "MaskGIT LLaDA drawn confidence keeps most probable sample biased entropy loss closed form "
+    "independent tokens order statistics",
+    "2026-11-29",
+)
 
 
 def _requires_one_at_a_time(setting: Setting) -> None:
@@ -138,7 +145,8 @@ ONE_AT_A_TIME = Statement(
     id="one_at_a_time",
     number=15,
     says="TV(p, q) = 0 for one position a step, chosen without a look at draws",
-    source="ours; docs/theory.md 6",
+    source="2110.02037 for plans, 2603.01367 for rules that look; docs/theory.md 6",
+    sources=("hoogeboom2022", "turok2026"),
     direction="=",
     sides=_one_at_a_time,
     settings=_one_at_a_time_settings,
@@ -169,7 +177,8 @@ DRAWN_MODES = Statement(
     id="drawn_modes",
     number=15,
     says="drawn confidence writes a fraction 1 - (1/L) sum_m (1-p)^m of modes",
-    source="ours; docs/theory.md 6",
+    source="ours; 2510.04525 has the limit of many positions; docs/theory.md 6",
+    sources=("hayakawa2026", _SEARCH),
     direction="=",
     sides=_fraction,
     settings=_fraction_settings,
@@ -181,7 +190,8 @@ DRAWN_ALL_MODES = Statement(
     id="drawn_all_modes",
     number=15,
     says="drawn confidence writes modes alone with probability prod_m (1 - (1-p)^m)",
-    source="ours; docs/theory.md 6",
+    source="ours; 2510.04525 has the limit of many positions; docs/theory.md 6",
+    sources=("hayakawa2026", _SEARCH),
     direction="=",
     sides=_all_modes,
     settings=_all_modes_settings,
@@ -193,7 +203,8 @@ DRAWN_PAIR = Statement(
     id="drawn_pair",
     number=15,
     says="TV(p, law of keeping the likelier of two draws) = 0 under drawn confidence",
-    source="ours; docs/theory.md 6",
+    source="ours; 2510.04525 has the limit of many positions; docs/theory.md 6",
+    sources=("hayakawa2026", _SEARCH),
     direction="=",
     sides=_two,
     settings=_two_settings,

@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.exact.enumeration import Law, entropy_nats, error_rate, expected_nll, joint
 from mdmtheory.exact.law import law
 from mdmtheory.languages.paired import EqualPairs
@@ -28,6 +29,12 @@ from mdmtheory.languages.repetition import Repetition
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.schedules import Schedule
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+
+_SEARCH = Ours(
+    "closed form sequence error rate of masked diffusion on parity, repetition and equal pairs of "
+    "tokens, exact posterior",
+    "2026-11-29",
+)
 
 Fractions = Float[np.ndarray, "edges"]
 
@@ -140,6 +147,7 @@ PARITY = Statement(
     number=20,
     says="SER = (1 - L sum_k w_k a_{k-1}^(L-1))/2",
     source="ours; docs/theory.md 7",
+    sources=(_SEARCH,),
     direction="=",
     sides=_error_sides(lambda setting, fractions: parity_error(fractions, setting.length)),
     settings=_parity_settings,
@@ -152,6 +160,7 @@ PARITY_SIZES = Statement(
     number=20,
     says="SER = 1/2, or 0 if the last step reveals one position",
     source="ours; docs/theory.md 7",
+    sources=(_SEARCH,),
     direction="=",
     sides=_parity_sizes,
     settings=_parity_sizes_settings,
@@ -164,6 +173,7 @@ REPETITION = Statement(
     number=20,
     says="1 - SER = m sum_k [(w_k/m + 1 - a_k)^L - (1 - a_k)^L]",
     source="ours; docs/theory.md 7",
+    sources=(_SEARCH,),
     direction="=",
     sides=_error_sides(
         lambda setting, fractions: repetition_error(fractions, setting.length, setting.language.vocab_size)
@@ -178,6 +188,7 @@ PAIRS = Statement(
     number=20,
     says="SER = 1 - (1 - c(1-1/m))^floor(L/2)",
     source="ours; docs/theory.md 7",
+    sources=(_SEARCH,),
     direction="=",
     sides=_error_sides(
         lambda setting, fractions: 1 - (1 - pair_error(fractions, setting.language.vocab_size)) ** (setting.length // 2)
@@ -192,6 +203,7 @@ PAIRS_BITS = Statement(
     number=20,
     says="log2 TER(p) - log2 TER(q) = -log2(1 - c(1-1/m))/2",
     source="ours; docs/theory.md 7",
+    sources=(_SEARCH,),
     direction="=",
     sides=_bits,
     settings=_bits_settings,

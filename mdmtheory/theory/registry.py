@@ -26,7 +26,7 @@ def chosen_statements(ids: Iterable[str], *, conjectures: bool = False) -> list[
     last = max(each.number for each in known.values())
     chosen: list[Statement] = []
     for each in ids:
-        found = [known[each]] if each in known else [one for one in known.values() if str(one.number) == each]
+        found = [known[each]] if each in known else [one for one in known.values() if each in _other_names(one)]
         if not found:
             hint = did_you_mean(each, known) or "; mdmtheory list statements says what they are"
             raise ValueError(
@@ -34,3 +34,8 @@ def chosen_statements(ids: Iterable[str], *, conjectures: bool = False) -> list[
             )
         chosen += [one for one in found if one not in chosen]
     return chosen or [each for each in known.values() if conjectures or not each.conjecture]
+
+
+def _other_names(statement: Statement) -> tuple[str, ...]:
+    """What else a statement may be asked for by; a number stands for all that have it."""
+    return (str(statement.number), *statement.aliases)

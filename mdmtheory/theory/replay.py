@@ -123,9 +123,11 @@ def _divergence_settings() -> list[Setting]:
 
 LIKELIHOOD = Statement(
     id="replay",
+    aliases=("duel",),
     number=19,
     says="TV(replayed law, law of the draws) = 0",
-    source="ours; docs/theory.md 6",
+    source="2603.01367 (DUEL); docs/theory.md 6",
+    sources=("turok2026",),
     direction="=",
     sides=_likelihood,
     settings=_likelihood_settings,
@@ -138,7 +140,8 @@ DIVERGENCE = Statement(
     id="replay_divergence",
     number=19,
     says="KL(q||p) = E_q sum_k TC(X_U_k | context)",
-    source="ours; docs/theory.md 6",
+    source="2608.25505, theorem 1; docs/theory.md 6",
+    sources=("wen2026",),
     direction="=",
     sides=_divergence,
     settings=_divergence_settings,

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate, WithheldError
+from mdmtheory.core.sources import Ours
 from mdmtheory.denoisers.perturbed import Perturbed
 from mdmtheory.exact.enumeration import all_sequences, check_feasible, error_rate, joint
 from mdmtheory.exact.law import law
@@ -43,6 +44,12 @@ from mdmtheory.theory.instances import (
     small_languages,
 )
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, probability
+
+_SEARCH = Ours(
+    "unbiased estimate of invalid sequence rate by likelihood ratios p(x)/q(x) over data from known "
+    "language, or by walks that stay in the support, masked diffusion",
+    "2026-11-29",
+)
 
 LEVEL = 0.999999
 """Sampled sides must not refute a theorem by chance."""
@@ -158,6 +165,7 @@ SCORING: Statement = Statement(
     number=22,
     says="1 - E_q[p_plan(x)/q(x)] = SER by drawing",
     source="ours; docs/theory.md 7",
+    sources=(_SEARCH,),
     direction="=",
     sides=_scoring,
     settings=lambda: _settings(SCORING),
@@ -171,6 +179,7 @@ SAMPLED_SCORING: Statement = Statement(
     number=22,
     says="1 - E_q[p_plan(x)/q(x)] = SER by drawing, both sampled",
     source="ours; docs/theory.md 7",
+    sources=(_SEARCH,),
     direction="=",
     sides=_sampled_scoring,
     settings=_sampled_settings,
@@ -182,7 +191,8 @@ DISTANCE_ABOVE_SER: Statement = Statement(
     id="distance_above_ser",
     number=22,
     says="TV >= SER",
-    source="ours; docs/theory.md 7",
+    source="the definition of TV; docs/theory.md 7",
+    sources=("polyanskiy2025",),
     direction=">=",
     known=probability,
     sides=_above_ser,
@@ -198,6 +208,7 @@ DISTANCE_ABOVE_HELLINGER: Statement = Statement(
     number=22,
     says="TV >= H^2",
     source="known (Le Cam); docs/theory.md 7",
+    sources=("polyanskiy2025",),
     direction=">=",
     known=probability,
     sides=_above_hellinger,
@@ -213,6 +224,7 @@ DISTANCE_BELOW_HELLINGER: Statement = Statement(
     number=22,
     says="TV <= H sqrt(2 - H^2)",
     source="known (Le Cam); docs/theory.md 7",
+    sources=("polyanskiy2025",),
     direction="<=",
     known=probability,
     sides=_below_hellinger,

@@ -25,6 +25,7 @@ from jaxtyping import Float
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import MarginalsCanvas
+from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.denoisers.perturbed import Perturbed
@@ -33,6 +34,12 @@ from mdmtheory.exact.law import law
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, probability
+
+_SEARCH = Ours(
+    "masked diffusion sequence error rate at most 1 - exp(-KL), learning error L epsilon plus "
+    "factorization error, number of steps for accuracy delta explicit constants",
+    "2026-11-29",
+)
 
 SYMBOLS, LEARNING_ERROR, STEPS_PER_TOKEN = 16, 1 / 128, 0.6753
 
@@ -210,6 +217,7 @@ SER_LOWER_BOUND = Statement(
     number=3,
     says="SER >= 1 - (1 - (1 - A)/N)^(L/2)",
     source="2502.09622, with constants of ours; docs/theory.md 7",
+    sources=("feng2025", _SEARCH),
     direction=">=",
     known=probability,
     sides=_sides,
@@ -226,6 +234,7 @@ SER_HALF = Statement(
     number=3,
     says="SER > 1/2 with C L steps",
     source="2502.09622, with C of ours; docs/theory.md 7",
+    sources=("feng2025", _SEARCH),
     direction=">=",
     known=probability,
     sides=_half_sides,

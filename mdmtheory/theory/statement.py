@@ -12,6 +12,7 @@ from mdmtheory.core.evaluable import call
 from mdmtheory.core.html_tables import html_table
 from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
 from mdmtheory.core.protocols import Language
+from mdmtheory.core.sources import Ours, Sources
 from mdmtheory.prompts.registry import check_no_prompt
 from mdmtheory.schedules import Schedule, as_schedule
 
@@ -146,7 +147,8 @@ class Statement:
     `sides` computes both numbers for a setting, `requires` raises HypothesisError where the claim is not made, and
     `tight` says where it is an equality (asserted in the tests). `settings` are the instances of `mdmtheory bounds`;
     `options` the statement's own parameters with their defaults; `known` says between what ends the measured quantity
-    lies in any case. A conjecture may fail without anybody being wrong.
+    lies in any case. A conjecture may fail without anybody being wrong. `source` tells the theorem and where it is
+    derived, `sources` the works as `mdmtheory cite` prints them (core/sources.py); `aliases` are other names.
     """
 
     id: str
@@ -164,6 +166,13 @@ class Statement:
     conjecture: bool = False
     rounding: float = ROUNDING
     known: Callable[[Setting], tuple[float, float]] = unlimited
+    sources: Sources = ()
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def ours(self) -> Ours | None:
+        """The search that found nothing of it, or of a part of it; None where all of it is published."""
+        return next((each for each in self.sources if isinstance(each, Ours)), None)
 
     def __repr__(self) -> str:
         return f"theory.statements()[{self.id!r}]"

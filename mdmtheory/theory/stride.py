@@ -29,6 +29,7 @@ from jaxtyping import Float
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.means import Moments, mean_interval, price
 from mdmtheory.core.protocols import Language
+from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.exact.enumeration import entropy_nats, expected_nll, joint
 from mdmtheory.exact.law import law
@@ -38,6 +39,12 @@ from mdmtheory.languages.presets import as_language
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.theory.instances import bigram, bigram3, cycle3, full_support, golden_chain
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
+
+_SEARCH = Ours(
+    "dilated evenly spaced unmasking of a Markov chain or hidden Markov model, KL decays exponentially "
+    "with spacing, mixing, proof",
+    "2026-11-29",
+)
 
 LEVEL = 0.999999
 
@@ -188,7 +195,8 @@ BIGRAM = Statement(
     id="stride_bigram",
     number=17,
     says="KL(q||p) = sum_j I(X_{(j-1)N}; X_{jN})",
-    source="ours; docs/theory.md 6",
+    source="2506.19037 for the order, the law ours; docs/theory.md 6",
+    sources=("luxembourg2025", _SEARCH),
     direction="=",
     sides=_bigram,
     settings=_bigram_settings,
@@ -200,7 +208,8 @@ FORGETTING = Statement(
     id="stride_forgets",
     number=17,
     says="KL(q||p) <= (L-N) log S rho^N",
-    source="ours, with 2010.01987; docs/theory.md 6",
+    source="2506.19037 for the order, the bound ours, with 2010.01987; docs/theory.md 6",
+    sources=("luxembourg2025", "ordentlich2020", _SEARCH),
     direction="<=",
     sides=_forgetting,
     settings=_forgetting_settings,
@@ -212,7 +221,8 @@ DECAY = Statement(
     id="stride_decay",
     number=17,
     says="KL(q||p) <= C L rho^(N-1)",
-    source="ours; docs/theory.md 6",
+    source="2506.19037 for the order, the conjecture ours; docs/theory.md 6",
+    sources=("luxembourg2025", _SEARCH),
     direction="<=",
     sides=_decay,
     settings=_decay_settings,

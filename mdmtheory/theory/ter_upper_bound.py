@@ -22,6 +22,7 @@ import numpy as np
 
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.exact.curve import Curve
 from mdmtheory.exact.information import information_curve
 from mdmtheory.languages.ngram import NGram
@@ -32,6 +33,12 @@ from mdmtheory.theory.curves import exact_curve
 from mdmtheory.theory.instances import cycle3, golden_chain, growth_chain, hardest, independent, small_languages
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, steps_of_a_sequence
 from mdmtheory.theory.table import rounded
+
+_SEARCH = Ours(
+    "masked diffusion parallel unmasking KL per token bounded by entropy minus conditional entropy "
+    "given rest over number of steps, independent of length",
+    "2026-11-29",
+)
 
 CONSTANT = 1.0
 
@@ -181,6 +188,7 @@ TER_UPPER_BOUND = Statement(
     number=1,
     says="N <= C (n-1)/epsilon^(n+1/2) steps reach log TER(p) <= log TER(q) + 4 epsilon log V",
     source="2502.09622",
+    sources=("feng2025",),
     direction="<=",
     known=steps_of_a_sequence,
     sides=_sides,
@@ -195,7 +203,8 @@ STEPS_FOR_TER = Statement(
     id="steps_for_ter",
     number=1,
     says="N <= ceil((H(0) - H(L-1))/(4 epsilon log V)) steps of the linear schedule reach 4 epsilon log V",
-    source="ours; docs/theory.md 2.4",
+    source="this number ours, 2510.25544 has bounds by tokens a step; docs/theory.md 2.4",
+    sources=("lavenant2025", _SEARCH),
     direction="<=",
     known=steps_of_a_sequence,
     sides=_linear_sides,
@@ -210,7 +219,8 @@ TER_LENGTH_FREE = Statement(
     id="ter_length_free",
     number=1,
     says="no length needs more than N = ceil(1/(4 epsilon)) steps of the linear schedule for 4 epsilon log V",
-    source="2502.09622 has steps without the length; this number ours, docs/theory.md 2.4",
+    source="2502.09622 and 2510.25544 have steps without the length; this number ours, docs/theory.md 2.4",
+    sources=("feng2025", "lavenant2025", _SEARCH),
     direction="<=",
     known=steps_of_a_sequence,
     sides=_length_free_sides,

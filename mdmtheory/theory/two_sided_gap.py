@@ -17,6 +17,7 @@ import numpy as np
 
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.repetition import Repetition
@@ -31,6 +32,12 @@ from mdmtheory.theory.instances import (
     small_languages,
 )
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, non_negative
+
+_SEARCH = Ours(
+    "masked diffusion parallel unmasking KL per token bounded by entropy minus conditional entropy "
+    "given rest over number of steps, independent of length",
+    "2026-11-29",
+)
 
 
 def _above(setting: Setting) -> Sides:
@@ -78,7 +85,8 @@ GAP_ABOVE = Statement(
     id="gap_above",
     number=13,
     says="E_plan KL/L <= max_k w_k (g(0) - g(1))",
-    source="ours; docs/theory.md 2.4",
+    source="a bound of this kind in 2510.25544, this one ours; docs/theory.md 2.4",
+    sources=("lavenant2025", _SEARCH),
     direction="<=",
     sides=_above,
     settings=_above_settings,
@@ -92,6 +100,7 @@ GAP_BELOW = Statement(
     number=13,
     says="E_plan KL/L >= (g(0) - g(1))/(2N)",
     source="ours; docs/theory.md 2.4",
+    sources=(_SEARCH,),
     direction=">=",
     known=non_negative,
     sides=_below,

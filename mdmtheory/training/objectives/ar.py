@@ -9,11 +9,12 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import SOFTWARE
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.training.objectives.base import Noised, Objective
 
 
-@registered("objective", place=2)
+@registered("objective", place=2, sources=(SOFTWARE,))
 @dataclass(frozen=True)
 class NextTokens(Objective):
     """The next token at every position of a causal network, which shifts inside.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@registered("objective", place=3, examples=("size=2", "size=4,low=0.25,high=0.75"))
+@registered("objective", place=3, examples=("size=2", "size=4,low=0.25,high=0.75"), sources=("arriola2025",))
 @dataclass(frozen=True)
 class BlockObjective(Objective):
     """The bound of block diffusion (BD3-LM, 2503.09573), all blocks of a sequence in one pass.

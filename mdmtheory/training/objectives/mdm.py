@@ -14,7 +14,7 @@ from mdmtheory.training.objectives.base import Noised, Objective
 from mdmtheory.training.objectives.strata import random_sets, stratified
 
 
-@registered("objective", place=1)
+@registered("objective", place=1, sources=("sahoo2024", "ou2025"))
 @dataclass(frozen=True)
 class MaskedObjective(Objective):
     """The continuous-time bound of masked diffusion (MDLM, 2406.07524) over numbers of masks.

@@ -1,0 +1,75 @@
+"""`references.bib`: each work that the program cites, read as it is printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+from mdmtheory import __version__
+from mdmtheory.core.sources import SOFTWARE
+
+_HEAD = re.compile(r"@(\w+)\{([\w-]+),")
+_FIELD = re.compile(r"  (\w+) = \{(.*)\},")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A work: what kind of one, its key, and its fields by name."""
+
+    kind: str
+    key: str
+    fields: Mapping[str, str]
+
+    def __str__(self) -> str:
+        fields = "".join(f"  {name} = {{{value}}},\n" for name, value in self.fields.items())
+        return f"@{self.kind}{{{self.key},\n{fields}}}"
+
+    @property
+    def eprint(self) -> str | None:
+        """Its number at arXiv; None where it has none."""
+        return self.fields.get("eprint") if "archiveprefix" in self.fields else None
+
+
+def parsed(text: str) -> dict[str, Entry]:
+    r"""Entries by key, in their order: a line for the head, one for each field, one that closes; blank lines between.
+
+    ValueError with the line that is none of these, and for a key or a field that is there twice.
+
+    >>> str(parsed("@misc{a2026,\n  title = {A},\n}")["a2026"])
+    '@misc{a2026,\n  title = {A},\n}'
+    """
+    found: dict[str, Entry] = {}
+    head: re.Match[str] | None = None
+    fields: dict[str, str] = {}
+    for number, line in enumerate([*text.splitlines(), ""], start=1):
+        opens, field = _HEAD.fullmatch(line), _FIELD.fullmatch(line)
+        if head is None and opens is not None and opens[2] not in found:
+            head, fields = opens, {}
+        elif head is not None and field is not None and field[1] not in fields:
+            fields[field[1]] = field[2]
+        elif head is not None and line == "}":
+            found[head[2]], head = Entry(head[1], head[2], MappingProxyType(fields)), None
+        elif head is not None or line:
+            raise ValueError(f"line {number} of the references, {line!r}, is not what comes next in an entry")
+    return found
+
+
+@cache
+def references() -> Mapping[str, Entry]:
+    """Every work that is cited, by its key, and the program itself."""
+    text = files("mdmtheory.citations").joinpath("references.bib").read_text(encoding="utf-8")
+    return MappingProxyType({**parsed(text), SOFTWARE: _software()})
+
+
+def _software() -> Entry:
+    """This program, in the version that runs; as CITATION.cff has it."""
+    fields = {
+        "title": "{mdmtheory: exact study of masked diffusion language models}",
+        "author": "{mdmtheory authors}",
+        "version": __version__,
+    }
+    return Entry("software", SOFTWARE, MappingProxyType(fields))
