@@ -121,3 +121,29 @@ def test_numbers_are_rounded_so_that_no_claim_looks_stronger_than_it_is():
     assert rounded(-0.1234561, ">=", 6) == "-0.123457"
     assert rounded(0.5, "<=", 6) == rounded(0.5 + 1e-16, "<=", 6) == "0.5"
     assert rounded(2 / 3, "<=", None) == repr(2 / 3)
+
+
+def test_what_is_ours_is_listed_with_the_search_that_found_nothing_of_it(run):
+    from mdmtheory.theory import statements
+
+    rows = json.loads(run("bounds", "--ours", "--conjectures", "--format", "json").out)
+    expected = [each for each in statements().values() if each.ours is not None]
+    assert [row["id"] for row in rows] == [each.id for each in expected]
+    assert [(row["searched"], row["query"]) for row in rows] == [(each.ours.date, each.ours.query) for each in expected]
+    row = next(each for each in rows if each["id"] == "no_order_helps")
+    assert row["published"] == "wen2026"
+    lines = run("bounds", "--ours").out.splitlines()
+    assert lines[0].split() == ["id", "published", "searched", "query"]
+    assert [line.split()[0] for line in lines[1:]] == [each.id for each in expected if not each.conjecture]
+
+
+def test_no_statement_of_ours_among_those_named_is_refused(run):
+    found = run("bounds", "--ours", "replay", "jensen")
+    assert (found.code, found.out) == (2, "")
+    assert "none of replay, jensen is ours" in found.err
+
+
+def test_a_statement_is_found_by_the_name_that_its_paper_has(run):
+    from mdmtheory.theory.registry import chosen_statements
+
+    assert [each.id for each in chosen_statements(["duel"])] == ["replay"]

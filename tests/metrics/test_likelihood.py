@@ -253,6 +253,13 @@ def test_replay_is_the_law_of_a_sampler_that_looks():
         assert found.plans == 0
 
 
+def test_duel_is_another_name_of_replay():
+    model, tokens = masked(HMM, sampler="entropy:ties=lowest"), HMM.sample(60, LENGTH, 0)
+    found = mt.likelihood(model, tokens, kind="duel")
+    assert found.kind == "replay"
+    np.testing.assert_array_equal(found.values, mt.likelihood(model, tokens, kind="replay").values)
+
+
 def test_the_bound_of_random_order_is_none_of_a_sampler_that_chooses():
     """E_plan log p of one position at a time lies above log p(x) of the planned sampler of the same denoiser."""
     tokens = FULL.sample(400, 8, 0)
