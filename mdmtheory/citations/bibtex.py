@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
+from unicodedata import normalize
 
 from mdmtheory import __version__
 from mdmtheory.core.sources import SOFTWARE
 
 _HEAD = re.compile(r"@(\w+)\{([\w-]+),")
 _FIELD = re.compile(r"  (\w+) = \{(.*)\},")
+
+
+_ACCENT = re.compile(r"\{\\(['v]) ?(\w)\}")
+_MARKS = {"'": "\u0301", "v": "\u030c"}
+_MOST_NAMES = 3
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,24 @@ class Entry:
     def __str__(self) -> str:
         fields = "".join(f"  {name} = {{{value}}},\n" for name, value in self.fields.items())
         return f"@{self.kind}{{{self.key},\n{fields}}}"
+
+    @property
+    def reading(self) -> str:
+        """As a page of Markdown has it: who, when, what, where, with links to where it can be had."""
+        who, year = _people(self.plain("author")), self.plain("year")
+        said = [
+            f"{who} ({year})" if who and year else who or year,
+            f"*{self.plain('title')}*" if "title" in self.fields else "",
+        ]
+        said += [self.plain(each) for each in ("booktitle", "journal", "publisher", "note")]
+        said += [f"[arXiv:{self.eprint}](https://arxiv.org/abs/{self.eprint})"] if self.eprint else []
+        said += [f"[doi:{self.fields['doi']}](https://doi.org/{self.fields['doi']})"] if "doi" in self.fields else []
+        return ", ".join(filter(None, said))
+
+    def plain(self, field: str) -> str:
+        """A field without what only TeX reads; empty where there is none."""
+        accented = _ACCENT.sub(lambda found: normalize("NFC", found[2] + _MARKS[found[1]]), self.fields.get(field, ""))
+        return accented.replace("{", "").replace("}", "").replace("--", "–")
 
     @property
     def eprint(self) -> str | None:
@@ -56,6 +80,18 @@ def parsed(text: str) -> dict[str, Entry]:
         elif head is not None or line:
             raise ValueError(f"line {number} of the references, {line!r}, is not what comes next in an entry")
     return found
+
+
+def _people(authors: str) -> str:
+    """Last names: all of three at most, else the first and the others.
+
+    >>> _people("Wen, Chuling and Liang, Weijie and Lu, Jian")
+    'Wen, Liang and Lu'
+    """
+    names = [each.partition(",")[0] for each in authors.split(" and ")]
+    if len(names) > _MOST_NAMES:
+        return f"{names[0]} et al."
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 @cache

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from mdmtheory.core.printable import did_you_mean
-from mdmtheory.core.register import Register
+from mdmtheory.core.register import About, Register
 from mdmtheory.core.sources import Ours, Sources
 from mdmtheory.core.spec import Spec
 from mdmtheory.metrics.likelihood_kinds import ALIASES, KINDS
@@ -81,9 +81,18 @@ def _registered() -> Iterator[tuple[Cited, tuple[str, ...]]]:
     for kind, register in REGISTERS.items():
         for name in register.built_in:
             about = register.about(name)
-            # What a language is called by readers stands in its family: tasks are languages with a prompt.
-            shown = about.family if kind == "language" and about.family else kind
-            yield Cited(shown, name, about.sources), (name, *about.aliases)
+            yield _of(kind, about), (name, *about.aliases)
+
+
+def known(kind: str, spec: str) -> Cited | None:
+    """The built-in thing that a spec from results names; None for others, which are not looked up."""
+    about = REGISTERS[kind].known(spec)
+    return None if about is None else _of(kind, about)
+
+
+def _of(kind: str, about: About) -> Cited:
+    # Tasks are languages with a prompt, and readers call them tasks.
+    return Cited("task" if about.family == "task" else kind, about.name, about.sources)
 
 
 def _stated() -> Iterator[tuple[Cited, tuple[str, ...]]]:

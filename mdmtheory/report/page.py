@@ -17,6 +17,7 @@ from mdmtheory.report.laws import closed_section, exact_section
 from mdmtheory.report.learned import learned_section
 from mdmtheory.report.missing import missing_section
 from mdmtheory.report.naming import language_names, trusts
+from mdmtheory.report.references import references_section
 from mdmtheory.report.sections import frontier_section, order_section, price_section, trust_section
 from mdmtheory.report.text import code, folded_below, table
 from mdmtheory.report.ties import ties_section, without_twins
@@ -116,6 +117,7 @@ def page(contents: Contents) -> str:
         folded_below(exact_section(contents.laws, contents.corrections)),
         folded_below(_figures(contents.figures), "other figures, and captions of all"),
         folded_below(missing_section(competing, ranked, names), "reasons"),
+        references_section(each for each in (contents.frame, contents.learned) if each is not None),
     ]
     return "\n\n".join(part for part in (_head(contents, whole), contents_section(parts), *parts) if part) + "\n"
 

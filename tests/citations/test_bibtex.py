@@ -78,3 +78,18 @@ def test_the_program_cites_itself_as_its_citation_file_has_it():
     assert f'title: "{fields["title"][1:-1]}"\n' in said
     assert f'name: "{fields["author"][1:-1]}"\n' in said
     assert f"version: {fields['version']}\n" in said
+
+
+def test_a_page_reads_a_work_as_people_do():
+    known = references()
+    assert known["sidak1967"].reading.startswith("Šidák (1967), *Rectangular Confidence Regions")
+    assert known["verdu2008"].reading.startswith("Verdú and Weissman (2008), *The Information Lost in Erasures*, IEEE")
+    assert known["wen2026"].reading == (
+        "Wen, Liang and Lu (2026), *Conditional Total Correlation and the Serial Depth of Adaptive Parallel Sampling*, "
+        "[arXiv:2608.25505](https://arxiv.org/abs/2608.25505)"
+    )
+    assert known["feng2025"].reading.startswith("Feng et al. (2025), *Theoretical Benefit")
+    assert known["ordentlich2020"].reading.startswith("Ordentlich and Polyanskiy (2020), [arXiv:2010.01987]")
+    assert known["latent"].reading.startswith("*Latent Diffusion with LLMs for Reasoning*, Under review")
+    for entry in known.values():
+        assert not set("{}\\") & set(entry.reading)

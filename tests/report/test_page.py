@@ -221,3 +221,26 @@ def test_the_figures_that_matter_stand_first_with_what_they_are_for():
     for name in figures:
         assert text.count(f"![{name}](leaderboard/{name}.png)") == 1
         assert text.count(f"caption of {name}") == 1
+
+
+def test_a_page_ends_with_the_works_that_it_is_from():
+    text = written()
+    frame = small_frame()
+    end = text.partition("\n## References\n")[2]
+    assert end
+    assert "\n## " not in end
+    lines = [line for line in end.splitlines() if line.startswith("- ")]
+    assert [
+        line for line in lines if "*MaskGIT: Masked Generative Image Transformer*" in line and "`confidence`" in line
+    ]
+    assert [line for line in lines if "arXiv:2503.00307" in line and "`remdm-cap`" in line]
+    names = set(re.findall(r"`([\w-]+)`", "\n".join(lines)))
+    assert {each.partition(":")[0] for each in frame["sampler"].dropna()} - {""} <= names
+    assert "stride" not in names
+
+
+def test_what_is_not_built_in_is_not_looked_up_for_the_works_of_a_page():
+    text = written(cell(sampler="no_such_package:Sampler", ser=around(0.3)))
+    above, _, below = text.partition("\n## References\n")
+    assert "no_such_package" in above
+    assert "no_such_package" not in below
