@@ -274,6 +274,8 @@ for options in ("nodes", "distance"):
         lambda n, p=options: mt.as_language(mt.Spec.of("path", **{"nodes": 9, "distance": 2, p: n})),
         5 if options == "nodes" else 2,
     )
+for options in ("layers", "width", "degree"):
+    door(f"paths {options}", lambda n, p=options: mt.as_language(mt.Spec.of("paths", **{p: n})), 3)
 for options in ("digits", "addends"):
     door(f"addition {options}", lambda n, p=options: mt.as_language(mt.Spec.of("addition", **{p: n})))
 door("Copy distance", lambda n: mt.Copy(distance=n))

@@ -75,8 +75,7 @@ class Observer(DenoiserDefaults):
         tokens = as_tokens(tokens, self.vocab_size, masks=True)
         self.validate_length(tokens.shape[1])
         given = self.language.given
-        for prompt in np.unique(tokens[:, given], axis=0):
-            self.language.answers(prompt)
+        self.language.counts(np.unique(tokens[:, given], axis=0))
         found = np.zeros((*tokens.shape, self.vocab_size))
         laws, seen_possible = self._laws(tokens[:, given], tokens[:, ~given])
         found[:, ~given] = laws * seen_possible[:, None, None]

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.given import Given
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.limits import MOST_ANSWERS
 from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.protocols import Denoiser
 from mdmtheory.core.spec import Spec
@@ -113,9 +114,14 @@ class Task(LanguageBase):
 
     def strata(self, tokens: TokensLike) -> list[str]:
         """Of each sequence how hard its prompt is, in words: here by the number of right answers, in powers of two."""
-        counts = [len(self.answers(each)) for each in self._whole(tokens)[:, self.given]]
-        powers = [int(count).bit_length() - 1 for count in counts]
-        return ["1 answer" if not each else f"{1 << each}..{(2 << each) - 1} answers" for each in powers]
+        return [_in_words(count) for count in self.counts(self._whole(tokens)[:, self.given])]
+
+    def counts(self, prompts: Tokens) -> list[int]:
+        """How many right answers each prompt (count, given) has, by listing them; ValueError as of `answers`.
+
+        Where they can be counted otherwise, there may be more than can be listed (mdmtheory.tasks.counted).
+        """
+        return [len(self.answers(each)) for each in prompts]
 
     # --------------------------------------------------------------------------------------- what follows from that
 
@@ -126,12 +132,17 @@ class Task(LanguageBase):
         """
         tokens = as_tokens(prompt, self.vocab_size, masks=True)[0]
         tokens = tokens[self.given] if len(tokens) == self.length else tokens
-        if len(tokens) != self.given.sum() or (tokens == self.vocab_size).any():
-            raise ValueError(
-                f"a prompt of {self.spec} has {self.given.sum()} tokens, and {len(tokens)} are given with "
-                f"{(tokens == self.vocab_size).sum()} masks among them; pass task.prompts(1, seed=0), say"
-            )
+        self.check_unmasked(tokens[None])
         return self._listings[tokens]
+
+    def check_unmasked(self, prompts: Tokens) -> None:
+        """ValueError, one line, unless prompts (count, given) have as many tokens as they should, and no masks."""
+        masks = int((prompts == self.vocab_size).sum())
+        if prompts.shape[1] != self.given.sum() or masks:
+            raise ValueError(
+                f"a prompt of {self.spec} has {self.given.sum()} tokens, and {prompts.shape[1]} are given with {masks} "
+                "masks among them; pass task.prompts(1, seed=0), say"
+            )
 
     def _listed(self, prompt: Row) -> Listing:
         found = self.right_answers(prompt).astype(token_dtype(self.vocab_size))
@@ -228,3 +239,11 @@ class Task(LanguageBase):
         found = as_tokens(tokens, self.vocab_size, masks=True)
         self.validate_length(found.shape[1])
         return found
+
+
+def _in_words(count: int) -> str:
+    """Between which powers of two a number of answers is."""
+    power = count.bit_length() - 1
+    if not power:
+        return "1 answer"
+    return f"{1 << power}..{(2 << power) - 1} answers" if count <= MOST_ANSWERS else f"2^{power}..2^{power + 1} answers"

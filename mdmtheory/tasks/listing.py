@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -75,10 +75,15 @@ class Listings:
         return found
 
 
+def check_answered(counts: Sequence[int], what: str) -> None:
+    """ValueError, one line, where one of the prompts has no right answer."""
+    if not all(counts):
+        raise ValueError(f"a prompt of {what} has no right answer; pass one that has, as task.prompts(1, seed=0)")
+
+
 def check_listed(count: int, what: str) -> None:
     """ValueError, one line, for a prompt with no right answer, or with too many to list."""
-    if not count:
-        raise ValueError(f"a prompt of {what} has no right answer; pass one that has, as task.prompts(1, seed=0)")
+    check_answered([count], what)
     said = f"a prompt of {what} has {count:,} right answers or more"
     check_limit(count, MOST_ANSWERS, "MOST_ANSWERS", said, "pass one that says more")
 
@@ -194,7 +199,8 @@ class ListedCanvas:
         """Put tokens at (row, position) pairs of the answers; the mask erases."""
         from mdmtheory.kernels.listed import keep_agreeing
 
-        rows, columns, tokens = np.asarray(rows), self._columns(positions), np.asarray(tokens).astype(np.int64)
+        rows, columns = np.asarray(rows), columns_of(self._column, positions)
+        tokens = np.asarray(tokens).astype(np.int64)
         changed = (self._shown[rows, columns] != self._mask) | (tokens == self._mask)
         self._changed[rows[changed]] = True
         self._shown[rows, columns] = tokens
@@ -210,7 +216,7 @@ class ListedCanvas:
         from mdmtheory.kernels import listed
 
         # Kernels are compiled for arrays that are contiguous and can be written to.
-        rows, columns = np.require(rows, np.int64, ["C", "W"]), self._columns(positions)
+        rows, columns = np.require(rows, np.int64, ["C", "W"]), columns_of(self._column, positions)
         asked = np.unique(rows)
         self.calls[asked] += 1
         self.rounds[asked] += 1
@@ -232,9 +238,11 @@ class ListedCanvas:
         self.impossible[rows[self._count[rows] == 0]] = True
         return out
 
-    def _columns(self, positions: Int[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
-        columns = self._column[positions]
-        if (columns < 0).any():
-            place = int(np.asarray(positions)[columns < 0][0])
-            raise ValueError(f"position {place} is given by the prompt; ask about positions of the answer")
-        return columns
+
+def columns_of(column: Int[np.ndarray, "length"], positions: Int[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
+    """Where in the answer positions stand, -1 being those of the prompt; ValueError where one of these is asked for."""
+    columns = column[positions]
+    if (columns < 0).any():
+        place = int(np.asarray(positions)[columns < 0][0])
+        raise ValueError(f"position {place} is given by the prompt; ask about positions of the answer")
+    return columns

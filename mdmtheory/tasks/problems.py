@@ -104,6 +104,12 @@ class Problems(Task):
     def _log_problems(self) -> float:
         return sum(math.log(len(each)) for each in self._allowed)
 
+    def counts(self, prompts: Tokens) -> list[int]:
+        """One; where nothing is given, as many as there are problems."""
+        if self._joint:
+            return [math.prod(len(each) for each in self._allowed)] * len(prompts)
+        return super().counts(prompts)
+
     def prompt_log_prob(self, prompts: Tokens) -> Float[np.ndarray, "count"]:
         """Minus the logarithm of the number of problems, all alike; 0 where nothing is given."""
         if self._joint:
@@ -125,8 +131,10 @@ class Problems(Task):
         problems = self._whole(tokens)[:, : len(self._allowed)].astype(np.int64)
         return ["masked" if (each == self.vocab_size).any() else self._stratum(each) for each in problems]
 
-    def messages(self, evidence: Float[np.ndarray, "count length vocab_size"]) -> Float[np.ndarray, "..."]:
-        """The law of each token by all evidence but its own (mdmtheory.tasks.messages)."""
+    def messages(
+        self, prompts: Tokens, evidence: Float[np.ndarray, "count answered vocab_size"]
+    ) -> Float[np.ndarray, "count answered vocab_size"]:
+        """The law of each token by all evidence but its own, nothing being given (mdmtheory.tasks.messages)."""
         assert self._automaton is not None
         return self._automaton.laws(evidence)
 

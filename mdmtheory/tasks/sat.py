@@ -6,27 +6,24 @@ import math
 import re
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt64
+from jaxtyping import Bool, Float, Int, UInt64
 
-from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_ANSWERS
 from mdmtheory.core.register import registered
 from mdmtheory.core.sources import SOFTWARE
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
-from mdmtheory.tasks.base import Task
+from mdmtheory.core.tokens import Tokens, TokensLike
+from mdmtheory.tasks.counted import Counted
 from mdmtheory.tasks.drawing import Draws, Row
 
 THRESHOLD = 4.267
 """Clauses a variable beyond which a large random formula is almost surely unsatisfiable (cond-mat/0207194)."""
 
 FEWEST, MOST = 3, 24
-"""Variables: a clause has three of them, and 2^24 assignments are two megabytes of bits."""
+"""Variables: a clause has three of them, and 2^24 bits, all assignments of 24, are counted in some 10 ms."""
 
 _LITERAL = re.compile(r"(!?)x(\d+)")
-_WORD_BITS = 6
-"""A word has the assignments of the first 6 variables."""
 
 
 @registered(
@@ -39,13 +36,14 @@ _WORD_BITS = 6
     examples=("variables=4,clauses=8",),
     sources=("ye2024", SOFTWARE),
 )
-class Sat(Task):
+class Sat(Counted):
     """Task: satisfy 3-SAT clauses, by default as many as at the threshold; every satisfying assignment is as likely.
 
     The prompt is the clauses, three literals each, with variables rising (2v is x_v and 2v + 1 its negation, v from
     1); the answer the truth value, 0 or 1, of each variable. An assignment is drawn first, uniformly, and then each
     clause uniformly and independently from the 7 C(n, 3) that it satisfies: so all pairs of a formula and an assignment
-    are alike, and a formula is the likelier the more assignments it has ("planted").
+    are alike, and a formula is the likelier the more assignments it has ("planted"). They are counted as a set of bits,
+    so that the oracle is exact also where there are too many to list.
 
     >>> task = Sat(variables=5)
     >>> task.length, task.show(task.prompts(1, seed=0))[:24]
@@ -75,64 +73,102 @@ class Sat(Task):
             clause[:] = 2 + 2 * chosen + (signs ^ answer[chosen])
         return self.joined(prompt.reshape(-1), answer)
 
+    def _formulas(self, prompts: Tokens) -> np.ndarray:
+        return prompts.astype(np.int64).reshape(len(prompts), self.clauses, 3)
+
+    def are_prompts(self, prompts: Tokens) -> Bool[np.ndarray, "count"]:
+        """Whether all literals are some, of rising variables in each clause."""
+        formulas = self._formulas(prompts)
+        rising = (np.diff(formulas // 2, axis=2) > 0).all(axis=(1, 2))
+        return np.asarray(rising & ((formulas >= 2) & (formulas < self.vocab_size)).all(axis=(1, 2)))
+
+    @property
+    def rule_of_prompts(self) -> str:
+        """Three variables a clause."""
+        return (
+            f"formula: each of its {self.clauses} clauses is of three variables, rising, as literals from 2 to "
+            f"{self.vocab_size - 1}"
+        )
+
     def follows_rule(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
         """Clauses of three different variables, rising, of each of which one literal at least is true."""
         formulas, answers = self._formulas(tokens[:, self.given]), tokens[:, ~self.given].astype(np.int64)
-        found = _are_clauses(formulas) & (answers < 2).all(axis=1)
+        found = self.are_prompts(tokens[:, self.given]) & (answers < 2).all(axis=1)
         literals = np.maximum(formulas - 2, 0).reshape(len(tokens), 3 * self.clauses)
         values = np.take_along_axis(answers, literals // 2, axis=1)
         satisfied = ((values ^ (literals % 2)) == 1).reshape(formulas.shape)
         return found & satisfied.any(axis=2).all(axis=1)
 
     def right_answers(self, prompt: Row) -> Tokens:
-        """All satisfying assignments, from a set of bits of all 2^n: each clause leaves those that it allows."""
-        formula = self._formulas(prompt[None])
-        if not _are_clauses(formula)[0]:
-            raise ValueError(
-                f"what was given is no formula of {self.spec}: each of its {self.clauses} clauses is of three "
-                f"variables, rising, as literals from 2 to {self.vocab_size - 1}; see task.parse"
-            )
-        allowed = np.full(1 << max(0, self.variables - _WORD_BITS), ~np.uint64(0))
-        if self.variables < _WORD_BITS:
-            allowed[0] = np.uint64((1 << (1 << self.variables)) - 1)
-        for clause in formula[0] - 2:
-            some = np.zeros_like(allowed)
-            for literal in clause.tolist():
-                true = _where_true(literal // 2, len(allowed))
-                some |= ~true if literal % 2 else true
-            allowed &= some
-        words = np.flatnonzero(allowed)
-        # No more of them than can be listed, and one.
-        words = words[
-            : int(np.searchsorted(np.cumsum(np.bitwise_count(allowed[words]), dtype=np.int64), MOST_ANSWERS)) + 1
-        ]
-        bits = allowed[words, None] >> np.arange(64, dtype=np.uint64) & np.uint64(1)
-        which, places = np.nonzero(bits)
-        assignments = ((words[which] << _WORD_BITS) + places)[: MOST_ANSWERS + 1]
+        """All satisfying assignments, the first variable changing first; of more than MOST_ANSWERS one more."""
+        from mdmtheory.kernels.satisfying import LOW, satisfying_words
+
+        self.check_prompts(prompt[None])
+        scratch = self._scratch()
+        found = satisfying_words(self._clauses(prompt[None])[0], self.variables, np.ones((self.variables, 2)), *scratch)
+        rest, words = (each[:found] for each in scratch)
+        # No more words than have as many assignments as can be listed, and one.
+        enough = int(np.searchsorted(np.cumsum(np.bitwise_count(words), dtype=np.int64), MOST_ANSWERS + 1)) + 1
+        which, places = np.nonzero(words[:enough, None] >> np.arange(1 << LOW, dtype=np.uint64) & np.uint64(1))
+        assignments = ((rest[which] << LOW) + places)[: MOST_ANSWERS + 1]
         return (assignments[:, None] >> np.arange(self.variables) & 1).astype(np.uint8)
 
-    def prompt_log_prob(self, prompts: Tokens) -> Float[np.ndarray, "count"]:
-        """log of assignments / (2^n (7 C(n, 3))^m)."""
-        formulas = _are_clauses(self._formulas(prompts))
-        counts = [len(self.right_answers(each)) if one else 0 for each, one in zip(prompts, formulas, strict=True)]
+    def counted(self, prompts: Tokens) -> list[int]:
+        """How many assignments satisfy each formula."""
+        found = self._counts(prompts, np.ones((len(prompts), self.variables, 2)))
+        return [int(count) for count in found[:, 0].sum(axis=1)]
+
+    def messages(
+        self, prompts: Tokens, evidence: Float[np.ndarray, "count answered vocab_size"]
+    ) -> Float[np.ndarray, "count answered vocab_size"]:
+        """The law of each truth value by all evidence but its own, from the set of satisfying assignments.
+
+        Where all evidence is certain these are whole numbers, and tokens that their own excludes have 0.
+        """
+        laws, said = np.zeros_like(evidence), np.ascontiguousarray(evidence[:, :, :2])
+        if ((said == 0) | (said == 1)).all():
+            laws[:, :, :2] = self._counts(prompts, said)
+        else:
+            laws[:, :, :2] = self._weighed(prompts, np.log(said))
+        return laws
+
+    def _counts(
+        self, prompts: Tokens, may: Float[np.ndarray, "count variables values"]
+    ) -> Float[np.ndarray, "count variables values"]:
+        from mdmtheory.kernels.satisfying import count_satisfying
+
+        found = np.empty_like(may)
+        count_satisfying(self._clauses(prompts), may, *self._scratch(), found)
+        return found
+
+    def _weighed(
+        self, prompts: Tokens, said: Float[np.ndarray, "count variables values"]
+    ) -> Float[np.ndarray, "count variables values"]:
+        from mdmtheory.kernels.satisfying import LOW, weigh_satisfying
+
+        found = np.empty_like(said)
+        weigh_satisfying(self._clauses(prompts), said, *self._scratch(), np.empty(1 << LOW), found)
         with np.errstate(divide="ignore"):
-            return np.log(counts) - self._log_count
+            logs = np.log(found) - said
+        return np.exp(logs - logs.max(axis=2, keepdims=True))
+
+    def _scratch(self) -> tuple[Int[np.ndarray, "words"], UInt64[np.ndarray, "words"]]:
+        """Room for the largest set, by the assignments of all variables but those within a word."""
+        from mdmtheory.kernels.satisfying import LOW
+
+        size = 1 << max(0, self.variables - LOW)
+        return np.empty(size, dtype=np.int64), np.empty(size, dtype=np.uint64)
+
+    def _clauses(self, prompts: Tokens) -> Int[np.ndarray, "count clauses literals"]:
+        """The clauses of formulas by their last variable, literals from 0."""
+        formulas = self._formulas(prompts)
+        order = np.argsort(formulas[:, :, 2] // 2, axis=1, kind="stable")
+        return np.take_along_axis(formulas, order[:, :, None], axis=1) - 2
 
     @property
-    def _log_count(self) -> float:
-        """The logarithm of how many pairs of a formula and an assignment there are, all alike."""
+    def log_pairs(self) -> float:
+        """n log 2 + m log(7 C(n, 3))."""
         return self.variables * math.log(2) + self.clauses * math.log(7 * math.comb(self.variables, 3))
-
-    @whole_numbers(threads=1)
-    def log_prob(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
-        """Minus the logarithm of the number of pairs in nats, -inf outside the support."""
-        return np.where(self.in_support(as_tokens(tokens, self.vocab_size)), -self._log_count, -np.inf)
-
-    @whole_numbers(length=1, count=0, seed=0)
-    def entropy(self, length: int, count: int = 10_000, seed: int = 0) -> Estimate:
-        """H(prompt) + H(answer | prompt) in nats, exact."""
-        self.validate_length(length)
-        return Estimate.exact(self._log_count)
 
     def show(self, tokens: TokensLike) -> str:
         """The clauses, and the answer as a bit for each variable: `x1|!x2|x4 & ... : 0110`; a mask is `_`."""
@@ -160,20 +196,3 @@ class Sat(Task):
         prompt = [2 * int(each[2]) + len(each[1]) for each in literals if each]
         bits = [self.vocab_size if bit == "_" else int(bit) for bit in answer]
         return self.joined(prompt, bits)
-
-    def _formulas(self, prompts: Tokens) -> np.ndarray:
-        return prompts.astype(np.int64).reshape(len(prompts), self.clauses, 3)
-
-
-def _are_clauses(formulas: np.ndarray) -> Bool[np.ndarray, "count"]:
-    """Whether all literals are some, of rising variables in each clause."""
-    rising = np.diff(formulas // 2, axis=2) > 0
-    return np.asarray((formulas >= 2).all(axis=(1, 2))) & np.asarray(rising.all(axis=(1, 2)))
-
-
-def _where_true(variable: int, words: int) -> UInt64[np.ndarray, "words"]:
-    """The set of the assignments in which a variable is true; assignment a is bit a % 64 of word a // 64."""
-    if variable >= _WORD_BITS:
-        return np.where(np.arange(words) >> (variable - _WORD_BITS) & 1, ~np.uint64(0), np.uint64(0))
-    pattern = sum(1 << bit for bit in range(64) if bit >> variable & 1)
-    return np.full(words, pattern, dtype=np.uint64)

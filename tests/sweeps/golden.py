@@ -45,7 +45,7 @@ CASES: dict[str, dict[str, Any]] = {
         f"language {name.partition(':')[0]}": {"lang": name, "steps": 3, "check": True}
         for name in (
             *("finite", "sudoku:size=4", "sat:variables=5", "countdown:numbers=3", "lists:items=4", "latin"),
-            "path:nodes=7,distance=2",
+            *("path:nodes=7,distance=2", "paths:layers=4,width=3"),
             *("addition:chain=after",),
         )
     },

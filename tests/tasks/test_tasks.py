@@ -46,6 +46,8 @@ def listed_by_rule(task, prompt):
         "latin:size=3",
         "path:nodes=5,distance=1",
         "path:nodes=7,distance=3",
+        "paths:layers=5,width=3",
+        "paths:layers=4,width=4,degree=3",
     ],
 )
 def test_the_list_of_a_prompt_is_all_that_passes_the_verifier(spec):
@@ -224,6 +226,15 @@ def test_clues_too_few_to_list_what_they_leave_are_refused_and_not_drawn_for_eve
         (lambda: mt.as_language("path:nodes=6,distance=3"), "pass at most 2 of 6 nodes"),
         (lambda: mt.as_language("path:nodes=4,distance=1").answers([0, 1, 1, 2, 2, 3, 0, 3]), "is no graph of path"),
         (lambda: mt.as_language("path:nodes=4,distance=1").parse("0>1 from 0 to 1: 1"), "write 3 edges, start, goal"),
+        (lambda: mt.as_language("paths:layers=2"), "layers is 2; pass from 3 to 64"),
+        (lambda: mt.as_language("paths:width=65"), "width is 65; pass from 2 to 64"),
+        (lambda: mt.as_language("paths:width=3,degree=4"), "degree is 4; a node has different ends, pass from 1 to 3"),
+        (lambda: mt.as_language("paths:layers=3,width=2").answers([1, 0] * 5), "is no graph of paths:layers=3,width=2"),
+        (
+            lambda: mt.as_language("paths:layers=3,width=2,degree=1").answers([0, 0, 0, 0, 0, 1]),
+            "a prompt of paths:layers=3,width=2,degree=1 has no right answer",
+        ),
+        (lambda: mt.as_language("paths:layers=3,width=2,degree=1").parse("0>0 1>1 | 0>0 1>1"), "write 2 layers of 2"),
         (lambda: mt.as_language("countdown:numbers=6"), "numbers is 6; pass from 2 to 5"),
         (lambda: mt.as_language("countdown:largest=100"), "largest is 100; pass from 1 to 99"),
         (lambda: mt.as_language("countdown:numbers=2").answers([0, 0, 0, 3, 0, 3]), "has the number 0; numbers are"),
