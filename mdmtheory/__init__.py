@@ -26,6 +26,7 @@ _HOMES = {
     "Hops": "mdmtheory.denoisers.hops",
     "Singles": "mdmtheory.denoisers.singles",
     "Propagate": "mdmtheory.denoisers.propagate",
+    "Carry": "mdmtheory.denoisers.carry",
     "Network": "mdmtheory.denoisers.network",
     "Run": "mdmtheory.networks.runs",
     "MaskedDiffusion": "mdmtheory.models.masked",

@@ -22,6 +22,7 @@ from mdmtheory.conformance.report import Report as Report
 from mdmtheory.conformance.samplers import check_sampler as check_sampler
 from mdmtheory.core.estimate import Estimate as Estimate
 from mdmtheory.core.spec import Spec as Spec
+from mdmtheory.denoisers.carry import Carry as Carry
 from mdmtheory.denoisers.hops import Hops as Hops
 from mdmtheory.denoisers.network import Network as Network
 from mdmtheory.denoisers.perturbed import Perturbed as Perturbed

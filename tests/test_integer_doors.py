@@ -371,6 +371,8 @@ door("Likelihood.of sequence", lambda n: mt.likelihood(model(), [[0, 0, 1]] * 3,
 door("Window width", lambda n: mt.Window(language(), width=n).spec)
 door("Hops edges", lambda n: mt.Hops("path:nodes=5,distance=2", edges=n).spec)
 door("Propagate depth", lambda n: mt.Propagate("sat:variables=5", depth=n).spec)
+door("Carry columns", lambda n: mt.Carry("addition:addends=2", columns=n).spec)
+door("Carry left", lambda n: mt.Carry("addition:addends=2", columns=0, left=n).spec)
 
 door("MaskedDiffusion.draw_plans length", lambda n: masked("stride").draw_plans(streams(0, 1), n))
 door("MaskedDiffusion.run threads", lambda n: model().run(np.array([[1, 2]]), streams(0, 1), threads=n), none=True)

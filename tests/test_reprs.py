@@ -91,6 +91,7 @@ def test_a_large_law_that_no_call_made_stands_in_angle_brackets():
         mt.Hops("path:nodes=5,distance=2", edges=1),
         mt.Singles("sudoku:size=4"),
         mt.Propagate("sat:variables=5", depth=2),
+        mt.Carry("addition:digits=2,addends=2", columns=1),
         mt.Perturbed(SOFT, epsilon=0.1),
         mt.Perturbed(mt.Window(BIGRAM, width=1), epsilon=np.float64(0.5)),
     ],

@@ -35,8 +35,8 @@ def sweep(
         str,
         typer.Option(
             help="oracle (of trust 0.999 where tokens may change), perturbed:epsilon=0.01, window:width=4; of "
-            "tasks hops:edges=2, singles, propagate:depth=1; or a network, by its run's folder, runs/NAME or "
-            "runs/NAME:batch=64; model ar takes runs alone."
+            "tasks hops:edges=2, singles, propagate:depth=1, carry:columns=1; or a network, by its run's folder, "
+            "runs/NAME or runs/NAME:batch=64; model ar takes runs alone."
         ),
     ] = "oracle",
     sampler: Annotated[

@@ -102,6 +102,7 @@ OBSERVERS = [
     mt.Propagate("sat:variables=5", depth=0),
     mt.Propagate("sat:variables=6,clauses=15", depth=2),
     mt.Hops("path:nodes=7,distance=2", edges=1),
+    mt.Carry("addition:digits=3,addends=3", columns=1),
 ]
 
 
@@ -194,7 +195,7 @@ def test_a_unit_is_propagated_so_many_times():
 @pytest.mark.parametrize("observer", OBSERVERS, ids=repr)
 def test_what_does_not_fit_is_told_in_one_line(observer):
     task, kind = observer.language, type(observer)
-    options = {name: 1 for name in ("edges", "depth") if hasattr(observer, name)}
+    options = {name: 1 for name in ("edges", "depth", "columns") if hasattr(observer, name)}
     with pytest.raises(MisfitError, match=f"^denoiser {observer.spec.name} is for {observer.task}, not for parity$"):
         kind("parity", **options)
     for name in options:

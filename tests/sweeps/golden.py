@@ -63,6 +63,7 @@ CASES: dict[str, dict[str, Any]] = {
     "denoiser hops": {"lang": "path:nodes=7,distance=2", "steps": 3, "denoiser": "hops:edges=1"},
     "denoiser singles": {"lang": "sudoku:size=4", "steps": 3, "denoiser": "singles"},
     "denoiser propagate": {"lang": "sat:variables=5", "steps": 3, "denoiser": "propagate:depth=1"},
+    "denoiser carry": {"lang": "addition", "steps": 3, "denoiser": "carry:columns=1"},
     **{
         f"sampler {name}": {**_ANCESTRAL, "sampler": name}
         for name in ("bisection", "bit_reversed", "blocks", "first_hitting", "fixed", "left_to_right", "stride")
