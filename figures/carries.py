@@ -2,29 +2,30 @@
 
 Exact over orders, by all sets of revealed digits of the right sum; means over problems drawn of each carry distance.
 
-python figures/carries.py [FILE.png|svg|pdf]      # a minute
+python figures/carries.py [FILE.png|svg|pdf]      # half a minute
 """
 
 import itertools
 import sys
 
 import numpy as np
+from matplotlib.ticker import MultipleLocator
 from scipy.special import entr
 
 import mdmtheory as mt
 from mdmtheory.core.means import Moments, mean_interval
 from mdmtheory.plots import Picture, figure_style, looks, save_figure
-from mdmtheory.plots.picture import bar_handle, handle
+from mdmtheory.plots.picture import handle, say_once
 from mdmtheory.plots.series import Scale, Series, draw_all, scale_x
-from mdmtheory.plots.style import REFERENCE, shades
+from mdmtheory.plots.style import shades
 
 DIGITS, SIGHTS, PROBLEMS, TIE = 6, (1, 2, 3), 1000, 1e-12
 DISTANCES = tuple(range(1, DIGITS + 1))
 ORDERS = {
     "left_to_right": "left to right",
     "first_hitting": "random order",
-    "entropy_bound:gamma=0": "in each call what is certain, and one digit more",
-    "confidence": "easy first, or in each call what is certain",
+    "entropy_bound:gamma=0": "certain, and one more",
+    "confidence": "easy first",
 }
 PAIRS = np.stack(np.divmod(np.arange(100), 10), axis=1)
 
@@ -50,15 +51,15 @@ def problems_at(distance, digits, count, rng):
     nines = every[rng.choice(len(every), count, p=weights / weights.sum()), ::-1]
     comes_to_nine = PAIRS.sum(axis=1) == 9
     those, others = PAIRS[comes_to_nine], PAIRS[~comes_to_nine]
-    drawn = np.where(nines[..., None], those[rng.integers(10, size=nines.shape)], others[rng.integers(90, size=nines.shape)])
+    drawn = np.where(nines[..., None], *(each[rng.integers(len(each), size=nines.shape)] for each in (those, others)))
     return drawn.transpose(0, 2, 1).reshape(count, -1)
 
 
 def right(observer, problems):
-    """P(the right sum) of each problem in the orders, and in one call; calls where all that is certain comes at once.
+    """P(the right sum) of each problem in the orders and in one call; calls where what is certain comes in each.
 
-    One digit a call from left to right, at random and easy first: certain digits do not draw on each other, so that
-    the last is also right as often where they come together. Ties are broken at random.
+    One digit a call from left to right, at random and easy first; certain digits may come together, which changes
+    nothing. Ties are broken at random. NaN: what is certain ends before the sum does.
     """
     task = observer.language
     count, places = len(problems), task.places
@@ -78,7 +79,7 @@ def right(observer, problems):
         first = int(np.argmax(hidden))
         left[shown] = law[:, first] * left[then[first]]
         at_random[shown] = np.mean([law[:, k] * at_random[then[k]] for k in np.flatnonzero(hidden)], axis=0)
-        easy[shown] = mean_over_ties(np.where(hidden, confidence[:, shown], -1), (law * easy[then].T))
+        easy[shown] = mean_over_ties(np.where(hidden, confidence[:, shown], -1), law * easy[then].T)
         certain = hidden & (confidence[:, shown] == 1)
         after = shown + certain @ bits
         open_ = hidden & ~certain
@@ -88,7 +89,7 @@ def right(observer, problems):
         one_more[shown] = np.where(open_.any(axis=1), more, 1)
         calls[shown] = np.where(certain.any(axis=1), 1 + calls[after, each], np.nan)
     chances = dict(zip(ORDERS, (left[0], at_random[0], one_more[0], easy[0]), strict=True))
-    return chances, chance[:, 0].prod(axis=1), calls[0]
+    return {**chances, "one call": chance[:, 0].prod(axis=1), "calls": calls[0]}
 
 
 def mean_over_ties(scores, values):
@@ -97,15 +98,35 @@ def mean_over_ties(scores, values):
     return np.where(tied, values, 0).sum(axis=1) / tied.sum(axis=1)
 
 
-def measured(columns, left=0, digits=DIGITS, count=PROBLEMS):
-    """By carry distance, the name of an order, "one call" and "calls": mean, low and high over problems."""
-    observer = mt.Carry(f"addition:digits={digits},addends=2", columns=columns, left=left)
-    found = []
-    for distance in range(1, digits + 1):
-        chances, at_once, calls = right(observer, problems_at(distance, digits, count, np.random.default_rng(distance)))
-        numbers = {**chances, "one call": at_once, "calls": calls}
-        found.append({name: mean_interval(Moments.of(value), 0.95) for name, value in numbers.items()})
+def mean(values, proven):
+    """The mean of probabilities or calls with its interval; of what theory says to be alike everywhere, exact."""
+    if not proven:
+        return mean_interval(Moments.of(values), 0.95)
+    assert np.ptp(values) < TIE
+    return (values[0],) * 3
+
+
+def measured(columns, left=0):
+    """By carry distance and name of an order, of "one call" and of "calls", the mean over problems with its ends."""
+    observer, found = mt.Carry(f"addition:digits={DIGITS},addends=2", columns=columns, left=left), []
+    for distance in DISTANCES:
+        numbers = right(observer, problems_at(distance, DIGITS, PROBLEMS, np.random.default_rng(distance)))
+        # docs/theory.md, 14: with a column to the right what is certain never ends before the sum does.
+        proven = {*numbers} if distance <= columns else {"confidence"} if columns else set()
+        found.append(
+            {name: mean(values, name in proven) for name, values in numbers.items() if np.isfinite(values).all()}
+        )
     return found
+
+
+def by_longest_carry(columns, count=6 * PROBLEMS):
+    """As `measured`, from left to right, of uniform problems by the longest run of columns that carry."""
+    observer = mt.Carry(f"addition:digits={DIGITS},addends=2", columns=columns)
+    rows = observer.language.sample(count, observer.language.length, seed=0)
+    problems = np.split(rows[:, observer.language.given].astype(int), count // PROBLEMS)
+    chances = np.concatenate([right(observer, each)["left_to_right"] for each in problems])
+    strata = np.array(observer.language.strata(rows))
+    return {name: mean(chances[strata == name], False) for name in sorted(set(strata))}
 
 
 def series(label, look, name, found):
@@ -115,37 +136,42 @@ def series(label, look, name, found):
 def main(out: str = "results/carries.pdf") -> None:
     look, dark = looks("sampler", list(ORDERS)), shades([str(columns) for columns in SIGHTS])
     found = {columns: measured(columns) for columns in SIGHTS}
-    seen = {columns: f"sees {columns} column{'s'[: columns > 1]} to the right" for columns in SIGHTS}
+    seen = {columns: f"sees {columns} column{'s'[: columns > 1]}" for columns in SIGHTS}
     with figure_style():
-        picture = Picture(7.0, 2.6)
-        *cells, other = picture.grid(1, len(SIGHTS) + 1)
+        picture = Picture(7.0, 2.4)
+        cells = picture.grid(1, len(SIGHTS) + 1)
         drawn = {c: [series(ORDERS[n], look[n], n, each) for n in ORDERS] for c, each in found.items()}
-        scale = Scale.of([each for some in drawn.values() for each in some], from_zero=True, log=False)
-        for axes, (columns, some) in zip(cells, drawn.items(), strict=True):
+        needed = [series(seen[c], dark[str(c)], "calls", each) for c, each in found.items()]
+        panels = {
+            **{seen[c]: ("P(right sum)", some, list(drawn.values())) for c, some in drawn.items()},
+            "certain in each call": ("calls", needed, [needed]),
+        }
+        for axes, (title, (ylabel, some, alike)) in zip(cells, panels.items(), strict=True):
+            scale = Scale.of([each for those in alike for each in those], from_zero=True, log=False)
             scale.on(axes)
             scale_x(axes, list(DISTANCES), log=False, inches=1.3)
             draw_all(axes, some, scale)
-            axes.set(xlabel="carry distance", ylabel="P(right sum)", title=seen[columns])
-        needed = [series(seen[c], dark[str(c)], "calls", each) for c, each in found.items()]
-        scale = Scale.of(needed, from_zero=True, log=False)
-        scale.on(other)
-        scale_x(other, list(DISTANCES), log=False, inches=1.3)
-        draw_all(other, needed, scale)
-        other.set(xlabel="carry distance", ylabel="calls", title="what is certain in each call")
-        for axes in cells[1:]:
-            axes.set_ylabel("")
+            axes.set(xlabel="carry distance", ylabel=ylabel, title=title)
+        cells[-1].yaxis.set_major_locator(MultipleLocator(1))
+        say_once(cells, len(cells))
+        cells[-1].set_ylabel("calls")
         marks = [handle(look[name], label) for name, label in ORDERS.items()]
         marks += [handle(dark[str(columns)], label) for columns, label in seen.items()]
         notes = [
-            f"Two numbers of {DIGITS} digits; exact over orders, {PROBLEMS:,} problems drawn of each carry distance: how "
-            "many columns to the right must be seen to know every carry."
+            f"Two numbers of {DIGITS} digits, columns seen to the right of a digit's own; exact over orders, mean over "
+            f"{PROBLEMS:,} problems of each carry distance, drawn uniformly; 95 % intervals are within the marks. "
+            "Certain, and one more: in each call all digits that are certain and the most certain other. Easy first is "
+            "the same one by one and all that is certain in each call; calls are of the latter.",
         ]
-        picture.explain([*marks, bar_handle([0.95])], notes)
+        picture.explain(marks, notes)
     save_figure(picture, out)
-    for (columns, left), each in {**{(c, 0): each for c, each in found.items()}, (0, 0): measured(0), (1, 1): measured(1, 1)}.items():
+    told = {(columns, 0): each for columns, each in found.items()} | {(0, 0): measured(0), (1, 1): measured(1, 1)}
+    for (columns, left), each in told.items():
         for distance, numbers in zip(DISTANCES, each, strict=True):
             said = (f"{name} {value:.4f} [{low:.4f}, {high:.4f}]" for name, (value, low, high) in numbers.items())
-            print(f"columns={columns},left={left} distance {distance}:", "; ".join(said))
+            print(f"columns={columns},left={left}, distance {distance}:", "; ".join(said))
+    for name, (value, low, high) in by_longest_carry(1).items():
+        print(f"columns=1, {name}: left_to_right {value:.4f} [{low:.4f}, {high:.4f}]")
 
 
 if __name__ == "__main__":
