@@ -486,6 +486,7 @@ for parameter in ("steps", "block", "threads"):
         lambda n, p=parameter: mt.exact.log_prob(language(), [[0, 1, 2]], **{"steps": 2, p: n}),
         none=parameter in ("block", "threads"),
     )
+door("exact.serial_depth length", lambda n: mt.exact.serial_depth(language(), n))
 for name in ("first_order", "information_curve"):
     for parameter in ("length", "count", "seed", "threads"):
         door(

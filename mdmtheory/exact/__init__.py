@@ -18,6 +18,7 @@ from mdmtheory.exact.noised import elbo
 from mdmtheory.exact.prompts import prompt_log_prob
 from mdmtheory.exact.rates import first_order_density, kappa, limit_curve, optimal_kappa
 from mdmtheory.exact.scores import log_prob
+from mdmtheory.exact.serial_depth import serial_depth
 from mdmtheory.exact.spans import ser, ser_curve
 
 __all__ = [
@@ -44,5 +45,6 @@ __all__ = [
     "s_information",
     "ser",
     "ser_curve",
+    "serial_depth",
     "total_correlation",
 ]

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Int32, UInt64
 
 from mdmtheory.core.evaluable import call
-from mdmtheory.core.integers import whole_number, whole_numbers
+from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
+from mdmtheory.core.limits import MOST_LENGTH
 from mdmtheory.core.register import registered
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.sources import SOFTWARE, Ours
@@ -196,27 +197,71 @@ class Stride(OnePlan):
         return (1 + np.arange(length) % steps).astype(np.int32)
 
 
-@registered("plan law", version=1, family="chosen order", place=5, sources=("bansal2026", "wen2026"))
+@registered(
+    "plan law",
+    version=1,
+    family="chosen order",
+    place=5,
+    examples=("", "block=2"),
+    sources=("bansal2026", "wen2026"),
+)
 @dataclass(frozen=True, repr=False)
 class Bisection(OnePlan):
-    """The lower middle of every span, span by span in parallel: ceil(log2(length + 1)) rounds."""
+    """The lower middle of every span, span by span in parallel: ceil(log2(length + 1)) rounds; of blocks, `block` each.
+
+    Exact on n-grams whose next token depends on `block` tokens before it (docs/theory.md, section 6). The positions are
+    cut into blocks from the left, the last one may be shorter; those of a middle block come one by one, as they depend
+    on each other. 2608.25505, theorem 2.
+
+    >>> Bisection(block=2).plan(6).tolist()
+    [3, 4, 1, 2, 3, 4]
+    """
+
+    block: WholeNumber = field(default=1, kw_only=True)
 
     name = "bisection"
     uses_steps = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "block", whole_number(self.block, "block", 1, MOST_LENGTH))
+
+    def __repr__(self) -> str:
+        return call("plans.Bisection", **self._options)
+
+    @property
+    def _options(self) -> dict[str, int]:
+        return {} if self.block == 1 else {"block": self.block}
+
+    @property
+    def spec(self) -> Spec:
+        """The name, and the block where it is not of one position."""
+        return Spec.of(self.name, **self._options)
+
+    @property
+    def identity(self) -> Any:
+        """The name, and the block where it is not of one position."""
+        return [self.name, *self._options.values()]
+
     @whole_numbers(length=1, steps=1)
     def plan(self, length: int, steps: int = 1) -> Int32[np.ndarray, "length"]:
-        """The round in which each position is the lower middle of its span."""
-        out = np.empty(length, dtype=np.int32)
-        first, last = np.array([0]), np.array([length - 1])
-        turn = 1
-        while len(first):
-            middle = (first + last) // 2
-            out[middle] = turn
-            first, last = np.concatenate([first, middle + 1]), np.concatenate([middle - 1, last])
-            first, last = first[first <= last], last[first <= last]
-            turn += 1
-        return out
+        """The round in which each position's block is the lower middle of its span, and its turn in there."""
+        rounds = _middles(-(-length // self.block))
+        position = np.arange(length)
+        return (self.block * (rounds[position // self.block] - 1) + position % self.block + 1).astype(np.int32)
+
+
+def _middles(count: int) -> Int32[np.ndarray, "count"]:
+    """The round in which each of so many is the lower middle of its span."""
+    out = np.empty(count, dtype=np.int32)
+    first, last = np.array([0]), np.array([count - 1])
+    turn = 1
+    while len(first):
+        middle = (first + last) // 2
+        out[middle] = turn
+        first, last = np.concatenate([first, middle + 1]), np.concatenate([middle - 1, last])
+        first, last = first[first <= last], last[first <= last]
+        turn += 1
+    return out
 
 
 @registered("plan law", version=1, family="chosen order", place=8, said="bit-reversed", sources=(_SEARCH,))

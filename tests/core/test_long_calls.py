@@ -190,6 +190,7 @@ LONG = (
 )
 EXACT = ("ser", "ser_curve", "law", "log_prob", "prompt_log_prob", "elbo", "joint", "first_order", "information_curve")
 EXACT += ("kappa", "optimal_kappa", "growth_rate", "limit_curve", "first_order_density", "answer_curve")
+EXACT += ("serial_depth",)
 
 
 def test_every_long_call_has_a_say_in_its_progress():

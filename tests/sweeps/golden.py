@@ -26,6 +26,7 @@ CUBES = FILE.with_name("golden_cubes.json")
 COUNT = 60
 
 _LANGUAGES = {
+    "affine": "affine:checks=3,period=7",
     "copy": "copy:distance=3,vocab_size=4",
     "dyck": "dyck:kinds=2,depth=2",
     "equal_pairs": "equal_pairs:vocab_size=4",
@@ -33,9 +34,12 @@ _LANGUAGES = {
     "ngram 1": "ngram:order=1,vocab_size=4",
     "ngram 2": "ngram:order=2,vocab_size=4",
     "ngram 3": "ngram:order=3,vocab_size=4",
+    "one_hot": "one_hot:block=3",
     "parity": "parity",
     "permutation": "permutation:items=12",
     "repetition": "repetition:vocab_size=4",
+    "tree": "tree:arity=2,nodes=7,vocab_size=3",
+    "walk": "walk:vocab_size=5",
 }
 _TIED = {"lang": _LANGUAGES["ngram 2"], "length": 12, "steps": 3}
 _ANCESTRAL = {"lang": _LANGUAGES["hmm"], "length": 12, "steps": 3}
@@ -68,6 +72,7 @@ CASES: dict[str, dict[str, Any]] = {
         f"sampler {name}": {**_ANCESTRAL, "sampler": name}
         for name in ("bisection", "bit_reversed", "blocks", "first_hitting", "fixed", "left_to_right", "stride")
     },
+    "sampler bisection of blocks": {**_ANCESTRAL, "sampler": "bisection:block=2"},
     "sampler plan": {**_ANCESTRAL, "sampler": "plan:file=plan.txt"},
     "sampler ancestral tempered": {**_ANCESTRAL, "sampler": "ancestral:temperature=0.7", "check": True},
     "sampler stride with a nucleus": {**_ANCESTRAL, "sampler": "stride:nucleus=0.9,ties=lowest", "metrics": "ser"},

@@ -1,0 +1,142 @@
+"""Exact posteriors of languages of which one pass over a sequence answers any evidence: the oracle around that pass."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from jaxtyping import Float
+
+from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.protocols import Evidence, Language, MarginalsCanvas, NoisyCanvas
+from mdmtheory.core.threads import over_rows
+from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
+from mdmtheory.oracles.canvas import ConditionalsCanvas, EvidenceCanvas
+from mdmtheory.oracles.evidence import UniformEvidence
+from mdmtheory.oracles.pairs import pairs_by_conditionals
+from mdmtheory.oracles.posterior import Posterior
+
+Laws = Float[np.ndarray, "count length vocab_size"]
+
+
+class OracleByEvidence(Posterior, ABC):
+    """The exact posterior marginals of a language; a subclass says `_left_out` and, of masks alone, may know better.
+
+    `trust` below 1 takes a revealed token v as soft evidence, trust*1[v = x] + (1 - trust)/V: no context is impossible
+    then, and the rows of revealed positions are leave-one-out laws.
+    """
+
+    exact_for = Posterior.exact_for
+
+    def __init__(self, language: Language, trust: float = 1.0) -> None:
+        super().__init__(language, trust)
+        self.refusals = self._refused_noises()
+        self.noises = frozenset({"masked", "uniform", "gaussian"} - self.refusals.keys())
+
+    @whole_numbers(threads=1)
+    def conditionals(self, tokens: TokensLike, *, threads: int | None = None) -> Laws:
+        """q(x_i = v | revealed tokens) at every position of partly masked rows; the mask is vocab_size.
+
+        Rows of revealed tokens are one-hot when trust is 1. In an impossible context the rows of masked positions are
+        zeros.
+        """
+        tokens = as_tokens(tokens, self.vocab_size, masks=True)
+        self.language.validate_length(tokens.shape[1])
+        if self.trust == 1:
+            found = self._given_masks(tokens, threads)
+            rows, positions = np.nonzero(tokens < self.vocab_size)
+            found[rows, positions] = np.eye(self.vocab_size)[tokens[rows, positions]]
+            return found
+        soft = self.trust * np.eye(self.vocab_size) + (1 - self.trust) / self.vocab_size
+        return normalised(self._by_rows(np.vstack([soft, np.ones(self.vocab_size)])[tokens], threads))
+
+    @whole_numbers(threads=1)
+    def pairs(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count length length"]:
+        """I(x_i; x_j | revealed tokens) in nats for every two masked positions of partly masked rows; 0 elsewhere."""
+        tokens = as_tokens(tokens, self.vocab_size, masks=True)
+        return pairs_by_conditionals(
+            lambda rows: self.conditionals(rows, threads=threads), tokens, self.vocab_size, self.trust
+        )
+
+    @whole_numbers(threads=1)
+    def posterior(self, evidence: Evidence | Laws, *, leave_one_out: bool = False, threads: int | None = None) -> Laws:
+        """q(x_i = v | evidence at every position), exactly; of one's own position left out with `leave_one_out`.
+
+        Evidence is what a noise left, or an array of log likelihoods in nats, each position's up to a constant; -inf
+        excludes a token. Rows of sequences that the evidence excludes are zeros. ValueError with the reason where the
+        language has no such posterior.
+        """
+        self._check_noise("uniform" if isinstance(evidence, UniformEvidence) else "gaussian")
+        logs = evidence if isinstance(evidence, np.ndarray) else evidence.log_likelihood()
+        logs = np.ascontiguousarray(logs, dtype=np.float64)
+        if logs.ndim != 3 or logs.shape[2] != self.vocab_size:
+            raise ValueError(f"evidence has shape {logs.shape}; pass (count, length, {self.vocab_size})")
+        if not (logs < np.inf).all():
+            raise ValueError("evidence holds NaN or +inf; pass log likelihoods, -inf where a token is excluded")
+        self.language.validate_length(logs.shape[1])
+        most = logs.max(axis=2, keepdims=True)
+        likelihood = np.exp(logs - np.where(most > -np.inf, most, 0.0))
+        found = normalised(self._by_rows(likelihood, threads))
+        return found if leave_one_out else normalised(found * likelihood)
+
+    @whole_numbers(count=0, length=1, threads=1)
+    def open(
+        self,
+        count: int,
+        length: int,
+        *,
+        noise: str = "masked",
+        prompt: Tokens | None = None,
+        threads: int | None = None,
+    ) -> MarginalsCanvas | NoisyCanvas:
+        """A canvas of `count` masked sequences, with the prompt's tokens revealed; under other noises a NoisyCanvas."""
+        self._check_noise(noise)
+        self.language.validate_length(length)
+        if noise == "masked":
+            return ConditionalsCanvas(self, count, length, prompt, threads)
+        if prompt is not None:
+            raise ValueError(f"a prompt is known, and {noise} noise leaves no token known; use masked noise")
+        return EvidenceCanvas(self, count, threads)
+
+    def _given_masks(self, tokens: Tokens, threads: int | None) -> Laws:
+        """The laws of masked positions where what is revealed is certain; zeros in impossible contexts."""
+        return normalised(
+            self._by_rows(np.vstack([np.eye(self.vocab_size), np.ones(self.vocab_size)])[tokens], threads)
+        )
+
+    def _refused_noises(self) -> dict[str, str]:
+        """Why there is no posterior under a noise, for each of which that is so."""
+        if self.trust == 1:
+            return {}
+        reason = f"trust {self.trust} is about revealed tokens, and under this noise none is; use trust 1"
+        return {"uniform": reason, "gaussian": reason}
+
+    def _check_noise(self, noise: str) -> None:
+        if noise not in self.noises:
+            reason = f": {self.refusals[noise]}" if noise in self.refusals else ""
+            raise ValueError(
+                f"the oracle of {self.language.spec} takes no {noise!r} noise{reason}; "
+                f"known: {', '.join(sorted(self.noises))}"
+            )
+
+    def _by_rows(self, evidence: Laws, threads: int | None) -> Laws:
+        out = np.empty(evidence.shape)
+
+        def work(a: int, b: int) -> None:
+            out[a:b] = self._left_out(evidence[a:b])
+
+        over_rows(work, len(evidence), threads)
+        return out
+
+    @abstractmethod
+    def _left_out(self, evidence: Laws) -> Laws:
+        """The law of each token by the likelihoods at all positions but its own, each up to a factor; zeros for none.
+
+        A row of which no sequence of the language has a positive likelihood is zeros throughout.
+        """
+
+
+def normalised(laws: Laws) -> Laws:
+    """Each law divided by its sum; zeros stay."""
+    totals = laws.sum(axis=2, keepdims=True)
+    return np.divide(laws, totals, out=np.zeros_like(laws), where=totals > 0)
