@@ -144,7 +144,14 @@ class Affine(LanguageBase):
         return Estimate.exact(float(np.log(2)))
 
 
-@registered("language", "affine", place=8, said="affine, {checks} checks", examples=("", "checks=3,period=5"))
+@registered(
+    "language",
+    "affine",
+    place=8,
+    said="affine, {checks} checks",
+    examples=("", "checks=3,period=5"),
+    sources=("wen2026",),
+)
 @whole_numbers(checks=1, period=1, seed=0)
 def preset(*, checks: int = 4, period: int = 64, seed: int = 0) -> Affine:
     """Bit strings with given parities: each position is in a random set of checks, not empty, again after a period."""

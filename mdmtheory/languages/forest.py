@@ -144,7 +144,13 @@ class Forest(LanguageBase):
         return Estimate.exact(self.entropy(nodes).value / nodes)
 
 
-@registered("language", place=11, said="tree, {arity} children each", examples=("", "arity=2,nodes=6,vocab_size=3"))
+@registered(
+    "language",
+    place=11,
+    said="tree, {arity} children each",
+    examples=("", "arity=2,nodes=6,vocab_size=3"),
+    sources=("kawata2026",),
+)
 @whole_numbers(arity=1, nodes=1, vocab_size=1, seed=0)
 def tree(*, arity: int = 2, nodes: int = 127, vocab_size: int = 4, seed: int = 0, prune: float = 1.0) -> Forest:
     """A tree of tokens, each with so many children below it, level by level; the random rows of an ngram of order 2.

@@ -16,11 +16,16 @@ from __future__ import annotations
 import numpy as np
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.languages.forest import Forest
 from mdmtheory.languages.presets import as_language
 from mdmtheory.plans import GivenPlan
 from mdmtheory.theory.orders import distance_from_language
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+
+_SEARCH = Ours(
+    "masked diffusion exact sampling of tree or forest in log n rounds by centroid decomposition", "2026-11-29"
+)
 
 
 def forest(setting: Setting) -> Forest:
@@ -80,6 +85,7 @@ CENTROIDS: Statement = Statement(
     number=29,
     says="TV(p, q) = 0 for a forest opened by centroids",
     source="Kawata, Hayakawa and Suzuki (2026), for a known forest; docs/theory.md 6",
+    sources=("kawata2026",),
     direction="=",
     sides=_exact,
     settings=_settings,
@@ -92,6 +98,7 @@ CENTROID_ROUNDS: Statement = Statement(
     number=29,
     says="centroids take at most floor(log2 n) + 1 rounds, n nodes the largest tree",
     source="Kawata, Hayakawa and Suzuki (2026), the constant ours; docs/theory.md 6",
+    sources=("kawata2026", _SEARCH),
     direction="<=",
     sides=_rounds,
     settings=_rounds_settings,

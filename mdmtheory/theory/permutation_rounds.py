@@ -29,9 +29,15 @@ from jaxtyping import Float, Int
 
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.languages.permutation import Permutation
 from mdmtheory.schedules import Schedule
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, non_negative
+
+_SEARCH = Ours(
+    "random permutation parallel unmasking optimal batch sizes KL bound mixture of schedules random number of rounds",
+    "2026-11-29",
+)
 
 MOST_LISTED = 40
 """Length up to which all sizes that do not rise are listed: 37,338 of them."""
@@ -226,6 +232,7 @@ ROUNDS: Statement = Statement(
     number=28,
     says="R >= L/(1 + 2 KL(q||p)) steps, KL in nats",
     source="2608.25505, theorem 6; docs/theory.md 6",
+    sources=("wen2026",),
     direction=">=",
     known=lambda setting: (1.0, float(setting.length)),
     sides=_rounds,
@@ -240,6 +247,7 @@ MIXTURE: Statement = Statement(
     number=28,
     says="E[R] >= L exp(-KL(q||p)) for sizes that may be random, KL of the mixture in nats",
     source="2608.25505, proposition 3; docs/theory.md 6",
+    sources=("wen2026",),
     direction=">=",
     known=lambda setting: (1.0, float(setting.length)),
     sides=_mixture,
@@ -255,6 +263,7 @@ BEST: Statement = Statement(
     number=28,
     says="the optimal KL of R steps is that of the best sizes that do not rise",
     source="2608.25505, theorem 7; docs/theory.md 6",
+    sources=("wen2026",),
     direction="=",
     sides=_best,
     settings=_best_settings,
@@ -267,6 +276,7 @@ FLOOR: Statement = Statement(
     number=28,
     says="optimal KL of R steps >= L log L - log L! - L rho_R, rho_1 = 0, rho_k = exp(rho_(k-1) - 1)",
     source="2608.25505, theorem 8, with the O(1) done away with; docs/theory.md 6",
+    sources=("wen2026",),
     direction=">=",
     known=non_negative,
     sides=_floor,
@@ -281,6 +291,7 @@ CEILING: Statement = Statement(
     number=28,
     says="optimal KL of R steps <= L log L - log L! - L rho_R + sum_(k=2..R) 1/(L mu_k)",
     source="ours, after 2608.25505, theorem 8; docs/theory.md 6",
+    sources=("wen2026", _SEARCH),
     direction="<=",
     known=non_negative,
     sides=_ceiling,
@@ -295,6 +306,7 @@ PAIRS: Statement = Statement(
     number=28,
     says="optimal KL of L - s steps = sum_(j<s) log((L-2j)/(L-2j-1)), 3s <= L",
     source="2608.25505, theorem 9; docs/theory.md 6",
+    sources=("wen2026",),
     direction="=",
     sides=_pairs,
     settings=_pairs_settings,

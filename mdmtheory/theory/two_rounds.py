@@ -104,6 +104,7 @@ AFFINE: Statement = Statement(
     number=27,
     says="TV(p, q) = 0 for affine, free positions first and then those that they determine",
     source="2608.25505, proposition 4; docs/theory.md 6",
+    sources=("wen2026",),
     direction="=",
     sides=_two_rounds,
     settings=lambda: [*_affine_settings(AFFINE), AFFINE.setting(small_codes()[1], 7)],
@@ -116,6 +117,7 @@ AFFINE_DEPTH: Statement = Statement(
     number=27,
     says="D_0 <= 2 for affine",
     source="2608.25505, proposition 4; docs/theory.md 6",
+    sources=("wen2026",),
     direction="<=",
     known=lambda setting: (1.0, float(setting.length)),
     sides=_depth,
@@ -130,6 +132,7 @@ ONE_HOT: Statement = Statement(
     number=27,
     says="TV(p, q) = 0 for one_hot in blocks of m opened by stride in m rounds",
     source="2608.25505, theorem 12 (the upper side); docs/theory.md 6",
+    sources=("wen2026",),
     direction="=",
     sides=_one_hot,
     settings=lambda: [

@@ -25,6 +25,7 @@ import numpy as np
 from jaxtyping import Int
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
 from mdmtheory.exact.enumeration import all_sequences, entropy_nats, expected_nll, joint, power
 from mdmtheory.exact.law import law
 from mdmtheory.exact.serial_depth import serial_depth
@@ -39,6 +40,11 @@ from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides
 C0 = Constant("c0", 1 + math.log2(math.e / math.pi) / 2, "paper")
 
 SHARPER_C0 = Constant("c0", 1.5 - math.log2(math.pi) / 2, "ours")
+
+_SEARCH = Ours(
+    "Bernoulli random walk serial depth lower bound rounds longest run of equal bits parallel sampling adaptive",
+    "2026-11-29",
+)
 
 ENUMERATED = 1e5
 """V^L up to which a divergence is enumerated."""
@@ -143,6 +149,7 @@ BATCHES: Statement = Statement(
     number=26,
     says="KL(q||p) = sum_t sum_{j<=B_t} H(Bin(j, 1/2)) - L log 2 for batches from left to right",
     source="2608.25505, theorem 3 (ii); docs/theory.md 6",
+    sources=("wen2026",),
     direction="=",
     sides=_batches,
     settings=_batches_settings,
@@ -155,6 +162,7 @@ BATCHES_BELOW: Statement = Statement(
     number=26,
     says="KL(q||p) >= (L/2) log(L/R) - c0 L log 2 for R batches from left to right",
     source="2608.25505, theorem 3 (ii); docs/theory.md 6",
+    sources=("wen2026",),
     direction=">=",
     known=non_negative,
     constants=(C0,),
@@ -169,6 +177,7 @@ BATCHES_SHARPER: Statement = Statement(
     number=26,
     says="KL(q||p) >= (L/2) log(L/R) - c0 L log 2, c0 = 3/2 - log2(pi)/2",
     source="ours, after 2608.25505, theorem 3 (ii); docs/theory.md 6",
+    sources=("wen2026", _SEARCH),
     direction=">=",
     known=non_negative,
     constants=(SHARPER_C0,),
@@ -184,6 +193,7 @@ DEPTH: Statement = Statement(
     number=26,
     says="D_0 >= log2 L - E log2(1 + M) - 1, M the longest run of equal bits",
     source="2608.25505, theorem 4; docs/theory.md 6",
+    sources=("wen2026",),
     direction=">=",
     known=_rounds_known,
     sides=_depth,
@@ -197,6 +207,7 @@ DEPTH_SHARPER: Statement = Statement(
     number=26,
     says="D_0 >= 1 + log2(L+1) - E log2 max(M, 2), M the longest run of equal bits",
     source="ours, after 2608.25505, theorem 4; docs/theory.md 6",
+    sources=("wen2026", _SEARCH),
     direction=">=",
     known=_rounds_known,
     sides=_depth_sharper,
