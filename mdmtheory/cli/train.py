@@ -29,6 +29,9 @@ def train(
     ] = None,
     lang: Annotated[str | None, typer.Option(help="NAME[:key=value,...] or a saved file.")] = None,
     length: Annotated[int | None, typer.Option(help="Tokens in a sequence.")] = None,
+    prompt: Annotated[
+        str, typer.Option(help="What is given: own (a task's), none, prefix:size=8 ...; the rest is learnt.")
+    ] = "own",
     size: Annotated[str, typer.Option(help="nano, tiny, small, base or layers=4,width=128,heads=4.")] = "nano",
     tokens: Annotated[str | None, typer.Option(help="How many to learn from: 4M, 0.5M, 20k.")] = None,
     minutes: Annotated[float | None, typer.Option(help="How long to learn instead.")] = None,
@@ -106,7 +109,7 @@ def _print_results(run: Run, last: Progress | None, terminal: Terminal) -> None:
     try:
         count = max(_CONTEXTS, _CONTEXTS_A_POSITION * record.length)
         net = Network(run, device=record.device)
-        found = learning_error(net, run.language, record.length, count=count, seed=record.seed)
+        found = learning_error(net, run.language, record.length, count=count, seed=record.seed, prompt=run.given)
     except ValueError as reason:
         terminal.say(f"no learning error: {reason}")
     else:

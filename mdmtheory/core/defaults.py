@@ -121,32 +121,35 @@ class DenoiserDefaults:
             found[rows, positions] = laws_said(canvas, rows, positions)
         return found
 
-    @whole_numbers(block=1, threads=1)
+    @whole_numbers(block=1, first=0, threads=1)
     def block_laws(
-        self: Any, clean: TokensLike, noisy: TokensLike, *, block: int, threads: int | None = None
+        self: Any, clean: TokensLike, noisy: TokensLike, *, block: int, first: int = 0, threads: int | None = None
     ) -> Float[np.ndarray, "count length vocab_size"]:
         """As `conditionals`, given `clean` blocks before, `noisy` tokens of the own block and masks after it.
 
-        Blocks have `block` positions; the last is shorter where they do not divide the length.
+        Blocks have `block` positions, from position `first` on; the last is shorter where they do not divide the rest.
+        What stands before `first` is given, and nothing is asked of it: zeros there.
         """
         clean, noisy = as_tokens(clean, self.vocab_size), as_tokens(noisy, self.vocab_size, masks=True)
-        found = np.empty((*clean.shape, self.vocab_size))
-        for start in range(0, clean.shape[1], block):
+        found = np.zeros((*clean.shape, self.vocab_size))
+        for start in range(first, clean.shape[1], block):
             own = slice(start, start + block)
             shown = np.full_like(clean, self.vocab_size)
             shown[:, :start], shown[:, own] = clean[:, :start], noisy[:, own]
             found[:, own] = self.conditionals(shown, threads=threads)[:, own]
         return found
 
-    @whole_numbers(threads=1)
+    @whole_numbers(first=0, threads=1)
     def next_laws(
-        self: Any, tokens: TokensLike, *, threads: int | None = None
+        self: Any, tokens: TokensLike, *, first: int = 0, threads: int | None = None
     ) -> Float[np.ndarray, "count length vocab_size"]:
-        """The law of the token at every position given those to the left of it; zeros where those are impossible."""
+        """The law of the token at every position given those to the left of it; zeros where those are impossible.
+
+        Nothing is asked of positions before `first`: zeros there.
+        """
         tokens = as_tokens(tokens, self.vocab_size)
-        return cast(
-            np.ndarray, self.block_laws(tokens, np.full_like(tokens, self.vocab_size), block=1, threads=threads)
-        )
+        masks = np.full_like(tokens, self.vocab_size)
+        return cast(np.ndarray, self.block_laws(tokens, masks, block=1, first=first, threads=threads))
 
 
 class ModelDefaults:

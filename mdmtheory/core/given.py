@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from mdmtheory.core.integers import WholeNumber, whole_number
+from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.tokens import Tokens
 
 _RUN = re.compile(r"(\d{1,19})(?:-(\d{1,19}))?")
@@ -77,6 +78,27 @@ class Given:
     def prompts_of(self, tokens: Tokens, mask: int) -> Tokens:
         """What of whole sequences is given, the mask elsewhere."""
         return np.where(self.positions, tokens, np.asarray(mask, dtype=tokens.dtype))
+
+
+def check_sees(who: str, given: Bool[np.ndarray, "length"], *, around: bool, block: int | None) -> None:
+    """MisfitError where `who` misses some of what is given: who sees all `around` a position misses nothing.
+
+    Else it sees what is left of a position, or its own `block` and those before: the first positions alone, and by
+    blocks so many of them that the answer's blocks are its own.
+    """
+    if around or not given.any():
+        return
+    first = int(given.argmin())
+    if given[first:].any():
+        raise MisfitError(
+            f"{who} what is to the left alone, and the prompt gives tokens to the right of the answer; give the first "
+            "ones alone, as prefix:size=8"
+        )
+    if block is not None and first % block:
+        raise MisfitError(
+            f"{who} blocks of {block}, and the prompt gives {first} tokens, so that the answer begins inside a block; "
+            f"give a multiple of {block}, or use another block"
+        )
 
 
 def _runs(places: list[int]) -> list[str]:

@@ -4,4 +4,7 @@ from __future__ import annotations
 
 
 class MisfitError(ValueError):
-    """A choice is fine by itself and does not go with another: a length with a task, an observer with a language."""
+    """A choice is fine by itself and does not go with another.
+
+    A length with a task, an observer with a language, a denoiser with a model that has other noise or shows it less.
+    """

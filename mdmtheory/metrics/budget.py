@@ -21,13 +21,14 @@ from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.languages.presets import LanguageLike
+from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.strata import StratifiedMeans
 from mdmtheory.metrics.visited import Visited, visited
 from mdmtheory.models.autoregressive import Autoregressive
 from mdmtheory.models.block import BlockDiffusion
 from mdmtheory.models.fitting import held_to
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.prompts.registry import check_no_prompt
+from mdmtheory.prompts.registry import OWN, given_positions
 from mdmtheory.samplers.registry import as_sampler
 
 if TYPE_CHECKING:
@@ -174,6 +175,7 @@ def budget(
     check: bool = False,
     level: float = 0.95,
     threads: int | None = None,
+    prompt: Any = OWN,
     progress: bool | None = None,
 ) -> Budget:
     """How much of log q(x) - log p(x) a denoiser did not learn, and how much drawing tokens together costs.
@@ -192,8 +194,11 @@ def budget(
     The total is what scoring gives, learning what both denoisers said in each context, factorisation the exact
     denoiser's own run of the plan; ValueError where they differ by more than 1e-9 nats in a sequence. With `check` the
     total comes from another run of the scoring, which costs as much again. ValueError too for what has no reveals
-    (uniform and Gaussian noise), a sampler that draws from other laws than the denoiser's (temperature), a language
-    that gives a prompt, and below 50 sequences.
+    (uniform and Gaussian noise), a sampler that draws from other laws than the denoiser's (temperature), and below 50
+    sequences.
+
+    `prompt` says what is given (`prompts.registry.given_positions`), by default what the language says itself: then all
+    this is of the answer given the prompt, and `length` of the budget is that of an answer.
 
     >>> import mdmtheory as mt
     >>> q = mt.NGram.random(order=2, vocab_size=3, seed=1)
@@ -204,21 +209,22 @@ def budget(
     chosen = {"steps": steps, "sampler": sampler, "schedule": schedule}
     [first, *others], language = _held(_models(model, chosen), language)
     language.validate_length(length)
-    check_no_prompt(language, length, "budget")
+    given = given_positions(prompt, language, length)
     check_level(level)
     if count < LEAST_TERMS:
         raise ValueError(f"count is {count}; pass {LEAST_TERMS} sequences or more, below which no interval holds")
     models = [first, *others]
+    of = Sequences(language, length, seed, 0, count, given)
     for each in models:
-        _check_split(each, length)
-    tokens = language.sample(count, length, seed, threads=threads)
-    log_q = language.log_prob(tokens, threads=threads)
+        _check_split(each, length, of.answer_length)
+    tokens = of.tokens(threads)
+    log_q = of.log_q(tokens, threads)
     rows = []
     for each in counted(models, "models"):
-        seen = visited(each, language, tokens, seed, threads)
-        log_p = each.log_prob(tokens, seed, threads=threads).values if check else seen.log_p
+        seen = visited(each, language, tokens, seed, threads, given)
+        log_p = each.log_prob(tokens, seed, threads=threads, **of.to_score(tokens)).values if check else seen.log_p
         rows.append(_row(each, language, seen, log_q, log_p, level, threads))
-    return Budget(tuple(rows), str(language.spec), str(first.denoiser.spec), length)
+    return Budget(tuple(rows), str(language.spec), str(first.denoiser.spec), of.answer_length)
 
 
 def _models(given: Any, chosen: dict[str, Any]) -> list[Any]:
@@ -273,7 +279,7 @@ def _no_reveals(spec: Any) -> str:
     )
 
 
-def _check_split(model: Any, length: int) -> None:
+def _check_split(model: Any, length: int, answered: int) -> None:
     """ValueError, in a line, for a model whose loss has no such parts."""
     if type(model) not in (MaskedDiffusion, BlockDiffusion, Autoregressive):
         raise ValueError(_no_reveals(model.spec))
@@ -281,7 +287,7 @@ def _check_split(model: Any, length: int) -> None:
         raise ValueError(f"{model.spec} is the language itself; pass Autoregressive(denoiser), or a denoiser")
     model.denoiser.validate_length(length)
     _ = model.log_prob_kind  # has a reason where there is none
-    model.validate_length(length)
+    model.validate_length(answered)
     if model.sampler is not None and model.sampler.changed:
         changed = ", ".join(f"{name}={value}" for name, value in model.sampler.changed.items())
         raise ValueError(

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mdmtheory.core.given import Given
 from mdmtheory.core.long_calls import counted
+from mdmtheory.core.prompts import Answered, Prompt, with_answers
 from mdmtheory.core.protocols import Answers, Evidence, Language
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens
@@ -56,7 +58,7 @@ class Contexts(ABC):
     """A kind of contexts of a denoiser and a language; row r has a stream of its own, whatever else is drawn.
 
     `name` says what they are. Of each row one step is asked, or with `whole` every one; with `one_step` all rows of a
-    batch are at one.
+    batch are at one. Where positions are `given` they are shown, and steps, shares and positions are of the answer.
     """
 
     denoiser: Any
@@ -64,6 +66,7 @@ class Contexts(ABC):
     length: int
     seed: int
     threads: int | None
+    given: Given | None = None
 
     whole: ClassVar[bool] = False
     one_step: ClassVar[bool] = False
@@ -105,21 +108,44 @@ class Contexts(ABC):
     def _states(self, first: int, count: int) -> np.ndarray:
         return stream_states(["learning error", self.language.digest, self.length, self.seed], first, count)
 
-    def _order(self, first: int, count: int) -> Float[np.ndarray, "count length"]:
-        """Uniforms, whose order is a random order of the positions of each row."""
+    @property
+    def answered(self) -> int:
+        """How many tokens an answer has: all where nothing is given."""
+        return self.length if self.given is None else self.given.answer_length
+
+    def _parts(self, tokens: Tokens) -> tuple[Prompt | None, Answered]:
+        """What is given of whole sequences, and the answers."""
+        if self.given is None:
+            return None, tokens
+        mask = self.language.vocab_size
+        prompt = Prompt(self.given.prompts_of(tokens, mask), mask)
+        return prompt, prompt.answers_of(tokens)
+
+    def _order(self, first: int, count: int) -> Float[np.ndarray, "count answered"]:
+        """Uniforms, whose order is a random order of the positions of each answer."""
         from mdmtheory.kernels.random import fill_uniforms
 
-        uniforms = np.empty((count, self.length))
+        uniforms = np.empty((count, self.answered))
         fill_uniforms(self._states(first, count), uniforms)
         return uniforms
 
-    def _masked(self, first: int, shown: Tokens, asked: Bool[np.ndarray, "rows length"], steps: np.ndarray) -> Batch:
-        """A batch that asks masked positions of what is shown."""
-        rows, positions = np.nonzero(asked)
-        canvas = OpenCanvas(self.denoiser, len(shown), self.length, threads=self.threads, shown=shown)
+    def _masked(
+        self,
+        first: int,
+        hidden: Bool[np.ndarray, "rows answered"],
+        steps: np.ndarray,
+        later: Bool[np.ndarray, "rows answered"] | None = None,
+    ) -> Batch:
+        """A batch that asks hidden positions of the answers; those that come `later` are hidden too, and not asked."""
+        prompt, clean = self._parts(self._tokens(first, len(steps)))
+        masked = hidden if later is None else hidden | later
+        shown = np.where(masked, self.language.vocab_size, clean).astype(clean.dtype)
+        whole, own = with_answers(prompt, shown), slice(None) if prompt is None else prompt.answer
+        rows, positions = np.nonzero(hidden)
+        canvas = OpenCanvas(self.denoiser, len(shown), self.answered, prompt, self.threads, shown=shown)
 
         def exact(some: slice) -> Laws:
-            laws: Laws = self._oracle.conditionals(shown[some], threads=self.threads)[asked[some]]
+            laws: Laws = self._oracle.conditionals(whole[some], threads=self.threads)[:, own][hidden[some]]
             return laws
 
         answers = canvas.ask(rows, positions, shown)
@@ -137,29 +163,26 @@ class MaskedSets(Contexts):
     @property
     def ratios(self) -> Float[np.ndarray, "steps"]:
         """The share that is hidden at each step."""
-        return np.arange(1, self.length + 1) / self.length
+        return np.arange(1, self.answered + 1) / self.answered
 
     def batch(self, first: int, steps: Int[np.ndarray, "rows"]) -> Batch:
         """Rows from `first` on at these steps."""
-        tokens = self._tokens(first, len(steps))
-        hidden = first_places(self._order(first, len(steps)), steps + 1)
-        shown = np.where(hidden, self.language.vocab_size, tokens).astype(tokens.dtype)
-        return self._masked(first, shown, hidden, steps)
+        return self._masked(first, first_places(self._order(first, len(steps)), steps + 1), steps)
 
     def losses(
         self, steps: Int[np.ndarray, "count"], losses: Float[np.ndarray, "count"], weights: Float[np.ndarray, "count"]
     ) -> LossProfile | None:
-        """Of a masked token where each of the others is masked with a probability t: n - 1 ~ Bin(L - 1, t).
+        """Of a masked token where each of the others is masked with a probability t: n - 1 ~ Bin(L - 1, t), L answered.
 
         Means over rows that count by it (importance sampling), with their standard errors. None where n = L may be
         missing, as fewer rows than positions may have it.
         """
         from scipy.stats import binom
 
-        if len(steps) < self.length or not np.isfinite(losses).all():
+        if len(steps) < self.answered or not np.isfinite(losses).all():
             return None
         ratios = np.append((np.arange(LOSS_RATIOS) + 0.5) / LOSS_RATIOS, 1.0)
-        chances = weights * binom.pmf(steps, self.length - 1, ratios[:, None])
+        chances = weights * binom.pmf(steps, self.answered - 1, ratios[:, None])
         chances /= chances.sum(axis=1, keepdims=True)
         means = chances @ losses
         errors = np.sqrt((chances**2 * (losses - means[:, None]) ** 2).sum(axis=1))
@@ -188,7 +211,7 @@ class BlockContexts(Contexts):
 
     def _steps(self) -> tuple[Int[np.ndarray, "steps"], Int[np.ndarray, "steps"], Float[np.ndarray, "steps"]]:
         """Block, number of masked positions and their share, step by step in the order of the share."""
-        sizes = block_lengths(self.length, self._block)
+        sizes = block_lengths(self.answered, self._block)
         blocks = np.repeat(np.arange(len(sizes)), sizes)
         masked = np.concatenate([np.arange(1, size + 1) for size in sizes])
         shares = masked / np.repeat(sizes, sizes)
@@ -198,13 +221,10 @@ class BlockContexts(Contexts):
     def batch(self, first: int, steps: Int[np.ndarray, "rows"]) -> Batch:
         """Rows from `first` on at these steps."""
         blocks, masked, _ = (each[steps] for each in self._steps())
-        tokens = self._tokens(first, len(steps))
-        of = np.arange(self.length) // self._block
+        of = np.arange(self.answered) // self._block
         own = of == blocks[:, None]
         hidden = first_places(np.where(own, self._order(first, len(steps)), np.inf), masked)
-        mask = self.language.vocab_size
-        shown = np.where(hidden | (of > blocks[:, None]), mask, tokens).astype(tokens.dtype)
-        return self._masked(first, shown, hidden, steps)
+        return self._masked(first, hidden, steps, later=of > blocks[:, None])
 
 
 class Prefixes(Contexts):
@@ -220,22 +240,22 @@ class Prefixes(Contexts):
     @property
     def ratios(self) -> Float[np.ndarray, "steps"]:
         """The share that is hidden at each step."""
-        return np.arange(1, self.length + 1) / self.length
+        return np.arange(1, self.answered + 1) / self.answered
 
     def batch(self, first: int, steps: Int[np.ndarray, "rows"]) -> Batch:
         """Rows from `first` on at these steps."""
         tokens = self._tokens(first, len(steps))
-        rows, positions = np.nonzero(np.ones(tokens.shape, dtype=np.bool_))
-        canvas = OpenCanvas(self.denoiser, len(tokens), self.length, threads=self.threads, shown=tokens)
+        prompt, shown = self._parts(tokens)
+        rows, positions = np.nonzero(np.ones(shown.shape, dtype=np.bool_))
+        canvas = OpenCanvas(self.denoiser, len(shown), self.answered, prompt, self.threads, shown=shown)
+        before = self.length - self.answered  # who sees the left alone is given the first positions
 
         def exact(some: slice) -> Laws:
-            laws: Laws = self._oracle.next_laws(tokens[some], threads=self.threads).reshape(
-                -1, self.language.vocab_size
-            )
-            return laws
+            laws: Laws = self._oracle.next_laws(tokens[some], first=before, threads=self.threads)[:, before:]
+            return laws.reshape(-1, self.language.vocab_size)
 
-        answers = canvas.ask(rows, positions, tokens)
-        return Batch(first, first + len(tokens), rows, positions, self.length - 1 - positions, answers, exact)
+        answers = canvas.ask(rows, positions, shown)
+        return Batch(first, first + len(shown), rows, positions, self.answered - 1 - positions, answers, exact)
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +264,7 @@ class NoisedContexts(Contexts):
 
     one_step: ClassVar[bool] = True
 
+    _: KW_ONLY
     noise: str
     embedding: Any
 

@@ -35,13 +35,13 @@ class AskedContexts(Measure):
     """Over one context of each x ~ q: `impossible` sums the mean mass on what q excludes, over the tokens asked for.
 
     Contexts are those of `learning_error`, of the kind that the denoiser was made for, each of its steps equally likely
-    (all of them where it sees the left alone): one call a sequence, whatever the sampler and its steps.
+    (all of them where it sees the left alone): one call a sequence, whatever the sampler and its steps. Where something
+    is given they are of the answers.
     """
 
     name = "contexts"
     whole = ("sequences",)
     real = ("impossible", "impossible_squared", "impossible_cubed")
-    takes_prompts = False
 
     def facts_of(self, model: Any) -> dict[str, Any]:
         """Nothing, where a denoiser is there to be asked."""
@@ -62,9 +62,8 @@ class AskedContexts(Measure):
             self.facts_of(model)
             key = (id(unguarded(model.denoiser)), model.noise, id(model.embedding))
             if key not in found:
-                asked = contexts_of(
-                    model.denoiser, of.language, of.length, of.seed, model.noise, model.embedding, threads
-                )
+                own = (of.language, of.length, of.seed, model.noise, model.embedding, threads, of.given)
+                asked = contexts_of(model.denoiser, *own)
                 values = _masses(asked, of.first, of.count)
                 found[key] = Sums(sequences=of.count, **moments("impossible", values))
             sums.append(found[key])

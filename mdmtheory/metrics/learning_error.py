@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from mdmtheory.core.contracts import as_denoiser, check_vocabularies
 from mdmtheory.core.estimate import HEADINGS, Estimate
+from mdmtheory.core.given import Given
 from mdmtheory.core.html_tables import html_table
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
@@ -32,7 +33,8 @@ from mdmtheory.metrics.strata import (
     weighted_quantiles,
 )
 from mdmtheory.models.asking import home
-from mdmtheory.prompts.registry import check_no_prompt
+from mdmtheory.models.fitting import check_sees_given
+from mdmtheory.prompts.registry import OWN, given_positions
 from mdmtheory.schedules import LossProfile
 
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
@@ -109,6 +111,7 @@ def learning_error(
     embedding: Any = None,
     level: float = 0.95,
     threads: int | None = None,
+    prompt: Any = OWN,
     progress: bool | None = None,
 ) -> LearningError:
     """KL(exact || denoiser), from the exact posteriors of the language, in nats a token that is asked for.
@@ -121,8 +124,12 @@ def learning_error(
     denoiser above its floor, which this has with far less noise; L times z the mass on impossible tokens along a walk
     (docs/theory.md, 2.9; ours).
 
+    `prompt` says what is given (`prompts.registry.given_positions`), by default what the language says itself. It is
+    shown, and all this is of answers: L is how many tokens these have.
+
     Infinite where the denoiser excludes a token that is possible. ValueError for other vocabularies, lengths or noises
-    than its own, for a language that gives a prompt or has no such posterior, and below 50 contexts.
+    than its own, for a language that has no such posterior, a noise that leaves nothing known where something is given,
+    and below 50 contexts.
 
     >>> import mdmtheory as mt
     >>> q = mt.NGram.random(order=2, vocab_size=3, seed=1)
@@ -132,18 +139,25 @@ def learning_error(
     denoiser, language = as_denoiser(denoiser), as_language(language)
     check_vocabularies(denoiser, language)
     language.validate_length(length)
-    check_no_prompt(language, length, "learning_error")
+    given = given_positions(prompt, language, length)
     check_level(level)
     if count < LEAST_TERMS:
         raise ValueError(
             f"count is {count}; pass {LEAST_TERMS} contexts or more, below which no interval of a mean holds"
         )
-    asked = contexts_of(denoiser, language, length, seed, noise, embedding, threads)
+    asked = contexts_of(denoiser, language, length, seed, noise, embedding, threads, given)
     return _found(asked, strata_of(len(asked.ratios), count), count, level)
 
 
 def contexts_of(
-    denoiser: Any, language: Language, length: int, seed: int, noise: str | None, embedding: Any, threads: int | None
+    denoiser: Any,
+    language: Language,
+    length: int,
+    seed: int,
+    noise: str | None,
+    embedding: Any,
+    threads: int | None,
+    given: Given | None = None,
 ) -> Contexts:
     """The contexts that a denoiser was made for; ValueError where the language has no posterior under its noise."""
     known = ", ".join(sorted(denoiser.noises))
@@ -153,12 +167,16 @@ def contexts_of(
         noise = "masked" if "masked" in denoiser.noises else next(iter(denoiser.noises))
     if noise not in denoiser.noises:
         raise ValueError(f"the denoiser {denoiser.spec} takes no {noise!r} noise; it takes {known}")
-    given = (denoiser, language, length, seed, threads)
+    of = (denoiser, language, length, seed, threads, given)
     if noise != "masked":
+        if given is not None:
+            raise ValueError(f"a prompt is known, and {noise} noise leaves no token known; use masked noise")
         own = "onehot" if denoiser.noise_embedding is None else denoiser.noise_embedding
-        return NoisedContexts(*given, noise, own if embedding is None else embedding)
+        return NoisedContexts(*of, noise=noise, embedding=own if embedding is None else embedding)
+    if given is not None:
+        check_sees_given(denoiser, given.positions)
     kinds: dict[str, type[Contexts]] = {"all": MaskedSets, "left": Prefixes, "block": BlockContexts}
-    return kinds[denoiser.sees](*given)
+    return kinds[denoiser.sees](*of)
 
 
 def _found(asked: Contexts, strata: Strata, count: int, level: float) -> LearningError:

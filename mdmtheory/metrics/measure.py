@@ -90,7 +90,6 @@ class Measure(ABC):
     `whole` names its counts and `real` its other sums; what is in `later` was not always summed, and chunks may lack
     it. `facts` names what `facts_of` says of a model. `stops` tells whether a number of errors may end it, and
     `costs_since` from which version on it counts calls and rounds of sequences drawn to their end (None: from none).
-    `takes_prompts`: whether it measures answers to prompts.
     """
 
     name: ClassVar[str]
@@ -101,7 +100,6 @@ class Measure(ABC):
     facts: ClassVar[tuple[str, ...]] = ()
     stops: ClassVar[bool] = False
     costs_since: ClassVar[int | None] = None
-    takes_prompts: ClassVar[bool] = True
 
     def version_for(self, model: Any, language: Language) -> int:
         """Its version where it measures this model on this language."""

@@ -24,7 +24,7 @@ from mdmtheory.metrics.ser import ser
 from mdmtheory.models.autoregressive import Autoregressive
 from mdmtheory.models.fitting import held_to
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.prompts.registry import check_no_prompt
+from mdmtheory.prompts.registry import OWN, given_positions
 
 
 @dataclass(frozen=True)
@@ -60,23 +60,26 @@ def ser_from_z(
     method: str = "walk",
     level: float = 0.95,
     threads: int | None = None,
+    prompt: Any = OWN,
     progress: bool | None = None,
 ) -> SerFromZ:
     """1 - (1 - SER_oracle) exp(-L z), an approximation, with its measured miss (docs/theory.md, 5.1; ours).
 
     SER is measured by `method` with `count` sequences (`ser`), z with so many `contexts`, and the exact posterior's SER
     is exact for its ancestral plans where `exact.ser` has it and for one position at a time, else measured likewise.
-    Intervals are each of the level; that of the miss is of a difference of independent numbers. ValueError for a model
-    without a denoiser, and where the language gives a prompt.
+    Intervals are each of the level; that of the miss is of a difference of independent numbers. Where something is
+    given (`prompt`, as for `ser`), all this is of answers, and L their length. ValueError for a model without a
+    denoiser.
     """
     model, language = held_to(model, language)
-    check_no_prompt(language, length, "ser_from_z")
+    of = Sequences(language, length, seed, 0, contexts, given_positions(prompt, language, length))
     own: dict[str, Any] = {"count": count, "seed": seed, "method": method, "level": level, "threads": threads}
-    [sums] = AskedContexts().count([model], Sequences(language, length, seed, 0, contexts), threads)
-    z = ImpossibleMass().estimate(Measured(sums, length), level)
+    own["prompt"] = of.given
+    [sums] = AskedContexts().count([model], of, threads)
+    z = ImpossibleMass().estimate(Measured(sums, of.answer_length), level)
     oracle = _of_the_oracle(model, language, length, own)
     measured = ser(model, language, length, **own)
-    expected = _expected(oracle, z, length, level)
+    expected = _expected(oracle, z, of.answer_length, level)
     miss = difference(_ends(measured), _ends(expected))
     return SerFromZ(oracle, z, expected, measured, Estimate(*miss, level, "estimate", measured.count))
 
@@ -91,7 +94,7 @@ def _of_the_oracle(model: Any, language: Language, length: int, own: dict[str, A
     same.denoiser = language.oracle()
     if isinstance(same, MaskedDiffusion) and same.exact_by_order(length):
         return Estimate.exact(0.0)
-    if is_ancestral(same):
+    if is_ancestral(same) and own["prompt"] is None:
         options: Any = {"steps": same.steps, "schedule": same.schedule, "block": same.block}
         with suppress(ValueError):  # too large for an exact law
             return exact.ser(language, length, threads=own["threads"], **options)

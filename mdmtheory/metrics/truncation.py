@@ -16,10 +16,11 @@ from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.means import Moments, mean_interval, price
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.languages.presets import LanguageLike
+from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.ser import ser
 from mdmtheory.models.asking import home
 from mdmtheory.models.fitting import held_to
-from mdmtheory.prompts.registry import check_no_prompt
+from mdmtheory.prompts.registry import OWN, given_positions
 from mdmtheory.samplers.planned import token_laws
 
 
@@ -55,30 +56,33 @@ def truncation(
     method: str = "walk",
     level: float = 0.95,
     threads: int | None = None,
+    prompt: Any = OWN,
     progress: bool | None = None,
 ) -> Truncation:
     """SER, nats of what is kept and the mass that is cut by a model's temperature 0, nucleus or min_p (ours).
 
     SER is measured by `method` (`ser`), the rest on `count` sequences of the language, each scored under one plan of
     the model or one shuffle of what ties (docs/theory.md, section 9). ValueError for a model without a sampler, or
-    whose sampler has no log p, and where the language gives a prompt.
+    whose sampler has no log p. Where something is given (`prompt`, as for `ser`), all this is of answers.
     """
     model, language = held_to(model, language)
-    check_no_prompt(language, length, "truncation")
+    of = Sequences(language, length, seed, 0, count, given_positions(prompt, language, length))
     if model.sampler is None:
         raise ValueError(f"{model.spec} has no sampler whose options could cut anything; use masked or block diffusion")
-    tokens = language.sample(count, length, seed, threads=threads)
-    cut = np.zeros(tokens.shape)
+    tokens = of.tokens(threads)
+    cut = np.zeros((count, of.answer_length))
 
     def witness(sequences: Any, shown: Any, at: Any, positions: Any, answers: Any) -> None:
         laws = home(answers)
         drawn = model.sampler.law(laws) if model.plan_law is None else token_laws(model.plan_law, laws)
         cut[sequences[at], positions] = np.where(drawn == 0, laws, 0.0).sum(axis=1)
 
-    nats = -model.scored(tokens, seed, witness=witness, threads=threads).log_probs.sum(axis=1) / length
+    scored = model.scored(tokens, seed, witness=witness, threads=threads, **of.to_score(tokens))
+    nats = -scored.log_probs.sum(axis=1) / of.answer_length
     kept = np.isfinite(nats)
+    drawn: dict[str, Any] = {"count": count, "seed": seed, "method": method, "prompt": of.given}
     return Truncation(
-        ser(model, language, length, count=count, seed=seed, method=method, level=level, threads=threads),
+        ser(model, language, length, level=level, threads=threads, **drawn),
         Estimate(kept.mean(), *clopper_pearson(int(kept.sum()), count, level), level, "estimate", count),
         _nats(nats[kept], level),
         _share(cut.mean(axis=1), level),

@@ -16,6 +16,7 @@ from mdmtheory.core.prompts import Prompt, whole_length
 from mdmtheory.core.protocols import Answers, Canvas, Evidence, NoisyCanvas
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
+from mdmtheory.models.fitting import check_sees_given
 from mdmtheory.oracles.answers import LawAnswers
 
 BATCH_ENTRIES = 1 << 19
@@ -69,7 +70,8 @@ class OpenCanvas:
     """A canvas as the loops see it: positions are those of the answer, numbered from 0, and what it says are answers.
 
     Opened at the prompts, with what is `shown` of the answers revealed besides. The denoiser is behind a guard if it is
-    a plug-in. ValueError, and ProtocolError for a plug-in, where what it says are no laws.
+    a plug-in. ValueError, and ProtocolError for a plug-in, where what it says are no laws; MisfitError where it does
+    not see what is given.
     """
 
     def __init__(
@@ -84,6 +86,8 @@ class OpenCanvas:
     ) -> None:
         self.denoiser = denoiser
         self._where = np.arange(length) if prompt is None else prompt.answer
+        if prompt is not None:
+            check_sees_given(denoiser, prompt.given)
         self._length = whole_length(prompt, length)
         given = shown
         if prompt is not None:

@@ -9,8 +9,9 @@ import numpy as np
 from mdmtheory.core.contracts import as_denoiser, exact_for
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.plugins import conforms
-from mdmtheory.core.prompts import Prompt, answer_length, answers_in, as_prompt
+from mdmtheory.core.prompts import answer_length, answers_in, as_prompt
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, PlanRun, Samples
 from mdmtheory.core.register import registered
 from mdmtheory.core.sources import SOFTWARE
@@ -24,7 +25,7 @@ from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.models.conditioned_walk import Walk, walk_plans
 from mdmtheory.models.contexts import score_from_left
 from mdmtheory.models.finishing import drawn, finishing_trust
-from mdmtheory.models.fitting import MisfitError, check_noise
+from mdmtheory.models.fitting import check_noise
 from mdmtheory.models.masked import MaskedDiffusion, prompt_of
 from mdmtheory.models.noise import uniforms_of
 from mdmtheory.plans import LeftToRight
@@ -85,7 +86,6 @@ class Autoregressive(ModelDefaults):
             tokens = self.language.sample(count, length, seed, first=first, threads=threads)
             cost = np.full(count, length, dtype=np.int64)
             return Samples(tokens, cost, cost.copy(), np.zeros(count, dtype=np.bool_), ended)
-        self._check_seen(asked)
         states = stream_states(["draw", self.identity, length, seed], first, count)
         plan = np.tile(LeftToRight().plan(answer_length(asked, length)), (count, 1))
 
@@ -135,7 +135,6 @@ class Autoregressive(ModelDefaults):
             masked = MaskedDiffusion(self._asked, sampler=LeftToRight())
             return masked.scored(tokens, seed, first=first, prompt=prompt, witness=witness, threads=threads)
         asked = prompt_of(prompt, tokens, self.vocab_size)
-        self._check_seen(asked)
         answers = answers_in(asked, tokens)
         count, length = answers.shape
         log_probs = score_from_left(self._asked, answers, asked, threads, witness=witness)
@@ -160,20 +159,11 @@ class Autoregressive(ModelDefaults):
     ) -> Walk:
         """Walks from left to right that stay possible under the language, as for MaskedDiffusion."""
         asked = as_prompt(prompt, count, length, self.vocab_size)
-        self._check_seen(asked)
         answered = answer_length(asked, length)
         plan = np.tile(LeftToRight().plan(answered), (count, 1))
         states = stream_states(["walk", self.identity, length, seed], first, count)
         uniforms = uniforms_of(states, np.arange(count), answered)
         return walk_plans(self._asked, language, plan, uniforms, prompt=asked, threads=threads)
-
-    def _check_seen(self, prompt: Prompt | None) -> None:
-        """ValueError where a denoiser that sees the left alone is given something to the right of an answer's token."""
-        if prompt is not None and self._asked.sees == "left" and prompt.given[prompt.answer[0] :].any():
-            raise ValueError(
-                f"denoiser {self._asked.spec} sees the left of a position alone, and the prompt gives tokens to the "
-                "right of the answer; give the first ones alone, as prefix:size=8"
-            )
 
     @property
     def _asked(self) -> Any:

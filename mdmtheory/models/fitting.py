@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from jaxtyping import Bool
+
 from mdmtheory.core.contracts import as_denoiser, as_model, check_vocabularies
+from mdmtheory.core.given import check_sees
+from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.protocols import Language
 from mdmtheory.languages.presets import as_language
-
-
-class MisfitError(ValueError):
-    """A denoiser and a model that do not go together: another noise, or other things seen than are there."""
 
 
 def check_noise(denoiser: Any, noise: str) -> None:
@@ -58,6 +59,11 @@ def looking_around(denoiser: Any, block: int | None = None, *, noise: str = "mas
             f"use BlockDiffusion with block={denoiser.block}"
         )
     return denoiser
+
+
+def check_sees_given(denoiser: Any, given: Bool[np.ndarray, "length"]) -> None:
+    """MisfitError for a denoiser that does not see what is given (core.given.check_sees)."""
+    check_sees(f"the denoiser {denoiser.spec} sees", given, around=denoiser.sees == "all", block=denoiser.block)
 
 
 def check_trust(denoiser: Any, sampler: Any) -> None:

@@ -15,6 +15,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mdmtheory.core.given import Given
 from mdmtheory.core.printable import printable
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.reading import read_text
@@ -52,6 +53,7 @@ class RunRecord:
 
     `tokens`, `steps` and `batch` (sequences a step) are what was to be done, `trained_tokens` what was; `results` are
     nats a token on validation sequences. `proper`: whether the exact posterior is the only optimum of the objective.
+    `given` are the positions that were given (core.given), and nats then those a token of an answer.
     """
 
     objective: str
@@ -79,10 +81,12 @@ class RunRecord:
     finished: bool
     results: Mapping[str, float | int | None]
     digest: str
+    given: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Its fields as JSON values."""
-        return {"format": FORMAT, "version": VERSION, **asdict(self)}
+        """Its fields as JSON values; `given` where something was, as no run from before has it."""
+        told = {key: value for key, value in asdict(self).items() if key != "given" or value is not None}
+        return {"format": FORMAT, "version": VERSION, **told}
 
     @classmethod
     def from_json(cls, said: Any, path: Path) -> RunRecord:
@@ -95,8 +99,8 @@ class RunRecord:
                 "the one that wrote it, or train it again"
             )
         told = {key: value for key, value in said.items() if key not in ("format", "version")}
-        if told.keys() != {each.name for each in fields(cls)}:
-            odd = sorted(told.keys() ^ {each.name for each in fields(cls)})
+        odd = sorted({"given", *told} ^ {each.name for each in fields(cls)})
+        if odd:
             raise ValueError(f"{path} lacks or adds {printable(odd[0])}; {_RESUME}")
         wrong = [key for key, value in told.items() if type(value) not in _TYPES.get(key, (str,))]
         if wrong or told["noise"] not in NOISES:
@@ -139,6 +143,14 @@ class Run:
         if language.digest != self.record.language_digest:
             raise ValueError(f"{self.path} was trained on another language than {language.spec} is now; train it again")
         return language
+
+    @cached_property
+    def given(self) -> Given | None:
+        """The positions that were given in its training; None where none was."""
+        try:
+            return None if self.record.given is None else Given(self.record.given, self.record.length)
+        except ValueError as error:
+            raise ValueError(f"{self.path / RUN}: {error}; {_RESUME}") from error
 
     @cached_property
     def architecture(self) -> Architecture:

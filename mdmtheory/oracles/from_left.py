@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -15,32 +17,41 @@ Laws = Float[np.ndarray, "count length vocab_size"]
 class FromLeft(Posterior):
     """An exact posterior that may have quicker ways to these laws than a context for every block."""
 
-    @whole_numbers(block=1, threads=1)
-    def block_laws(self, clean: TokensLike, noisy: TokensLike, *, block: int, threads: int | None = None) -> Laws:
+    @whole_numbers(block=1, first=0, threads=1)
+    def block_laws(
+        self, clean: TokensLike, noisy: TokensLike, *, block: int, first: int = 0, threads: int | None = None
+    ) -> Laws:
         """As `conditionals`, given `clean` blocks before, `noisy` tokens of the own block and masks after it.
 
-        Rows of which float64 may have lost something are asked for block by block.
+        Blocks begin at `first`, as in `DenoiserDefaults`. Rows of which float64 may have lost something are asked for
+        block by block.
         """
         clean, noisy = as_tokens(clean, self.vocab_size), as_tokens(noisy, self.vocab_size, masks=True)
         if clean.shape != noisy.shape:
             raise ValueError(f"clean tokens have shape {clean.shape} and noisy ones {noisy.shape}; pass equal shapes")
         self.language.validate_length(clean.shape[1])
-        quick = self._blocks(clean, noisy, block, threads) if self.trust == 1 else None
+        options: dict[str, Any] = {"block": block, "first": first, "threads": threads}
+        # The kernel's blocks begin at the left end.
+        quick = self._blocks(clean, noisy, block, threads) if self.trust == 1 and first % block == 0 else None
         if quick is None:
-            return super().block_laws(clean, noisy, block=block, threads=threads)
+            return super().block_laws(clean, noisy, **options)
         found, sure = quick
+        found[:, :first] = 0.0
         rows = np.flatnonzero(~sure)
         if len(rows):
-            found[rows] = super().block_laws(clean[rows], noisy[rows], block=block, threads=threads)
+            found[rows] = super().block_laws(clean[rows], noisy[rows], **options)
         return found
 
-    @whole_numbers(threads=1)
-    def next_laws(self, tokens: TokensLike, *, threads: int | None = None) -> Laws:
-        """q(x_i | x_<i) at every position; zeros where x_<i is impossible."""
+    @whole_numbers(first=0, threads=1)
+    def next_laws(self, tokens: TokensLike, *, first: int = 0, threads: int | None = None) -> Laws:
+        """q(x_i | x_<i) at every position from `first` on; zeros where x_<i is impossible."""
         tokens = as_tokens(tokens, self.vocab_size)
         self.language.validate_length(tokens.shape[1])
         quick = self._next(tokens, threads) if self.trust == 1 else None
-        return super().next_laws(tokens, threads=threads) if quick is None else quick
+        if quick is None:
+            return super().next_laws(tokens, first=first, threads=threads)
+        quick[:, :first] = 0.0
+        return quick
 
     def _blocks(
         self, clean: Tokens, noisy: Tokens, block: int, threads: int | None

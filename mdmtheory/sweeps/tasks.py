@@ -198,11 +198,6 @@ def tasks_of(cell: Cell, language: Language, model: SequenceModel, tags: Sequenc
         asked.setdefault(metric.needs, []).append(typed.get(metric.name, metric.name))
     rules = cell.rule.split(",") if cell.rule else ()
     wanted = {name: measure for name, measure in measures().items() if name in asked}
-    if given_positions(cell.prompt, language, cell.length) is not None:
-        for name in [name for name, measure in wanted.items() if not measure.takes_prompts]:
-            if own := [metric for metric in asked[name] if metric in typed]:
-                raise ValueError(f"metric {own[0]} is of whole sequences, and a prompt is given; leave one of them out")
-            del wanted[name]  # it came along with another
     return [
         _task(measure, cell, language, model, {"metrics": asked[name], "rules": rules, "tags": tags})
         for name, measure in wanted.items()

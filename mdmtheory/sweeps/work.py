@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.notices import notice
 from mdmtheory.core.printable import first_few
 from mdmtheory.metrics.registry import as_metrics
@@ -142,7 +143,6 @@ class Work:
         Of lists that multiply out, a denoiser and a model that do not fit are left out, with a notice, where each of
         them fits another.
         """
-        from mdmtheory.models.fitting import MisfitError
         from mdmtheory.sweeps.building import Builder
 
         builder = Builder()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
+from mdmtheory.core.given import Given
 from mdmtheory.core.integers import LAST_SEED, whole_number
 from mdmtheory.core.notices import notice
 from mdmtheory.core.plugins import ProtocolError
@@ -13,6 +14,8 @@ from mdmtheory.core.printable import did_you_mean
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.networks.architecture import Size
+from mdmtheory.prompts.registry import OWN, given_positions
+from mdmtheory.training.batches import first_answered, noised_answers
 from mdmtheory.training.data import Data, as_data, noise_generator
 from mdmtheory.training.objectives.base import Objective
 from mdmtheory.training.objectives.registry import as_objective
@@ -40,13 +43,17 @@ class Asked:
     lr: float | None
     level: bool | None
     seed: int
+    prompt: Any = OWN
 
     def settings(self, *, on_cuda: bool) -> Settings:
         """What a training begins with; by `minutes` it has one step until it is known how fast it is."""
         length = self.length
         self.language.validate_length(length)
         objective, data = self.aim(), self.source()
-        objective.validate_length(length)
+        given = self.given()
+        objective.validate_length(length if given is None else given.answer_length)
+        if given is not None:
+            objective.check_given(given)
         usual = TOKENS_A_STEP_ON_CUDA if on_cuda else TOKENS_A_STEP
         batch = max(1, usual // length) if self.batch is None else self.batch
         return Settings(
@@ -63,6 +70,7 @@ class Asked:
             minutes=self.minutes,
             learning_rate=default_rate(self.size) if self.lr is None else float(self.lr),
             seed=self.seed,
+            given=None if given is None else given.text,
         )
 
     def resumed(self, begun: Settings, folder: str) -> Settings:
@@ -84,6 +92,10 @@ class Asked:
     def aim(self) -> Objective:
         """The objective."""
         return as_objective(self.objective, self.language.vocab_size)
+
+    def given(self) -> Given | None:
+        """The positions that are given; None where none is."""
+        return given_positions(self.prompt, self.language, self.length)
 
     def source(self) -> Data:
         """The data."""
@@ -117,7 +129,7 @@ class Asked:
             return "tokens"
         if self.targets == "tokens":
             return "tokens"
-        refusal = why_not_exact(objective, self.language, data)
+        refusal = why_not_exact(objective, self.language, data, self.given())
         if refusal is None:
             return "oracle"
         if self.targets == "oracle":
@@ -126,12 +138,12 @@ class Asked:
         return "tokens"
 
 
-def why_not_exact(objective: Objective, language: Language, data: Data) -> str | None:
+def why_not_exact(objective: Objective, language: Language, data: Data, given: Given | None) -> str | None:
     """Why a language does not tell what an objective's networks should say; None where it does."""
     generator = noise_generator(language, data.length, data.seed, 0, "trial")
-    noised = objective.noised(language.sample(1, data.length, 0, threads=1), generator)
+    noised = noised_answers(objective, language.sample(1, data.length, 0, threads=1), given, generator)
     try:
-        objective.targets(language.oracle(), noised, threads=1)
+        objective.targets(language.oracle(), noised, threads=1, first=first_answered(given))
     except (ValueError, NotImplementedError, ProtocolError) as error:
         return str(error) or type(error).__name__
     return None

@@ -5,22 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
-from numpy import ndarray
 from torch import Tensor
 
+from mdmtheory.core.given import Given
+from mdmtheory.core.prompts import Prompt
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.training.data import Data, noise_generator, stream_of
 from mdmtheory.training.objectives.base import Noised, NoisedTensors, Objective
 
-Laws = Float[ndarray, "rows length vocab_size"]
+Laws = Float[np.ndarray, "rows length vocab_size"]
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Noised sequences and the laws that a network should say; `floor` is what those lose, in nats a token.
+    """Noised sequences and the laws that a network should say; `floor` is what those lose, in nats a token answered.
 
     `exact` is the same in float64 for a loss that is compared with the floor; None in training. Targets and floor are
     None where they are not known, or not asked for.
@@ -40,16 +42,28 @@ class Batch:
 class Batches:
     """The batches of a training, each a function of its number; `targets` is "oracle" or "tokens".
 
+    Where positions are `given`, they are seen, and answers alone are noised, asked for and counted.
     With `known` False nothing is asked of the oracle: there are neither targets nor floors.
     """
 
     def __init__(
-        self, objective: Objective, language: Language, data: Data, *, targets: str, known: bool, rows: int, device: str
+        self,
+        objective: Objective,
+        language: Language,
+        data: Data,
+        *,
+        targets: str,
+        known: bool,
+        rows: int,
+        device: str,
+        given: Given | None = None,
     ) -> None:
         self.objective = objective
         self.language = language
         self.data = data
         self.rows = rows
+        self.given = given
+        self.answered = data.length if given is None else given.answer_length
         self._exact_targets = targets == "oracle"
         self._oracle = language.oracle() if known else None
         self._device = device
@@ -72,10 +86,12 @@ class Batches:
 
     def _noised(self, clean: Tokens, number: int, purpose: str) -> Noised:
         generator = noise_generator(self.language, self.data.length, self.data.seed, number, purpose)
-        return self.objective.noised(clean, generator)
+        return noised_answers(self.objective, clean, self.given, generator)
 
     def _laws(self, noised: Noised) -> Laws | None:
-        return None if self._oracle is None else self.objective.targets(self._oracle, noised, threads=1)
+        if self._oracle is None:
+            return None
+        return self.objective.targets(self._oracle, noised, threads=1, first=first_answered(self.given))
 
     def _floor(self, noised: Noised, laws: Laws | None, of_tokens: bool) -> float | None:
         """What the exact laws lose, in nats a token: against themselves or against the tokens that were drawn."""
@@ -86,7 +102,20 @@ class Batches:
             nats: Any = self.objective.loss(log_probs, noised.tensors(dtype=torch.float64)).numpy()
         else:
             nats = self.objective.floor(noised, laws)
-        return float(nats.mean()) / self.data.length
+        return float(nats.mean()) / self.answered
 
     def _real(self, laws: Laws | None) -> Tensor | None:
         return None if laws is None else torch.as_tensor(laws).to(device=self._device, dtype=torch.float32)
+
+
+def noised_answers(objective: Objective, clean: Tokens, given: Given | None, generator: np.random.Generator) -> Noised:
+    """Whole sequences with their answers noised: all of them where nothing is given."""
+    if given is None:
+        return objective.noised(clean, generator)
+    prompt = Prompt(given.prompts_of(clean, objective.vocab_size), objective.vocab_size)
+    return objective.noised(prompt.answers_of(clean), generator).given(prompt)
+
+
+def first_answered(given: Given | None) -> int:
+    """The first position that is not given."""
+    return 0 if given is None else int(given.positions.argmin())

@@ -13,6 +13,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "objective": (_TEXT, '"mdm"'),
     "lang": (_TEXT, '"ngram:order=2"'),
     "length": (_WHOLE, "64"),
+    "prompt": (_TEXT, '"own"'),
     "size": (_TEXT, '"nano"'),
     "tokens": ((int, float, str), '"4M"'),
     "minutes": (_NUMBER, "20"),

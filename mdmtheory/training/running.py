@@ -143,15 +143,16 @@ def tidied(folder: Path, step: int) -> None:
 
 def begun(settings: Settings, asked: Asked, place: Place, processes: Processes) -> Training:
     """A training before its first step."""
-    objective, data = asked.aim(), asked.source()
+    objective, data, given = asked.aim(), asked.source(), asked.given()
     batches = Batches(
         objective,
         asked.language,
         data,
         targets=settings.targets,
-        known=settings.targets == "oracle" or why_not_exact(objective, asked.language, data) is None,
+        known=settings.targets == "oracle" or why_not_exact(objective, asked.language, data, given) is None,
         rows=settings.batch,
         device=place.device,
+        given=given,
     )
     architecture = objective.architecture(settings.length, asked.size, level=settings.level)
     return Training(
@@ -291,6 +292,7 @@ class Keeper:
             finished=training.finished,
             results=training.results(),
             digest=network_digest(architecture, noise, extras_of(noise, spec), state),
+            given=settings.given,
         )
         write_run(self._folder, record, state, self._asked.language)
 

@@ -25,6 +25,8 @@ class Settings:
     minutes: float | None
     learning_rate: float
     seed: int
+    given: str | None = None
+    """The positions that are given, as `Given` writes them; None where none is."""
 
     def __post_init__(self) -> None:
         for name in ("length", "batch", "steps"):
@@ -33,7 +35,7 @@ class Settings:
 
     @property
     def tokens(self) -> int:
-        """Tokens that it learns from."""
+        """Tokens that it learns from, those that are given among them."""
         return self.steps * self.batch * self.length
 
     def to_json(self) -> dict[str, Any]:
@@ -46,7 +48,13 @@ class Settings:
         return cls(**said)
 
 
-_TYPED = {"learning_rate": "--lr", "language": "--lang", "language_digest": "--lang", "steps": "--tokens"}
+_TYPED = {
+    "given": "--prompt",
+    "learning_rate": "--lr",
+    "language": "--lang",
+    "language_digest": "--lang",
+    "steps": "--tokens",
+}
 
 
 def check_same(asked: Settings, begun: Settings, folder: str) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.long_calls import shows_progress
@@ -18,6 +18,7 @@ from mdmtheory.core.threads import processors
 from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.networks.architecture import Size, as_size
 from mdmtheory.networks.devices import as_device, as_precision, check_torch
+from mdmtheory.prompts.registry import OWN
 from mdmtheory.training.asked import Asked
 from mdmtheory.training.progress import Progress
 
@@ -32,6 +33,7 @@ def train(
     *,
     lang: LanguageLike,
     length: int,
+    prompt: Any = OWN,
     size: str | Size = "nano",
     tokens: int | float | str | None = None,
     minutes: float | None = None,
@@ -55,7 +57,9 @@ def train(
     How long is said by `tokens` (4e6 or "4M"), by `minutes` (turned into steps once, by the speed of the first seconds)
     or by `data` that is fixed. `targets` are the exact posterior ("oracle", the default where there is one and data is
     fresh) or the "tokens" that were drawn. `batch` counts sequences a step, `lr` is the highest learning rate, `level`
-    tells the network how much noise there is.
+    tells the network how much noise there is. `prompt` says what is given (`prompts.registry.given_positions`), by
+    default what the language says itself: the network is shown it and learns the answers, and nats are those a token of
+    an answer. Networks that see the left alone, or blocks, are given the first positions.
 
     The folder `out` gets a checkpoint every `checkpoint_minutes` and on Ctrl-C, which then goes on as
     KeyboardInterrupt; a second Ctrl-C waits for nothing. With `resume` the training that is there goes on, with the
@@ -83,6 +87,7 @@ def train(
         lr=lr,
         level=level,
         seed=seed,
+        prompt=prompt,
     )
     chosen = as_device(device)
     place = Place(chosen, as_precision(precision, chosen), threads)

@@ -202,7 +202,7 @@ class Training:
             logits = self.batches.objective.logits(self.network, batch.noised)
         log_probs = functional.log_softmax(logits.float(), dim=-1)
         nats = self.batches.objective.loss(log_probs, batch.noised, batch.targets)
-        return nats.sum() / (self.settings.batch * self.settings.length)
+        return nats.sum() / (self.settings.batch * self.batches.answered)
 
     def _newest(self) -> tuple[float, float | None]:
         """Mean loss and floor of the steps since the last line."""
@@ -221,14 +221,14 @@ class Training:
         return self.batches.validation(number, self._rows)
 
     def _validated(self, batch: Batch) -> tuple[float, float | None]:
-        """Loss and floor in nats a token, computed in float64 from the network's logits."""
+        """Loss and floor in nats a token answered, computed in float64 from the network's logits."""
         assert batch.exact is not None
         noised, laws = batch.exact
         with self._precise():
             logits = self.batches.objective.logits(self.network, batch.noised)
         log_probs = functional.log_softmax(logits.cpu().double(), dim=-1)
         nats = self.batches.objective.loss(log_probs, noised, laws)
-        return float(nats.mean()) / self.settings.length, batch.floor
+        return float(nats.mean()) / self.batches.answered, batch.floor
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:

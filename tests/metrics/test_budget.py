@@ -14,6 +14,7 @@ from mdmtheory.exact.enumeration import all_sequences, entropy_nats, expected_nl
 from mdmtheory.exact.law import law
 from mdmtheory.exact.reveals import all_plans, plan_costs
 from mdmtheory.metrics.visited import visited
+from mdmtheory.prompts.registry import given_positions
 from mdmtheory.theory.error_budget import conditional_entropies, learning_costs
 from mdmtheory.theory.instances import bigram3, golden_chain, hmm2x3, trigram2
 from mdmtheory.theory.replay import total_correlation_at
@@ -293,11 +294,41 @@ def test_a_denoiser_of_another_noise_is_refused(tmp_path):
         mt.budget(mt.Network(run, device="cpu"), run.language, 8)
 
 
-def test_a_language_that_gives_a_prompt_is_refused():
-    class Prompted(mt.NGram):
-        def prompt(self, length):
-            return np.arange(length) < 2
+@pytest.mark.parametrize("prompt", ["prefix:size=2", "every:stride=2", "infill:size=2"])
+@pytest.mark.parametrize("language", [bigram3(), hmm2x3()], ids=str)
+def test_where_something_is_given_parts_are_of_answers_given_prompts(language, prompt):
+    tokens, weights, q = every(language)
+    given = given_positions(prompt, language, LENGTH)
+    of_prompt = q.sum(axis=tuple(np.flatnonzero(~given.positions)), keepdims=True)
+    log_q = np.log(weights) - np.log(np.broadcast_to(of_prompt, q.shape).reshape(-1)[q.reshape(-1) > 0])
+    for denoiser in denoisers(language):
+        model = mt.MaskedDiffusion(denoiser, sampler="stride", steps=1)
+        seen = visited(model, language, tokens, 0, given=given)
+        exact = law(model, language, LENGTH, prompt=prompt).reshape(-1)[q.reshape(-1) > 0]
+        np.testing.assert_allclose(log_q - seen.log_p, np.log(weights / exact), atol=1e-10)
+        np.testing.assert_allclose(log_q - seen.log_p, log_q - seen.log_q_plan() + seen.learning, atol=1e-10)
+        assert weights @ seen.error.sum(axis=1) == pytest.approx(weights @ seen.learning, abs=1e-10)
+        found = mt.budget(model, language, LENGTH, count=400, level=0.9999, prompt=prompt, check=True)
+        [row], total = found.rows, weights @ (log_q - seen.log_p)
+        assert row.sequence.total.low - 1e-12 <= total <= row.sequence.total.high
+        assert (found.length, row.off < 1e-12) == (given.answer_length, True)
 
-    language = Prompted([0.5, 0.3, 0.2], [[0.7, 0.3, 0.0], [0.0, 0.6, 0.4], [0.5, 0.0, 0.5]])
-    with pytest.raises(ValueError, match="budget speaks of sequences of which nothing is given"):
-        mt.budget(mt.Window(bigram3(), width=1), language, 8)
+
+def test_who_sees_the_left_alone_has_a_budget_of_answers_too(tmp_path):
+    run = written_run(tmp_path / "run", attention="causal")
+    network = mt.Network(run, device="cpu")
+    [row] = mt.budget(network, run.language, 8, count=64, prompt="prefix:size=3", check=True).rows
+    assert row.sequence.learning.value == row.sequence.total.value > 0
+    assert row.calls.value == 5
+    with pytest.raises(ValueError, match="to the right of the answer"):
+        mt.budget(network, run.language, 8, prompt="suffix:size=3")
+
+
+def test_an_observer_loses_what_it_does_not_see():
+    """Beyond its sight it guesses one of two ways at the crossing; all else of the way it sees, left to right."""
+    task = mt.as_language("path:nodes=10,distance=3")
+    for edges, lost in ((2, np.log(2)), (3, 0.0)):
+        model = mt.Autoregressive(mt.Hops(task, edges=edges))
+        [row] = mt.budget(model, task, task.length, count=64).rows
+        assert row.sequence.learning.value == pytest.approx(lost, abs=1e-12)
+        assert row.sequence.factorisation == mt.Estimate.exact(0.0)

@@ -12,7 +12,10 @@ import pytest
 import mdmtheory as mt
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.metrics import learning_error as module
+from mdmtheory.metrics.impossible_mass import AskedContexts, ImpossibleMass
 from mdmtheory.metrics.learning_error import compared_laws
+from mdmtheory.metrics.measure import Sequences
+from mdmtheory.metrics.metric import Measured
 from mdmtheory.networks.answers import TensorAnswers
 from tests import brute_force
 
@@ -86,24 +89,24 @@ def parameters(language):
     return language.initial, language.transition, language.emission
 
 
-def any_sets():
-    """Every set of n positions, n = 1..L: the numbers are equally likely, and so are the sets of one number."""
-    for n in range(1, LENGTH + 1):
-        sets = list(itertools.combinations(range(LENGTH), n))
-        yield from ((1 / LENGTH / len(sets), set(each), each) for each in sets)
+def any_sets(among=range(LENGTH)):
+    """Every set of n positions, n from 1 on: the numbers are equally likely, and so are the sets of one number."""
+    for n in range(1, len(among) + 1):
+        sets = list(itertools.combinations(among, n))
+        yield from ((1 / len(among) / len(sets), set(each), each) for each in sets)
 
 
-def prefixes():
-    yield from ((1 / LENGTH, set(range(i, LENGTH)), (i,)) for i in range(LENGTH))
+def prefixes(among=range(LENGTH)):
+    yield from ((1 / len(among), set(range(i, LENGTH)), (i,)) for i in among)
 
 
-def blocks(size):
-    for start in range(0, LENGTH, size):
+def blocks(size, among=range(LENGTH)):
+    for start in range(among.start, LENGTH, size):
         own = range(start, min(start + size, LENGTH))
         for n in range(1, len(own) + 1):
             sets = list(itertools.combinations(own, n))
             later = set(range(own.stop, LENGTH))
-            yield from ((1 / LENGTH / len(sets), {*each, *later}, each) for each in sets)
+            yield from ((1 / len(among) / len(sets), {*each, *later}, each) for each in sets)
 
 
 @pytest.mark.parametrize("language", [BIGRAM, HMM], ids=["bigram", "hmm"])
@@ -123,6 +126,55 @@ def test_means_are_the_enumerated_ones_of_the_contexts_that_a_denoiser_sees(lang
     assert found.mean.low <= error <= found.mean.high
     assert found.z.low <= mass <= found.z.high
     assert found.mean.high - found.mean.low < 0.1 * error + 0.01
+
+
+@pytest.mark.parametrize("language", [BIGRAM, HMM], ids=["bigram", "hmm"])
+@pytest.mark.parametrize(
+    ("sees", "block", "prompt", "sets"),
+    [
+        ("all", None, "prefix:size=1", lambda: any_sets(range(1, LENGTH))),
+        ("all", None, "infill:size=1", lambda: any_sets(range(1, 2))),
+        ("left", None, "prefix:size=1", lambda: prefixes(range(1, LENGTH))),
+        ("block", 1, "prefix:size=1", lambda: blocks(1, range(1, LENGTH))),
+    ],
+)
+def test_where_something_is_given_contexts_are_of_answers(language, sees, block, prompt, sets):
+    denoiser = mt.Window(language, width=0)
+    error, mass = exact_means(language, denoiser, list(sets()))
+    told = Limited(denoiser, sees, block)
+    found = mt.learning_error(told, language, LENGTH, count=3000, level=0.9999, prompt=prompt)
+    assert found.mean.low <= error <= found.mean.high
+    assert found.z.low <= mass <= found.z.high
+    assert found.mean.high - found.mean.low < 0.1 * error + 0.01
+    of = Sequences(language, LENGTH, 0, 0, 3000, prompt)
+    model = {
+        "all": lambda: mt.MaskedDiffusion(told),
+        "left": lambda: mt.Autoregressive(told),
+        "block": lambda: mt.BlockDiffusion(told, block=block),
+    }[sees]()
+    [sums] = AskedContexts().count([model], of, None)
+    z = ImpossibleMass().estimate(Measured(sums, of.answer_length), 0.9999)
+    assert z.low <= mass <= z.high
+
+
+@pytest.mark.parametrize(("sees", "block", "said"), [("left", None, "to the right"), ("block", 2, "inside a block")])
+def test_what_a_denoiser_does_not_see_cannot_be_given(sees, block, said):
+    prompt = "suffix:size=1" if sees == "left" else "prefix:size=1"
+    with pytest.raises(ValueError, match=said):
+        mt.learning_error(Limited(mt.Window(BIGRAM, width=0), sees, block), BIGRAM, LENGTH, prompt=prompt)
+
+
+def test_a_noise_that_leaves_nothing_known_has_no_contexts_of_answers():
+    with pytest.raises(ValueError, match="a prompt is known, and uniform noise leaves no token known"):
+        mt.learning_error(mt.Oracle(BIGRAM), BIGRAM, LENGTH, noise="uniform", prompt="prefix:size=1")
+
+
+def test_errors_of_an_observer_of_a_task_are_of_the_answers():
+    """Who sees no edge knows start and goal, and guesses the crossing between them, one of two nodes."""
+    task = mt.as_language("path:nodes=4,distance=1")
+    found = mt.learning_error(mt.Hops(task, edges=0), task, task.length, count=200, level=0.9999)
+    assert found.mean.low <= np.log(2) / 2 <= found.mean.high  # the other token is the goal, which it knows
+    assert found.largest == pytest.approx(np.log(2), rel=1e-12)
 
 
 def test_z_times_the_length_is_the_impossible_mass_along_a_walk_that_reveals_one_position_a_step():

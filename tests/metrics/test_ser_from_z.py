@@ -55,6 +55,16 @@ def test_it_is_shown_as_a_table():
     assert all(f"<td>{name}</td>" in shown or f">{name}<" in shown for name in ("oracle", "z", "expected", "miss"))
 
 
-def test_a_language_that_gives_a_prompt_is_refused():
+def test_a_model_without_a_denoiser_is_refused():
     with pytest.raises(ValueError, match="has no denoiser"):
         mt.ser_from_z(mt.Autoregressive(Q), Q, LENGTH)
+
+
+def test_of_answers_to_prompts_the_length_is_that_of_an_answer():
+    model = mt.MaskedDiffusion(mt.Perturbed(mt.Oracle(Q), epsilon=0.01), steps=2)
+    options = {"count": 500, "prompt": "prefix:size=2"}
+    found = mt.ser_from_z(model, Q, LENGTH, contexts=500, **options)
+    assert found.measured == mt.ser(model, Q, LENGTH, method="walk", **options)
+    assert found.oracle == mt.ser(mt.MaskedDiffusion(mt.Oracle(Q), steps=2), Q, LENGTH, method="walk", **options)
+    expected = 1 - (1 - found.oracle.value) * math.exp(-(LENGTH - 2) * found.z.value)
+    assert found.expected.value == pytest.approx(expected, rel=1e-12)

@@ -83,3 +83,15 @@ def test_what_has_nothing_to_cut_is_refused_in_a_line():
         mt.truncation(mt.Autoregressive(DENOISER), Q, LENGTH)
     with pytest.raises(ValueError, match="float32"):
         mt.truncation(mt.MaskedDiffusion(DENOISER, sampler="stride:precision=float32", steps=2), Q, LENGTH)
+
+
+def test_of_answers_to_prompts_all_is_of_the_answers():
+    """Two given tokens of four are kept, and nothing of them is cut."""
+    model = mt.MaskedDiffusion(DENOISER, sampler="left_to_right:min_p=0.4", steps=2)
+    whole, found = (mt.truncation(model, Q, LENGTH, count=400, prompt=prompt) for prompt in (None, "prefix:size=2"))
+    tokens = Q.sample(400, LENGTH, 0)
+    law, said = as_sampler("confidence:min_p=0.4"), DENOISER.next_laws(tokens)
+    marginals = said.reshape(-1, 3)
+    lost = np.where(law.law(marginals) == 0, marginals, 0).sum(axis=1).reshape(said.shape[:2])
+    assert found.cut.value == pytest.approx(lost[:, 2:].mean(), rel=1e-9)
+    assert whole.cut.value == pytest.approx(lost.mean(), rel=1e-9)

@@ -92,3 +92,32 @@ def test_rows_of_which_float64_may_have_lost_something_are_right(faint):
 def test_clean_and_noisy_tokens_of_different_shapes_are_refused():
     with pytest.raises(ValueError, match=r"clean tokens have shape \(1, 3\) and noisy ones \(1, 2\)"):
         mt.Parity().oracle().block_laws([[0, 0, 0]], [[0, 0]], block=1)
+
+
+@pytest.mark.parametrize("name", ["hmm", "ngram:order=3", "parity"])
+def test_what_is_given_is_not_asked_and_blocks_begin_after_it(name):
+    language = mt.as_language(name)
+    oracle, clean = language.oracle(), language.sample(20, 12, 0)
+    noisy = np.where(np.random.default_rng(0).random(clean.shape) < 0.5, language.vocab_size, clean)
+    for first in (4, 5):  # a whole number of blocks, and not
+        found = oracle.block_laws(clean, noisy, block=4, first=first)
+        for row, start in ((0, first), (3, min(first + 4, 11))):
+            own = slice(start, start + 4)
+            shown = context(clean[row], noisy[row], start, start + 4, language.vocab_size)
+            np.testing.assert_allclose(found[row, own], oracle.conditionals(shown)[0, own], atol=1e-12)
+        assert not found[:, :first].any()
+        next_laws = oracle.next_laws(clean, first=first)
+        np.testing.assert_allclose(next_laws[:, first:], oracle.next_laws(clean)[:, first:], atol=1e-12)
+        assert not next_laws[:, :first].any()
+
+
+def test_a_task_that_lists_nothing_but_answers_tells_the_laws_of_answers():
+    task = mt.as_language("sudoku:size=4,clues=6")
+    clean, first = task.sample(5, task.length, 0), int(task.given.sum())
+    found = task.oracle().next_laws(clean, first=first)
+    for row, laws in zip(clean, found, strict=True):
+        answers = task.answers(row[task.given]).tokens
+        for place in range(task.length - first):
+            agreeing = answers[(answers[:, :place] == row[first : first + place]).all(axis=1)]
+            shares = np.bincount(agreeing[:, place], minlength=task.vocab_size) / len(agreeing)
+            np.testing.assert_allclose(laws[first + place], shares, atol=1e-12)

@@ -1,11 +1,18 @@
 """What a step learns from is its own; what is validated on is learnt from in none."""
 
+import math
+
 import numpy as np
+import pytest
 
 import mdmtheory as mt
-from mdmtheory.training.batches import Batches
+from mdmtheory.exact.enumeration import entropy_nats
+from mdmtheory.prompts.registry import given_positions
+from mdmtheory.theory.instances import bigram3
+from mdmtheory.training.batches import Batches, first_answered, noised_answers
 from mdmtheory.training.data import as_data
 from mdmtheory.training.objectives.registry import as_objective
+from tests import brute_force
 
 LANGUAGE = mt.as_language("ngram:order=1,vocab_size=4")
 LENGTH, ROWS, STEPS = 40, 4, 5
@@ -55,3 +62,64 @@ def test_another_seed_has_other_sequences_and_other_masks_in_training_and_valida
     ):
         assert not rows_of(one) & rows_of(other)
         assert masks_of(one) != masks_of(other)
+
+
+OBJECTIVES = ("mdm", "mgdm", "ar", "block:size=2")
+
+
+def of_answers(objective, prompt, *, length=8, rows=6, language=LANGUAGE):
+    objective, data = as_objective(objective, language.vocab_size), as_data("fresh", language, length, 3)
+    given = given_positions(prompt, language, length)
+    made = Batches(objective, language, data, targets="oracle", known=True, rows=rows, device="cpu", given=given)
+    return made, given
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_prompt_is_seen_and_answers_alone_are_asked_for(objective):
+    made, given = of_answers(objective, "prefix:size=4")
+    clean, seen, weights = (getattr(made.training(0).noised, name).numpy() for name in ("clean", "seen", "weights"))
+    np.testing.assert_array_equal(seen[:, given.positions], clean[:, given.positions])
+    assert not weights[:, given.positions].any()
+    assert (weights[:, ~given.positions] > 0).any(axis=1).all()
+
+
+def test_a_level_is_the_share_of_masks_of_the_whole_sequence():
+    made, _ = of_answers("mdm", "prefix:size=4")
+    noised = made.training(0).noised
+    np.testing.assert_allclose(noised.level, (noised.seen == LANGUAGE.vocab_size).sum(dim=1) / 8)
+
+
+@pytest.mark.parametrize(
+    ("objective", "prompt"), [("mdm", "infill:size=3"), ("ar", "prefix:size=3"), ("block:size=3", "prefix:size=3")]
+)
+def test_the_floor_is_the_entropy_of_an_answer_given_its_prompt_a_token(objective, prompt):
+    """In the mean over batches; that of the objective is this entropy in every order."""
+    language = bigram3()
+    made, given = of_answers(objective, prompt, length=6, rows=64, language=language)
+    floors = [made.training(step).floor for step in range(40)]
+    joint = np.exp(language.log_prob(brute_force.sequences(3, 6))).reshape([3] * 6)
+    prompts = joint.sum(axis=tuple(np.flatnonzero(~given.positions)))
+    nats = entropy_nats(joint) - entropy_nats(prompts)
+    error = np.std(floors) / math.sqrt(len(floors))
+    assert abs(np.mean(floors) - nats / given.answer_length) < 4 * error
+    assert error < 0.02
+
+
+def test_targets_of_a_task_are_the_right_answers():
+    task = mt.as_language("path:nodes=4,distance=1")
+    made, given = of_answers("ar", "own", length=task.length, language=task)
+    batch = made.training(0)
+    laws, clean = batch.targets.numpy(), batch.noised.clean.numpy()
+    np.testing.assert_array_equal(laws.argmax(axis=2)[:, ~given.positions], clean[:, ~given.positions])
+    assert batch.floor == 0
+
+
+def test_answers_between_given_positions_are_noised_where_they_stand():
+    given, clean = given_positions("every:stride=3", LANGUAGE, 8), LANGUAGE.sample(2, 8, 0)
+    assert [first_answered(each) for each in (given, None)] == [1, 0]
+    noised = noised_answers(as_objective("mdm", 4), clean, given, np.random.default_rng(0))
+    np.testing.assert_array_equal(noised.clean, clean)
+    shown = noised.seen != LANGUAGE.vocab_size
+    np.testing.assert_array_equal(noised.seen[shown], clean[shown])
+    np.testing.assert_array_equal(noised.weights > 0, ~shown)
+    assert shown[:, given.positions].all()

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import mdmtheory as mt
+from mdmtheory.core.given import Given
 from mdmtheory.core.notices import Notice
 from mdmtheory.networks.runs import Run
 from mdmtheory.networks.transformer import Transformer
@@ -191,6 +192,21 @@ def test_other_objectives_learn_and_open(tmp_path, objective):
     assert not torch.equal(untrained["out.weight"], run.weights()["out.weight"])
 
 
+@pytest.mark.parametrize("objective", ["mdm", "ar", "mgdm", "block:size=2"])
+def test_a_network_learns_answers_to_prompts_and_its_run_says_what_was_given(tmp_path, objective):
+    run = train(tmp_path / "run", objective, prompt="prefix:size=2")
+    assert (run.record.given, run.given) == ("0-1", Given("0-1", 6))
+    told = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert told["given"] == "0-1"
+    found = mt.learning_error(mt.Network(run, device="cpu"), LANGUAGE, 6, count=64, prompt=run.given)
+    assert found.mean.value > 0
+
+
+def test_a_run_with_no_prompt_has_the_file_that_it_had_before_there_were_any(straight):
+    assert straight.given is None
+    assert "given" not in json.loads((straight.path / "run.json").read_text())
+
+
 @pytest.mark.parametrize("data", ["fresh", "fixed:samples=30,epochs=3"])
 def test_tokens_as_targets_have_the_floor_of_the_exact_posterior_on_the_same_tokens(tmp_path, data):
     length_of = {"tokens": None} if data != "fresh" else {}
@@ -248,6 +264,10 @@ def test_what_is_left_out_when_resuming_is_as_it_was_begun(straight):
         ({"size": "nano"}, "was begun with size layers=1,width=8,heads=2, and is to be resumed with layers=2"),
         ({"targets": "tokens"}, "was begun with targets oracle, and is to be resumed with tokens"),
         ({"objective": "ar"}, "was begun with objective mdm, and is to be resumed with ar"),
+        (
+            {"prompt": "prefix:size=2"},
+            "was begun with given None, and is to be resumed with 0-1; pass the same --p",
+        ),
     ],
 )
 def test_resuming_with_other_arguments_names_the_difference(straight, changed, message):
@@ -278,6 +298,11 @@ def test_resuming_with_other_arguments_names_the_difference(straight, changed, m
         ({"device": "tpu"}, "unknown device 'tpu'"),
         ({"precision": "bfloat16", "device": "cpu"}, "precision bfloat16 is for CUDA, not for cpu; pass float32"),
         ({"resume": True}, "there is no training in .* that could be resumed; leave --resume out"),
+        ({"prompt": "prefix:size=6"}, "size 6 at length 6 is 6 tokens; pass from 1 to 5"),
+        ({"prompt": "suffix:size=2", "objective": "ar"}, "networks of ar see .* to the right of the answer"),
+        ({"prompt": "prefix:size=3", "objective": "block:size=2"}, "blocks of 2, .* gives 3 tokens.* inside a block"),
+        ({"prompt": "prefix:size=3", "objective": "block:size=4"}, "blocks of 4 are longer than sequences of 3"),
+        ({"prompt": "prefix:size=3", "objective": "uniform"}, "a prompt is known, and uniform noise leaves no token"),
     ],
 )
 def test_what_does_not_fit_together_is_refused_before_a_folder_is_made(tmp_path, options, message):
@@ -330,7 +355,7 @@ def test_cuda_that_is_asked_for_and_absent_is_a_line(tmp_path, monkeypatch):
 
 
 def test_a_language_without_an_oracle_is_learnt_by_its_tokens_and_it_is_said(tmp_path, monkeypatch):
-    def targets(self, oracle, noised, threads=None):
+    def targets(self, oracle, noised, threads=None, *, first=0):
         raise ValueError("none is known")
 
     monkeypatch.setattr(MaskedObjective, "targets", targets)

@@ -30,8 +30,10 @@ class NextTokens(Objective):
         return Noised(clean, clean.astype(np.int64), None, np.ones(clean.shape))
 
     def targets(
-        self, oracle: Any, noised: Noised, threads: int | None = None
+        self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0
     ) -> Float[np.ndarray, "rows length vocab_size"]:
         """q(x_i | x_<i)."""
-        found: Float[np.ndarray, "rows length vocab_size"] = oracle.next_laws(noised.clean, threads=threads)
+        found: Float[np.ndarray, "rows length vocab_size"] = oracle.next_laws(
+            noised.clean, first=first, threads=threads
+        )
         return found

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from mdmtheory.core.given import Given, check_sees
+from mdmtheory.core.misfits import MisfitError
+from mdmtheory.core.prompts import Prompt
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.networks.architecture import Architecture, Size
@@ -32,6 +35,17 @@ class Noised:
     level: Float[np.ndarray, "rows"] | None
     weights: Float[np.ndarray, "rows length"]
     step: Int[np.ndarray, "rows"] | None = None
+
+    def given(self, prompt: Prompt) -> Noised:
+        """These answers with their prompts before a network: prompts are seen, and nothing is asked of them.
+
+        Of answers to prompts nothing but masks is known, so a level is a share of masks: here of whole sequences.
+        """
+        weights = np.zeros(prompt.tokens.shape)
+        weights[:, prompt.answer] = self.weights
+        share = len(prompt.answer) / prompt.tokens.shape[1]
+        level = None if self.level is None else self.level * share
+        return Noised(prompt.joined(self.clean), prompt.joined(self.seen).astype(np.int64), level, weights)
 
     def tensors(self, *, device: Any = "cpu", dtype: Any = None) -> NoisedTensors:
         """The same where the network computes; real numbers in `dtype`, float32 unless said."""
@@ -86,6 +100,16 @@ class Objective(ABC):
     def validate_length(self, length: int) -> None:  # noqa: B027  # most fit all lengths
         """ValueError where its options do not fit sequences of this length."""
 
+    def check_given(self, given: Given) -> None:
+        """MisfitError where its networks do not see what is given, or its noise leaves nothing known."""
+        if self.noise != "masked":
+            raise MisfitError(
+                f"objective {self.spec}: a prompt is known, and {self.noise} noise leaves no token known; use mdm, ar "
+                "or block, or --prompt none"
+            )
+        around = self.attention == "bidirectional"
+        check_sees(f"networks of {self.spec} see", given.positions, around=around, block=self.block)
+
     @property
     def block(self) -> int | None:
         """The length of the blocks by which its networks' attention goes, where it does."""
@@ -115,11 +139,12 @@ class Objective(ABC):
 
     @abstractmethod
     def targets(
-        self, oracle: Any, noised: Noised, threads: int | None = None
+        self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0
     ) -> Float[np.ndarray, "rows length vocab_size"]:
         """The law of the clean token at every position given what the network sees there: what it should say, exactly.
 
-        `oracle` is `language.oracle()`, made once: it keeps tables. Anything where weights are 0.
+        `oracle` is `language.oracle()`, made once: it keeps tables. Anything where weights are 0, which they are before
+        position `first`.
         """
 
     def logits(self, network: Any, noised: NoisedTensors) -> Tensor:

@@ -91,11 +91,11 @@ class BlockObjective(Objective):
         return Noised(clean, np.where(hidden, self.vocab_size, clean).astype(np.int64), None, weights)
 
     def targets(
-        self, oracle: Any, noised: Noised, threads: int | None = None
+        self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0
     ) -> Float[np.ndarray, "rows length vocab_size"]:
         """q(x_i | clean blocks before, what is revealed of the own one)."""
         found: Float[np.ndarray, "rows length vocab_size"] = oracle.block_laws(
-            noised.clean, noised.seen, block=self.size, threads=threads
+            noised.clean, noised.seen, block=self.size, first=first, threads=threads
         )
         return found
 

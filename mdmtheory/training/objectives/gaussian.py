@@ -80,7 +80,7 @@ class GaussianObjective(Objective):
         return found
 
     def targets(
-        self, oracle: Any, noised: Noised, threads: int | None = None
+        self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0
     ) -> Float[np.ndarray, "rows length vocab_size"]:
         """q(x_0 | values) at every position."""
         assert noised.level is not None

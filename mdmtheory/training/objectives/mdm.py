@@ -39,7 +39,7 @@ class MaskedObjective(Objective):
         return Noised(clean, np.where(hidden, self.vocab_size, clean).astype(np.int64), masks / length, weights)
 
     def targets(
-        self, oracle: Any, noised: Noised, threads: int | None = None
+        self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0
     ) -> Float[np.ndarray, "rows length vocab_size"]:
         """q(x_i | what is revealed)."""
         found: Float[np.ndarray, "rows length vocab_size"] = oracle.conditionals(noised.seen, threads=threads)

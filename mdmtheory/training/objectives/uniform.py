@@ -63,7 +63,7 @@ class UniformObjective(Objective):
         return Noised(clean, seen, 1 - self.kept[step], np.full(clean.shape, float(self.steps)), step)
 
     def targets(
-        self, oracle: Any, noised: Noised, threads: int | None = None
+        self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0
     ) -> Float[np.ndarray, "rows length vocab_size"]:
         """q(x_0 | x_t) at every position."""
         assert noised.step is not None
