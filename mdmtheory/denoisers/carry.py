@@ -8,14 +8,29 @@ from jaxtyping import Bool, Float
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import Ours
 from mdmtheory.denoisers.observer import Observer, Part
 from mdmtheory.languages.presets import LanguageLike
+
+_SEARCH = Ours(
+    "addition carry chain limited window observer exact posterior of digits, masked diffusion language model, easy "
+    "first decoding order, long carries",
+    "2026-11-29",
+)
 
 Carries = Float[np.ndarray, "count addends"]
 """Of each problem, how well each carry into a column agrees with what is seen on one side of it."""
 
 
-@registered("denoiser", "carry", version=1, place=7, examples=("columns=1", "columns=0,left=1"), of=("addition",))
+@registered(
+    "denoiser",
+    "carry",
+    version=1,
+    place=7,
+    examples=("columns=1", "columns=0,left=1"),
+    of=("addition",),
+    sources=(_SEARCH,),
+)
 class Carry(Observer):
     """The exact posterior of an observer of addition who sees, for each digit of the sum, few columns of addends.
 
