@@ -76,7 +76,7 @@ CurveLike = Curve | Float[np.ndarray, "length"]
 
 
 def total_correlation(curve: CurveLike) -> float:
-    """TC(q) = sum_i H(X_i) - H(q) = sum_m (H̄(0) - H̄(m)) in nats (docs/theory.md, section 2; ours).
+    """TC(q) = sum_i H(X_i) - H(q) = sum_m (H̄(0) - H̄(m)) in nats (Watanabe 1960; docs/theory.md, section 2).
 
     The KL gap of one step that reveals everything.
 
@@ -88,7 +88,7 @@ def total_correlation(curve: CurveLike) -> float:
 
 
 def dual_total_correlation(curve: CurveLike) -> float:
-    """DTC(q) = H(q) - sum_i H(X_i | X_-i) = sum_m (H̄(m) - H̄(L-1)) in nats (docs/theory.md, section 2; ours).
+    """DTC(q) = H(q) - sum_i H(X_i | X_-i) = sum_m (H̄(m) - H̄(L-1)) in nats (Han 1978; docs/theory.md, section 2).
 
     >>> dual_total_correlation(np.array([1.0, 0.5, 0.25]))
     1.0
@@ -98,7 +98,7 @@ def dual_total_correlation(curve: CurveLike) -> float:
 
 
 def s_information(curve: CurveLike) -> float:
-    """The S-information sum_i I(X_i; X_-i) = TC + DTC = L (H̄(0) - H̄(L-1)) in nats (docs/theory.md, section 2; ours).
+    """The S-information sum_i I(X_i; X_-i) = TC + DTC = L (H̄(0) - H̄(L-1)) in nats (1902.11239; docs/theory.md, 2).
 
     >>> s_information(np.array([1.0, 0.5, 0.25]))
     2.25

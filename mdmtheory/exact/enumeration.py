@@ -96,7 +96,7 @@ def subset_entropies(q: Law) -> Float[np.ndarray, "sets"]:
 def factorisation_gap(q: Law, plan: Sequence[int]) -> float:
     """sum_k TC(X_U | X of earlier steps) in nats, U being the positions of step k in a plan.
 
-    It is KL(q || p_plan) of the exact denoiser (docs/theory.md, section 2; ours).
+    It is KL(q || p_plan) of the exact denoiser (2608.25505, theorem 1; docs/theory.md, section 2).
     """
     entropies = subset_entropies(q)
     known, gap = 0, 0.0
@@ -123,7 +123,7 @@ def error_rate(p: Law, q: Law) -> float:
 def enumerated_information_curve(q: Law) -> Float[np.ndarray, "length"]:
     """H(X_i | X_S) in nats averaged over all S with |S| = m and i outside S, for m = 0..L-1.
 
-    By the chain rule it is the mean entropy of m + 1 positions minus that of m (docs/theory.md, section 2; ours).
+    By the chain rule it is the mean entropy of m + 1 positions minus that of m (2511.04647; docs/theory.md, section 2).
     """
     length = q.ndim
     means = np.zeros(length + 1)

@@ -1,4 +1,4 @@
-"""What random-order plans cost on average, from an information curve; docs/theory.md, section 2 (ours).
+"""What random-order plans cost on average, from an information curve; docs/theory.md, section 2.
 
 A curve is H̄(0..L-1) in nats: the mean entropy of a masked token by the number of tokens revealed, as an array or
 anything that `np.asarray` makes one of (`exact.Curve`). All of this is about positions revealed in random order, and
@@ -92,8 +92,8 @@ def ancestral_weights(fractions: Numbers, length: int) -> Values:
 def plan_averaged_nll(curve: Any, sizes: Numbers) -> float:
     """E[-log p_plan(x)] in nats, over x ~ q and random-order plans that reveal `sizes` tokens a step.
 
-    The left Riemann sum of the curve on the grid that the sizes make: sum_k s_k H̄(M_k) (docs/theory.md, 2.1; ours, and
-    characterised in 2511.04647).
+    The left Riemann sum of the curve on the grid that the sizes make: sum_k s_k H̄(M_k) (docs/theory.md, 2.1;
+    2511.04647, and 2510.25544 as an information profile).
 
     >>> plan_averaged_nll([1.0, 0.5, 0.25], [1, 2])
     2.0
@@ -111,7 +111,7 @@ def plan_averaged_gap(curve: Any, sizes: Numbers) -> float:
 def ancestral_gap(curve: Any, fractions: Numbers) -> float:
     """E_plan KL(q || p_plan) in nats for i.i.d. steps: L sum_k w_k E H̄(Bin(L-1, a_{k-1})) - sum(curve).
 
-    `fractions` are the revealed fractions a_0 = 0 < ... < a_N = 1 (docs/theory.md, 2.1; ours).
+    `fractions` are the revealed fractions a_0 = 0 < ... < a_N = 1 (docs/theory.md, 2.1).
     """
     values = curve_values(curve)
     return float((ancestral_weights(fractions, len(values)) - 1) @ values)
@@ -121,7 +121,8 @@ def ancestral_gap(curve: Any, fractions: Numbers) -> float:
 def continuum_gap(curve: Any, steps: int) -> float:
     """What `plan_averaged_gap` of the optimal sizes tends to for steps far below the length, in nats.
 
-    1/2 [(∫√(-H̄'))²/N - (H̄(0) - H̄(L-1))], reached by step sizes ∝ 1/√(-H̄') (docs/theory.md, 2; ours). It treats sizes
+    1/2 [(∫√(-H̄'))²/N - (H̄(0) - H̄(L-1))], reached by step sizes ∝ 1/√(-H̄') (docs/theory.md, 2; 2510.25544 has the
+    limit). It treats sizes
     as real numbers, so it says nothing where the best ones are near 1, and may be negative there. ValueError for a
     curve that rises.
     """

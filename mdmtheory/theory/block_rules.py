@@ -7,7 +7,7 @@ at most delta TC(q). A drop of the curve after m known tokens counts m + 1 times
 at most (size - 1) times in the error of the block that it falls into, so no size may be one larger for every
 language. Tight for Repetition where delta, or delta (L - 1), is a whole number that the first block can hold.
 Constants. None.
-Source. Ours, docs/theory.md 2.5.
+Source. 2511.04647 and 2602.20126 choose sizes by DTC and TC; these rules and bounds ours, docs/theory.md 2.5.
 """
 
 from __future__ import annotations

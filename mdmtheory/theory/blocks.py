@@ -9,7 +9,7 @@ tokens, and for Parity while the last block has two. The same of SER is false, a
 q proportional to [[[1,1],[1,5]],[[0,4],[5,1]]] cutting one block of three after its first token raises SER from .0720
 to .1111.
 Constants. None.
-Source. Ours, docs/theory.md 7.
+Source. The law of given blocks is 2608.25505, theorem 1, for this plan; the rest ours, docs/theory.md 7.
 """
 
 from __future__ import annotations

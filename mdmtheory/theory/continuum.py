@@ -11,7 +11,7 @@ rho_k tends to 1 and A_k to S/N where the slope is continuous and positive, so t
 Proof. A block from M of size s errs by sum_{i<j<s} d(M+i), and d(M+i) lies between sqrt(d(M+i) d(M+j)) and rho times
 it; sum_{i<j} sqrt(d(M+i) d(M+j)) = (A^2 - D)/2; sum_k A_k^2 >= S^2/N.
 Constants. 1/2, ours.
-Source. Ours, docs/theory.md 2.5.
+Source. 2510.25544 has the limit; the bounds ours, docs/theory.md 2.5.
 """
 
 from __future__ import annotations

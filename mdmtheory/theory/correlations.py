@@ -6,7 +6,7 @@ marginals), DTC = E_q[log(prod_i q(x_i | x_-i) / q(x))], and sum_i I(X_i; X_-i) 
 Guarantee. With the information curve H(m): TC = sum_m (H(0) - H(m)), DTC = sum_m (H(m) - H(L-1)), and
 sum_i I(X_i; X_-i) = TC + DTC = L (H(0) - H(L-1)), all equalities.
 Constants. None.
-Source. Ours, docs/theory.md 2.2.
+Source. Watanabe (1960), Han (1978), 1902.11239, on the curve of 2511.04647; docs/theory.md 2.2.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Guarantee. Equal to H(q), plus the factorisation gap E_plan sum_k TC(X_U | conte
 a property of q alone, plus the learning error E_plan sum_i E_q KL(q(x_i | context) || p(x_i | context)). Both are
 infinite together.
 Constants. None.
-Source. Ours, docs/theory.md 2.6.
+Source. 2510.25544; docs/theory.md 2.6.
 """
 
 from __future__ import annotations

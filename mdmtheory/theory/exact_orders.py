@@ -7,7 +7,8 @@ Measured. (a), (b) The total variation distance of p and q, by enumeration. (c) 
 Guarantee. (a), (b) It is 0: what is revealed together is independent given what is revealed. (c) Equal to the average
 over plans of prod_k m_k! / ((m_k - s_k)! m_k^s_k), m_k items being left before step k reveals s_k: the sizes decide.
 Constants. None.
-Source. Ours, docs/theory.md 6.
+Source. (a) 2606.22976 and 2608.25505, theorem 3 (i); (b) 2608.25505, remark 10, for bits, ours for other tokens; (c)
+2608.25505, remark 6, in KL, ours in SER; docs/theory.md 6.
 """
 
 from __future__ import annotations

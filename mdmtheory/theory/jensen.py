@@ -4,7 +4,7 @@ Setting. Masked diffusion whose reveal plan is random: p = E_plan p_plan.
 Measured. E_q[-log p(x)] of the mixture, by enumeration of the whole law.
 Guarantee. At most E_plan E_q[-log p_plan(x)], the left Riemann sum of the information curve. Equal exactly when
 p_plan(x) is the same for all plans, q-almost surely: one step, or independent tokens.
-Source. Jensen's inequality; ours, docs/theory.md 2.1.
+Source. Jensen's inequality over orders, 2110.02037; docs/theory.md 2.1.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ Guarantee. (a) It is 0. (b) The fraction is 1 - (1/L) sum_{m=1..L} (1-p)^m, whic
 prod_m (1 - (1-p)^m): with m masked positions the step writes the mode unless none was drawn. (c) The more
 probable of two draws is kept, and the other drawn again; [[.4,.1],[.2,.3]] becomes [[.56,.04],[.28,.12]].
 Constants. None.
-Source. Ours, docs/theory.md 6.
+Source. (a) 2110.02037 for plans, 2603.01367 for rules that look; the others ours, of which 2510.04525 has the limit of
+many positions; docs/theory.md 6.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ taken from the denoiser's marginals.
 Guarantee. Equal to sum_k s_k H(M_k), M_k revealed before step k, for fixed sizes, and to
 L sum_k w_k E[H(Bin(L-1, a_{k-1}))] for ancestral plans, H(m) being the information curve.
 Constants. None.
-Source. Ours, docs/theory.md 2.1; 2511.04647 has this characterisation.
+Source. 2511.04647, and 2510.25544 as an information profile; docs/theory.md 2.1.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ the draws turn out to be x. Given the order no other history writes x. (b) Equal
 term from the conditional law of q in the context that the replay visits. With ties broken at random that is so given
 each order, and KL(q || p) is at most the mean.
 Constants. None.
-Source. Ours, docs/theory.md 6.
+Source. (a) 2603.01367, DUEL; (b) 2608.25505, theorem 1; docs/theory.md 6.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Guarantee. At most 1 - exp(-KL(q || p)), because KL(q || p) >= -log p(support). 
 q on the support of q: so on every language that is uniform over a support on which symmetries of the sampler act
 transitively, as on EqualPairs. A gap per token that does not depend on the length makes the bound tend to 1.
 Constants. None.
-Source. Ours, docs/theory.md 7.
+Source. The data-processing inequality (Polyanskiy and Wu 2025); docs/theory.md 7.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Measured. Two sums over positions of the entropy of a token as the exact denoise
 Guarantee. The first is at most H(q), with equality exactly for independent tokens: what is missing is the dual total
 correlation. The second is H(q) for every language, by the chain rule.
 Constants. None.
-Source. Ours, docs/theory.md 7.
+Source. Han (1978), Verdú and Weissman (2008); docs/theory.md 7.
 """
 
 from __future__ import annotations

@@ -11,8 +11,9 @@ memory (sticky, copy, dyck, periodic chains).
 Constants. (b) none. (c) C and rho come from the language itself, at another length (`fitted_length`): C is KL per token
 at N = 1, rho the square root of the rate at which KL falls from N = 1 to N = 4, but at most `slowest` = 0.95, beyond
 which we speak of long memory. All ours; the note has them, and the least rho that would have done.
-Source. Ours, docs/theory.md 6. Proof of (b): given what earlier steps wrote, the hidden path is a Markov chain with
-kernels proportional to P[z, z'] h(z'), so D of each is at most that of P. Each of the L - N positions i that have a
+Source. 2506.19037 for the order; the laws ours, docs/theory.md 6.
+Proof of (b): given what earlier steps wrote, the hidden path is a Markov chain with kernels proportional to
+P[z, z'] h(z'), so D of each is at most that of P. Each of the L - N positions i that have a
 predecessor in their step adds at most I(X_{i-N}, X_{i-2N}, ...; X_i | context) <= eta^N log S, eta the strong data
 processing constant of one kernel. It is attained by two inputs (2010.01987), for which it is a variance of posterior
 odds within a factor e^D: at most tanh(D/4)^2.

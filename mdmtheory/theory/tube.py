@@ -8,7 +8,7 @@ Guarantee. (a) At most E_q E[log psi(x) + p̂(x)/psi(x) - 1] for every psi > 0 t
 here one other plan, the mean of a pair of them, or p itself, where it is an equality. (b) At most the same over a pair
 of plans, and that at most E_q[log p(x)]. All are equal where p_plan(x) is the same for all plans.
 Constants. None.
-Source. (a) after the abstract of 2605.24292, derived by us; (b) 1509.00519, theorem 1; docs/theory.md 13.
+Source. (a) after the abstract of 2605.24292; (b) 1509.00519, theorem 1; docs/theory.md 13 derives both.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ least (g(0) - g(1))/(2N) for linear where the curve is convex, which makes g con
 a straight line, as at two tokens; the upper one is reached in the limit of long Repetition in one step, at L - 1 of L
 of its value.
 Constants. 1 and 1/2, ours.
-Source. Ours, docs/theory.md 2.4.
+Source. 2510.25544 has a bound of this kind from above; these ours, docs/theory.md 2.4.
 """
 
 from __future__ import annotations
