@@ -377,8 +377,8 @@ class MaskedDiffusion(ModelDefaults):
     ) -> AdaptiveRun:
         """What a sampler that looks at the context only does where its draws turn out to be `tokens`.
 
-        The sum of its log p(x_i | context) is log p(x), published as DUEL (2603.01367). With a `prompt` the run is of the
-        answers: its arrays have their positions alone.
+        The sum of its log p(x_i | context) is log p(x), published as DUEL (2603.01367). With a `prompt` the run is of
+        the answers: its arrays have their positions alone.
 
         The run has the plan that it would follow, log p(x_i | context) in nats at each position, and the calls. Where
         ties are broken at random it is what happens given the shuffles with which `sample` draws sequences first,
