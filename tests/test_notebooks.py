@@ -34,7 +34,8 @@ def test_an_estimate_is_a_row_with_kind_and_interval():
 
 def test_distances_are_a_row_each_and_say_what_is_not_known():
     rows, _ = shown(mt.Distances(ESTIMATE, mt.Estimate.exact(0.5), None, ESTIMATE, ESTIMATE))
-    assert [row[0] for row in rows[1:]] == ["total_variation", "squared_hellinger", "kl", "kl_on_support", "ser"]
+    names = ["total_variation", "squared_hellinger", "kl", "wrong", "unfaithful", "kl_on_support", "ser"]
+    assert [row[0] for row in rows[1:]] == names
     assert rows[1][1:4] == ["upper bound", "0.96", "[0.92, 1.01]"]
     assert rows[3][1:] == ["not known"]
 

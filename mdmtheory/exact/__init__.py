@@ -13,6 +13,7 @@ from mdmtheory.exact.enumeration import (
 from mdmtheory.exact.first_order_constant import first_order
 from mdmtheory.exact.growth import growth_rate
 from mdmtheory.exact.information import information_curve
+from mdmtheory.exact.kl_parts import KLParts, kl_parts
 from mdmtheory.exact.law import law
 from mdmtheory.exact.noised import elbo
 from mdmtheory.exact.prompts import prompt_log_prob
@@ -23,6 +24,7 @@ from mdmtheory.exact.spans import ser, ser_curve
 
 __all__ = [
     "Curve",
+    "KLParts",
     "all_sequences",
     "answer_curve",
     "dual_total_correlation",
@@ -37,6 +39,7 @@ __all__ = [
     "information_curve",
     "joint",
     "kappa",
+    "kl_parts",
     "law",
     "limit_curve",
     "log_prob",

@@ -36,6 +36,7 @@ class Distances:
     `total_variation` is half of sum |p - q|, `squared_hellinger` 1 - sum sqrt(p q), `kl` is KL(q || p). Reversed, KL is
     infinite as soon as p errs, so `kl_on_support` is KL(p given the support || q), to be read beside `ser`; None where
     p(x) is not known. Either is None where so few sequences carry it that no interval would hold (core/means.py).
+    KL is two parts, `wrong` and `unfaithful` (exact/kl_parts.py).
     """
 
     total_variation: Estimate
@@ -44,8 +45,26 @@ class Distances:
     kl_on_support: Estimate | None
     ser: Estimate
 
+    @property
+    def wrong(self) -> Estimate:
+        """-log(1 - SER) in nats: the part of KL that errors cost, with the interval of SER."""
+        ends = (self.ser.value, self.ser.low, self.ser.high)
+        value, low, high = (-math.log1p(-each) if each < 1 else math.inf for each in ends)
+        return Estimate(value, low, high, self.ser.level, self.ser.kind, self.ser.count)
+
+    @property
+    def unfaithful(self) -> Estimate | None:
+        """KL(q || p given the support) in nats, the other part; None where the two are not both known exactly."""
+        if self.kl is None or self.kl.kind != "exact" or self.ser.kind != "exact":
+            return None
+        wrong = self.wrong.value
+        return Estimate.exact(max(self.kl.value - wrong, 0.0) if wrong < math.inf else math.inf)
+
     def _repr_html_(self) -> str:
-        each = {one.name: getattr(self, one.name) for one in fields(self)}
+        names = [one.name for one in fields(self)]
+        # The parts of KL stand below it.
+        names[names.index("kl") + 1 : names.index("kl") + 1] = ["wrong", "unfaithful"]
+        each = {name: getattr(self, name) for name in names}
         rows = [[name, *(found.cells if found else ("not known",))] for name, found in each.items()]
         return html_table(["distance", *HEADINGS], rows)
 

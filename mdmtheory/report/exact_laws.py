@@ -67,7 +67,7 @@ CORRECTING = ("ancestral", "topk_remask", "remdm-cap", "remdm-rescale", "remdm-c
 DELTAS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 
 COLUMNS = ("language", "length", "model", "denoiser", "sampler", "schedule", "steps")
-MEASURES = ("ser", "total_variation", "kl", "kl_on_support", "entropy", "entropy_of_language")
+MEASURES = ("ser", "total_variation", "kl", "wrong", "unfaithful", "kl_on_support", "entropy", "entropy_of_language")
 
 Cases = Sequence[tuple[Language, int]]
 
@@ -118,8 +118,9 @@ def exact_rows(
 ) -> pd.DataFrame:
     """The exact law of each sampler and model on each language and length, as distances from the language.
 
-    Columns: COLUMNS as in a sweep's frame; `ser`; `total_variation`; `kl`, KL(q||p); `kl_on_support`, KL(p given the
-    support || q); `entropy`, that of p given the support, and `entropy_of_language`, in nats a sequence; `reason`,
+    Columns: COLUMNS as in a sweep's frame; `ser`; `total_variation`; `kl`, KL(q||p), and its parts `wrong`,
+    -log(1 - SER), and `unfaithful`, KL(q || p given the support); `kl_on_support`, KL(p given the support || q);
+    `entropy`, that of p given the support, and `entropy_of_language`, in nats a sequence; `reason`,
     empty but where there is no law, as for Gaussian noise. With `steps` None, 2 steps and one for each token (of block
     diffusion, in each block). What has no choice of steps has one row.
     """
@@ -203,7 +204,7 @@ def _row(language: Language, length: int, asked: _Asked, threads: int | None) ->
 
 
 def _measures(found: Distances) -> Mapping[str, float]:
-    names = ("ser", "total_variation", "kl", "kl_on_support")
+    names = ("ser", "total_variation", "kl", "wrong", "unfaithful", "kl_on_support")
     values = {name: getattr(found, name) for name in names}
     return {name: math.nan if value is None else value.value for name, value in values.items()}
 

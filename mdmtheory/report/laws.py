@@ -27,6 +27,8 @@ _EXACT = {
     "ser": "SER",
     "total_variation": "total variation",
     "kl": "KL(q‖p)",
+    "wrong": "of it wrong",
+    "unfaithful": "unfaithful among the right",
     "kl_on_support": "KL(p given right‖q)",
     "entropy": "H(p)",
     "entropy_of_language": "H(q)",

@@ -202,6 +202,7 @@ def test_every_long_call_has_a_say_in_its_progress():
         assert "progress" in signature(getattr(mt.exact, name)).parameters, name
     others = set(mt.exact.__all__) - set(EXACT)
     quick = {"all_sequences", "entropy_nats", "error_rate", "expected_nll", "enumerated_information_curve", "Curve"}
+    quick |= {"KLParts", "kl_parts"}
     assert others == quick | {"dual_total_correlation", "s_information", "total_correlation"}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import mdmtheory as mt
+from mdmtheory.exact.kl_parts import kl_parts
 from mdmtheory.metrics import distances as module
 from mdmtheory.metrics.distances import Distances, distances
 
@@ -49,6 +50,8 @@ def test_small_ones_are_enumerated(sampler):
         assert getattr(found, name).value == pytest.approx(value, rel=1e-9, abs=1e-12)
     assert found.total_variation.value >= found.ser.value - 1e-12
     assert found.squared_hellinger.value <= found.total_variation.value + 1e-12
+    parts = kl_parts(mt.exact.law(model, BIGRAM, 4), mt.exact.joint(BIGRAM, 4))
+    assert (found.wrong.value, found.unfaithful.value) == pytest.approx(parts, abs=1e-12)
 
 
 def test_the_language_itself_is_at_no_distance():

@@ -121,6 +121,9 @@ def test_what_holds_of_every_law(quick):
     assert (rows["ser"] <= -np.expm1(-rows["kl"]) + 1e-12).all()
     assert (rows["kl"] >= -1e-12).all()
     assert (rows["kl_on_support"] >= -1e-12).all()
+    finite = rows[np.isfinite(rows["kl"])]
+    np.testing.assert_allclose(finite["wrong"] + finite["unfaithful"], finite["kl"], atol=1e-12)
+    np.testing.assert_allclose(finite["wrong"], -np.log1p(-finite["ser"]), atol=1e-12)
     # Languages that are uniform on their support have the most entropy there.
     uniform = rows["language"] != "bigram3"
     assert (rows["entropy"] <= rows["entropy_of_language"] + 1e-9)[uniform].all()

@@ -1,0 +1,60 @@
+"""A divergence is two: how much is wrong, and how unfaithful the rest is.
+
+Setting. Any law p over sequences: masked diffusion with any denoiser and any sampler.
+Measured. KL(q || p), by enumeration of the whole law.
+Guarantee. Equal to -log(1 - SER) + KL(q || p given the support): on the support p is (1 - SER) times p given it. The
+first part is the least divergence that so many errors allow (`ser_from_kl`); the second is what is left where nothing
+is wrong, and 0 on languages that a symmetry of the sampler makes uniform.
+Constants. None.
+Source. Ours as a statement: the split is elementary, and stands in a note to a study of trained posteriors;
+docs/theory.md 7.
+"""
+
+from __future__ import annotations
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.sources import Ours
+from mdmtheory.denoisers import DENOISERS
+from mdmtheory.exact.enumeration import entropy_nats, expected_nll, joint
+from mdmtheory.exact.kl_parts import kl_parts
+from mdmtheory.exact.law import law
+from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.theory.instances import small_languages
+from mdmtheory.theory.ser_from_kl import STATEMENT as SER_FROM_KL
+from mdmtheory.theory.statement import Setting, Sides, Statement, non_negative
+
+_SEARCH = Ours(
+    "KL divergence split log validity plus KL given valid sequences, generative model with support", "2026-11-29"
+)
+
+
+def _sides(setting: Setting) -> Sides:
+    denoiser = DENOISERS.build(setting.options["denoiser"], setting.language)
+    model = MaskedDiffusion(
+        denoiser, sampler=setting.options["sampler"], steps=setting.steps, schedule=setting.schedule
+    )
+    p, q = law(model, setting.language, setting.length), joint(setting.language, setting.length)
+    wrong, unfaithful = kl_parts(p, q)
+    note = f"wrong {wrong:.6g}, unfaithful {unfaithful:.6g}"
+    return Sides(Estimate.exact(expected_nll(p, q) - entropy_nats(q)), Estimate.exact(wrong + unfaithful), note)
+
+
+def _settings() -> list[Setting]:
+    several = [STATEMENT.setting(language, 4, steps) for language in small_languages() for steps in (1, 3)]
+    longer = [each for each in SER_FROM_KL.settings() if each.length > 3]
+    return [*several, *(STATEMENT.setting(each.language, 4, 2, **each.options) for each in longer)]
+
+
+STATEMENT: Statement = Statement(
+    id="kl_parts",
+    number=33,
+    says="KL(q||p) = -log(1 - SER) + KL(q||p given the support)",
+    source="elementary; as a statement ours, docs/theory.md 7",
+    sources=(_SEARCH,),
+    direction="=",
+    known=non_negative,
+    sides=_sides,
+    settings=_settings,
+    hypotheses="any language, denoiser and sampler; small enough to enumerate",
+    options={"denoiser": "oracle", "sampler": "ancestral"},
+)
