@@ -129,7 +129,7 @@ def _schedules() -> None:
 
 
 def _tasks() -> None:
-    """Answers that are listed, written token by token, and what each task has of its own."""
+    """Answers that are listed, written token by token, and what each task has of its own, its list among it."""
     import mdmtheory as mt
     from mdmtheory.languages.presets import LANGUAGES, TASK
 
@@ -143,5 +143,9 @@ def _tasks() -> None:
         if LANGUAGES.about(name).family == TASK:
             for options in LANGUAGES.about(name).examples:
                 own: Any = mt.as_language(f"{name}:{options}" if options else name)
-                own.answer_log_prob(own.sample(1, own.length, seed=0))
-                own.oracle().conditionals(own.prompts(1))
+                drawn = own.sample(1, own.length, seed=0)
+                own.answers(drawn[0])
+                own.answer_log_prob(drawn)
+                drawn[0, -1] = own.vocab_size
+                for trust in (1.0, 0.9):
+                    own.oracle(trust).conditionals(drawn)

@@ -168,6 +168,24 @@ def test_answers_drawn_by_counting_are_uniform_and_have_the_nats_of_the_count():
     assert chisquare(counts).pvalue > 1e-6
 
 
+def test_counts_are_whole_numbers_of_any_size():
+    task = mt.as_language("paths:layers=64,width=4,degree=4")
+    [row] = task.sample(1, task.length, 0)
+    assert task.counts(row[None, task.given]) == [4**62]
+    assert task.answer_log_prob(row)[0] == pytest.approx(-62 * np.log(4), rel=1e-15)
+    assert np.allclose(mt.Oracle(task).conditionals(task.prompts(1))[0, answered(task)[:-1]], 0.25, rtol=1e-15)
+
+
+def test_a_node_whose_ends_are_one_or_fall_is_of_no_graph():
+    task = mt.as_language("paths:layers=3,width=2")
+    row = task.parse("0>0,1 1>0,1 | 0>0,1 1>0,1 from 0 to 0: 0 0")
+    assert task.in_support(row)[0]
+    for ends in ((0, 0), (1, 0)):
+        row[:2] = ends
+        assert not task.in_support(row)[0]
+        assert task.prompt_log_prob(row[None, task.given])[0] == -np.inf
+
+
 def test_the_only_path_is_found_though_all_that_is_seen_speaks_for_a_dead_end():
     task = mt.as_language("paths:layers=64,width=3,degree=2")
     first, later = "0>0,1 1>1,2 2>0,2", "0>0,1 1>0,1 2>0,2"
