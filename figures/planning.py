@@ -19,9 +19,9 @@ NODES, DISTANCES, SIGHTS = 10, (1, 2, 3, 4), (1, 2, 3, 4)
 ORDERS = {"left_to_right": "left to right", "first_hitting": "random order", "confidence": "easy first"}
 
 
-def chances(distance, edges):
+def chances(distance, edges, nodes=NODES):
     """Of all sets of revealed positions of the right answer, the probability of the right token at each position."""
-    task = mt.as_language(f"path:nodes={NODES},distance={distance}")
+    task = mt.as_language(f"path:nodes={nodes},distance={distance}")
     [row] = task.sample(1, task.length, 0)
     answered = np.flatnonzero(~task.given)
     sets = np.array(list(itertools.product([False, True], repeat=len(answered))))
@@ -31,9 +31,9 @@ def chances(distance, edges):
     return dict(zip(map(tuple, sets.tolist()), laws, strict=True))
 
 
-def right(distance, edges):
+def right(distance, edges, nodes=NODES):
     """P(the right way) in the orders, one token a call; and the calls of easy first, all that is certain in one."""
-    law = chances(distance, edges)
+    law = chances(distance, edges, nodes)
     size = len(next(iter(law)))
     left = np.prod([law[(True,) * k + (False,) * (size - k)][k] for k in range(size)])
     at_random = {(True,) * size: 1.0}

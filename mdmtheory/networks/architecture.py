@@ -71,6 +71,9 @@ class Architecture:
     With `evidence` it is given the logarithm of each token's likelihood at each position, all that a noise leaves to be
     seen, and learns what the other positions add to it: its law is the product of both (Plaid's output prior,
     2305.18619).
+
+    With `places` each position has a vector of its own, which is learnt: rotations tell how far apart positions are,
+    and where positions have roles, as those of a prompt, a network that sees all around has to know which is which.
     """
 
     vocab_size: int
@@ -84,6 +87,7 @@ class Architecture:
     dim: int | None = None
     rotary_base: float = 100.0
     evidence: bool = False
+    places: bool = False
 
     def __post_init__(self) -> None:
         Size(self.layers, self.width, self.heads)
@@ -107,15 +111,15 @@ class Architecture:
             raise ValueError(f"rotary_base is {self.rotary_base}; pass a number above 1")
 
     def to_json(self) -> dict[str, Any]:
-        """Its fields as JSON values; `evidence` where it takes it, as no run from before has it."""
-        return {key: value for key, value in asdict(self).items() if key != "evidence" or value}
+        """Its fields as JSON values; `evidence` and `places` where it has them, as no run from before them does."""
+        return {key: value for key, value in asdict(self).items() if key not in _LATER or value}
 
     @classmethod
     def from_json(cls, said: Any) -> Architecture:
         """What `to_json` wrote; ValueError where something is missing, unknown or of another type."""
         known = {each.name for each in fields(cls)}
-        if isinstance(said, dict) and "evidence" not in said:
-            known = known - {"evidence"}
+        if isinstance(said, dict):
+            known -= _LATER - said.keys()
         if not isinstance(said, dict) or said.keys() != known:
             got = sorted(said) if isinstance(said, dict) else type(said).__name__
             raise ValueError(f"an architecture has {', '.join(sorted(known))}; got {got}")
@@ -129,11 +133,14 @@ class Architecture:
         return cls(**said)
 
 
+_LATER = frozenset({"evidence", "places"})
+"""Fields that not every run has: those from before them lack them."""
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "attention": (str,),
     "block": (int, type(None)),
     "dim": (int, type(None)),
     "level": (bool,),
     "evidence": (bool,),
+    "places": (bool,),
     "rotary_base": (float, int),
 }

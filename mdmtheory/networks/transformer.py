@@ -34,6 +34,7 @@ class Transformer(nn.Module):
         width, vocab_size = architecture.width, architecture.vocab_size
         inputs = vocab_size if architecture.evidence else architecture.dim
         self.embed: nn.Module = nn.Embedding(vocab_size + 1, width) if inputs is None else nn.Linear(inputs, width)
+        self.places = nn.Embedding(architecture.length, width) if architecture.places else None
         self.level = nn.Linear(2 * LEVEL_FREQUENCIES, width) if architecture.level else None
         self.layers = nn.ModuleList(Layer(width, architecture.heads) for _ in range(architecture.layers))
         self.norm = nn.LayerNorm(width)
@@ -64,7 +65,7 @@ class Transformer(nn.Module):
         seen = None if attention == "bidirectional" else self._seen(positions, first)
         # Likelihoods over their mean: 1 where nothing is seen. Shares of 1 would drown in what the layers add to them.
         given = self.architecture.vocab_size * inputs.softmax(dim=2) if self.architecture.evidence else inputs
-        logits = self._logits(self._hidden(self._embedded(given, level), positions, seen, cache))
+        logits = self._logits(self._hidden(self._embedded(given, level, positions), positions, seen, cache))
         return logits + inputs if self.architecture.evidence else logits
 
     def two_halves(
@@ -82,14 +83,16 @@ class Transformer(nn.Module):
         from_clean = torch.cat([own >= other, torch.zeros_like(own >= other)], dim=1)
         from_noisy = torch.cat([own > other, own == other], dim=1)
         twice = torch.arange(length, device=clean.device).repeat(2)
-        embedded = self._embedded(torch.cat([clean, noisy], dim=1), level)
+        embedded = self._embedded(torch.cat([clean, noisy], dim=1), level, twice)
         hidden = self._hidden(embedded, twice, torch.cat([from_clean, from_noisy]), None)
         return self._logits(hidden[:, length:])
 
-    def _embedded(self, inputs: Tensor, level: Tensor | None) -> Tensor:
+    def _embedded(self, inputs: Tensor, level: Tensor | None, positions: slice | Tensor) -> Tensor:
         # Numbers go in with the precision of the weights; what is made of them before is not rounded.
         given = inputs.to(self.embed.weight.dtype) if isinstance(self.embed, nn.Linear) else inputs
         embedded: Tensor = self.embed(given)
+        if self.places is not None:
+            embedded = embedded + self.places.weight[positions]
         if self.level is None:
             return embedded
         if level is None:
@@ -129,7 +132,7 @@ class Transformer(nn.Module):
                 weight.zero_()
             elif weight.ndim == 2:
                 joins = name.endswith(("mixed.weight", "down.weight"))
-                looked_up = name == "embed.weight" and isinstance(self.embed, nn.Embedding)
+                looked_up = name == "places.weight" or (name == "embed.weight" and isinstance(self.embed, nn.Embedding))
                 spread = 0.5 if looked_up else weight.shape[1] ** -0.5
                 weight.normal_(0.0, spread / deep if joins else spread, generator=generator)
             elif "norm" in name:

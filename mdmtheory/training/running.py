@@ -154,7 +154,8 @@ def begun(settings: Settings, asked: Asked, place: Place, processes: Processes) 
         device=place.device,
         given=given,
     )
-    architecture = objective.architecture(settings.length, asked.size, level=settings.level)
+    # Positions of prompts and answers have roles.
+    architecture = objective.architecture(settings.length, asked.size, level=settings.level, places=given is not None)
     return Training(
         settings, architecture, batches, device=place.device, precision=place.precision, processes=processes
     )

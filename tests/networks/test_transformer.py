@@ -132,6 +132,27 @@ def test_a_network_that_is_told_the_level_answers_by_it_and_refuses_without():
         told(tokens())
 
 
+def test_rotations_tell_no_position_from_another_and_places_do():
+    same = torch.ones(1, LENGTH, dtype=torch.int64)
+    without, placed = network()(same)[0], network(places=True)(same)[0]
+    assert alike(without, without[:1].expand_as(without))
+    assert all(not alike(placed[i], placed[j]) for i in range(LENGTH) for j in range(i))
+
+
+@pytest.mark.parametrize("attention", ["causal", "block"])
+def test_places_are_those_of_the_sequence_in_a_cache_and_in_both_halves(attention):
+    built, given = network(attention, places=True), tokens()
+    whole = built(given)
+    cache = Cache(2)
+    shifted = torch.cat([torch.full_like(given[:, :1], V), given[:, :-1]], dim=1) if attention == "causal" else given
+    parts = [built(shifted[:, :4], cache=cache)]
+    cache.keep(4)
+    parts.append(built(shifted[:, 4:], cache=cache))
+    assert alike(torch.cat(parts, dim=1), whole)
+    if attention == "block":
+        assert alike(built.two_halves(given, given), whole)
+
+
 def test_values_go_in_where_the_noise_is_gaussian():
     values = torch.randn((3, LENGTH, 7), generator=torch.Generator().manual_seed(0))
     around = network(dim=7)
@@ -183,9 +204,10 @@ def _numbers(size):
 def test_an_architecture_is_what_was_written_of_it():
     written = Architecture(V, LENGTH, 2, 16, 2, attention="block", block=4)
     assert Architecture.from_json(written.to_json()) == written
-    assert "evidence" not in written.to_json()  # the digests of runs from before stay what they were
-    by_evidence = Architecture(V, LENGTH, 2, 16, 2, evidence=True)
-    assert Architecture.from_json(by_evidence.to_json()) == by_evidence
+    for later in ("evidence", "places"):  # the digests of runs from before stay what they were
+        assert later not in written.to_json()
+        with_it = Architecture(V, LENGTH, 2, 16, 2, **{later: True})
+        assert Architecture.from_json(with_it.to_json()) == with_it
     for wrong in ({}, [], {**written.to_json(), "layers": "two"}, {**written.to_json(), "more": 1}):
         with pytest.raises(ValueError, match="architecture"):
             Architecture.from_json(wrong)

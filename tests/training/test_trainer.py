@@ -198,12 +198,14 @@ def test_a_network_learns_answers_to_prompts_and_its_run_says_what_was_given(tmp
     assert (run.record.given, run.given) == ("0-1", Given("0-1", 6))
     told = json.loads((tmp_path / "run" / "run.json").read_text())
     assert told["given"] == "0-1"
+    assert run.architecture.places  # prompts and answers have places of their own
     found = mt.learning_error(mt.Network(run, device="cpu"), LANGUAGE, 6, count=64, prompt=run.given)
     assert found.mean.value > 0
 
 
 def test_a_run_with_no_prompt_has_the_file_that_it_had_before_there_were_any(straight):
     assert straight.given is None
+    assert not straight.architecture.places
     assert "given" not in json.loads((straight.path / "run.json").read_text())
 
 

@@ -115,8 +115,8 @@ class Objective(ABC):
         """The length of the blocks by which its networks' attention goes, where it does."""
         return None
 
-    def architecture(self, length: int, size: Size, *, level: bool) -> Architecture:
-        """A network of a size for it; `level`: told the level of noise."""
+    def architecture(self, length: int, size: Size, *, level: bool, places: bool = False) -> Architecture:
+        """A network of a size for it; `level`: told the level of noise; `places`: positions have vectors."""
         return Architecture(
             self.vocab_size,
             length,
@@ -127,6 +127,7 @@ class Objective(ABC):
             block=self.block,
             level=level,
             evidence=self.evidence,
+            places=places,
         )
 
     def constants(self) -> dict[str, np.ndarray]:
