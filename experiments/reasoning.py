@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -254,13 +255,18 @@ def crossing_table() -> str:
 TABLES = {"law": law_table, "subgoals": subgoal_table, "crossing": crossing_table}
 
 
-def page() -> None:
-    """The tables, between the page's marks."""
+def write_tables(tables: dict[str, Callable[[], str]]) -> None:
+    """Tables, each between its marks on the page."""
     text = PAGE.read_text(encoding="utf-8")
-    for name, made in TABLES.items():
+    for name, made in tables.items():
         block = f"<!-- {name} -->\n{made()}\n<!-- /{name} -->"
         text = re.sub(f"<!-- {name} -->.*<!-- /{name} -->", lambda _, block=block: block, text, flags=re.DOTALL)
     PAGE.write_text(text, encoding="utf-8")
+
+
+def page() -> None:
+    """The tables made here."""
+    write_tables(TABLES)
 
 
 PARTS = {"rows": rows, "subgoals": subgoals, "crossing": crossing, "page": page}

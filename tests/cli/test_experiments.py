@@ -58,9 +58,12 @@ def test_every_row_of_the_trained_networks_is_such_a_training():
     assert set(runpy.run_path(str(ROOT / "experiments" / "trained.py"))["WANTED"]) == {each.stem for each in TRAININGS}
 
 
-@pytest.mark.parametrize("page", ["noises", "reasoning"])
-def test_a_page_shows_what_the_files_of_its_experiment_hold(page):
-    program = runpy.run_path(str(ROOT / "experiments" / f"{page}.py"))
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [("noises", "noises"), ("reasoning", "reasoning"), ("smoothing", "reasoning"), ("correction", "reasoning")],
+)
+def test_a_page_shows_what_the_files_of_its_experiment_hold(name, page):
+    program = runpy.run_path(str(ROOT / "experiments" / f"{name}.py"))
     text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
     for name, made in program["TABLES"].items():
         assert f"<!-- {name} -->\n{made()}\n<!-- /{name} -->" in text
@@ -106,6 +109,79 @@ def test_what_the_choice_at_a_crossing_costs_is_the_mean_over_all_orders():
         assert stored.loc[(4, 2, order), "value"].to_numpy() == pytest.approx(values, abs=1e-5)
 
 
+@pytest.mark.parametrize("name", ["lists:kind=replace,items=4", "finite:most=3"])
+def test_what_both_sides_tell_is_counted_in_the_list_and_in_the_mean_what_all_of_the_left_tells(name):
+    program = runpy.run_path(str(ROOT / "experiments" / "smoothing.py"))
+    task = as_language(name)
+    costs, curve = program["costs_of_lists"](task), np.asarray(mt.exact.answer_curve(task, task.prompts(1)))
+    shown = (np.arange(len(costs))[:, None] >> np.arange(len(curve))) % 2 == 1
+    for known in range(len(curve)):
+        rows = shown.sum(axis=1) == known
+        assert costs[rows][~shown[rows]].mean() == pytest.approx(curve[known])
+    # A polynomial of low degree, so that few points integrate it exactly.
+    points, weights = np.polynomial.legendre.leggauss(8)
+    both = [program["by_share"](costs, (point + 1) / 2)[1] for point in points]
+    assert weights @ both / 2 == pytest.approx(program["by_share"](costs, 1.0)[0])
+    assert program["by_share"](costs, 1.0)[0] == pytest.approx(curve.mean())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_drawn_of_both_sides_is_the_entropy_given_what_is_shown(seed):
+    seen = runpy.run_path(str(ROOT / "experiments" / "smoothing.py"))["entropies_seen"]
+    task = as_language("sudoku:size=4")
+    [row], rng = task.sample(1, task.length, seed), np.random.default_rng(seed)
+    answered, shown = np.flatnonzero(~task.given), rng.random(16) < 0.3
+    expected = np.zeros((2, 16))
+    for place in range(16):
+        for side, told in enumerate((shown & (np.arange(16) < place), shown & (np.arange(16) != place))):
+            context = row.copy()
+            context[answered[~told]] = task.vocab_size
+            law = mt.Oracle(task).conditionals(context[None])[0, answered[place]]
+            expected[side, place] = -(law[law > 0] * np.log(law[law > 0])).sum()
+    found = seen(task.answers(row[task.given]).tokens.astype(int), row[answered].astype(int), shown)
+    assert found == pytest.approx(expected.mean(axis=1), abs=1e-12)
+
+
+def test_one_who_doubts_is_asked_a_call_a_token_and_finds_the_wrong_one():
+    program = runpy.run_path(str(ROOT / "experiments" / "correction.py"))
+    task = as_language("sudoku:size=4")
+    sure, [row] = mt.Singles(task), task.sample(1, task.length, 4)
+    answered, doubting = np.flatnonzero(~task.given), program["Doubting"](mt.Singles(task))
+    wrong = row.copy()
+    wrong[answered[5]] = 1 + row[answered[5]] % 4
+    laws, calls = doubting.seen(wrong[None], np.zeros(16, dtype=int), answered)
+    assert calls.tolist() == [16]
+    for place, law in zip(answered, laws, strict=True):
+        alone = wrong.copy()
+        alone[place] = task.vocab_size
+        without = sure.conditionals(alone[None])[0, place]
+        assert law == pytest.approx(without) or not without.any()
+    assert laws[5].argmax() == row[answered[5]]
+    assert laws[5, wrong[answered[5]]] == 0
+    # One cell is masked and no answer agrees: what it says goes by those that make sense without one of the others.
+    wrong[answered[6]] = task.vocab_size
+    law, calls = doubting.seen(wrong[None], np.array([0]), answered[6:7])
+    assert law.sum() == pytest.approx(1)
+    assert law[0, row[answered[6]]] > 0
+    assert calls.tolist() in ([1], [16])
+
+
+def test_a_wrong_token_is_right_with_no_answer_and_stays_where_tokens_are_set_once():
+    program = runpy.run_path(str(ROOT / "experiments" / "correction.py"))
+    answers, rng = np.array([[0, 1, 2], [1, 2, 0], [2, 0, 1]]), np.random.default_rng(0)
+    for _ in range(9):
+        tokens = np.array([0, 1, 3])
+        assert program["plant"](tokens, answers, 3, rng)
+        assert not (answers[:, :2] == tokens[:2]).all(axis=1).any()
+        assert (tokens != [0, 1, 3]).sum() == 1
+    assert not program["plant"](np.array([0, 0, 3]), np.array([[1, 1, 1], [2, 2, 2]]), 3, rng)
+    task = as_language("lists:kind=shuffle,items=4")
+    for sampler, always in (("confidence", False), ("redraw", True)):
+        planted, right = program["ends_right"](task, mt.Oracle(task, trust=0.999), sampler, 4, 40)
+        assert planted.sum() >= 35
+        assert (right[planted] == always).all()
+
+
 def test_the_length_experiment_keeps_steps_in_proportion():
     path = ROOT / "experiments" / "ser_vs_length.toml"
     found = cells_of(read_toml(path))
@@ -131,7 +207,7 @@ DRAWN_FROM = {"ter_law": "ter_ser_vs_steps"}
 """Stores that do not have the figure's name."""
 
 
-FROM_ROWS = ("learned_ranking",)
+FROM_ROWS = ("correction", "learned_ranking")
 """Figures that are drawn from rows in `experiments/`."""
 
 STORED = [each for each in FIGURES if each.stem not in (*COMPUTED, *FROM_ROWS, SEVERAL)]
