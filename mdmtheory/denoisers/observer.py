@@ -32,7 +32,7 @@ class Observer(DenoiserDefaults):
     """The kind of language that it is for."""
     noises = frozenset({"masked"})
     trust = 1.0
-    # What is revealed is what it sees with: it has no opinion of it, and a sampler that asks for one would learn nothing.
+    # What is revealed is what it sees with: a sampler that asks what it thinks of it would learn nothing.
 
     def __init__(self, language: LanguageLike, **options: int) -> None:
         task: Any = as_language(language)

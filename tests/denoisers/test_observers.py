@@ -207,3 +207,10 @@ def test_what_does_not_fit_is_told_in_one_line(observer):
         observer.open(1, task.length, noise="uniform")
     with pytest.raises(ValueError, match="and sequences of .* have"):
         observer.open(1, 3)
+
+
+@pytest.mark.parametrize("sampler", ["redraw", "topk_remask", "remdm-cap"])
+def test_who_holds_what_is_revealed_to_be_certain_is_not_asked_to_take_it_back(sampler):
+    for observer in (mt.Singles("sudoku:size=4"), mt.Propagate("sat:variables=5", depth=1), mt.Hops("path", edges=1)):
+        with pytest.raises(ValueError, match=r"may change tokens, but to denoiser \S+ what is revealed is certain"):
+            mt.MaskedDiffusion(observer, sampler=sampler)
