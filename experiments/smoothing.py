@@ -87,7 +87,7 @@ def by_share(costs: Float[np.ndarray, "sets answered"], share: float) -> tuple[f
         others = np.delete(places, place)
         free = ~shown[:, place]
         both[place] = weights[free][:, others].prod(axis=1) @ costs[free, place]
-        before = free & ~shown[:, place:].any(axis=1)
+        before = ~shown[:, place:].any(axis=1)
         left[place] = weights[before][:, :place].prod(axis=1) @ costs[before, place]
     return float(left.mean()), float(both.mean())
 

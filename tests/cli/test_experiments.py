@@ -144,26 +144,38 @@ def test_what_is_drawn_of_both_sides_is_the_entropy_given_what_is_shown(seed):
 
 def test_one_who_doubts_is_asked_a_call_a_token_and_finds_the_wrong_one():
     program = runpy.run_path(str(ROOT / "experiments" / "correction.py"))
-    task = as_language("sudoku:size=4")
-    sure, [row] = mt.Singles(task), task.sample(1, task.length, 4)
+    task = as_language("sudoku:size=4,clues=3")
+    sure, [row] = mt.Singles(task), task.sample(1, task.length, 1)
     answered, doubting = np.flatnonzero(~task.given), program["Doubting"](mt.Singles(task))
+
+    def without(tokens, *places):
+        masked = tokens.copy()
+        masked[list(places)] = task.vocab_size
+        return sure.conditionals(masked[None])[0]
+
+    def without_answer(tokens):
+        return np.where(task.given, tokens, task.vocab_size)
+
+    # Of the prompt alone less is certain than of a cell given all others.
+    assert (without(row, *answered)[answered].max(axis=1) < 1).sum() > 8
+    assert doubting.conditionals(row[None])[0] == pytest.approx(np.eye(task.vocab_size)[row])
     wrong = row.copy()
-    wrong[answered[5]] = 1 + row[answered[5]] % 4
+    place = next(each for each in answered if without(row, *answered)[each].max() < 1)
+    wrong[place] = 1 + row[place] % 4
     laws, calls = doubting.seen(wrong[None], np.zeros(16, dtype=int), answered)
     assert calls.tolist() == [16]
-    for place, law in zip(answered, laws, strict=True):
-        alone = wrong.copy()
-        alone[place] = task.vocab_size
-        without = sure.conditionals(alone[None])[0, place]
-        assert law == pytest.approx(without) or not without.any()
-    assert laws[5].argmax() == row[answered[5]]
-    assert laws[5, wrong[answered[5]]] == 0
-    # One cell is masked and no answer agrees: what it says goes by those that make sense without one of the others.
-    wrong[answered[6]] = task.vocab_size
-    law, calls = doubting.seen(wrong[None], np.array([0]), answered[6:7])
-    assert law.sum() == pytest.approx(1)
-    assert law[0, row[answered[6]]] > 0
-    assert calls.tolist() in ([1], [16])
+    assert laws[answered == place] == pytest.approx(np.eye(task.vocab_size)[[row[place]]])
+    # Two cells of the first row with one digit: no answer agrees, and either may be the wrong one.
+    for first, second in itertools.permutations(answered[:4], 2):
+        twice = without_answer(row)
+        twice[[first, second]] = row[second]
+        said = [without(twice, each) for each in (first, second)]
+        if all(each[answered].any(axis=1).all() for each in said):
+            break
+    hidden = answered[4:]
+    laws, calls = doubting.seen(twice[None], np.zeros(12, dtype=int), hidden)
+    assert laws == pytest.approx(np.mean(said, axis=0)[hidden])
+    assert calls.tolist() == [1 + 2]
 
 
 def test_a_wrong_token_is_right_with_no_answer_and_stays_where_tokens_are_set_once():
