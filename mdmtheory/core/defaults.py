@@ -46,6 +46,14 @@ class LanguageDefaults:
         """Which positions are given, the same in every sequence of a length; the rest is the answer. None: none."""
         return None
 
+    @whole_numbers(length=1)
+    def support(self, length: int) -> Any:
+        """The sequences of a length that it has, as an automaton (languages.support.Support); None where it has none.
+
+        ValueError for one of too many states.
+        """
+        return None
+
     def answer_log_prob(self, tokens: TokensLike) -> Float[np.ndarray, "count"] | None:
         """log q(answer | what `prompt` gives) in nats, where it is known without the oracle's chain rule; None."""
         return None

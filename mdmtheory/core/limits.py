@@ -29,6 +29,12 @@ MOST_TABLE_ENTRIES = 1 << 26
 MOST_ENTRIES_AT_ONCE = 1 << 29
 """Tokens of a sequence times states or vocabulary: an oracle keeps a number for each, 4 GiB."""
 
+MOST_SUPPORT_STATES = 1 << 13
+"""States of the automaton that reads what a language has: 8 MiB of bits for what follows what."""
+
+MOST_STATE_SETS = 1 << 12
+"""Sets of its states that are told apart at one position while a step is drawn together (kernels/completable.py)."""
+
 MOST_ANSWERS = 1 << 17
 """Right answers of one prompt that are listed: an oracle filters them at each call."""
 

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
+from mdmtheory.languages.support import Support, bits
 
 POWER_BYTES = 1 << 28
 """What the tables of transition powers may take; longer hops are put together from two powers beyond it."""
@@ -73,7 +74,12 @@ class Chain:
     ) -> tuple[UInt64[np.ndarray, "words"], UInt64[np.ndarray, "states words"], UInt64[np.ndarray, "evidence words"]]:
         """Start states, successors of each state and emitters of each token (and of the mask) as bit sets."""
         emitters = np.vstack([self.emission.T > 0, np.ones(len(self.initial), dtype=bool)])
-        return _bits(self.initial[None] > 0)[0], _bits(self.transition > 0), _bits(emitters)
+        return bits(self.initial[None] > 0)[0], bits(self.transition > 0), bits(emitters)
+
+    @cached_property
+    def support(self) -> Support:
+        """What of sequences of any length is possible; it reads no position yet (`Support.reading`)."""
+        return Support.of(self.initial > 0, self.transition > 0, self.emission > 0)
 
     def likelihood(self, trust: float) -> Float[np.ndarray, "evidence states"]:
         """Evidence of each token (last row: the mask) for each state; `trust` below 1 mixes in the uniform token."""
@@ -255,11 +261,3 @@ def reachable(
 def least_positive(probabilities: Float[np.ndarray, "..."]) -> float:
     """The smallest probability above 0."""
     return float(probabilities[probabilities > 0].min())
-
-
-def _bits(sets: Bool[np.ndarray, "rows members"]) -> UInt64[np.ndarray, "rows words"]:
-    rows, members = sets.shape
-    words = -(-members // 64)
-    padded = np.zeros((rows, words * 64), dtype=bool)
-    padded[:, :members] = sets
-    return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64)

@@ -29,6 +29,7 @@ from mdmtheory.languages.laws import (
     pruned,
     stationary_law,
 )
+from mdmtheory.languages.support import Support
 
 JOINT_COLUMNS = 1 << 20
 """Largest table of joint draws (next state and token); larger models draw the two one after the other."""
@@ -174,6 +175,10 @@ class HMM(LanguageBase):
     def in_support(self, tokens: TokensLike) -> Bool[np.ndarray, "count"]:
         tokens = as_tokens(tokens, self.vocab_size, masks=True)
         return self.chain.possible(tokens) & (tokens < self.vocab_size).all(axis=1)
+
+    @whole_numbers(length=1)
+    def support(self, length: int) -> Support:
+        return self.chain.support.reading(np.arange(length))
 
     @whole_numbers(length=1, count=0, seed=0)
     def entropy(self, length: int, count: int = 10_000, seed: int = 0) -> Estimate:

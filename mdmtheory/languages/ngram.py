@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.evaluable import call
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.limits import MOST_TABLE_ENTRIES, check_limit
+from mdmtheory.core.limits import MOST_SUPPORT_STATES, MOST_TABLE_ENTRIES, check_limit
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
@@ -33,6 +33,7 @@ from mdmtheory.languages.laws import (
     row_entropies,
     stationary_law,
 )
+from mdmtheory.languages.support import Support
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -229,6 +230,26 @@ class NGram(LanguageBase):
             inside &= allowed[at, token]
             at = self._following[at, np.minimum(token, self.vocab_size - 1)]
         return inside
+
+    @whole_numbers(length=1)
+    def support(self, length: int) -> Support:
+        return self._support.reading(np.arange(length))
+
+    @cached_property
+    def _support(self) -> Support:
+        """Of its chain; where that has too many states to move laws with, of the contexts that can be reached."""
+        if self.chain is not None:
+            return self.chain.support
+        laws, _ = self.laws
+        rows = len(laws)
+        large = f"the automaton of {self.spec} has {rows:,} contexts"
+        check_limit(rows, MOST_SUPPORT_STATES, "MOST_SUPPORT_STATES", large, "use a lower order or fewer tokens")
+        following = np.zeros((rows, rows), dtype=np.bool_)
+        following[np.arange(rows)[:, None], self._following] = laws > 0
+        emits = np.zeros((rows, self.vocab_size), dtype=np.bool_)
+        emits[np.arange(1, rows), self._newest[1:]] = True
+        kept = 1 + np.flatnonzero(reachable(following[0, 1:], following[1:, 1:]))
+        return Support.of(following[0, kept], following[np.ix_(kept, kept)], emits[kept])
 
     @whole_numbers(length=1, count=0, seed=0)
     def entropy(self, length: int, count: int = 10_000, seed: int = 0) -> Estimate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
+from mdmtheory.languages.support import Support
 
 _SEARCH = Ours(
     "closed form sequence error rate of masked diffusion on parity, repetition and equal pairs of "
@@ -52,6 +54,22 @@ class _Paired(ClosedLanguage):
         """1 - 1/V for partners, whatever else is revealed."""
         pairs = int((self.partners(length) >= 0).sum()) / 2
         return np.full(length - 1, pairs / (length * (length - 1) / 2) * (1 - 1 / self.vocab_size))
+
+    @whole_numbers(length=1)
+    def support(self, length: int) -> Support:
+        """Reads pair after pair; a state is a token, and whether it is the first of its pair."""
+        partners = self.partners(length)
+        firsts = np.flatnonzero(partners > np.arange(length))
+        return self._support.reading(np.column_stack([firsts, partners[firsts]]).ravel())
+
+    @cached_property
+    def _support(self) -> Support:
+        size = self.vocab_size
+        first = np.arange(2 * size) < size
+        successors = np.zeros((2 * size, 2 * size), dtype=np.bool_)
+        successors[:size, size:] = np.eye(size)
+        successors[size:, :size] = True
+        return Support.of(first, successors, np.tile(np.eye(size, dtype=np.bool_), (2, 1)), ~first)
 
     def entropy_rate(self) -> Estimate:
         """Half of log V nats a token, exact."""

@@ -13,6 +13,7 @@ from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
+from mdmtheory.languages.support import Support
 
 
 @registered("language", "parity", place=7, sources=("wen2026",))
@@ -50,6 +51,13 @@ class Parity(ClosedLanguage):
     def pair_clashes(self, length: int) -> Float[np.ndarray, "known"]:
         """1/2 for the last two positions, 0 before."""
         return np.where(np.arange(length - 1) == length - 2, 0.5, 0.0)
+
+    @whole_numbers(length=1)
+    def support(self, length: int) -> Support:
+        """A state is whether an odd number of ones stands before a bit, and the bit."""
+        odd, bit = np.divmod(np.arange(4), 2)
+        after = odd ^ bit
+        return Support.of(odd == 0, after[:, None] == odd, bit[:, None] == np.arange(2), after == 0, order=np.arange(length))
 
     def entropy_rate(self) -> Estimate:
         """One bit a token, in nats, exact."""

@@ -14,6 +14,7 @@ from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
+from mdmtheory.languages.support import Support
 
 _SEARCH = Ours(
     "closed form sequence error rate of masked diffusion on parity, repetition and equal pairs of "
@@ -59,6 +60,12 @@ class Repetition(ClosedLanguage):
     def pair_clashes(self, length: int) -> Float[np.ndarray, "known"]:
         """1 - 1/V before anything is revealed."""
         return np.where(np.arange(length - 1) == 0, 1 - 1 / self.vocab_size, 0.0)
+
+    @whole_numbers(length=1)
+    def support(self, length: int) -> Support:
+        """A state is the token, which stays."""
+        same = np.eye(self.vocab_size, dtype=np.bool_)
+        return Support.of(same.any(axis=0), same, same, order=np.arange(length))
 
     def entropy_rate(self) -> Estimate:
         """Zero."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
+
+from mdmtheory.languages.support import Support
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +21,26 @@ class Automaton:
     after: Int[np.ndarray, "length states vocab_size"]
     order: Int[np.ndarray, "length"]
     ends: Float[np.ndarray, "states"]
+
+    @cached_property
+    def support(self) -> Support:
+        """What it reads, without order of time: a state is a time, a state before it and the token that is read."""
+        length, states, _ = self.after.shape
+        reached = [{0}]
+        for t in range(length):
+            reached.append({int(s) for s in self.after[t, sorted(reached[t])].ravel() if s >= 0})
+        moves = [
+            (t, s, int(v)) for t in range(length) for s in sorted(reached[t]) for v in np.flatnonzero(self.after[t, s] >= 0)
+        ]
+        time, before, token = np.array(moves).T
+        after = self.after[time, before, token]
+        return Support.of(
+            time == 0,
+            (time[:, None] + 1 == time) & (after[:, None] == before),
+            token[:, None] == np.arange(self.after.shape[2]),
+            (time == length - 1) & (self.ends[after] > 0),
+            order=self.order,
+        )
 
     def laws(self, evidence: Float[np.ndarray, "count length vocab_size"]) -> Float[np.ndarray, "..."]:
         """The law of each token by all evidence but its own, up to a factor, all strings that are read being alike."""

@@ -16,6 +16,7 @@ from mdmtheory.core.limits import MOST_ANSWERS
 from mdmtheory.core.protocols import Denoiser
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
+from mdmtheory.languages.support import Support
 from mdmtheory.tasks.automaton import Automaton
 from mdmtheory.tasks.base import Task
 from mdmtheory.tasks.drawing import Draws, Row
@@ -130,6 +131,12 @@ class Problems(Task):
         """How hard each problem is, in words; `masked` where it is not shown."""
         problems = self._whole(tokens)[:, : len(self._allowed)].astype(np.int64)
         return ["masked" if (each == self.vocab_size).any() else self._stratum(each) for each in problems]
+
+    @whole_numbers(length=1)
+    def support(self, length: int) -> Support | None:
+        """What the automaton reads, where there is one."""
+        self.validate_length(length)
+        return None if self._automaton is None else self._automaton.support
 
     def messages(
         self, prompts: Tokens, evidence: Float[np.ndarray, "count answered vocab_size"]
