@@ -229,6 +229,7 @@ for each in (language, hidden, *CLOSED.values()):
         )
     door(f"{name}.validate_length length", lambda n, each=each: each().validate_length(n))
     door(f"{name}.prompt length", lambda n, each=each: each().prompt(n))
+    door(f"{name}.support length", lambda n, each=each: each().support(n))
 for name, each in CLOSED.items():
     for method in ("information_curve", "log_support_size", "pair_clashes", "partners"):
         door(f"{name}.{method} length", lambda n, each=each, method=method: getattr(each(), method)(n))
@@ -637,6 +638,7 @@ INSIDE = (
     "batch",
     "posteriors",
     "walk",
+    "walk_steps",
 )
 """Methods that kernels and the package's own rooms call."""
 

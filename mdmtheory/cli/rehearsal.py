@@ -81,6 +81,8 @@ def _run(make: Callable[[], Any], bits: int) -> None:
     if isinstance(language, mt.HMM):
         language.in_support(tokens)
         mt.MaskedDiffusion(mt.Window(language, width=1), sampler="confidence", steps=STEPS).sample(2, length, seed=0)
+        if looks:
+            mt.MaskedDiffusion(mt.Oracle(language), steps=STEPS).walk_steps(language, 2, length, seed=0)
 
 
 def _faint() -> None:

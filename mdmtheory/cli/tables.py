@@ -12,7 +12,7 @@ import pandas as pd
 
 from mdmtheory.cli.documents import TABLES, Shown
 from mdmtheory.cli.terminal import print_table, writable
-from mdmtheory.core.estimate import bare_kind, decimals_of
+from mdmtheory.core.estimate import TAIL_UNSEEN, bare_kind, decimals_of
 from mdmtheory.metrics.metric import Metric
 from mdmtheory.sweeps.columns import column_named
 
@@ -140,6 +140,8 @@ def shown(value: float, low: float, high: float, said: str, *, say_kind: bool) -
     # What was measured, where that was cut, is said in any case.
     kind = f" {said}" if say_kind else said.removeprefix(bare)
     half = (high - low) / 2
+    if bare == TAIL_UNSEEN and low < high:  # it has more digits than its upper end
+        return Shown(sign, f"{value:.3g}", (f"{low:.3g}", f"{high:.3g}"), kind)
     if not 0 < half < math.inf:
         if math.isfinite(value) and math.isinf(half):  # no interval holds, so few digits do
             return Shown(sign, f"{value:.3g}", (f"{low:.3g}", f"{high:.3g}"), kind)

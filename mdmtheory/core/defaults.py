@@ -211,3 +211,10 @@ class ModelDefaults:
             f"{self.spec} may change tokens, or does not say how it draws them, so it has no walk that stays "  # type: ignore[attr-defined]
             "possible; count errors (ser, method='draws'), or use masked or block diffusion or autoregression"
         )
+
+    def check_step_walks(self) -> None:
+        """ValueError with the reason where it has no `walk_steps` (models/conditioned_steps.py)."""
+        raise ValueError(
+            f"{self.spec} has no walk by whole steps; use masked or block diffusion with a law over plans, or ser_walk "  # type: ignore[attr-defined]
+            "or ser"
+        )

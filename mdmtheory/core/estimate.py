@@ -14,13 +14,18 @@ from mdmtheory.core.evaluable import call
 from mdmtheory.core.html_tables import html_table
 from mdmtheory.core.integers import WholeNumber, whole_number
 
-Kind = Literal["exact", "estimate", "upper bound", "lower bound"]
+Kind = Literal["exact", "estimate", "upper bound", "lower bound", "estimate (tail unseen)"]
 
+TAIL_UNSEEN: Kind = "estimate (tail unseen)"
+"""Of an estimate whose terms may hide what is rare and large: its upper end holds for every law, its value is what was
+seen."""
 
 Ends = tuple[float, float, float]
 """A value and the two ends of its interval."""
 
-SIGNS: Mapping[str, str] = MappingProxyType({"exact": "", "estimate": "≈ ", "upper bound": "≤ ", "lower bound": "≥ "})
+SIGNS: Mapping[str, str] = MappingProxyType(
+    {"exact": "", "estimate": "≈ ", "upper bound": "≤ ", "lower bound": "≥ ", TAIL_UNSEEN: "≈ "}
+)
 """What marks a number of each kind where it stands by itself."""
 
 HEADINGS = ("kind", "value", "interval", "level", "sequences")
@@ -63,9 +68,11 @@ class Estimate:
     """A number and how far it can be trusted.
 
     `kind` says what it is: "exact"; "estimate" (value with a confidence interval); "upper bound" or "lower bound"
-    (of the quantity asked for; low < high when the bound itself was estimated). `count` is the number of sequences
-    behind it, 0 for an exact number. `level` is the confidence level of [low, high]. `cut_from` is what was measured
-    where noise took value or interval beyond what the quantity can be, and they were cut there; else None.
+    (of the quantity asked for; low < high when the bound itself was estimated); "estimate (tail unseen)", the mean of
+    numbers that may be rare and large, whose `low` is by those seen and whose `high` holds for every law. `count` is
+    the number of sequences behind it, 0 for an exact number. `level` is the confidence level of [low, high]. `cut_from`
+    is what was measured where noise took value or interval beyond what the quantity can be, and they were cut there;
+    else None.
 
     `float` gives the value alone. A format is that of a float, for each of its numbers, and marks the kind: nothing
     where it is exact, ≈ an estimate, ≤ an upper and ≥ a lower bound; a width pads the whole, which stands at

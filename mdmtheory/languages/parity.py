@@ -57,7 +57,9 @@ class Parity(ClosedLanguage):
         """A state is whether an odd number of ones stands before a bit, and the bit."""
         odd, bit = np.divmod(np.arange(4), 2)
         after = odd ^ bit
-        return Support.of(odd == 0, after[:, None] == odd, bit[:, None] == np.arange(2), after == 0, order=np.arange(length))
+        return Support.of(
+            odd == 0, after[:, None] == odd, bit[:, None] == np.arange(2), after == 0, order=np.arange(length)
+        )
 
     def entropy_rate(self) -> Estimate:
         """One bit a token, in nats, exact."""

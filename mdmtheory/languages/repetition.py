@@ -65,7 +65,7 @@ class Repetition(ClosedLanguage):
     def support(self, length: int) -> Support:
         """A state is the token, which stays."""
         same = np.eye(self.vocab_size, dtype=np.bool_)
-        return Support.of(same.any(axis=0), same, same, order=np.arange(length))
+        return Support.of(np.ones(self.vocab_size, dtype=np.bool_), same, same, order=np.arange(length))
 
     def entropy_rate(self) -> Estimate:
         """Zero."""

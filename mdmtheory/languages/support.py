@@ -45,8 +45,9 @@ class Support:
         *,
         order: Int[np.ndarray, "read"] | None = None,
     ) -> Support:
-        """That reads nothing, unless an order is given, from whether each state can be the first, follows, emits and can be the last (by default all can).
+        """From whether each state can be the first, follows, emits, and can be the last (by default all can).
 
+        It reads nothing unless an order is given.
         ValueError for more than MOST_SUPPORT_STATES states (mdmtheory.core.limits).
         """
         states = len(start)

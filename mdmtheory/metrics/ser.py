@@ -14,6 +14,7 @@ from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.metrics.draw import Draw
 from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
+from mdmtheory.metrics.ser_sharp import SerSharp, StepWalks
 from mdmtheory.metrics.ser_walk import SerWalk, Walks, check_method
 from mdmtheory.metrics.sums import Sums
 from mdmtheory.models.fitting import held_to
@@ -64,6 +65,9 @@ def ser(
     the way is averaged, which is SER with less variance, far less where SER is small (docs/theory.md, 5.1; ours). For
     masked and block diffusion with laws over plans or samplers that look at the context only, and for autoregression.
     Its interval is that of a mean (core/means.py): it knows nothing of sequences unlike all that were seen.
+    "sharp" draws whole steps on condition that they can be completed, and sums the mass that cannot: a small SER keeps
+    its digits, and the upper end holds for every law (docs/theory.md, 5.2; ours). For laws over plans, and languages
+    that an automaton reads (`Language.support`); core.estimate.WithheldError where too few walks carry it.
 
     `prompt` says what is given (`prompts.registry.given_positions`), by default what the language says itself: each
     sequence is then an answer to a prompt of its own, drawn from q, and is wrong where the two together are.
@@ -71,11 +75,12 @@ def ser(
     check_method(method)
     model, language = held_to(model, language)
     given = given_positions(prompt, language, length)
-    if method == "walk":
+    if method != "draws":
         if max_errors is not None:
-            raise ValueError("max_errors stops a count of errors, and method='walk' counts none; leave it out")
-        [walked] = Walks().count([model], Sequences(language, length, seed, 0, count, given), threads)
-        return SerWalk().estimate(Measured(walked, length), level)
+            raise ValueError(f"max_errors stops a count of errors, and method={method!r} counts none; leave it out")
+        measure, metric = (Walks(), SerWalk()) if method == "walk" else (StepWalks(), SerSharp())
+        [walked] = measure.count([model], Sequences(language, length, seed, 0, count, given), threads)
+        return metric.estimate(Measured(walked, length), level)
     batch = count if max_errors is None else max(1, (1 << 15) // length)
     sums = Sums(sequences=0, errors=0)
     while (done := sums.whole("sequences")) < count and (max_errors is None or sums.whole("errors") < max_errors):

@@ -22,8 +22,8 @@ _SEARCH = Ours(
     "2026-11-29",
 )
 
-METHODS = ("draws", "walk")
-"""Errors among drawn sequences, or the chance of an error along walks that make none."""
+METHODS = ("draws", "walk", "sharp")
+"""Errors among drawn sequences, or the chance of an error along walks that make none, by tokens or by whole steps."""
 
 
 def check_walks(model: Any) -> None:

@@ -18,6 +18,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike
 from mdmtheory.models.adaptive_loop import AdaptiveRun
 from mdmtheory.models.asking import Witness
+from mdmtheory.models.conditioned_steps import StepWalk
 from mdmtheory.models.conditioned_walk import Walk
 from mdmtheory.models.fitting import check_trust, looking_around
 from mdmtheory.models.masked import MaskedDiffusion
@@ -161,6 +162,14 @@ class BlockDiffusion(ModelDefaults):
     def walk(self, language: Language, count: int, length: int, seed: int, **options: Any) -> Walk:
         """Walks that stay possible under the language, as for MaskedDiffusion."""
         return self.masked.walk(language, count, length, seed, **options)
+
+    def check_step_walks(self) -> None:
+        """As for MaskedDiffusion."""
+        self.masked.check_step_walks()
+
+    def walk_steps(self, language: Language, count: int, length: int, seed: int, **options: Any) -> StepWalk:
+        """Walks by whole steps that stay possible under the language, as for MaskedDiffusion."""
+        return self.masked.walk_steps(language, count, length, seed, **options)
 
     @whole_numbers(seed=0, first=0, threads=1)
     def scored(

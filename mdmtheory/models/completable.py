@@ -65,7 +65,7 @@ class CompletableRows:
     def best(
         self, rows: Rows, positions: Rows, laws: Float[np.ndarray, "n vocab_size"]
     ) -> tuple[Rows, Float[np.ndarray, "n"]]:
-        """The tokens of the largest product that can be completed, the first of equal ones, and logarithms as `draw`."""
+        """The tokens of the largest product that can be completed, of equal ones the first; logarithms as `draw`."""
         return self._step(rows, positions, laws, np.full(len(rows), self.vocab_size), np.empty(0), best=True)
 
     def score(

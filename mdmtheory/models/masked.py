@@ -24,6 +24,7 @@ from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.asking import Witness
 from mdmtheory.models.canvas_loop import run_on_canvas
+from mdmtheory.models.conditioned_steps import StepWalk, check_plans, walk_steps_of
 from mdmtheory.models.conditioned_walk import Walk, check_sampler, walk_of
 from mdmtheory.models.finishing import drawn, finishing_trust
 from mdmtheory.models.fitting import check_trust, looking_around
@@ -363,6 +364,33 @@ class MaskedDiffusion(ModelDefaults):
         asked = as_prompt(prompt, count, length, self.vocab_size)
         streams = self._streams("walk", length, seed, first, count)
         return walk_of(self, language, streams, answer_length(asked, length), prompt=asked, threads=threads)
+
+    def check_step_walks(self) -> None:
+        """ValueError with the reason where it has no `walk_steps`."""
+        _require_closed_law(self.sampler)
+        check_plans(self)
+
+    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
+    def walk_steps(
+        self,
+        language: Language,
+        count: int,
+        length: int,
+        seed: int,
+        *,
+        first: int = 0,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
+    ) -> StepWalk:
+        """Walks by whole steps first..first+count-1 that stay possible under the language, with streams of their own.
+
+        Of laws over plans, and languages with an automaton (`Language.support`). With a `prompt` of the answers.
+        ValueError where there are none (`check_step_walks`).
+        """
+        self.check_step_walks()
+        asked = as_prompt(prompt, count, length, self.vocab_size)
+        streams = self._streams("walk by steps", length, seed, first, count)
+        return walk_steps_of(self, language, streams, answer_length(asked, length), prompt=asked, threads=threads)
 
     @whole_numbers(seed=0, first=0, threads=1)
     def replay(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from mdmtheory.core.estimate import bare_kind, decimals_of
+from mdmtheory.core.estimate import TAIL_UNSEEN, bare_kind, decimals_of
 
 _DECIMALS = 4
 _NARROW = 0.5 * 10.0**-_DECIMALS
@@ -16,13 +16,18 @@ _SIGNS = {"upper bound": "≤ ", "lower bound": "≥ "}
 def number(value: float, low: float, high: float, kind: str = "estimate", *, signed: bool = False) -> str:
     """A number with its interval; a bound has its sign, a number known to four decimals no interval, no number no text.
 
-    The half-width is the wider side of the interval, so that value ± half-width holds all of it.
+    The half-width is the wider side of the interval, so that value ± half-width holds all of it. An estimate whose tail
+    was not seen has its upper end beside it.
 
     >>> number(0.297, 0.278, 0.318), number(0.0, 0.0, 0.0018), number(2.5, 2.5, 2.5, "upper bound")
     ('0.297 ± 0.021', '0.0000 ± 0.0018', '≤ 2.5')
+    >>> number(2e-9, 1e-9, 0.0018, "estimate (tail unseen)")
+    '2e-09, at most 0.0018'
     """
     if math.isnan(value):
         return ""
+    if kind == TAIL_UNSEEN:
+        return f"{value:.2g}, at most {high:.2g}"
     plus = "+" if signed else ""
     half = max(high - value, value - low) if math.isfinite(value) else math.inf
     if math.isinf(value):

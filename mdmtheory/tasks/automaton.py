@@ -25,12 +25,15 @@ class Automaton:
     @cached_property
     def support(self) -> Support:
         """What it reads, without order of time: a state is a time, a state before it and the token that is read."""
-        length, states, _ = self.after.shape
+        length = len(self.after)
         reached = [{0}]
         for t in range(length):
             reached.append({int(s) for s in self.after[t, sorted(reached[t])].ravel() if s >= 0})
         moves = [
-            (t, s, int(v)) for t in range(length) for s in sorted(reached[t]) for v in np.flatnonzero(self.after[t, s] >= 0)
+            (t, s, int(v))
+            for t in range(length)
+            for s in sorted(reached[t])
+            for v in np.flatnonzero(self.after[t, s] >= 0)
         ]
         time, before, token = np.array(moves).T
         after = self.after[time, before, token]
@@ -46,7 +49,7 @@ class Automaton:
         """The law of each token by all evidence but its own, up to a factor, all strings that are read being alike."""
         from mdmtheory.kernels.automaton import walk_laws
 
-        length, states, _ = self.after.shape
+        length = len(self.after)
         out = np.zeros_like(evidence)
         ahead, behind = np.empty((length + 1, states)), np.empty((2, states))
         walk_laws(self.after, self.order, self.ends, np.ascontiguousarray(evidence), ahead, behind, out)

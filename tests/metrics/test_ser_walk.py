@@ -199,5 +199,5 @@ def test_what_has_no_walk_is_refused_in_one_line():
         assert "\n" not in str(refused.value)
     with pytest.raises(ValueError, match="max_errors"):
         mt.ser(masked(), Q, LENGTH, method="walk", max_errors=3)
-    with pytest.raises(ValueError, match="method is 'walks'; pass one of draws, walk"):
+    with pytest.raises(ValueError, match="method is 'walks'; pass one of draws, walk, sharp"):
         mt.ser(masked(), Q, LENGTH, method="walks")

@@ -18,9 +18,7 @@ from mdmtheory.models.completable import CompletableRows
 LANGUAGES = {
     "bigram": lambda seed: mt.NGram.random(order=2, vocab_size=3, seed=seed, prune=1.2),
     "trigram": lambda seed: mt.NGram.random(order=3, vocab_size=2, seed=seed, prune=0.8),
-    "hmm": lambda seed: mt.HMM.random(
-        states=5, vocab_size=3, seed=seed, prune_transition=1.5, prune_emission=1.2
-    ),
+    "hmm": lambda seed: mt.HMM.random(states=5, vocab_size=3, seed=seed, prune_transition=1.5, prune_emission=1.2),
     "brackets": lambda seed: mt.as_language("dyck:kinds=1,depth=2"),
     "pairs": lambda seed: mt.as_language("equal_pairs:vocab_size=2"),
     "copies": lambda seed: mt.as_language("copy:distance=3,vocab_size=2"),

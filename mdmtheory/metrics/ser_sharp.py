@@ -1,0 +1,154 @@
+"""SER to relative precision, without waiting for errors: the mean of 1 - prod Z over walks by whole steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from mdmtheory.core.estimate import TAIL_UNSEEN, Estimate, WithheldError
+from mdmtheory.core.guards import unguarded
+from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.intervals import hoeffding_end
+from mdmtheory.core.means import Moments, mean_interval
+from mdmtheory.core.origin import is_built_in
+from mdmtheory.core.register import registered
+from mdmtheory.core.sources import Ours
+from mdmtheory.metrics.measure import Measure, Sequences
+from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
+from mdmtheory.metrics.sums import Sums, moments
+
+LEAST_EFFECTIVE = 20.0
+"""A mean whose walks are worth fewer is withheld: below, its standard error is more than a fifth of it."""
+
+_SEARCH = Ours(
+    "masked diffusion product of marginals conditioned on automaton, probability mass of completable tokens per step, "
+    "unbiased estimate of small invalid sequence rate",
+    "2026-11-29",
+)
+
+_SUMS = ("sequences", "wrong", "wrong_squared", "wrong_cubed")
+
+
+def check_step_walks(model: Any) -> None:
+    """ValueError where a model has no walks by whole steps: one of a user's own may draw by another law."""
+    if not is_built_in(unguarded(model)):
+        raise ValueError(
+            f"{model.spec} does not come with mdmtheory, which knows no walks of it; count errors (ser, method='draws')"
+        )
+    model.check_step_walks()
+
+
+@registered("measure", place=6)
+class StepWalks(Measure):
+    """Over walks by whole steps that stay possible under q: `wrong` sums 1 - prod Z, of mean SER.
+
+    Z is the mass that a step's product of laws has on what can be completed; of answers to prompts where something is
+    given.
+    """
+
+    name = "step_walks"
+    whole = ("sequences", "tokens")
+    real = ("wrong", "wrong_squared", "wrong_cubed")
+
+    def facts_of(self, model: Any) -> dict[str, Any]:
+        """Nothing, where the model has such walks."""
+        check_step_walks(model)
+        return {}
+
+    @whole_numbers(threads=1)
+    def count(self, models: Sequence[Any], of: Sequences, threads: int | None = 1) -> list[Sums]:
+        """Walk with each model."""
+        found = []
+        for model in of.held(models):
+            check_step_walks(model)
+            walk = model.walk_steps(
+                of.language, of.count, of.length, of.seed, first=of.first, threads=threads, **of.to_draw(threads)
+            )
+            whole = {"sequences": of.count, "tokens": of.count * of.answer_length}
+            found.append(Sums(whole, **moments("wrong", walk.wrong)))
+        return found
+
+
+@registered("metric", place=9, sources=(_SEARCH,))
+class SerSharp(Metric):
+    """SER by walks of whole steps: the mean of 1 - prod Z, which keeps its digits however small it is (ours)."""
+
+    name, short, unit = "ser_sharp", "sharp SER", PROBABILITY
+    label = "sharp SER (probability\nthat a sequence is wrong)"
+    needs, sums = "step_walks", _SUMS
+    brings = ("sharp_size", "sharp_largest")
+    fewest = 2
+    column = 2.6
+
+    def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
+        """The mean, from what was seen below it to Hoeffding's end above, which holds for every law.
+
+        Withheld, with that end, where the walks are worth fewer than LEAST_EFFECTIVE. Below stands the end of a mean's
+        interval (core/means.py): what was not seen can only add; 0 where none holds.
+        """
+        count = measured.sums.whole("sequences")
+        value = min(measured.sums["wrong"] / count, 1.0)
+        high = max(hoeffding_end(count, value, level), value)
+        size = effective_size(measured.sums)
+        if value > 0 and size < LEAST_EFFECTIVE:
+            raise WithheldError(
+                f"{count} walks are worth {size:.2g} of equal size, below {LEAST_EFFECTIVE:g}; at most {high:.2g}",
+                count,
+            )
+        return Estimate(value, _seen_below(measured.sums, value, level), high, level, TAIL_UNSEEN, count)
+
+
+@registered("metric", place=10, sources=(_SEARCH,))
+class SharpSize(Metric):
+    """How many walks of equal size the mean of ser_sharp is worth: (sum of 1 - prod Z)^2 / sum of squares."""
+
+    name, short, label = "sharp_size", "walks' worth", ""
+    needs, sums = "step_walks", _SUMS
+    column = 2.61
+
+    def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
+        """Of the very walks; all of them where none can go wrong."""
+        size = effective_size(measured.sums)
+        return Estimate(size, size, size, 1.0, "exact", measured.sums.whole("sequences"))
+
+
+@registered("metric", place=11, sources=(_SEARCH,))
+class SharpLargest(Metric):
+    """The most that one walk may have of the sum behind ser_sharp: (sum of cubes)^(1/3) / sum of 1 - prod Z."""
+
+    name, short, label = "sharp_largest", "largest walk", ""
+    needs, sums = "step_walks", _SUMS
+    column = 2.62
+
+    def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
+        """Of the very walks: as much where one walk has all, twice that of each of n equal ones at n = 8."""
+        sums, count = measured.sums, measured.sums.whole("sequences")
+        share = min(math.cbrt(sums["wrong_cubed"]) / sums["wrong"], 1.0) if sums["wrong"] > 0 else 1.0 / count
+        # Cubes of what is below 1e-103 are too small for float64; the squares say less, and say it further down.
+        if sums["wrong_cubed"] < 1e-290 and sums["wrong"] > 0:
+            share = min(1.0, 1.0 / math.sqrt(effective_size(sums)))
+        return Estimate(share, share, share, 1.0, "exact", count)
+
+
+def _seen_below(sums: Sums, value: float, level: float) -> float:
+    """The lower end of the mean's interval, made in parts of the mean, which no floor of rounding hides; 0 for none."""
+    if value**3 < 1e-290:
+        return 0.0
+    count = sums.whole("sequences")
+    parts = Moments.from_sums(count, count, sums["wrong_squared"] / value**2, sums["wrong_cubed"] / value**3)
+    try:
+        return value * min(max(mean_interval(parts, level)[1], 0.0), 1.0)
+    except WithheldError:
+        return 0.0
+
+
+def effective_size(sums: Sums) -> float:
+    """(sum)^2 / sum of squares of 1 - prod Z, from 1 to the number of walks, which it is where none can go wrong.
+
+    1 where the squares are too small for float64: nothing is known of it then.
+    """
+    total, squares, count = sums["wrong"], sums["wrong_squared"], sums.whole("sequences")
+    if total == 0:
+        return float(count)
+    return min(max(total**2 / squares, 1.0), float(count)) if squares > 1e-290 else 1.0
