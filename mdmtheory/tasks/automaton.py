@@ -49,7 +49,7 @@ class Automaton:
         """The law of each token by all evidence but its own, up to a factor, all strings that are read being alike."""
         from mdmtheory.kernels.automaton import walk_laws
 
-        length = len(self.after)
+        length, states, _ = self.after.shape
         out = np.zeros_like(evidence)
         ahead, behind = np.empty((length + 1, states)), np.empty((2, states))
         walk_laws(self.after, self.order, self.ends, np.ascontiguousarray(evidence), ahead, behind, out)

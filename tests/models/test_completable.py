@@ -172,3 +172,16 @@ def test_sets_beyond_the_limit_and_masses_too_small_are_refused(monkeypatch):
 def test_languages_without_an_automaton_are_refused():
     with pytest.raises(ValueError, match="has no automaton"):
         CompletableRows(mt.as_language("permutation:items=4"), np.full((1, 4), 4))
+
+
+def test_sums_are_read_column_by_column():
+    """Of a sum whose addends stand, the digits that are masked can be one number alone."""
+    task = mt.as_language("addition:digits=1,addends=2,given=joint")
+    tokens = task.sample(20, task.length, seed=0).astype(np.int64)
+    shown = tokens.copy()
+    shown[:, 2:] = 10
+    rows, positions = np.nonzero(shown == 10)
+    rows_of = CompletableRows(task, shown)
+    drawn, kept = rows_of.draw(rows, positions, np.full((len(rows), 10), 0.1), np.full(len(rows), 0.5))
+    assert np.array_equal(drawn, tokens[rows, positions])
+    assert np.exp(kept.reshape(20, -1).sum(axis=1)).tolist() == pytest.approx([0.01] * 20)
