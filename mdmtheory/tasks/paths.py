@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.limits import MOST_ANSWERS
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import SOFTWARE
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 from mdmtheory.tasks.counted import Counted
@@ -28,6 +29,7 @@ MOST = 64
     family="task",
     said="paths through {layers} layers of {width}",
     examples=("layers=4,width=3", "layers=3,width=4,degree=3"),
+    sources=("ye2024", SOFTWARE),
 )
 class Paths(Counted):
     """Task: find a shortest path to a goal through `layers` of `width` nodes, of which each has `degree` ends.
