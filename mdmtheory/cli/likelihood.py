@@ -35,7 +35,8 @@ def likelihood(
     context: typer.Context,
     run: Annotated[str, typer.Argument(help="The folder of a run that is trained.")],
     kind: Annotated[
-        str | None, typer.Option(help="exact, elbo, iw, replay, tube or several; by default those that are quick.")
+        str | None,
+        typer.Option(help="exact, elbo, iw, replay (or duel), tube or several; by default those that are quick."),
     ] = None,
     sampler: Annotated[
         str | None,

@@ -90,11 +90,13 @@ def _of_course(language: Language, course: Course, length: int) -> Iterator[Answ
     else:
         assert isinstance(language, EqualPairs | Copy)
         log_right, average, formulas = _pairs(language, course, length)
-    source = "ours; docs/theory.md 6" if isinstance(language, Permutation) else "ours; docs/theory.md 7"
+    orders_alike = isinstance(language, Permutation)
+    source = "ours; docs/theory.md 6" if orders_alike else "ours; docs/theory.md 7"
+    of_nats = "2608.25505, remark 6; docs/theory.md 6" if orders_alike else "ours; docs/theory.md 7"
     # No negative zeros: 0 - 0.0 is 0.
     yield Answer("ser", 0 - math.expm1(log_right), formulas[0], source)
     if log_right > -math.inf:
-        yield Answer("kl", 0 - log_right, "−log(1 − SER)", "ours; docs/theory.md 7")
+        yield Answer("kl", 0 - log_right, "−log(1 − SER)", of_nats)
     if average < math.inf:
         yield Answer("kl_average", average, formulas[1], "ours; docs/theory.md 2.1")
 
