@@ -11,11 +11,17 @@ from jaxtyping import Bool, Float, Int, Shaped
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.limits import MOST_ANSWERS
 from mdmtheory.core.register import registered
-from mdmtheory.core.sources import SOFTWARE
+from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 from mdmtheory.tasks.counted import Counted
 from mdmtheory.tasks.drawing import Draws, Row
+
+_SEARCH = Ours(
+    "layered graph every path from start to goal equally likely, exact posterior of masked diffusion planning task "
+    "with many right paths",
+    "2026-11-29",
+)
 
 MOST = 64
 """Layers, and nodes of a layer: so many paths, 64^62 at most, are a number in float64."""
@@ -29,7 +35,7 @@ MOST = 64
     family="task",
     said="paths through {layers} layers of {width}",
     examples=("layers=4,width=3", "layers=3,width=4,degree=3"),
-    sources=("ye2024", SOFTWARE),
+    sources=("ye2024", _SEARCH),
 )
 class Paths(Counted):
     """Task: find a shortest path to a goal through `layers` of `width` nodes, of which each has `degree` ends.

@@ -6,7 +6,7 @@ Measured. (a) The total variation distance of p and q, by enumeration. (b) The r
 Guarantee. (a) It is 0: known nodes separate the parts between them. (b) At most floor(log2 n) + 1, n nodes being the
 largest tree: a centroid leaves no part of more than half of the nodes. Equal for chains.
 Constants. None.
-Source. Kawata, Hayakawa and Suzuki (2026), on hidden forests, where the forest is known: O(log n) rounds. The constant
+Source. 2609.37841, on hidden forests, where the forest is known: O(log n) rounds. The constant
 is ours. What an unknown forest costs is a rate there, of calls that include probing, and no statement here;
 docs/theory.md 6.
 """
@@ -84,7 +84,7 @@ CENTROIDS: Statement = Statement(
     id="forest_centroids",
     number=29,
     says="TV(p, q) = 0 for a forest opened by centroids",
-    source="Kawata, Hayakawa and Suzuki (2026), for a known forest; docs/theory.md 6",
+    source="2609.37841, for a known forest; docs/theory.md 6",
     sources=("kawata2026",),
     direction="=",
     sides=_exact,
@@ -97,7 +97,7 @@ CENTROID_ROUNDS: Statement = Statement(
     id="forest_centroid_rounds",
     number=29,
     says="centroids take at most floor(log2 n) + 1 rounds, n nodes the largest tree",
-    source="Kawata, Hayakawa and Suzuki (2026), the constant ours; docs/theory.md 6",
+    source="2609.37841, the constant ours; docs/theory.md 6",
     sources=("kawata2026", _SEARCH),
     direction="<=",
     sides=_rounds,
