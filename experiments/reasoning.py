@@ -1,10 +1,11 @@
 """Tasks whose prompts have many right answers: what orders of revealing cost, and where in an answer its nats stand.
 
-mdmtheory sweep experiments/reasoning.toml && python experiments/reasoning.py [rows] [subgoals] [crossing] [page]
+mdmtheory sweep experiments/reasoning.toml && python experiments/reasoning.py [rows] [subgoals] [crossing]
+    [observers] [page]
 
 `rows` keeps SER of the sweep in reasoning.csv, with the divergence of random order beside it; `subgoals` writes
-reasoning_subgoals.csv, `crossing` reasoning_crossing.csv, and `page` the tables of docs/reasoning.md. figures/tasks.py
-draws the figure.
+reasoning_subgoals.csv, `crossing` reasoning_crossing.csv, `observers` reasoning_observers.csv, and `page` the tables of
+docs/reasoning.md. figures/tasks.py draws the figure.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ from scipy.special import xlogy
 import mdmtheory as mt
 from mdmtheory.core.estimate import WithheldError
 from mdmtheory.core.means import Moments, mean_interval
+from mdmtheory.denoisers import DENOISERS
 from mdmtheory.report.text import table
 from mdmtheory.schedules import ancestral_gap
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "reasoning.md"
 ROWS, SUBGOALS = HERE / "reasoning.csv", HERE / "reasoning_subgoals.csv"
-CROSSING = HERE / "reasoning_crossing.csv"
+CROSSING, OBSERVERS = HERE / "reasoning_crossing.csv", HERE / "reasoning_observers.csv"
 KEYS = ["language", "answered", "sampler", "steps", "metric"]
 SEQUENCES = 2000
 ONE_BY_ONE = "entropy_bound:gamma=0"
@@ -252,7 +254,70 @@ def crossing_table() -> str:
     return table(headings, lines, left=0)
 
 
-TABLES = {"law": law_table, "subgoals": subgoal_table, "crossing": crossing_table}
+# --------------------------------------------------------------------------------------------------------- observers
+
+SEEN = {
+    "path:nodes=10,distance=3": ("hops:edges=1", "hops:edges=2", "hops:edges=3"),
+    "sudoku:size=4": ("singles",),
+    "sudoku:size=9,clues=36": ("singles",),
+    "sat:variables=9": ("propagate:depth=0", "propagate:depth=1", "propagate:depth=3"),
+    "addition:digits=6,addends=2": ("carry:columns=0", "carry:columns=1", "carry:columns=2"),
+}
+"""Tasks with observers of them."""
+ONE_A_CALL = ("left_to_right", "first_hitting", "confidence")
+BUDGETED = 1000
+"""Contexts and answers for each."""
+TOGETHER = ("ancestral", "confidence")
+"""In half as many steps as tokens."""
+
+
+def observers() -> None:
+    """What observers do not know, in random contexts and in those of orders, and what drawing together costs."""
+    found = []
+    for language, denoisers in SEEN.items():
+        task: Any = mt.as_language(language)
+        answered = int((~task.given).sum())
+        for name in denoisers:
+            print(language, name, file=sys.stderr)
+            observer = DENOISERS.build(name, task)
+            learned = mt.learning_error(observer, task, task.length, count=BUDGETED)
+            own = {"language": language, "denoiser": name, "answered": answered}
+            found.append({**own, "part": "random contexts", **estimated(learned.mean)})
+            for steps, samplers in ((answered, ONE_A_CALL), (answered // 2, TOGETHER)):
+                made = mt.budget(observer, task, task.length, steps=steps, sampler=samplers, count=BUDGETED)
+                for sampler, row in zip(samplers, made.rows, strict=True):
+                    for part in ("factorisation", "learning"):
+                        kept = {**own, "sampler": sampler, "steps": steps, "part": part}
+                        found.append(kept | estimated(getattr(row.sequence, part)))
+    columns = ["language", "denoiser", "answered", "sampler", "steps", "part", "value", "low", "high", "kind", "count"]
+    frame = pd.DataFrame(found)[columns].astype({"steps": "Int64"})
+    frame.to_csv(OBSERVERS, index=False, float_format="%.6g")
+
+
+def estimated(found: mt.Estimate) -> dict[str, Any]:
+    """What is kept of a number."""
+    return {name: getattr(found, name) for name in ("value", "low", "high", "kind", "count")}
+
+
+def observer_table() -> str:
+    """Learning in nats a token over random contexts, then nats an answer: one a call in three orders, two in two."""
+    lines = []
+    for (language, name), own in pd.read_csv(OBSERVERS).groupby(["language", "denoiser"], sort=False):
+        length = int(own["answered"].iloc[0])
+        at = own.set_index(["sampler", "steps", "part"]).sort_index()
+        numbers = [own.iloc[0]]
+        numbers += [at.loc[(sampler, length, "learning")] for sampler in ONE_A_CALL]
+        numbers += [
+            at.loc[(sampler, length // 2, part)] for sampler in TOGETHER for part in ("factorisation", "learning")
+        ]
+        shown = (("≤ " if each["kind"] == "upper bound" and each["value"] > 0 else "") + said(each) for each in numbers)
+        lines.append([f"`{language}`", f"`{name}`", str(length), *shown])
+    headings = ["task", "observer", "`L`", "a token", "left to right", "random order", "easy first"]
+    headings += [f"{name}: {part}" for name in ("`ancestral`", "`confidence`") for part in ("together", "not learned")]
+    return table(headings, lines, left=2)
+
+
+TABLES = {"law": law_table, "subgoals": subgoal_table, "crossing": crossing_table, "observers": observer_table}
 
 
 def write_tables(tables: dict[str, Callable[[], str]]) -> None:
@@ -269,7 +334,7 @@ def page() -> None:
     write_tables(TABLES)
 
 
-PARTS = {"rows": rows, "subgoals": subgoals, "crossing": crossing, "page": page}
+PARTS = {"rows": rows, "subgoals": subgoals, "crossing": crossing, "observers": observers, "page": page}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PARTS:

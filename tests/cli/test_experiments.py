@@ -194,6 +194,20 @@ def test_a_wrong_token_is_right_with_no_answer_and_stays_where_tokens_are_set_on
         assert (right[planted] == always).all()
 
 
+def test_what_observers_do_not_know_is_what_the_exact_sums_say():
+    program = runpy.run_path(str(ROOT / "experiments" / "reasoning.py"))
+    stored = pd.read_csv(program["OBSERVERS"]).set_index(["denoiser", "sampler", "part"]).sort_index()
+    exact = pd.read_csv(program["CROSSING"]).groupby(["distance", "edges", "order"])["value"].sum()
+    for edges, (sampler, order) in itertools.product(
+        (1, 2, 3), {"left_to_right": "left to right", "first_hitting": "random order"}.items()
+    ):
+        row = stored.loc[(f"hops:edges={edges}", sampler, "learning")]
+        assert row["low"] - 1e-6 <= exact[3, edges, order] <= row["high"] + 1e-6
+    # With a column to the right the next digit is always certain.
+    easy = stored.loc[("carry:columns=1", "confidence", "learning")].set_index("steps")["value"]
+    assert easy[7] == 0 < easy[3]
+
+
 def test_the_length_experiment_keeps_steps_in_proportion():
     path = ROOT / "experiments" / "ser_vs_length.toml"
     found = cells_of(read_toml(path))
