@@ -487,6 +487,12 @@ for parameter in ("steps", "block", "threads"):
         lambda n, p=parameter: mt.exact.log_prob(language(), [[0, 1, 2]], **{"steps": 2, p: n}),
         none=parameter in ("block", "threads"),
     )
+for parameter in ("before", "after"):
+    door(
+        f"schedules.cardinal_gap {parameter}",
+        lambda n, p=parameter: mt.schedules.cardinal_gap([1.0, 0.5, 0.4, 0.2, 0.1], **{"before": 1, "after": 4, p: n}),
+        number=2,
+    )
 door("exact.serial_depth length", lambda n: mt.exact.serial_depth(language(), n))
 for name in ("first_order", "information_curve"):
     for parameter in ("length", "count", "seed", "threads"):

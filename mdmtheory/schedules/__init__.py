@@ -9,8 +9,9 @@ from mdmtheory.schedules.averages import (
     plan_averaged_gap,
     plan_averaged_nll,
 )
+from mdmtheory.schedules.certificates import cardinal_gap, certified_gap, unmasking_gap
 from mdmtheory.schedules.falling import FallingCurves
-from mdmtheory.schedules.families import cosine, from_file, geometric, linear, polynomial
+from mdmtheory.schedules.families import cosine, from_file, geometric, linear, odds, polynomial
 from mdmtheory.schedules.loss_files import read_losses
 from mdmtheory.schedules.loss_prices import PricedLosses
 from mdmtheory.schedules.losses import Fall, LossProfile, from_losses
@@ -35,6 +36,8 @@ __all__ = [
     "ancestral_gap",
     "ancestral_weights",
     "as_schedule",
+    "cardinal_gap",
+    "certified_gap",
     "continuum_gap",
     "cosine",
     "dtc_rule",
@@ -45,6 +48,7 @@ __all__ = [
     "geometric",
     "linear",
     "monotone",
+    "odds",
     "optimal",
     "plan_averaged_gap",
     "plan_averaged_nll",
@@ -55,4 +59,5 @@ __all__ = [
     "read_numbers",
     "smoothed",
     "tc_rule",
+    "unmasking_gap",
 ]

@@ -41,6 +41,17 @@ def geometric(*, min: float | int = 1e-3, max: float | int = 20) -> Schedule:
     return Schedule(Spec.of("geometric", min=_plain(min), max=_plain(max)), curve=_Geometric(min, max))
 
 
+@registered("schedule", version=1, place=6, sources=("wainwright2026",))
+def odds(*, span: float | int = 512) -> Schedule:
+    """Few first and last: the odds a/(1 - a) rise geometrically from 1/span to span, rescaled to 0..1.
+
+    With a span of about the length, every step certifies the same share of the gap (docs/theory.md, section 2).
+    """
+    if not 1 < span < np.inf:
+        raise ValueError(f"span is {span}; pass a number above 1, as the length of the sequences")
+    return Schedule(Spec.of("odds", span=_plain(span)), curve=_Odds(span))
+
+
 @registered("schedule", "file", version=1, place=5, sources=(SOFTWARE,))
 def from_file(*, path: str) -> Schedule:
     """Sizes or revealed fractions from a file."""
@@ -74,6 +85,16 @@ class _Polynomial:
         # log1p and expm1 keep both ends accurate; log1p(-1) = -inf is the right limit.
         with np.errstate(divide="ignore"):
             return -np.expm1(self.power * np.log1p(-times))
+
+
+@dataclass(frozen=True)
+class _Odds:
+    span: float | int
+
+    def __call__(self, times: Grid) -> Grid:
+        # 1/(1 + odds^-1) is (1 + tanh(log odds / 2))/2, and both ends are exact.
+        most = np.log(self.span) / 2
+        return (1 + np.tanh((2 * times - 1) * most) / np.tanh(most)) / 2
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from mdmtheory import schedules
 from mdmtheory.core.spec import Spec
 from mdmtheory.schedules import SCHEDULES, Schedule, as_schedule, read_numbers
 
-FAMILIES = ["linear", "loglinear", "cosine", "polynomial:power=2", "polynomial:power=0.5", "geometric"]
+FAMILIES = ["linear", "loglinear", "cosine", "polynomial:power=2", "polynomial:power=0.5", "geometric", "odds"]
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,7 @@ FAMILIES = ["linear", "loglinear", "cosine", "polynomial:power=2", "polynomial:p
             "geometric:min=0.01,max=5",
             lambda u: (math.exp(-(0.01**u) * 5 ** (1 - u)) - math.exp(-5)) / (math.exp(-0.01) - math.exp(-5)),
         ),
+        ("odds:span=10", lambda u: (1 / (1 + 10 ** (1 - 2 * u)) - 1 / 11) / (1 - 2 / 11)),
         ("geometric", lambda u: as_schedule("geometric:min=0.001,max=20").revealed_fractions(16)[round(16 * u)]),
     ],
 )

@@ -122,7 +122,7 @@ CASES: dict[str, dict[str, Any]] = {
     "prompt infill, in order": {**_ANCESTRAL, "model": "ar", "prompt": "infill:size=7"},
     **{
         f"schedule {name.partition(':')[0]}": {**_ANCESTRAL, "schedule": name}
-        for name in ("cosine", "polynomial:power=2", "geometric", "file:path=sizes.txt")
+        for name in ("cosine", "polynomial:power=2", "geometric", "odds:span=20", "file:path=sizes.txt")
     },
 }
 
