@@ -63,7 +63,7 @@ class TaskCase(LanguageCase):
             order = self.positions[np.argsort(own[:-1])]
             if row % 2 and len(order) > 1:
                 context[order[-1]] = int(own[-1] * mask)
-            context[order[: min(hidden, len(order) - row % 2)]] = mask
+            context[order[: max(1, min(hidden, len(order) - row % 2))]] = mask
         return out
 
 

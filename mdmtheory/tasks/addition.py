@@ -11,7 +11,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.tasks.automaton import Automaton
-from mdmtheory.tasks.problems import CHAINS, GIVEN, Problems, number_of
+from mdmtheory.tasks.problems import CHAINS, GIVEN, Problems, check_form, number_of
 
 MOST = 9
 """Digits of a number, and numbers of a sum."""
@@ -38,8 +38,7 @@ class Addition(Problems):
             raise ValueError(f"digits is {digits}; pass from 1 to {MOST}")
         if not 2 <= addends <= MOST:
             raise ValueError(f"addends is {addends}; pass from 2 to {MOST}")
-        if joint >= len(GIVEN) or chained >= len(CHAINS):
-            raise ValueError(f"joint is {joint} and chained is {chained}; pass 0 or 1, and from 0 to {len(CHAINS) - 1}")
+        check_form(joint, chained)
         if chained and (joint or addends == 2):
             raise ValueError(
                 f"chain is {CHAINS[chained]} of {addends} addends, given={GIVEN[joint]}; a chain is of partial sums of "

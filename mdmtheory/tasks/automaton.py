@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from mdmtheory.core.limits import MOST_SUPPORT_STATES, check_limit
 from mdmtheory.languages.support import Support
 
 
@@ -22,6 +25,28 @@ class Automaton:
     order: Int[np.ndarray, "length"]
     ends: Float[np.ndarray, "states"]
 
+    @classmethod
+    def reading(
+        cls,
+        order: Int[np.ndarray, "length"],
+        first: int,
+        step: Callable[[int, Int[np.ndarray, "states"]], Int[np.ndarray, "states vocab_size"]],
+    ) -> Self:
+        """The automaton of the states that `step` reaches from `first`; all that are reached at last are an end.
+
+        `step(t, states)` is what each token read at time t makes of each state, numbers from 0; -1 where nowhere.
+        """
+        layers, steps = [np.array([first])], []
+        for t in range(len(order)):
+            then = step(t, layers[-1])
+            layers.append(np.unique(then[then >= 0]))
+            steps.append(np.where(then >= 0, np.searchsorted(layers[-1], then), -1))
+        size = max(len(each) for each in layers)
+        after = np.full((len(order), size, steps[0].shape[1]), -1)
+        for t, each in enumerate(steps):
+            after[t, : len(each)] = each
+        return cls(after, order, (np.arange(size) < len(layers[-1])).astype(np.float64))
+
     @cached_property
     def support(self) -> Support:
         """What it reads, without order of time: a state is a time, a state before it and the token that is read."""
@@ -35,6 +60,9 @@ class Automaton:
             for s in sorted(reached[t])
             for v in np.flatnonzero(self.after[t, s] >= 0)
         ]
+        # Here already: what follows what is a table of so many squared.
+        large = f"the automaton of the support has {len(moves):,} states"
+        check_limit(len(moves), MOST_SUPPORT_STATES, "MOST_SUPPORT_STATES", large, "use a smaller language")
         time, before, token = np.array(moves).T
         after = self.after[time, before, token]
         return Support.of(

@@ -35,6 +35,12 @@ def number_of(option: str, value: str, known: Sequence[str], task: str) -> int:
     return known.index(value)
 
 
+def check_form(joint: int, chained: int) -> None:
+    """ValueError unless they are numbers of GIVEN and of CHAINS."""
+    if joint >= len(GIVEN) or chained >= len(CHAINS):
+        raise ValueError(f"joint is {joint} and chained is {chained}; pass 0 or 1, and from 0 to {len(CHAINS) - 1}")
+
+
 class Problems(Task):
     """Uniform problems, each with one right answer after it (docs/theory.md, section 14).
 
@@ -88,10 +94,11 @@ class Problems(Task):
         if self._joint:
             sizes = [len(each) for each in self._allowed]
             numbers = np.arange(min(math.prod(sizes), MOST_ANSWERS + 1))
-            picked = np.unravel_index(numbers, sizes)
-            return self._whole_of(
-                np.stack([each[pick] for each, pick in zip(self._allowed, picked, strict=True)], axis=1)
-            )
+            problems = np.empty((len(numbers), len(sizes)), dtype=np.int64)
+            for place in range(len(sizes) - 1, -1, -1):
+                numbers, picked = np.divmod(numbers, sizes[place])
+                problems[:, place] = self._allowed[place][picked]
+            return self._whole_of(problems)
         problem = prompt[None].astype(np.int64)
         if not self._poses(problem)[0]:
             raise ValueError(f"what was given is no prompt of {self.spec}; write one as in {self._example}")

@@ -1,0 +1,186 @@
+"""Sentences of a random hierarchy grammar: a class becomes symbols, each of them symbols again, down to the leaves."""
+
+from __future__ import annotations
+
+import math
+import string
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.limits import MOST_ANSWERS
+from mdmtheory.core.protocols import Denoiser
+from mdmtheory.core.register import registered
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens, TokensLike
+from mdmtheory.tasks.base import Task
+from mdmtheory.tasks.drawing import Draws, Row
+from mdmtheory.tasks.grammar import Grammar
+from mdmtheory.tasks.messages import MessageOracle
+from mdmtheory.tasks.problems import number_of
+
+GIVEN = ("none", "root")
+"""What is given: nothing, or the class that a sentence is of."""
+
+
+class CTree(Task):
+    """Sentences of a grammar of `depth` levels: a symbol becomes one of its `synonyms` tuples of `branching` symbols.
+
+    The Random Hierarchy Model (2307.02129): on each level the tuples are drawn from `seed`, uniformly among sets of
+    different ones, so that a tuple is of one symbol and a sentence has one derivation. The class at the root is
+    uniform, and so is each choice of a tuple. `rooted` is 1 where the class is written, and given, before the sentence.
+
+    >>> task = CTree(depth=2, branching=2, vocab_size=4, synonyms=2, rooted=1, seed=0)
+    >>> task.length, len(task.answers([3])), task.show(task.joined([3], task.answers([3]).tokens[0]))
+    (5, 8, 'd: da ca')
+    """
+
+    kind = "ctree"
+    version = 1
+    numbers = ("depth", "branching", "vocab_size", "synonyms", "rooted", "seed")
+    source = "2307.02129; inside-outside on its tree: 2402.16991"
+
+    @whole_numbers(depth=1, branching=1, vocab_size=1, synonyms=1, rooted=0, seed=0)
+    def __init__(
+        self,
+        *,
+        depth: int,
+        branching: int,
+        vocab_size: int,
+        synonyms: int,
+        rooted: int,
+        seed: int,
+        spec: Spec | None = None,
+    ) -> None:
+        letters = len(string.ascii_lowercase)
+        if not 2 <= vocab_size <= letters:
+            raise ValueError(f"vocab_size is {vocab_size}; pass from 2 to {letters}, letters")
+        if rooted >= len(GIVEN):
+            raise ValueError(f"rooted is {rooted}; pass 0 or 1")
+        self.grammar = Grammar.random(
+            depth=depth, branching=branching, vocab_size=vocab_size, synonyms=synonyms, seed=seed
+        )
+        self.depth, self.branching, self.synonyms = depth, branching, synonyms
+        self.rooted, self.seed = rooted, seed
+        self._settle(vocab_size, np.arange(rooted + self.grammar.leaves) < rooted, spec)
+
+    @property
+    def has_every_sequence(self) -> bool:
+        """Whether every tuple is of a symbol, and no class is given that a sentence could miss."""
+        return not self.rooted and self.synonyms == self.vocab_size ** (self.branching - 1)
+
+    def _draw(self, draws: Draws) -> Row:
+        roots = draws.below(self.vocab_size)
+        row: Row = self.grammar.sentences(roots, draws.below(self.synonyms, self.grammar.nodes)[None])[0]
+        return self.joined(roots[: self.rooted], row) if self.rooted else row
+
+    def follows_rule(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
+        """A sentence of the grammar, of the class that is given."""
+        found = self.grammar.classes(tokens[:, self.rooted :])
+        return np.asarray(found == tokens[:, 0] if self.rooted else found >= 0)
+
+    def right_answers(self, prompt: Row) -> Tokens:
+        """All sentences, of the class that is given, in the order of the choices that lead to them."""
+        classes = prompt.astype(np.int64) if self.rooted else np.arange(self.vocab_size)
+        numbers = np.arange(min(len(classes) * self.synonyms**self.grammar.nodes, MOST_ANSWERS + 1))
+        choices = np.empty((len(numbers), self.grammar.nodes), dtype=np.int64)
+        for node in range(self.grammar.nodes - 1, -1, -1):
+            numbers, choices[:, node] = np.divmod(numbers, self.synonyms)
+        return self.grammar.sentences(classes[numbers], choices)
+
+    @property
+    def _log_answers(self) -> float:
+        """The logarithm of how many right answers there are, all alike."""
+        return self.grammar.nodes * math.log(self.synonyms) + (0.0 if self.rooted else math.log(self.vocab_size))
+
+    def prompt_log_prob(self, prompts: Tokens) -> Float[np.ndarray, "count"]:
+        """Minus the logarithm of the number of classes; 0 where none is given."""
+        return np.full(len(prompts), -math.log(self.vocab_size) if self.rooted else 0.0)
+
+    def answer_log_prob(self, tokens: TokensLike) -> Float[np.ndarray, "count"]:
+        """Minus the logarithm of the number of sentences, of the class where it is given; -inf outside the support."""
+        return np.where(self.in_support(tokens), -self._log_answers, -np.inf)
+
+    @whole_numbers(length=1, count=0, seed=0)
+    def entropy(self, length: int, count: int = 10_000, seed: int = 0) -> Estimate:
+        """log vocab_size + nodes log synonyms in nats, exact: a sentence has one derivation."""
+        self.validate_length(length)
+        return Estimate.exact(math.log(self.vocab_size) + self.grammar.nodes * math.log(self.synonyms))
+
+    def strata(self, tokens: TokensLike) -> list[str]:
+        """All alike: the number of right answers."""
+        classes = "" if self.rooted else f"{self.vocab_size} · "
+        return [f"{classes}{self.synonyms}^{self.grammar.nodes} answers"] * len(self._whole(tokens))
+
+    def messages(self, evidence: Float[np.ndarray, "count length vocab_size"]) -> Float[np.ndarray, "..."]:
+        """The law of each token by all evidence but its own, inside and outside (docs/theory.md, section 14).
+
+        Evidence that is all 0 or 1 is counted, so that no tie is broken; other evidence is summed in logarithms.
+        """
+        from mdmtheory.kernels.tree import tree_laws
+
+        logs = not ((evidence == 0) | (evidence == 1)).all()
+        with np.errstate(divide="ignore"):
+            said = np.log(evidence) if logs else evidence
+        roots = said[:, 0] if self.rooted else np.full_like(said[:, 0], 0.0 if logs else 1.0)
+        scratch = np.empty((2, self.grammar.nodes + self.grammar.leaves, self.vocab_size))
+        of_root, of_leaves = np.empty_like(roots), np.empty_like(said[:, self.rooted :])
+        leaves = np.ascontiguousarray(said[:, self.rooted :])
+        rules = np.require(self.grammar.rules, np.int64, ["C", "W"])
+        tree_laws(rules, np.ascontiguousarray(roots), leaves, logs, scratch[0], scratch[1], of_root, of_leaves)
+        found = np.concatenate([of_root[:, None], of_leaves], axis=1) if self.rooted else of_leaves
+        if logs:
+            best = found.max(axis=2, keepdims=True)
+            found = np.exp(found - np.where(best > -np.inf, best, 0.0))
+        return found
+
+    def oracle(self, trust: float = 1.0) -> Denoiser:
+        """The exact posterior, of the class too where it is masked."""
+        return MessageOracle(self, trust)
+
+    def show(self, tokens: TokensLike) -> str:
+        """`d: ab ca`: the class where it is given, and the leaves by tuples; a mask is `_`."""
+        signs = string.ascii_lowercase[: self.vocab_size] + "_"
+        text = "".join(signs[token] for token in self._whole(tokens)[0])
+        leaves = text[self.rooted :]
+        tuples = [leaves[k : k + self.branching] for k in range(0, self.grammar.leaves, self.branching)]
+        return (f"{text[0]}: " if self.rooted else "") + " ".join(tuples)
+
+    def parse(self, text: str) -> Row:
+        """What `show` wrote; spaces are free."""
+        signs = {sign: token for token, sign in enumerate(string.ascii_lowercase[: self.vocab_size] + "_")}
+        signed = "".join(text.split())
+        root, colon, leaves = signed.partition(":") if self.rooted else ("", "", signed)
+        sizes = (len(root), len(colon), len(leaves))
+        if sizes != (self.rooted, self.rooted, self.grammar.leaves) or set(root + leaves) - signs.keys():
+            raise ValueError(
+                f"{text[:60]!r} is no sequence of {self.spec}; write {'a class, a colon and ' * self.rooted}"
+                f"{self.grammar.leaves} letters from a to {string.ascii_lowercase[self.vocab_size - 1]}, _ for a mask"
+            )
+        return self._whole([signs[sign] for sign in root + leaves])[0]
+
+
+@registered(
+    "language",
+    "ctree",
+    version=1,
+    place=31,
+    family="task",
+    said="ctree of depth {depth}",
+    examples=(
+        "depth=2,vocab_size=3",
+        "depth=2,given=none",
+        "depth=1,branching=3,vocab_size=3,synonyms=4",
+        "",
+    ),
+)
+@whole_numbers(depth=1, branching=1, vocab_size=1, synonyms=1, seed=0)
+def named(
+    *, depth: int = 3, branching: int = 2, vocab_size: int = 4, synonyms: int = 2, given: str = "root", seed: int = 0
+) -> CTree:
+    """Task: write a sentence of a random hierarchy grammar, of a class that is given, or of any (given=none)."""
+    rooted = number_of("given", given, GIVEN, "ctree")
+    options = {"depth": depth, "branching": branching, "vocab_size": vocab_size, "synonyms": synonyms, "seed": seed}
+    return CTree(**options, rooted=rooted, spec=Spec.of("ctree", **options, given=given))
