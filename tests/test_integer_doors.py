@@ -279,6 +279,10 @@ for options in ("layers", "width", "degree"):
     door(f"paths {options}", lambda n, p=options: mt.as_language(mt.Spec.of("paths", **{p: n})), 3)
 for options in ("digits", "addends"):
     door(f"addition {options}", lambda n, p=options: mt.as_language(mt.Spec.of("addition", **{p: n})))
+door("arithmetic operations", lambda n: mt.as_language(mt.Spec.of("arithmetic", operations=n)))
+door("rotation turns", lambda n: mt.as_language(mt.Spec.of("rotation", turns=n)))
+for options in ("depth", "branching", "vocab_size", "synonyms", "seed"):
+    door(f"ctree {options}", lambda n, p=options: mt.as_language(mt.Spec.of("ctree", **{p: n})), 2)
 door("Copy distance", lambda n: mt.Copy(distance=n))
 door("UniformEvidence vocab_size", lambda n: mt.UniformEvidence(np.array([[0, 1]], np.uint8), 0.5, n).likelihood())
 

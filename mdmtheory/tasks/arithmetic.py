@@ -130,6 +130,7 @@ def _worked_out(value: Int[np.ndarray, "..."], digit: Int[np.ndarray, "..."]) ->
     family="task",
     said="arithmetic of {operations} operations",
     examples=("operations=2", "chain=after", "operations=1,given=joint", "operations=2,given=joint,chain=before"),
+    sources=("latent",),
 )
 @whole_numbers(operations=1)
 def named(*, operations: int = 3, given: str = "problem", chain: str = "none") -> Arithmetic:

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import math
 import string
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_ANSWERS
-from mdmtheory.core.protocols import Denoiser
+from mdmtheory.core.protocols import Denoiser, MarginalsCanvas
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
-from mdmtheory.tasks.base import Task
+from mdmtheory.oracles.posterior import Posterior
+from mdmtheory.tasks.counted import Counted
 from mdmtheory.tasks.drawing import Draws, Row
 from mdmtheory.tasks.grammar import Grammar
-from mdmtheory.tasks.messages import MessageOracle
+from mdmtheory.tasks.messages import MessageCanvas, MessageOracle
 from mdmtheory.tasks.problems import number_of
 
 GIVEN = ("none", "root")
 """What is given: nothing, or the class that a sentence is of."""
 
 
-class CTree(Task):
+class CTree(Counted):
     """Sentences of a grammar of `depth` levels: a symbol becomes one of its `synonyms` tuples of `branching` symbols.
 
     The Random Hierarchy Model (2307.02129): on each level the tuples are drawn from `seed`, uniformly among sets of
@@ -90,55 +91,52 @@ class CTree(Task):
             numbers, choices[:, node] = np.divmod(numbers, self.synonyms)
         return self.grammar.sentences(classes[numbers], choices)
 
+    def are_prompts(self, prompts: Tokens) -> Bool[np.ndarray, "count"]:
+        """Any class is one."""
+        return np.asarray((prompts < self.vocab_size).all(axis=1))
+
     @property
-    def _log_answers(self) -> float:
-        """The logarithm of how many right answers there are, all alike."""
-        return self.grammar.nodes * math.log(self.synonyms) + (0.0 if self.rooted else math.log(self.vocab_size))
+    def rule_of_prompts(self) -> str:
+        """The class."""
+        return f"class: pass from 0 to {self.vocab_size - 1}"
 
-    def prompt_log_prob(self, prompts: Tokens) -> Float[np.ndarray, "count"]:
-        """Minus the logarithm of the number of classes; 0 where none is given."""
-        return np.full(len(prompts), -math.log(self.vocab_size) if self.rooted else 0.0)
+    def counted(self, prompts: Tokens) -> list[int]:
+        """A choice of a tuple at each node, and of the class where it is not given."""
+        return [int(self.synonyms**self.grammar.nodes * (1 if self.rooted else self.vocab_size))] * len(prompts)
 
-    def answer_log_prob(self, tokens: TokensLike) -> Float[np.ndarray, "count"]:
-        """Minus the logarithm of the number of sentences, of the class where it is given; -inf outside the support."""
-        return np.where(self.in_support(tokens), -self._log_answers, -np.inf)
+    @property
+    def log_pairs(self) -> float:
+        """log vocab_size + nodes log synonyms: a sentence has one derivation."""
+        return math.log(self.vocab_size) + self.grammar.nodes * math.log(self.synonyms)
 
-    @whole_numbers(length=1, count=0, seed=0)
-    def entropy(self, length: int, count: int = 10_000, seed: int = 0) -> Estimate:
-        """log vocab_size + nodes log synonyms in nats, exact: a sentence has one derivation."""
-        self.validate_length(length)
-        return Estimate.exact(math.log(self.vocab_size) + self.grammar.nodes * math.log(self.synonyms))
+    def messages(
+        self, prompts: Tokens, evidence: Float[np.ndarray, "count answered vocab_size"]
+    ) -> Float[np.ndarray, "count answered vocab_size"]:
+        """The law of each token of the sentence by all evidence but its own."""
+        roots = np.eye(self.vocab_size)[prompts[:, 0]] if self.rooted else np.ones((len(evidence), self.vocab_size))
+        return self.passed(roots, evidence)[1]
 
-    def strata(self, tokens: TokensLike) -> list[str]:
-        """All alike: the number of right answers."""
-        classes = "" if self.rooted else f"{self.vocab_size} · "
-        return [f"{classes}{self.synonyms}^{self.grammar.nodes} answers"] * len(self._whole(tokens))
-
-    def messages(self, evidence: Float[np.ndarray, "count length vocab_size"]) -> Float[np.ndarray, "..."]:
-        """The law of each token by all evidence but its own, inside and outside (docs/theory.md, section 14).
+    def passed(
+        self, roots: Float[np.ndarray, "count vocab_size"], leaves: Float[np.ndarray, "count leaves vocab_size"]
+    ) -> tuple[Float[np.ndarray, "count vocab_size"], Float[np.ndarray, "count leaves vocab_size"]]:
+        """The laws of the class and of each leaf by all evidence but their own, inside and outside (theory.md, 14).
 
         Evidence that is all 0 or 1 is counted, so that no tie is broken; other evidence is summed in logarithms.
         """
         from mdmtheory.kernels.tree import tree_laws
 
-        logs = not ((evidence == 0) | (evidence == 1)).all()
+        logs = not (((roots == 0) | (roots == 1)).all() and ((leaves == 0) | (leaves == 1)).all())
         with np.errstate(divide="ignore"):
-            said = np.log(evidence) if logs else evidence
-        roots = said[:, 0] if self.rooted else np.full_like(said[:, 0], 0.0 if logs else 1.0)
+            said = [np.ascontiguousarray(np.log(each) if logs else each) for each in (roots, leaves)]
         scratch = np.empty((2, self.grammar.nodes + self.grammar.leaves, self.vocab_size))
-        of_root, of_leaves = np.empty_like(roots), np.empty_like(said[:, self.rooted :])
-        leaves = np.ascontiguousarray(said[:, self.rooted :])
+        of_root, of_leaves = np.empty_like(roots), np.empty_like(leaves)
         rules = np.require(self.grammar.rules, np.int64, ["C", "W"])
-        tree_laws(rules, np.ascontiguousarray(roots), leaves, logs, scratch[0], scratch[1], of_root, of_leaves)
-        found = np.concatenate([of_root[:, None], of_leaves], axis=1) if self.rooted else of_leaves
-        if logs:
-            best = found.max(axis=2, keepdims=True)
-            found = np.exp(found - np.where(best > -np.inf, best, 0.0))
-        return found
+        tree_laws(rules, *said, logs, scratch[0], scratch[1], of_root, of_leaves)
+        return (_laws(of_root), _laws(of_leaves)) if logs else (of_root, of_leaves)
 
     def oracle(self, trust: float = 1.0) -> Denoiser:
         """The exact posterior, of the class too where it is masked."""
-        return MessageOracle(self, trust)
+        return TreeOracle(self, trust)
 
     def show(self, tokens: TokensLike) -> str:
         """`d: ab ca`: the class where it is given, and the leaves by tuples; a mask is `_`."""
@@ -162,6 +160,51 @@ class CTree(Task):
         return self._whole([signs[sign] for sign in root + leaves])[0]
 
 
+def _laws(logs: Float[np.ndarray, "*shape vocab_size"]) -> Float[np.ndarray, "*shape vocab_size"]:
+    """Laws up to a factor from their logarithms; zeros where all are minus infinity."""
+    best = logs.max(axis=-1, keepdims=True)
+    return np.exp(logs - np.where(best > -np.inf, best, 0.0))
+
+
+class TreeOracle(MessageOracle):
+    """The exact posterior of a sentence by messages over its tree, also where the class is masked in some rows."""
+
+    exact_for = Posterior.exact_for
+
+    @whole_numbers(count=0, length=1, threads=1)
+    def open(
+        self,
+        count: int,
+        length: int,
+        *,
+        noise: str = "masked",
+        prompt: Tokens | None = None,
+        threads: int | None = None,
+    ) -> MarginalsCanvas:
+        """A canvas of `count` sequences that begin as `prompt`; a class that it shows is certain at any trust."""
+        shown = self._shown(count, length, noise, prompt)
+        task: Any = self.language
+        if (shown[:, task.given] == self.vocab_size).any():
+            return MessageCanvas(_Whole(task), shown, self.trust)
+        return super().open(count, length, noise=noise, prompt=prompt, threads=threads)
+
+
+class _Whole:
+    """A task with a class as one of which nothing is given: the class is the first token."""
+
+    def __init__(self, task: CTree) -> None:
+        self._task, self.vocab_size = task, task.vocab_size
+        self.given = np.zeros(task.length, dtype=np.bool_)
+
+    def messages(
+        self, prompts: Tokens, evidence: Float[np.ndarray, "count answered vocab_size"]
+    ) -> Float[np.ndarray, "count answered vocab_size"]:
+        """The law of each token by all evidence but its own, that of a class that is shown being certain."""
+        roots = (evidence[:, 0] == evidence[:, 0].max(axis=1, keepdims=True)).astype(np.float64)
+        of_root, of_leaves = self._task.passed(roots, evidence[:, 1:])
+        return np.concatenate([of_root[:, None], of_leaves], axis=1)
+
+
 @registered(
     "language",
     "ctree",
@@ -175,6 +218,7 @@ class CTree(Task):
         "depth=1,branching=3,vocab_size=3,synonyms=4",
         "",
     ),
+    sources=("cagnetta2024", "sclocchi2025"),
 )
 @whole_numbers(depth=1, branching=1, vocab_size=1, synonyms=1, seed=0)
 def named(

@@ -106,6 +106,7 @@ class Rotation(Problems):
     family="task",
     said="rotation of {turns} turns",
     examples=("turns=3", "turns=4,chain=after", "turns=3,given=joint", "turns=2,given=joint,chain=before"),
+    sources=("latent",),
 )
 @whole_numbers(turns=1)
 def named(*, turns: int = 4, given: str = "problem", chain: str = "none") -> Rotation:

@@ -50,10 +50,13 @@ CASES: dict[str, dict[str, Any]] = {
         for name in (
             *("finite", "sudoku:size=4", "sat:variables=5", "countdown:numbers=3", "lists:items=4", "latin"),
             *("path:nodes=7,distance=2", "paths:layers=4,width=3"),
-            *("addition:chain=after",),
+            *("addition:chain=after", "arithmetic:chain=after", "rotation:chain=before", "ctree"),
         )
     },
     "language addition, joint": {"lang": "addition:given=joint", "steps": 3, "check": True},
+    "language arithmetic, joint": {"lang": "arithmetic:operations=2,given=joint", "steps": 3, "check": True},
+    "language rotation, joint": {"lang": "rotation:given=joint,chain=after", "steps": 3, "check": True},
+    "language ctree, of any class": {"lang": "ctree:given=none", "steps": 3, "check": True},
     "model ar": {**_ANCESTRAL, "model": "ar"},
     "model uniform": {**_ANCESTRAL, "model": "uniform"},
     "model uniform tweedie": {**_ANCESTRAL, "model": "uniform:update=tweedie", "schedule": "cosine"},
