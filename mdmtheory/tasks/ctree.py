@@ -127,11 +127,11 @@ class CTree(Counted):
 
         logs = not (((roots == 0) | (roots == 1)).all() and ((leaves == 0) | (leaves == 1)).all())
         with np.errstate(divide="ignore"):
-            said = [np.ascontiguousarray(np.log(each) if logs else each) for each in (roots, leaves)]
+            root, leaf = (np.ascontiguousarray(np.log(each) if logs else each) for each in (roots, leaves))
         scratch = np.empty((2, self.grammar.nodes + self.grammar.leaves, self.vocab_size))
         of_root, of_leaves = np.empty_like(roots), np.empty_like(leaves)
         rules = np.require(self.grammar.rules, np.int64, ["C", "W"])
-        tree_laws(rules, *said, logs, scratch[0], scratch[1], of_root, of_leaves)
+        tree_laws(rules, root, leaf, logs, scratch[0], scratch[1], of_root, of_leaves)
         return (_laws(of_root), _laws(of_leaves)) if logs else (of_root, of_leaves)
 
     def oracle(self, trust: float = 1.0) -> Denoiser:
