@@ -82,11 +82,13 @@ class Arithmetic(Problems):
         return self._digits(written).reshape(len(problems), written.shape[1] * (1 + self.places))
 
     @cached_property
-    def _automaton(self) -> Automaton:  # type: ignore[override]  # made when first asked for
+    def _automaton(self) -> Automaton | None:  # type: ignore[override]  # made when first asked for
         """Works out from left to right; a state is the value so far with the sign that waits for its digit.
 
         A result is read when its operation has been: what is written must be the value, so no state is added.
         """
+        if not self.joint:
+            return None
         width, asked, lowest = 1 + self.places, 2 * self.operations + 1, -(9 ** (self.operations + 1))
         waits = len(SIGNS) - _PLUS + 1
         order = [0]

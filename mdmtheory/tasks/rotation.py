@@ -72,8 +72,10 @@ class Rotation(Problems):
         return directions[:, list(self._written)]
 
     @cached_property
-    def _automaton(self) -> Automaton:  # type: ignore[override]  # made when first asked for
+    def _automaton(self) -> Automaton | None:  # type: ignore[override]  # made when first asked for
         """Turns as it reads; a state is the direction, and what is written must be that."""
+        if not self.joint:
+            return None
         order = [0]
         for turn in range(self.turns):
             order.append(turn + 1)

@@ -123,6 +123,7 @@ def test_multiplications_are_a_stratum():
             lambda: mt.as_language("arithmetic").answers([1, 2, 3, 4, 5, 6, 7]),
             "what was given is no prompt of arithmet",
         ),
+        (lambda: mt.as_language("arithmetic:given=joint").support(12), "states, more than MOST_SUPPORT_STATES = 8,192"),
         (lambda: mt.as_language("arithmetic:given=joint").answers(np.zeros(0, dtype=int)), "131,073 right answers or"),
     ],
 )
