@@ -13,9 +13,12 @@ from tests import brute_force
 FIGURE = runpy.run_path(str(Path(__file__).parents[2] / "figures" / "carries.py"))
 
 
-@pytest.mark.parametrize(("text", "columns", "left"), [("9952 + 0045 = _____", 1, 0), ("4555 + 5443 = _____", 1, 1)])
+@pytest.mark.parametrize(
+    ("text", "columns", "left"),
+    [("9952 + 0045 = _____", 1, 0), ("4555 + 5443 = _____", 1, 1), ("0378 + 3837 + 5889 = _____", 1, 0)],
+)
 def test_the_chances_of_the_figure_are_those_of_draws(text, columns, left):
-    observer = mt.Carry("addition:digits=4,addends=2", columns=columns, left=left)
+    observer = mt.Carry(f"addition:digits=4,addends={1 + text.count('+')}", columns=columns, left=left)
     task = observer.language
     row = task.parse(text)
     expected = FIGURE["right"](observer, row[task.given][None])
