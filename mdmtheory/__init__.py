@@ -15,6 +15,8 @@ _HOMES = {
     "Permutation": "mdmtheory.languages.permutation",
     "Parity": "mdmtheory.languages.parity",
     "Repetition": "mdmtheory.languages.repetition",
+    "Affine": "mdmtheory.languages.affine",
+    "Forest": "mdmtheory.languages.forest",
     "Finite": "mdmtheory.tasks.finite",
     "cite": "mdmtheory.citations.citing",
     "as_language": "mdmtheory.languages.presets",

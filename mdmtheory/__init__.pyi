@@ -29,7 +29,9 @@ from mdmtheory.denoisers.perturbed import Perturbed as Perturbed
 from mdmtheory.denoisers.propagate import Propagate as Propagate
 from mdmtheory.denoisers.singles import Singles as Singles
 from mdmtheory.denoisers.window import Window as Window
+from mdmtheory.languages.affine import Affine as Affine
 from mdmtheory.languages.files import load_language as load_language
+from mdmtheory.languages.forest import Forest as Forest
 from mdmtheory.languages.hmm import HMM as HMM
 from mdmtheory.languages.ngram import NGram as NGram
 from mdmtheory.languages.paired import Copy as Copy

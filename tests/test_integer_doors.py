@@ -248,6 +248,10 @@ for parameter in ("order", "vocab_size", "seed"):
 for parameter in ("kinds", "depth"):
     door(f"dyck {parameter}", lambda n, p=parameter: dyck(**{p: n}))
     door(f"dyck by name {parameter}", lambda n, p=parameter: mt.as_language(mt.Spec.of("dyck", **{p: n})))
+for parameter in ("columns", "rank", "two_rounds"):
+    door(f"Affine.{parameter} length", lambda n, p=parameter: getattr(mt.Affine([[1, 0, 1]]), p)(n))
+for parameter in ("shape", "by_centroids"):
+    door(f"Forest.{parameter} length", lambda n, p=parameter: getattr(mt.Forest([1.0], [[1.0]], [-1, 0, 0]), p)(n))
 door("Permutation items", lambda n: mt.Permutation(items=n))
 door("EqualPairs vocab_size", lambda n: mt.EqualPairs(vocab_size=n))
 door("Repetition vocab_size", lambda n: mt.Repetition(vocab_size=n))

@@ -23,7 +23,17 @@ from scipy.special import entr
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.enumeration import Law, entropy_nats, joint
 from mdmtheory.languages.ngram import NGram
-from mdmtheory.theory.instances import bigram, certain, full_support, sink, small_languages
+from mdmtheory.theory.instances import (
+    bigram,
+    bigram3,
+    certain,
+    early_choice,
+    full_support,
+    golden_chain,
+    independent,
+    sink,
+    small_languages,
+)
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, non_negative, probability
 
 ROUNDING = 1e-12
@@ -88,9 +98,15 @@ def _sure_settings(statement: Statement) -> list[Setting]:
     ]
 
 
-def _any_settings(statement: Statement) -> list[Setting]:
-    several = [statement.setting(language, 4) for language in (*small_languages(), sink())]
-    return [*several, statement.setting(nearly_sure(), 2), statement.setting(full_support(), 1)]
+def _mass_settings() -> list[Setting]:
+    sure = ((early_choice(), 6), (golden_chain(), 3), (independent(0.9), 4), (bigram3(), 4), (full_support(), 1))
+    several = [MASS.setting(language, length) for language, length in sure]
+    return [*_sure_settings(MASS), *several]
+
+
+def _cost_settings() -> list[Setting]:
+    several = [COST.setting(language, 4) for language in (*small_languages(), sink())]
+    return [*several, COST.setting(nearly_sure(), 2), COST.setting(full_support(), 1)]
 
 
 MODE: Statement = Statement(
@@ -115,7 +131,7 @@ MASS: Statement = Statement(
     direction=">=",
     known=probability,
     sides=_mass,
-    settings=lambda: _any_settings(MASS),
+    settings=_mass_settings,
     hypotheses="any language; small enough to enumerate",
     tight=lambda setting: setting.length == 1,
 )
@@ -129,7 +145,7 @@ COST: Statement = Statement(
     direction="<=",
     known=non_negative,
     sides=_cost,
-    settings=lambda: _any_settings(COST),
+    settings=_cost_settings,
     hypotheses="any language; small enough to enumerate",
     requires=_requires_tokens,
     tight=lambda setting: setting.length == 1,

@@ -232,7 +232,7 @@ def _ends_settings(statement: Statement) -> list[Setting]:
 
 SIZES: Statement = Statement(
     id="certified_gap",
-    number=34,
+    number=35,
     says="gap of fixed sizes <= sum_k (psi(b_k)/psi(a_k + 1/L) - 1) H^card(a_k, b_k) + last step",
     source="2608.13520, (17b), the proof and the reading of h ours; docs/theory.md 2",
     sources=("wainwright2026", _SEARCH),
@@ -246,7 +246,7 @@ SIZES: Statement = Statement(
 
 ANCESTRAL: Statement = Statement(
     id="certified_ancestral",
-    number=34,
+    number=35,
     says="gap of ancestral plans <= sum_k (psi(a_k)/psi(a_(k-1)) - 1) H(a_(k-1), a_k) + first and last step",
     source="after 2608.13520, ours; docs/theory.md 2",
     sources=("wainwright2026", _SEARCH),
@@ -262,7 +262,7 @@ ENDS = {"start": 0.2, "stop": 0.8}
 
 IDENTITY: Statement = Statement(
     id="unmasking_identity",
-    number=34,
+    number=35,
     says="H(p,q) = L/(L+1) E H^card(U_0 - 1, U_0 + U_1), U multinomial of L+1",
     source="2608.13520, (19), the reading of h ours; docs/theory.md 2",
     sources=("wainwright2026", _SEARCH),
@@ -276,7 +276,7 @@ IDENTITY: Statement = Statement(
 
 BELOW: Statement = Statement(
     id="unmasking_below",
-    number=34,
+    number=35,
     says="H(p,q) >= D/c, D = (q-p)(h(q)-h(p)), c = psi(q)/psi(p) - 1",
     source="2608.13520, lemma 1, the reading of D ours; docs/theory.md 2",
     sources=("wainwright2026", _SEARCH),
@@ -291,7 +291,7 @@ BELOW: Statement = Statement(
 
 ABOVE: Statement = Statement(
     id="unmasking_above",
-    number=34,
+    number=35,
     says="H(p,q) <= (1+c) D/c, D = (q-p)(h(q)-h(p)), c = psi(q)/psi(p) - 1",
     source="2608.13520, lemma 1, the reading of D ours; docs/theory.md 2",
     sources=("wainwright2026", _SEARCH),
@@ -306,7 +306,7 @@ ABOVE: Statement = Statement(
 
 COVERAGE: Statement = Statement(
     id="unmasking_coverage",
-    number=34,
+    number=35,
     says="P(upper end from m contexts >= H(p,q)) >= 1 - eta",
     source="after 2608.13520, proposition 2, by the bound of 0907.3740; with entropies ours, docs/theory.md 2",
     sources=("wainwright2026", "maurer2009", _SEARCH),

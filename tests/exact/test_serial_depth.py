@@ -55,6 +55,14 @@ def test_the_best_plan_is_the_shortest_that_costs_nothing(language):
     assert serial_depth(language, 4).value <= found
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_almost_every_law_has_no_two_tokens_to_draw_together(seed):
+    """2608.25505, remark 10: of full support, its depth is its length."""
+    law = np.random.default_rng(seed).dirichlet(np.ones(16)).reshape((2,) * 4)
+    first = law.sum(axis=-1)
+    assert serial_depth(NGram(first, law / first[..., None]), 4).value == 4
+
+
 def test_what_is_nearly_independent_is_dependent():
     nearly = NGram([0.5, 0.5], [[0.5 + 1e-6, 0.5 - 1e-6], [0.5, 0.5]])
     assert serial_depth(nearly, 2).value == 2

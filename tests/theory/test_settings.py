@@ -7,7 +7,7 @@ import pytest
 from mdmtheory.theory import statements
 from tests.theory.property import assert_stands
 
-NUMBERS = {*range(1, 35)}
+NUMBERS = {*range(1, 36)}
 
 
 def test_every_number_of_the_list_has_a_statement():
