@@ -34,6 +34,7 @@ _HOMES = {
     "MaskedDiffusion": "mdmtheory.models.masked",
     "Autoregressive": "mdmtheory.models.autoregressive",
     "BlockDiffusion": "mdmtheory.models.block",
+    "ConstrainedDiffusion": "mdmtheory.models.constrained",
     "UniformDiffusion": "mdmtheory.models.uniform",
     "GaussianDiffusion": "mdmtheory.models.gaussian",
     "UniformEvidence": "mdmtheory.oracles.evidence",

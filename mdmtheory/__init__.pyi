@@ -60,6 +60,7 @@ from mdmtheory.metrics.truncation import Truncation as Truncation
 from mdmtheory.metrics.truncation import truncation as truncation
 from mdmtheory.models.autoregressive import Autoregressive as Autoregressive
 from mdmtheory.models.block import BlockDiffusion as BlockDiffusion
+from mdmtheory.models.constrained import ConstrainedDiffusion as ConstrainedDiffusion
 from mdmtheory.models.gaussian import GaussianDiffusion as GaussianDiffusion
 from mdmtheory.models.masked import MaskedDiffusion as MaskedDiffusion
 from mdmtheory.models.uniform import UniformDiffusion as UniformDiffusion

@@ -185,11 +185,15 @@ def block() -> Any:
     return mt.BlockDiffusion(mt.Oracle(language()), block=2, steps=2)
 
 
+def constrained() -> Any:
+    return mt.ConstrainedDiffusion(mt.Oracle(language()), steps=2)
+
+
 def autoregressive() -> Any:
     return mt.Autoregressive(language())
 
 
-MODELS = (model, block, uniform, gaussian, autoregressive)
+MODELS = (model, block, constrained, uniform, gaussian, autoregressive)
 STREAMED = ("count", "length", "seed", "first", "threads")
 CLOSED = {
     "EqualPairs": mt.EqualPairs,
@@ -416,7 +420,7 @@ for parameter in ("seed", "first", "threads"):
     )
 door("embedding dim", lambda n: embedded("random", dim=n))
 door("embedding seed", lambda n: embedded("random", seed=n))
-for kind in ("MaskedDiffusion", "UniformDiffusion", "GaussianDiffusion"):
+for kind in ("MaskedDiffusion", "ConstrainedDiffusion", "UniformDiffusion", "GaussianDiffusion"):
     door(
         f"{kind} steps",
         lambda n, kind=kind: getattr(mt, kind)(mt.Oracle(language()), steps=n).identity,

@@ -132,6 +132,7 @@ def test_a_curve_of_ones_own_and_a_sampler_of_ones_own_claim_no_name_of_ours():
         *(mt.MaskedDiffusion(SOFT, sampler=sampler, steps=4) for sampler in SAMPLER_THINGS),
         *(mt.MaskedDiffusion(SOFT, steps=schedule.steps, schedule=schedule) for schedule in SCHEDULE_THINGS),
         *(mt.BlockDiffusion(SOFT, block=2, steps=4, sampler=sampler) for sampler in SAMPLER_THINGS),
+        mt.ConstrainedDiffusion(mt.Oracle(BIGRAM), sampler="stride:temperature=0.5", steps=3),
         mt.UniformDiffusion(mt.Oracle(BIGRAM), update="tweedie"),
         mt.GaussianDiffusion(mt.Oracle(BIGRAM), steps=3, schedule="cosine"),
         mt.GaussianDiffusion(mt.Oracle(BIGRAM), embedding="random:dim=4,seed=1", decode="argmax"),

@@ -17,11 +17,13 @@ from mdmtheory.core.protocols import Language, SequenceModel
 from mdmtheory.core.threads import over_rows, within_its_threads
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.exact.conditioned import ShownPrompt
+from mdmtheory.exact.constrained import constrained_cost, constrained_law
 from mdmtheory.exact.draws import draws_cost, law_by_draws, require_closed_law
 from mdmtheory.exact.enumeration import Law, all_sequences, asked, check_feasible, joint, power
 from mdmtheory.exact.noised import uniform_cost, uniform_law
 from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.models.block import BlockDiffusion
+from mdmtheory.models.constrained import ConstrainedDiffusion
 from mdmtheory.models.fitting import check_takes_prompts, held_to
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.models.uniform import UniformDiffusion
@@ -53,8 +55,9 @@ def law(
     Masked diffusion over any law over plans: a fixed plan by its product of marginals, random subsets (ancestral,
     fixed, first_hitting) by recursion over subsets in O(N (3V)^L). With a sampler that looks at its draws: by all of
     them (`law_by_draws`). With one that looks at the context only: by replay, and where it breaks ties at random by the
-    mean over the L! shuffles. Block diffusion as masked diffusion block by block. Uniform diffusion by its transitions,
-    O(N V^2L). Other models, classes that extend these among them, by their log_prob where that is exact.
+    mean over the L! shuffles. Block diffusion as masked diffusion block by block. Constrained diffusion by the
+    same recursion. Uniform diffusion by its transitions, O(N V^2L). Other models, classes that extend these among them,
+    by their log_prob where that is exact.
     ValueError with the cost where it is not feasible.
 
     `prompt` is either which positions are given (`given_positions`; by default as the language says, and most say
@@ -82,6 +85,8 @@ def law_alone(model: Any, vocab_size: int, length: int, threads: int | None) -> 
         if _given_a_shuffle(model):
             return _law_over_shuffles(model, length, threads).reshape(shape)
         return law_by_draws(model, length, threads=threads)
+    if type(model) is ConstrainedDiffusion:
+        return constrained_law(model, length, threads)
     if type(model) is UniformDiffusion:
         return uniform_law(model, length, threads=threads)
     scored = model.log_prob(all_sequences(vocab_size, length), 0, threads=threads)
@@ -135,6 +140,8 @@ def law_cost(model: SequenceModel, length: int, given: Given | None = None) -> f
         prompts = power(vocab_size, length - given.answer_length)
         return prompts * law_cost(model, given.answer_length) + length * power(vocab_size, length)
     every = power(vocab_size, length)
+    if type(model) is ConstrainedDiffusion:
+        return constrained_cost(model, length)
     if type(model) is UniformDiffusion:
         return uniform_cost(model, length)
     if type(model) is BlockDiffusion:

@@ -31,11 +31,15 @@ class StepWalk:
 
     d is the share of its step's mass that dies at the position, of what was left there; over a step the logarithms sum
     to log Z. Where one is -inf nothing that the step may write can be completed: the walk ends there, with the mask
-    wherever nothing was drawn.
+    wherever nothing was drawn. `log_probs` are those of the tokens under the laws of the step, in nats, before anything
+    is conditioned on; `calls` and `rounds` as in a run.
     """
 
     tokens: Tokens
     log_kept: Float[np.ndarray, "count length"]
+    log_probs: Float[np.ndarray, "count length"]
+    calls: Int[np.ndarray, "count"]
+    rounds: Int[np.ndarray, "count"]
 
     @property
     def wrong(self) -> Float[np.ndarray, "count"]:
@@ -73,26 +77,35 @@ def walk_steps(
     denoiser: Any,
     language: Language,
     plan: Int[np.ndarray, "count length"],
-    uniforms: Float[np.ndarray, "count length"],
+    uniforms: Float[np.ndarray, "count length"] | None = None,
     *,
+    tokens: Tokens | None = None,
     law: PlanLawBase | None = None,
+    greedy: bool = False,
     prompt: Prompt | None = None,
     threads: int | None = None,
 ) -> StepWalk:
     """Walk through reveal plans, one uniform a position; with `law` tokens are drawn under its options (`Planned`).
 
-    With a `prompt` plans, uniforms and walks are of the answers.
+    Or along the `tokens` given, which are the language's. `greedy` takes, step by step, the most probable tokens that
+    can be completed, of equal ones the first. With a `prompt` plans, uniforms and walks are of the answers.
     """
     asked: Any = as_denoiser(denoiser)
     count, length = plan.shape
     whole = whole_length(prompt, length)
-    found = StepWalk(np.empty((count, length), dtype=token_dtype(asked.vocab_size)), np.zeros((count, length)))
+    found = StepWalk(
+        np.empty((count, length), dtype=token_dtype(asked.vocab_size)),
+        *np.empty((2, count, length)),
+        *np.empty((2, count), dtype=np.int64),
+    )
 
     def work(here: slice, own_threads: int | None) -> None:
         own = prompt and prompt.take(here)
         canvas = OpenCanvas(asked, here.stop - here.start, length, own, own_threads)
-        shown, log_kept = _walk_batch(canvas, language, plan[here], uniforms[here], law, own)
-        found.tokens[here], found.log_kept[here] = shown, log_kept
+        drawn, given = (None if each is None else each[here] for each in (uniforms, tokens))
+        walked = _walk_batch(canvas, language, plan[here], drawn, given, law, greedy, own)
+        for name, part in vars(walked).items():
+            getattr(found, name)[here] = part
 
     in_batches(work, asked, together(asked, whole), count, whole, threads)
     return found
@@ -102,15 +115,17 @@ def _walk_batch(
     canvas: OpenCanvas,
     language: Language,
     plan: Int[np.ndarray, "count length"],
-    uniforms: Float[np.ndarray, "count length"],
+    uniforms: Float[np.ndarray, "count length"] | None,
+    given: Tokens | None,
     law: PlanLawBase | None,
+    greedy: bool,
     prompt: Prompt | None,
-) -> tuple[Tokens, Float[np.ndarray, "count length"]]:
+) -> StepWalk:
     mask = canvas.denoiser.vocab_size
     shown = np.full(plan.shape, mask, dtype=token_dtype(mask))
     where = np.arange(plan.shape[1]) if prompt is None else prompt.answer
     rows_of = CompletableRows(language, shown if prompt is None else prompt.tokens)
-    log_kept, ended = np.zeros(plan.shape), np.zeros(len(plan), dtype=np.bool_)
+    log_kept, log_probs, ended = np.zeros(plan.shape), np.zeros(plan.shape), np.zeros(len(plan), dtype=np.bool_)
     steps = own_steps(plan, np.argsort(plan, axis=1, kind="stable"))
     for step in counted(range(1, int(steps.max(initial=0)) + 1), "steps"):
         rows, positions = np.nonzero((steps == step) & ~ended[:, None])
@@ -122,12 +137,23 @@ def _walk_batch(
             log_kept[rows[given_up], positions[given_up]] = -np.inf
             ended |= canvas.impossible
             rows, positions, answers = rows[~given_up], positions[~given_up], answers.take(~given_up)
-        laws = home(answers.under(law) if isinstance(law, Planned) else answers)
-        tokens, kept = rows_of.draw(rows, where[positions], laws, uniforms[rows, positions])
+        laws = home(answers.under(law) if isinstance(law, Planned) and not greedy else answers)
+        if given is not None:
+            tokens = given[rows, positions].astype(np.int64)
+            kept = rows_of.score(rows, where[positions], laws, tokens)
+        elif greedy:
+            tokens, kept = rows_of.best(rows, where[positions], laws)
+        else:
+            assert uniforms is not None
+            tokens, kept = rows_of.draw(rows, where[positions], laws, uniforms[rows, positions])
         log_kept[rows, positions] = kept
-        drawn = tokens < mask
-        ended[rows[~drawn]] = True
+        stopped = np.zeros(len(plan), dtype=np.bool_)
+        stopped[rows[(tokens == mask) | np.isneginf(kept)]] = True
+        ended |= stopped
+        drawn = ~stopped[rows]
         rows, positions, tokens = rows[drawn], positions[drawn], tokens[drawn]
+        with np.errstate(divide="ignore"):
+            log_probs[rows, positions] = np.log(laws[drawn, tokens])
         shown[rows, positions] = tokens
         canvas.write(rows, positions, tokens)
-    return shown, log_kept
+    return StepWalk(shown, log_kept, log_probs, canvas.calls.copy(), canvas.rounds.copy())
