@@ -24,7 +24,7 @@ CSV = HERE / "planning.csv"
 RUNS = Path("runs/planning")
 NODES, DISTANCES, SEEDS = 7, (1, 2, 3), (0, 1, 2)
 OBJECTIVES = ("ar", "mdm", "mgdm")
-TRAINING: dict[str, Any] = {"size": "nano", "batch": 64, "tokens": "12M", "targets": "tokens"}
+TRAINING: dict[str, Any] = {"size": "nano", "batch": 64, "tokens": "6M", "targets": "tokens"}
 ORDERS = ("left_to_right", "first_hitting", "confidence")
 WAYS = 2000
 """Prompts with a way each, of every network in every order."""

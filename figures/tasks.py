@@ -24,6 +24,8 @@ TASKS = {
     "lists:kind=shuffle": "shuffle",
     "finite:most=4": "sum of two",
     "sat:variables=9": "3-SAT",
+    "paths:layers=9": "shortest paths",
+    "addition:digits=2,addends=2,given=joint": "addition",
     "sudoku:size=4": "sudoku",
     "latin:size=4": "latin square",
     "countdown:numbers=3": "countdown of 3",
@@ -44,7 +46,7 @@ def main(out: str = "results/tasks.pdf") -> None:
     names = {sampler: said_of("sampler", sampler) for sampler in told["SAMPLERS"]}
     with figure_style():
         picture = Picture(7.0, 4.4)
-        cells = picture.grid(2, 4)
+        cells = picture.grid(2, 5)
         drawn = {
             task: [
                 Series.of(names[sampler], look[sampler], own.sort_values("steps"), "steps")
@@ -65,7 +67,7 @@ def main(out: str = "results/tasks.pdf") -> None:
             axes.plot(bound["steps"], bound["value"] * bound["steps"] / length, **BOUND)
             draw_all(axes, drawn[task], scale, list(names.values()))
             axes.set(xlabel=X_LABELS["steps"], ylabel="−log(1 − SER) · $N$/$L$", title=f"{title}, $L$ = {length}")
-        say_once(cells, 4)
+        say_once(cells, 5)
         marks = [handle(look[sampler], name) for sampler, name in names.items()]
         lines = [
             Line2D([], [], label="random order: KL($q$‖$p$) · $N$/$L$, which it cannot exceed", **BOUND),
