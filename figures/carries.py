@@ -13,6 +13,7 @@ from matplotlib.ticker import MultipleLocator
 from scipy.special import entr
 
 import mdmtheory as mt
+from mdmtheory.core.estimate import WithheldError
 from mdmtheory.core.means import Moments, mean_interval
 from mdmtheory.plots import Picture, figure_style, looks, save_figure
 from mdmtheory.plots.picture import handle, say_once
@@ -99,18 +100,24 @@ def mean_over_ties(scores, values):
 
 
 def mean(values, proven):
-    """The mean of probabilities or calls with its interval; of what theory says to be alike everywhere, exact."""
+    """The mean of probabilities or calls with its interval; of what theory says to be alike everywhere, exact.
+
+    Where too few problems carry it for an interval, its ends are NaN.
+    """
     if not proven:
-        return mean_interval(Moments.of(values), 0.95)
+        try:
+            return mean_interval(Moments.of(values), 0.95)
+        except WithheldError:
+            return values.mean(), np.nan, np.nan
     assert np.ptp(values) < TIE
     return (values[0],) * 3
 
 
-def measured(columns, left=0):
+def measured(columns, left=0, problems=PROBLEMS):
     """By carry distance and name of an order, of "one call" and of "calls", the mean over problems with its ends."""
     observer, found = mt.Carry(f"addition:digits={DIGITS},addends=2", columns=columns, left=left), []
     for distance in DISTANCES:
-        numbers = right(observer, problems_at(distance, DIGITS, PROBLEMS, np.random.default_rng(distance)))
+        numbers = right(observer, problems_at(distance, DIGITS, problems, np.random.default_rng(distance)))
         # docs/theory.md, 14: with a column to the right what is certain never ends before the sum does.
         proven = {*numbers} if distance <= columns else {"confidence"} if columns else set()
         found.append(
@@ -119,11 +126,11 @@ def measured(columns, left=0):
     return found
 
 
-def by_longest_carry(columns, count=6 * PROBLEMS):
+def by_longest_carry(columns, count=6 * PROBLEMS, at_once=PROBLEMS):
     """As `measured`, from left to right, of uniform problems by the longest run of columns that carry."""
     observer = mt.Carry(f"addition:digits={DIGITS},addends=2", columns=columns)
     rows = observer.language.sample(count, observer.language.length, seed=0)
-    problems = np.split(rows[:, observer.language.given].astype(int), count // PROBLEMS)
+    problems = np.split(rows[:, observer.language.given].astype(int), count // at_once)
     chances = np.concatenate([right(observer, each)["left_to_right"] for each in problems])
     strata = np.array(observer.language.strata(rows))
     return {name: mean(chances[strata == name], False) for name in sorted(set(strata))}
@@ -133,9 +140,9 @@ def series(label, look, name, found):
     return Series(label, look, np.array(DISTANCES, dtype=float), *np.array([each[name] for each in found]).T)
 
 
-def main(out: str = "results/carries.pdf") -> None:
+def main(out: str = "results/carries.pdf", problems: int = PROBLEMS) -> None:
     look, dark = looks("sampler", list(ORDERS)), shades([str(columns) for columns in SIGHTS])
-    found = {columns: measured(columns) for columns in SIGHTS}
+    found = {columns: measured(columns, problems=problems) for columns in SIGHTS}
     seen = {columns: f"sees {columns} column{'s'[: columns > 1]}" for columns in SIGHTS}
     with figure_style():
         picture = Picture(7.0, 2.4)
@@ -159,18 +166,21 @@ def main(out: str = "results/carries.pdf") -> None:
         marks += [handle(dark[str(columns)], label) for columns, label in seen.items()]
         notes = [
             f"Two numbers of {DIGITS} digits, columns seen to the right of a digit's own; exact over orders, mean over "
-            f"{PROBLEMS:,} problems of each carry distance, drawn uniformly; 95 % intervals are within the marks. "
+            f"{problems:,} problems of each carry distance, drawn uniformly; 95 % intervals are within the marks. "
             "Certain, and one more: in each call all digits that are certain and the most certain other. Easy first is "
             "the same one by one and all that is certain in each call; calls are of the latter.",
         ]
         picture.explain(marks, notes)
     save_figure(picture, out)
-    told = {(columns, 0): each for columns, each in found.items()} | {(0, 0): measured(0), (1, 1): measured(1, 1)}
+    told = {(columns, 0): each for columns, each in found.items()} | {
+        (0, 0): measured(0, problems=problems),
+        (1, 1): measured(1, 1, problems),
+    }
     for (columns, left), each in told.items():
         for distance, numbers in zip(DISTANCES, each, strict=True):
             said = (f"{name} {value:.4f} [{low:.4f}, {high:.4f}]" for name, (value, low, high) in numbers.items())
             print(f"columns={columns},left={left}, distance {distance}:", "; ".join(said))
-    for name, (value, low, high) in by_longest_carry(1).items():
+    for name, (value, low, high) in by_longest_carry(1, 6 * problems, problems).items():
         print(f"columns=1, {name}: left_to_right {value:.4f} [{low:.4f}, {high:.4f}]")
 
 

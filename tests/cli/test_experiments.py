@@ -223,6 +223,7 @@ COMPUTED = {
     "trained_noises": ("results/trained_noises.pdf",),
     "tasks": ("results/tasks.pdf",),
     "planning": ("results/planning.pdf",),
+    "carries": ("results/carries.pdf", 60),
 }
 """Figures that are computed or drawn from rows that are kept here, not from a store, with what makes them small."""
 
@@ -233,7 +234,7 @@ DRAWN_FROM = {"ter_law": "ter_ser_vs_steps"}
 """Stores that do not have the figure's name."""
 
 
-FROM_ROWS = ("correction", "learned_ranking")
+FROM_ROWS = ("correction", "learned_ranking", "planning_trained")
 """Figures that are drawn from rows in `experiments/`."""
 
 STORED = [each for each in FIGURES if each.stem not in (*COMPUTED, *FROM_ROWS, SEVERAL)]
