@@ -20,16 +20,16 @@ from mdmtheory.plots.words import X_LABELS, said_of
 
 EXPERIMENT = Path(__file__).parents[1] / "experiments" / "reasoning.py"
 TASKS = {
-    "lists:kind=replace": "replace an item",
+    "lists:kind=replace": "replace",
     "lists:kind=shuffle": "shuffle",
     "finite:most=4": "sum of two",
     "sat:variables=9": "3-SAT",
-    "paths:layers=9": "shortest paths",
+    "paths:layers=9": "paths",
     "addition:digits=2,addends=2,given=joint": "addition",
     "sudoku:size=4": "sudoku",
-    "latin:size=4": "latin square",
-    "countdown:numbers=3": "countdown of 3",
-    "countdown:numbers=4": "countdown of 4",
+    "latin:size=4": "latin",
+    "countdown:numbers=3": "3 numbers",
+    "countdown:numbers=4": "4 numbers",
 }
 """In the order of panels, with titles."""
 
@@ -45,7 +45,7 @@ def main(out: str = "results/tasks.pdf") -> None:
     look = looks("sampler", told["SAMPLERS"])
     names = {sampler: said_of("sampler", sampler) for sampler in told["SAMPLERS"]}
     with figure_style():
-        picture = Picture(7.0, 4.4)
+        picture = Picture(7.0, 4.2)
         cells = picture.grid(2, 5)
         drawn = {
             task: [
