@@ -1,15 +1,16 @@
 """Planning by trained networks: one that sees the left alone, masked diffusion, and its MGDM weights, on small graphs.
 
-python experiments/planning.py [train] [rows]
+python experiments/planning.py [train] [rows] [page]
 
-`train` makes the runs that are not there, in runs/planning, each on a graph of one planning distance; `rows` draws ways
-in three orders with every network there and writes planning.csv. figures/planning_trained.py lays them over what
-observers of limited sight can do.
+`train` makes the runs that are not there, in runs/planning, each on graphs of one planning distance; `rows` draws ways
+in three orders with every network there and writes planning.csv; `page` writes the table of docs/reasoning.md.
+figures/planning_trained.py lays them over what observers of limited sight can do.
 """
 
 from __future__ import annotations
 
 import itertools
+import runpy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 import mdmtheory as mt
+from mdmtheory.report.text import table
 
 HERE = Path(__file__).parent
 CSV = HERE / "planning.csv"
@@ -71,12 +73,36 @@ def rows() -> None:
         own |= {"error_low": error.low, "error_high": error.high}
         for order, model in models(network, int((~task.given).sum())).items():
             wrong = mt.ser(model, task, task.length, count=WAYS, seed=1)
-            ends = {"value": 1 - wrong.value, "low": 1 - wrong.high, "high": 1 - wrong.low, "count": wrong.count}
+            ends = {"value": 1 - wrong.value, "low": 1 - wrong.high, "high": 1 - wrong.low}
+            ends |= {"kind": wrong.kind, "count": wrong.count}
             found.append({**own, "order": order, **ends})
             print(found[-1])
     pd.DataFrame(found).to_csv(CSV, index=False, float_format="%.6g")
 
 
+def planned() -> str:
+    """P(right way) and nats a token not learned, of each seed one after the other."""
+    frame, lines = pd.read_csv(CSV), []
+    for (objective, distance), own in frame.groupby(["objective", "distance"], sort=False):
+        each = own.pivot_table(index="seed", columns="order", values="value")
+        chances = (", ".join(f"{value:.2f}" for value in each[order]) if order in each else "" for order in ORDERS)
+        errors = ", ".join(f"{error:.2g}" for error in own.drop_duplicates("seed")["error"])
+        lines.append([f"`{objective}`", str(distance), errors, *chances])
+    return table(
+        ["objective", "distance", "nats a token not learned", "left to right", "random order", "easy first"], lines
+    )
+
+
+TABLES = {"planned": planned}
+
+
+def page() -> None:
+    """The table made here."""
+    runpy.run_path(str(HERE / "reasoning.py"))["write_tables"](TABLES)
+
+
+PARTS = {"train": train, "rows": rows, "page": page}
+
 if __name__ == "__main__":
-    for part in sys.argv[1:] or ["train", "rows"]:
-        {"train": train, "rows": rows}[part]()
+    for name in sys.argv[1:] or PARTS:
+        PARTS[name]()

@@ -60,7 +60,7 @@ def test_every_row_of_the_trained_networks_is_such_a_training():
 
 @pytest.mark.parametrize(
     ("name", "page"),
-    [("noises", "noises"), ("reasoning", "reasoning"), ("smoothing", "reasoning"), ("correction", "reasoning")],
+    [("noises", "noises"), *((name, "reasoning") for name in ("reasoning", "smoothing", "correction", "planning"))],
 )
 def test_a_page_shows_what_the_files_of_its_experiment_hold(name, page):
     program = runpy.run_path(str(ROOT / "experiments" / f"{name}.py"))
