@@ -168,12 +168,6 @@ class ConstrainedDiffusion(ModelDefaults):
             terms[k] = self._scored(tokens, answers, plan, asked, threads)
         return terms
 
-    def log_prob_given(
-        self, tokens: Tokens, plan: Int[np.ndarray, "count length"], *, threads: int | None = None
-    ) -> Float[np.ndarray, "count"]:
-        """log p(x | plan) in nats of sequences with a plan for each."""
-        return self._scored(tokens, tokens, plan, None, threads)
-
     def _scored(
         self,
         whole: Tokens,
