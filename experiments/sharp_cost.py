@@ -61,8 +61,8 @@ def row(lang: str, length: int, sampler: str, steps: int, count: int) -> tuple[s
 
 def main() -> None:
     """Print the table."""
-    heads = "language|L|sampler|steps|SER|worth|draws, s|walks of tokens, s|whole steps, s|draws/whole steps".split("|")
-    print("|", " | ".join(heads), "|")
+    costs = "draws, s | walks of tokens, s | whole steps, s | draws/whole steps"
+    print(f"| language | L | sampler | steps | SER | worth | {costs} |")
     print("|---|--:|---|--:|--:|--:|--:|--:|--:|--:|")
     for cell in CELLS:
         print("|", " | ".join(row(*cell)), "|", flush=True)
