@@ -54,7 +54,7 @@ def schedule(
         ),
     ] = False,
     steps: Annotated[str | None, typer.Option(help="16,64,256; 8..256 (doubling); 8..256:9 (points); L/4.")] = None,
-    length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = 512,
+    length: Annotated[int | None, typer.Option(help="Tokens in a sequence. A task's own, else 512.")] = None,
     schedules: Annotated[
         str, typer.Option("--schedule", help="The families to compare with the optimal sizes.")
     ] = "linear,cosine,geometric",
@@ -80,7 +80,9 @@ def schedule(
     i.i.d. steps by an upper bound, fixed sizes by an estimate with its range, or by an upper bound with --bound.
     """
     from mdmtheory.core.intervals import check_level
+    from mdmtheory.languages.presets import own_length
     from mdmtheory.metrics.compare_schedules import compare_schedules
+    from mdmtheory.sweeps.cells import DEFAULT_LENGTH
     from mdmtheory.sweeps.ranges import texts
 
     terminal = Terminal.of(context)
@@ -92,6 +94,8 @@ def schedule(
     if curve is None and bound:
         raise ValueError("--bound goes with --curve; the prices of a language are upper bounds by themselves")
     check_level(level)
+    if length is None:
+        length = (None if lang is None else own_length(lang)) or DEFAULT_LENGTH
     chosen = _steps(steps, length)
     files = {} if sizes_out is None else {n: _numbered(sizes_out, n, len(chosen) > 1) for n in chosen}
     read = {} if curve is None else {"the curve": curve}

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 def steps(
     context: typer.Context,
     lang: Annotated[str | None, typer.Option(help="NAME[:key=value,...] or a saved file.")] = None,
-    length: Annotated[str, typer.Option(help="Tokens in a sequence: 512, 64,128 or 64..1024 (doubling).")] = "512",
+    length: Annotated[
+        str | None,
+        typer.Option(help="Tokens in a sequence: 64,128 or 64..1024 (doubling). A task's own, else 512."),
+    ] = None,
     ser: Annotated[float | None, typer.Option(help="The target: at most this part of all sequences is wrong.")] = None,
     rate: Annotated[float | None, typer.Option(help="Or -log(1 - SER)/L, the rate of errors a token.")] = None,
     gap: Annotated[float | None, typer.Option(help="Or KL(q || p) in nats a sequence.")] = None,
@@ -42,11 +45,15 @@ def steps(
     """
     from mdmtheory.analysis.fit import fit as fitted
     from mdmtheory.analysis.steps import steps_for
+    from mdmtheory.languages.presets import own_length
+    from mdmtheory.sweeps.cells import DEFAULT_LENGTH
     from mdmtheory.sweeps.ranges import numbers
 
     terminal = Terminal.of(context)
     if lang is None:
         raise ValueError("no language; give --lang, as --lang hmm")
+    if length is None:
+        length = str(own_length(lang) or DEFAULT_LENGTH)
     if fit and len(numbers(length, "length")) < 3:
         raise ValueError(f"--fit needs 3 lengths or more, and --length {length} has fewer; give a range, as 64..1024")
     with terminal.announcing_compilation():

@@ -64,5 +64,6 @@ def check_no_prompt(language: Any, length: int, what: str) -> None:
     """ValueError where a language says that something is given, for what speaks of whole sequences alone."""
     if given_positions(OWN, language, length) is not None:
         raise ValueError(
-            f"{what} speaks of sequences of which nothing is given, and {language.spec} gives a prompt of its own"
+            f"{what} speaks of sequences of which nothing is given, and {language.spec} gives a prompt of its own; "
+            "ser, ter and sweeps measure answers"
         )

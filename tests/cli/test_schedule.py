@@ -211,3 +211,8 @@ def test_tables_for_documents_have_all_sizes_and_no_bare_sign(run, curve, form):
         assert not any(sign in line for line in rows for sign in "≈≤×…")
         assert r"\approx" in done.out
         assert r"\le" in done.out
+
+
+def test_the_length_of_a_task_is_its_own(run):
+    found = run("schedule", "--lang", "latin:size=2", "--steps", "2", "--count", "50", "--no-figure", "--format", "csv")
+    assert {row["length"] for row in csv.DictReader(io.StringIO(found.out))} == {"4"}

@@ -51,7 +51,14 @@ def test_json_has_no_number_that_json_does_not_know(run):
         (["steps", "--lang", "hmm", "--ser", "0.1", "--sampler", "bisection"], "has no number of steps"),
         (["steps", "--lang", "hmm", "--ser", "0.1", "--schedule", "nope"], "unknown schedule 'nope'"),
         (["steps", "--lang", "hmm", "--ser", "0.1", "--level", "1"], "level is 1.0"),
+        (["steps", "--lang", "lists:items=3", "--ser", "0.1"], "gives a prompt of its own; ser, ter and sweeps measure"),
+        (["steps", "--lang", "hmm", "--ser", "0.1", "--length", ""], "length"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_in_a_line(refused, words, reason):
     assert reason in refused(*words)
+
+
+def test_the_length_of_a_task_is_its_own(run):
+    found = run("steps", "--lang", "latin:size=2", "--ser", "0.4", "--count", "0", "--format", "json")
+    assert [row["length"] for row in json.loads(found.out)["rows"]] == [4]
