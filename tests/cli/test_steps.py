@@ -51,7 +51,7 @@ def test_json_has_no_number_that_json_does_not_know(run):
         (["steps", "--lang", "hmm", "--ser", "0.1", "--sampler", "bisection"], "has no number of steps"),
         (["steps", "--lang", "hmm", "--ser", "0.1", "--schedule", "nope"], "unknown schedule 'nope'"),
         (["steps", "--lang", "hmm", "--ser", "0.1", "--level", "1"], "level is 1.0"),
-        (["steps", "--lang", "lists:items=3", "--ser", "0.1"], "gives a prompt of its own; ser, ter and sweeps measure"),
+        (["steps", "--lang", "lists:items=3", "--ser", "0.1"], "gives a prompt of its own; ser, ter and sweeps"),
         (["steps", "--lang", "hmm", "--ser", "0.1", "--length", ""], "length"),
     ],
 )
