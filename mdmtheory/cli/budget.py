@@ -117,7 +117,7 @@ def _print(found: Budget, per: str, format: str, checked: str, *, shares: bool) 
     varying = [name for name in _NAMES if len({getattr(row, name) for row in found.rows}) > 1]
     first = found.rows[0]
     same = [_said(name, getattr(first, name)) for name in _NAMES if name not in varying]
-    about = [found.language, found.denoiser, f"length {found.length}", *filter(None, same)]
+    about = [found.language, found.denoiser, found.of, *filter(None, same)]
     note = f"{', '.join(about)}; intervals of {100 * first.z.level:g} %"
     note = "\n".join(filter(None, (note, checked)))
     named = {name: [_said("", getattr(row, name)) for row in found.rows] for name in varying}

@@ -99,17 +99,24 @@ class BudgetRow:
 class Budget:
     """Budgets of one denoiser on one language, a row for each sampler, schedule and number of steps.
 
-    `frame` has all numbers as a table, one a row.
+    `frame` has all numbers as a table, one a row. Where positions are `given` (core.given), a sequence is an answer, of
+    `length` tokens.
     """
 
     rows: tuple[BudgetRow, ...]
     language: str
     denoiser: str
     length: int
+    given: str | None = None
+
+    @property
+    def of(self) -> str:
+        """What it is of: whole sequences of a length, or answers of so many tokens."""
+        return f"length {self.length}" if self.given is None else f"answers of {self.length} tokens"
 
     def __repr__(self) -> str:
         inside = f"{len(self.rows)} models" if len(self.rows) > 1 else repr(self.rows[0])[1:-1]
-        return f"<Budget of {self.denoiser} on {self.language}, length {self.length}: {inside}>"
+        return f"<Budget of {self.denoiser} on {self.language}, {self.of}: {inside}>"
 
     @property
     def off(self) -> float:
@@ -139,9 +146,7 @@ class Budget:
             shown = (parts.total, parts.factorisation, parts.learning, row.z, row.calls)
             chosen = ("" if each is None else each for each in (row.sampler, row.schedule, row.steps))
             rows.append([*chosen, *(f"{each:.4g}" for each in shown)])
-        return html_table(
-            heads, rows, note=f"nats a sequence; {self.denoiser} on {self.language}, length {self.length}"
-        )
+        return html_table(heads, rows, note=f"nats a sequence; {self.denoiser} on {self.language}, {self.of}")
 
 
 def _numbers_of(row: BudgetRow) -> Iterator[tuple[str, str, str | None, Estimate]]:
@@ -224,7 +229,7 @@ def budget(
         seen = visited(each, language, tokens, seed, threads, given)
         log_p = each.log_prob(tokens, seed, threads=threads, **of.to_score(tokens)).values if check else seen.log_p
         rows.append(_row(each, language, seen, log_q, log_p, level, threads))
-    return Budget(tuple(rows), str(language.spec), str(first.denoiser.spec), of.answer_length)
+    return Budget(tuple(rows), str(language.spec), str(first.denoiser.spec), of.answer_length, given and given.text)
 
 
 def _models(given: Any, chosen: dict[str, Any]) -> list[Any]:

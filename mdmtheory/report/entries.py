@@ -66,7 +66,7 @@ def _entry(rows: pd.DataFrame, entropies: Entropies) -> dict[str, Any]:
     length = int(first["length"])
     entropy = entropies.get((str(first["language"]), length))
     for name, metric in zip(MEASURES, ("ser", "ter_ratio", "cross_entropy"), strict=True):
-        row = metrics.get(metric)
+        row = _sharper(metrics) if name == "ser" else metrics.get(metric)
         ends: tuple[float, ...] = (math.nan,) * 3
         kind = ""
         if row is not None:
@@ -80,6 +80,18 @@ def _entry(rows: pd.DataFrame, entropies: Entropies) -> dict[str, Any]:
                 ends, kind = _above(ends, kind, float(row["level"]), entropy, length)
         entry |= dict(zip((name, f"{name}_low", f"{name}_high", f"{name}_kind"), (*ends, kind), strict=True))
     return entry
+
+
+def _sharper(metrics: Mapping[str, pd.Series]) -> pd.Series | None:
+    """SER as drawn; where no drawn sequence was wrong and the sharp rate is known, that, at most what drawing says.
+
+    Both upper ends hold for every law. That of drawing is taken, whichever is less, so that the level stays.
+    """
+    drawn, sharp = metrics.get("ser"), metrics.get("ser_sharp")
+    if drawn is None or sharp is None or drawn["value"] != 0 or drawn["kind"] == "exact" or math.isnan(sharp["value"]):
+        return drawn
+    high = max(float(drawn["high"]), float(sharp["value"]))
+    return pd.Series({**drawn, "value": sharp["value"], "low": sharp["low"], "high": high, "kind": sharp["kind"]})
 
 
 def _in_nats(ratios: Ends, length: int) -> Ends:

@@ -75,6 +75,9 @@ class Asked:
 
     def resumed(self, begun: Settings, folder: str) -> Settings:
         """The settings that a training was begun with; ValueError where something else is asked for now."""
+        given = self.given()
+        # A prompt decides what else fits, so it is compared before that is asked.
+        check_same(replace(begun, given=None if given is None else given.text), begun, folder)
         unsaid = self.tokens is None and self.minutes is None
         filled = replace(
             self,

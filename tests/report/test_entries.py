@@ -205,3 +205,18 @@ def test_a_saved_language_with_the_name_of_a_built_in_one_is_not_taken_for_it(tm
     truth = as_language(tmp_path / "ngram.npz").entropy(8).value
     assert found.low <= truth <= found.high
     assert first_order_rates(["ngram"], 8, frame.attrs["digests"]) == {}
+
+
+def test_where_drawing_saw_no_error_the_sharp_rate_stands_below_the_end_that_drawing_leaves():
+    none, sharp = (0.0, 0.0, 0.0018), (2e-9, 1e-9, 0.03, "estimate (tail unseen)")
+    few = (math.nan, math.nan, math.nan, "withheld (few)")
+    cells = [
+        cell(steps=4, ser=none, ser_sharp=sharp),
+        cell(steps=8, ser=none, ser_sharp=few),
+        cell(steps=16, ser=(0.01, 0.005, 0.02), ser_sharp=sharp),
+        cell(steps=32, ser=none),
+    ]
+    found = entries(frame_of(cells)).set_index("steps")[["ser", "ser_low", "ser_high", "ser_kind"]]
+    assert found.loc[4].tolist() == [2e-9, 1e-9, 0.0018, "estimate (tail unseen)"]
+    assert found.loc[8].tolist() == found.loc[32].tolist() == [*none, "estimate"]
+    assert found.loc[16, "ser"] == 0.01

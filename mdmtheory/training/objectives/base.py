@@ -104,8 +104,8 @@ class Objective(ABC):
         """MisfitError where its networks do not see what is given, or its noise leaves nothing known."""
         if self.noise != "masked":
             raise MisfitError(
-                f"objective {self.spec}: a prompt is known, and {self.noise} noise leaves no token known; use mdm, ar "
-                "or block, or --prompt none"
+                f"objective {self.spec}: a prompt is known, and {self.noise} noise leaves no token known; use mdm, "
+                "mgdm, ar or block, or --prompt none"
             )
         around = self.attention == "bidirectional"
         check_sees(f"networks of {self.spec} see", given.positions, around=around, block=self.block)
