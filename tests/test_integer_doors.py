@@ -323,6 +323,8 @@ for name, build in {
 }.items():
     door(f"{name}.conditionals threads", lambda n, b=build: b().conditionals([[3, 3]], threads=n), none=True)
     door(f"{name}.next_laws threads", lambda n, b=build: b().next_laws([[0, 1]], threads=n), none=True)
+    door(f"{name}.next_laws first", lambda n, b=build: b().next_laws([[0, 1]], first=n), 1)
+    door(f"{name}.block_laws first", lambda n, b=build: b().block_laws([[0, 1]], [[3, 3]], block=1, first=n), 1)
     for parameter in ("block", "threads"):
         door(
             f"{name}.block_laws {parameter}",

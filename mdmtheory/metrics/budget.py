@@ -229,7 +229,13 @@ def budget(
         seen = visited(each, language, tokens, seed, threads, given)
         log_p = each.log_prob(tokens, seed, threads=threads, **of.to_score(tokens)).values if check else seen.log_p
         rows.append(_row(each, language, seen, log_q, log_p, level, threads))
-    return Budget(tuple(rows), str(language.spec), str(first.denoiser.spec), of.answer_length, given and given.text)
+    return Budget(
+        tuple(rows),
+        str(language.spec),
+        str(first.denoiser.spec),
+        of.answer_length,
+        None if given is None else given.text,
+    )
 
 
 def _models(given: Any, chosen: dict[str, Any]) -> list[Any]:
