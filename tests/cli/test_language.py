@@ -60,8 +60,10 @@ def test_tables_of_something_else_are_refused_with_the_line_to_write(refused):
     line = "hmm --initial initial.csv --transition transition.csv --emission emission.csv -o FILE.npz"
     assert line in refused("language", "new", "hmm", *words, "-o", "m.npz")
     assert "ngram --initial initial.csv --conditional" in refused("language", "new", "ngram", *words, "-o", "m.npz")
-    hint = "'ngrm' (did you mean 'ngram'?) is not made of tables; write hmm"
+    hint = "'ngrm' (did you mean 'ngram'?) is not made of tables; write affine or hmm"
     assert hint in refused("language", "new", "ngrm", *words, "-o", "m.npz")
-    assert "'dyck' is not made of tables; write hmm" in refused("language", "new", "dyck", *words, "-o", "m.npz")
+    assert "'dyck' is not made of tables; write affine or hmm" in refused(
+        "language", "new", "dyck", *words, "-o", "m.npz"
+    )
     words = written(initial="1", transition=".9", emission="1")
     assert "transition.csv, line 1, sums to 0.9" in refused("language", "new", "hmm", *words, "-o", "m.npz")

@@ -111,7 +111,7 @@ def test_who_sees_the_left_alone_takes_first_tokens_and_no_others():
         lambda: mt.ter(p, BIGRAM, 4, prompt="every:stride=2"),
     ):
         with pytest.raises(
-            ValueError, match="sees the left of a position alone, and the prompt gives tokens to the right"
+            ValueError, match="sees what is to the left alone, and the prompt gives tokens to the right"
         ):
             act()
     assert mt.ter_ratio(p, BIGRAM, 4, prompt="prefix:size=2").value == pytest.approx(1)

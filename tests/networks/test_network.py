@@ -69,7 +69,7 @@ def test_what_is_kept_of_settled_positions_changes_nothing(tmp_path, monkeypatch
         else mt.BlockDiffusion(denoiser, block=4, steps=2, sampler="confidence")
     )
     prompt = np.full((6, LENGTH), V)
-    prompt[:, :2] = mt.as_language("ngram:order=2").sample(6, LENGTH, seed=0)[:, :2]
+    prompt[:, :4] = mt.as_language("ngram:order=2").sample(6, LENGTH, seed=0)[:, :4]
     kept = [model.sample(6, LENGTH, seed=0), model.sample(6, LENGTH, seed=0, prompt=prompt)]
     passes: list[int] = []
     pass_through = CachedCanvas._logits
