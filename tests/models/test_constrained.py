@@ -91,8 +91,8 @@ def test_log_prob_of_drawn_plans_is_a_lower_bound_whose_terms_have_the_law_for_t
     model = constrained()
     tokens = Q.sample(5, LENGTH, seed=0)
     law = mt.exact.law(model, Q, LENGTH)
-    terms = model.log_prob_terms(tokens, plans=4000)
-    np.testing.assert_allclose(np.exp(terms).mean(axis=0), [law[tuple(row)] for row in tokens], rtol=0.1)
+    terms = model.log_prob_terms(tokens, plans=600)
+    np.testing.assert_allclose(np.exp(terms).mean(axis=0), [law[tuple(row)] for row in tokens], rtol=0.25)
     assert model.log_prob(tokens).kind == "lower bound"
     assert constrained(sampler="stride").log_prob([[0, 2, 0, 0]]).values.tolist() == [-np.inf]
 
