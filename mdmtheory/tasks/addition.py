@@ -11,7 +11,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.tasks.automaton import Automaton
-from mdmtheory.tasks.problems import CHAINS, GIVEN, Problems, check_form, number_of
+from mdmtheory.tasks.problems import CHAINS, GIVEN, Problems, check_form, form_of, with_chain
 
 MOST = 9
 """Digits of a number, and numbers of a sum."""
@@ -48,9 +48,7 @@ class Addition(Problems):
         self.places = len(str(addends * (10**digits - 1)))
         """Digits of a sum."""
         result, partial = " = " + "#" * self.places, ": " + ", ".join(["#" * self.places] * (addends - 2))
-        rest = {"none": result, "after": result + partial, "before": partial + result}[CHAINS[chained]]
-        if joint:
-            self._automaton = self._by_columns()
+        rest = with_chain(chained, result, partial)
         self._pose(
             "0123456789",
             [range(10)] * (digits * addends),
@@ -59,7 +57,7 @@ class Addition(Problems):
             spec=spec,
         )
 
-    def _by_columns(self) -> Automaton:
+    def _reader(self) -> Automaton:
         """Adds up column by column from the right; a state is what the column has come to, with what was carried."""
         states, length = 10 * self.addends, self.digits * self.addends + self.places
         order = []
@@ -79,10 +77,8 @@ class Addition(Problems):
     def _solved(self, problems: Int[np.ndarray, "count asked"]) -> Int[np.ndarray, "count rest"]:
         powers = 10 ** np.arange(self.places - 1, -1, -1)
         sums = (problems.reshape(-1, self.addends, self.digits) @ powers[-self.digits :]).cumsum(axis=1)
-        written = {"none": sums[:, -1:], "after": np.roll(sums[:, 1:], 1, axis=1), "before": sums[:, 1:]}
-        return (written[CHAINS[self.chained]][:, :, None] // powers % 10).reshape(
-            len(problems), self.length - problems.shape[1]
-        )
+        written = sums[:, with_chain(self.chained, [self.addends - 1], list(range(1, self.addends - 1)))]
+        return (written[:, :, None] // powers % 10).reshape(len(problems), self.length - problems.shape[1])
 
     def _stratum(self, problem: Int[np.ndarray, "asked"]) -> str:
         """The longest run of columns that carry."""
@@ -107,6 +103,6 @@ class Addition(Problems):
 @whole_numbers(digits=1, addends=1)
 def named(*, digits: int = 2, addends: int = 3, given: str = "problem", chain: str = "none") -> Addition:
     """Task: add numbers, given or drawn with their sum (given=joint); chain=after or before: with partial sums."""
-    joint, where = number_of("given", given, GIVEN, "addition"), number_of("chain", chain, CHAINS, "addition")
+    joint, where = form_of("addition", given, chain)
     spec = Spec.of("addition", digits=digits, addends=addends, given=given, chain=chain)
     return Addition(digits=digits, addends=addends, joint=joint, chained=where, spec=spec)

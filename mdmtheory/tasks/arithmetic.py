@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 from jaxtyping import Int
 
@@ -11,7 +9,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.tasks.automaton import Automaton
-from mdmtheory.tasks.problems import CHAINS, GIVEN, Problems, check_form, number_of
+from mdmtheory.tasks.problems import CHAINS, Problems, check_form, form_of, with_chain
 
 MOST = 4
 """Operations of a problem: each makes about five times as many values, 4,405 of four operations."""
@@ -53,7 +51,7 @@ class Arithmetic(Problems):
         """Digits of a result, beside its sign."""
         number = "#" * (1 + self.places)
         result, chain = f" = {number}", ": " + ", ".join([number] * (operations - 1))
-        rest = {"none": result, "after": result + chain, "before": chain + result}[CHAINS[chained]]
+        rest = with_chain(chained, result, chain)
         self._pose(
             SIGNS,
             [range(_PLUS, len(SIGNS)) if place % 2 else range(10) for place in range(2 * operations + 1)],
@@ -63,10 +61,9 @@ class Arithmetic(Problems):
         )
 
     @property
-    def _written(self) -> tuple[int, ...]:
+    def _written(self) -> list[int]:
         """The numbers of the operations whose results are written, as they stand."""
-        between, last = tuple(range(self.operations - 1)), (self.operations - 1,)
-        return {"none": last, "after": last + between, "before": between + last}[CHAINS[self.chained]]
+        return with_chain(self.chained, [self.operations - 1], list(range(self.operations - 1)))
 
     def _digits(self, values: Int[np.ndarray, "*shape"]) -> Int[np.ndarray, "*shape width"]:
         """The sign and the digits of each value."""
@@ -81,14 +78,11 @@ class Arithmetic(Problems):
         written = np.stack([results[operation] for operation in self._written], axis=1)
         return self._digits(written).reshape(len(problems), written.shape[1] * (1 + self.places))
 
-    @cached_property
-    def _automaton(self) -> Automaton | None:  # type: ignore[override]  # made when first asked for
+    def _reader(self) -> Automaton:
         """Works out from left to right; a state is the value so far with the sign that waits for its digit.
 
         A result is read when its operation has been: what is written must be the value, so no state is added.
         """
-        if not self.joint:
-            return None
         width, asked, lowest = 1 + self.places, 2 * self.operations + 1, -(9 ** (self.operations + 1))
         waits = len(SIGNS) - _PLUS + 1
         order = [0]
@@ -137,6 +131,6 @@ def _worked_out(value: Int[np.ndarray, "..."], digit: Int[np.ndarray, "..."]) ->
 @whole_numbers(operations=1)
 def named(*, operations: int = 3, given: str = "problem", chain: str = "none") -> Arithmetic:
     """Task: work out + - * of single digits from left to right; chain=after or before: with the results on the way."""
-    joint, where = number_of("given", given, GIVEN, "arithmetic"), number_of("chain", chain, CHAINS, "arithmetic")
+    joint, where = form_of("arithmetic", given, chain)
     spec = Spec.of("arithmetic", operations=operations, given=given, chain=chain)
     return Arithmetic(operations=operations, joint=joint, chained=where, spec=spec)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -28,11 +29,29 @@ CHAINS = ("none", "after", "before")
 """Where the steps on the way to a result are written: not at all, after the result, which is first, or before it."""
 
 
+Written = TypeVar("Written", str, list[int])
+"""How results are written, or which of them are, by number."""
+
+
 def number_of(option: str, value: str, known: Sequence[str], task: str) -> int:
     """The number by which files know a choice; ValueError for what is none."""
     if value not in known:
         raise ValueError(f"unknown {option} {value!r} of {task}; pass {', '.join(known[:-1])} or {known[-1]}")
     return known.index(value)
+
+
+def form_of(task: str, given: str, chain: str) -> tuple[int, int]:
+    """The numbers of a choice of GIVEN and of one of CHAINS; ValueError for what is none."""
+    return number_of("given", given, GIVEN, task), number_of("chain", chain, CHAINS, task)
+
+
+def with_chain(chained: int, last: Written, between: Written) -> Written:
+    """What is written of the last result and those between, as CHAINS[chained] has it.
+
+    >>> with_chain(CHAINS.index("after"), [2], [0, 1])
+    [2, 0, 1]
+    """
+    return {"none": last, "after": last + between, "before": between + last}[CHAINS[chained]]
 
 
 def check_form(joint: int, chained: int) -> None:
@@ -45,10 +64,8 @@ class Problems(Task):
     """Uniform problems, each with one right answer after it (docs/theory.md, section 14).
 
     A class says `_solved` and `_stratum`; its constructor calls `_pose`. With `joint` nothing is given, and the oracle
-    is of the `_automaton` that reads problems with their answers, which is exact where no list is short enough.
+    is of the automaton, `_reader`, of problems with their answers, which is exact where no list is short enough.
     """
-
-    _automaton: Automaton | None = None
 
     def _pose(
         self, signs: str, allowed: Sequence[Sequence[int]], shape: str, *, joint: bool = False, spec: Spec | None
@@ -67,6 +84,15 @@ class Problems(Task):
     @abstractmethod
     def _stratum(self, problem: Int[np.ndarray, "asked"]) -> str:
         """How hard a problem is, in words."""
+
+    @abstractmethod
+    def _reader(self) -> Automaton:
+        """Reads problems with their answers, and nothing else."""
+
+    @cached_property
+    def _automaton(self) -> Automaton | None:
+        """The reader, made when first asked for; None where the problem is given."""
+        return self._reader() if self._joint else None
 
     def _whole_of(self, problems: Int[np.ndarray, "count asked"]) -> Int[np.ndarray, "count length"]:
         return np.concatenate([problems, self._solved(problems)], axis=1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 from jaxtyping import Int
 
@@ -11,7 +9,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.tasks.automaton import Automaton
-from mdmtheory.tasks.problems import CHAINS, GIVEN, Problems, check_form, number_of
+from mdmtheory.tasks.problems import CHAINS, Problems, check_form, form_of, with_chain
 
 MOST = 64
 """Turns of a problem."""
@@ -51,7 +49,7 @@ class Rotation(Problems):
             )
         self.turns, self.joint, self.chained = turns, joint, chained
         result, chain = " = #", ":" + " #" * (turns - 1)
-        rest = {"none": result, "after": result + chain, "before": chain + result}[CHAINS[chained]]
+        rest = with_chain(chained, result, chain)
         self._pose(
             SIGNS,
             [range(10, len(SIGNS)), *[range(10)] * turns],
@@ -61,21 +59,17 @@ class Rotation(Problems):
         )
 
     @property
-    def _written(self) -> tuple[int, ...]:
+    def _written(self) -> list[int]:
         """The numbers of the turns after which the direction is written, as they stand."""
-        between, last = tuple(range(self.turns - 1)), (self.turns - 1,)
-        return {"none": last, "after": last + between, "before": between + last}[CHAINS[self.chained]]
+        return with_chain(self.chained, [self.turns - 1], list(range(self.turns - 1)))
 
     def _solved(self, problems: Int[np.ndarray, "count asked"]) -> Int[np.ndarray, "count rest"]:
         quarters = problems[:, 1:] * (-1) ** np.arange(self.turns)
         directions = 10 + (problems[:, :1] - 10 + quarters.cumsum(axis=1)) % len(DIRECTIONS)
-        return directions[:, list(self._written)]
+        return directions[:, self._written]
 
-    @cached_property
-    def _automaton(self) -> Automaton | None:  # type: ignore[override]  # made when first asked for
+    def _reader(self) -> Automaton:
         """Turns as it reads; a state is the direction, and what is written must be that."""
-        if not self.joint:
-            return None
         order = [0]
         for turn in range(self.turns):
             order.append(turn + 1)
@@ -113,6 +107,6 @@ class Rotation(Problems):
 @whole_numbers(turns=1)
 def named(*, turns: int = 4, given: str = "problem", chain: str = "none") -> Rotation:
     """Task: turn by quarters, clockwise and back in turn; chain=after or before: with the directions on the way."""
-    joint, where = number_of("given", given, GIVEN, "rotation"), number_of("chain", chain, CHAINS, "rotation")
+    joint, where = form_of("rotation", given, chain)
     spec = Spec.of("rotation", turns=turns, given=given, chain=chain)
     return Rotation(turns=turns, joint=joint, chained=where, spec=spec)

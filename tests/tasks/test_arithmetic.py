@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import mdmtheory as mt
 from mdmtheory.core.contracts import exact_for
-from mdmtheory.tasks.listing import ListedOracle
+from tests.tasks.messages import are_the_average_over_all_problems
 
 
 def as_python(text):
@@ -54,18 +54,7 @@ def test_results_have_room_for_the_largest_and_the_least():
 @given(data=st.data())
 @pytest.mark.parametrize("options", ["operations=1", "operations=2", "operations=2,chain=after"])
 def test_messages_are_the_average_over_all_problems(options, data):
-    task = mt.as_language(f"arithmetic:{options},given=joint")
-    context = task.sample(1, task.length, data.draw(st.integers(0, 50)))
-    for position in data.draw(st.sets(st.integers(0, task.length - 1), min_size=1)):
-        context[0, position] = data.draw(st.sampled_from([task.vocab_size, int(context[0, position]), 1, 11]))
-    trust = data.draw(st.sampled_from([1.0, 0.9]))
-    where = np.arange(task.length)
-    found, listed = (
-        oracle.open(1, task.length, prompt=context) for oracle in (task.oracle(trust), ListedOracle(task, trust))
-    )
-    laws = [canvas.marginals(np.zeros_like(where), where) for canvas in (found, listed)]
-    assert np.allclose(*laws, atol=1e-12)
-    assert found.impossible.tolist() == listed.impossible.tolist()
+    are_the_average_over_all_problems(f"arithmetic:{options},given=joint", data, 1, 11)
 
 
 @pytest.mark.parametrize("chain", ["none", "after", "before"])

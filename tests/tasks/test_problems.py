@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import mdmtheory as mt
 from mdmtheory.core.contracts import exact_for
-from mdmtheory.tasks.listing import ListedOracle
+from tests.tasks.messages import are_the_average_over_all_problems
 
 
 def numbers(text):
@@ -35,18 +35,7 @@ def test_sums_and_partial_sums_are_those_of_python(digits, addends, chain):
 @given(data=st.data())
 @pytest.mark.parametrize("spec", ["addition:digits=1,addends=3,given=joint", "addition:addends=2,given=joint"])
 def test_messages_are_the_average_over_all_problems(spec, data):
-    task = mt.as_language(spec)
-    context = task.sample(1, task.length, data.draw(st.integers(0, 50)))
-    for position in data.draw(st.sets(st.integers(0, task.length - 1), min_size=1)):
-        context[0, position] = data.draw(st.sampled_from([task.vocab_size, int(context[0, position]), 1]))
-    trust = data.draw(st.sampled_from([1.0, 0.9]))
-    where = np.arange(task.length)
-    found, listed = (
-        oracle.open(1, task.length, prompt=context) for oracle in (task.oracle(trust), ListedOracle(task, trust))
-    )
-    laws = [canvas.marginals(np.zeros_like(where), where) for canvas in (found, listed)]
-    assert np.allclose(*laws, atol=1e-12)
-    assert found.impossible.tolist() == listed.impossible.tolist()
+    are_the_average_over_all_problems(spec, data, 1)
 
 
 def test_problems_that_no_list_holds_have_their_entropy_by_the_chain_rule():

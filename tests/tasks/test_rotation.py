@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import mdmtheory as mt
 from mdmtheory.core.contracts import exact_for
-from mdmtheory.tasks.listing import ListedOracle
+from tests.tasks.messages import are_the_average_over_all_problems
 
 CLOCKWISE = {"U": "R", "R": "D", "D": "L", "L": "U"}
 BACK = {after: before for before, after in CLOCKWISE.items()}
@@ -44,18 +44,7 @@ def test_directions_are_those_of_turns_one_by_one(turns, chain, form):
 @given(data=st.data())
 @pytest.mark.parametrize("options", ["turns=1", "turns=3", "turns=3,chain=after", "turns=3,chain=before"])
 def test_messages_are_the_average_over_all_problems(options, data):
-    task = mt.as_language(f"rotation:{options},given=joint")
-    context = task.sample(1, task.length, data.draw(st.integers(0, 50)))
-    for position in data.draw(st.sets(st.integers(0, task.length - 1), min_size=1)):
-        context[0, position] = data.draw(st.sampled_from([task.vocab_size, int(context[0, position]), 3, 12]))
-    trust = data.draw(st.sampled_from([1.0, 0.9]))
-    where = np.arange(task.length)
-    found, listed = (
-        oracle.open(1, task.length, prompt=context) for oracle in (task.oracle(trust), ListedOracle(task, trust))
-    )
-    laws = [canvas.marginals(np.zeros_like(where), where) for canvas in (found, listed)]
-    assert np.allclose(*laws, atol=1e-12)
-    assert found.impossible.tolist() == listed.impossible.tolist()
+    are_the_average_over_all_problems(f"rotation:{options},given=joint", data, 3, 12)
 
 
 def test_states_are_the_directions():
