@@ -11,7 +11,8 @@ from mdmtheory.core.register import registered
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.affine import Affine
-from mdmtheory.oracles.by_evidence import Laws, OracleByEvidence
+from mdmtheory.oracles.by_evidence import OracleByEvidence
+from mdmtheory.oracles.under_noise import Laws
 
 MOST_WALKED = 12
 """Checks up to which soft evidence is taken: 4,096 parities are kept at each position."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -10,16 +10,16 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import Evidence, Language, MarginalsCanvas, NoisyCanvas, PlanRun
+from mdmtheory.core.protocols import Evidence, Language, PlanRun
 from mdmtheory.core.reveal_plans import as_plans
 from mdmtheory.core.streams import check_states
 from mdmtheory.core.threads import over_rows, within
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
-from mdmtheory.oracles.canvas import ConditionalsCanvas, EvidenceCanvas
 from mdmtheory.oracles.evidence import UniformEvidence
 from mdmtheory.oracles.from_left import FromLeft
 from mdmtheory.oracles.pairs import pairs_by_conditionals
 from mdmtheory.oracles.posterior import Posterior
+from mdmtheory.oracles.under_noise import UnderNoise
 
 Table = TypeVar("Table")
 
@@ -33,7 +33,7 @@ LOG_ENTRIES = 1 << 22
 """Log likelihoods of tokens that are held at a time where rows are done again in logarithms."""
 
 
-class OracleBase(FromLeft, ABC):
+class OracleBase(FromLeft, UnderNoise):
     """The exact posterior marginals of a language, given the revealed tokens.
 
     `trust` below 1 takes a revealed token v as soft evidence, trust*1[v = x] + (1 - trust)/V: no context is impossible
@@ -46,8 +46,6 @@ class OracleBase(FromLeft, ABC):
     def __init__(self, language: Language, trust: float = 1.0) -> None:
         super().__init__(language, trust)
         self._tables: dict[str, tuple[tuple[int, float], Any]] = {}
-        self.refusals = self._refused_noises()
-        self.noises = frozenset({"masked", "uniform", "gaussian"} - self.refusals.keys())
 
     @whole_numbers(threads=1)
     def conditionals(
@@ -101,13 +99,7 @@ class OracleBase(FromLeft, ABC):
             self._check_noise("uniform")
             return self._uniform_posterior(evidence, leave_one_out, threads)
         self._check_noise("gaussian")
-        logs = evidence if isinstance(evidence, np.ndarray) else evidence.log_likelihood()
-        logs = np.ascontiguousarray(logs, dtype=np.float64)
-        if logs.ndim != 3 or logs.shape[2] != self.vocab_size:
-            raise ValueError(f"evidence has shape {logs.shape}; pass (count, length, {self.vocab_size})")
-        self.language.validate_length(logs.shape[1])
-        if not (logs < np.inf).all():
-            raise ValueError("evidence holds NaN or +inf; pass log likelihoods, -inf where a token is excluded")
+        logs = self._log_likelihoods(evidence)
         out = np.empty_like(logs)
         self._posterior(logs, leave_one_out, out, threads)
         return out
@@ -134,44 +126,6 @@ class OracleBase(FromLeft, ABC):
             self._posterior(np.log(likelihood[unsure]), leave_one_out, in_logs, threads)
             found[unsure] = in_logs
         return found / found.sum(axis=2, keepdims=True)
-
-    @whole_numbers(count=0, length=1, threads=1)
-    def open(
-        self,
-        count: int,
-        length: int,
-        *,
-        noise: str = "masked",
-        prompt: Tokens | None = None,
-        threads: int | None = None,
-    ) -> MarginalsCanvas | NoisyCanvas:
-        """A canvas of `count` masked sequences, with the prompt's tokens revealed; under other noises a NoisyCanvas."""
-        self._check_noise(noise)
-        self.language.validate_length(length)
-        if noise == "masked":
-            return self._canvas(count, length, prompt, threads)
-        if prompt is not None:
-            raise ValueError(f"a prompt is known, and {noise} noise leaves no token known; use masked noise")
-        return EvidenceCanvas(self, count, threads)
-
-    def _refused_noises(self) -> dict[str, str]:
-        """Why there is no posterior under a noise, for each of which that is so."""
-        if self.trust == 1:
-            return {}
-        reason = f"trust {self.trust} is about revealed tokens, and under this noise none is; use trust 1"
-        return {"uniform": reason, "gaussian": reason}
-
-    def _check_noise(self, noise: str) -> None:
-        if noise not in self.noises:
-            reason = f": {self.refusals[noise]}" if noise in self.refusals else ""
-            raise ValueError(
-                f"the oracle of {self.language.spec} takes no {noise!r} noise{reason}; "
-                f"known: {', '.join(sorted(self.noises))}"
-            )
-
-    def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> MarginalsCanvas:
-        """A canvas that computes everything afresh; a language that can keep what did not change does."""
-        return ConditionalsCanvas(self, count, length, prompt, threads)
 
     @whole_numbers(threads=1)
     def run_plan(

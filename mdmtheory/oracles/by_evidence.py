@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import Evidence, Language, MarginalsCanvas, NoisyCanvas
+from mdmtheory.core.protocols import Evidence
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
-from mdmtheory.oracles.canvas import ConditionalsCanvas, EvidenceCanvas
 from mdmtheory.oracles.evidence import UniformEvidence
 from mdmtheory.oracles.pairs import pairs_by_conditionals
 from mdmtheory.oracles.posterior import Posterior
+from mdmtheory.oracles.under_noise import Laws, UnderNoise
 
-Laws = Float[np.ndarray, "count length vocab_size"]
 
-
-class OracleByEvidence(Posterior, ABC):
+class OracleByEvidence(UnderNoise):
     """The exact posterior marginals of a language; a subclass says `_left_out` and, of masks alone, may know better.
 
     `trust` below 1 takes a revealed token v as soft evidence, trust*1[v = x] + (1 - trust)/V: no context is impossible
@@ -27,11 +25,6 @@ class OracleByEvidence(Posterior, ABC):
     """
 
     exact_for = Posterior.exact_for
-
-    def __init__(self, language: Language, trust: float = 1.0) -> None:
-        super().__init__(language, trust)
-        self.refusals = self._refused_noises()
-        self.noises = frozenset({"masked", "uniform", "gaussian"} - self.refusals.keys())
 
     @whole_numbers(threads=1)
     def conditionals(self, tokens: TokensLike, *, threads: int | None = None) -> Laws:
@@ -67,57 +60,17 @@ class OracleByEvidence(Posterior, ABC):
         language has no such posterior.
         """
         self._check_noise("uniform" if isinstance(evidence, UniformEvidence) else "gaussian")
-        logs = evidence if isinstance(evidence, np.ndarray) else evidence.log_likelihood()
-        logs = np.ascontiguousarray(logs, dtype=np.float64)
-        if logs.ndim != 3 or logs.shape[2] != self.vocab_size:
-            raise ValueError(f"evidence has shape {logs.shape}; pass (count, length, {self.vocab_size})")
-        if not (logs < np.inf).all():
-            raise ValueError("evidence holds NaN or +inf; pass log likelihoods, -inf where a token is excluded")
-        self.language.validate_length(logs.shape[1])
+        logs = self._log_likelihoods(evidence)
         most = logs.max(axis=2, keepdims=True)
         likelihood = np.exp(logs - np.where(most > -np.inf, most, 0.0))
         found = normalised(self._by_rows(likelihood, threads))
         return found if leave_one_out else normalised(found * likelihood)
-
-    @whole_numbers(count=0, length=1, threads=1)
-    def open(
-        self,
-        count: int,
-        length: int,
-        *,
-        noise: str = "masked",
-        prompt: Tokens | None = None,
-        threads: int | None = None,
-    ) -> MarginalsCanvas | NoisyCanvas:
-        """A canvas of `count` masked sequences, with the prompt's tokens revealed; under other noises a NoisyCanvas."""
-        self._check_noise(noise)
-        self.language.validate_length(length)
-        if noise == "masked":
-            return ConditionalsCanvas(self, count, length, prompt, threads)
-        if prompt is not None:
-            raise ValueError(f"a prompt is known, and {noise} noise leaves no token known; use masked noise")
-        return EvidenceCanvas(self, count, threads)
 
     def _given_masks(self, tokens: Tokens, threads: int | None) -> Laws:
         """The laws of masked positions where what is revealed is certain; zeros in impossible contexts."""
         return normalised(
             self._by_rows(np.vstack([np.eye(self.vocab_size), np.ones(self.vocab_size)])[tokens], threads)
         )
-
-    def _refused_noises(self) -> dict[str, str]:
-        """Why there is no posterior under a noise, for each of which that is so."""
-        if self.trust == 1:
-            return {}
-        reason = f"trust {self.trust} is about revealed tokens, and under this noise none is; use trust 1"
-        return {"uniform": reason, "gaussian": reason}
-
-    def _check_noise(self, noise: str) -> None:
-        if noise not in self.noises:
-            reason = f": {self.refusals[noise]}" if noise in self.refusals else ""
-            raise ValueError(
-                f"the oracle of {self.language.spec} takes no {noise!r} noise{reason}; "
-                f"known: {', '.join(sorted(self.noises))}"
-            )
 
     def _by_rows(self, evidence: Laws, threads: int | None) -> Laws:
         out = np.empty(evidence.shape)

@@ -9,7 +9,8 @@ from jaxtyping import Float
 
 from mdmtheory.core.register import registered
 from mdmtheory.languages.forest import Forest
-from mdmtheory.oracles.by_evidence import Laws, OracleByEvidence
+from mdmtheory.oracles.by_evidence import OracleByEvidence
+from mdmtheory.oracles.under_noise import Laws
 
 Messages = Float[np.ndarray, "count nodes vocab"]
 
