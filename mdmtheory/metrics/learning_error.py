@@ -33,7 +33,6 @@ from mdmtheory.metrics.strata import (
     weighted_quantiles,
 )
 from mdmtheory.models.asking import home
-from mdmtheory.models.fitting import check_sees_given
 from mdmtheory.prompts.registry import OWN, given_positions
 from mdmtheory.schedules import LossProfile
 
@@ -173,8 +172,6 @@ def contexts_of(
             raise ValueError(f"a prompt is known, and {noise} noise leaves no token known; use masked noise")
         own = "onehot" if denoiser.noise_embedding is None else denoiser.noise_embedding
         return NoisedContexts(*of, noise=noise, embedding=own if embedding is None else embedding)
-    if given is not None:
-        check_sees_given(denoiser, given.positions)
     kinds: dict[str, type[Contexts]] = {"all": MaskedSets, "left": Prefixes, "block": BlockContexts}
     return kinds[denoiser.sees](*of)
 

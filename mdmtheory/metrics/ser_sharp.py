@@ -3,80 +3,51 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from mdmtheory.core.estimate import TAIL_UNSEEN, Estimate, WithheldError
-from mdmtheory.core.guards import unguarded
-from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import hoeffding_end
 from mdmtheory.core.means import Moments, mean_interval
-from mdmtheory.core.origin import is_built_in
 from mdmtheory.core.register import registered
 from mdmtheory.core.sources import Ours
-from mdmtheory.metrics.measure import Measure, Sequences
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
-from mdmtheory.metrics.sums import Sums, moments
+from mdmtheory.metrics.ser_walk import WALK_SUMS, WalkMeasure
+from mdmtheory.metrics.sums import Sums
+from mdmtheory.models.conditioned_steps import StepWalk
 
 LEAST_EFFECTIVE = 20.0
 """A mean whose walks are worth fewer is withheld: below, its standard error is more than a fifth of it."""
 
-_SEARCH = Ours(
+SHARP_SEARCH = Ours(
     "masked diffusion product of marginals conditioned on automaton, probability mass of completable tokens per step, "
     "unbiased estimate of small invalid sequence rate",
     "2026-11-29",
 )
 
-_SUMS = ("sequences", "wrong", "wrong_squared", "wrong_cubed")
-
-
-def check_step_walks(model: Any) -> None:
-    """ValueError where a model has no walks by whole steps: one of a user's own may draw by another law."""
-    if not is_built_in(unguarded(model)):
-        raise ValueError(
-            f"{model.spec} does not come with mdmtheory, which knows no walks of it; count errors (ser, method='draws')"
-        )
-    model.check_step_walks()
-
 
 @registered("measure", place=6)
-class StepWalks(Measure):
-    """Over walks by whole steps that stay possible under q: `wrong` sums 1 - prod Z, of mean SER.
-
-    Z is the mass that a step's product of laws has on what can be completed; of answers to prompts where something is
-    given.
-    """
+class StepWalks(WalkMeasure):
+    """Walks by whole steps: 1 - prod Z, Z being the mass of a step's product of laws on what can be completed."""
 
     name = "step_walks"
-    whole = ("sequences", "tokens")
-    real = ("wrong", "wrong_squared", "wrong_cubed")
 
-    def facts_of(self, model: Any) -> dict[str, Any]:
-        """Nothing, where the model has such walks."""
-        check_step_walks(model)
-        return {}
+    def check_own(self, model: Any) -> None:
+        """ValueError where its sampler looks, or has no law."""
+        model.check_step_walks()
 
-    @whole_numbers(threads=1)
-    def count(self, models: Sequence[Any], of: Sequences, threads: int | None = 1) -> list[Sums]:
-        """Walk with each model."""
-        found = []
-        for model in of.held(models):
-            check_step_walks(model)
-            walk = model.walk_steps(
-                of.language, of.count, of.length, of.seed, first=of.first, threads=threads, **of.to_draw(threads)
-            )
-            whole = {"sequences": of.count, "tokens": of.count * of.answer_length}
-            found.append(Sums(whole, **moments("wrong", walk.wrong)))
-        return found
+    def walked(self, model: Any, *of: Any, **options: Any) -> StepWalk:
+        """The model's own walks by steps."""
+        walk: StepWalk = model.walk_steps(*of, **options)
+        return walk
 
 
-@registered("metric", place=9, sources=(_SEARCH,))
+@registered("metric", place=9, sources=(SHARP_SEARCH,))
 class SerSharp(Metric):
     """SER by walks of whole steps: the mean of 1 - prod Z, which keeps its digits however small it is (ours)."""
 
     name, short, unit = "ser_sharp", "sharp SER", PROBABILITY
     label = "sharp SER (probability\nthat a sequence is wrong)"
-    needs, sums = "step_walks", _SUMS
+    needs, sums = "step_walks", WALK_SUMS
     brings = ("sharp_size", "sharp_largest")
     fewest = 2
     column = 2.6
@@ -99,12 +70,12 @@ class SerSharp(Metric):
         return Estimate(value, _seen_below(measured.sums, value, level), high, level, TAIL_UNSEEN, count)
 
 
-@registered("metric", place=10, sources=(_SEARCH,))
+@registered("metric", place=10, sources=(SHARP_SEARCH,))
 class SharpSize(Metric):
     """How many walks of equal size the mean of ser_sharp is worth: (sum of 1 - prod Z)^2 / sum of squares."""
 
     name, short, label = "sharp_size", "walks' worth", ""
-    needs, sums = "step_walks", _SUMS
+    needs, sums = "step_walks", WALK_SUMS
     column = 2.61
 
     def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
@@ -113,12 +84,12 @@ class SharpSize(Metric):
         return Estimate(size, size, size, 1.0, "exact", measured.sums.whole("sequences"))
 
 
-@registered("metric", place=11, sources=(_SEARCH,))
+@registered("metric", place=11, sources=(SHARP_SEARCH,))
 class SharpLargest(Metric):
     """The most that one walk may have of the sum behind ser_sharp: (sum of cubes)^(1/3) / sum of 1 - prod Z."""
 
     name, short, label = "sharp_largest", "largest walk", ""
-    needs, sums = "step_walks", _SUMS
+    needs, sums = "step_walks", WALK_SUMS
     column = 2.62
 
     def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,8 +16,9 @@ from mdmtheory.core.sources import Ours
 from mdmtheory.metrics.measure import Measure, Sequences
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
 from mdmtheory.metrics.sums import Sums, moments
+from mdmtheory.models.conditioned_walk import Walk
 
-_SEARCH = Ours(
+WALK_SEARCH = Ours(
     "unbiased estimate of invalid sequence rate by likelihood ratios p(x)/q(x) over data from known "
     "language, or by walks that stay in the support, masked diffusion",
     "2026-11-29",
@@ -26,36 +28,44 @@ METHODS = ("draws", "walk", "sharp")
 """Errors among drawn sequences, or the chance of an error along walks that make none, by tokens or by whole steps."""
 
 
-def check_walks(model: Any) -> None:
-    """ValueError where a model has no walks that stay possible: one of a user's own may draw by another law."""
-    if not is_built_in(unguarded(model)):
-        raise ValueError(
-            f"{model.spec} does not come with mdmtheory, which knows no walks of it; count errors (ser, method='draws')"
-        )
-    model.check_walks()
-
-
 def check_method(method: str) -> None:
     """ValueError unless the method is known."""
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; pass one of {', '.join(METHODS)}")
 
 
-@registered("measure", place=4)
-class Walks(Measure):
-    """Over walks of the model that stay possible under q: `wrong` sums 1 - prod(1 - z), of mean SER.
+WALK_SUMS = ("sequences", "wrong", "wrong_squared", "wrong_cubed")
 
-    z is the mass that the model has on what is impossible where it stands; of answers to prompts where something is
-    given.
+
+class WalkMeasure(Measure):
+    """Over walks that stay possible under q: `wrong` sums the chance that each has to go wrong, of mean SER.
+
+    Of answers to prompts where something is given. A subclass says which walks, and what a model has to have.
     """
 
-    name = "walks"
     whole = ("sequences", "tokens")
     real = ("wrong", "wrong_squared", "wrong_cubed")
 
+    def check(self, model: Any) -> None:
+        """ValueError where a model has no such walks: one of a user's own may draw by another law."""
+        if not is_built_in(unguarded(model)):
+            raise ValueError(
+                f"{model.spec} does not come with mdmtheory, which knows no walks of it; count errors (ser, "
+                "method='draws')"
+            )
+        self.check_own(model)
+
+    @abstractmethod
+    def check_own(self, model: Any) -> None:
+        """ValueError with the reason where a model that is built in has none."""
+
+    @abstractmethod
+    def walked(self, model: Any, *of: Any, **options: Any) -> Any:
+        """The walks, which say how `wrong` they are."""
+
     def facts_of(self, model: Any) -> dict[str, Any]:
         """Nothing, where the model has such walks."""
-        check_walks(model)
+        self.check(model)
         return {}
 
     @whole_numbers(threads=1)
@@ -63,22 +73,37 @@ class Walks(Measure):
         """Walk with each model."""
         found = []
         for model in of.held(models):
-            check_walks(model)
-            walk = model.walk(
-                of.language, of.count, of.length, of.seed, first=of.first, threads=threads, **of.to_draw(threads)
-            )
+            self.check(model)
+            own = (of.language, of.count, of.length, of.seed)
+            walk = self.walked(model, *own, first=of.first, threads=threads, **of.to_draw(threads))
             whole = {"sequences": of.count, "tokens": of.count * of.answer_length}
             found.append(Sums(whole, **moments("wrong", walk.wrong)))
         return found
 
 
-@registered("metric", place=7, sources=(_SEARCH,))
+@registered("measure", place=4)
+class Walks(WalkMeasure):
+    """Walks token by token: 1 - prod(1 - z), z being the mass that the model has on what is impossible there."""
+
+    name = "walks"
+
+    def check_own(self, model: Any) -> None:
+        """ValueError where its sampler has no law over what it sets given what stands."""
+        model.check_walks()
+
+    def walked(self, model: Any, *of: Any, **options: Any) -> Walk:
+        """The model's own walks."""
+        walk: Walk = model.walk(*of, **options)
+        return walk
+
+
+@registered("metric", place=7, sources=(WALK_SEARCH,))
 class SerWalk(Metric):
     """SER by walks that stay possible: the mean of 1 - prod(1 - z), of no more variance than a count (ours)."""
 
     name, short, unit = "ser_walk", "SER by walks", PROBABILITY
     label = "SER by walks (probability\nthat a sequence is wrong)"
-    needs, sums = "walks", ("sequences", "wrong", "wrong_squared", "wrong_cubed")
+    needs, sums = "walks", WALK_SUMS
     brings_of_learned = ("z",)
     fewest = 2
     column = 2.5

@@ -63,13 +63,14 @@ def walk_steps_of(
     states: UInt64[np.ndarray, "count 4"],
     length: int,
     *,
+    greedy: bool = False,
     prompt: Prompt | None,
     threads: int | None,
 ) -> StepWalk:
     """Walks of masked diffusion, one from each stream (which move on): plans come first, then tokens."""
     plan = model.draw_plans(states, length)
     uniforms = uniforms_of(states, np.arange(len(states)), length)
-    options: dict[str, Any] = {"law": model.plan_law, "prompt": prompt, "threads": threads}
+    options: dict[str, Any] = {"law": model.plan_law, "greedy": greedy, "prompt": prompt, "threads": threads}
     return walk_steps(model.denoiser, language, plan, uniforms, **options)
 
 

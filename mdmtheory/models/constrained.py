@@ -20,10 +20,8 @@ from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.models.completable import support_of
-from mdmtheory.models.conditioned_steps import check_plans, walk_steps
-from mdmtheory.models.log_mean import log_mean_exp
-from mdmtheory.models.masked import MaskedDiffusion, prompt_of
-from mdmtheory.models.noise import uniforms_of
+from mdmtheory.models.conditioned_steps import walk_steps, walk_steps_of
+from mdmtheory.models.masked import MaskedDiffusion, mean_over_plans, prompt_of
 from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.planned import Planned
 from mdmtheory.samplers.registry import SAMPLERS
@@ -60,7 +58,6 @@ class ConstrainedDiffusion(ModelDefaults):
     ) -> None:
         self.masked = MaskedDiffusion(denoiser, sampler=sampler, steps=steps, schedule=schedule)
         self.masked.check_step_walks()
-        check_plans(self.masked)
         known: Any = self.masked.denoiser.language if language is None else language
         if known is None:
             raise ValueError(
@@ -120,9 +117,9 @@ class ConstrainedDiffusion(ModelDefaults):
         """
         asked = as_prompt(prompt, count, length, self.vocab_size)
         states = stream_states(["draw", self.identity, length, seed], first, count)
-        plan = self.draw_plans(states, answer_length(asked, length))
-        uniforms = uniforms_of(states, np.arange(count), plan.shape[1])
-        walk = walk_steps(self.denoiser, self.language, plan, uniforms, **self._how(asked, threads))
+        answered = answer_length(asked, length)
+        options: dict[str, Any] = {"greedy": self._greedy, "prompt": asked, "threads": threads}
+        walk = walk_steps_of(self, self.language, states, answered, **options)
         impossible = np.asarray(np.isneginf(walk.log_kept).any(axis=1))
         return Samples(with_answers(asked, walk.tokens), walk.calls, walk.rounds, impossible)
 
@@ -141,10 +138,7 @@ class ConstrainedDiffusion(ModelDefaults):
 
         Given a plan the sum over steps of log p of its tokens under its laws, less log Z. ValueError at temperature 0.
         """
-        kind = self.log_prob_kind
-        plans = 1 if kind == "exact" else plans
-        terms = self.log_prob_terms(tokens, seed, first=first, plans=plans, prompt=prompt, threads=threads)
-        return LogProb(log_mean_exp(terms), kind)
+        return mean_over_plans(self, tokens, seed, first=first, plans=plans, prompt=prompt, threads=threads)
 
     @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob_terms(
@@ -179,10 +173,8 @@ class ConstrainedDiffusion(ModelDefaults):
         found = np.full(len(answers), -np.inf)
         rows = np.flatnonzero(self.language.in_support(whole))
         own = prompt and prompt.take(rows)
-        walk = walk_steps(self.denoiser, self.language, plan[rows], tokens=answers[rows], **self._how(own, threads))
+        options: dict[str, Any] = {"law": self.plan_law, "prompt": own, "threads": threads}
+        walk = walk_steps(self.denoiser, self.language, plan[rows], tokens=answers[rows], **options)
         possible = ~np.isneginf(walk.log_kept).any(axis=1)
         found[rows[possible]] = walk.log_probs[possible].sum(axis=1) - walk.log_kept[possible].sum(axis=1)
         return found
-
-    def _how(self, prompt: Prompt | None, threads: int | None) -> dict[str, Any]:
-        return {"law": self.plan_law, "greedy": self._greedy, "prompt": prompt, "threads": threads}

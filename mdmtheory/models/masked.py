@@ -213,10 +213,7 @@ class MaskedDiffusion(ModelDefaults):
         where a sampler that looks breaks ties at random. Sequence number first + i draws its plans or shuffles from its
         own stream, whatever else is scored. ValueError where there is no such number.
         """
-        kind = self.log_prob_kind
-        plans = 1 if kind == "exact" else plans
-        terms = self.log_prob_terms(tokens, seed, first=first, plans=plans, prompt=prompt, threads=threads)
-        return LogProb(log_mean_exp(terms), kind)
+        return mean_over_plans(self, tokens, seed, first=first, plans=plans, prompt=prompt, threads=threads)
 
     @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob_terms(
@@ -441,6 +438,13 @@ class MaskedDiffusion(ModelDefaults):
             f"sampler {sampler.spec} {reason}, so one sequence has many histories and no replay gives log p(x); "
             "measure ser, or use a sampler that looks at the context only"
         )
+
+
+def mean_over_plans(model: Any, tokens: TokensLike, seed: int, *, plans: int, **options: Any) -> LogProb:
+    """log p(x) of a model that has it plan by plan, `log_prob_terms`, which are one where it is exact."""
+    kind = model.log_prob_kind
+    terms = model.log_prob_terms(tokens, seed, plans=1 if kind == "exact" else plans, **options)
+    return LogProb(log_mean_exp(terms), kind)
 
 
 def prompt_of(prompt: Any, tokens: Tokens, vocab_size: int) -> Prompt | None:

@@ -18,23 +18,17 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.sources import Ours
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.denoisers import DENOISERS
 from mdmtheory.exact.enumeration import all_sequences, joint
 from mdmtheory.exact.law import context_marginals, context_numbers, law
 from mdmtheory.exact.reveals import all_plans
+from mdmtheory.metrics.ser_sharp import SHARP_SEARCH
 from mdmtheory.models.completable import CompletableRows
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.theory.instances import bigram3, hmm2x3, small_languages
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, probability
-
-_SEARCH = Ours(
-    "masked diffusion product of marginals conditioned on automaton, probability mass of completable tokens per step, "
-    "unbiased estimate of small invalid sequence rate",
-    "2026-11-29",
-)
 
 Products = Float[np.ndarray, "plans sequences"]
 
@@ -125,7 +119,7 @@ STATEMENT = Statement(
     number=34,
     says="1 - SER = E prod Z along walks of whole steps",
     source="ours; docs/theory.md 5.2",
-    sources=(_SEARCH,),
+    sources=(SHARP_SEARCH,),
     direction="=",
     sides=_sides,
     settings=_settings,

@@ -17,23 +17,17 @@ from jaxtyping import Float, Int
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Denoiser
-from mdmtheory.core.sources import Ours
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.denoisers import DENOISERS
 from mdmtheory.exact.enumeration import all_sequences, joint
 from mdmtheory.exact.law import context_marginals, context_numbers, law
 from mdmtheory.exact.reveals import all_plans
 from mdmtheory.languages.paired import EqualPairs
+from mdmtheory.metrics.ser_walk import WALK_SEARCH
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.theory.instances import bigram3, hmm2x3, small_languages
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, probability
-
-_SEARCH = Ours(
-    "unbiased estimate of invalid sequence rate by likelihood ratios p(x)/q(x) over data from known "
-    "language, or by walks that stay in the support, masked diffusion",
-    "2026-11-29",
-)
 
 Shares = Float[np.ndarray, "sequences length"]
 
@@ -116,7 +110,7 @@ STATEMENT = Statement(
     number=24,
     says="1 - SER = E prod (1 - z) along walks that stay possible",
     source="ours; docs/theory.md 5.1",
-    sources=(_SEARCH,),
+    sources=(WALK_SEARCH,),
     direction="=",
     sides=_sides,
     settings=_settings,

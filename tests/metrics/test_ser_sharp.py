@@ -17,29 +17,12 @@ from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.metric import Measured
 from mdmtheory.metrics.ser_sharp import SerSharp, SharpLargest, SharpSize, StepWalks, effective_size
 from mdmtheory.metrics.sums import Sums, moments
-from mdmtheory.theory.instances import bigram3
 from mdmtheory.theory.ser_of_steps import STATEMENT, walks
+from tests.metrics.test_ser_walk import LENGTH, PERTURBED, Q, masked
+from tests.metrics.test_ser_walk import MODELS as WALKED
 from tests.networks.runs import written_run
 
-LENGTH = 4
-Q = bigram3()
-PERTURBED = mt.Perturbed(mt.Oracle(Q), epsilon=0.1)
-
-
-def masked(denoiser=PERTURBED, **options):
-    return mt.MaskedDiffusion(denoiser, **{"steps": 2, **options})
-
-
-MODELS = {
-    "one at a time": masked(sampler="first_hitting"),
-    "ancestral": masked(),
-    "one step": masked(steps=1),
-    "the exact denoiser": masked(mt.Oracle(Q)),
-    "one that is blind": masked(mt.Window(Q, width=0), sampler="stride"),
-    "tempered, from a nucleus": masked(sampler="fixed:temperature=1.5,nucleus=0.9"),
-    "blocks": mt.BlockDiffusion(PERTURBED, block=3, steps=2),
-    "one that gives up where more is possible": masked(mt.Oracle(mt.NGram([0.4, 0.3, 0.3], np.roll(np.eye(3), 1, 1)))),
-}
+MODELS = {name: model for name, model in WALKED.items() if model.plan_law is not None}
 
 
 @pytest.mark.parametrize("name", MODELS)
