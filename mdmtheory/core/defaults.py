@@ -212,9 +212,9 @@ class ModelDefaults:
             "possible; count errors (ser, method='draws'), or use masked or block diffusion or autoregression"
         )
 
-    def check_step_walks(self) -> None:
+    def check_step_walks(self: Any) -> None:
         """ValueError with the reason where it has no `walk_steps` (models/conditioned_steps.py)."""
         raise ValueError(
-            f"{self.spec} has no walk by whole steps; use masked or block diffusion with a law over plans, or ser_walk "  # type: ignore[attr-defined]
+            f"{self.spec} has no walk by whole steps; use masked or block diffusion with a law over plans, or ser_walk "
             "or ser"
         )
