@@ -1,0 +1,139 @@
+"""D3PM (2107.03006): the bound of a chain of T steps, and the cross-entropy of the clean tokens besides."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mdmtheory.core.integers import WholeNumber, whole_number
+from mdmtheory.core.register import registered
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.schedules import as_schedule
+from mdmtheory.training.objectives.base import Noised, NoisedTensors, Objective
+from mdmtheory.training.objectives.mdm import MaskedObjective
+from mdmtheory.training.objectives.strata import stratified
+from mdmtheory.training.objectives.uniform import UniformObjective
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class AbsorbingChain(MaskedObjective):
+    """Masks in T = `steps` steps of a schedule, one step t a sequence: each token is masked with chance 1 - kept[t].
+
+    A masked token weighs T (kept[t-1] - kept[t])/(1 - kept[t]), the chance that the step back sets it, and every
+    token, set ones among them, T `auxiliary` more. Without that the exact posterior's is minus the bound of the T
+    `ancestral` steps of `MaskedDiffusion` with the oracle: H(q) and the total correlations of what they draw together.
+    A posterior does not know t beyond the masks that it sees, and a network that is told a level is told their share.
+    """
+
+    name: ClassVar[str] = "d3pm"
+    kind: ClassVar[str] = "absorbing"
+
+    _: KW_ONLY
+    steps: WholeNumber = 64
+    schedule: str = "linear"
+    auxiliary: float = 0.01
+
+    def __post_init__(self) -> None:
+        check_auxiliary(self.auxiliary)
+        object.__setattr__(self, "steps", whole_number(self.steps, "steps", 1))
+        if not (np.diff(self.kept) < 0).all():
+            raise ValueError(f"the schedule {self.schedule} of {self.steps} steps has one that does nothing; use fewer")
+
+    @property
+    def spec(self) -> Spec:
+        """With its kind."""
+        return Spec.of(self.name, kind=self.kind, **dict(super().spec.options))
+
+    @cached_property
+    def kept(self) -> Float[np.ndarray, "levels"]:
+        """The share of tokens that are not masked at each level, from 1 (clean) to 0."""
+        return as_schedule(self.schedule).revealed_fractions(self.steps)[::-1].copy()
+
+    def noised(self, clean: Tokens, generator: np.random.Generator) -> Noised:
+        """Mask some tokens of each sequence; levels are spread over the batch."""
+        step = 1 + stratified(len(clean), self.steps, generator)
+        return self.at_step(clean, generator.random(clean.shape) >= self.kept[step][:, None], step)
+
+    def at_step(self, clean: Tokens, hidden: Bool[np.ndarray, "rows length"], step: Int[np.ndarray, "rows"]) -> Noised:
+        """The sequences with these positions masked, each at its level 1..steps."""
+        set_back = (self.kept[step - 1] - self.kept[step]) / (1 - self.kept[step])
+        weights = self.steps * (np.where(hidden, set_back[:, None], 0.0) + self.auxiliary)
+        seen = np.where(hidden, self.vocab_size, clean).astype(np.int64)
+        return Noised(clean, seen, hidden.mean(axis=1), weights)
+
+    def targets(
+        self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0
+    ) -> Float[np.ndarray, "rows length vocab_size"]:
+        """q(x_i | what is revealed), which of a set position is its token."""
+        found = super().targets(oracle, noised, threads, first=first)
+        masked = noised.seen == self.vocab_size
+        return np.where(masked[:, :, None], found, np.eye(self.vocab_size)[noised.clean])
+
+
+@dataclass(frozen=True)
+class UniformChain(UniformObjective):
+    """The bound of uniform noise in T = `steps` steps, T `auxiliary` times the cross-entropy of all tokens added."""
+
+    name: ClassVar[str] = "d3pm"
+    kind: ClassVar[str] = "uniform"
+
+    _: KW_ONLY
+    auxiliary: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_auxiliary(self.auxiliary)
+
+    @property
+    def spec(self) -> Spec:
+        """With its kind."""
+        return Spec.of(self.name, kind=self.kind, **dict(super().spec.options))
+
+    def costs(self, log_probs: Tensor, noised: NoisedTensors) -> Tensor:
+        """The divergence of the step, and -auxiliary log p(x_0)."""
+        return super().costs(log_probs, noised) - self.auxiliary * log_probs
+
+
+KINDS: dict[str, type[AbsorbingChain | UniformChain]] = {each.kind: each for each in (AbsorbingChain, UniformChain)}
+
+
+def check_auxiliary(weight: float) -> None:
+    """ValueError for a weight below 0."""
+    if not 0 <= weight < np.inf:
+        raise ValueError(f"auxiliary is {weight}; pass the weight of the cross-entropy, 0 or more")
+
+
+@registered(
+    "objective",
+    "d3pm",
+    version=1,
+    place=7,
+    examples=("steps=4", "kind=uniform,steps=4,auxiliary=0.01"),
+    sources=("austin2021",),
+)
+def named(
+    vocab_size: int,
+    *,
+    kind: str = "absorbing",
+    steps: int = 64,
+    schedule: str = "linear",
+    auxiliary: float | None = None,
+) -> Objective:
+    """The bound of T = `steps` steps of masks or uniform noise (D3PM, 2107.03006), and a cross-entropy: L_lambda.
+
+    `kind` is `absorbing` or `uniform`. `auxiliary` is the paper's lambda, the weight beside each step of the
+    cross-entropy of all clean tokens; unless said it is that of its programs for text, 0.01 with masks, 0 with uniform
+    noise, where it is the objective `uniform`. The exact posterior is best at both terms.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r} of d3pm; known: {', '.join(KINDS)}")
+    weight = {} if auxiliary is None else {"auxiliary": auxiliary}
+    return KINDS[kind](vocab_size, steps=steps, schedule=schedule, **weight)
