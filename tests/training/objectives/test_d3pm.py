@@ -135,13 +135,9 @@ def test_masks_come_with_the_probability_of_their_level():
     np.testing.assert_array_equal(noised.level, (noised.seen == 3).mean(axis=1))
 
 
-def test_a_network_is_trained_and_goes_by_the_name(tmp_path):
-    run = mt.train(
-        "d3pm:steps=4", lang="parity", length=4, size="layers=1,width=8,heads=1", tokens=64, out=tmp_path / "r"
-    )
-    assert run.record.objective == "d3pm:kind=absorbing,steps=4,schedule=linear,auxiliary=0.01"
-    assert run.record.noise == "masked"
-    assert run.record.proper
+def test_a_spec_says_the_kind_and_its_weight():
+    assert str(as_objective("d3pm:steps=4", 2).spec) == "d3pm:kind=absorbing,steps=4,schedule=linear,auxiliary=0.01"
+    assert str(as_objective("d3pm:kind=uniform", 2).spec) == "d3pm:kind=uniform,steps=64,schedule=linear,auxiliary=0.0"
 
 
 @pytest.mark.parametrize(
