@@ -25,7 +25,7 @@ _CONTEXTS, _CONTEXTS_A_POSITION = 1024, 4
 def train(
     context: typer.Context,
     objective: Annotated[
-        str | None, typer.Argument(help="mdm, ar, block:size=8, uniform, gaussian or mgdm; or a TOML file.")
+        str | None, typer.Argument(help="mdm, ar, encdec, block:size=8, uniform, gaussian or mgdm; or a TOML file.")
     ] = None,
     lang: Annotated[str | None, typer.Option(help="NAME[:key=value,...] or a saved file.")] = None,
     length: Annotated[int | None, typer.Option(help="Tokens in a sequence.")] = None,

@@ -88,13 +88,13 @@ class Network(DenoiserDefaults):
         """The network and the vectors of its tokens."""
         import torch
 
-        from mdmtheory.networks.transformer import Transformer
+        from mdmtheory.networks.building import token_network
 
         state = self.run.weights()
         vectors = state.pop(EMBEDDING, None)
         if vectors is None and self.run.record.noise == "gaussian":
             raise ValueError(f"the run {self.run.path} lacks the embedding of its tokens; train it anew")
-        network = Transformer(self.run.architecture, seed=0)
+        network = token_network(self.run.architecture, seed=0)
         try:
             network.load_state_dict(state, assign=True)  # the run keeps them: no second copy
         except RuntimeError:
@@ -115,10 +115,14 @@ class Network(DenoiserDefaults):
         prompt: Tokens | None = None,
         threads: int | None = None,
     ) -> Canvas | NoisyCanvas:
-        """A canvas of the network; ValueError for another noise or length than it was trained on."""
+        """A canvas of the network; ValueError for another noise or length than it was trained on.
+
+        Also where it has an encoder, and the prompt is not all that this reads.
+        """
         if noise not in self.noises:
             raise ValueError(f"the network {self.run.path} was trained on {self.run.record.noise} noise, not {noise}")
         self.validate_length(length)
+        self._check_read(count, prompt)
         if noise != "masked":
             from mdmtheory.networks.noisy_canvas import NoisyNetworkCanvas
 
@@ -129,6 +133,15 @@ class Network(DenoiserDefaults):
         if self.sees != "all":
             return CachedCanvas(self.transformer, count, length, self.device, prompt)
         return NetworkCanvas(self.transformer, count, length, self.vocab_size, self.device, prompt)
+
+    def _check_read(self, count: int, prompt: Tokens | None) -> None:
+        """ValueError unless a prompt gives all that an encoder reads."""
+        encoded = self.run.architecture.encoded
+        if encoded and count and (prompt is None or (np.asarray(prompt)[:, :encoded] == self.vocab_size).any()):
+            raise ValueError(
+                f"the encoder of the network {self.run.path} reads a prompt of {encoded} tokens, and not all of them "
+                "are given; pass prompt, or prompt own in a sweep"
+            )
 
     def validate_length(self, length: int) -> None:
         """ValueError for another length than the network was trained at."""

@@ -74,6 +74,8 @@ class Architecture:
 
     With `places` each position has a vector of its own, which is learnt: rotations tell how far apart positions are,
     and where positions have roles, as those of a prompt, a network that sees all around has to know which is which.
+
+    With `encoded` an encoder reads so many first positions all around, and a decoder writes the others from the left.
     """
 
     vocab_size: int
@@ -88,6 +90,7 @@ class Architecture:
     rotary_base: float = 100.0
     evidence: bool = False
     places: bool = False
+    encoded: int = 0
 
     def __post_init__(self) -> None:
         Size(self.layers, self.width, self.heads)
@@ -107,11 +110,21 @@ class Architecture:
                 f"evidence goes into bidirectional networks in the place of values, not with attention "
                 f"{self.attention!r} and dim {self.dim}"
             )
+        object.__setattr__(self, "encoded", whole_number(self.encoded, "encoded", 0))
+        if self.encoded and (self.attention != "causal" or self.level or not self.places):
+            raise ValueError(
+                f"an encoder of {self.encoded} positions goes with a causal decoder that has places and is told no "
+                f"level, not with attention {self.attention!r}, places {self.places} and level {self.level}"
+            )
+        if self.encoded >= self.length:
+            raise ValueError(
+                f"an encoder of {self.encoded} positions leaves nothing of {self.length} to write; encode fewer"
+            )
         if not self.rotary_base > 1:
             raise ValueError(f"rotary_base is {self.rotary_base}; pass a number above 1")
 
     def to_json(self) -> dict[str, Any]:
-        """Its fields as JSON values; `evidence` and `places` where it has them, as no run from before them does."""
+        """Its fields as JSON values; those of _LATER where it has them, as no run from before them does."""
         return {key: value for key, value in asdict(self).items() if key not in _LATER or value}
 
     @classmethod
@@ -133,7 +146,7 @@ class Architecture:
         return cls(**said)
 
 
-_LATER = frozenset({"evidence", "places"})
+_LATER = frozenset({"evidence", "places", "encoded"})
 """Fields that not every run has: those from before them lack them."""
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "attention": (str,),

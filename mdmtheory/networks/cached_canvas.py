@@ -10,9 +10,9 @@ from jaxtyping import Int
 from torch import Tensor
 
 from mdmtheory.core.tokens import Tokens
+from mdmtheory.networks.building import TokenNetwork
 from mdmtheory.networks.cache import Cache
 from mdmtheory.networks.canvas import NetworkCanvas
-from mdmtheory.networks.transformer import Transformer
 
 
 class CachedCanvas(NetworkCanvas):
@@ -25,7 +25,7 @@ class CachedCanvas(NetworkCanvas):
 
     def __init__(
         self,
-        network: Transformer,
+        network: TokenNetwork,
         count: int,
         length: int,
         device: str,
@@ -38,6 +38,7 @@ class CachedCanvas(NetworkCanvas):
         self._network, self._settled = network, 0
         self._cached = cached and not architecture.level
         self._causal, self._block = architecture.attention == "causal", architecture.block or 1
+        self._encoded = architecture.encoded
         self._cache = Cache(architecture.layers)
         self._rows: Any = np.arange(0)
 
@@ -54,8 +55,12 @@ class CachedCanvas(NetworkCanvas):
 
     @property
     def _kept(self) -> int:
-        """How many positions keep what was computed of them: those that saw nothing but what is settled."""
-        return self._settled // self._block * self._block
+        """How many positions keep what was computed of them: those that saw nothing but what is settled.
+
+        What an encoder reads is kept whole or not at all.
+        """
+        kept = self._settled // self._block * self._block
+        return kept if kept >= self._encoded else 0
 
     def _logits(
         self, asked: Int[np.ndarray, "rows"], positions: Int[np.ndarray, "n"], told: Tensor | None

@@ -7,10 +7,10 @@ import math
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
 from mdmtheory.networks.architecture import Architecture
 from mdmtheory.networks.cache import Cache
+from mdmtheory.networks.layers import Layer, draw_weights, rotations
 
 LEVEL_FREQUENCIES = 16
 """Sines, and as many cosines, in which a level of noise is told."""
@@ -39,12 +39,12 @@ class Transformer(nn.Module):
         self.layers = nn.ModuleList(Layer(width, architecture.heads) for _ in range(architecture.layers))
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, vocab_size)
-        cosines, sines = rotations(architecture)
+        cosines, sines = rotations(architecture.length, width // architecture.heads, architecture.rotary_base)
         self.register_buffer("cosines", cosines, persistent=False)
         self.register_buffer("sines", sines, persistent=False)
         blocks = torch.arange(architecture.length) // (architecture.block or architecture.length)
         self.register_buffer("blocks", blocks, persistent=False)
-        self._draw_weights(torch.Generator().manual_seed(seed))
+        draw_weights(self, layers=architecture.layers, seed=seed)
 
     def forward(
         self,
@@ -122,68 +122,3 @@ class Transformer(nn.Module):
     def _logits(self, hidden: Tensor) -> Tensor:
         logits: Tensor = self.out(self.norm(hidden))
         return logits.float() if logits.dtype != torch.float64 else logits
-
-    @torch.no_grad()
-    def _draw_weights(self, generator: torch.Generator) -> None:
-        """Normal weights that keep sizes from layer to layer, those that end in zero or are added small."""
-        deep = math.sqrt(2 * len(self.layers))
-        for name, weight in self.named_parameters():
-            if name.startswith("out."):
-                weight.zero_()
-            elif weight.ndim == 2:
-                joins = name.endswith(("mixed.weight", "down.weight"))
-                looked_up = name == "places.weight" or (name == "embed.weight" and isinstance(self.embed, nn.Embedding))
-                spread = 0.5 if looked_up else weight.shape[1] ** -0.5
-                weight.normal_(0.0, spread / deep if joins else spread, generator=generator)
-            elif "norm" in name:
-                weight.fill_(float(name.endswith("weight")))
-            else:
-                weight.zero_()
-
-
-class Layer(nn.Module):
-    """Attention, then a step of each position by itself; both are added to what came in."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.attention_norm, self.own_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.queries_keys_values = nn.Linear(width, 3 * width, bias=False)
-        self.mixed = nn.Linear(width, width, bias=False)
-        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-
-    def forward(
-        self,
-        hidden: Float[Tensor, "rows positions width"],
-        rotation: tuple[Tensor, Tensor],
-        seen: Tensor | None,
-        cache: Cache | None,
-        number: int,
-    ) -> Float[Tensor, "rows positions width"]:
-        """The next layer's input."""
-        rows, positions, width = hidden.shape
-        together = self.queries_keys_values(self.attention_norm(hidden))
-        heads = together.view(rows, positions, 3, self.heads, width // self.heads)
-        queries, keys, values = heads.permute(2, 0, 3, 1, 4)
-        queries, keys = rotated(queries, rotation), rotated(keys, rotation)
-        if cache is not None:
-            keys, values = cache.joined(number, keys, values)
-        found = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=seen)
-        hidden = hidden + self.mixed(found.transpose(1, 2).reshape(rows, positions, width))
-        own: Tensor = self.down(functional.gelu(self.up(self.own_norm(hidden)), approximate="tanh"))
-        return hidden + own
-
-
-def rotations(architecture: Architecture) -> tuple[Tensor, Tensor]:
-    """Cosines and sines (length, head width / 2) by which queries and keys turn at each position (2104.09864)."""
-    width = architecture.width // architecture.heads
-    rates = architecture.rotary_base ** (-torch.arange(0, width, 2) / width)
-    angles = torch.arange(architecture.length)[:, None] * rates
-    return angles.cos(), angles.sin()
-
-
-def rotated(heads: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    """Queries or keys, their halves turned together."""
-    cosines, sines = rotation
-    first, second = heads.chunk(2, dim=-1)
-    return torch.cat([first * cosines - second * sines, first * sines + second * cosines], dim=-1)

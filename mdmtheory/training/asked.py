@@ -52,8 +52,7 @@ class Asked:
         objective, data = self.aim(), self.source()
         given = self.given()
         objective.validate_length(length if given is None else given.answer_length)
-        if given is not None:
-            objective.check_given(given)
+        objective.check_given(given)
         usual = TOKENS_A_STEP_ON_CUDA if on_cuda else TOKENS_A_STEP
         batch = max(1, usual // length) if self.batch is None else self.batch
         return Settings(

@@ -154,8 +154,7 @@ def begun(settings: Settings, asked: Asked, place: Place, processes: Processes) 
         device=place.device,
         given=given,
     )
-    # Positions of prompts and answers have roles.
-    architecture = objective.architecture(settings.length, asked.size, level=settings.level, places=given is not None)
+    architecture = objective.architecture(settings.length, asked.size, level=settings.level, given=given)
     return Training(
         settings, architecture, batches, device=place.device, precision=place.precision, processes=processes
     )

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from mdmtheory.core.threads import processors
 from mdmtheory.networks.architecture import Architecture
-from mdmtheory.networks.transformer import Transformer
+from mdmtheory.networks.building import token_network
 from mdmtheory.training.batches import Batch, Batches
 from mdmtheory.training.checkpoints import Checkpoint
 from mdmtheory.training.data import MadeAhead
@@ -60,7 +60,7 @@ class Training:
         self.device = device
         self.precision = precision
         self.processes = processes
-        self.network = Transformer(architecture, seed=settings.seed).to(device)
+        self.network = token_network(architecture, seed=settings.seed).to(device)
         self.learner = Learner(self.network, self.optimising, settings.steps)
         self.step = 0
         self.lines: list[Line] = []

@@ -100,8 +100,10 @@ class Objective(ABC):
     def validate_length(self, length: int) -> None:  # noqa: B027  # most fit all lengths
         """ValueError where its options do not fit sequences of this length."""
 
-    def check_given(self, given: Given) -> None:
+    def check_given(self, given: Given | None) -> None:
         """MisfitError where its networks do not see what is given, or its noise leaves nothing known."""
+        if given is None:
+            return
         if self.noise != "masked":
             raise MisfitError(
                 f"objective {self.spec}: a prompt is known, and {self.noise} noise leaves no token known; use mdm, "
@@ -115,8 +117,11 @@ class Objective(ABC):
         """The length of the blocks by which its networks' attention goes, where it does."""
         return None
 
-    def architecture(self, length: int, size: Size, *, level: bool, places: bool = False) -> Architecture:
-        """A network of a size for it; `level`: told the level of noise; `places`: positions have vectors."""
+    def architecture(self, length: int, size: Size, *, level: bool, given: Given | None = None) -> Architecture:
+        """A network of a size for it; `level`: told the level of noise.
+
+        Where something is `given`, positions have vectors: those of prompts and answers have roles.
+        """
         return Architecture(
             self.vocab_size,
             length,
@@ -127,7 +132,7 @@ class Objective(ABC):
             block=self.block,
             level=level,
             evidence=self.evidence,
-            places=places,
+            places=given is not None,
         )
 
     def constants(self) -> dict[str, np.ndarray]:
