@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -12,9 +13,16 @@ from mdmtheory.core.limits import MOST_LENGTH
 from mdmtheory.core.long_calls import counted
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mdmtheory.theory.statement import BoundCheck, Setting, Statement
 
 _A_THEOREM_FAILED = 1
+
+_A_TWIN_HOLDS = 1
+
+_IN_FULL = ("csv", "json")
+"""Formats for programs, with numbers in full."""
 
 
 def bounds(
@@ -34,10 +42,13 @@ def bounds(
     ours: Annotated[
         bool, typer.Option("--ours", help="Check nothing; list what is ours, with the search that found nothing of it.")
     ] = False,
+    twins: Annotated[
+        bool, typer.Option("--twins", help="Check near misses in their place: each must be refuted where it says.")
+    ] = False,
 ) -> int:
     """Check every theorem: what is measured, the bound, how far apart they are, and whether it holds.
 
-    Exit status 1 if a theorem fails; conjectures may.
+    Exit status 1 if a theorem fails, or a twin holds; conjectures may fail.
     """
     from mdmtheory.languages.presets import own_length
     from mdmtheory.theory.registry import chosen_statements
@@ -48,10 +59,16 @@ def bounds(
         raise ValueError(
             "--length, --steps and --schedule go with --lang; without it each statement has settings of its own"
         )
+    if twins and (lang is not None or summary or ours):
+        raise ValueError(
+            "--twins stands alone: each twin has a setting of its own; leave out --lang, --summary, --ours"
+        )
     own = None if lang is None else _Own(lang, length or own_length(lang) or 5, steps or 3, schedule or "linear")
     if ours:
         _print_ours(chosen, format)
         return 0
+    if twins:
+        return _check_twins(chosen, format, terminal)
     checks = []
     with terminal.announcing_compilation():
         for statement in counted(chosen, "statements"):
@@ -93,6 +110,23 @@ def _checks(statement: Statement, own: _Own | None, terminal: Terminal) -> list[
     return []
 
 
+def _check_twins(chosen: list[Statement], format: str, terminal: Terminal) -> int:
+    """Every twin of the statements at its witness; 1 where one is not refuted."""
+    from mdmtheory.theory.table import twins_frame
+    from mdmtheory.theory.twins import check_twins
+
+    checks = []
+    with terminal.announcing_compilation():
+        for statement in counted(chosen, "statements"):
+            checks += check_twins(statement)
+    found = twins_frame(checks, digits=None if format in _IN_FULL else 6)
+    _print_frame(found, format, hidden=("statement", "teaches"))
+    blind = [f"{each.check.statement.id} ({each.twin})" for each in checks if not each.refuted]
+    if blind:
+        terminal.say(f"mdmtheory: these twins are not refuted: {'; '.join(blind)}")
+    return _A_TWIN_HOLDS if blind else 0
+
+
 def _print_ours(chosen: list[Statement], format: str) -> None:
     """The statements of which all, or a part, was found nowhere: what was searched for, and when."""
     import pandas as pd
@@ -111,31 +145,27 @@ def _print_ours(chosen: list[Statement], format: str) -> None:
     ]
     if not rows:
         raise ValueError(f"none of {', '.join(each.id for each in chosen)} is ours; mdmtheory cite says whose they are")
-    if format in ("csv", "json"):
-        from mdmtheory.cli.tables import print_data
-
-        print_data(pd.DataFrame(rows, columns=columns, dtype=str), format)
-    elif format in TABLES:
-        print(writable(TABLES[format](columns, rows, right=[False] * len(columns))))
-    else:
-        shown = [0, *range(2, len(columns))]
-        print_table([columns[i] for i in shown], [[row[i] for i in shown] for row in rows])
+    _print_frame(pd.DataFrame(rows, columns=columns, dtype=str), format, hidden=("statement",))
 
 
 def _print(checks: list[BoundCheck], format: str, summed: bool) -> None:
     from mdmtheory.theory.table import frame, summary
 
-    full = format in ("csv", "json")
-    found = summary(checks) if summed else frame(checks, digits=None if full else 6)
-    if full:
+    found = summary(checks) if summed else frame(checks, digits=None if format in _IN_FULL else 6)
+    if not summed and format == "table":
+        empty = (found["vacuous"] == "yes").map({True: " (vacuous)", False: ""})
+        found = found.assign(holds=found["holds"] + empty).drop(columns="vacuous")
+    _print_frame(found, format, hidden=("source", "statement"))
+
+
+def _print_frame(found: pd.DataFrame, format: str, *, hidden: Iterable[str]) -> None:
+    """A frame of text; on a terminal without the hidden columns."""
+    if format in _IN_FULL:
         from mdmtheory.cli.tables import print_data
 
         print_data(found, format)
     elif format in TABLES:
         print(writable(TABLES[format](list(found.columns), found.to_numpy().tolist(), right=[False] * found.shape[1])))
     else:
-        shown = found.drop(columns=[name for name in ("source", "statement") if name in found])
-        if not summed:
-            empty = (found["vacuous"] == "yes").map({True: " (vacuous)", False: ""})
-            shown = shown.assign(holds=found["holds"] + empty).drop(columns="vacuous")
+        shown = found.drop(columns=[name for name in hidden if name in found])
         print_table(list(shown.columns), shown.to_numpy().tolist())

@@ -1,7 +1,8 @@
 """Every published statement, and ours, as something that can fail."""
 
 from mdmtheory.theory.registry import chosen_statements, statements
-from mdmtheory.theory.statement import BoundCheck, Constant, HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.statement import BoundCheck, Constant, HypothesisError, Setting, Sides, Statement, Twin
+from mdmtheory.theory.twins import TwinCheck, check_twins
 
 __all__ = [
     "BoundCheck",
@@ -10,6 +11,9 @@ __all__ = [
     "Setting",
     "Sides",
     "Statement",
+    "Twin",
+    "TwinCheck",
+    "check_twins",
     "chosen_statements",
     "statements",
 ]

@@ -12,7 +12,10 @@ Source. 2511.04647 and 2602.20126 choose sizes by DTC and TC; these rules and bo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+
+import numpy as np
 
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
@@ -22,9 +25,10 @@ from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.repetition import Repetition
 from mdmtheory.schedules.rules import Sizes
+from mdmtheory.theory import twins
 from mdmtheory.theory.curves import exact_curve
-from mdmtheory.theory.instances import early_choice, growth_chain, hardest, small_languages
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.instances import bigram3, early_choice, growth_chain, hardest, small_languages
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, Twin
 
 _SEARCH = Ours(
     "unmasking schedule total correlation dual total correlation sizes proportional to revealed tokens "
@@ -33,6 +37,8 @@ _SEARCH = Ours(
 )
 
 Rule = Callable[[float, int], Sizes]
+
+Size = Callable[[float, int, int], int]
 
 
 def _requires(setting: Setting) -> None:
@@ -67,6 +73,24 @@ def _settings(statement: Statement, deltas: tuple[float, ...]) -> list[Setting]:
     return [*rows, hardest(statement.setting(early_choice(), 9, delta=2.0 if statement is DTC_RULE else 0.5))]
 
 
+def ruled(correlation: Callable[[CurveLike], float], size: Size) -> Callable[[Setting], Sides]:
+    """Both sides for sizes `size(delta, revealed, masked)`, of which the last takes what is left."""
+
+    def rule(delta: float, length: int) -> Sizes:
+        sizes: list[int] = []
+        while sum(sizes) < length:
+            masked = length - sum(sizes)
+            sizes.append(min(size(delta, sum(sizes), masked), masked))
+        return np.array(sizes)
+
+    return lambda setting: against_correlation(setting, rule, correlation)
+
+
+def _ruled(broken: str, correlation: Callable[[CurveLike], float], size: Size, witness: twins.Witness) -> Twin:
+    teaches = "a drop of the curve counts (size - 1) times: no size may be one larger for every language"
+    return twins.claiming(broken, ruled(correlation, size), witness, teaches)
+
+
 DTC_RULE: Statement = Statement(
     id="dtc_rule",
     number=7,
@@ -80,6 +104,30 @@ DTC_RULE: Statement = Statement(
     requires=_requires,
     tight=_dtc_tight,
     options={"delta": 0.1},
+    twins=(
+        twins.scaled(
+            0.99, lambda it: it.setting(Repetition(vocab_size=3), 9, delta=1.0), "a first block of two copies"
+        ),
+        twins.turned(lambda it: it.setting(bigram3(), 6, delta=0.5), "most languages err less"),
+        _ruled(
+            "sizes 2 + floor(delta (revealed + 1))",
+            dual_total_correlation,
+            lambda delta, revealed, masked: 2 + math.floor(delta * (revealed + 1)),
+            lambda it: it.setting(Repetition(vocab_size=3), 9, delta=1.0),
+        ),
+        _ruled(
+            "sizes 1 + ceil(delta (revealed + 1))",
+            dual_total_correlation,
+            lambda delta, revealed, masked: 1 + math.ceil(delta * (revealed + 1)),
+            lambda it: it.setting(Repetition(vocab_size=3), 9, delta=0.5),
+        ),
+        _ruled(
+            "sizes 1 + floor(delta (revealed + 2))",
+            dual_total_correlation,
+            lambda delta, revealed, masked: 1 + math.floor(delta * (revealed + 2)),
+            lambda it: it.setting(Repetition(vocab_size=3), 9, delta=0.5),
+        ),
+    ),
 )
 
 TC_RULE: Statement = Statement(
@@ -95,4 +143,28 @@ TC_RULE: Statement = Statement(
     requires=_requires,
     tight=_tc_tight,
     options={"delta": 0.1},
+    twins=(
+        twins.scaled(
+            0.99, lambda it: it.setting(Repetition(vocab_size=3), 9, delta=0.5), "a first block of five copies"
+        ),
+        twins.turned(lambda it: it.setting(bigram3(), 6, delta=0.5), "most languages err less"),
+        _ruled(
+            "sizes 2 + floor(delta (masked - 1))",
+            total_correlation,
+            lambda delta, revealed, masked: 2 + math.floor(delta * (masked - 1)),
+            lambda it: it.setting(Repetition(vocab_size=3), 9, delta=0.5),
+        ),
+        _ruled(
+            "sizes 1 + ceil(delta (masked - 1))",
+            total_correlation,
+            lambda delta, revealed, masked: 1 + math.ceil(delta * (masked - 1)),
+            lambda it: it.setting(bigram3(), 2, delta=0.6),
+        ),
+        _ruled(
+            "sizes 1 + floor(delta masked)",
+            total_correlation,
+            lambda delta, revealed, masked: 1 + math.floor(delta * masked),
+            lambda it: it.setting(bigram3(), 2, delta=0.5),
+        ),
+    ),
 )

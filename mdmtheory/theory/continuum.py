@@ -16,6 +16,8 @@ Source. 2510.25544 has the limit; the bounds ours, docs/theory.md 2.5.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -23,9 +25,10 @@ from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.sources import Ours
 from mdmtheory.languages.ngram import NGram
+from mdmtheory.theory import twins
 from mdmtheory.theory.curves import convex_curve
-from mdmtheory.theory.instances import golden_chain, growth_chain, hardest, rare_break, small_languages
-from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, non_negative
+from mdmtheory.theory.instances import bigram3, cycle3, golden_chain, growth_chain, hardest, rare_break, small_languages
+from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, Twin, non_negative
 
 _SEARCH = Ours(
     "information profile masked diffusion random order factorization error Riemann sum optimal schedule "
@@ -73,7 +76,7 @@ def _optimal_gap(setting: Setting, curve: Float[np.ndarray, "length"]) -> float:
 def _below(setting: Setting) -> Sides:
     curve, steps = convex_curve(setting), _steps(setting)
     drops = continued_drops(curve)
-    bound = (float(np.sqrt(drops).sum()) ** 2 / steps - float(drops.sum())) / 2
+    bound = (_root_sum(drops) / steps - float(drops.sum())) / 2
     note = f"continuum {schedules.continuum_gap(curve, steps):.6g}"
     return Sides(Estimate.exact(_optimal_gap(setting, curve)), Estimate.exact(bound), note)
 
@@ -99,6 +102,20 @@ def _settings(statement: Statement) -> list[Setting]:
     return [*rows, hardest(statement.setting(rare_break(), 91, 7))]
 
 
+def _root_sum(drops: Drops) -> float:
+    """S^2."""
+    return float(np.sqrt(drops).sum()) ** 2
+
+
+def _of_drops(broken: str, value: Callable[[Drops, int], float], witness: twins.Witness, teaches: str) -> Twin:
+    """Another bound, of the curve's continued drops and the number of steps."""
+
+    def bound(setting: Setting, bound: float) -> float:
+        return float(value(continued_drops(convex_curve(setting)), _steps(setting)))
+
+    return twins.bounded(broken, bound, witness, teaches)
+
+
 CONTINUUM_BELOW: Statement = Statement(
     id="continuum_below",
     number=8,
@@ -112,6 +129,33 @@ CONTINUUM_BELOW: Statement = Statement(
     hypotheses="a convex information curve that is known exactly, exact denoiser, random subsets of N sizes",
     tight=_straight,
     constants=(Constant("factor", 0.5, "ours"),),
+    twins=(
+        _of_drops(
+            "one step less",
+            lambda drops, steps: (_root_sum(drops) / max(steps - 1, 0.9) - drops.sum()) / 2,
+            lambda it: it.setting(golden_chain(), 32, 16),
+            "N steps share the roots in N parts",
+        ),
+        _of_drops(
+            "S^2 a fiftieth larger",
+            lambda drops, steps: (1.02 * _root_sum(drops) / steps - drops.sum()) / 2,
+            lambda it: it.setting(growth_chain(), 64, 2),
+            "the constant is right to leading order",
+        ),
+        _of_drops(
+            "without the continued drop",
+            lambda drops, steps: (_root_sum(drops) / steps - drops[:-1].sum()) / 2,
+            lambda it: it.setting(bigram3(), 2, 1),
+            "L tokens have L - 1 drops, and the last token needs one too",
+        ),
+        _of_drops(
+            "the linear schedule's error",
+            lambda drops, steps: (len(drops) * drops.sum() / steps - drops.sum()) / 2,
+            lambda it: it.setting(cycle3(), 16, 4),
+            "sizes that follow the slope do better than equal ones",
+        ),
+        twins.turned(lambda it: it.setting(golden_chain(), 32, 16), "whole tokens cannot follow the roots exactly"),
+    ),
 )
 
 CONTINUUM_ABOVE: Statement = Statement(
@@ -126,4 +170,20 @@ CONTINUUM_ABOVE: Statement = Statement(
     hypotheses="a convex information curve that falls to its end and is known exactly, random subsets of N sizes",
     tight=_straight,
     constants=(Constant("factor", 0.5, "ours"),),
+    twins=(
+        twins.scaled(0.99, lambda it: it.setting(bigram3(), 2, 1), "two tokens in one step: nothing is left to choose"),
+        _of_drops(
+            "the lower bound in its place",
+            lambda drops, steps: (_root_sum(drops) / steps - drops.sum()) / 2,
+            lambda it: it.setting(golden_chain(), 32, 16),
+            "the optimum lies between the two",
+        ),
+        _of_drops(
+            "ratios and parts of a straight line",
+            lambda drops, steps: profile_error(np.full(len(drops), drops.mean()), root_profile(drops, steps)),
+            lambda it: it.setting(growth_chain(), 64, 4),
+            "a curve that bends costs more than a line with the same ends",
+        ),
+        twins.turned(lambda it: it.setting(golden_chain(), 32, 16), "the blocks' ratios are not all lost"),
+    ),
 )

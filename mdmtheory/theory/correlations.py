@@ -11,6 +11,8 @@ Source. Watanabe (1960), Han (1978), 1902.11239, on the curve of 2511.04647; doc
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from mdmtheory.core.estimate import Estimate
@@ -18,8 +20,9 @@ from mdmtheory.exact.curve import dual_total_correlation, s_information, total_c
 from mdmtheory.exact.enumeration import Law, enumerated_information_curve, joint
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
-from mdmtheory.theory.instances import small_languages
-from mdmtheory.theory.statement import Setting, Sides, Statement
+from mdmtheory.theory import twins
+from mdmtheory.theory.instances import bigram3, small_languages
+from mdmtheory.theory.statement import Setting, Sides, Statement, Twin
 
 
 def divergence(q: Law, p: Law) -> float:
@@ -78,6 +81,13 @@ def _settings(statement: Statement) -> list[Setting]:
     return [statement.setting(language, 5) for language in languages]
 
 
+def _of_curve(broken: str, value: Callable[[Law], float], teaches: str) -> Twin:
+    def bound(setting: Setting, bound: float) -> float:
+        return value(enumerated_information_curve(joint(setting.language, setting.length)))
+
+    return twins.bounded(broken, bound, lambda it: it.setting(bigram3(), 4), teaches)
+
+
 TOTAL_CORRELATION: Statement = Statement(
     id="total_correlation",
     number=7,
@@ -88,6 +98,14 @@ TOTAL_CORRELATION: Statement = Statement(
     sides=_total,
     settings=lambda: _settings(TOTAL_CORRELATION),
     hypotheses="any language; small enough to enumerate",
+    twins=(
+        _of_curve("the last point left out", lambda curve: float((curve[0] - curve[:-1]).sum()), "all L points count"),
+        _of_curve(
+            "the mean over L - 1 points, times L - 1",
+            lambda curve: float((curve[0] - curve).sum() * (1 - 1 / len(curve))),
+            "the curve has L points, of which the first adds 0",
+        ),
+    ),
 )
 
 DUAL_TOTAL_CORRELATION: Statement = Statement(
@@ -100,6 +118,12 @@ DUAL_TOTAL_CORRELATION: Statement = Statement(
     sides=_dual,
     settings=lambda: _settings(DUAL_TOTAL_CORRELATION),
     hypotheses="any language; small enough to enumerate",
+    twins=(
+        _of_curve("the first point left out", lambda curve: float((curve[1:] - curve[-1]).sum()), "H(0) counts too"),
+        _of_curve(
+            "TC in its place", lambda curve: float((curve[0] - curve).sum()), "the two differ, each the other's mirror"
+        ),
+    ),
 )
 
 INFORMATION_WITH_REST: Statement = Statement(
@@ -112,4 +136,11 @@ INFORMATION_WITH_REST: Statement = Statement(
     sides=_rest,
     settings=lambda: _settings(INFORMATION_WITH_REST),
     hypotheses="any language; small enough to enumerate",
+    twins=(
+        _of_curve(
+            "L - 1 in place of L",
+            lambda curve: float((len(curve) - 1) * (curve[0] - curve[-1])),
+            "each of L tokens has its rest",
+        ),
+    ),
 )

@@ -11,6 +11,9 @@ Source. 2510.25544; docs/theory.md 2.6.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
 from mdmtheory.core.estimate import Estimate
@@ -21,8 +24,9 @@ from mdmtheory.exact.law import context_marginals, context_numbers
 from mdmtheory.exact.reveals import Costs, all_plans, plan_costs
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import bigram3, golden_chain, hmm2x3, small_languages, trigram2
-from mdmtheory.theory.statement import Setting, Sides, Statement
+from mdmtheory.theory.statement import Setting, Sides, Statement, Twin
 
 
 def conditional_entropies(q: Law) -> Costs:
@@ -61,11 +65,34 @@ def _denoiser(setting: Setting) -> Denoiser:
     return named
 
 
-def _sides(setting: Setting) -> Sides:
-    language, length = setting.language, setting.length
-    model = MaskedDiffusion(
+def _model(setting: Setting) -> MaskedDiffusion:
+    return MaskedDiffusion(
         _denoiser(setting), sampler=setting.options["sampler"], steps=setting.steps, schedule=setting.schedule
     )
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The three terms, in nats."""
+
+    entropy: float
+    gap: float
+    learning: float
+
+
+def budget(setting: Setting) -> Budget:
+    """The terms of the setting's model, the mean over all its plans."""
+    model = _model(setting)
+    plans, chances = all_plans(model, setting.length)
+    q = joint(setting.language, setting.length)
+    entropy = entropy_nats(q)
+    gap = float(chances @ plan_costs(plans, conditional_entropies(q))) - entropy
+    learning = float(chances @ plan_costs(plans, learning_costs(model.denoiser, setting.language, setting.length)))
+    return Budget(entropy, gap, learning)
+
+
+def _sides(setting: Setting) -> Sides:
+    language, length, model = setting.language, setting.length, _model(setting)
     plans, chances = all_plans(model, length)
     q = joint(language, length)
     inside = q.reshape(-1) > 0
@@ -76,11 +103,10 @@ def _sides(setting: Setting) -> Sides:
         np.repeat(plans, len(sequences), axis=0).astype(np.int32), tokens=np.tile(sequences, (len(plans), 1))
     )
     nats = -every.log_probs.sum(axis=1).reshape(len(plans), len(sequences))
-    entropy = entropy_nats(q)
-    gap = float(chances @ plan_costs(plans, conditional_entropies(q))) - entropy
-    learning = float(chances @ plan_costs(plans, learning_costs(model.denoiser, language, length)))
-    note = f"entropy {entropy:.6g} + factorisation {gap:.6g} + learning {learning:.6g}"
-    return Sides(Estimate.exact(float(chances @ nats @ weights)), Estimate.exact(entropy + gap + learning), note)
+    terms = budget(setting)
+    note = f"entropy {terms.entropy:.6g} + factorisation {terms.gap:.6g} + learning {terms.learning:.6g}"
+    measured = Estimate.exact(float(chances @ nats @ weights))
+    return Sides(measured, Estimate.exact(terms.entropy + terms.gap + terms.learning), note)
 
 
 def _settings() -> list[Setting]:
@@ -97,6 +123,24 @@ def _settings() -> list[Setting]:
     return rows
 
 
+def _without(term: str, value: Callable[[Budget], float], teaches: str) -> Twin:
+    return twins.bounded(
+        f"without {term}",
+        lambda setting, bound: bound - value(budget(setting)),
+        lambda it: it.setting(bigram3(), 4, 2),
+        teaches,
+    )
+
+
+def _one_token_late(setting: Setting, bound: float) -> float:
+    """As if a step's tokens were revealed one after the other, each seen by the next."""
+    model = _model(setting)
+    plans, chances = all_plans(model, setting.length)
+    costs = learning_costs(model.denoiser, setting.language, setting.length)
+    ranks = np.argsort(np.argsort(plans, axis=1, kind="stable"), axis=1) + 1
+    return bound + float(chances @ (plan_costs(ranks, costs) - plan_costs(plans, costs)))
+
+
 STATEMENT = Statement(
     id="error_budget",
     number=9,
@@ -108,4 +152,17 @@ STATEMENT = Statement(
     settings=_settings,
     hypotheses="any language and denoiser, any law over plans; small enough to enumerate",
     options={"denoiser": "perturbed:epsilon=0.1", "sampler": "ancestral"},
+    twins=(
+        _without("the entropy", lambda budget: budget.entropy, "even a perfect score is no less than H(q)"),
+        _without(
+            "the factorisation gap", lambda budget: budget.gap, "steps of several tokens cost what they cannot see"
+        ),
+        _without("the learning error", lambda budget: budget.learning, "a denoiser that is wrong pays for it"),
+        twins.bounded(
+            "the learning error in contexts one token later",
+            _one_token_late,
+            lambda it: it.setting(bigram3(), 4, 2),
+            "tokens of one step do not see each other",
+        ),
+    ),
 )

@@ -15,6 +15,7 @@ from mdmtheory.exact.law import law
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.metrics.pricing import curve_weights
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import bigram3, independent, small_languages
 from mdmtheory.theory.statement import Setting, Sides, Statement
 
@@ -49,4 +50,13 @@ STATEMENT = Statement(
     settings=_settings,
     hypotheses="any language, ancestral plans, exact denoiser; small enough to enumerate",
     tight=_tight,
+    twins=(
+        twins.scaled(
+            0.99, lambda it: it.setting(bigram3(), 4, 1), "one step is one plan: mixture and average are the same"
+        ),
+        twins.turned(
+            lambda it: it.setting(bigram3(), 4, 2), "plans differ, and their mixture is better than their mean"
+        ),
+        twins.equality(lambda it: it.setting(bigram3(), 4, 2), "two steps are enough for plans to differ"),
+    ),
 )

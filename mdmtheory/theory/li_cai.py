@@ -25,8 +25,10 @@ from mdmtheory.exact.curve import s_information
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.repetition import Repetition
+from mdmtheory.schedules import Schedule
+from mdmtheory.theory import twins
 from mdmtheory.theory.curves import exact_curve, random_order_gap, require_random_subsets
-from mdmtheory.theory.instances import early_choice, growth_chain, hardest, independent, small_languages
+from mdmtheory.theory.instances import bigram3, early_choice, growth_chain, hardest, independent, small_languages
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
 
 _SEARCH = Ours(
@@ -130,6 +132,17 @@ def _settings(statement: Statement) -> list[Setting]:
     ]
 
 
+def _repeated(size: int) -> twins.Witness:
+    """Copies of one token in steps of that size: the hardest language, as a first step of several tells nothing."""
+    return lambda it: it.setting(Repetition(vocab_size=3), 4 * size, 4)
+
+
+def _mean_step(setting: Setting, bound: float) -> float:
+    sizes = setting.schedule.sizes(setting.length, setting.steps)
+    largest, mean = int(sizes.max()), float(sizes.mean())
+    return bound * (mean - 1) / (largest - 1) if largest > 1 else 0.0
+
+
 LI_CAI: Statement = Statement(
     id="li_cai",
     number=6,
@@ -144,6 +157,16 @@ LI_CAI: Statement = Statement(
     tight=_tight_if_doubling,
     constants=(Constant("base of the power", 2.0, "notes"),),
     options={"sampler": "fixed"},
+    twins=(
+        twins.scaled(0.99, _repeated(4), "four copies in the first step: three of them are drawn apart, and no less"),
+        twins.turned(lambda it: it.setting(bigram3(), 5, 3), "most of the information does not come with one token"),
+        twins.claiming(
+            "2^floor(log2 s_max) in place of 2^ceil(log2 s_max)",
+            lambda setting: _sides(setting, lambda size: float((1 << size.bit_length() >> 1) - 1)),
+            _repeated(3),
+            "three copies count as two do: sizes between powers of two must be rounded up",
+        ),
+    ),
 )
 
 LARGEST_STEP: Statement = Statement(
@@ -159,4 +182,14 @@ LARGEST_STEP: Statement = Statement(
     requires=_requires,
     tight=_tight,
     options={"sampler": "fixed"},
+    twins=(
+        twins.scaled(0.99, _repeated(4), "four copies in the first step: three of them are drawn apart, and no less"),
+        twins.turned(lambda it: it.setting(bigram3(), 5, 3), "most of the information does not come with one token"),
+        twins.bounded(
+            "the mean step in place of the largest",
+            _mean_step,
+            lambda it: it.setting(Repetition(vocab_size=3), 8, None, Schedule.from_sizes([4, 2, 2])),
+            "all information may come with the first token, and then the first step decides alone",
+        ),
+    ),
 )

@@ -12,14 +12,17 @@ Source. 2511.04647, and 2510.25544 as an information profile; docs/theory.md 2.1
 
 from __future__ import annotations
 
+import numpy as np
+
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.enumeration import enumerated_information_curve, joint
 from mdmtheory.exact.reveals import all_plans, plan_costs, reveal_costs
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.metrics.pricing import curve_weights
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.theory import twins
 from mdmtheory.theory.curves import require_random_subsets
-from mdmtheory.theory.instances import small_languages
+from mdmtheory.theory.instances import bigram3, small_languages
 from mdmtheory.theory.statement import Setting, Sides, Statement
 
 
@@ -43,6 +46,21 @@ def _settings() -> list[Setting]:
     ]
 
 
+def _one_trial_more(setting: Setting, bound: float) -> float:
+    from scipy.stats import binom
+
+    curve = enumerated_information_curve(joint(setting.language, setting.length))
+    fractions = setting.schedule.revealed_fractions(setting.steps)
+    law = binom.pmf(np.arange(setting.length), setting.length, fractions[:-1, None])
+    return float(setting.length * np.diff(fractions) @ law @ curve)
+
+
+def _one_token_late(setting: Setting, bound: float) -> float:
+    curve = enumerated_information_curve(joint(setting.language, setting.length))
+    sizes = setting.schedule.sizes(setting.length, setting.steps)
+    return float(sizes @ curve[np.minimum(np.cumsum(sizes) - sizes + 1, setting.length - 1)])
+
+
 STATEMENT = Statement(
     id="plan_average",
     number=4,
@@ -55,4 +73,18 @@ STATEMENT = Statement(
     hypotheses="any language, exact denoiser, ancestral plans or fixed sizes; small enough to enumerate",
     requires=require_random_subsets,
     options={"sampler": "ancestral"},
+    twins=(
+        twins.bounded(
+            "Bin(L, a) in place of Bin(L-1, a)",
+            _one_trial_more,
+            lambda it: it.setting(bigram3(), 4, 2),
+            "a token is not among those that may be known when it is drawn",
+        ),
+        twins.bounded(
+            "the curve read after the first token of each step",
+            _one_token_late,
+            lambda it: it.setting(bigram3(), 4, 2, sampler="fixed"),
+            "tokens of one step do not see each other, not even the first",
+        ),
+    ),
 )

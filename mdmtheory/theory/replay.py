@@ -19,17 +19,26 @@ import math
 
 import numpy as np
 
+from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Denoiser
 from mdmtheory.denoisers import DENOISERS
 from mdmtheory.exact.draws import law_by_draws
-from mdmtheory.exact.enumeration import Law, all_sequences, entropy_nats, expected_nll, joint
+from mdmtheory.exact.enumeration import (
+    Law,
+    all_sequences,
+    entropy_nats,
+    enumerated_information_curve,
+    expected_nll,
+    joint,
+)
 from mdmtheory.exact.law import law
 from mdmtheory.languages.parity import Parity
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.samplers.registry import as_sampler
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import bigram3, small_languages
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, Twin
 
 SAMPLERS = (
     "confidence",
@@ -121,6 +130,21 @@ def _divergence_settings() -> list[Setting]:
     return [DIVERGENCE.setting(language, 4, 2, sampler=each) for language in languages for each in samplers]
 
 
+def _another(broken: str, replayed_by: str, drawn_by: str, teaches: str) -> Twin:
+    """The distance between the replay of one sampler and the draws of another."""
+
+    def sides(setting: Setting) -> Sides:
+        language, length = setting.language, setting.length
+        replayed, drawn = (
+            MaskedDiffusion(language.oracle(), sampler=each, steps=setting.steps, schedule=setting.schedule)
+            for each in (replayed_by, drawn_by)
+        )
+        distance = float(np.abs(law(replayed, language, length) - law_by_draws(drawn, length)).sum()) / 2
+        return Sides(Estimate.exact(distance), Estimate.exact(0.0))
+
+    return twins.claiming(broken, sides, lambda it: it.setting(bigram3(), 4, 2), teaches)
+
+
 LIKELIHOOD = Statement(
     id="replay",
     aliases=("duel",),
@@ -134,6 +158,21 @@ LIKELIHOOD = Statement(
     hypotheses="any language and denoiser, samplers that look at the context only; small enough to enumerate",
     requires=_requires_context_only,
     options={"sampler": "entropy", "denoiser": "oracle"},
+    twins=(
+        _another(
+            "confidence replayed, draw_confidence drawn",
+            "confidence",
+            "draw_confidence",
+            "who looks at draws that are thrown away has no replay, not even by the rule that does not look",
+        ),
+        _another("entropy replayed, a threshold drawn", "entropy", "threshold:tau=0.6", "a replay is that of one rule"),
+        _another(
+            "margin replayed at temperature 1, drawn at 1/2",
+            "margin",
+            "margin:temperature=0.5",
+            "the temperature changes what is drawn, not where",
+        ),
+    ),
 )
 
 DIVERGENCE = Statement(
@@ -149,4 +188,20 @@ DIVERGENCE = Statement(
     "to enumerate",
     requires=_requires_exact,
     options={"sampler": "entropy:ties=lowest"},
+    twins=(
+        twins.scaled(
+            0.999,
+            lambda it: it.setting(bigram3(), 4, 2),
+            "what steps lose in the contexts visited is all of the divergence",
+        ),
+        twins.bounded(
+            "what the same steps lose on average over contexts of their size",
+            lambda setting, bound: schedules.plan_averaged_gap(
+                enumerated_information_curve(joint(setting.language, setting.length)),
+                setting.schedule.sizes(setting.length, setting.steps),
+            ),
+            lambda it: it.setting(bigram3(), 4, 2),
+            "a rule that looks chooses its contexts: the information curve, of random ones, does not price it",
+        ),
+    ),
 )

@@ -27,6 +27,7 @@ from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.permutation import Permutation
 from mdmtheory.languages.repetition import Repetition
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import bigram3, small_languages
 from mdmtheory.theory.statement import Setting, Sides, Statement, probability
 
@@ -73,6 +74,10 @@ def _settings() -> list[Setting]:
     ]
 
 
+def _of_pairs(it: Statement) -> Setting:
+    return it.setting(EqualPairs(vocab_size=2), 4, 2)
+
+
 STATEMENT = Statement(
     id="ser_from_kl",
     number=10,
@@ -86,4 +91,21 @@ STATEMENT = Statement(
     hypotheses="any language, denoiser and sampler; small enough to enumerate",
     tight=_tight,
     options={"denoiser": "oracle", "sampler": "ancestral"},
+    twins=(
+        twins.scaled(0.999, _of_pairs, "on pairs the divergence is nothing but what is wrong"),
+        twins.turned(lambda it: it.setting(bigram3(), 5, 3), "a law that is right can still be unfaithful"),
+        twins.equality(lambda it: it.setting(bigram3(), 5, 3), "a law that is right can still be unfaithful"),
+        twins.bounded(
+            "half the divergence in the exponent",
+            lambda setting, bound: 1 - math.sqrt(1 - bound),
+            _of_pairs,
+            "Pinsker's inequality halves it for the square of a distance, not for the errors",
+        ),
+        twins.bounded(
+            "the divergence of one token",
+            lambda setting, bound: 1 - (1 - bound) ** (1 / setting.length),
+            _of_pairs,
+            "a small loss per token says nothing of whole sequences",
+        ),
+    ),
 )

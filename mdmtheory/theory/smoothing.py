@@ -11,15 +11,22 @@ Source. Han (1978), Verdú and Weissman (2008); docs/theory.md 7.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.protocols import Language
 from mdmtheory.exact.enumeration import entropy_nats, joint
 from mdmtheory.exact.reveals import Costs, reveal_costs
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.parity import Parity
-from mdmtheory.theory.instances import hardest, independent, rare_first, small_languages
-from mdmtheory.theory.statement import Setting, Sides, Statement
+from mdmtheory.theory import twins
+from mdmtheory.theory.instances import bigram3, hardest, independent, rare_first, small_languages
+from mdmtheory.theory.statement import Setting, Sides, Statement, Twin
+
+Shown = Callable[[int, int], bool]
+"""Whether a token sees another position."""
 
 
 def _costs(setting: Setting) -> Costs:
@@ -59,6 +66,19 @@ def _filtering_settings() -> list[Setting]:
     return [FILTERING.setting(language, 5) for language in (*small_languages(), Parity())]
 
 
+def given(setting: Setting, shown: Shown) -> float:
+    """The sum over i of H(X_i | the positions j for which shown(i, j))."""
+    positions = np.arange(setting.length)
+    sets = [sum(1 << j for j in positions.tolist() if j != i and shown(i, j)) for i in positions.tolist()]
+    return float(_costs(setting)[sets, positions].sum())
+
+
+def _given(broken: str, shown: Shown, language: Callable[[], Language], teaches: str) -> Twin:
+    return twins.measuring(
+        broken, lambda setting, measured: given(setting, shown), lambda it: it.setting(language(), 4), teaches
+    )
+
+
 SMOOTHING = Statement(
     id="smoothing",
     number=14,
@@ -70,6 +90,22 @@ SMOOTHING = Statement(
     settings=_smoothing_settings,
     hypotheses="any language; small enough to enumerate",
     tight=_independent,
+    twins=(
+        _given(
+            "the neighbours alone",
+            lambda i, j: abs(i - j) == 1,
+            Parity,
+            "a token may depend on all others at once",
+        ),
+        _given(
+            "all others but the first two",
+            lambda i, j: j > 1,
+            Parity,
+            "the first two tokens are then given no past, and cost more than their past would leave",
+        ),
+        twins.turned(lambda it: it.setting(bigram3(), 4), "what comes after tells of a token too"),
+        twins.scaled(0.99, lambda it: it.setting(independent(), 4), "of independent tokens others tell nothing"),
+    ),
 )
 
 FILTERING = Statement(
@@ -82,4 +118,7 @@ FILTERING = Statement(
     sides=_filtering,
     settings=_filtering_settings,
     hypotheses="any language; small enough to enumerate",
+    twins=(
+        _given("those before but the nearest", lambda i, j: j < i - 1, bigram3, "the chain rule needs all of the past"),
+    ),
 )

@@ -141,6 +141,24 @@ def steps_of_a_sequence(setting: Setting) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
+class Twin:
+    """A near miss of a statement: one thing broken, and a small setting that shows it (theory/twins.py makes them).
+
+    `broken` says what, and `teaches` what its failure shows; `breaks` makes the broken statement of the whole one. At
+    the setting `witness` the twin is refuted while the statement holds; where a hypothesis is what is broken, the
+    statement says nothing there.
+    """
+
+    broken: str
+    breaks: Callable[[Statement], Statement]
+    witness: Callable[[Statement], Setting]
+    teaches: str
+
+    def __str__(self) -> str:
+        return self.broken
+
+
+@dataclass(frozen=True)
 class Statement:
     """A claim that can fail.
 
@@ -148,7 +166,8 @@ class Statement:
     `tight` says where it is an equality (asserted in the tests). `settings` are the instances of `mdmtheory bounds`;
     `options` the statement's own parameters with their defaults; `known` says between what ends the measured quantity
     lies in any case. A conjecture may fail without anybody being wrong. `source` tells the theorem and where it is
-    derived, `sources` the works as `mdmtheory cite` prints them (core/sources.py); `aliases` are other names.
+    derived, `sources` the works as `mdmtheory cite` prints them (core/sources.py); `aliases` are other names. `twins`
+    are near misses that its check must refute: without one nobody knows that it could fail.
     """
 
     id: str
@@ -168,6 +187,7 @@ class Statement:
     known: Callable[[Setting], tuple[float, float]] = unlimited
     sources: Sources = ()
     aliases: tuple[str, ...] = ()
+    twins: tuple[Twin, ...] = ()
 
     @property
     def ours(self) -> Ours | None:

@@ -11,7 +11,8 @@ import pandas as pd
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.theory.statement import BoundCheck, Direction
+from mdmtheory.theory.statement import BoundCheck, Direction, Setting
+from mdmtheory.theory.twins import TwinCheck
 
 COLUMNS = (
     "id",
@@ -28,6 +29,23 @@ COLUMNS = (
     "holds",
     "source",
     "vacuous",
+)
+TWINS = (
+    "id",
+    "statement",
+    "broken",
+    "language",
+    "length",
+    "steps",
+    "options",
+    "measured",
+    "direction",
+    "bound",
+    "violation",
+    "kind",
+    "itself",
+    "refuted",
+    "teaches",
 )
 SUMMARY = ("id", "statement", "direction", "instances", "yes", "not refuted", "no", "tight", "vacuous", "least slack")
 
@@ -69,8 +87,7 @@ def rounded(value: float, direction: Direction, digits: int | None) -> str:
 
 def _row(check: BoundCheck, digits: int | None) -> list[str]:
     statement, setting = check.statement, check.setting
-    options = ", ".join(f"{name}={_plain(value)}" for name, value in setting.options.items())
-    extra = "; ".join(part for part in (options, setting.name, check.note) if part)
+    extra = "; ".join(part for part in (_options(setting), setting.name, check.note) if part)
     direction = statement.direction
     return [
         statement.id,
@@ -105,6 +122,48 @@ def summary(checks: Sequence[BoundCheck]) -> pd.DataFrame:
         least = rounded(min(each.slack for each in own), ">=", 3)
         rows.append([name, own[0].statement.says, own[0].statement.direction, *map(str, counts), least])
     return pd.DataFrame(rows, columns=list(SUMMARY), dtype=str)
+
+
+@whole_numbers(digits=1)
+def twins_frame(checks: Sequence[TwinCheck], *, digits: int | None = 6) -> pd.DataFrame:
+    """One row a twin, all columns text: what is broken, where, both sides, by how much it is refuted.
+
+    Rounded so that no violation looks larger than it is; with `digits` None numbers are in full. `itself` says how the
+    statement fares there: "yes", "not refuted", "no", or "says nothing" where the twin lacks a hypothesis.
+    """
+    return pd.DataFrame([_twin_row(each, digits) for each in checks], columns=list(TWINS), dtype=str)
+
+
+def _twin_row(found: TwinCheck, digits: int | None) -> list[str]:
+    check = found.check
+    statement, setting = check.statement, check.setting
+    return [
+        statement.id,
+        statement.says,
+        found.twin.broken,
+        str(setting.language.spec),
+        str(setting.length),
+        _steps(setting),
+        _options(setting),
+        _number(check.measured, "=", digits),
+        statement.direction,
+        _number(check.bound, "=", digits),
+        _number(found.violation, ">=", digits),
+        found.violation.kind,
+        found.whole.verdict if found.whole else "says nothing",
+        "yes" if found.refuted else "no",
+        found.twin.teaches,
+    ]
+
+
+def _steps(setting: Setting) -> str:
+    """Steps and a schedule that is not linear; sizes are a schedule without steps."""
+    schedule = "" if str(setting.schedule.spec) == "linear" else str(setting.schedule.spec)
+    return " ".join(filter(None, ("" if setting.steps is None else str(setting.steps), schedule)))
+
+
+def _options(setting: Setting) -> str:
+    return ", ".join(f"{name}={_plain(value)}" for name, value in setting.options.items())
 
 
 def _number(number: Estimate, direction: Direction, digits: int | None) -> str:

@@ -10,8 +10,10 @@ from dataclasses import replace
 import pytest
 
 from mdmtheory.theory import registry
+from mdmtheory.theory.instances import bigram3
 from mdmtheory.theory.jensen import STATEMENT
-from mdmtheory.theory.table import COLUMNS, rounded
+from mdmtheory.theory.table import COLUMNS, TWINS, rounded
+from mdmtheory.theory.twins import scaled
 from tests.theory.property import scaled_twin
 
 
@@ -147,3 +149,31 @@ def test_a_statement_is_found_by_the_name_that_its_paper_has(run):
     from mdmtheory.theory.registry import chosen_statements
 
     assert [each.id for each in chosen_statements(["duel"])] == ["replay"]
+
+
+def test_twins_are_listed_with_where_and_by_how_much_they_are_refuted(run):
+    found = run("bounds", "jensen", "--twins", "--format", "csv")
+    assert found.code == 0
+    rows = list(csv.DictReader(io.StringIO(found.out)))
+    assert list(rows[0]) == list(TWINS)
+    assert [row["broken"] for row in rows] == [each.broken for each in STATEMENT.twins]
+    for row in rows:
+        assert row["refuted"] == row["itself"] == "yes"
+        assert float(row["violation"]) > 0
+    table = run("bounds", "jensen", "--twins").out.splitlines()
+    assert len(table) == len(rows) + 1
+
+
+def test_a_twin_that_holds_sets_the_exit_code_and_is_named(run, monkeypatch):
+    blind = replace(STATEMENT, twins=(scaled(1.01, lambda it: it.setting(bigram3(), 3, 2), "nothing"),))
+    monkeypatch.setattr(registry, "statements", lambda: {"jensen": blind})
+    found = run("bounds", "jensen", "--twins")
+    assert found.code == 1
+    assert "these twins are not refuted: jensen (the bound times 1.01)" in found.err
+
+
+@pytest.mark.parametrize("other", [("--lang", "copy"), ("--summary",), ("--ours",)], ids=lambda words: words[0])
+def test_twins_stand_alone(run, other):
+    found = run("bounds", "jensen", "--twins", *other)
+    assert found.code == 2
+    assert "--twins stands alone" in found.err

@@ -29,6 +29,13 @@ def refuted(twin, instances, *, max_examples=200):
         _search(twin, instances, max_examples, (Phase.generate, Phase.target))
 
 
+def twins_refuted(statement, instances, *, max_examples=200):
+    """The same search must refute each twin of the statement."""
+    assert statement.twins
+    for each in statement.twins:
+        refuted(each.breaks(statement), instances, max_examples=max_examples)
+
+
 def _search(statement, instances, max_examples, phases):
     # The profile's budget, unless a statement asks for fewer or a twin needs more.
     chosen = settings() if max_examples is None else settings(max_examples=max_examples)
@@ -129,4 +136,5 @@ __all__ = [
     "schedules",
     "stands",
     "twin",
+    "twins_refuted",
 ]
