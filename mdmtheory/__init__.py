@@ -33,6 +33,7 @@ _HOMES = {
     "Run": "mdmtheory.networks.runs",
     "MaskedDiffusion": "mdmtheory.models.masked",
     "Autoregressive": "mdmtheory.models.autoregressive",
+    "Jacobi": "mdmtheory.models.jacobi",
     "BlockDiffusion": "mdmtheory.models.block",
     "ConstrainedDiffusion": "mdmtheory.models.constrained",
     "UniformDiffusion": "mdmtheory.models.uniform",

@@ -62,6 +62,7 @@ from mdmtheory.models.autoregressive import Autoregressive as Autoregressive
 from mdmtheory.models.block import BlockDiffusion as BlockDiffusion
 from mdmtheory.models.constrained import ConstrainedDiffusion as ConstrainedDiffusion
 from mdmtheory.models.gaussian import GaussianDiffusion as GaussianDiffusion
+from mdmtheory.models.jacobi import Jacobi as Jacobi
 from mdmtheory.models.masked import MaskedDiffusion as MaskedDiffusion
 from mdmtheory.models.uniform import UniformDiffusion as UniformDiffusion
 from mdmtheory.networks.runs import Run as Run

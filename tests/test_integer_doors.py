@@ -193,7 +193,11 @@ def autoregressive() -> Any:
     return mt.Autoregressive(language())
 
 
-MODELS = (model, block, constrained, uniform, gaussian, autoregressive)
+def jacobi() -> Any:
+    return mt.Jacobi(language())
+
+
+MODELS = (model, block, constrained, uniform, gaussian, autoregressive, jacobi)
 STREAMED = ("count", "length", "seed", "first", "threads")
 CLOSED = {
     "EqualPairs": mt.EqualPairs,
@@ -428,6 +432,7 @@ for kind in ("MaskedDiffusion", "ConstrainedDiffusion", "UniformDiffusion", "Gau
         lambda n, kind=kind: getattr(mt, kind)(mt.Oracle(language()), steps=n).identity,
         none=True,
     )
+door("Jacobi window", lambda n: mt.Jacobi(language(), window=n).identity, none=True)
 for parameter in ("block", "steps"):
     door(
         f"BlockDiffusion {parameter}",

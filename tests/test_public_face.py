@@ -101,6 +101,7 @@ def test_a_type_checker_sees_the_public_names_with_their_signatures(tmp_path, py
         "Carry",
         "Oracle",
         "Autoregressive",
+        "Jacobi",
     ],
 )
 def test_constructors_take_all_but_their_first_argument_by_keyword(name):

@@ -138,6 +138,8 @@ def test_a_curve_of_ones_own_and_a_sampler_of_ones_own_claim_no_name_of_ours():
         mt.GaussianDiffusion(mt.Oracle(BIGRAM), embedding="random:dim=4,seed=1", decode="argmax"),
         mt.GaussianDiffusion(mt.Oracle(BIGRAM), embedding=np.eye(3) / 3),
         mt.Autoregressive(BIGRAM),
+        mt.Jacobi(mt.Oracle(BIGRAM), window=3),
+        mt.Jacobi(BIGRAM),
     ],
     ids=lambda model: str(model.spec),
 )

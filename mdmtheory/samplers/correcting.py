@@ -35,10 +35,10 @@ class _Shared:
 @registered("sampler", version=1, family="changing tokens", place=19, said="top-k remasking", sources=("ye2024",))
 @dataclass(frozen=True, kw_only=True, repr=False)
 class TopKRemask(Drawing):
-    """Of all positions the k most probable tokens are kept, the others masked; k grows (top-k of MGDM, 2410.14157).
+    """Of all positions the k most probable tokens are kept, the others masked; k grows (after MGDM, 2410.14157).
 
     A masked position competes with the token drawn there and its probability, a set one with the probability of its
-    token given all others.
+    token given all others. In that paper's program a set one competes with what would be drawn there now: `rdm`.
     """
 
     name = "topk_remask"

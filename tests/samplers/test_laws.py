@@ -31,6 +31,8 @@ REMASKING = [
     "remdm-conf",
     "remdm-cap:eta=0.3,nucleus=0.7",
     "topk_remask",
+    "rdm",
+    "rdm:conditioned=true",
     "redraw:sweeps=2,tau=0.4",
 ]
 SETTING_ONCE = ["independent:mu=0.05", "verify:k=3", "verify:k=2,order=bit_reversed,temperature=0.5"]
@@ -64,6 +66,8 @@ def test_draws_refute_another_sampler():
         ("redraw:sweeps=2,tau=0.4", "redraw:sweeps=2,tau=0.4,share=1"),
         ("remdm-loop:eta=0.6,alpha=0.5", "remdm-cap:eta=0.05"),
         ("topk_remask", "topk_remask:nucleus=0.8"),
+        ("rdm", "topk_remask"),
+        ("rdm", "rdm:conditioned=true"),
     ]:
         law = mt.exact.law(mt.MaskedDiffusion(mt.Oracle(HMM, trust=0.95), sampler=twin, steps=8), HMM, 3)
         samples = mt.MaskedDiffusion(mt.Oracle(HMM, trust=0.95), sampler=sampler, steps=8).sample(20_000, 3, seed=3)

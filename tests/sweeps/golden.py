@@ -58,6 +58,7 @@ CASES: dict[str, dict[str, Any]] = {
     "language rotation, joint": {"lang": "rotation:given=joint,chain=after", "steps": 3, "check": True},
     "language ctree, of any class": {"lang": "ctree:given=none", "steps": 3, "check": True},
     "model ar": {**_ANCESTRAL, "model": "ar"},
+    "model jacobi": {**_ANCESTRAL, "model": "jacobi:window=5"},
     "model uniform": {**_ANCESTRAL, "model": "uniform"},
     "model uniform tweedie": {**_ANCESTRAL, "model": "uniform:update=tweedie", "schedule": "cosine"},
     "model gaussian": {**_ANCESTRAL, "model": "gaussian"},
@@ -113,6 +114,7 @@ CASES: dict[str, dict[str, Any]] = {
             "topk_remask:nucleus=0.9,ties=lowest",
         )
     },
+    "sampler rdm": {**_TIED, "steps": 4, "sampler": "rdm", "metrics": "ser"},
     "sampler topk_remask, ties at random": {**_TIED, "steps": 4, "sampler": "topk_remask", "metrics": "ser"},
     "sampler in float32": {**_ANCESTRAL, "sampler": "confidence:precision=float32,ties=lowest", "metrics": "ser"},
     "sampler draw_confidence": {**_ANCESTRAL, "sampler": "draw_confidence:ties=lowest", "metrics": "ser"},

@@ -16,6 +16,7 @@ MODELS = {
     "block:size=2": lambda net: mt.BlockDiffusion(net, block=2, steps=2),
     "d3pm:steps=3": lambda net: mt.MaskedDiffusion(net, steps=3),
     "d3pm:kind=uniform,steps=3": lambda net: mt.UniformDiffusion(net, steps=3),
+    "rdm:steps=3": lambda net: mt.MaskedDiffusion(net, sampler="rdm", steps=3),
     "uniform:steps=3": lambda net: mt.UniformDiffusion(net, steps=3),
     "gaussian": lambda net: mt.GaussianDiffusion(net, steps=3),
     "gaussian:embedding=random,dim=3": lambda net: mt.GaussianDiffusion(net, embedding="random:dim=3", steps=3),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from abc import ABC, abstractmethod
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,33 +25,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AbsorbingChain(MaskedObjective):
+class MaskedChain(MaskedObjective, ABC):
     """Masks in T = `steps` steps of a schedule, one step t a sequence: each token is masked with chance 1 - kept[t].
 
-    A masked token weighs T (kept[t-1] - kept[t])/(1 - kept[t]), the chance that the step back sets it, and every
-    token, set ones among them, T `auxiliary` more. Without that the exact posterior's is minus the bound of the T
-    `ancestral` steps of `MaskedDiffusion` with the oracle: H(q) and the total correlations of what they draw together.
-    A posterior does not know t beyond the masks that it sees, and a network that is told a level is told their share.
+    A subclass says what a masked token weighs in each step. A posterior does not know t beyond the masks that it sees,
+    and a network that is told a level is told their share.
     """
-
-    name: ClassVar[str] = "d3pm"
-    kind: ClassVar[str] = "absorbing"
 
     _: KW_ONLY
     steps: WholeNumber = 64
     schedule: str = "linear"
-    auxiliary: float = 0.01
 
     def __post_init__(self) -> None:
-        check_auxiliary(self.auxiliary)
         object.__setattr__(self, "steps", whole_number(self.steps, "steps", 1))
         if not (np.diff(self.kept) < 0).all():
             raise ValueError(f"the schedule {self.schedule} of {self.steps} steps has one that does nothing; use fewer")
-
-    @property
-    def spec(self) -> Spec:
-        """With its kind."""
-        return Spec.of(self.name, kind=self.kind, **dict(super().spec.options))
 
     @cached_property
     def kept(self) -> Float[np.ndarray, "levels"]:
@@ -64,10 +53,51 @@ class AbsorbingChain(MaskedObjective):
 
     def at_step(self, clean: Tokens, hidden: Bool[np.ndarray, "rows length"], step: Int[np.ndarray, "rows"]) -> Noised:
         """The sequences with these positions masked, each at its level 1..steps."""
-        set_back = (self.kept[step - 1] - self.kept[step]) / (1 - self.kept[step])
-        weights = self.steps * (np.where(hidden, set_back[:, None], 0.0) + self.auxiliary)
+        weights = np.where(hidden, self.of_masked(step)[:, None], 0.0)
         seen = np.where(hidden, self.vocab_size, clean).astype(np.int64)
         return Noised(clean, seen, hidden.mean(axis=1), weights)
+
+    @abstractmethod
+    def of_masked(self, step: Int[np.ndarray, "rows"]) -> Float[np.ndarray, "rows"]:
+        """What a masked token weighs at each level."""
+
+    def in_the_bound(self, step: Int[np.ndarray, "rows"]) -> Float[np.ndarray, "rows"]:
+        """T (kept[t-1] - kept[t])/(1 - kept[t]), T times the chance that the step back sets a masked token."""
+        found: Float[np.ndarray, "rows"] = self.steps * (self.kept[step - 1] - self.kept[step]) / (1 - self.kept[step])
+        return found
+
+
+@dataclass(frozen=True)
+class AbsorbingChain(MaskedChain):
+    """A masked token weighs as in the bound of the chain, and every token, set ones among them, T `auxiliary` more.
+
+    Without that the exact posterior's is minus the bound of the T `ancestral` steps of `MaskedDiffusion` with the
+    oracle: H(q) and the total correlations of what they draw together.
+    """
+
+    name: ClassVar[str] = "d3pm"
+    kind: ClassVar[str] = "absorbing"
+
+    _: KW_ONLY
+    auxiliary: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_auxiliary(self.auxiliary)
+
+    @property
+    def spec(self) -> Spec:
+        """With its kind."""
+        return Spec.of(self.name, kind=self.kind, **dict(super().spec.options))
+
+    def at_step(self, clean: Tokens, hidden: Bool[np.ndarray, "rows length"], step: Int[np.ndarray, "rows"]) -> Noised:
+        """The sequences with these positions masked, each at its level 1..steps."""
+        found = super().at_step(clean, hidden, step)
+        return replace(found, weights=found.weights + self.steps * self.auxiliary)
+
+    def of_masked(self, step: Int[np.ndarray, "rows"]) -> Float[np.ndarray, "rows"]:
+        """That of the bound."""
+        return self.in_the_bound(step)
 
     def targets(
         self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0
