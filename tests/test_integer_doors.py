@@ -664,6 +664,7 @@ INSIDE = (
     "posteriors",
     "walk",
     "walk_steps",
+    "walk_shared",
 )
 """Methods that kernels and the package's own rooms call."""
 

@@ -218,3 +218,9 @@ class ModelDefaults:
             f"{self.spec} has no walk by whole steps; use masked or block diffusion with a law over plans, or ser_walk "
             "or ser"
         )
+
+    def check_shared_walks(self: Any) -> None:
+        """ValueError with the reason where it has no `walk_shared` (models/shared_walks.py)."""
+        raise ValueError(
+            f"{self.spec} has no walk by shared steps; use masked diffusion with sampler ancestral, or ser_sharp or ser"
+        )

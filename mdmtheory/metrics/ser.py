@@ -14,8 +14,9 @@ from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.metrics.draw import Draw
 from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
+from mdmtheory.metrics.ser_shared import SerShared, SharedWalks
 from mdmtheory.metrics.ser_sharp import SerSharp, StepWalks
-from mdmtheory.metrics.ser_walk import SerWalk, Walks, check_method
+from mdmtheory.metrics.ser_walk import SerWalk, WalkMeasure, Walks, check_method
 from mdmtheory.metrics.sums import Sums
 from mdmtheory.models.fitting import held_to
 from mdmtheory.prompts.registry import OWN, given_positions
@@ -37,6 +38,13 @@ class Ser(Metric):
         interval = clopper_pearson if measured.max_errors is None else anytime_binomial
         low, high = interval(errors, count, level)
         return Estimate(errors / count, low, high, level, "estimate", count)
+
+
+_BY_WALKS: dict[str, tuple[WalkMeasure, Metric]] = {
+    "walk": (Walks(), SerWalk()),
+    "sharp": (StepWalks(), SerSharp()),
+    "shared": (SharedWalks(), SerShared()),
+}
 
 
 @whole_numbers(length=1, count=1, seed=0, max_errors=1, threads=1)
@@ -68,6 +76,9 @@ def ser(
     "sharp" draws whole steps on condition that they can be completed, and sums the mass that cannot: a small SER keeps
     its digits, and the upper end holds for every law (docs/theory.md, 5.2; ours). For laws over plans, and languages
     that an automaton reads (`Language.support`); core.estimate.WithheldError where too few walks carry it.
+    "shared" is for random order (`ancestral`) with the exact denoiser, which errs only where two positions share a
+    step: plans are drawn so, near positions first, and weighed. With many steps it needs far fewer walks, and its
+    interval, which holds for every law, is as short (docs/theory.md, 5.2; ours).
 
     `prompt` says what is given (`prompts.registry.given_positions`), by default what the language says itself: each
     sequence is then an answer to a prompt of its own, drawn from q, and is wrong where the two together are.
@@ -78,7 +89,7 @@ def ser(
     if method != "draws":
         if max_errors is not None:
             raise ValueError(f"max_errors stops a count of errors, and method={method!r} counts none; leave it out")
-        measure, metric = (Walks(), SerWalk()) if method == "walk" else (StepWalks(), SerSharp())
+        measure, metric = _BY_WALKS[method]
         [walked] = measure.count([model], Sequences(language, length, seed, 0, count, given), threads)
         return metric.estimate(Measured(walked, length), level)
     batch = count if max_errors is None else max(1, (1 << 15) // length)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.core.guards import unguarded
@@ -24,8 +24,9 @@ WALK_SEARCH = Ours(
     "2026-11-29",
 )
 
-METHODS = ("draws", "walk", "sharp")
-"""Errors among drawn sequences, or the chance of an error along walks that make none, by tokens or by whole steps."""
+METHODS = ("draws", "walk", "sharp", "shared")
+"""Errors among drawn sequences, or the chance of an error along walks that make none: by tokens, by whole steps, or by
+whole steps where two positions share one."""
 
 
 def check_method(method: str) -> None:
@@ -44,7 +45,7 @@ class WalkMeasure(Measure):
     """
 
     whole = ("sequences", "tokens")
-    real = ("wrong", "wrong_squared", "wrong_cubed")
+    real: ClassVar[tuple[str, ...]] = ("wrong", "wrong_squared", "wrong_cubed")
 
     def check(self, model: Any) -> None:
         """ValueError where a model has no such walks: one of a user's own may draw by another law."""
@@ -77,8 +78,12 @@ class WalkMeasure(Measure):
             own = (of.language, of.count, of.length, of.seed)
             walk = self.walked(model, *own, first=of.first, threads=threads, **of.to_draw(threads))
             whole = {"sequences": of.count, "tokens": of.count * of.answer_length}
-            found.append(Sums(whole, **moments("wrong", walk.wrong)))
+            found.append(Sums(whole, **self.sums_of(walk)))
         return found
+
+    def sums_of(self, walk: Any) -> dict[str, float]:
+        """What is added up of walks besides how many they are."""
+        return moments("wrong", walk.wrong)
 
 
 @registered("measure", place=4)

@@ -81,12 +81,15 @@ def walk_steps(
     uniforms: Float[np.ndarray, "count length"] | None = None,
     *,
     tokens: Tokens | None = None,
+    begun: Tokens | None = None,
     law: PlanLawBase | None = None,
     greedy: bool = False,
     prompt: Prompt | None = None,
     threads: int | None = None,
 ) -> StepWalk:
     """Walk through reveal plans, one uniform a position; with `law` tokens are drawn under its options (`Planned`).
+
+    With `begun` the walks begin at what it shows (the mask elsewhere), and never come to positions of step 0.
 
     Or along the `tokens` given, which are the language's. `greedy` takes, step by step, the most probable tokens that
     can be completed, of equal ones the first. With a `prompt` plans, uniforms and walks are of the answers.
@@ -102,9 +105,9 @@ def walk_steps(
 
     def work(here: slice, own_threads: int | None) -> None:
         own = prompt and prompt.take(here)
-        canvas = OpenCanvas(asked, here.stop - here.start, length, own, own_threads)
-        drawn, given = (None if each is None else each[here] for each in (uniforms, tokens))
-        walked = _walk_batch(canvas, language, plan[here], drawn, given, law, greedy, own)
+        drawn, given, shown = (None if each is None else each[here] for each in (uniforms, tokens, begun))
+        canvas = OpenCanvas(asked, here.stop - here.start, length, own, own_threads, shown=shown)
+        walked = _walk_batch(canvas, language, plan[here], drawn, given, shown, law, greedy, own)
         for name, part in vars(walked).items():
             getattr(found, name)[here] = part
 
@@ -118,16 +121,17 @@ def _walk_batch(
     plan: Int[np.ndarray, "count length"],
     uniforms: Float[np.ndarray, "count length"] | None,
     given: Tokens | None,
+    begun: Tokens | None,
     law: PlanLawBase | None,
     greedy: bool,
     prompt: Prompt | None,
 ) -> StepWalk:
     mask = canvas.denoiser.vocab_size
-    shown = np.full(plan.shape, mask, dtype=token_dtype(mask))
+    shown = np.full(plan.shape, mask, dtype=token_dtype(mask)) if begun is None else begun.copy()
     where = np.arange(plan.shape[1]) if prompt is None else prompt.answer
-    rows_of = CompletableRows(language, shown if prompt is None else prompt.tokens)
+    rows_of = CompletableRows(language, shown if prompt is None else prompt.joined(shown))
     log_kept, log_probs, ended = np.zeros(plan.shape), np.zeros(plan.shape), np.zeros(len(plan), dtype=np.bool_)
-    steps = own_steps(plan, np.argsort(plan, axis=1, kind="stable"))
+    steps = own_steps(plan, np.argsort(plan, axis=1, kind="stable")) - (plan == 0).any(axis=1)[:, None]
     for step in counted(range(1, int(steps.max(initial=0)) + 1), "steps"):
         rows, positions = np.nonzero((steps == step) & ~ended[:, None])
         if not len(rows):

@@ -29,6 +29,7 @@ from mdmtheory.models.conditioned_walk import Walk, check_sampler, walk_of
 from mdmtheory.models.finishing import drawn, finishing_trust
 from mdmtheory.models.fitting import check_trust, looking_around
 from mdmtheory.models.log_mean import log_mean_exp
+from mdmtheory.models.shared_walks import SharedWalk, check_shared, walk_shared_of
 from mdmtheory.plans import FixedSizes, PlanLaw, PlanLawBase
 from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.planned import Planned, plans_alone
@@ -388,6 +389,34 @@ class MaskedDiffusion(ModelDefaults):
         asked = as_prompt(prompt, count, length, self.vocab_size)
         streams = self._streams("walk by steps", length, seed, first, count)
         return walk_steps_of(self, language, streams, answer_length(asked, length), prompt=asked, threads=threads)
+
+    def check_shared_walks(self) -> None:
+        """ValueError with the reason where it has no `walk_shared`."""
+        check_shared(self)
+
+    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
+    def walk_shared(
+        self,
+        language: Language,
+        count: int,
+        length: int,
+        seed: int,
+        *,
+        first: int = 0,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
+    ) -> SharedWalk:
+        """Walks through plans in which two positions share a step, first..first+count-1, with streams of their own.
+
+        Of random order and a denoiser that is exact for the language, which has an automaton. ValueError where there
+        are none (`check_shared_walks`), and for a prompt.
+        """
+        self.check_shared_walks()
+        if prompt is not None:
+            raise ValueError("walks by shared steps take no prompt; use method='sharp' (ser_sharp)")
+        streams = self._streams("walk by shared steps", length, seed, first, count)
+        begun = language.sample(count, length, seed, first=first, threads=threads)
+        return walk_shared_of(self, language, streams, begun, threads=threads)
 
     @whole_numbers(seed=0, first=0, threads=1)
     def replay(

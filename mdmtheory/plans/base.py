@@ -97,7 +97,8 @@ class PlanLawBase(Chooser, PlanLaw):
     """A law over plans with all that it may leave unsaid; one that a name alone describes has that `name`.
 
     `subset_law(length, steps, schedule)`: P(step k + 1 reveals just this set of s masked positions | m revealed before)
-    at [k, m, s], None for laws that have no such probabilities.
+    at [k, m, s], None for laws that have no such probabilities. `shared_steps(length, steps, schedule)`: the law tilted
+    by which positions share a step (plans/shared_steps.py), None where that is not known.
     """
 
     facts = ("uses_steps", "uses_schedule", "fixed", "one_at_a_time")
@@ -108,6 +109,7 @@ class PlanLawBase(Chooser, PlanLaw):
     fixed: bool = False
     one_at_a_time: bool = False
     subset_law: Callable[[int, int, Schedule], SubsetLaw] | None = None
+    shared_steps: Callable[[int, int, Schedule], Any] | None = None
     name: ClassVar[str]
 
     def __repr__(self) -> str:

@@ -18,6 +18,7 @@ from mdmtheory.core.sources import SOFTWARE, Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import digest
 from mdmtheory.plans.base import PlanLawBase, Plans, States, SubsetLaw
+from mdmtheory.plans.shared_steps import SharedSteps
 from mdmtheory.schedules import Schedule, read_numbers
 from mdmtheory.schedules.schedule import Numbers
 
@@ -65,6 +66,11 @@ class Ancestral(PlanLawBase):
         revealed, size = np.arange(length + 1)[:, None], np.arange(length + 1)[None, :]
         kept = np.maximum(length - revealed - size, 0)
         return np.where(revealed + size <= length, rate**size * (1 - rate) ** kept, 0.0)
+
+    @whole_numbers(length=1, steps=1)
+    def shared_steps(self, length: int, steps: int, schedule: Schedule) -> SharedSteps:
+        """The same plans, drawn with a step that two positions share. ValueError for a single position."""
+        return SharedSteps.of(np.diff(schedule.revealed_fractions(steps)), length)
 
 
 class _UniformSubsets(PlanLawBase):
