@@ -15,9 +15,13 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.languages.base import LanguageBase
+from mdmtheory.languages.support import Support
 
 MOST_CHECKS = 64
 """Rows of the matrix: a column is kept as the bits of one word."""
+
+MOST_READ_CHECKS = 62
+"""Rows of a matrix whose parities so far are numbers that an automaton has for states, as whole numbers from 0."""
 
 Words = UInt64[np.ndarray, "..."]
 
@@ -103,6 +107,12 @@ class Affine(LanguageBase):
             plan[_solved(self, length).pivots] = 2
         return plan
 
+    @whole_numbers(length=1)
+    def support(self, length: int) -> Support:
+        """A state is the parities so far; ValueError where they are too many."""
+        self.validate_length(length)
+        return _support(self, length)
+
     @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Tokens:
         """Sequences first..first+count-1, (count, length), of the stream that (language, length, seed) names."""
@@ -147,6 +157,7 @@ class Affine(LanguageBase):
 @registered(
     "language",
     "affine",
+    automaton=True,
     place=8,
     said="affine, {checks} checks",
     examples=("", "checks=3,period=5"),
@@ -165,6 +176,21 @@ def preset(*, checks: int = 4, period: int = 64, seed: int = 0) -> Affine:
             bits[:, position] = words >> np.arange(checks, dtype=np.uint64) & np.uint64(1)
             attempt += 1
     return Affine(bits)
+
+
+@lru_cache(maxsize=16)
+def _support(language: Affine, length: int) -> Support:
+    if language.checks > MOST_READ_CHECKS:
+        raise ValueError(
+            f"{language.spec} has {language.checks} parity checks, and {MOST_READ_CHECKS} at most are read; use fewer"
+        )
+    columns, target = language.columns(length).astype(np.int64), int(language.target)
+
+    def step(t: int, states: Int[np.ndarray, "states"]) -> Int[np.ndarray, "states vocab_size"]:
+        then = np.stack([states, states ^ columns[t]], axis=1)
+        return then if t < length - 1 else np.where(then == target, then, -1)
+
+    return Support.of_reader(np.arange(length), 0, step)
 
 
 @lru_cache(maxsize=64)

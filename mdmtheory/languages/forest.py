@@ -17,6 +17,7 @@ from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.languages.base import LanguageBase
 from mdmtheory.languages.laws import checked_law, row_entropies
 from mdmtheory.languages.ngram import NGram
+from mdmtheory.languages.support import Support
 
 
 class Shape(NamedTuple):
@@ -91,6 +92,16 @@ class Forest(LanguageBase):
             parts += [(each, turn + 1) for each in neighbours[middle] if not rounds[each]]
         return rounds
 
+    @whole_numbers(length=1)
+    def support(self, length: int) -> Support:
+        """Reads tree after tree, of each node the largest part below first, then itself and the others.
+
+        A state is the tokens that neighbours of theirs are still to be held against, at most log2(n) + 1 of them in a
+        tree of n nodes. ValueError where their combinations are too many.
+        """
+        self.validate_length(length)
+        return _support(self, length)
+
     @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Tokens:
         """Sequences first..first+count-1, (count, length), of the stream that (language, length, seed) names."""
@@ -146,6 +157,7 @@ class Forest(LanguageBase):
 
 @registered(
     "language",
+    automaton=True,
     place=11,
     said="tree, {arity} children each",
     examples=("", "arity=2,nodes=6,vocab_size=3"),
@@ -172,6 +184,66 @@ def _shape(language: Forest, length: int) -> Shape:
     for node in np.flatnonzero(parents >= 0).tolist():
         depth[node] = depth[parents[node]] + 1
     return Shape(parents, tuple(np.flatnonzero(depth == each) for each in range(int(depth.max()) + 1)))
+
+
+@lru_cache(maxsize=16)
+def _support(language: Forest, length: int) -> Support:
+    parents, vocab_size = _shape(language, length).parents, language.vocab_size
+    order = _light_last(parents)
+    time = np.empty(length, dtype=np.int64)
+    time[order] = np.arange(length)
+    # When the last neighbour of each node has been read.
+    until = time.copy()
+    for node in np.flatnonzero(parents >= 0).tolist():
+        parent = parents[node]
+        until[node], until[parent] = max(until[node], time[parent]), max(until[parent], time[node])
+    open_at: list[list[int]] = [[]]
+    for t, node in enumerate(order.tolist()):
+        open_at.append([each for each in [*open_at[-1], node] if until[each] > t])
+    if vocab_size ** max(map(len, open_at)) > 2.0**62:
+        raise ValueError(f"{language.spec} keeps more tokens in mind at length {length} than numbers tell apart")
+    allowed, begins = language.conditional > 0, language.initial > 0
+
+    def step(t: int, states: Int[np.ndarray, "states"]) -> Int[np.ndarray, "states vocab_size"]:
+        node, before = int(order[t]), open_at[t]
+        held = {each: states // vocab_size**place % vocab_size for place, each in enumerate(before)}
+        fits = np.ones((len(states), vocab_size), dtype=np.bool_)
+        if parents[node] < 0:
+            fits &= begins
+        for each, tokens in held.items():
+            if parents[node] == each:
+                fits &= allowed[tokens]
+            if parents[each] == node:
+                fits &= allowed.T[tokens]
+        own = np.arange(vocab_size)[None]
+        then = np.zeros((len(states), vocab_size), dtype=np.int64)
+        for place, each in enumerate(open_at[t + 1]):
+            then += (own if each == node else held[each][:, None]) * vocab_size**place
+        return np.where(fits, then, -1)
+
+    return Support.of_reader(order, 0, step)
+
+
+def _light_last(parents: Int[np.ndarray, "length"]) -> Int[np.ndarray, "length"]:
+    """Nodes so ordered that few have unread neighbours at a time: first the largest part below a node, then itself."""
+    length = len(parents)
+    sizes, below = np.ones(length, dtype=np.int64), [[] for _ in range(length)]  # type: list[list[int]]
+    for node in range(length - 1, -1, -1):
+        if parents[node] >= 0:
+            sizes[parents[node]] += sizes[node]
+            below[parents[node]].append(node)
+    order: list[int] = []
+    # (node, whether what is below it with the most nodes has been read)
+    waiting = [(int(root), False) for root in np.flatnonzero(parents < 0)[::-1]]
+    while waiting:
+        node, ready = waiting.pop()
+        rest = sorted(below[node], key=lambda each: (-sizes[each], each))
+        if not ready and rest:
+            waiting += [(node, True), (rest[0], False)]
+            continue
+        order.append(node)
+        waiting += [(each, False) for each in reversed(rest[1:])]
+    return np.array(order, dtype=np.int64)
 
 
 def _centroid(start: int, neighbours: list[list[int]], rounds: Int[np.ndarray, "length"]) -> int:

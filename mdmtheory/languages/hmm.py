@@ -226,6 +226,7 @@ class HMM(LanguageBase):
 @registered(
     "language",
     "hmm",
+    automaton=True,
     family="random chain",
     place=1,
     said="HMM",

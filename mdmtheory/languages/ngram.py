@@ -353,6 +353,7 @@ def _iterated_stationary_law(moves: csr_array, among: Bool[np.ndarray, "contexts
 @registered(
     "language",
     "ngram",
+    automaton=True,
     family="random chain",
     place=2,
     said="{order}-gram",

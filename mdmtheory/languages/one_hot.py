@@ -12,7 +12,9 @@ MOST_BLOCK = 1_000
 """Longest block of `one_hot`: three hidden states a position, in a dense matrix."""
 
 
-@registered("language", place=10, said="one hot in {block}", examples=("", "block=3"), sources=("wen2026",))
+@registered(
+    "language", automaton=True, place=10, said="one hot in {block}", examples=("", "block=3"), sources=("wen2026",)
+)
 @whole_numbers(block=2)
 def one_hot(*, block: int = 8) -> HMM:
     """Bits in blocks of the same length, of which just one is set, each equally likely; the last block may be cut off.

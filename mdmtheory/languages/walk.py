@@ -9,7 +9,14 @@ from mdmtheory.core.register import registered
 from mdmtheory.languages.ngram import NGram
 
 
-@registered("language", place=9, said="walk over {vocab_size}", examples=("", "vocab_size=5"), sources=("wen2026",))
+@registered(
+    "language",
+    automaton=True,
+    place=9,
+    said="walk over {vocab_size}",
+    examples=("", "vocab_size=5"),
+    sources=("wen2026",),
+)
 @whole_numbers(vocab_size=2)
 def walk(*, vocab_size: int = 16) -> NGram:
     """A walk from 0: each token is the one before or the next higher, equally likely, counted modulo vocab_size.

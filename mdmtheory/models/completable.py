@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from mdmtheory.core.limits import MOST_STATE_SETS
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
+from mdmtheory.languages.presets import LANGUAGES
 from mdmtheory.languages.support import Support
 from mdmtheory.oracles.answers import LawAnswers
 
@@ -24,9 +25,10 @@ def support_of(language: Any, length: int) -> Support:
     """The automaton of a language; ValueError where it has none."""
     found = language.support(length)
     if found is None:
+        read = [name for name in LANGUAGES.built_in if LANGUAGES.about(name).automaton]
         raise ValueError(
-            f"{language.spec} has no automaton that says what can be completed (Language.support); use an n-gram, an "
-            "HMM, brackets, pairs, parity, repetition or addition:given=joint"
+            f"{language.spec} has no automaton that says what can be completed (Language.support); those that have one "
+            f"are {', '.join(read)}"
         )
     return found
 

@@ -93,6 +93,7 @@ class Addition(Problems):
 @registered(
     "language",
     "addition",
+    automaton=True,
     version=1,
     place=28,
     family="task",

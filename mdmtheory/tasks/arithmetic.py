@@ -121,6 +121,7 @@ def _worked_out(value: Int[np.ndarray, "..."], digit: Int[np.ndarray, "..."]) ->
 @registered(
     "language",
     "arithmetic",
+    automaton=True,
     version=1,
     place=29,
     family="task",

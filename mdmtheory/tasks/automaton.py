@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -10,8 +9,7 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float, Int
 
-from mdmtheory.core.limits import MOST_SUPPORT_STATES, check_limit
-from mdmtheory.languages.support import Support
+from mdmtheory.languages.support import Step, Support, moves_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,52 +24,18 @@ class Automaton:
     ends: Float[np.ndarray, "states"]
 
     @classmethod
-    def reading(
-        cls,
-        order: Int[np.ndarray, "length"],
-        first: int,
-        step: Callable[[int, Int[np.ndarray, "states"]], Int[np.ndarray, "states vocab_size"]],
-    ) -> Self:
+    def reading(cls, order: Int[np.ndarray, "length"], first: int, step: Step) -> Self:
         """The automaton of the states that `step` reaches from `first`; all that are reached at last are an end.
 
         `step(t, states)` is what each token read at time t makes of each state, numbers from 0; -1 where nowhere.
         """
-        layers, steps = [np.array([first])], []
-        for t in range(len(order)):
-            then = step(t, layers[-1])
-            layers.append(np.unique(then[then >= 0]))
-            steps.append(np.where(then >= 0, np.searchsorted(layers[-1], then), -1))
-        size = max(len(each) for each in layers)
-        after = np.full((len(order), size, steps[0].shape[1]), -1)
-        for t, each in enumerate(steps):
-            after[t, : len(each)] = each
-        return cls(after, order, (np.arange(size) < len(layers[-1])).astype(np.float64))
+        after, ends = moves_of(len(order), first, step)
+        return cls(after, order, ends.astype(np.float64))
 
     @cached_property
     def support(self) -> Support:
-        """What it reads, without order of time: a state is a time, a state before it and the token that is read."""
-        length = len(self.after)
-        reached = [{0}]
-        for t in range(length):
-            reached.append({int(s) for s in self.after[t, sorted(reached[t])].ravel() if s >= 0})
-        moves = [
-            (t, s, int(v))
-            for t in range(length)
-            for s in sorted(reached[t])
-            for v in np.flatnonzero(self.after[t, s] >= 0)
-        ]
-        # Here already: what follows what is a table of so many squared.
-        large = f"the automaton of the support has {len(moves):,} states"
-        check_limit(len(moves), MOST_SUPPORT_STATES, "MOST_SUPPORT_STATES", large, "use a smaller language")
-        time, before, token = np.array(moves).T
-        after = self.after[time, before, token]
-        return Support.of(
-            time == 0,
-            (time[:, None] + 1 == time) & (after[:, None] == before),
-            token[:, None] == np.arange(self.after.shape[2]),
-            (time == length - 1) & (self.ends[after] > 0),
-            order=self.order,
-        )
+        """What it reads, without order of time."""
+        return Support.of_moves(self.after, self.order, self.ends > 0)
 
     def laws(self, evidence: Float[np.ndarray, "count length vocab_size"]) -> Float[np.ndarray, "..."]:
         """The law of each token by all evidence but its own, up to a factor, all strings that are read being alike."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import string
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_ANSWERS
@@ -15,6 +16,7 @@ from mdmtheory.core.protocols import Denoiser, MarginalsCanvas
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
+from mdmtheory.languages.support import Support
 from mdmtheory.oracles.posterior import Posterior
 from mdmtheory.tasks.counted import Counted
 from mdmtheory.tasks.drawing import Draws, Row
@@ -108,6 +110,22 @@ class CTree(Counted):
     def log_pairs(self) -> float:
         """log vocab_size + nodes log synonyms: a sentence has one derivation."""
         return math.log(self.vocab_size) + self.grammar.nodes * math.log(self.synonyms)
+
+    @whole_numbers(length=1)
+    def support(self, length: int) -> Support:
+        """Reads the leaves from the left, after the class; a state is what of each level's tuple has been read."""
+        self.validate_length(length)
+        return self._support
+
+    @cached_property
+    def _support(self) -> Support:
+        def step(t: int, states: Int[np.ndarray, "states"]) -> Int[np.ndarray, "states vocab_size"]:
+            tokens = np.arange(self.vocab_size)
+            if self.rooted and t == 0:
+                return np.broadcast_to(tokens, (len(states), self.vocab_size))
+            return self.grammar.reads(t - self.rooted, states, rooted=bool(self.rooted))
+
+        return Support.of_reader(np.arange(self.length), 0, step)
 
     def messages(
         self, prompts: Tokens, evidence: Float[np.ndarray, "count answered vocab_size"]
@@ -208,6 +226,7 @@ class _Whole:
 @registered(
     "language",
     "ctree",
+    automaton=True,
     version=1,
     place=31,
     family="task",

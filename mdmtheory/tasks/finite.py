@@ -17,6 +17,7 @@ from mdmtheory.core.sources import SOFTWARE
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.languages.laws import MOST_OFF, as_floats
+from mdmtheory.languages.support import Support
 from mdmtheory.tasks.base import Task
 from mdmtheory.tasks.drawing import Draws, Row
 from mdmtheory.tasks.listing import Listing
@@ -99,6 +100,16 @@ class Finite(Task):
     def _numbers(self) -> dict[bytes, int]:
         return {row.tobytes(): number for number, row in enumerate(self._rows)}
 
+    @whole_numbers(length=1)
+    def support(self, length: int) -> Support:
+        """The list; ValueError where prefixes of it differ in too many ways."""
+        self.validate_length(length)
+        return self._support
+
+    @cached_property
+    def _support(self) -> Support:
+        return Support.of_list(self._rows.astype(np.int64), self.vocab_size)
+
     def _draw(self, draws: Draws) -> Row:
         row: Row = self._rows[draws.one_of(self._law)]
         return row
@@ -157,7 +168,16 @@ def _tokens(sequences: Any) -> Any:
     return rows.astype(np.int64)
 
 
-@registered("language", "finite", version=1, place=20, family="task", examples=("", "most=2"), sources=(SOFTWARE,))
+@registered(
+    "language",
+    "finite",
+    automaton=True,
+    version=1,
+    place=20,
+    family="task",
+    examples=("", "most=2"),
+    sources=(SOFTWARE,),
+)
 @whole_numbers(most=1)
 def sums(*, most: int = 4) -> Finite:
     """Task: any list of right answers with weights; here two numbers up to `most`, to their sum as the prompt."""

@@ -84,6 +84,38 @@ class Grammar:
             symbols = np.where((tuples >= 0).all(axis=2), found, -1)
         return symbols[:, 0]
 
+    def reads(
+        self, leaf: int, states: Int[np.ndarray, "states"], *, rooted: bool
+    ) -> Int[np.ndarray, "states vocab_size"]:
+        """What a leaf makes of what was read before it, -1 where no sentence begins so.
+
+        A state is a number with a digit for each level, the tuple that has been read of it so far as a number, and for
+        the class if it is given (`rooted`), lowest. Once a tuple is whole its symbol is the next of the level above.
+        """
+        depth, vocab_size, _, branching = self.rules.shape
+        width = vocab_size ** (branching - 1)
+        classes = vocab_size if rooted else 1
+        if classes * float(width) ** depth > 2.0**62:
+            raise ValueError(f"{width}^{depth} states are too many to number; use a grammar of fewer levels or tuples")
+        rest, root = np.divmod(states[:, None], classes)
+        symbol: Int[np.ndarray, "states vocab_size"] = np.broadcast_to(np.arange(vocab_size), (len(states), vocab_size))
+        alive = np.ones(symbol.shape, dtype=np.bool_)
+        found = np.zeros(symbol.shape, dtype=np.int64)
+        place = leaf
+        for level in range(depth - 1, -1, -1):
+            begun = rest // width**level % width
+            tuples = np.where(alive, begun * vocab_size + symbol, 0)
+            place, child = divmod(place, branching)
+            if child < branching - 1:
+                found += tuples * width**level
+                found += rest % width**level
+                break
+            symbol = self._symbols[level][tuples]
+            alive = alive & (symbol >= 0)
+        else:
+            alive = alive & (symbol == root) if rooted else alive
+        return np.where(alive, found * classes + root, -1)
+
 
 def _powers(vocab_size: int, branching: int) -> Int[np.ndarray, "branching"]:
     """By which a tuple becomes a number."""

@@ -90,9 +90,9 @@ class Problems(Task):
         """Reads problems with their answers, and nothing else."""
 
     @cached_property
-    def _automaton(self) -> Automaton | None:
-        """The reader, made when first asked for; None where the problem is given."""
-        return self._reader() if self._joint else None
+    def _automaton(self) -> Automaton:
+        """The reader, made when first asked for."""
+        return self._reader()
 
     def _whole_of(self, problems: Int[np.ndarray, "count asked"]) -> Int[np.ndarray, "count length"]:
         return np.concatenate([problems, self._solved(problems)], axis=1)
@@ -166,16 +166,15 @@ class Problems(Task):
         return ["masked" if (each == self.vocab_size).any() else self._stratum(each) for each in problems]
 
     @whole_numbers(length=1)
-    def support(self, length: int) -> Support | None:
-        """What the automaton reads, where there is one."""
+    def support(self, length: int) -> Support:
+        """What the reader of problems with their answers reads."""
         self.validate_length(length)
-        return None if self._automaton is None else self._automaton.support
+        return self._automaton.support
 
     def messages(
         self, prompts: Tokens, evidence: Float[np.ndarray, "count answered vocab_size"]
     ) -> Float[np.ndarray, "count answered vocab_size"]:
         """The law of each token by all evidence but its own, nothing being given (mdmtheory.tasks.messages)."""
-        assert self._automaton is not None
         return self._automaton.laws(evidence)
 
     def oracle(self, trust: float = 1.0) -> Denoiser:

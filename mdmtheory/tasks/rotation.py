@@ -97,6 +97,7 @@ class Rotation(Problems):
 @registered(
     "language",
     "rotation",
+    automaton=True,
     version=1,
     place=30,
     family="task",
