@@ -227,7 +227,8 @@ def _support(language: Forest, length: int) -> Support:
 def _light_last(parents: Int[np.ndarray, "length"]) -> Int[np.ndarray, "length"]:
     """Nodes so ordered that few have unread neighbours at a time: first the largest part below a node, then itself."""
     length = len(parents)
-    sizes, below = np.ones(length, dtype=np.int64), [[] for _ in range(length)]  # type: list[list[int]]
+    sizes = np.ones(length, dtype=np.int64)
+    below: list[list[int]] = [[] for _ in range(length)]
     for node in range(length - 1, -1, -1):
         if parents[node] >= 0:
             sizes[parents[node]] += sizes[node]
