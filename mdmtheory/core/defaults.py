@@ -85,6 +85,8 @@ class DenoiserDefaults:
     """The only length that it takes; None: any that its language has."""
     noise_embedding: Any = None
     """The vectors of tokens (V, dim) whose Gaussian noise it knows; None: any."""
+    noise_ends: Any = None
+    """Between which levels, -log of the signal-to-noise ratio, it knows Gaussian noise; None: at any."""
     proper: bool = True
     """Whether what it was trained for has the exact posterior as its only optimum."""
     told_level: bool = False

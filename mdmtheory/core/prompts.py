@@ -95,3 +95,11 @@ def as_prompt(prompt: Any, count: int, length: int | None, vocab_size: int) -> P
     if not len(found.answer):
         raise ValueError("the prompt gives every position, so nothing is left to answer; leave a mask")
     return found
+
+
+def prompt_of(prompt: Any, tokens: Tokens, vocab_size: int) -> Prompt | None:
+    """The prompts of given sequences; ValueError where these are none, or do not agree with the sequences."""
+    asked = as_prompt(prompt, tokens.shape[0], tokens.shape[1], vocab_size)
+    if asked is not None and (asked.joined(asked.answers_of(tokens)) != tokens).any():
+        raise ValueError("the tokens are not what the prompt gives; pass the sequences with their own prompts")
+    return asked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -294,7 +294,9 @@ class MarginalsCanvas(Protocol):
 class Evidence(Protocol):
     """What is seen of `count` sequences under a noise other than masking; see oracles/evidence.py."""
 
-    noise: ClassVar[str]
+    @property
+    def noise(self) -> str:
+        """The noise that left it."""
 
     @property
     def kept(self) -> float:

@@ -83,16 +83,22 @@ class Network(DenoiserDefaults):
         """The vectors of the tokens that Gaussian noise was put on; None where tokens are noised."""
         return self._loaded[1] if self.run.record.noise == "gaussian" else None
 
+    @property
+    def noise_ends(self) -> tuple[float, float] | None:
+        """Between which levels, -log SNR, its noise was learnt; None where all are known to it."""
+        return self._loaded[2]
+
     @cached_property
-    def _loaded(self) -> tuple[Any, Float[np.ndarray, "vocab dim"] | None]:
-        """The network and the vectors of its tokens."""
+    def _loaded(self) -> tuple[Any, Float[np.ndarray, "vocab dim"] | None, tuple[float, float] | None]:
+        """The network, the vectors of its tokens and the ends of its noise."""
         import torch
 
         from mdmtheory.networks.building import token_network
 
         state = self.run.weights()
         vectors = state.pop(EMBEDDING, None)
-        if vectors is None and self.run.record.noise == "gaussian":
+        learnt = self.run.architecture.embeds is not None
+        if vectors is None and self.run.record.noise == "gaussian" and not learnt:
             raise ValueError(f"the run {self.run.path} lacks the embedding of its tokens; train it anew")
         network = token_network(self.run.architecture, seed=0)
         try:
@@ -101,9 +107,14 @@ class Network(DenoiserDefaults):
             raise ValueError(
                 f"the weights in {self.run.path} are not those of its architecture; train it anew"
             ) from None
+        ends = None
+        if network.noise is not None:  # before it is rounded to the precision of matrices
+            with torch.no_grad():
+                vectors = network.noise.double().embedding()
+                ends = float(network.noise.ends()[0]), float(network.noise.ends()[1])
         dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
         network.to(self.device, dtype).eval().requires_grad_(False)
-        return network, None if vectors is None else np.asarray(vectors.double().numpy())
+        return network, None if vectors is None else np.asarray(vectors.double().numpy()), ends
 
     @whole_numbers(count=0, length=1, threads=1)
     def open(

@@ -40,6 +40,7 @@ class Perturbed(DenoiserDefaults):
         self.device, self.computed, self.reveals = self.base.device, self.base.computed, self.base.reveals
         self.sees, self.block, self.told_level = self.base.sees, self.base.block, self.base.told_level
         self.length, self.noise_embedding = self.base.length, self.base.noise_embedding
+        self.noise_ends = self.base.noise_ends
         self.refusals, self.trust, self.language = self.base.refusals, self.base.trust, self.base.language
         self.fused = isinstance(self.base, OracleBase) and is_built_in(self.base)
         inside = () if self.fused and not self.base.spec.options else (("of", str(self.base.spec)),)

@@ -18,12 +18,13 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.given import Given
 from mdmtheory.core.long_calls import counted
-from mdmtheory.core.prompts import Answered, Prompt, with_answers
+from mdmtheory.core.prompts import Answered, Prompt, answers_in, with_answers
 from mdmtheory.core.protocols import Answers, Evidence, Language
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.metrics.strata import first_places
 from mdmtheory.models.asking import OpenCanvas, home, posteriors_of, together
+from mdmtheory.models.beside import beside_prompt
 from mdmtheory.models.embedding import as_embedding
 from mdmtheory.oracles.evidence import GaussianEvidence, UniformEvidence
 from mdmtheory.samplers.by_block import block_lengths
@@ -260,13 +261,18 @@ class Prefixes(Contexts):
 
 @dataclass(frozen=True, eq=False)
 class NoisedContexts(Contexts):
-    """Every position seen through a noise, at LEVELS levels; a level is the share of the signal that is lost."""
+    """Every position seen through a noise, at LEVELS levels; a level is the share of the signal that is lost.
+
+    Where something is given answers alone are noised. With `support` exact laws of answers tell no more than which
+    tokens are possible: those that are with nothing seen of the answer, since under these noises anything may be seen.
+    """
 
     one_step: ClassVar[bool] = True
 
     _: KW_ONLY
     noise: str
     embedding: Any
+    support: bool = False
 
     @property
     def name(self) -> str:
@@ -289,18 +295,33 @@ class NoisedContexts(Contexts):
     def batch(self, first: int, steps: Int[np.ndarray, "rows"]) -> Batch:
         """Rows from `first` on at these steps."""
         count, kept = len(steps), float(1 - self.ratios[steps[0]])
-        seen = self._noised(self._tokens(first, count), self._states(first, count), kept)
-        rows, positions = np.nonzero(np.ones((count, self.length), dtype=np.bool_))
+        tokens = self._tokens(first, count)
+        prompt = None
+        if self.given is not None:
+            prompt = Prompt(self.given.prompts_of(tokens, self.language.vocab_size), self.language.vocab_size)
+        seen = self._noised(answers_in(prompt, tokens), self._states(first, count), kept)
+        rows, positions = np.nonzero(np.ones(seen.shape[:2], dtype=np.bool_))
 
         def exact(some: slice) -> Laws:
-            return home(self._asked(self._oracle, self._evidence(seen[some], kept), len(seen[some])))
+            own = prompt and prompt.take(some)
+            if own is not None and self.support:
+                return self._possible(own)
+            return home(self._asked(self._oracle, self._evidence(seen[some], kept), own, *seen[some].shape[:2]))
 
-        answers = self._asked(self.denoiser, self._evidence(seen, kept), count)
+        answers = self._asked(self.denoiser, self._evidence(seen, kept), prompt, *seen.shape[:2])
         return Batch(first, first + count, rows, positions, steps[rows], answers, exact)
 
-    def _asked(self, denoiser: Any, evidence: Evidence, count: int) -> Answers:
+    def _asked(self, denoiser: Any, evidence: Evidence, prompt: Prompt | None, count: int, answered: int) -> Answers:
         canvas = denoiser.open(count, self.length, noise=self.noise, threads=self.threads)
-        return posteriors_of(canvas, evidence, (count, self.length, self.language.vocab_size), denoiser)
+        seen = beside_prompt(canvas, prompt, self.language.vocab_size)
+        return posteriors_of(seen, evidence, (count, answered, self.language.vocab_size), denoiser)
+
+    def _possible(self, prompt: Prompt) -> Laws:
+        """The laws of answers to prompts with nothing seen of the answers."""
+        masks = prompt.answers_of(prompt.tokens)
+        rows, positions = np.nonzero(np.ones(masks.shape, dtype=np.bool_))
+        canvas = OpenCanvas(self._oracle, *masks.shape, prompt, self.threads)
+        return home(canvas.ask(rows, positions, masks))
 
     @cached_property
     def _vectors(self) -> Float[np.ndarray, "vocab dim"]:
@@ -315,7 +336,7 @@ class NoisedContexts(Contexts):
             noised = np.empty_like(tokens)
             noise_tokens(tokens, kept, states, noised, self.language.vocab_size)
             return noised
-        normals = np.empty((len(tokens), self.length * self._vectors.shape[1]))
+        normals = np.empty((len(tokens), tokens.shape[1] * self._vectors.shape[1]))
         fill_normals(states, normals)
         return np.sqrt(kept) * self._vectors[tokens] + np.sqrt(1 - kept) * normals.reshape(*tokens.shape, -1)
 

@@ -63,7 +63,7 @@ class AskedContexts(Measure):
             key = (id(unguarded(model.denoiser)), model.noise, id(model.embedding))
             if key not in found:
                 own = (of.language, of.length, of.seed, model.noise, model.embedding, threads, of.given)
-                asked = contexts_of(model.denoiser, *own)
+                asked = contexts_of(model.denoiser, *own, support=True)
                 values = _masses(asked, of.first, of.count)
                 found[key] = Sums(sequences=of.count, **moments("impossible", values))
             sums.append(found[key])

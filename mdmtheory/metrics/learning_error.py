@@ -127,8 +127,7 @@ def learning_error(
     shown, and all this is of answers: L is how many tokens these have.
 
     Infinite where the denoiser excludes a token that is possible. ValueError for other vocabularies, lengths or noises
-    than its own, for a language that has no such posterior, a noise that leaves nothing known where something is given,
-    and below 50 contexts.
+    than its own, for a language that has no such posterior, and below 50 contexts.
 
     >>> import mdmtheory as mt
     >>> q = mt.NGram.random(order=2, vocab_size=3, seed=1)
@@ -157,8 +156,13 @@ def contexts_of(
     embedding: Any,
     threads: int | None,
     given: Given | None = None,
+    *,
+    support: bool = False,
 ) -> Contexts:
-    """The contexts that a denoiser was made for; ValueError where the language has no posterior under its noise."""
+    """The contexts that a denoiser was made for, exact laws telling no more than their `support` where that is enough.
+
+    ValueError for a noise that it does not take.
+    """
     known = ", ".join(sorted(denoiser.noises))
     if noise is None:
         if "masked" not in denoiser.noises and len(denoiser.noises) != 1:
@@ -168,10 +172,8 @@ def contexts_of(
         raise ValueError(f"the denoiser {denoiser.spec} takes no {noise!r} noise; it takes {known}")
     of = (denoiser, language, length, seed, threads, given)
     if noise != "masked":
-        if given is not None:
-            raise ValueError(f"a prompt is known, and {noise} noise leaves no token known; use masked noise")
         own = "onehot" if denoiser.noise_embedding is None else denoiser.noise_embedding
-        return NoisedContexts(*of, noise=noise, embedding=own if embedding is None else embedding)
+        return NoisedContexts(*of, noise=noise, embedding=own if embedding is None else embedding, support=support)
     kinds: dict[str, type[Contexts]] = {"all": MaskedSets, "left": Prefixes, "block": BlockContexts}
     return kinds[denoiser.sees](*of)
 

@@ -21,12 +21,11 @@ from mdmtheory.core.intervals import check_level
 from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.core.means import Moments, mean_interval, price
 from mdmtheory.core.printable import did_you_mean
-from mdmtheory.core.prompts import answer_length
+from mdmtheory.core.prompts import answer_length, prompt_of
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.core.tokens import TokensLike, as_tokens
 from mdmtheory.metrics.likelihood_kinds import ALIASES, KINDS, Asked, Nats
 from mdmtheory.metrics.ser_scored import LEAST_EFFECTIVE_SIZE
-from mdmtheory.models.masked import prompt_of
 
 PLANS: Mapping[str, int] = MappingProxyType({"elbo": 64, "iw": 16, "tube": 512})
 """How many plans a sequence has, unless said, by kinds that draw some."""

@@ -11,7 +11,7 @@ from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.plugins import conforms
-from mdmtheory.core.prompts import answer_length, answers_in, as_prompt
+from mdmtheory.core.prompts import answer_length, answers_in, as_prompt, prompt_of
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, PlanRun, Samples
 from mdmtheory.core.register import registered
 from mdmtheory.core.sources import SOFTWARE
@@ -26,7 +26,7 @@ from mdmtheory.models.conditioned_walk import Walk, walk_plans
 from mdmtheory.models.contexts import score_from_left
 from mdmtheory.models.finishing import drawn, finishing_trust
 from mdmtheory.models.fitting import check_noise
-from mdmtheory.models.masked import MaskedDiffusion, prompt_of
+from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.models.noise import uniforms_of
 from mdmtheory.plans import LeftToRight
 

@@ -13,7 +13,7 @@ from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import name_or_repr
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.long_calls import counted
-from mdmtheory.core.prompts import Answered, Prompt, answer_length, answers_in, as_prompt, with_answers
+from mdmtheory.core.prompts import Answered, Prompt, answer_length, answers_in, as_prompt, prompt_of, with_answers
 from mdmtheory.core.protocols import Denoiser, LogProb, Samples
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
@@ -21,7 +21,7 @@ from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.models.completable import support_of
 from mdmtheory.models.conditioned_steps import walk_steps, walk_steps_of
-from mdmtheory.models.masked import MaskedDiffusion, mean_over_plans, prompt_of
+from mdmtheory.models.masked import MaskedDiffusion, mean_over_plans
 from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.planned import Planned
 from mdmtheory.samplers.registry import SAMPLERS

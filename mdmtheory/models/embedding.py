@@ -38,6 +38,12 @@ def as_embedding(embedding: Any, vocab_size: int) -> tuple[Float[np.ndarray, "vo
     return given, {"embedding": f"given@{digest([list(given.shape), given.tobytes().hex()])[:12]}"}
 
 
+def embedding_named(name: str | None, dim: int | None, seed: int | None) -> Spec | None:
+    """The embedding of a name, onehot unless said, with those options that are said; None where nothing is said."""
+    given = {key: value for key, value in (("dim", dim), ("seed", seed)) if value is not None}
+    return None if name is None and not given else Spec.of(name or "onehot", **given)
+
+
 @registered("embedding")
 @whole_numbers(vocab_size=1)
 def onehot(vocab_size: int) -> Float[np.ndarray, "vocab vocab"]:

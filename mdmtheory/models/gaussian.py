@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt64
 
+from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.long_calls import counted
 from mdmtheory.core.protocols import Denoiser, Language, NoisyCanvas
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, token_dtype
-from mdmtheory.models.embedding import as_embedding
+from mdmtheory.models.embedding import as_embedding, embedding_named
 from mdmtheory.models.noised import NoisedDiffusion, per_sequence
 from mdmtheory.oracles.evidence import GaussianEvidence
 
@@ -32,7 +33,8 @@ class GaussianDiffusion(NoisedDiffusion):
     q(x_s | x_t, x_0), "ddim" (2010.02502) without noise. The last step decodes the posterior at the least noise,
     ᾱ_1 = a_{N-1}: `decode` "draw" draws each position from it, "argmax" takes the likeliest token. N calls and rounds.
 
-    `embedding` is "onehot", "random:dim=16,seed=0" or an array (V, dim).
+    `embedding` is "onehot", "random:dim=16,seed=0" or an array (V, dim); unless said the one that the denoiser was
+    trained with, and "onehot" where it knows any.
     """
 
     noise = "gaussian"
@@ -41,7 +43,7 @@ class GaussianDiffusion(NoisedDiffusion):
         self,
         denoiser: Denoiser,
         *,
-        embedding: str | Spec | Any = "onehot",
+        embedding: str | Spec | Any = None,
         steps: Any = None,
         schedule: Any = "linear",
         update: str = "ddpm",
@@ -51,6 +53,9 @@ class GaussianDiffusion(NoisedDiffusion):
             if value not in known:
                 raise ValueError(f"unknown {name} {value!r} of Gaussian diffusion; known: {', '.join(known)}")
         self.update, self.decode = update, decode
+        if embedding is None:
+            own = as_denoiser(denoiser).noise_embedding
+            embedding = "onehot" if own is None else own
         self.embedding, named = as_embedding(embedding, denoiser.vocab_size)
         self._embedding = str(embedding) if isinstance(embedding, str | Spec) else self.embedding
         super().__init__(denoiser, steps, schedule, {**named, "update": update, "decode": decode})
@@ -95,9 +100,10 @@ class GaussianDiffusion(NoisedDiffusion):
     def _weigh(
         self, canvas: NoisyCanvas, tokens: Tokens, states: UInt64[np.ndarray, "count 4"]
     ) -> Float[np.ndarray, "count"]:
-        """log p(x_0 | x_1) + sum over steps of log p(x_s | x_t) - log q(x_s | x_t, x_0); ᾱ_N = 0 leaves no prior term.
+        """log p(x_0 | x_1) + sum over steps log p(x_s | x_t) - log q(x_s | x_t, x_0), + log p(x_N) - log q(x_N | x_0).
 
-        Its mean over the path is the bound with -½(SNR_s - SNR_t)|e(x_0) - mean|² for each step.
+        ᾱ_N = 0 leaves nothing of the last two. Its mean over the path is the bound with
+        -½(SNR_s - SNR_t)|e(x_0) - mean|² for each step.
         """
         clean = self.embedding[tokens]
         length = tokens.shape[1]
@@ -116,6 +122,10 @@ class GaussianDiffusion(NoisedDiffusion):
             off = towards * (self._mean(canvas, values, level) - clean)
             missed = less - (towards * clean + back * values)
             weight += per_sequence(off * (missed - off / 2)) / variance
+        kept = self.kept[self.steps]
+        if kept > 0:
+            noise = (values - np.sqrt(kept) * clean) / np.sqrt(1 - kept)
+            weight += per_sequence(noise**2 - values**2 + np.log(1 - kept)) / 2
         return weight
 
     def _ddpm(self, level: int) -> tuple[float, float, float]:
@@ -167,14 +177,18 @@ def named(
     steps: int | None,
     schedule: Any,
     *,
-    embedding: str = "onehot",
+    embedding: str | None = None,
     dim: int | None = None,
     seed: int | None = None,
     update: str = "ddpm",
     decode: str = "draw",
 ) -> GaussianDiffusion:
-    """Gaussian noise on embeddings (onehot or random); update=ddpm or ddim, decode=draw or argmax; no sampler."""
-    given = {key: value for key, value in (("dim", dim), ("seed", seed)) if value is not None}
+    """Gaussian noise on embeddings (own, onehot or random); update=ddpm or ddim, decode=draw or argmax; no sampler."""
     return GaussianDiffusion(
-        denoiser, embedding=Spec.of(embedding, **given), steps=steps, schedule=schedule, update=update, decode=decode
+        denoiser,
+        embedding=embedding_named(embedding, dim, seed),
+        steps=steps,
+        schedule=schedule,
+        update=update,
+        decode=decode,
     )

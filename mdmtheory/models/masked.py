@@ -14,7 +14,7 @@ from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import name_or_repr
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.long_calls import counted
-from mdmtheory.core.prompts import Prompt, answer_length, answers_in, as_prompt
+from mdmtheory.core.prompts import Prompt, answer_length, answers_in, as_prompt, prompt_of
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, PlanRun, Samples
 from mdmtheory.core.register import registered
 from mdmtheory.core.reveal_plans import LAST_STEP, as_plans
@@ -474,14 +474,6 @@ def mean_over_plans(model: Any, tokens: TokensLike, seed: int, *, plans: int, **
     kind = model.log_prob_kind
     terms = model.log_prob_terms(tokens, seed, plans=1 if kind == "exact" else plans, **options)
     return LogProb(log_mean_exp(terms), kind)
-
-
-def prompt_of(prompt: Any, tokens: Tokens, vocab_size: int) -> Prompt | None:
-    """The prompts of given sequences; ValueError where these are none, or do not agree with the sequences."""
-    asked = as_prompt(prompt, tokens.shape[0], tokens.shape[1], vocab_size)
-    if asked is not None and (asked.joined(asked.answers_of(tokens)) != tokens).any():
-        raise ValueError("the tokens are not what the prompt gives; pass the sequences with their own prompts")
-    return asked
 
 
 def _require_closed_law(sampler: PlanLawBase | SamplerBase) -> None:

@@ -14,14 +14,16 @@ from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import name_or_repr, shown
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.long_calls import counted
+from mdmtheory.core.prompts import Prompt, answer_length, answers_in, as_prompt, prompt_of, with_answers
 from mdmtheory.core.protocols import Denoiser, Evidence, LogProb, NoisyCanvas, Samples
 from mdmtheory.core.reveal_plans import LAST_STEP
 from mdmtheory.core.spec import Spec, Value
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.models.asking import LAW_ENTRIES, home, in_batches, posteriors_of
+from mdmtheory.models.beside import beside_prompt
 from mdmtheory.models.finishing import finishing_trust
-from mdmtheory.models.fitting import looking_around
+from mdmtheory.models.fitting import check_sees_given, looking_around
 from mdmtheory.models.log_mean import log_mean_exp
 from mdmtheory.schedules import SCHEDULES, Schedule, as_schedule
 
@@ -38,7 +40,7 @@ class NoisedDiffusion(ModelDefaults, ABC):
     """
 
     noise: ClassVar[str]
-    finishes = True
+    takes_prompts = finishes = True
     own_spec: Spec
 
     def __init__(self, denoiser: Denoiser, steps: Any, schedule: Any, options: dict[str, Value]) -> None:
@@ -79,53 +81,86 @@ class NoisedDiffusion(ModelDefaults, ABC):
         seed: int,
         *,
         first: int = 0,
+        prompt: TokensLike | None = None,
         finish: bool = False,
         trust: float | None = None,
         threads: int | None = None,
     ) -> Samples:
         """Sequences first..first+count-1 of the stream that (model, length, seed) names.
 
-        Where every token may change no context is impossible, and `finish` has nothing to do.
+        With a `prompt`, as for MaskedDiffusion, whole sequences that begin with it: answers alone are noised. Where
+        every token may change no context is impossible but for a prompt that is itself; with `finish` its answer is
+        drawn as if nothing were known.
         """
-        ended = finishing_trust(finish, trust)
+        asked, ended = as_prompt(prompt, count, length, self.vocab_size), finishing_trust(finish, trust)
+        self._check_given(asked)
+        answered = answer_length(asked, length)
         states = stream_states(["draw", self.identity, length, seed], first, count)
         tokens = np.empty((count, length), dtype=token_dtype(self.vocab_size))
         calls, rounds = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
         impossible = np.zeros(count, dtype=np.bool_)
 
         def work(rows: slice, canvas: NoisyCanvas) -> None:
-            tokens[rows] = self._draw(canvas, states[rows], length)
-            calls[rows], rounds[rows], impossible[rows] = canvas.calls, canvas.rounds, canvas.impossible
+            own = asked and asked.take(rows)
+            seen = beside_prompt(canvas, own, self.vocab_size)
+            answers = self._draw(seen, states[rows], answered)
+            calls[rows], rounds[rows], impossible[rows] = seen.calls, seen.rounds, seen.impossible
+            if ended is None:
+                answers[seen.impossible] = self.vocab_size
+            tokens[rows] = with_answers(own, answers)
 
         self._in_pieces(work, count, length, threads)
         return Samples(tokens, calls, rounds, impossible, ended)
 
     @whole_numbers(seed=0, first=0, threads=1)
     def elbo(
-        self, tokens: TokensLike, seed: int = 0, *, first: int = 0, threads: int | None = None
+        self,
+        tokens: TokensLike,
+        seed: int = 0,
+        *,
+        first: int = 0,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
     ) -> Float[np.ndarray, "count"]:
         """An unbiased estimate of the evidence lower bound of log p(x) in nats, from one noised path of each sequence.
 
         It is log p(x, path) - log q(path | x), and the mean of its exponential is p(x). Taking each step's mean over
         the less noisy values instead gives the same mean and a far larger variance (docs/theory.md, section 8).
-        Sequence number first + i draws its path from its own stream, whatever else is scored.
+        Sequence number first + i draws its path from its own stream, whatever else is scored. With a `prompt` of the
+        answer given the prompt.
         """
-        return self.log_prob(tokens, seed, first=first, threads=threads).values
+        return self.log_prob(tokens, seed, first=first, prompt=prompt, threads=threads).values
 
     @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(
-        self, tokens: TokensLike, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
+        self,
+        tokens: TokensLike,
+        seed: int = 0,
+        *,
+        first: int = 0,
+        plans: int = 1,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
     ) -> LogProb:
         """A lower bound of log p(x) in nats, in expectation: the log of the mean of exp(`elbo`) over `plans` paths.
 
-        The more paths the tighter (Jensen). ValueError with the reason where there is no bound.
+        The more paths the tighter (Jensen). With a `prompt`, which the tokens must agree with, of the answer given the
+        prompt. ValueError with the reason where there is no bound.
         """
         kind = self.log_prob_kind
-        return LogProb(log_mean_exp(self.log_prob_terms(tokens, seed, first=first, plans=plans, threads=threads)), kind)
+        terms = self.log_prob_terms(tokens, seed, first=first, plans=plans, prompt=prompt, threads=threads)
+        return LogProb(log_mean_exp(terms), kind)
 
     @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob_terms(
-        self, tokens: TokensLike, seed: int = 0, *, first: int = 0, plans: int = 1, threads: int | None = None
+        self,
+        tokens: TokensLike,
+        seed: int = 0,
+        *,
+        first: int = 0,
+        plans: int = 1,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
     ) -> Float[np.ndarray, "plans count"]:
         """The `elbo` of each of so many drawn paths: the mean of their exponentials is p(x).
 
@@ -133,16 +168,26 @@ class NoisedDiffusion(ModelDefaults, ABC):
         """
         _ = self.log_prob_kind
         given = as_tokens(tokens, self.vocab_size)
+        asked = prompt_of(prompt, given, self.vocab_size)
+        self._check_given(asked)
         count, length = given.shape
+        answers = answers_in(asked, given)
         states = stream_states(["paths", self.identity, length, seed], first, count)
         weights = np.empty((plans, count))
         for k in counted(range(plans), "paths"):
 
             def work(rows: slice, canvas: NoisyCanvas, k: int = k) -> None:
-                weights[k, rows] = self._weigh(canvas, given[rows], states[rows])
+                seen = beside_prompt(canvas, asked and asked.take(rows), self.vocab_size)
+                weights[k, rows] = self._weigh(seen, answers[rows], states[rows])
+                weights[k, rows][seen.impossible] = -np.inf
 
             self._in_pieces(work, count, length, threads)
         return weights
+
+    def _check_given(self, prompt: Prompt | None) -> None:
+        """MisfitError where the denoiser does not see what is given."""
+        if prompt is not None:
+            check_sees_given(self.denoiser, prompt.given)
 
     def _in_pieces(
         self, work: Callable[[slice, NoisyCanvas], None], count: int, length: int, threads: int | None

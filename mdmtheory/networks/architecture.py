@@ -72,6 +72,9 @@ class Architecture:
     seen, and learns what the other positions add to it: its law is the product of both (Plaid's output prior,
     2305.18619).
 
+    With `embeds` its tokens have vectors of so many numbers, which are learnt with it, for noise to be put on
+    (networks.learned_noise); what goes in is the evidence of them.
+
     With `places` each position has a vector of its own, which is learnt: rotations tell how far apart positions are,
     and where positions have roles, as those of a prompt, a network that sees all around has to know which is which.
 
@@ -91,6 +94,7 @@ class Architecture:
     evidence: bool = False
     places: bool = False
     encoded: int = 0
+    embeds: int | None = None
 
     def __post_init__(self) -> None:
         Size(self.layers, self.width, self.heads)
@@ -100,7 +104,7 @@ class Architecture:
             raise ValueError(f"unknown attention {self.attention!r}; known: {', '.join(ATTENTIONS)}")
         if (self.block is None) is (self.attention == "block"):
             raise ValueError(f"attention {self.attention!r} with block {self.block}; a block is for attention 'block'")
-        for name in ("block", "dim"):
+        for name in ("block", "dim", "embeds"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, whole_number(getattr(self, name), name, 1))
         if self.dim is not None and self.attention != "bidirectional":
@@ -119,6 +123,10 @@ class Architecture:
         if self.encoded >= self.length:
             raise ValueError(
                 f"an encoder of {self.encoded} positions leaves nothing of {self.length} to write; encode fewer"
+            )
+        if self.embeds is not None and not self.evidence:
+            raise ValueError(
+                f"vectors of {self.embeds} numbers are learnt for noise whose evidence goes in; pass evidence"
             )
         if not self.rotary_base > 1:
             raise ValueError(f"rotary_base is {self.rotary_base}; pass a number above 1")
@@ -146,12 +154,13 @@ class Architecture:
         return cls(**said)
 
 
-_LATER = frozenset({"evidence", "places", "encoded"})
+_LATER = frozenset({"evidence", "places", "embeds", "encoded"})
 """Fields that not every run has: those from before them lack them."""
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "attention": (str,),
     "block": (int, type(None)),
     "dim": (int, type(None)),
+    "embeds": (int, type(None)),
     "level": (bool,),
     "evidence": (bool,),
     "places": (bool,),

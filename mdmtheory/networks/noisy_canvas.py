@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mdmtheory.networks.transformer import Transformer
+from mdmtheory.oracles.evidence import EvidenceBesideTokens
 
 
 class NoisyNetworkCanvas:
@@ -31,13 +32,16 @@ class NoisyNetworkCanvas:
         """The law of the token at every position given what is seen of all."""
         self.calls += 1
         self.rounds += 1
-        if self._embedding is not None and not np.array_equal(evidence.embedding, self._embedding):
+        noised: Any = evidence.noised if isinstance(evidence, EvidenceBesideTokens) else evidence
+        if self._embedding is not None and not np.array_equal(noised.embedding, self._embedding):
             raise ValueError(
                 f"the network was trained with an embedding of {self._embedding.shape[1]} numbers a token that is "
                 "not this one; give Gaussian diffusion the embedding of its objective"
             )
         if self._network.architecture.evidence:
             seen = torch.from_numpy(evidence.log_likelihood().astype(np.float32))
+        elif noised is not evidence:
+            raise ValueError("the network reads noised values, and cannot be shown tokens beside them; train it anew")
         elif self._embedding is None:
             seen = torch.from_numpy(evidence.tokens.astype(np.int64))
         else:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mdmtheory.networks.architecture import Architecture
 from mdmtheory.networks.cache import Cache
 from mdmtheory.networks.layers import Layer, draw_weights, rotations
+from mdmtheory.networks.learned_noise import LearnedNoise
 
 LEVEL_FREQUENCIES = 16
 """Sines, and as many cosines, in which a level of noise is told."""
@@ -35,6 +36,7 @@ class Transformer(nn.Module):
         inputs = vocab_size if architecture.evidence else architecture.dim
         self.embed: nn.Module = nn.Embedding(vocab_size + 1, width) if inputs is None else nn.Linear(inputs, width)
         self.places = nn.Embedding(architecture.length, width) if architecture.places else None
+        self.noise = None if architecture.embeds is None else LearnedNoise(vocab_size, architecture.embeds)
         self.level = nn.Linear(2 * LEVEL_FREQUENCIES, width) if architecture.level else None
         self.layers = nn.ModuleList(Layer(width, architecture.heads) for _ in range(architecture.layers))
         self.norm = nn.LayerNorm(width)
@@ -45,6 +47,8 @@ class Transformer(nn.Module):
         blocks = torch.arange(architecture.length) // (architecture.block or architecture.length)
         self.register_buffer("blocks", blocks, persistent=False)
         draw_weights(self, layers=architecture.layers, seed=seed)
+        if self.noise is not None:
+            self.noise.begin()
 
     def forward(
         self,

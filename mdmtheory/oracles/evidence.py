@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from mdmtheory.core.integers import WholeNumber, whole_number
+from mdmtheory.core.protocols import Evidence
 from mdmtheory.core.tokens import Tokens
 
 
@@ -63,6 +64,41 @@ class GaussianEvidence:
         # Kernels are compiled for arrays that can be written to.
         values, embedding = (np.require(each, requirements=["C", "W"]) for each in (self.values, self.embedding))
         gaussian_log_likelihood(values, embedding, self.kept, found)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class EvidenceBesideTokens:
+    """What a noise left at the positions `where` of whole sequences, whose other positions are known, or not seen.
+
+    `tokens` (count, length) are what is known, the mask `vocab_size` elsewhere.
+    """
+
+    noised: Evidence
+    where: Int[np.ndarray, "noised"]
+    tokens: Tokens
+    vocab_size: WholeNumber
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "vocab_size", whole_number(self.vocab_size, "vocab_size", 1))
+
+    @property
+    def noise(self) -> str:
+        """That of what is noised."""
+        return self.noised.noise
+
+    @property
+    def kept(self) -> float:
+        """The share of the signal that is left where it is noised."""
+        return self.noised.kept
+
+    def log_likelihood(self) -> Float[np.ndarray, "count length vocab"]:
+        """In nats: what the noise left, 0 for known tokens and -inf for all others there, 0 where nothing is seen."""
+        certain = np.full((self.vocab_size + 1, self.vocab_size), -np.inf)
+        np.fill_diagonal(certain, 0.0)
+        certain[self.vocab_size] = 0.0
+        found: Float[np.ndarray, "count length vocab"] = certain[self.tokens]
+        found[:, self.where] = self.noised.log_likelihood()
         return found
 
 

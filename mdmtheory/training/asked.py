@@ -13,6 +13,7 @@ from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.printable import did_you_mean
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
+from mdmtheory.exact.prompts import answer_log_prob
 from mdmtheory.networks.architecture import Size
 from mdmtheory.prompts.registry import OWN, given_positions
 from mdmtheory.training.batches import first_answered, noised_answers
@@ -129,7 +130,7 @@ class Asked:
             if self.targets == "oracle":
                 raise ValueError(f"data {data.spec} is learnt token by token; pass --targets tokens, or --data fresh")
             return "tokens"
-        if self.targets == "tokens":
+        if self.targets == "tokens" or (self.targets is None and not objective.known_targets):
             return "tokens"
         refusal = why_not_exact(objective, self.language, data, self.given())
         if refusal is None:
@@ -141,10 +142,13 @@ class Asked:
 
 
 def why_not_exact(objective: Objective, language: Language, data: Data, given: Given | None) -> str | None:
-    """Why a language does not tell what an objective's networks should say; None where it does."""
+    """Why a language does not tell what an objective's networks should say, or lose at least; None where it does."""
     generator = noise_generator(language, data.length, data.seed, 0, "trial")
     noised = noised_answers(objective, language.sample(1, data.length, 0, threads=1), given, generator)
     try:
+        if not objective.known_targets:
+            answer_log_prob(language, noised.clean, given, threads=1)
+            return None
         objective.targets(language.oracle(), noised, threads=1, first=first_answered(given))
     except (ValueError, NotImplementedError, ProtocolError) as error:
         return str(error) or type(error).__name__

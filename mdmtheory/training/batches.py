@@ -14,6 +14,7 @@ from mdmtheory.core.given import Given
 from mdmtheory.core.prompts import Prompt
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
+from mdmtheory.exact.prompts import answer_log_prob
 from mdmtheory.training.data import Data, noise_generator, stream_of
 from mdmtheory.training.objectives.base import Noised, NoisedTensors, Objective
 
@@ -65,7 +66,8 @@ class Batches:
         self.given = given
         self.answered = data.length if given is None else given.answer_length
         self._exact_targets = targets == "oracle"
-        self._oracle = language.oracle() if known else None
+        self._known = known
+        self._oracle = language.oracle() if known and objective.known_targets else None
         self._device = device
 
     def training(self, step: int) -> Batch:
@@ -94,7 +96,13 @@ class Batches:
         return self.objective.targets(self._oracle, noised, threads=1, first=first_answered(self.given))
 
     def _floor(self, noised: Noised, laws: Laws | None, of_tokens: bool) -> float | None:
-        """What the exact laws lose, in nats a token: against themselves or against the tokens that were drawn."""
+        """What the exact laws lose, in nats a token: against themselves or against the tokens that were drawn.
+
+        Of a bound -log q of the answers, which nothing loses less than in the mean.
+        """
+        if self._known and not self.objective.known_targets:
+            answers = answer_log_prob(self.language, noised.clean, self.given, threads=1)
+            return -float(answers.mean()) / self.answered
         if laws is None or not self.objective.proper:
             return None
         if of_tokens:
@@ -113,7 +121,7 @@ def noised_answers(objective: Objective, clean: Tokens, given: Given | None, gen
     if given is None:
         return objective.noised(clean, generator)
     prompt = Prompt(given.prompts_of(clean, objective.vocab_size), objective.vocab_size)
-    return objective.noised(prompt.answers_of(clean), generator).given(prompt)
+    return objective.answering(objective.noised(prompt.answers_of(clean), generator), prompt)
 
 
 def first_answered(given: Given | None) -> int:

@@ -198,10 +198,11 @@ class Training:
         self._floors.append(batch.floor)
 
     def _loss(self, batch: Batch) -> Tensor:
+        noised = self.batches.objective.through(self.network, batch.noised)
         with self._precise():
-            logits = self.batches.objective.logits(self.network, batch.noised)
+            logits = self.batches.objective.logits(self.network, noised)
         log_probs = functional.log_softmax(logits.float(), dim=-1)
-        nats = self.batches.objective.loss(log_probs, batch.noised, batch.targets)
+        nats = self.batches.objective.loss(log_probs, noised, batch.targets)
         return nats.sum() / (self.settings.batch * self.batches.answered)
 
     def _newest(self) -> tuple[float, float | None]:
@@ -224,10 +225,12 @@ class Training:
         """Loss and floor in nats a token answered, computed in float64 from the network's logits."""
         assert batch.exact is not None
         noised, laws = batch.exact
+        objective = self.batches.objective
+        seen = objective.through(self.network, batch.noised)
         with self._precise():
-            logits = self.batches.objective.logits(self.network, batch.noised)
+            logits = objective.logits(self.network, seen)
         log_probs = functional.log_softmax(logits.cpu().double(), dim=-1)
-        nats = self.batches.objective.loss(log_probs, noised, laws)
+        nats = objective.loss(log_probs, objective.through(self.network, noised), laws)
         return float(nats.mean()) / self.batches.answered, batch.floor
 
     @contextmanager

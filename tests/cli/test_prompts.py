@@ -55,7 +55,6 @@ def test_prompts_may_have_the_colours_of_a_figure(swept, run):
         (["--prompt", "prefix"], "needs size"),
         (["--prompt", "prefix:size=16"], "pass from 1 to 15"),
         (["--prompt", "fog"], "unknown prompt 'fog'"),
-        (["--prompt", "prefix:size=2", "--model", "uniform"], "takes no prompt"),
     ],
 )
 def test_a_prompt_that_cannot_be_is_refused_in_one_line(run, words, reason):

@@ -11,7 +11,9 @@ import pytest
 
 import mdmtheory as mt
 from mdmtheory.core.defaults import DenoiserDefaults
+from mdmtheory.core.given import Given
 from mdmtheory.metrics import learning_error as module
+from mdmtheory.metrics.contexts import NoisedContexts
 from mdmtheory.metrics.impossible_mass import AskedContexts, ImpossibleMass
 from mdmtheory.metrics.learning_error import compared_laws
 from mdmtheory.metrics.measure import Sequences
@@ -164,9 +166,25 @@ def test_what_a_denoiser_does_not_see_cannot_be_given(sees, block, said):
         mt.learning_error(Limited(mt.Window(BIGRAM, width=0), sees, block), BIGRAM, LENGTH, prompt=prompt)
 
 
-def test_a_noise_that_leaves_nothing_known_has_no_contexts_of_answers():
-    with pytest.raises(ValueError, match="a prompt is known, and uniform noise leaves no token known"):
-        mt.learning_error(mt.Oracle(BIGRAM), BIGRAM, LENGTH, noise="uniform", prompt="prefix:size=1")
+@pytest.mark.parametrize("noise", ["uniform", "gaussian"])
+def test_under_other_noises_answers_alone_are_noised(noise):
+    erring = mt.Perturbed(mt.Oracle(BIGRAM), epsilon=0.01)
+    errors = [
+        mt.learning_error(each, BIGRAM, LENGTH, count=64, noise=noise, prompt="prefix:size=1").mean.value
+        for each in (mt.Oracle(BIGRAM), erring)
+    ]
+    assert errors[0] == pytest.approx(0.0, abs=1e-9)
+    assert 0.009 < errors[1] < 0.01 + 1e-9
+    given = Given.of([True, False, False])
+    laws = [
+        NoisedContexts(erring, BIGRAM, LENGTH, 0, 1, given, noise=noise, embedding="onehot", support=support)
+        .batch(0, np.full(9, 7))
+        .exact(slice(0, 9))
+        for support in (True, False)
+    ]
+    np.testing.assert_array_equal(laws[0] > 0, laws[1] > 0)
+    assert (laws[0] == 0).any()
+    assert (laws[0] != laws[1]).any()
 
 
 def test_errors_of_an_observer_of_a_task_are_of_the_answers():

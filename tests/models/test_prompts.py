@@ -43,6 +43,9 @@ def models():
         mt.BlockDiffusion(oracle, block=2, steps=1),
         mt.Autoregressive(HMM),
         mt.Autoregressive(mt.Perturbed(oracle, epsilon=0.1)),
+        mt.UniformDiffusion(oracle, steps=3),
+        mt.GaussianDiffusion(oracle, steps=3),
+        mt.GaussianDiffusion(mt.Perturbed(oracle, epsilon=0.1), steps=2, update="ddim"),
     ]
 
 
@@ -122,3 +125,26 @@ def test_autoregression_by_a_denoiser_has_a_ter_of_its_own():
     assert mt.ter(p, BIGRAM, 8).kind == "estimate"
     assert mt.ter(mt.Autoregressive(BIGRAM), BIGRAM, 8).kind == "exact"
     assert mt.ter_ratio(p, BIGRAM, 8).low > 1
+
+
+@pytest.mark.parametrize("kind", [mt.UniformDiffusion, mt.GaussianDiffusion])
+def test_answers_to_a_prompt_under_other_noises_have_the_mean_path_weight_for_their_probability(kind):
+    p, prompt = kind(mt.Oracle(BIGRAM), steps=3), np.array([3, 1, 3])
+    every = np.array([[a, 1, b] for a in range(3) for b in range(3)], dtype=np.uint8)
+    weights = np.exp(p.log_prob_terms(every.repeat(3_000, axis=0), prompt=prompt)).reshape(9, -1)
+    drawn = np.bincount(p.sample(20_000, 3, 0, prompt=prompt).tokens[:, [0, 2]].astype(int) @ [3, 1], minlength=9)
+    error = np.hypot(weights.std(axis=1) / np.sqrt(3_000), np.sqrt(drawn + 1) / 20_000)
+    assert (np.abs(drawn / 20_000 - weights.mean(axis=1)) < 4.5 * error).all()
+    unaware = np.exp(p.log_prob_terms(every.repeat(3_000, axis=0))).reshape(9, -1).mean(axis=1)
+    assert (np.abs(drawn / 20_000 - unaware) > 4.5 * error).any()
+
+
+@pytest.mark.parametrize("kind", [mt.UniformDiffusion, mt.GaussianDiffusion])
+def test_a_prompt_that_no_sequence_has_is_impossible_under_other_noises_too(kind):
+    p = kind(mt.Oracle(mt.Repetition(vocab_size=2)), steps=3)
+    prompts = np.array([[0, 1, 2], [1, 1, 2]], dtype=np.uint8)
+    cut, ended = p.sample(2, 3, 0, prompt=prompts), p.sample(2, 3, 0, prompt=prompts, finish=True)
+    assert cut.impossible.tolist() == ended.impossible.tolist() == [True, False]
+    assert cut.tokens.tolist() == [[0, 1, 2], [1, 1, 1]]
+    assert ended.tokens[0, 2] < 2
+    assert p.log_prob([[0, 1, 0]], prompt=[0, 1, 2]).values.tolist() == [-np.inf]

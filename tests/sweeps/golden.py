@@ -62,6 +62,7 @@ CASES: dict[str, dict[str, Any]] = {
     "model uniform": {**_ANCESTRAL, "model": "uniform"},
     "model uniform tweedie": {**_ANCESTRAL, "model": "uniform:update=tweedie", "schedule": "cosine"},
     "model gaussian": {**_ANCESTRAL, "model": "gaussian"},
+    "model vdm": {**_ANCESTRAL, "model": "vdm"},
     "model gaussian ddim": {**_ANCESTRAL, "model": "gaussian:update=ddim,embedding=random,dim=3", "metrics": "ser"},
     "model block": {**_ANCESTRAL, "model": "block:size=5"},
     "model block entropy": {**_ANCESTRAL, "model": "block:size=5", "sampler": "entropy:ties=lowest"},

@@ -202,8 +202,6 @@ def test_prompts_drawn_otherwise_belong_to_other_tasks(monkeypatch):
         ({"prompt": "fog"}, "unknown prompt"),
         ({"prompt": "prefix"}, "needs size"),
         ({"prompt": "prefix:size=32"}, "pass from 1 to 31"),
-        ({"prompt": "prefix:size=8", "model": "uniform"}, "takes no prompt"),
-        ({"prompt": "prefix:size=8", "model": "gaussian", "metrics": "ser"}, "takes no prompt"),
         ({"prompt": []}, "empty list"),
     ],
 )

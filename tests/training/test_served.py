@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import mdmtheory as mt
+from mdmtheory.models.variational import VariationalDiffusion
 from mdmtheory.oracles.evidence import GaussianEvidence, UniformEvidence
 from mdmtheory.training.objectives.registry import OBJECTIVES, as_objective
 
@@ -19,7 +20,8 @@ MODELS = {
     "rdm:steps=3": lambda net: mt.MaskedDiffusion(net, sampler="rdm", steps=3),
     "uniform:steps=3": lambda net: mt.UniformDiffusion(net, steps=3),
     "gaussian": lambda net: mt.GaussianDiffusion(net, steps=3),
-    "gaussian:embedding=random,dim=3": lambda net: mt.GaussianDiffusion(net, embedding="random:dim=3", steps=3),
+    "gaussian:embedding=random,dim=3": lambda net: mt.GaussianDiffusion(net, steps=3),
+    "vdm:dim=3": lambda net: VariationalDiffusion(net, steps=3),
 }
 
 
@@ -45,13 +47,15 @@ def assert_what_was_trained_answers(net, q):
     """A model's evidence leads to the laws whose loss training made small."""
     objective = as_objective(net.run.objective, 4)
     for row in range(8):
-        noised = objective.noised(q.sample(1, 6, row), np.random.default_rng(row))
+        made = objective.noised(q.sample(1, 6, row), np.random.default_rng(row)).tensors()
+        with torch.no_grad():
+            noised = objective.through(net.transformer, made)
         kept = 1 - float(noised.level[0])
         if net.noise_embedding is None:
-            seen = UniformEvidence(noised.seen.astype(np.uint8), kept, 4)
+            seen = UniformEvidence(noised.seen.numpy().astype(np.uint8), kept, 4)
         else:
-            seen = GaussianEvidence(noised.seen.astype(np.float64), kept, net.noise_embedding)
+            seen = GaussianEvidence(noised.seen.double().numpy(), kept, net.noise_embedding)
         with torch.no_grad():
-            trained = objective.logits(net.transformer, noised.tensors()).softmax(dim=2)
+            trained = objective.logits(net.transformer, noised).softmax(dim=2)
         asked = net.open(1, 6, noise=objective.noise).posterior(seen)
         torch.testing.assert_close(asked, trained, atol=1e-5, rtol=0)

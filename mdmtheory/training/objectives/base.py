@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.given import Given, check_sees
-from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.prompts import Prompt
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
@@ -27,7 +26,8 @@ class Noised:
     `seen` are tokens, the mask being vocab_size, or values (rows, length, dim). `level` is the noise of each row, 0 for
     none and 1 for nothing left, for networks that are told it; None where an objective has no level of the whole row.
     `weights` times the nats at each position sum to an unbiased estimate of the objective, in nats a sequence; they are
-    0 where nothing is asked. `step` is the noise level as a number, where levels are numbered.
+    0 where nothing is asked. `step` is the noise level as a number, where levels are numbered. Where positions are
+    `shown` their clean tokens are known, and `seen` says nothing of them.
     """
 
     clean: Tokens
@@ -35,6 +35,7 @@ class Noised:
     level: Float[np.ndarray, "rows"] | None
     weights: Float[np.ndarray, "rows length"]
     step: Int[np.ndarray, "rows"] | None = None
+    shown: Bool[np.ndarray, "rows length"] | None = None
 
     def given(self, prompt: Prompt) -> Noised:
         """These answers with their prompts before a network: prompts are seen, and nothing is asked of them.
@@ -47,6 +48,22 @@ class Noised:
         level = None if self.level is None else self.level * share
         return Noised(prompt.joined(self.clean), prompt.joined(self.seen).astype(np.int64), level, weights)
 
+    def beside(self, prompt: Prompt) -> Noised:
+        """The same where prompts are certain evidence beside that which a noise leaves of the answers.
+
+        A level is that of the answers.
+        """
+        shape = prompt.tokens.shape
+        seen = np.zeros((*shape, *self.seen.shape[2:]), dtype=self.seen.dtype)
+        weights = np.zeros(shape)
+        seen[:, prompt.answer], weights[:, prompt.answer] = self.seen, self.weights
+        shown = np.tile(prompt.given, (len(seen), 1))
+        return replace(self, clean=prompt.joined(self.clean), seen=seen, weights=weights, shown=shown)
+
+    def noised_positions(self) -> Int[np.ndarray, "noised"]:
+        """Those that are not shown, the same in every row."""
+        return np.arange(self.clean.shape[1]) if self.shown is None else np.flatnonzero(~self.shown[0])
+
     def tensors(self, *, device: Any = "cpu", dtype: Any = None) -> NoisedTensors:
         """The same where the network computes; real numbers in `dtype`, float32 unless said."""
         import torch
@@ -56,7 +73,7 @@ class Noised:
         def there(numbers: np.ndarray | None) -> Tensor | None:
             if numbers is None:
                 return None
-            kept = torch.int64 if numbers.dtype.kind in "iu" else real
+            kept = {"i": torch.int64, "u": torch.int64, "b": torch.bool}.get(numbers.dtype.kind, real)
             return torch.as_tensor(numbers).to(device=device, dtype=kept)
 
         return NoisedTensors(*(there(getattr(self, each.name)) for each in fields(self)))
@@ -70,6 +87,11 @@ class NoisedTensors(NamedTuple):
     level: Any
     weights: Any
     step: Any
+    shown: Any = None
+    vectors: Any = None
+    """Of tokens, where a network's own go in."""
+    prior: Any = None
+    """Nats of each row that no answer changes."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +110,8 @@ class Objective(ABC):
     """Whether its networks are told the level of noise, unless said otherwise."""
     evidence: ClassVar[bool] = False
     """Whether its networks are given evidence (networks.architecture), by its `log_likelihood`."""
+    known_targets: ClassVar[bool] = True
+    """Whether there are `targets`: not where what networks see depends on their weights. Its floor is then H(q)."""
 
     vocab_size: int
 
@@ -101,14 +125,9 @@ class Objective(ABC):
         """ValueError where its options do not fit sequences of this length."""
 
     def check_given(self, given: Given | None) -> None:
-        """MisfitError where its networks do not see what is given, or its noise leaves nothing known."""
+        """MisfitError where its networks do not see what is given."""
         if given is None:
             return
-        if self.noise != "masked":
-            raise MisfitError(
-                f"objective {self.spec}: a prompt is known, and {self.noise} noise leaves no token known; use mdm, "
-                "mgdm, ar or block, or --prompt none"
-            )
         around = self.attention == "bidirectional"
         check_sees(f"networks of {self.spec} see", given.positions, around=around, block=self.block)
 
@@ -143,6 +162,10 @@ class Objective(ABC):
     def noised(self, clean: Tokens, generator: np.random.Generator) -> Noised:
         """Noise a batch of sequences; all chance comes from the generator."""
 
+    def answering(self, noised: Noised, prompt: Prompt) -> Noised:
+        """Noised answers with their prompts before a network."""
+        return noised.beside(prompt) if self.evidence else noised.given(prompt)
+
     @abstractmethod
     def targets(
         self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0
@@ -153,11 +176,25 @@ class Objective(ABC):
         position `first`.
         """
 
+    def through(self, network: Any, noised: NoisedTensors) -> NoisedTensors:
+        """What a network sees, where that depends on its weights; its answers and their loss are of this."""
+        return noised
+
     def logits(self, network: Any, noised: NoisedTensors) -> Tensor:
         """The network's answers, (rows, length, vocab_size), from one forward pass."""
-        seen = self.log_likelihood(noised) if self.evidence else noised.seen
+        seen = self.all_evidence(noised) if self.evidence else noised.seen
         answers: Tensor = network(seen, noised.level)
         return answers
+
+    def all_evidence(self, noised: NoisedTensors) -> Tensor:
+        """`log_likelihood`, and of what is shown 0 for the tokens that stand there and -inf for all others."""
+        import torch
+
+        found = self.log_likelihood(noised)
+        if noised.shown is None:
+            return found
+        certain = torch.nn.functional.one_hot(noised.clean, self.vocab_size).to(found.dtype).log()
+        return torch.where(noised.shown[:, :, None], certain, found)
 
     def log_likelihood(self, noised: NoisedTensors) -> Tensor:
         """Of each token at every position, (rows, length, vocab_size), up to what no token changes, as evidence has it.
@@ -178,6 +215,9 @@ class Objective(ABC):
         """
         import torch
 
+        if noised.shown is not None:
+            # What is excluded there has no logarithm, and 0 times its gradient would be no number.
+            log_probs = log_probs.masked_fill(noised.shown[:, :, None], 0.0)
         costs = self.costs(log_probs, noised)
         if targets is None:
             nats = costs.gather(2, noised.clean[:, :, None])[:, :, 0]

@@ -10,6 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.protocols import Evidence
+from mdmtheory.core.tokens import token_dtype
+from mdmtheory.oracles.evidence import EvidenceBesideTokens
+from mdmtheory.training.objectives.base import Noised
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +33,17 @@ class Likelihoods:
 
 
 def posteriors(
-    oracle: Any, rows: Sequence[Evidence], length: int, threads: int | None
+    oracle: Any, rows: Sequence[Evidence], noised: Noised, threads: int | None
 ) -> Float[np.ndarray, "rows length vocab_size"]:
-    """The law of the clean token at every position of each row, given that row's evidence.
+    """The law of the clean token at every position of each row, given that row's evidence and what is shown beside it.
 
     An oracle that takes likelihoods of any kind answers all rows at once, another one row by row.
     """
+    length = noised.clean.shape[1]
+    if noised.shown is not None:
+        where, mask = noised.noised_positions(), oracle.vocab_size
+        known = np.where(noised.shown, noised.clean, np.asarray(mask, dtype=token_dtype(mask)))
+        rows = [EvidenceBesideTokens(each, where, known[[i]], mask) for i, each in enumerate(rows)]
     together = [Likelihoods(rows)] if Likelihoods.noise in oracle.noises else rows
     found = []
     for seen in together:

@@ -70,20 +70,25 @@ class GaussianObjective(Objective):
         return Noised(clean, values, 1 - kept, np.ones(clean.shape))
 
     def log_likelihood(self, noised: NoisedTensors) -> Tensor:
-        """(√kept x·e(v) - kept |e(v)|²/2) / (1 - kept)."""
+        """That of the vectors that the objective has."""
         import torch
 
         vectors = torch.as_tensor(self.vectors, dtype=noised.seen.dtype, device=noised.seen.device)
-        lost = noised.level[:, None, None]
-        kept = 1 - lost
-        found: Tensor = (kept.sqrt() * (noised.seen @ vectors.T) - kept / 2 * (vectors**2).sum(dim=1)) / lost
-        return found
+        return gaussian_evidence(noised.seen, noised.level, vectors)
 
     def targets(
         self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0
     ) -> Float[np.ndarray, "rows length vocab_size"]:
         """q(x_0 | values) at every position."""
         assert noised.level is not None
-        values, kept = noised.seen.astype(np.float64), 1 - noised.level
+        values, kept = noised.seen[:, noised.noised_positions()].astype(np.float64), 1 - noised.level
         rows = [GaussianEvidence(values[[i]], float(kept[i]), self.vectors) for i in range(len(values))]
-        return posteriors(oracle, rows, values.shape[1], threads)
+        return posteriors(oracle, rows, noised, threads)
+
+
+def gaussian_evidence(values: Tensor, level: Tensor, vectors: Tensor) -> Tensor:
+    """(√kept x·e(v) - kept |e(v)|²/2) / (1 - kept) of values (rows, length, dim), 1 - kept being each row's level."""
+    lost = level[:, None, None]
+    kept = 1 - lost
+    found: Tensor = (kept.sqrt() * (values @ vectors.T) - kept / 2 * (vectors**2).sum(dim=1)) / lost
+    return found

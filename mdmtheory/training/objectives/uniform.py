@@ -67,10 +67,10 @@ class UniformObjective(Objective):
     ) -> Float[np.ndarray, "rows length vocab_size"]:
         """q(x_0 | x_t) at every position."""
         assert noised.step is not None
-        tokens = noised.seen.astype(token_dtype(self.vocab_size))
+        tokens = noised.seen[:, noised.noised_positions()].astype(token_dtype(self.vocab_size))
         kept = self.kept[noised.step]
         rows = [UniformEvidence(tokens[[i]], float(kept[i]), self.vocab_size) for i in range(len(tokens))]
-        return posteriors(oracle, rows, tokens.shape[1], threads)
+        return posteriors(oracle, rows, noised, threads)
 
     def log_likelihood(self, noised: NoisedTensors) -> Tensor:
         """log(kept*1[v = token] + (1 - kept)/V)."""
