@@ -38,6 +38,7 @@ _HOMES = {
     "ConstrainedDiffusion": "mdmtheory.models.constrained",
     "UniformDiffusion": "mdmtheory.models.uniform",
     "GaussianDiffusion": "mdmtheory.models.gaussian",
+    "VariationalDiffusion": "mdmtheory.models.variational",
     "UniformEvidence": "mdmtheory.oracles.evidence",
     "GaussianEvidence": "mdmtheory.oracles.evidence",
     "Estimate": "mdmtheory.core.estimate",

@@ -426,7 +426,13 @@ for parameter in ("seed", "first", "threads"):
     )
 door("embedding dim", lambda n: embedded("random", dim=n))
 door("embedding seed", lambda n: embedded("random", seed=n))
-for kind in ("MaskedDiffusion", "ConstrainedDiffusion", "UniformDiffusion", "GaussianDiffusion"):
+for kind in (
+    "MaskedDiffusion",
+    "ConstrainedDiffusion",
+    "UniformDiffusion",
+    "GaussianDiffusion",
+    "VariationalDiffusion",
+):
     door(
         f"{kind} steps",
         lambda n, kind=kind: getattr(mt, kind)(mt.Oracle(language()), steps=n).identity,
