@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from mdmtheory.core.given import Given
 from mdmtheory.core.integers import WholeNumber, whole_number
 from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
@@ -45,9 +46,9 @@ class VariationalObjective(Objective):
     def __post_init__(self) -> None:
         object.__setattr__(self, "dim", whole_number(self.dim, "dim", 1))
 
-    def architecture(self, length: int, size: Size, *, level: bool, places: bool = False) -> Architecture:
+    def architecture(self, length: int, size: Size, *, level: bool, given: Given | None = None) -> Architecture:
         """With vectors to learn."""
-        return replace(super().architecture(length, size, level=level, places=places), embeds=self.dim)
+        return replace(super().architecture(length, size, level=level, given=given), embeds=self.dim)
 
     def noised(self, clean: Tokens, generator: np.random.Generator) -> Noised:
         """Normals and a time for each row: `DECODED` of them, spread over the batch, at 0, the others on [0, 1)."""
