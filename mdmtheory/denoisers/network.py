@@ -109,9 +109,10 @@ class Network(DenoiserDefaults):
             ) from None
         ends = None
         if network.noise is not None:  # before it is rounded to the precision of matrices
+            network.noise.double()
             with torch.no_grad():
-                vectors = network.noise.double().embedding()
-                ends = float(network.noise.ends()[0]), float(network.noise.ends()[1])
+                vectors, (least, most) = network.noise.embedding(), network.noise.ends()
+            ends = float(least), float(most)
         dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
         network.to(self.device, dtype).eval().requires_grad_(False)
         return network, None if vectors is None else np.asarray(vectors.double().numpy()), ends

@@ -28,6 +28,7 @@ class Transformer(nn.Module):
     cosines: Tensor
     sines: Tensor
     blocks: Tensor
+    noise: LearnedNoise | None
 
     def __init__(self, architecture: Architecture, *, seed: int) -> None:
         super().__init__()
