@@ -108,10 +108,11 @@ class Network(DenoiserDefaults):
                 f"the weights in {self.run.path} are not those of its architecture; train it anew"
             ) from None
         ends = None
-        if network.noise is not None:  # before it is rounded to the precision of matrices
-            network.noise.double()
+        if learnt:  # before it is rounded to the precision of matrices
+            noise: Any = network.noise
+            noise.double()
             with torch.no_grad():
-                vectors, (least, most) = network.noise.embedding(), network.noise.ends()
+                vectors, (least, most) = noise.embedding(), noise.ends()
             ends = float(least), float(most)
         dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
         network.to(self.device, dtype).eval().requires_grad_(False)
