@@ -319,8 +319,9 @@ class NoisedContexts(Contexts):
     def _possible(self, prompt: Prompt) -> Laws:
         """The laws of answers to prompts with nothing seen of the answers."""
         masks = prompt.answers_of(prompt.tokens)
-        rows, positions = np.nonzero(np.ones(masks.shape, dtype=np.bool_))
-        canvas = OpenCanvas(self._oracle, *masks.shape, prompt, self.threads)
+        count, answered = masks.shape
+        rows, positions = np.nonzero(np.ones((count, answered), dtype=np.bool_))
+        canvas = OpenCanvas(self._oracle, count, answered, prompt, self.threads)
         return home(canvas.ask(rows, positions, masks))
 
     @cached_property
