@@ -112,8 +112,8 @@ class Network(DenoiserDefaults):
             noise: Any = network.noise
             noise.double()
             with torch.no_grad():
-                vectors, (least, most) = noise.embedding(), noise.ends()
-            ends = float(least), float(most)
+                vectors = noise.embedding()
+                ends = float(noise.ends()[0]), float(noise.ends()[1])
         dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
         network.to(self.device, dtype).eval().requires_grad_(False)
         return network, None if vectors is None else np.asarray(vectors.double().numpy()), ends
