@@ -6,14 +6,8 @@ import math
 
 from mdmtheory.core.estimate import Estimate, WithheldError
 from mdmtheory.core.register import registered
-from mdmtheory.core.sources import Ours
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
-
-_SEARCH = Ours(
-    "unbiased estimate of invalid sequence rate by likelihood ratios p(x)/q(x) over data from known "
-    "language, or by walks that stay in the support, masked diffusion",
-    "2026-11-29",
-)
+from mdmtheory.metrics.ser_walk import WALK_SEARCH
 
 LEAST_EFFECTIVE_SIZE = 100.0
 """SER by scoring is withheld below this effective sample size: its weights are too heavy-tailed for an interval."""
@@ -40,7 +34,7 @@ class EffectiveSize(Metric):
         return Estimate(effective, effective, effective, 1.0, "exact", measured.sums.whole("sequences"))
 
 
-@registered("metric", place=5, sources=(_SEARCH,))
+@registered("metric", place=5, sources=(WALK_SEARCH,))
 class SerScored(Metric):
     """SER from the ratios r = p_plan(x)/q(x), whose mean is 1 - SER (ours)."""
 

@@ -15,12 +15,12 @@ Source. 2502.09622; the constants and the proof ours, docs/theory.md 2.4, 2.6 an
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.sources import Ours
 from mdmtheory.denoisers.perturbed import Perturbed
 from mdmtheory.exact.enumeration import error_rate, joint
 from mdmtheory.exact.law import law
@@ -31,15 +31,11 @@ from mdmtheory.languages.repetition import Repetition
 from mdmtheory.metrics.ser import ser
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.schedules.families import power_of
+from mdmtheory.theory import twins
 from mdmtheory.theory.curves import exact_curve
 from mdmtheory.theory.instances import bigram3, certain, golden_chain, hardest, hmm2x3, small_languages
-from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, probability
-
-_SEARCH = Ours(
-    "masked diffusion sequence error rate at most 1 - exp(-KL), learning error L epsilon plus "
-    "factorization error, number of steps for accuracy delta explicit constants",
-    "2026-11-29",
-)
+from mdmtheory.theory.searches import ACCURACY
+from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, Twin, probability
 
 SHARE_OF_LEARNING, STEPS_FACTOR = 0.5, 2.0
 
@@ -120,12 +116,22 @@ def _budget_settings() -> list[Setting]:
     return [*rows, hardest(BUDGET.setting(certain(), 4, 4, epsilon=0.05))]
 
 
+def _prescribing(broken: str, steps_share: float, error_share: float, witness: twins.Witness, teaches: str) -> Twin:
+    """The promise with other steps and another learning error than those prescribed."""
+
+    def measured(setting: Setting, measured: float) -> float:
+        steps, epsilon = prescribed(setting)
+        return _enumerated_ser(setting, max(1, round(steps_share * steps)), error_share * epsilon)
+
+    return twins.measuring(broken, measured, witness, teaches)
+
+
 ACCURATE = Statement(
     id="accurate_hmm",
     number=2,
     says="SER <= delta with N >= 2 L log(V)/d and epsilon <= d/(2L), d = -log(1 - delta)",
     source="2502.09622, with constants of ours; docs/theory.md 2 and 7",
-    sources=("feng2025", _SEARCH),
+    sources=("feng2025", ACCURACY),
     direction="<=",
     known=probability,
     sides=_sides,
@@ -137,6 +143,23 @@ ACCURATE = Statement(
         Constant("N d/(L log V)", STEPS_FACTOR, "ours"),
     ),
     options={"delta": 0.5, "count": 0},
+    twins=(
+        _prescribing(
+            "a tenth of the steps",
+            0.1,
+            1.0,
+            lambda it: it.setting(Repetition(vocab_size=2), 4, delta=0.5),
+            "too few steps err whatever is learned",
+        ),
+        _prescribing(
+            "2.1 times the learning error",
+            1.0,
+            2.1,
+            lambda it: it.setting(certain(), 4, delta=0.5),
+            "with one sequence all errors are learning errors, and twice as large a one is all that is allowed",
+        ),
+        twins.turned(lambda it: it.setting(bigram3(), 4, delta=0.5), "two bounds are added, and neither is reached"),
+    ),
 )
 
 BUDGET = Statement(
@@ -144,7 +167,7 @@ BUDGET = Statement(
     number=2,
     says="SER <= 1 - exp(-(E_plan KL + L epsilon))",
     source="ours, with the two errors of 2510.25544; docs/theory.md 2.6 and 7",
-    sources=("lavenant2025", _SEARCH),
+    sources=("lavenant2025", ACCURACY),
     direction="<=",
     known=probability,
     sides=_budget_sides,
@@ -153,4 +176,21 @@ BUDGET = Statement(
     requires=_requires_budget,
     tight=_budget_tight,
     options={"epsilon": 0.0},
+    twins=(
+        twins.scaled(
+            0.99, lambda it: it.setting(EqualPairs(vocab_size=3), 4, 1), "pairs in one step lose nothing but errors"
+        ),
+        twins.bounded(
+            "the learning error alone",
+            lambda setting, bound: -math.expm1(-setting.length * setting.options["epsilon"]),
+            lambda it: it.setting(EqualPairs(vocab_size=3), 4, 1),
+            "steps of several tokens err with a perfect denoiser",
+        ),
+        twins.bounded(
+            "the gap alone",
+            lambda setting, bound: _budget_sides(replace(setting, options={"epsilon": 0.0})).bound.value,
+            lambda it: it.setting(certain(), 4, 4, epsilon=0.05),
+            "a denoiser that is wrong errs with any number of steps",
+        ),
+    ),
 )

@@ -15,13 +15,17 @@ the cut into blocks from the left, and the sharper count of (b); docs/theory.md 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+
+import numpy as np
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.languages.ngram import NGram
-from mdmtheory.plans import Bisection
+from mdmtheory.plans import Bisection, GivenPlan
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import bigram3, golden_chain, trigram2
 from mdmtheory.theory.orders import distance_from_language
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, Twin
 
 
 def memory(setting: Setting) -> int:
@@ -77,6 +81,16 @@ def _rounds_settings() -> list[Setting]:
     return [BLOCK_ROUNDS.setting(language, length) for language, length in sizes]
 
 
+def _opened(broken: str, plan_of: Callable[[int, int], np.ndarray], teaches: str) -> Twin:
+    """The plan `plan_of(length, memory)` in place of the statement's own."""
+
+    def sides(setting: Setting) -> Sides:
+        plan = GivenPlan(tuple(plan_of(setting.length, memory(setting)).tolist()))
+        return Sides(distance_from_language(setting, plan), Estimate.exact(0.0))
+
+    return twins.claiming(broken, sides, lambda it: it.setting(trigram2(), 5), teaches)
+
+
 BLOCK_BISECTION: Statement = Statement(
     id="block_bisection",
     number=25,
@@ -88,6 +102,18 @@ BLOCK_BISECTION: Statement = Statement(
     settings=_settings,
     hypotheses="n-grams, exact denoiser; small enough to enumerate",
     requires=_requires,
+    twins=(
+        _opened(
+            "blocks shorter than the memory by one",
+            lambda length, block: Bisection(block=max(1, block - 1)).plan(length),
+            "one known token does not part the left of a trigram from its right: that takes two, side by side",
+        ),
+        _opened(
+            "a block in one round",
+            lambda length, block: (Bisection(block=block).plan(length) - 1) // block + 1,
+            "tokens of a block do not see each other when they are opened together",
+        ),
+    ),
 )
 
 BLOCK_ROUNDS: Statement = Statement(
@@ -102,4 +128,13 @@ BLOCK_ROUNDS: Statement = Statement(
     hypotheses="n-grams, a length of n-1 or more",
     requires=_requires_length,
     tight=_halves_evenly,
+    twins=(
+        twins.scaled(0.99, lambda it: it.setting(trigram2(), 8), "reached where the length halves evenly"),
+        twins.bounded(
+            "a halving less",
+            lambda setting, bound: bound - memory(setting),
+            lambda it: it.setting(trigram2(), 8),
+            "the last block needs its rounds too",
+        ),
+    ),
 )

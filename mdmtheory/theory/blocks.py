@@ -15,6 +15,7 @@ Source. The law of given blocks is 2608.25505, theorem 1, for this plan; the res
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -28,6 +29,7 @@ from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.parity import Parity
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import Blocks, GivenPlan
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import bigram3, independent, small_languages
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
 
@@ -147,6 +149,23 @@ def _refining_error_settings() -> list[Setting]:
     ]
 
 
+_NOTHING = Estimate.exact(0.0)
+
+
+def _later(setting: Setting, bound: float) -> float:
+    starts = edges(setting)
+    moved = sorted({0, *(min(start + 1, starts[-1]) for start in starts[1:-1]), starts[-1]})
+    return factorisation_gap(joint(setting.language, setting.length), plan_of_blocks(moved))
+
+
+def _without_past(setting: Setting, bound: float) -> float:
+    q = joint(setting.language, setting.length)
+    return math.fsum(
+        factorisation_gap(q.sum(axis=tuple(k for k in range(q.ndim) if not first <= k < last)), [1] * (last - first))
+        for first, last in itertools.pairwise(edges(setting))
+    )
+
+
 BLOCKS = Statement(
     id="blocks",
     number=21,
@@ -159,6 +178,20 @@ BLOCKS = Statement(
     hypotheses="any language, exact denoiser, contiguous blocks with one step each; small enough to enumerate",
     requires=_requires,
     options={"sizes": ""},
+    twins=(
+        twins.bounded(
+            "the correlation of blocks that end a token later",
+            _later,
+            lambda it: it.setting(bigram3(), 4, sizes="1-2-1"),
+            "which tokens are opened together decides, and not how many blocks there are",
+        ),
+        twins.bounded(
+            "the correlation of blocks without their past",
+            _without_past,
+            lambda it: it.setting(bigram3(), 4, sizes="2-2"),
+            "what is known tells of both tokens of a block",
+        ),
+    ),
 )
 
 SINGLE = Statement(
@@ -171,6 +204,16 @@ SINGLE = Statement(
     sides=_single,
     settings=_single_settings,
     hypotheses="any language, exact denoiser; small enough to enumerate",
+    twins=(
+        twins.claiming(
+            "blocks of two",
+            lambda setting: Sides(
+                _divergence(setting, sorted({*range(0, setting.length, 2), setting.length})), _NOTHING
+            ),
+            lambda it: it.setting(bigram3(), 3),
+            "one block of two is enough to err",
+        ),
+    ),
 )
 
 REFINING = Statement(
@@ -186,6 +229,15 @@ REFINING = Statement(
     requires=_requires_refinement,
     tight=_nothing_gained,
     options={"sizes": "", "cut": 0},
+    twins=(
+        twins.turned(lambda it: it.setting(bigram3(), 4, sizes="4", cut=2), "a cut that lets the past be seen helps"),
+        twins.claiming(
+            "SER in place of KL",
+            _refining_error,
+            lambda it: it.setting(worse_when_finer(), 3, sizes="3", cut=1),
+            "a finer partition can be more faithful, and yet wrong more often",
+        ),
+    ),
 )
 
 REFINING_SER = Statement(
@@ -201,4 +253,7 @@ REFINING_SER = Statement(
     requires=_requires_refinement,
     options={"sizes": "", "cut": 0},
     conjecture=True,
+    twins=(
+        twins.turned(lambda it: it.setting(bigram3(), 4, sizes="4", cut=2), "in most languages a cut does lower SER"),
+    ),
 )

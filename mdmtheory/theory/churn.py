@@ -15,6 +15,8 @@ contract sampling errors; the coefficient is ours, after Dobrushin; docs/theory.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float
 
@@ -23,8 +25,9 @@ from mdmtheory.core.sources import Ours
 from mdmtheory.exact.enumeration import all_sequences, check_feasible, joint
 from mdmtheory.exact.law import law
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.theory.instances import independent, small_languages
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, probability
+from mdmtheory.theory import twins
+from mdmtheory.theory.instances import bigram3, full_support, independent, small_languages
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, Twin, probability
 
 Kernel = Float[np.ndarray, "before after"]
 Law = Float[np.ndarray, "sequences"]
@@ -107,6 +110,16 @@ def _settings(statement: Statement) -> list[Setting]:
     ]
 
 
+def _coefficient(broken: str, change: Callable[[float, int], float], witness: twins.Witness, teaches: str) -> Twin:
+    """Another coefficient."""
+
+    def bound(setting: Setting, bound: float) -> float:
+        kept, length = setting.options["kept"], setting.length
+        return change(kept, length) * bound / (1 - (1 - kept) ** length) if kept else 0.0
+
+    return twins.bounded(f"{broken} in place of 1 - (1 - kept)^L", bound, witness, teaches)
+
+
 CHURN: Statement = Statement(
     id="churn",
     number=32,
@@ -121,6 +134,26 @@ CHURN: Statement = Statement(
     requires=_requires,
     tight=lambda setting: setting.options["kept"] == 0,
     options={"kept": 0.5, "sampler": "ancestral"},
+    twins=(
+        _coefficient(
+            "kept^L",
+            lambda kept, length: kept**length,
+            lambda it: it.setting(full_support(), 5, 1, kept=0.5),
+            "one token that is drawn anew does not make a sequence new",
+        ),
+        _coefficient(
+            "kept/4",
+            lambda kept, length: kept / 4,
+            lambda it: it.setting(full_support(), 3, 1, kept=0.9),
+            "what is hardly noised is hardly mended",
+        ),
+        _coefficient(
+            "0",
+            lambda kept, length: 0.0,
+            lambda it: it.setting(bigram3(), 2, 1, kept=0.5),
+            "a churn that keeps some tokens keeps some of their error",
+        ),
+    ),
 )
 
 CHURN_OF_PRODUCTS: Statement = Statement(
@@ -137,4 +170,13 @@ CHURN_OF_PRODUCTS: Statement = Statement(
     requires=_requires,
     tight=lambda setting: setting.length == 1,
     options={"kept": 0.5},
+    twins=(
+        twins.turned(lambda it: it.setting(bigram3(), 3, 1, kept=0.5), "errors of noisy sequences partly cancel"),
+        twins.bounded(
+            "0",
+            lambda setting, bound: 0.0,
+            lambda it: it.setting(bigram3(), 3, 1, kept=0.5),
+            "products do not contract: they move the language itself",
+        ),
+    ),
 )

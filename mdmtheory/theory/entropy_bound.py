@@ -23,6 +23,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.means import Moments, mean_interval
 from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
@@ -34,7 +35,8 @@ from mdmtheory.languages.repetition import Repetition
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.samplers.ties import all_orders
 from mdmtheory.samplers.unbudgeted import EntropyBound
-from mdmtheory.theory.instances import small_languages
+from mdmtheory.theory import twins
+from mdmtheory.theory.instances import bigram3, small_languages
 from mdmtheory.theory.statement import Setting, Sides, Statement
 
 _SEARCH = Ours(
@@ -110,6 +112,20 @@ def _settings() -> list[Setting]:
     ]
 
 
+_LEVEL = 0.999999
+
+
+def _of_pairs(it: Statement) -> Setting:
+    return it.setting(EqualPairs(vocab_size=2), 4, gamma=math.log(2), ties="lowest")
+
+
+def _calls_of_model(setting: Setting) -> Sides:
+    """The bound with E_p[calls], from drawn sequences, in place of E_q[calls]."""
+    calls = entropy_bound_model(setting).sample(4000, setting.length, seed=0).calls
+    ends = mean_interval(Moments.of(setting.options["gamma"] * calls), _LEVEL)
+    return Sides(_sides(setting).measured, Estimate(*ends, _LEVEL, "estimate", len(calls)))
+
+
 STATEMENT = Statement(
     id="entropy_bound",
     number=18,
@@ -122,4 +138,22 @@ STATEMENT = Statement(
     hypotheses="any language, exact denoiser, temperature 1; small enough to enumerate",
     tight=_tight,
     options={"gamma": 0.1, "ties": "random"},
+    twins=(
+        twins.scaled(0.999, _of_pairs, "pairs in one call lose gamma, all of it"),
+        twins.bounded(
+            "a call less",
+            lambda setting, bound: bound - setting.options["gamma"],
+            _of_pairs,
+            "each call may lose gamma, the last one too",
+        ),
+        twins.claiming(
+            "calls along the model's own sequences",
+            _calls_of_model,
+            lambda it: it.setting(EqualPairs(vocab_size=2), 6, gamma=math.log(2), ties="lowest"),
+            "half of them meet an impossible context at the second call: where a model dies early it makes fewer calls",
+        ),
+        twins.turned(
+            lambda it: it.setting(bigram3(), 4, gamma=1.0, ties="lowest"), "entropies are more than what is lost"
+        ),
+    ),
 )

@@ -14,6 +14,7 @@ Source. (a) 2606.22976 and 2608.25505, theorem 3 (i); (b) 2608.25505, remark 10,
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -26,16 +27,13 @@ from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.permutation import Permutation
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.plans import Bisection
-from mdmtheory.theory.instances import bigram3, cycle3, golden_chain, growth_chain
+from mdmtheory.plans import Bisection, GivenPlan
+from mdmtheory.theory import twins
+from mdmtheory.theory.instances import bigram3, cycle3, golden_chain, growth_chain, trigram2
 from mdmtheory.theory.orders import chosen_order, distance_from_language, drawn_law
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.searches import CLOSED_FORMS
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, Twin
 
-_SEARCH_OF_PAIRS = Ours(
-    "closed form sequence error rate of masked diffusion on parity, repetition and equal pairs of "
-    "tokens, exact posterior",
-    "2026-11-29",
-)
 _SEARCH_OF_PERMUTATIONS = Ours(
     "uniformly random permutation, no unmasking order or adaptive rule helps, sequence error rate "
     "product of m!/((m-s)! m^s), masked diffusion",
@@ -142,6 +140,28 @@ def _permutation_settings() -> list[Setting]:
     ]
 
 
+def _opened(broken: str, plan_of: Callable[[int], np.ndarray], witness: twins.Witness, teaches: str) -> Twin:
+    """The plan `plan_of(length)` in place of the statement's own."""
+
+    def sides(setting: Setting) -> Sides:
+        plan = GivenPlan(tuple(plan_of(setting.length).tolist()))
+        return Sides(distance_from_language(setting, plan), Estimate.exact(0.0))
+
+    return twins.claiming(broken, sides, witness, teaches)
+
+
+def _of_items(broken: str, more: int) -> Twin:
+    """Of so many items more than there are, at the schedule's own sizes."""
+    return twins.bounded(
+        broken,
+        lambda setting, bound: chance_of_no_repeat(
+            setting.language.vocab_size + more, setting.schedule.sizes(setting.length, setting.steps)
+        ),
+        lambda it: it.setting(Permutation(items=5), 3, 2, order="fixed"),
+        "how many are left decides how often two draws repeat",
+    )
+
+
 BISECTION = Statement(
     id="bisection",
     number=16,
@@ -153,6 +173,20 @@ BISECTION = Statement(
     settings=_bisection_settings,
     hypotheses="n-grams with n at most 2, exact denoiser; small enough to enumerate",
     requires=_requires_bigram,
+    twins=(
+        _opened(
+            "the last two rounds in one",
+            lambda length: np.minimum(Bisection().plan(length), max(Bisection().plan(length).max() - 1, 1)),
+            lambda it: it.setting(bigram3(), 5),
+            "neighbours that are opened together do not see each other",
+        ),
+        twins.beyond(
+            "trigrams too",
+            twins.anywhere,
+            lambda it: it.setting(trigram2(), 5),
+            "one known token does not part the left of a trigram from its right: that takes two, side by side",
+        ),
+    ),
 )
 
 BISECTION_ROUNDS = Statement(
@@ -165,6 +199,14 @@ BISECTION_ROUNDS = Statement(
     sides=_rounds,
     settings=_rounds_settings,
     hypotheses="any language",
+    twins=(
+        twins.bounded(
+            "ceil(log2 L) rounds",
+            lambda setting, bound: math.ceil(math.log2(setting.length)),
+            lambda it: it.setting(golden_chain(), 8),
+            "of eight positions the first round leaves four on one side, not three",
+        ),
+    ),
 )
 
 ODD_EVEN = Statement(
@@ -172,12 +214,20 @@ ODD_EVEN = Statement(
     number=16,
     says="TV(p, q) = 0 for equal pairs opened in 2 rounds",
     source="2608.25505, remark 10, for bits; of other tokens ours, docs/theory.md 6",
-    sources=("wen2026", _SEARCH_OF_PAIRS),
+    sources=("wen2026", CLOSED_FORMS),
     direction="=",
     sides=_odd_even,
     settings=_odd_even_settings,
     hypotheses="equal_pairs, exact denoiser; small enough to enumerate",
     requires=_requires_pairs,
+    twins=(
+        _opened(
+            "pairs of positions in turns, 1-1-2-2",
+            lambda length: 1 + np.arange(length) // 2 % 2,
+            lambda it: it.setting(EqualPairs(vocab_size=2), 4),
+            "two rounds are enough only if no pair is opened in one",
+        ),
+    ),
 )
 
 PERMUTATION = Statement(
@@ -192,4 +242,8 @@ PERMUTATION = Statement(
     hypotheses="permutation, exact denoiser, any sampler that sets each token once; small enough to enumerate",
     requires=_requires_permutation,
     options={"order": "ancestral"},
+    twins=(
+        _of_items("an item more", 1),
+        _of_items("an item less", -1),
+    ),
 )

@@ -18,14 +18,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.sources import Ours
 from mdmtheory.exact.enumeration import (
     all_sequences,
     check_feasible,
@@ -40,14 +39,10 @@ from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.schedules.families import power_of
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import bigram3, full_support, hmm2x3, independent, small_languages, trigram2
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
-
-_SEARCH = Ours(
-    "masked diffusion sequence error rate first-order constant N times SER and N times KL same limit "
-    "two tokens drawn in one step off the support",
-    "2026-11-29",
-)
+from mdmtheory.theory.searches import FIRST_ORDER
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, Twin
 
 
 def limit_of_polynomial(values: Float[np.ndarray, "steps"]) -> float:
@@ -70,15 +65,21 @@ def _requires_pair(setting: Setting) -> None:
         raise HypothesisError(f"the schedule is {setting.schedule.spec}; it is about linear")
 
 
-def _limit(setting: Setting) -> Sides:
+def extrapolated(setting: Setting, most: int) -> float:
+    """The limit of N SER as N = 1..`most` tell it."""
     language, length = setting.language, setting.length
     q = joint(language, length)
     errors = [
         steps
         * error_rate(law(MaskedDiffusion(language.oracle(), sampler="ancestral", steps=steps), language, length), q)
-        for steps in range(1, length)
+        for steps in range(1, most + 1)
     ]
-    return Sides(Estimate.exact(limit_of_polynomial(np.array(errors))), first_order(language, length))
+    return limit_of_polynomial(np.array(errors))
+
+
+def _limit(setting: Setting) -> Sides:
+    limit = extrapolated(setting, setting.length - 1)
+    return Sides(Estimate.exact(limit), first_order(setting.language, setting.length))
 
 
 def chance_of_sharing(shares: Float[np.ndarray, "steps"], length: int) -> float:
@@ -151,17 +152,32 @@ def _remainder_settings() -> list[Setting]:
     ]
 
 
+def _from_steps(broken: str, count: Callable[[int], int], teaches: str) -> Twin:
+    """The limit from so many numbers of steps."""
+    return twins.measuring(
+        broken,
+        lambda setting, measured: extrapolated(setting, max(count(setting.length), 1)),
+        lambda it: it.setting(bigram3(), 5),
+        teaches,
+    )
+
+
 LIMIT = Statement(
     id="first_order",
     number=12,
     says="lim N SER = the mass that two independent draws put off the support, summed over pairs",
     source="ours; docs/theory.md 5",
-    sources=(_SEARCH,),
+    sources=(FIRST_ORDER,),
     direction="=",
     sides=_limit,
     settings=_limit_settings,
     hypotheses="any language of length 2 or more, exact denoiser, ancestral plans, linear; small enough to enumerate",
     requires=_requires_pair,
+    twins=(
+        twins.scaled(1.001, lambda it: it.setting(bigram3(), 4), "the constant is exact"),
+        _from_steps("the limit from N = 1..L-2", lambda length: length - 2, "the polynomial has degree L - 1"),
+        _from_steps("the limit from N = 1..L-3", lambda length: length - 3, "the polynomial has degree L - 1"),
+    ),
 )
 
 REMAINDER = Statement(
@@ -169,10 +185,24 @@ REMAINDER = Statement(
     number=12,
     says="KL(q||p) - SER <= chi^2 (-log(1-P) - P), O(1/N^2)",
     source="ours; docs/theory.md 5",
-    sources=(_SEARCH,),
+    sources=(FIRST_ORDER,),
     direction="<=",
     sides=_remainder,
     settings=_remainder_settings,
     hypotheses="any language, exact denoiser, ancestral plans of L steps or more; small enough to enumerate",
     requires=_requires_steps,
+    twins=(
+        twins.scaled(
+            0.95, lambda it: it.setting(EqualPairs(vocab_size=16), 2, 100), "two positions: the first order is all"
+        ),
+        twins.turned(lambda it: it.setting(bigram3(), 3, 8), "chi^2 is that of the worst plan"),
+        twins.bounded(
+            "times P: third order",
+            lambda setting, bound: (
+                bound * chance_of_sharing(np.diff(setting.schedule.revealed_fractions(setting.steps)), setting.length)
+            ),
+            lambda it: it.setting(EqualPairs(vocab_size=16), 2, 100),
+            "KL and SER agree in first order and not in second",
+        ),
+    ),
 )

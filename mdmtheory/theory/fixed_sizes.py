@@ -19,7 +19,7 @@ Source. Ours, docs/theory.md 5.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.schedules import Schedule
 from mdmtheory.schedules.families import power_of
+from mdmtheory.theory import twins
 from mdmtheory.theory.curves import convex_curve
 from mdmtheory.theory.instances import (
     bigram3,
@@ -45,16 +46,11 @@ from mdmtheory.theory.instances import (
     rare_break,
     small_languages,
 )
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, non_negative
+from mdmtheory.theory.searches import FIRST_ORDER
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, Twin, non_negative
 
 _SEARCH_OF_FIXED = Ours(
     "masked diffusion fixed number of tokens per step versus binomial ancestral sampling, ratio of KL gap (s-1)/s",
-    "2026-11-29",
-)
-
-_SEARCH_OF_FIRST = Ours(
-    "masked diffusion sequence error rate first-order constant N times SER and N times KL same limit "
-    "two tokens drawn in one step off the support",
     "2026-11-29",
 )
 
@@ -209,6 +205,41 @@ def _pairs_settings() -> list[Setting]:
     return rows
 
 
+def _factor(factor: str, change: Callable[[int], float], teaches: str) -> Twin:
+    """Another factor than (s-1)/s, with the same room."""
+
+    def bound(setting: Setting, bound: float) -> float:
+        size = _size(setting)
+        return bound * change(size) * size / (size - 1) if size > 1 else bound
+
+    return twins.bounded(
+        f"{factor} in place of (s-1)/s", bound, lambda it: it.setting(growth_chain(), 1024, 256), teaches
+    )
+
+
+def _of_kappa(factor: str, change: Callable[[int], float], teaches: str) -> Twin:
+    """Another factor of kappa L/N than (s-1)/s."""
+
+    def measured(setting: Setting, measured: float) -> float:
+        assert setting.steps is not None
+        size, vocab_size = _size(setting), setting.language.vocab_size
+        right = fixed_pairs_right(vocab_size, setting.length, setting.length // 2, [size] * setting.steps)
+        return abs(right - math.exp(-change(size) * (1 - 1 / vocab_size) * size / 2))
+
+    return twins.measuring(
+        f"{factor} in place of (s-1)/s", measured, lambda it: it.setting(EqualPairs(vocab_size=16), 128, 64), teaches
+    )
+
+
+def _doubles(factor: str, share: Callable[[int], float], teaches: str) -> Twin:
+    return twins.measuring(
+        f"{factor} in place of L/2",
+        lambda setting, measured: measured * share(setting.length) * 2 / setting.length,
+        lambda it: it.setting(bigram3(), 4),
+        teaches,
+    )
+
+
 FIXED_GAP_ABOVE: Statement = Statement(
     id="fixed_gap_above",
     number=23,
@@ -221,6 +252,17 @@ FIXED_GAP_ABOVE: Statement = Statement(
     hypotheses="a convex information curve that is known exactly, exact denoiser, equal steps that divide the length",
     requires=_requires,
     tight=_nothing_shared,
+    twins=(
+        _factor("(s-1)/(s+1)", lambda size: (size - 1) / (size + 1), "one position of s is the step's own, not two"),
+        _factor("(s-2)/s", lambda size: (size - 2) / size, "one position of s is the step's own, not two"),
+        twins.bounded(
+            "without the factor 1 + s d/D",
+            lambda setting, bound: _gaps(setting)[1],
+            lambda it: it.setting(growth_chain(), 64, 16),
+            "at a finite length fixed sizes lose a little more than (s-1)/s",
+        ),
+        twins.turned(lambda it: it.setting(growth_chain(), 64, 16), "the room is not all taken"),
+    ),
 )
 
 FIXED_GAP_BELOW: Statement = Statement(
@@ -236,6 +278,11 @@ FIXED_GAP_BELOW: Statement = Statement(
     hypotheses="a convex information curve that is known exactly, exact denoiser, equal steps that divide the length",
     requires=_requires,
     tight=_nothing_shared,
+    twins=(
+        _factor("1", lambda size: 1.0, "fixed sizes do lose less than ancestral plans"),
+        _factor("s/(s+1)", lambda size: size / (size + 1), "(s-1)/s of it, and no more"),
+        twins.turned(lambda it: it.setting(growth_chain(), 64, 16), "the room is not all taken"),
+    ),
 )
 
 FIXED_PAIRS: Statement = Statement(
@@ -249,6 +296,15 @@ FIXED_PAIRS: Statement = Statement(
     settings=_pairs_settings,
     hypotheses="equal_pairs, an even length, exact denoiser, equal steps of 2 or more that divide the length",
     requires=_requires_pairs,
+    twins=(
+        _of_kappa("1", lambda size: 1.0, "fixed sizes err less often than ancestral plans"),
+        _of_kappa("s/(s+1)", lambda size: size / (size + 1), "two positions share a step (s-1)/s as often"),
+        _of_kappa("(s-1)/(s+1)", lambda size: (size - 1) / (size + 1), "two positions share a step (s-1)/s as often"),
+        twins.scaled(0.5, lambda it: it.setting(EqualPairs(vocab_size=2), 2, 1), "R is of the right size"),
+        twins.turned(
+            lambda it: it.setting(EqualPairs(vocab_size=16), 32, 16), "R adds up bounds that are not reached at once"
+        ),
+    ),
 )
 
 DOUBLED_STEP: Statement = Statement(
@@ -256,9 +312,13 @@ DOUBLED_STEP: Statement = Statement(
     number=23,
     says="L/2 sum_m SER(one step of two after m tokens) = lim N SER",
     source="ours; docs/theory.md 5",
-    sources=(_SEARCH_OF_FIRST,),
+    sources=(FIRST_ORDER,),
     direction="=",
     sides=_doubled,
     settings=lambda: [DOUBLED_STEP.setting(language, 5) for language in (*small_languages(), EqualPairs(vocab_size=3))],
     hypotheses="any language; small enough to enumerate",
+    twins=(
+        _doubles("L", lambda length: length, "each of the L - 1 doubled steps counts L/2"),
+        _doubles("(L-1)/2", lambda length: (length - 1) / 2, "each of the L - 1 doubled steps counts L/2"),
+    ),
 )

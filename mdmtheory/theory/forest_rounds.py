@@ -13,6 +13,8 @@ docs/theory.md 6.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from mdmtheory.core.estimate import Estimate
@@ -20,8 +22,9 @@ from mdmtheory.core.sources import Ours
 from mdmtheory.languages.forest import Forest
 from mdmtheory.languages.presets import as_language
 from mdmtheory.plans import GivenPlan
+from mdmtheory.theory import twins
 from mdmtheory.theory.orders import distance_from_language
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, Twin
 
 _SEARCH = Ours(
     "masked diffusion exact sampling of tree or forest in log n rounds by centroid decomposition", "2026-11-29"
@@ -39,9 +42,13 @@ def _requires(setting: Setting) -> None:
     forest(setting)
 
 
-def _exact(setting: Setting) -> Sides:
-    plan = forest(setting).by_centroids(setting.length)
+def opened(setting: Setting, plan: np.ndarray) -> Sides:
+    """The distance under another plan."""
     return Sides(distance_from_language(setting, GivenPlan(tuple(plan.tolist()))), Estimate.exact(0.0))
+
+
+def _exact(setting: Setting) -> Sides:
+    return opened(setting, forest(setting).by_centroids(setting.length))
 
 
 def tree_sizes(setting: Setting) -> np.ndarray:
@@ -80,6 +87,23 @@ def _rounds_settings() -> list[Setting]:
     return [CENTROID_ROUNDS.setting(as_language(name), length) for name, length in sizes]
 
 
+def depths(setting: Setting) -> np.ndarray:
+    """How far each node is from its root."""
+    found = np.zeros(setting.length, dtype=int)
+    for depth, nodes in enumerate(forest(setting).shape(setting.length).levels):
+        found[nodes] = depth
+    return found
+
+
+def _opened(broken: str, plan_of: Callable[[Setting], np.ndarray], teaches: str) -> Twin:
+    return twins.claiming(
+        broken,
+        lambda setting: opened(setting, plan_of(setting)),
+        lambda it: it.setting(branched(), 5),
+        teaches,
+    )
+
+
 CENTROIDS: Statement = Statement(
     id="forest_centroids",
     number=29,
@@ -91,6 +115,19 @@ CENTROIDS: Statement = Statement(
     settings=_settings,
     hypotheses="forests, exact denoiser; small enough to enumerate",
     requires=_requires,
+    twins=(
+        _opened(
+            "leaves first",
+            lambda setting: depths(setting).max() - depths(setting) + 1,
+            "nodes that are known from below do not part their parents' children",
+        ),
+        _opened(
+            "the first two rounds in one",
+            lambda setting: np.maximum(forest(setting).by_centroids(setting.length) - 1, 1),
+            "no round may be spared",
+        ),
+        _opened("two levels at once", lambda setting: depths(setting) // 2 + 1, "a child must see its parent"),
+    ),
 )
 
 CENTROID_ROUNDS: Statement = Statement(
@@ -105,4 +142,13 @@ CENTROID_ROUNDS: Statement = Statement(
     hypotheses="forests",
     requires=_requires,
     tight=_chain,
+    twins=(
+        twins.scaled(0.99, lambda it: it.setting(as_language("tree:arity=1,nodes=8"), 8), "chains take all of them"),
+        twins.bounded(
+            "ceil(log2 n) rounds",
+            lambda setting, bound: float((int(tree_sizes(setting).max()) - 1).bit_length()),
+            lambda it: it.setting(as_language("tree:arity=1,nodes=8"), 8),
+            "of eight nodes the centroid leaves four on one side, not three",
+        ),
+    ),
 )

@@ -23,6 +23,8 @@ from scipy.special import entr
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.enumeration import Law, entropy_nats, joint
 from mdmtheory.languages.ngram import NGram
+from mdmtheory.languages.paired import EqualPairs
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import (
     bigram,
     bigram3,
@@ -77,10 +79,15 @@ def _requires_tokens(setting: Setting) -> None:
         raise HypothesisError(f"eps is {eps:.6g}; it is about {most:.6g} at most")
 
 
+def _of_a_bit(eps: float) -> float:
+    """h(eps) in nats."""
+    return float(entr(eps) + entr(1 - eps))
+
+
 def _cost(setting: Setting) -> Sides:
     q = joint(setting.language, setting.length)
     eps, others = doubt(q), setting.language.vocab_size - 1
-    single = float(entr(eps) + entr(1 - eps)) + (eps * math.log(others) if others else 0.0)
+    single = _of_a_bit(eps) + (eps * math.log(others) if others else 0.0)
     total = float(entr(marginals(q)).sum()) - entropy_nats(q)
     return Sides(Estimate.exact(total), Estimate.exact((setting.length - 1) * single), f"eps {eps:.6g}")
 
@@ -109,6 +116,11 @@ def _cost_settings() -> list[Setting]:
     return [*several, COST.setting(nearly_sure(), 2), COST.setting(full_support(), 1)]
 
 
+def _nearly_sure_enough(setting: Setting) -> None:
+    if setting.length * doubt(joint(setting.language, setting.length)) > 1 + ROUNDING:
+        raise HypothesisError("L eps is above 1")
+
+
 MODE: Statement = Statement(
     id="greedy_product",
     number=30,
@@ -120,6 +132,14 @@ MODE: Statement = Statement(
     settings=lambda: _sure_settings(MODE),
     hypotheses="any language with (L+1) eps <= 1; small enough to enumerate",
     requires=_requires_sure,
+    twins=(
+        twins.beyond(
+            "L eps <= 1 in place of (L+1) eps <= 1",
+            _nearly_sure_enough,
+            lambda it: it.setting(nearly_sure(0.4), 2),
+            "another sequence may have eps too, and not only what x* has lost",
+        ),
+    ),
 )
 
 MASS: Statement = Statement(
@@ -134,6 +154,12 @@ MASS: Statement = Statement(
     settings=_mass_settings,
     hypotheses="any language; small enough to enumerate",
     tight=lambda setting: setting.length == 1,
+    twins=(
+        twins.turned(
+            lambda it: it.setting(golden_chain(), 3), "doubts at several positions may be of the same sequences"
+        ),
+        twins.scaled(1.01, lambda it: it.setting(nearly_sure(), 2), "or of different ones, and then they add up"),
+    ),
 )
 
 COST: Statement = Statement(
@@ -149,4 +175,16 @@ COST: Statement = Statement(
     hypotheses="any language; small enough to enumerate",
     requires=_requires_tokens,
     tight=lambda setting: setting.length == 1,
+    twins=(
+        twins.turned(lambda it: it.setting(bigram3(), 4), "tokens rarely determine each other"),
+        twins.scaled(
+            0.99, lambda it: it.setting(EqualPairs(vocab_size=3), 2), "but a pair does, and loses an entropy whole"
+        ),
+        twins.bounded(
+            "without eps log(V-1)",
+            lambda setting, bound: (setting.length - 1) * _of_a_bit(doubt(joint(setting.language, setting.length))),
+            lambda it: it.setting(EqualPairs(vocab_size=3), 2),
+            "which of the other tokens it is counts as well",
+        ),
+    ),
 )

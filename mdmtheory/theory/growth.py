@@ -14,7 +14,10 @@ Source. Ours, docs/theory.md 3 and 5; SER linear in L/N for N of order L is in 2
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.sources import Ours
@@ -24,14 +27,17 @@ from mdmtheory.exact.rates import kappa
 from mdmtheory.exact.spans import ser_curve
 from mdmtheory.languages.laws import closed_classes, stationary_law
 from mdmtheory.languages.ngram import NGram
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import bigram3, cycle3, full_support, golden_chain, growth_chain
-from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, Twin
 
 _SEARCH = Ours(
     "probability of valid sequence when Markov chain tokens are sampled in parallel, spectral radius, "
     "growth rate of acceptance with length, masked diffusion",
     "2026-11-29",
 )
+
+Rows = Float[np.ndarray, "..."]
 
 FORGOTTEN = 1e-3
 
@@ -131,6 +137,23 @@ def _kappa_settings() -> list[Setting]:
     return [*rows, KAPPA.setting(growth_chain(), 5, 32, "cosine"), KAPPA.setting(cycle3(), 5, 64)]
 
 
+def _rate_of_more(setting: Setting, measured: float) -> float:
+    assert setting.steps is not None
+    right = 1 - ser_curve(setting.language, setting.length, steps=setting.steps, schedule=setting.schedule)
+    other = growth_rate(setting.language, steps=setting.steps + 1, schedule=setting.schedule).value
+    return abs(float(right[-1] / right[-2]) - other)
+
+
+def _weighted(broken: str, matrix: Callable[[Rows, Rows], Rows], teaches: str) -> Twin:
+    """The spectral radius of another matrix."""
+
+    def bound(setting: Setting, bound: float) -> float:
+        language = chain(setting)
+        return float(np.abs(np.linalg.eigvals(matrix(language.conditional, language.initial))).max())
+
+    return twins.bounded(broken, bound, lambda it: it.setting(growth_chain(), 5), teaches)
+
+
 GROWTH = Statement(
     id="growth",
     number=11,
@@ -142,6 +165,14 @@ GROWTH = Statement(
     settings=_growth_settings,
     hypotheses="irreducible aperiodic bigrams that forget within half of the length, exact denoiser, ancestral plans",
     requires=_requires_growth,
+    twins=(
+        twins.measuring(
+            "the rate of one step more",
+            _rate_of_more,
+            lambda it: it.setting(golden_chain(), 24, 2),
+            "the ratios settle at the rate of their own number of steps",
+        ),
+    ),
 )
 
 ONE_STEP = Statement(
@@ -155,6 +186,16 @@ ONE_STEP = Statement(
     settings=_one_step_settings,
     hypotheses="irreducible aperiodic bigrams, exact denoiser, one step",
     requires=_requires_chain,
+    twins=(
+        _weighted(
+            "uniform weights",
+            lambda rows, law: (rows > 0) * np.full(len(rows), 1 / len(rows)),
+            "one step draws tokens as often as they occur",
+        ),
+        _weighted(
+            "all pairs", lambda rows, law: np.ones_like(rows) * law, "what is forbidden must not stand side by side"
+        ),
+    ),
 )
 
 KAPPA = Statement(
@@ -171,5 +212,13 @@ KAPPA = Statement(
     constants=(
         Constant("kappa(growth_chain)", 0.147610962642, "ours"),
         Constant("kappa(golden_chain)", 0.069106018296, "ours"),
+    ),
+    twins=(
+        twins.measuring(
+            "kappa a twentieth larger",
+            lambda setting, measured: abs(0.05 * kappa(setting.language, schedule=setting.schedule).value - measured),
+            lambda it: it.setting(golden_chain(), 5, 16),
+            "already 16 steps tell the constant to a few parts in a hundred",
+        ),
     ),
 )

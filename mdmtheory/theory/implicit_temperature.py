@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
@@ -25,8 +26,9 @@ from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.exact.enumeration import check_feasible
 from mdmtheory.languages.ngram import NGram
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import independent
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, probability
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, Twin, probability
 
 Law = Float[np.ndarray, "tokens"]
 
@@ -94,6 +96,19 @@ def _settings() -> list[Setting]:
     return [STATEMENT.setting(each, length, temperature=a) for each, a in cases for length in (1, 10, 100)]
 
 
+def _power(law: str, power: Callable[[float], float], teaches: str) -> Twin:
+    """The distance from another power."""
+
+    def measured(setting: Setting, measured: float) -> float:
+        p, a = _tokens(setting), setting.options["temperature"]
+        claimed = p ** power(a) / (p ** power(a)).sum()
+        return float(np.abs(kept_law(p, setting.length, a) - claimed).sum()) / 2
+
+    return twins.measuring(
+        f"{law} in place of p^(1+1/a)", measured, lambda it: it.setting(independent(0.7), 150, temperature=2.0), teaches
+    )
+
+
 STATEMENT: Statement = Statement(
     id="implicit_temperature",
     number=31,
@@ -108,4 +123,18 @@ STATEMENT: Statement = Statement(
     requires=_requires,
     tight=lambda setting: len(set(_tokens(setting).tolist())) == 1,
     options={"temperature": 1.0},
+    twins=(
+        _power("p itself", lambda a: 1.0, "to keep the most confident draw is no exact sampling"),
+        _power("p^(1/a)", lambda a: 1 / a, "tokens are drawn first, and chosen then: the powers add up"),
+        _power("p^(1+a)", lambda a: 1 + a, "more noise in the choice is less of a choice"),
+        twins.bounded(
+            "of the order of 1/N^2",
+            lambda setting, bound: bound / setting.length,
+            lambda it: it.setting(independent(0.7), 100),
+            "the law is reached as 1/N",
+        ),
+        twins.scaled(
+            0.1, lambda it: it.setting(independent(0.7), 100), "and the constant is right within a factor of ten"
+        ),
+    ),
 )

@@ -20,7 +20,6 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.sources import Ours
 from mdmtheory.exact.curve import s_information
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.parity import Parity
@@ -29,13 +28,8 @@ from mdmtheory.schedules import Schedule
 from mdmtheory.theory import twins
 from mdmtheory.theory.curves import exact_curve, random_order_gap, require_random_subsets
 from mdmtheory.theory.instances import bigram3, early_choice, growth_chain, hardest, independent, small_languages
+from mdmtheory.theory.searches import FEW_STEPS
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
-
-_SEARCH = Ours(
-    "masked diffusion parallel unmasking KL per token bounded by entropy minus conditional entropy "
-    "given rest over number of steps, independent of length",
-    "2026-11-29",
-)
 
 
 def largest_step_law(setting: Setting) -> Float[np.ndarray, "sizes"]:
@@ -174,7 +168,7 @@ LARGEST_STEP: Statement = Statement(
     number=6,
     says="E_plan KL <= E[s_max - 1]/L sum_i I(X_i; X_-i)",
     source="ours, sharper than 2505.21400; docs/theory.md 2.3",
-    sources=("li2025", _SEARCH),
+    sources=("li2025", FEW_STEPS),
     direction="<=",
     sides=lambda setting: _sides(setting, one_less),
     settings=lambda: _settings(LARGEST_STEP),

@@ -15,6 +15,9 @@ many positions; docs/theory.md 6.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 
@@ -27,10 +30,11 @@ from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
 from mdmtheory.oracles.token_laws import DECIMALS
 from mdmtheory.samplers.drawing import ALIKE_DECIMALS
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import bigram3, full_support, hmm2x3, independent, small_languages, trigram2
 from mdmtheory.theory.kept_draws import best_kept
 from mdmtheory.theory.orders import chosen_order, distance_from_language, drawn_law
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, Twin
 
 _SEARCH = Ours(
     "MaskGIT LLaDA drawn confidence keeps most probable sample biased entropy loss closed form "
@@ -142,6 +146,28 @@ def biased_pair() -> NGram:
     return NGram([0.5, 0.5], [[0.8, 0.2], [0.4, 0.6]], spec=Spec.of("biased_pair"))
 
 
+def _first_two_together(setting: Setting) -> Sides:
+    order = "-".join(str(max(place, 2)) for place in range(1, setting.length + 1))
+    return _one_at_a_time(replace(setting, options={"order": order}))
+
+
+def _of_mode(broken: str, formula: Callable[[float, int], float], teaches: str) -> Twin:
+    return twins.bounded(
+        broken,
+        lambda setting, bound: formula(_mode(setting)[1], setting.length),
+        lambda it: it.setting(independent(0.7), 4),
+        teaches,
+    )
+
+
+def _of_law(broken: str, claimed: Callable[[Law], Law], teaches: str) -> Twin:
+    def sides(setting: Setting) -> Sides:
+        p, q = drawn_law(setting, "draw_confidence", 2), joint(setting.language, 2)
+        return Sides(Estimate.exact(float(np.abs(p - claimed(q)).sum()) / 2), Estimate.exact(0.0))
+
+    return twins.claiming(broken, sides, lambda it: it.setting(biased_pair(), 2), teaches)
+
+
 ONE_AT_A_TIME = Statement(
     id="one_at_a_time",
     number=15,
@@ -154,6 +180,20 @@ ONE_AT_A_TIME = Statement(
     hypotheses="any language, exact denoiser, one position a step, choices that look at the context at most",
     requires=_requires_one_at_a_time,
     options={"order": "first_hitting"},
+    twins=(
+        twins.beyond(
+            "rules that look at draws too",
+            twins.anywhere,
+            lambda it: it.setting(bigram3(), 3, 3, order="draw_confidence"),
+            "to throw a draw away because of what it was changes the law",
+        ),
+        twins.claiming(
+            "the first two positions together",
+            _first_two_together,
+            lambda it: it.setting(bigram3(), 3, 3, order="left_to_right"),
+            "a single step of two is enough to err",
+        ),
+    ),
 )
 
 
@@ -185,6 +225,21 @@ DRAWN_MODES = Statement(
     settings=_fraction_settings,
     hypotheses="independent tokens with one mode, exact denoiser, one position a step; small enough to enumerate",
     requires=_requires_mode,
+    twins=(
+        _of_mode(
+            "the mode's own probability", lambda p, length: p, "drawn confidence writes modes more often than that"
+        ),
+        _of_mode(
+            "m = 0 .. L-1 in place of 1 .. L",
+            lambda p, length: float(1 - np.mean((1 - p) ** np.arange(length))),
+            "the last position has one draw, not none",
+        ),
+        _of_mode(
+            "m = 2 .. L+1 in place of 1 .. L",
+            lambda p, length: float(1 - np.mean((1 - p) ** np.arange(2, length + 2))),
+            "the first step has L draws, not one more",
+        ),
+    ),
 )
 
 DRAWN_ALL_MODES = Statement(
@@ -198,6 +253,21 @@ DRAWN_ALL_MODES = Statement(
     settings=_all_modes_settings,
     hypotheses="independent tokens with one mode, exact denoiser, one position a step; small enough to enumerate",
     requires=_requires_mode,
+    twins=(
+        _of_mode(
+            "p^L, as of an exact sampler", lambda p, length: p**length, "drawn confidence writes modes more often"
+        ),
+        _of_mode(
+            "m = 1 .. L-1 in place of 1 .. L",
+            lambda p, length: float(np.prod(1 - (1 - p) ** np.arange(1, length))),
+            "the first step errs too",
+        ),
+        _of_mode(
+            "m = 2 .. L+1 in place of 1 .. L",
+            lambda p, length: float(np.prod(1 - (1 - p) ** np.arange(2, length + 2))),
+            "the last position has one draw alone",
+        ),
+    ),
 )
 
 DRAWN_PAIR = Statement(
@@ -211,4 +281,8 @@ DRAWN_PAIR = Statement(
     settings=_two_settings,
     hypotheses="any language at length 2, exact denoiser",
     requires=_requires_two,
+    twins=(
+        _of_law("the language itself", lambda q: q, "two positions are enough for drawn confidence to be biased"),
+        _of_law("the less probable of two draws", lambda q: 2 * q - two_draws(q), "q is halfway between the two laws"),
+    ),
 )

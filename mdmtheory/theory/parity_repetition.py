@@ -20,7 +20,6 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.sources import Ours
 from mdmtheory.exact.enumeration import Law, entropy_nats, error_rate, expected_nll, joint
 from mdmtheory.exact.law import law
 from mdmtheory.languages.paired import EqualPairs
@@ -28,13 +27,9 @@ from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.repetition import Repetition
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.schedules import Schedule
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
-
-_SEARCH = Ours(
-    "closed form sequence error rate of masked diffusion on parity, repetition and equal pairs of "
-    "tokens, exact posterior",
-    "2026-11-29",
-)
+from mdmtheory.theory import twins
+from mdmtheory.theory.searches import CLOSED_FORMS
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, Twin
 
 Fractions = Float[np.ndarray, "edges"]
 
@@ -142,17 +137,52 @@ def _bits_settings() -> list[Setting]:
     ]
 
 
+def _formula(broken: str, value: Callable[[Fractions, int, int], float], witness: twins.Witness, teaches: str) -> Twin:
+    """`value(fractions, length, vocab_size)` in place of the closed form."""
+    return twins.bounded(
+        broken,
+        lambda setting, bound: float(
+            value(setting.schedule.revealed_fractions(setting.steps), setting.length, setting.language.vocab_size)
+        ),
+        witness,
+        teaches,
+    )
+
+
+def _of_parity(it: Statement) -> Setting:
+    return it.setting(Parity(), 4, 3)
+
+
+def _of_copies(it: Statement) -> Setting:
+    return it.setting(Repetition(vocab_size=2), 4, 3)
+
+
+def _of_pairs(it: Statement) -> Setting:
+    return it.setting(EqualPairs(vocab_size=2), 4, 3)
+
+
 PARITY = Statement(
     id="parity",
     number=20,
     says="SER = (1 - L sum_k w_k a_{k-1}^(L-1))/2",
     source="ours; docs/theory.md 7",
-    sources=(_SEARCH,),
+    sources=(CLOSED_FORMS,),
     direction="=",
     sides=_error_sides(lambda setting, fractions: parity_error(fractions, setting.length)),
     settings=_parity_settings,
     hypotheses="parity, exact denoiser, ancestral plans; small enough to enumerate",
     requires=_requires_parity,
+    twins=(
+        _formula(
+            "the fraction after the last position's step",
+            lambda a, length, m: (1 - length * float(np.diff(a) @ a[1:] ** (length - 1))) / 2,
+            _of_parity,
+            "all others must be known before the last step",
+        ),
+        _formula(
+            "a position more", lambda a, length, m: parity_error(a, length + 1), _of_parity, "L of them, not more"
+        ),
+    ),
 )
 
 PARITY_SIZES = Statement(
@@ -160,12 +190,20 @@ PARITY_SIZES = Statement(
     number=20,
     says="SER = 1/2, or 0 if the last step reveals one position",
     source="ours; docs/theory.md 7",
-    sources=(_SEARCH,),
+    sources=(CLOSED_FORMS,),
     direction="=",
     sides=_parity_sizes,
     settings=_parity_sizes_settings,
     hypotheses="parity, exact denoiser, fixed sizes; small enough to enumerate",
     requires=_requires_parity,
+    twins=(
+        twins.bounded(
+            "right where the last step has two",
+            lambda setting, bound: 0.0 if setting.schedule.sizes(setting.length, setting.steps)[-1] <= 2 else 0.5,
+            lambda it: it.setting(Parity(), 4, 2),
+            "of the last two bits neither is told by the others",
+        ),
+    ),
 )
 
 REPETITION = Statement(
@@ -173,7 +211,7 @@ REPETITION = Statement(
     number=20,
     says="1 - SER = m sum_k [(w_k/m + 1 - a_k)^L - (1 - a_k)^L]",
     source="ours; docs/theory.md 7",
-    sources=(_SEARCH,),
+    sources=(CLOSED_FORMS,),
     direction="=",
     sides=_error_sides(
         lambda setting, fractions: repetition_error(fractions, setting.length, setting.language.vocab_size)
@@ -181,6 +219,19 @@ REPETITION = Statement(
     settings=_repetition_settings,
     hypotheses="repetition, exact denoiser, ancestral plans; small enough to enumerate",
     requires=_requires_repetition,
+    twins=(
+        _formula(
+            "what is masked before the step",
+            lambda a, length, m: (
+                1 - m * float((((np.diff(a) / m + 1 - a[:-1]) ** length) - (1 - a[:-1]) ** length).sum())
+            ),
+            _of_copies,
+            "the rest is masked after it",
+        ),
+        _formula(
+            "a token more", lambda a, length, m: repetition_error(a, length, m + 1), _of_copies, "m tokens, not more"
+        ),
+    ),
 )
 
 PAIRS = Statement(
@@ -188,7 +239,7 @@ PAIRS = Statement(
     number=20,
     says="SER = 1 - (1 - c(1-1/m))^floor(L/2)",
     source="ours; docs/theory.md 7",
-    sources=(_SEARCH,),
+    sources=(CLOSED_FORMS,),
     direction="=",
     sides=_error_sides(
         lambda setting, fractions: 1 - (1 - pair_error(fractions, setting.language.vocab_size)) ** (setting.length // 2)
@@ -196,6 +247,20 @@ PAIRS = Statement(
     settings=_pairs_settings,
     hypotheses="equal_pairs, exact denoiser, ancestral plans; small enough to enumerate",
     requires=_requires_pairs,
+    twins=(
+        _formula(
+            "L/2 pairs at odd lengths",
+            lambda a, length, m: 1 - (1 - pair_error(a, m)) ** (length / 2),
+            lambda it: it.setting(EqualPairs(vocab_size=2), 5, 3),
+            "a token without a partner cannot be wrong",
+        ),
+        _formula(
+            "no chance agreement",
+            lambda a, length, m: 1 - (1 - float((np.diff(a) ** 2).sum())) ** (length // 2),
+            _of_pairs,
+            "two that are drawn apart agree once in m",
+        ),
+    ),
 )
 
 PAIRS_BITS = Statement(
@@ -203,10 +268,19 @@ PAIRS_BITS = Statement(
     number=20,
     says="log2 TER(p) - log2 TER(q) = -log2(1 - c(1-1/m))/2",
     source="ours; docs/theory.md 7",
-    sources=(_SEARCH,),
+    sources=(CLOSED_FORMS,),
     direction="=",
     sides=_bits,
     settings=_bits_settings,
     hypotheses="equal_pairs at even lengths, exact denoiser, ancestral plans; small enough to enumerate",
     requires=_requires_whole_pairs,
+    twins=(
+        _formula(
+            "of a whole sequence",
+            lambda a, length, m: -length / 2 * np.log2(1 - pair_error(a, m)),
+            _of_pairs,
+            "it is per token",
+        ),
+        _formula("of a pair", lambda a, length, m: -np.log2(1 - pair_error(a, m)), _of_pairs, "a pair has two tokens"),
+    ),
 )

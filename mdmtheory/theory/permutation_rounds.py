@@ -22,7 +22,7 @@ the first fails for mixtures, and the two sides of theorem 8 with what was O(1);
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -32,7 +32,8 @@ from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.sources import Ours
 from mdmtheory.languages.permutation import Permutation
 from mdmtheory.schedules import Schedule
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, non_negative
+from mdmtheory.theory import twins
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, Twin, non_negative
 
 _SEARCH = Ours(
     "random permutation parallel unmasking optimal batch sizes KL bound mixture of schedules random number of rounds",
@@ -171,8 +172,13 @@ def _requires_some_left(setting: Setting) -> None:
 
 def _ceiling(setting: Setting) -> Sides:
     length, steps = setting.length, _steps(setting)
-    room = sum(1 / (length * share) for share in shares_left(steps))
-    return Sides(Estimate.exact(least_cost(length, steps)), Estimate.exact(floor_of_cost(length, steps) + room))
+    ceiling = floor_of_cost(length, steps) + _room(length, steps)
+    return Sides(Estimate.exact(least_cost(length, steps)), Estimate.exact(ceiling))
+
+
+def _room(length: int, steps: int) -> float:
+    """sum_(k=2..R) 1/(L mu_k)."""
+    return math.fsum(1 / (length * share) for share in shares_left(steps))
 
 
 def _requires_pairs(setting: Setting) -> None:
@@ -227,6 +233,19 @@ def _nothing_lost(setting: Setting) -> bool:
     return len(_sizes(setting)) == setting.length
 
 
+def _items(it: Statement, items: int, steps: int, **options: float) -> Setting:
+    return it.setting(Permutation(items=items), items, steps, **options)
+
+
+def _floors(broken: str, value: Callable[[int, int], float], teaches: str) -> Twin:
+    return twins.bounded(
+        broken,
+        lambda setting, bound: value(setting.length, _steps(setting)),
+        lambda it: _items(it, 24, 4),
+        teaches,
+    )
+
+
 ROUNDS: Statement = Statement(
     id="permutation_rounds",
     number=28,
@@ -240,6 +259,16 @@ ROUNDS: Statement = Statement(
     hypotheses="permutation of as many items as positions, exact denoiser, fixed sizes",
     requires=_requires,
     tight=_nothing_lost,
+    twins=(
+        twins.scaled(1.01, lambda it: _items(it, 12, 12), "one at a time loses nothing, and takes L steps"),
+        twins.bounded(
+            "L/(1 + KL)",
+            lambda setting, bound: setting.length / (1 + (setting.length / bound - 1) / 2),
+            lambda it: it.setting(Permutation(items=12), 12, None, Schedule.from_sizes([2] + [1] * 10)),
+            "a first pair saves a step, and costs log(L/(L-1)) alone",
+        ),
+        twins.turned(lambda it: _items(it, 8, 4), "the bound has room"),
+    ),
 )
 
 MIXTURE: Statement = Statement(
@@ -256,6 +285,15 @@ MIXTURE: Statement = Statement(
     requires=_requires_alone,
     tight=lambda setting: setting.options["alone"] == 1 or _nothing_lost(setting),
     options={"alone": 0.0},
+    twins=(
+        twins.scaled(1.01, lambda it: _items(it, 12, 3, alone=1.0), "one at a time loses nothing, and takes L steps"),
+        twins.bounded(
+            "L/(1 + 2 KL) of the mixture",
+            lambda setting, bound: setting.length / (1 + 2 * math.log(setting.length / bound)),
+            lambda it: _items(it, 1000, 1, alone=0.1),
+            "to be right once in ten times by L steps, and else to guess, costs log 10 at any length",
+        ),
+    ),
 )
 
 BEST: Statement = Statement(
@@ -269,6 +307,22 @@ BEST: Statement = Statement(
     settings=_best_settings,
     hypotheses=f"permutation of as many items as positions, up to {MOST_LISTED}, exact denoiser, fixed sizes",
     requires=_requires_listed,
+    twins=(
+        twins.bounded(
+            "sizes that rise",
+            lambda setting, bound: min(
+                cost_of_sizes(np.array(each[::-1])) for each in falling_sizes(setting.length, _steps(setting))
+            ),
+            lambda it: _items(it, 8, 4),
+            "where few items are left, two draws repeat more often",
+        ),
+        twins.bounded(
+            "equal sizes",
+            lambda setting, bound: cost_of_sizes(_sizes(setting)),
+            lambda it: _items(it, 8, 4),
+            "later steps must be smaller",
+        ),
+    ),
 )
 
 FLOOR: Statement = Statement(
@@ -284,6 +338,21 @@ FLOOR: Statement = Statement(
     hypotheses="permutation of as many items as positions, exact denoiser, fixed sizes",
     requires=_requires_best,
     tight=_one_step,
+    twins=(
+        _floors(
+            "rho of a step less", lambda length, steps: floor_of_cost(length, steps - 1), "each step lowers the floor"
+        ),
+        _floors(
+            "without the logarithm",
+            lambda length, steps: floor_of_cost(length, steps) + math.log(2 * math.pi * length) / 2,
+            "log L! is less than L log L - L by half a logarithm",
+        ),
+        _floors(
+            "the ceiling",
+            lambda length, steps: floor_of_cost(length, steps) + _room(length, steps),
+            "whole sizes come nearer to the floor than it says",
+        ),
+    ),
 )
 
 CEILING: Statement = Statement(
@@ -299,6 +368,14 @@ CEILING: Statement = Statement(
     hypotheses="permutation of as many items as positions, exact denoiser, fixed sizes, L mu_R of 1 or more",
     requires=_requires_some_left,
     tight=_one_step,
+    twins=(
+        twins.bounded(
+            "the floor",
+            lambda setting, bound: floor_of_cost(setting.length, _steps(setting)),
+            lambda it: _items(it, 16, 4),
+            "whole sizes do not reach the best real ones",
+        ),
+    ),
 )
 
 PAIRS: Statement = Statement(
@@ -312,4 +389,20 @@ PAIRS: Statement = Statement(
     settings=_pairs_settings,
     hypotheses="permutation of as many items as positions, exact denoiser, at least two thirds as many steps",
     requires=_requires_pairs,
+    twins=(
+        twins.beyond(
+            "half of the steps saved",
+            _requires_best,
+            lambda it: _items(it, 20, 10),
+            "threes become worth their cost once a third is saved",
+        ),
+        twins.bounded(
+            "pairs last",
+            lambda setting, bound: cost_of_sizes(
+                np.array([1] * (2 * _steps(setting) - setting.length) + [2] * (setting.length - _steps(setting)))
+            ),
+            lambda it: _items(it, 12, 9),
+            "where many items are left, two draws rarely repeat",
+        ),
+    ),
 )

@@ -14,12 +14,14 @@ Source. Ours, docs/theory.md 7; the last two are known (Le Cam).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate, WithheldError
-from mdmtheory.core.sources import Ours
 from mdmtheory.denoisers.perturbed import Perturbed
 from mdmtheory.exact.enumeration import all_sequences, check_feasible, error_rate, joint
 from mdmtheory.exact.law import law
@@ -31,11 +33,14 @@ from mdmtheory.metrics.metric import Measured
 from mdmtheory.metrics.score import ScorePlans
 from mdmtheory.metrics.ser import ser
 from mdmtheory.metrics.ser_scored import EffectiveSize, SerScored
+from mdmtheory.metrics.ser_walk import WALK_SEARCH
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.theory import twins
 from mdmtheory.theory.curves import require_random_subsets
 from mdmtheory.theory.instances import (
     bigram3,
     certain,
+    full_support,
     growth_chain,
     hardest,
     hmm2x3,
@@ -43,13 +48,9 @@ from mdmtheory.theory.instances import (
     sink,
     small_languages,
 )
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, probability
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, Twin, probability
 
-_SEARCH = Ours(
-    "unbiased estimate of invalid sequence rate by likelihood ratios p(x)/q(x) over data from known "
-    "language, or by walks that stay in the support, masked diffusion",
-    "2026-11-29",
-)
+Law = Float[np.ndarray, "sequences"]
 
 LEVEL = 0.999999
 """Sampled sides must not refute a theorem by chance."""
@@ -160,18 +161,52 @@ def _sampled_settings() -> list[Setting]:
     ]
 
 
+def _by_logarithms(setting: Setting, measured: float) -> float:
+    model = _model(setting)
+    q = joint(setting.language, setting.length).reshape(-1)
+    tokens = all_sequences(setting.language.vocab_size, setting.length)[q > 0]
+    plans, probabilities = all_plans(model, setting.length)
+    log_p = sum(
+        probability * model.run(np.tile(plan, (len(tokens), 1)).astype(np.int32), tokens=tokens).log_probs.sum(axis=1)
+        for plan, probability in zip(plans, probabilities, strict=True)
+    )
+    return float(1 - np.exp(log_p).sum())
+
+
+def _another_denoiser(setting: Setting) -> Sides:
+    wrong = replace(setting, options={**setting.options, "epsilon": 0.02})
+    return Sides(_sampled_scoring(wrong).measured, _sampled_scoring(setting).bound)
+
+
+def _of_laws(broken: str, bound: Callable[[Law, Law], Any], witness: twins.Witness, teaches: str) -> Twin:
+    """Another bound, of p and q on the support."""
+    return twins.bounded(broken, lambda setting, _: float(bound(*_laws(setting))), witness, teaches)
+
+
+def _of_pairs(it: Statement) -> Setting:
+    return it.setting(EqualPairs(vocab_size=3), 4, 2)
+
+
 SCORING: Statement = Statement(
     id="scoring",
     number=22,
     says="1 - E_q[p_plan(x)/q(x)] = SER by drawing",
     source="ours; docs/theory.md 7",
-    sources=(_SEARCH,),
+    sources=(WALK_SEARCH,),
     direction="=",
     sides=_scoring,
     settings=lambda: _settings(SCORING),
     hypotheses="any language, ancestral plans or fixed sizes; small enough to enumerate",
     requires=require_random_subsets,
     options={"sampler": "ancestral", "epsilon": 0.0},
+    twins=(
+        twins.measuring(
+            "by the mean of log p_plan",
+            _by_logarithms,
+            lambda it: it.setting(bigram3(), 3, 2),
+            "the probabilities of plans are averaged, not their logarithms",
+        ),
+    ),
 )
 
 SAMPLED_SCORING: Statement = Statement(
@@ -179,12 +214,20 @@ SAMPLED_SCORING: Statement = Statement(
     number=22,
     says="1 - E_q[p_plan(x)/q(x)] = SER by drawing, both sampled",
     source="ours; docs/theory.md 7",
-    sources=(_SEARCH,),
+    sources=(WALK_SEARCH,),
     direction="=",
     sides=_sampled_scoring,
     settings=_sampled_settings,
     hypotheses="any language and plans, where the effective size reaches 100",
     options={"sampler": "ancestral", "epsilon": 0.0, "count": 10_000},
+    twins=(
+        twins.claiming(
+            "a denoiser that errs by 0.02 scored, and the exact one drawn",
+            _another_denoiser,
+            lambda it: it.setting(growth_chain(), 24, 32, count=20_000),
+            "both ways see the same denoiser, and tell one that is slightly wrong",
+        ),
+    ),
 )
 
 DISTANCE_ABOVE_SER: Statement = Statement(
@@ -201,6 +244,21 @@ DISTANCE_ABOVE_SER: Statement = Statement(
     requires=require_random_subsets,
     tight=_constant_share,
     options={"sampler": "ancestral", "epsilon": 0.0},
+    twins=(
+        twins.turned(lambda it: it.setting(full_support(), 4, 3), "a law that is right can still be unfaithful"),
+        _of_laws(
+            "SER a hundredth larger",
+            lambda p, q: 1.01 * (1 - p.sum()),
+            _of_pairs,
+            "on pairs nothing but errors is lost",
+        ),
+        _of_laws(
+            "both signs",
+            lambda p, q: np.abs(q - p).sum(),
+            lambda it: it.setting(full_support(), 4, 3),
+            "TV counts what is missing once",
+        ),
+    ),
 )
 
 DISTANCE_ABOVE_HELLINGER: Statement = Statement(
@@ -217,6 +275,21 @@ DISTANCE_ABOVE_HELLINGER: Statement = Statement(
     requires=require_random_subsets,
     tight=_same_law,
     options={"sampler": "ancestral", "epsilon": 0.0},
+    twins=(
+        twins.turned(lambda it: it.setting(bigram3(), 4, 3), "H^2 is the smaller one"),
+        _of_laws(
+            "the whole sum of squares",
+            lambda p, q: 2 * hellinger_squared(p, q),
+            lambda it: it.setting(bigram3(), 4, 1),
+            "H^2 is half of it",
+        ),
+        _of_laws(
+            "lost mass twice",
+            lambda p, q: hellinger_squared(p, q) + (1 - p.sum()) / 2,
+            lambda it: it.setting(sink(), 4, 1),
+            "what the model loses is one outcome more, and counts once",
+        ),
+    ),
 )
 
 DISTANCE_BELOW_HELLINGER: Statement = Statement(
@@ -232,4 +305,14 @@ DISTANCE_BELOW_HELLINGER: Statement = Statement(
     hypotheses="any language, ancestral plans or fixed sizes; small enough to enumerate",
     requires=require_random_subsets,
     options={"sampler": "ancestral", "epsilon": 0.0},
+    twins=(
+        twins.turned(lambda it: it.setting(bigram3(), 4, 3), "TV is the smaller one"),
+        twins.scaled(0.9, lambda it: it.setting(certain(), 4, 3, epsilon=1.0), "it is nearly reached by laws apart"),
+        _of_laws(
+            "H alone",
+            lambda p, q: np.sqrt(hellinger_squared(p, q)),
+            lambda it: it.setting(certain(), 4, 3, epsilon=1.0),
+            "TV can be larger than H, by up to sqrt(2)",
+        ),
+    ),
 )

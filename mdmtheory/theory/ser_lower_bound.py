@@ -15,7 +15,8 @@ Source. 2502.09622; the constant and the proof ours, docs/theory.md 7.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -25,7 +26,6 @@ from jaxtyping import Float
 from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import MarginalsCanvas
-from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
 from mdmtheory.denoisers.perturbed import Perturbed
@@ -33,13 +33,9 @@ from mdmtheory.exact.enumeration import error_rate, joint
 from mdmtheory.exact.law import law
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.models.masked import MaskedDiffusion
-from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, probability
-
-_SEARCH = Ours(
-    "masked diffusion sequence error rate at most 1 - exp(-KL), learning error L epsilon plus "
-    "factorization error, number of steps for accuracy delta explicit constants",
-    "2026-11-29",
-)
+from mdmtheory.theory import twins
+from mdmtheory.theory.searches import ACCURACY
+from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, Twin, probability
 
 SYMBOLS, LEARNING_ERROR, STEPS_PER_TOKEN = 16, 1 / 128, 0.6753
 
@@ -212,12 +208,38 @@ def _half_settings() -> list[Setting]:
     return rows
 
 
+def _claiming(
+    broken: str,
+    agreement: Callable[[int, float], float],
+    pairs: Callable[[int], float],
+    witness: twins.Witness,
+    teaches: str,
+) -> Twin:
+    """The bound with another probability that two draws agree, or another number of pairs."""
+
+    def bound(setting: Setting, bound: float) -> float:
+        steps = len(setting.schedule.revealed_fractions(setting.steps)) - 1
+        differ = 1 - agreement(setting.language.vocab_size, setting.options["epsilon"])
+        return 1 - (1 - differ / steps) ** pairs(setting.length)
+
+    return twins.bounded(broken, bound, witness, teaches)
+
+
+def _pairs_of(length: int) -> float:
+    return float(length // 2)
+
+
+def _worst(it: Statement) -> Setting:
+    """The denoiser that gains most, in equal steps."""
+    return it.setting(EqualPairs(vocab_size=16), 64, 16)
+
+
 SER_LOWER_BOUND = Statement(
     id="ser_lower_bound",
     number=3,
     says="SER >= 1 - (1 - (1 - A)/N)^(L/2)",
     source="2502.09622, with constants of ours; docs/theory.md 7",
-    sources=("feng2025", _SEARCH),
+    sources=("feng2025", ACCURACY),
     direction=">=",
     known=probability,
     sides=_sides,
@@ -227,6 +249,27 @@ SER_LOWER_BOUND = Statement(
     tight=_tight,
     constants=(Constant("A(16, 1/128)", 0.0637945304, "ours"),),
     options={"denoiser": "favouring", "epsilon": LEARNING_ERROR},
+    twins=(
+        _claiming("A = 1/m", lambda m, epsilon: 1 / m, _pairs_of, _worst, "a denoiser can gain from its error"),
+        _claiming(
+            "A a thousandth smaller",
+            lambda m, epsilon: 0.999 * most_agreement(m, epsilon),
+            _pairs_of,
+            _worst,
+            "the most agreement is reached",
+        ),
+        _claiming(
+            "as many pairs as tokens", most_agreement, lambda length: float(length), _worst, "a pair has two tokens"
+        ),
+        _claiming(
+            "half a pair more",
+            most_agreement,
+            lambda length: length / 2,
+            lambda it: it.setting(EqualPairs(vocab_size=16), 65, 16),
+            "a token without a partner cannot be wrong",
+        ),
+        twins.turned(lambda it: it.setting(EqualPairs(vocab_size=16), 64, 16, "cosine"), "uneven steps err more often"),
+    ),
 )
 
 SER_HALF = Statement(
@@ -234,7 +277,7 @@ SER_HALF = Statement(
     number=3,
     says="SER > 1/2 with C L steps",
     source="2502.09622, with C of ours; docs/theory.md 7",
-    sources=("feng2025", _SEARCH),
+    sources=("feng2025", ACCURACY),
     direction=">=",
     known=probability,
     sides=_half_sides,
@@ -247,4 +290,12 @@ SER_HALF = Statement(
         Constant("symbols", float(SYMBOLS), "paper"),
     ),
     options={"denoiser": "favouring", "epsilon": LEARNING_ERROR, "C": STEPS_PER_TOKEN},
+    twins=(
+        twins.claiming(
+            "C = 0.6754 in place of 0.6753",
+            lambda setting: _half_sides(replace(setting, options={**setting.options, "C": 0.6754})),
+            lambda it: it.setting(EqualPairs(vocab_size=16), 100_000),
+            "the constant is right to four places",
+        ),
+    ),
 )

@@ -27,6 +27,7 @@ from mdmtheory.metrics.ser_sharp import SHARP_SEARCH
 from mdmtheory.models.completable import CompletableRows
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.samplers.registry import as_sampler
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import bigram3, hmm2x3, small_languages
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, probability
 
@@ -114,6 +115,18 @@ def _settings() -> list[Setting]:
     return [*rows, STATEMENT.setting(bigram3(), 5, 1, denoiser="oracle", sampler="ancestral")]
 
 
+def _logarithms_first(setting: Setting, bound: float) -> float:
+    chances, products = walks(setting)
+    with np.errstate(divide="ignore"):
+        return float(np.exp((chances * np.log(products)).sum()))
+
+
+def _walks_of_language(setting: Setting, bound: float) -> float:
+    chances, products = walks(setting)
+    q = joint(setting.language, setting.length).reshape(-1)
+    return float(chances.sum(axis=1) @ products @ q[q > 0])
+
+
 STATEMENT = Statement(
     id="ser_of_steps",
     number=34,
@@ -127,4 +140,18 @@ STATEMENT = Statement(
     requires=_requires_plans_and_automaton,
     options={"denoiser": "perturbed:epsilon=0.1", "sampler": "ancestral"},
     known=probability,
+    twins=(
+        twins.bounded(
+            "the mean of log Z in place of Z",
+            _logarithms_first,
+            lambda it: it.setting(bigram3(), 4, 2, denoiser="oracle"),
+            "walks that hardly die and walks that nearly do must be averaged as they are",
+        ),
+        twins.bounded(
+            "walks drawn from the language",
+            _walks_of_language,
+            lambda it: it.setting(bigram3(), 4, 2, denoiser="oracle"),
+            "a step drawn from its product given the support is not drawn from q",
+        ),
+    ),
 )

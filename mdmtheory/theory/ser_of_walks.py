@@ -26,6 +26,7 @@ from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.metrics.ser_walk import WALK_SEARCH
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.samplers.registry import as_sampler
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import bigram3, hmm2x3, small_languages
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, probability
 
@@ -105,6 +106,18 @@ def _settings() -> list[Setting]:
     return rows
 
 
+def _z_first(setting: Setting, bound: float) -> float:
+    chances, z = walks(setting)
+    mean = np.tensordot(chances, z, axes=([0, 1], [0, 1])) / chances.sum()
+    return float((1 - mean).prod())
+
+
+def _walks_of_language(setting: Setting, bound: float) -> float:
+    chances, z = walks(setting)
+    q = joint(setting.language, setting.length).reshape(-1)
+    return float((chances.sum(axis=1) @ (1 - z).prod(axis=2)) @ q[q > 0])
+
+
 STATEMENT = Statement(
     id="ser_of_walks",
     number=24,
@@ -119,4 +132,18 @@ STATEMENT = Statement(
     requires=_requires_context_only,
     options={"denoiser": "perturbed:epsilon=0.1", "sampler": "first_hitting"},
     known=probability,
+    twins=(
+        twins.bounded(
+            "z averaged before it is multiplied",
+            _z_first,
+            lambda it: it.setting(bigram3(), 4, 4),
+            "what dies on the way is not independent from step to step",
+        ),
+        twins.bounded(
+            "walks drawn from the language",
+            _walks_of_language,
+            lambda it: it.setting(bigram3(), 4, 4),
+            "the walk is the denoiser's, cut to what is possible, and goes elsewhere than q",
+        ),
+    ),
 )

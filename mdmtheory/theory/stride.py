@@ -38,8 +38,9 @@ from mdmtheory.languages.hmm import HMM
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.presets import as_language
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import bigram, bigram3, cycle3, full_support, golden_chain
-from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, Twin
 
 _SEARCH = Ours(
     "dilated evenly spaced unmasking of a Markov chain or hidden Markov model, KL decays exponentially "
@@ -192,6 +193,18 @@ def _decay_settings() -> list[Setting]:
     return [*rows, DECAY.setting(as_language("hmm"), 512, 16)]
 
 
+def _across(broken: str, later: int, further: int, teaches: str) -> Twin:
+    """The sum of informations between other positions."""
+
+    def bound(setting: Setting, bound: float) -> float:
+        assert isinstance(setting.language, NGram)
+        apart = _steps(setting)
+        firsts = range(0, setting.length - apart, apart)
+        return math.fsum(information_across(setting.language, each + later, apart + further) for each in firsts)
+
+    return twins.bounded(broken, bound, lambda it: it.setting(bigram3(), 5, 2), teaches)
+
+
 BIGRAM = Statement(
     id="stride_bigram",
     number=17,
@@ -203,6 +216,10 @@ BIGRAM = Statement(
     settings=_bigram_settings,
     hypotheses="bigrams, exact denoiser, stride plans; small enough to enumerate",
     requires=_requires_bigram,
+    twins=(
+        _across("positions one step further apart", 0, 1, "what is lost is between neighbours of one step, N apart"),
+        _across("positions one later", 1, 0, "chains that are not stationary forget where they began"),
+    ),
 )
 
 FORGETTING = Statement(
@@ -216,6 +233,16 @@ FORGETTING = Statement(
     settings=_forgetting_settings,
     hypotheses="HMMs and bigrams whose transition has the same zeros in every row, exact denoiser, stride plans; small",
     requires=_requires_forgetting,
+    twins=(
+        twins.bounded(
+            "forgetting one token sooner",
+            lambda setting, bound: bound * contraction(hidden_transition(setting.language)),
+            lambda it: it.setting(flipping(0.02), 6, 1),
+            "neighbours of a step have N - 1 tokens between them",
+        ),
+        twins.scaled(0.98, lambda it: it.setting(flipping(0.001), 6, 1), "rare flips keep all of log S"),
+        twins.turned(lambda it: it.setting(full_support(), 5, 2), "most chains forget faster than their worst rows"),
+    ),
 )
 
 DECAY = Statement(
@@ -232,4 +259,12 @@ DECAY = Statement(
     constants=(Constant("slowest rho", 0.95, "ours"),),
     options={"fitted_length": 64, "slowest": 0.95, "count": 1000},
     conjecture=True,
+    twins=(
+        twins.bounded(
+            "at the measured rate itself, not its root",
+            lambda setting, bound: bound**2 / _decay(replace(setting, steps=1)).bound.value,
+            lambda it: it.setting(as_language("hmm"), 128, 8, count=400),
+            "KL falls more slowly later than from N = 1 to N = 4",
+        ),
+    ),
 )

@@ -15,6 +15,7 @@ Source. 2502.09622; ours, docs/theory.md 2.4.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from itertools import count
 
@@ -22,23 +23,27 @@ import numpy as np
 
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.sources import Ours
 from mdmtheory.exact.curve import Curve
 from mdmtheory.exact.information import information_curve
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.presets import as_language
 from mdmtheory.languages.repetition import Repetition
 from mdmtheory.schedules import as_schedule
+from mdmtheory.theory import twins
 from mdmtheory.theory.curves import exact_curve
-from mdmtheory.theory.instances import cycle3, golden_chain, growth_chain, hardest, independent, small_languages
+from mdmtheory.theory.instances import (
+    bigram,
+    bigram3,
+    cycle3,
+    golden_chain,
+    growth_chain,
+    hardest,
+    independent,
+    small_languages,
+)
+from mdmtheory.theory.searches import FEW_STEPS
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, steps_of_a_sequence
 from mdmtheory.theory.table import rounded
-
-_SEARCH = Ours(
-    "masked diffusion parallel unmasking KL per token bounded by entropy minus conditional entropy "
-    "given rest over number of steps, independent of length",
-    "2026-11-29",
-)
 
 CONSTANT = 1.0
 
@@ -116,16 +121,15 @@ def _sides(setting: Setting) -> Sides:
     return Sides(steps, Estimate.exact(bound), note)
 
 
-def _linear_bound(setting: Setting, curve: Curve) -> float:
-    values = np.asarray(curve)
-    shares = float(values[0] - values[-1]) * setting.length / _target(setting)
-    return float(max(1, math.ceil(shares)))
+def _shares(setting: Setting) -> float:
+    """(H(0) - H(L-1))/(4 epsilon log V)."""
+    values = np.asarray(exact_curve(setting))
+    return float(values[0] - values[-1]) * setting.length / _target(setting)
 
 
 def _linear_sides(setting: Setting) -> Sides:
-    curve = exact_curve(setting)
-    steps = fewest_steps(curve, "linear", _target(setting))
-    return Sides(steps, Estimate.exact(_linear_bound(setting, curve)))
+    steps = fewest_steps(exact_curve(setting), "linear", _target(setting))
+    return Sides(steps, Estimate.exact(float(max(1, math.ceil(_shares(setting))))))
 
 
 def _linear_tight(setting: Setting) -> bool:
@@ -183,6 +187,10 @@ def _length_free_settings() -> list[Setting]:
     ]
 
 
+def _of_copies(it: Statement) -> Setting:
+    return it.setting(Repetition(vocab_size=4), 512, epsilon=0.03)
+
+
 TER_UPPER_BOUND = Statement(
     id="ter_upper_bound",
     number=1,
@@ -197,6 +205,22 @@ TER_UPPER_BOUND = Statement(
     requires=_requires,
     constants=(Constant("C", CONSTANT, "ours"),),
     options={"epsilon": 0.5, "sizes": "optimal", "count": 64},
+    twins=(
+        twins.scaled(
+            0.9,
+            lambda it: it.setting(growth_chain(), 16, epsilon=1.0),
+            "at epsilon 1 the bound is the one step that it takes",
+        ),
+        twins.bounded(
+            "1/(5 epsilon) steps",
+            lambda setting, bound: max(1.0, 0.2 / setting.options["epsilon"]),
+            lambda it: it.setting(bigram("copies", np.eye(2), [0.5, 0.5]), 400, epsilon=0.01, sizes="linear"),
+            "copies in equal steps take 1/(4 epsilon) of them",
+        ),
+        twins.turned(
+            lambda it: it.setting(growth_chain(), 64, epsilon=0.1), "the paper's number is far from the fewest"
+        ),
+    ),
 )
 
 STEPS_FOR_TER = Statement(
@@ -204,7 +228,7 @@ STEPS_FOR_TER = Statement(
     number=1,
     says="N <= ceil((H(0) - H(L-1))/(4 epsilon log V)) steps of the linear schedule reach 4 epsilon log V",
     source="this number ours, 2510.25544 has bounds by tokens a step; docs/theory.md 2.4",
-    sources=("lavenant2025", _SEARCH),
+    sources=("lavenant2025", FEW_STEPS),
     direction="<=",
     known=steps_of_a_sequence,
     sides=_linear_sides,
@@ -213,6 +237,21 @@ STEPS_FOR_TER = Statement(
     requires=_requires_any,
     tight=_linear_tight,
     options={"epsilon": 0.1},
+    twins=(
+        twins.bounded(
+            "rounded down",
+            lambda setting, bound: max(1.0, math.floor(_shares(setting))),
+            _of_copies,
+            "a part of a step is a step",
+        ),
+        twins.bounded(
+            "a fifth less",
+            lambda setting, bound: max(1.0, math.ceil(0.8 * _shares(setting))),
+            _of_copies,
+            "copies take as many steps as are claimed",
+        ),
+        twins.turned(lambda it: it.setting(bigram3(), 5, epsilon=0.01), "most languages take fewer"),
+    ),
 )
 
 TER_LENGTH_FREE = Statement(
@@ -220,7 +259,7 @@ TER_LENGTH_FREE = Statement(
     number=1,
     says="no length needs more than N = ceil(1/(4 epsilon)) steps of the linear schedule for 4 epsilon log V",
     source="2502.09622 and 2510.25544 have steps without the length; this number ours, docs/theory.md 2.4",
-    sources=("feng2025", "lavenant2025", _SEARCH),
+    sources=("feng2025", "lavenant2025", FEW_STEPS),
     direction="<=",
     known=steps_of_a_sequence,
     sides=_length_free_sides,
@@ -229,4 +268,16 @@ TER_LENGTH_FREE = Statement(
     requires=_requires_any,
     tight=_linear_tight,
     options={"epsilon": 0.1},
+    twins=(
+        twins.scaled(
+            0.9, lambda it: it.setting(Repetition(vocab_size=4), 512, epsilon=0.1), "long copies need all of them"
+        ),
+        twins.bounded(
+            "what two tokens need",
+            lambda setting, bound: _linear_sides(replace(setting, length=2)).measured.value,
+            lambda it: it.setting(Repetition(vocab_size=4), 64, epsilon=0.03),
+            "short sequences do not show what long ones need",
+        ),
+        twins.turned(lambda it: it.setting(golden_chain(), 64, epsilon=0.01), "chains that forget need fewer"),
+    ),
 )

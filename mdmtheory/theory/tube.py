@@ -24,6 +24,7 @@ from mdmtheory.exact.reveals import all_plans
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.samplers.registry import as_sampler
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import bigram3, full_support, independent, small_languages
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
 
@@ -128,6 +129,20 @@ def _settings_below() -> list[Setting]:
     ]
 
 
+def _log_of_three(setting: Setting, measured: float) -> float:
+    probabilities, laws, q = plans_and_laws(setting)
+    means = (laws[:, None, None] + laws[None, :, None] + laws[None, None]) / 3
+    chances = probabilities[:, None, None] * probabilities[None, :, None] * probabilities
+    with np.errstate(divide="ignore"):
+        return float(np.einsum("abc,abcx,x->", chances, np.log(means), q))
+
+
+def _same_plans(setting: Setting, bound: float) -> float:
+    probabilities, laws, q = plans_and_laws(setting)
+    chances, psi = means_of(laws, probabilities, 2)
+    return float(q @ (chances @ np.log(psi)))
+
+
 WEIGHTED = Statement(
     id="importance_weighted",
     number=24,
@@ -141,6 +156,15 @@ WEIGHTED = Statement(
     requires=_requires,
     tight=_alike,
     options={"sampler": "ancestral", "denoiser": "oracle", "plans": 1},
+    twins=(
+        twins.turned(lambda it: it.setting(bigram3(), 3, 2, plans=1), "the mean over more plans scores better"),
+        twins.measuring(
+            "the mean of log p over three plans in place of one",
+            _log_of_three,
+            lambda it: it.setting(bigram3(), 3, 2, plans=1),
+            "more plans are a tighter bound, so fewer of them bound no more",
+        ),
+    ),
 )
 
 TUBE = Statement(
@@ -156,4 +180,19 @@ TUBE = Statement(
     requires=_requires,
     tight=lambda setting: setting.options["reference"] == "p" or _alike(setting),
     options={"sampler": "ancestral", "denoiser": "oracle", "reference": "plan"},
+    twins=(
+        twins.turned(lambda it: it.setting(bigram3(), 3, 2), "a tangent lies above"),
+        twins.bounded(
+            "psi from the same plans as p_hat",
+            _same_plans,
+            lambda it: it.setting(bigram3(), 3, 2),
+            "then the tangent is log p_hat itself, whose mean is too small",
+        ),
+        twins.bounded(
+            "the tangent lower by 0.01",
+            lambda setting, bound: bound - 0.01,
+            lambda it: it.setting(bigram3(), 3, 2, reference="p"),
+            "at psi = p it touches",
+        ),
+    ),
 )

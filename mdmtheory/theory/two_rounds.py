@@ -14,6 +14,10 @@ said. Parity, one row of ones, is the case that random order finds hardest; docs
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
+
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.serial_depth import serial_depth
 from mdmtheory.languages.affine import Affine, preset
@@ -21,8 +25,9 @@ from mdmtheory.languages.hmm import HMM
 from mdmtheory.languages.one_hot import one_hot
 from mdmtheory.languages.presets import as_language
 from mdmtheory.plans import GivenPlan
+from mdmtheory.theory import twins
 from mdmtheory.theory.orders import distance_from_language
-from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
+from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, Twin
 
 
 def _affine(setting: Setting) -> Affine:
@@ -63,7 +68,8 @@ def _rank(columns: list[int]) -> int:
     return len(basis)
 
 
-def _block(setting: Setting) -> int:
+def block_of(setting: Setting) -> int:
+    """The length of the blocks of `one_hot`; HypothesisError for another language."""
     language = setting.language
     found = len(language.initial) // 3 if isinstance(language, HMM) else 0
     if found < 2 or language != one_hot(block=found):
@@ -72,11 +78,11 @@ def _block(setting: Setting) -> int:
 
 
 def _requires_one_hot(setting: Setting) -> None:
-    _block(setting)
+    block_of(setting)
 
 
 def _one_hot(setting: Setting) -> Sides:
-    return Sides(distance_from_language(setting, "stride", _block(setting)), Estimate.exact(0.0))
+    return Sides(distance_from_language(setting, "stride", block_of(setting)), Estimate.exact(0.0))
 
 
 def small_codes() -> tuple[Affine, ...]:
@@ -99,6 +105,16 @@ def _one_hot_settings() -> list[Setting]:
     return [ONE_HOT.setting(each, length) for each in blocks for length in (5, 8)]
 
 
+def _opened(broken: str, plan_of: Callable[[Setting], np.ndarray], teaches: str) -> Twin:
+    """Another plan than free positions first."""
+
+    def sides(setting: Setting) -> Sides:
+        plan = GivenPlan(tuple(plan_of(setting).tolist()))
+        return Sides(distance_from_language(setting, plan), Estimate.exact(0.0))
+
+    return twins.claiming(broken, sides, lambda it: it.setting(small_codes()[1], 6), teaches)
+
+
 AFFINE: Statement = Statement(
     id="affine_two_rounds",
     number=27,
@@ -110,6 +126,26 @@ AFFINE: Statement = Statement(
     settings=lambda: [*_affine_settings(AFFINE), AFFINE.setting(small_codes()[1], 7)],
     hypotheses="affine, exact denoiser; small enough to enumerate",
     requires=_requires_affine,
+    twins=(
+        _opened(
+            "determined positions first",
+            lambda setting: 3 - _affine(setting).two_rounds(setting.length),
+            "which bits are free is a choice, but not any choice",
+        ),
+        _opened(
+            "one round", lambda setting: np.ones(setting.length, dtype=int), "a check needs the bits that it checks"
+        ),
+        _opened(
+            "every other position",
+            lambda setting: 1 + np.arange(setting.length) % 2,
+            "the checks decide, and not the places",
+        ),
+        _opened(
+            "a check forgotten",
+            lambda setting: Affine(_affine(setting).matrix[1:], _affine(setting).offset[1:]).two_rounds(setting.length),
+            "each check takes one bit's freedom",
+        ),
+    ),
 )
 
 AFFINE_DEPTH: Statement = Statement(
@@ -125,6 +161,13 @@ AFFINE_DEPTH: Statement = Statement(
     hypotheses="affine; small enough to search",
     requires=_requires_affine,
     tight=_halfway,
+    twins=(
+        twins.scaled(0.5, lambda it: it.setting(Affine([[1]]), 4), "parity is not drawn in one round"),
+        twins.equality(
+            lambda it: it.setting(Affine([[1, 0, 0, 0]]), 4),
+            "where all bits are independent or fixed one round is enough",
+        ),
+    ),
 )
 
 ONE_HOT: Statement = Statement(
@@ -140,4 +183,14 @@ ONE_HOT: Statement = Statement(
     ],
     hypotheses="one_hot, exact denoiser; small enough to enumerate",
     requires=_requires_one_hot,
+    twins=(
+        twins.claiming(
+            "a round less",
+            lambda setting: Sides(
+                distance_from_language(setting, "stride", block_of(setting) - 1), Estimate.exact(0.0)
+            ),
+            lambda it: it.setting(one_hot(block=3), 3),
+            "two positions of a block in one round may both be set",
+        ),
+    ),
 )

@@ -14,15 +14,18 @@ Source. 2510.25544 has a bound of this kind from above; these ours, docs/theory.
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.sources import Ours
 from mdmtheory.languages.ngram import NGram
 from mdmtheory.languages.paired import EqualPairs
+from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.repetition import Repetition
+from mdmtheory.theory import twins
 from mdmtheory.theory.curves import convex_curve, exact_curve
 from mdmtheory.theory.instances import (
+    bigram3,
     early_choice,
     golden_chain,
     growth_chain,
@@ -31,13 +34,8 @@ from mdmtheory.theory.instances import (
     rare_break,
     small_languages,
 )
+from mdmtheory.theory.searches import FEW_STEPS
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, non_negative
-
-_SEARCH = Ours(
-    "masked diffusion parallel unmasking KL per token bounded by entropy minus conditional entropy "
-    "given rest over number of steps, independent of length",
-    "2026-11-29",
-)
 
 
 def _above(setting: Setting) -> Sides:
@@ -57,7 +55,10 @@ def _requires_line(setting: Setting) -> None:
 
 
 def _below(setting: Setting) -> Sides:
-    curve = convex_curve(setting)
+    return _against_half(setting, convex_curve(setting))
+
+
+def _against_half(setting: Setting, curve: Float[np.ndarray, "length"]) -> Sides:
     fractions = setting.schedule.revealed_fractions(setting.steps)
     gap = schedules.ancestral_gap(curve, fractions) / setting.length
     return Sides(Estimate.exact(gap), Estimate.exact(float((curve[0] - curve[-1]) / (2 * (len(fractions) - 1)))))
@@ -81,18 +82,35 @@ def _below_settings() -> list[Setting]:
     return [*rows, hardest(GAP_BELOW.setting(rare_break(), 30, 6))]
 
 
+def _mean_share(setting: Setting, bound: float) -> float:
+    shares = np.diff(setting.schedule.revealed_fractions(setting.steps))
+    return float(bound / shares.max() * shares.mean())
+
+
 GAP_ABOVE = Statement(
     id="gap_above",
     number=13,
     says="E_plan KL/L <= max_k w_k (g(0) - g(1))",
     source="a bound of this kind in 2510.25544, this one ours; docs/theory.md 2.4",
-    sources=("lavenant2025", _SEARCH),
+    sources=("lavenant2025", FEW_STEPS),
     direction="<=",
     sides=_above,
     settings=_above_settings,
     hypotheses="any language whose curve is known exactly, exact denoiser, ancestral plans",
     tight=_independent,
     constants=(Constant("factor", 1.0, "ours"),),
+    twins=(
+        twins.scaled(
+            0.99, lambda it: it.setting(Repetition(vocab_size=3), 1024, 1), "copies lose all but one of L in one step"
+        ),
+        twins.bounded(
+            "the mean share in place of the largest",
+            _mean_share,
+            lambda it: it.setting(Repetition(vocab_size=3), 64, None, [0.0, 0.7, 1.0]),
+            "the first share decides alone where the first token tells everything",
+        ),
+        twins.turned(lambda it: it.setting(bigram3(), 5, 3), "most languages do not tell all at once"),
+    ),
 )
 
 GAP_BELOW = Statement(
@@ -100,7 +118,7 @@ GAP_BELOW = Statement(
     number=13,
     says="E_plan KL/L >= (g(0) - g(1))/(2N)",
     source="ours; docs/theory.md 2.4",
-    sources=(_SEARCH,),
+    sources=(FEW_STEPS,),
     direction=">=",
     known=non_negative,
     sides=_below,
@@ -109,4 +127,18 @@ GAP_BELOW = Statement(
     requires=_requires_line,
     tight=_straight,
     constants=(Constant("factor", 0.5, "ours"),),
+    twins=(
+        twins.scaled(
+            1.01,
+            lambda it: it.setting(bigram3(), 2, 3),
+            "two tokens: the curve is a line, and half of the share is lost",
+        ),
+        twins.claiming(
+            "curves that are not convex",
+            lambda setting: _against_half(setting, np.asarray(exact_curve(setting))),
+            lambda it: it.setting(Parity(), 4, 2),
+            "parity tells nothing until the last token, so early steps are free",
+        ),
+        twins.turned(lambda it: it.setting(golden_chain(), 16, 4), "a curve that bends loses more in its first steps"),
+    ),
 )

@@ -36,6 +36,7 @@ from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.permutation import Permutation
 from mdmtheory.languages.repetition import Repetition
 from mdmtheory.schedules.certificates import cardinal_gap, odds_of, unmasking_gap
+from mdmtheory.theory import twins
 from mdmtheory.theory.curves import exact_curve
 from mdmtheory.theory.instances import bigram3, growth_chain, independent
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, non_negative, probability
@@ -184,13 +185,14 @@ def certificates(setting: Setting, repetitions: int, contexts: int, eta: float) 
     return found[:, 0], found[:, 2]
 
 
-def _coverage(setting: Setting) -> Sides:
+def _covered(setting: Setting, end: int) -> Sides:
+    """How often the mean (0) or the upper end (1) is at or above H."""
     repetitions, eta = setting.options["repetitions"], setting.options["eta"]
     truth = unmasking_gap(_curve(setting), setting.options["start"], setting.options["stop"])
-    means, highs = certificates(setting, repetitions, setting.options["contexts"], eta)
-    covered = int((highs >= truth).sum())
+    found = certificates(setting, repetitions, setting.options["contexts"], eta)
+    covered = int((found[end] >= truth).sum())
     low_high = clopper_pearson(covered, repetitions, 0.999)
-    note = f"H {truth:.6g}, mean estimate {means.mean():.6g}, mean upper end {highs.mean():.6g}"
+    note = f"H {truth:.6g}, mean estimate {found[0].mean():.6g}, mean upper end {found[1].mean():.6g}"
     measured = Estimate(covered / repetitions, *low_high, 0.999, "estimate", repetitions)
     return Sides(measured, Estimate.exact(1 - eta), note)
 
@@ -230,6 +232,32 @@ def _ends_settings(statement: Statement) -> list[Setting]:
     return [statement.setting(language, length, start=p, stop=q) for language, length in _languages() for p, q in ends]
 
 
+def _later_odds(setting: Setting, bound: float) -> float:
+    curve, sizes = _curve(setting), setting.schedule.sizes(setting.length, setting.steps)
+    length, ends = len(curve), np.cumsum(sizes)
+    starts = ends - sizes
+    total = float((curve[starts[-1]] - curve[starts[-1] :]).sum())
+    for first, last in zip(starts[:-1].tolist(), ends[:-1].tolist(), strict=True):
+        growth = odds_of(last / length) / odds_of((first + 2) / length) - 1
+        total += growth * cardinal_gap(curve, first, last)
+    return total
+
+
+def _shifted_cards(setting: Setting, bound: float) -> float:
+    curve = _curve(setting)
+    return by_cards(np.append(curve[0], curve[:-1]), setting.options["start"], setting.options["stop"])
+
+
+def _close_ends(it: Statement) -> Setting:
+    return it.setting(bigram3(), 5, start=0.5, stop=0.501)
+
+
+def _gap_of_step(setting: Setting, bound: float) -> float:
+    start, stop = setting.options["start"], setting.options["stop"]
+    growth = odds_of(stop) / odds_of(start) - 1
+    return (1 + growth) / growth * step_gap(_curve(setting), start, stop)
+
+
 SIZES: Statement = Statement(
     id="certified_gap",
     number=35,
@@ -242,6 +270,18 @@ SIZES: Statement = Statement(
     settings=_sizes_settings,
     hypotheses="any language whose curve is known exactly, exact denoiser, random subsets",
     requires=_requires_steps,
+    twins=(
+        twins.scaled(0.99, lambda it: it.setting(bigram3(), 4, 1), "the last step is priced exactly"),
+        twins.bounded(
+            "psi(a_k + 2/L) in place of psi(a_k + 1/L)",
+            _later_odds,
+            lambda it: it.setting(Repetition(vocab_size=2), 8, 3),
+            "the first drop of a step counts in full",
+        ),
+        twins.turned(
+            lambda it: it.setting(bigram3(), 5, 3), "a drop at the end of a step costs less than it is charged"
+        ),
+    ),
 )
 
 ANCESTRAL: Statement = Statement(
@@ -256,6 +296,12 @@ ANCESTRAL: Statement = Statement(
     settings=_ancestral_settings,
     hypotheses="any language whose curve is known exactly, exact denoiser, ancestral plans",
     requires=_requires_steps,
+    twins=(
+        twins.scaled(0.99, lambda it: it.setting(bigram3(), 4, 1), "the first step is priced exactly"),
+        twins.turned(
+            lambda it: it.setting(bigram3(), 5, 4), "a drop at the end of a step costs less than it is charged"
+        ),
+    ),
 )
 
 ENDS = {"start": 0.2, "stop": 0.8}
@@ -272,6 +318,15 @@ IDENTITY: Statement = Statement(
     hypotheses="any language whose curve is known exactly, 0 < p < q < 1",
     requires=_requires_ends,
     options=ENDS,
+    twins=(
+        twins.scaled(6 / 7, lambda it: it.setting(bigram3(), 5), "L/(L+1), and not L/(L+2) in place of it"),
+        twins.bounded(
+            "the curve one place later",
+            _shifted_cards,
+            lambda it: it.setting(bigram3(), 5),
+            "the card that is drawn is not among those that are known",
+        ),
+    ),
 )
 
 BELOW: Statement = Statement(
@@ -287,6 +342,10 @@ BELOW: Statement = Statement(
     hypotheses="any language whose curve is known exactly, 0 < p < q < 1",
     requires=_requires_ends,
     options=ENDS,
+    twins=(
+        twins.scaled(1.01, _close_ends, "t (1-t) changes little in a short step: both sides meet"),
+        twins.turned(lambda it: it.setting(bigram3(), 5), "in a long step they do not"),
+    ),
 )
 
 ABOVE: Statement = Statement(
@@ -302,6 +361,16 @@ ABOVE: Statement = Statement(
     hypotheses="any language whose curve is known exactly, 0 < p < q < 1",
     requires=_requires_ends,
     options=ENDS,
+    twins=(
+        twins.scaled(0.99, _close_ends, "t (1-t) changes little in a short step: both sides meet"),
+        twins.turned(lambda it: it.setting(bigram3(), 5), "in a long step they do not"),
+        twins.bounded(
+            "the gap of the step in place of D",
+            _gap_of_step,
+            lambda it: it.setting(Parity(), 40, start=0.9, stop=0.95),
+            "a curve that falls at the end of the step loses next to nothing in it, and all of H",
+        ),
+    ),
 )
 
 COVERAGE: Statement = Statement(
@@ -312,9 +381,17 @@ COVERAGE: Statement = Statement(
     sources=("wainwright2026", "maurer2009", _SEARCH),
     direction=">=",
     known=probability,
-    sides=_coverage,
+    sides=lambda setting: _covered(setting, 1),
     settings=lambda: [COVERAGE.setting(language, length) for language, length in _languages()[2:]],
     hypotheses="any language whose curve is known exactly, 0 < p < q < 1, contexts drawn from it",
     requires=_requires_contexts,
     options={**ENDS, "contexts": 100, "eta": 0.1, "repetitions": 300, "seed": 0},
+    twins=(
+        twins.claiming(
+            "the mean in place of the upper end",
+            lambda setting: _covered(setting, 0),
+            lambda it: it.setting(EqualPairs(vocab_size=4), 8),
+            "an estimate without its width is below the truth half of the time",
+        ),
+    ),
 )

@@ -20,6 +20,7 @@ Source. 2608.25505, theorems 3 (ii) and 4; (d) ours, docs/theory.md 6.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Int
@@ -35,7 +36,8 @@ from mdmtheory.languages.walk import walk
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import GivenPlan
 from mdmtheory.schedules import Schedule
-from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, non_negative
+from mdmtheory.theory import twins
+from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, Twin, non_negative
 
 C0 = Constant("c0", 1 + math.log2(math.e / math.pi) / 2, "paper")
 
@@ -144,6 +146,22 @@ def _below_settings(statement: Statement) -> list[Setting]:
     return [*small, *large]
 
 
+def _entropies(broken: str, entropy: Callable[[int], float], teaches: str) -> Twin:
+    """Another entropy of the j-th of a batch."""
+
+    def bound(setting: Setting, bound: float) -> float:
+        total = math.fsum(entropy(j + 1) for size in _sizes(setting).tolist() for j in range(size))
+        return total - setting.length * math.log(2)
+
+    return twins.bounded(broken, bound, lambda it: it.setting(walk(vocab_size=6), 4, 2), teaches)
+
+
+def _depths(broken: str, value: Callable[[int], float], length: int, teaches: str) -> Twin:
+    return twins.bounded(
+        broken, lambda setting, bound: value(setting.length), lambda it: it.setting(walk(vocab_size=6), length), teaches
+    )
+
+
 BATCHES: Statement = Statement(
     id="walk_batches",
     number=26,
@@ -155,6 +173,14 @@ BATCHES: Statement = Statement(
     settings=_batches_settings,
     hypotheses="walk with more tokens than positions, exact denoiser; small enough to enumerate",
     requires=_requires_steps,
+    twins=(
+        _entropies(
+            "a bit less in each",
+            lambda bits: binomial_entropy(bits - 1) if bits > 1 else 0.0,
+            "the first of a batch is a fair bit",
+        ),
+        _entropies("uniform over j + 1", lambda bits: math.log(bits + 1), "sums of bits are not uniform"),
+    ),
 )
 
 BATCHES_BELOW: Statement = Statement(
@@ -170,6 +196,15 @@ BATCHES_BELOW: Statement = Statement(
     settings=lambda: _below_settings(BATCHES_BELOW),
     hypotheses="walk with more tokens than positions, exact denoiser",
     requires=_requires_steps,
+    twins=(
+        twins.bounded(
+            "c0 = 0.6",
+            lambda setting, bound: bound + (C0.value - 0.6) * setting.length * math.log(2),
+            lambda it: it.setting(walk(vocab_size=513), 512, 1),
+            "one batch of 512 needs 0.669, and longer ones up to 0.674",
+        ),
+        twins.turned(lambda it: it.setting(walk(vocab_size=6), 5, 2), "the constant of the source has room"),
+    ),
 )
 
 BATCHES_SHARPER: Statement = Statement(
@@ -186,6 +221,14 @@ BATCHES_SHARPER: Statement = Statement(
     hypotheses="walk with more tokens than positions, exact denoiser",
     requires=_requires_steps,
     conjecture=True,
+    twins=(
+        twins.bounded(
+            "c0 a fiftieth smaller",
+            lambda setting, bound: bound + 0.02 * SHARPER_C0.value * setting.length * math.log(2),
+            lambda it: it.setting(walk(vocab_size=513), 512, 1),
+            "the constant is the limit of what longer batches need",
+        ),
+    ),
 )
 
 DEPTH: Statement = Statement(
@@ -200,6 +243,15 @@ DEPTH: Statement = Statement(
     settings=lambda: [DEPTH.setting(as_language("walk:vocab_size=6"), length) for length in range(1, 6)],
     hypotheses="walk with more tokens than positions; small enough to search",
     requires=_requires,
+    twins=(
+        _depths(
+            "without the runs",
+            lambda length: 1 + math.log2(length),
+            4,
+            "where a run of bits is known to be equal, all of it is known",
+        ),
+        twins.turned(lambda it: it.setting(walk(vocab_size=6), 4), "the source's bound has three rounds of room"),
+    ),
 )
 
 DEPTH_SHARPER: Statement = Statement(
@@ -215,4 +267,23 @@ DEPTH_SHARPER: Statement = Statement(
     hypotheses="walk with more tokens than positions; small enough to search",
     requires=_requires,
     tight=lambda setting: setting.length == 1,
+    twins=(
+        _depths(
+            "without the runs", lambda length: 1 + math.log2(length + 1), 4, "equal bits between known tokens are free"
+        ),
+        _depths(
+            "runs a bit shorter",
+            lambda length: (
+                1 + math.log2(length + 1) - math.log2(max(float(np.maximum(longest_runs(length) - 1, 1).mean()), 1))
+            ),
+            3,
+            "a span that is not determined is longer than no run",
+        ),
+        _depths(
+            "a round more",
+            lambda length: 2 + math.log2(length + 1) - float(np.log2(np.maximum(longest_runs(length), 2)).mean()),
+            4,
+            "the last round opens several tokens in each span",
+        ),
+    ),
 )

@@ -14,7 +14,7 @@ from mdmtheory.theory.instances import hmm2x3, trigram2
 from mdmtheory.theory.orders import distance_from_language
 from mdmtheory.theory.statement import HypothesisError, Sides
 from tests.languages.small import ngrams
-from tests.theory.property import enumerable, refuted, scaled_twin, stands, twin
+from tests.theory.property import enumerable, stands, twins_refuted
 
 INSTANCES = enumerable(BLOCK_BISECTION, languages=ngrams(orders=(1, 2, 3)), stepped=False)
 LONGER = enumerable(
@@ -37,15 +37,6 @@ def test_blocks_as_long_as_the_memory_are_exact(instances):
     stands(BLOCK_BISECTION, instances)
 
 
-def test_blocks_shorter_than_the_memory_are_refuted():
-    refuted(opened(lambda length, block: Bisection(block=max(1, block - 1)).plan(length)), LONGER)
-
-
-def test_a_block_in_one_round_is_refuted():
-    """All of a block together: rounds of halving alone."""
-    refuted(opened(lambda length, block: (Bisection(block=block).plan(length) - 1) // block + 1), LONGER)
-
-
 def test_blocks_from_their_ends_inwards_are_exact_too():
     """Within a block any order does, one position at a time."""
 
@@ -66,18 +57,15 @@ def test_rounds_of_blocks():
     assert [most_rounds(length, 2) for length in (2, 3, 4, 5, 8, 9)] == [2, 4, 4, 6, 6, 8]
 
 
-def test_a_halving_less_is_refuted():
-    def broken(setting, sides):
-        return replace(sides, bound=Estimate.exact(sides.bound.value - memory(setting)))
-
-    instances = enumerable(BLOCK_ROUNDS, languages=ngrams(), stepped=False)
-    stands(BLOCK_ROUNDS, instances)
-    refuted(twin(BLOCK_ROUNDS, broken), instances)
-    refuted(scaled_twin(BLOCK_ROUNDS, 0.99), instances)
-
-
 def test_what_the_hypotheses_exclude():
     with pytest.raises(HypothesisError, match="about n-grams"):
         BLOCK_BISECTION.check(hmm2x3(), 4)
     with pytest.raises(HypothesisError, match="2 or more, the memory"):
         BLOCK_ROUNDS.check(trigram2(), 1)
+
+
+def test_each_twin_is_refuted():
+    twins_refuted(BLOCK_BISECTION, LONGER)
+    instances = enumerable(BLOCK_ROUNDS, languages=ngrams(), stepped=False)
+    stands(BLOCK_ROUNDS, instances)
+    twins_refuted(BLOCK_ROUNDS, instances)

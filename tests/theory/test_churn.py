@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 
 import mdmtheory as mt
-from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.enumeration import all_sequences, joint
 from mdmtheory.theory.churn import CHURN, CHURN_OF_PRODUCTS, noise, product_posterior, whole_posterior
 from mdmtheory.theory.instances import bigram3, independent
 from mdmtheory.theory.statement import HypothesisError
-from tests.theory.property import any_language, enumerable, refuted, reversed_twin, stands, twin
+from tests.theory.property import any_language, enumerable, stands, twins_refuted
 
 KEPT = st.sampled_from([0.0, 0.1, 0.5, 0.9, 0.99])
 INSTANCES = enumerable(CHURN, languages=any_language(), most_length=3, most_sequences=30, kept=KEPT)
@@ -23,36 +20,8 @@ OF_PRODUCTS = enumerable(
 )
 
 
-def coefficient(change):
-    """The statement with another coefficient."""
-
-    def broken(setting, sides):
-        kept, length = setting.options["kept"], setting.length
-        before = sides.bound.value / (1 - (1 - kept) ** length) if kept else 0.0
-        return replace(sides, bound=Estimate.exact(change(kept, length) * before))
-
-    return twin(CHURN, broken)
-
-
 def test_a_churn_brings_any_law_nearer():
     stands(CHURN, INSTANCES)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [lambda kept, length: kept**length, lambda kept, length: kept / 4, lambda kept, length: 0.0],
-    ids=["all kept", "a quarter of one kept", "none"],
-)
-def test_smaller_coefficients_are_refuted(change):
-    refuted(coefficient(change), INSTANCES)
-
-
-def test_products_do_not_contract():
-    """The language itself is moved: no coefficient bounds that by its distance of 0."""
-    stands(CHURN_OF_PRODUCTS, OF_PRODUCTS)
-    refuted(reversed_twin(CHURN_OF_PRODUCTS), OF_PRODUCTS)
-    still = twin(CHURN_OF_PRODUCTS, lambda setting, sides: replace(sides, bound=Estimate.exact(0.0)))
-    refuted(still, OF_PRODUCTS)
 
 
 def test_the_posterior_s_marginals_are_the_oracle_s():
@@ -78,3 +47,12 @@ def test_independent_tokens_are_not_moved_by_products():
 def test_what_the_hypotheses_exclude():
     with pytest.raises(HypothesisError, match="less than 1"):
         CHURN.check(bigram3(), 3, 2, kept=1.0)
+
+
+def test_products_move_the_language():
+    stands(CHURN_OF_PRODUCTS, OF_PRODUCTS)
+
+
+def test_each_twin_is_refuted():
+    twins_refuted(CHURN, INSTANCES)
+    twins_refuted(CHURN_OF_PRODUCTS, OF_PRODUCTS)

@@ -12,20 +12,17 @@ from hypothesis import strategies as st
 
 from mdmtheory import EqualPairs
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.exact.enumeration import error_rate, joint
-from mdmtheory.exact.law import law
-from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.schedules import as_schedule
 from mdmtheory.theory.first_order_law import (
     LIMIT,
     REMAINDER,
     chance_of_sharing,
+    extrapolated,
     largest_chi_square,
-    limit_of_polynomial,
     ordered_partitions,
 )
 from mdmtheory.theory.instances import bigram3, full_support, hmm2x3, trigram2
-from tests.theory.property import any_language, enumerable, refuted, reversed_twin, scaled_twin, stands, twin
+from tests.theory.property import any_language, enumerable, stands, twin, twins_refuted
 
 LIMITS = enumerable(LIMIT, languages=any_language(), most_length=5, most_sequences=81, stepped=False)
 
@@ -57,70 +54,8 @@ def test_listed_constants(language, length, listed):
     assert check.bound.value == pytest.approx(listed, abs=1e-9)
 
 
-def extrapolated(setting, count):
-    """The limit of N SER from other numbers of steps."""
-    language, length = setting.language, setting.length
-    q = joint(language, length)
-    errors = [
-        steps
-        * error_rate(law(MaskedDiffusion(language.oracle(), sampler="ancestral", steps=steps), language, length), q)
-        for steps in range(1, count + 1)
-    ]
-    return Estimate.exact(limit_of_polynomial(np.array(errors)))
-
-
-def nodes(count):
-    """The statement with the limit from other numbers of steps, 1 to `count(length)`."""
-    return twin(
-        LIMIT, lambda setting, sides: replace(sides, measured=extrapolated(setting, max(count(setting.length), 1)))
-    )
-
-
-def test_the_degree_is_right():
-    """A step more changes nothing; one or two fewer miss the limit."""
-    stands(nodes(lambda length: length), LIMITS, max_examples=10)
-    refuted(nodes(lambda length: length - 2), LIMITS)
-    refuted(nodes(lambda length: length - 3), LIMITS)
-
-
-def test_a_constant_a_thousandth_off_is_refuted():
-    refuted(scaled_twin(LIMIT, 1.001), LIMITS)
-
-
 def test_the_divergence_exceeds_the_error_rate_by_second_order_at_most():
     stands(REMAINDER, many_steps())
-
-
-def test_the_divergence_is_at_least_the_error_rate():
-    above = replace(reversed_twin(REMAINDER), sides=lambda setting: zero(REMAINDER.sides(setting)))
-    stands(above, many_steps(most_length=3))
-
-
-def zero(sides):
-    return replace(sides, bound=Estimate.exact(0.0))
-
-
-def test_a_bound_a_twentieth_smaller_is_refuted():
-    pairs = st.builds(
-        lambda steps: REMAINDER.setting(EqualPairs(vocab_size=16), 2, steps), st.sampled_from([2, 4, 16, 100])
-    )
-    stands(REMAINDER, pairs)
-    refuted(scaled_twin(REMAINDER, 0.95), pairs)
-
-
-def test_the_reversed_direction_is_refuted():
-    refuted(reversed_twin(REMAINDER), many_steps())
-
-
-def test_third_order_is_refuted():
-    """The bound times P: what it would be if KL and SER agreed in second order too."""
-
-    def broken(setting, sides):
-        shares = np.diff(setting.schedule.revealed_fractions(setting.steps))
-        scaled = sides.bound.value * chance_of_sharing(shares, setting.length)
-        return replace(sides, bound=Estimate.exact(scaled))
-
-    refuted(twin(REMAINDER, broken), many_steps())
 
 
 @pytest.mark.parametrize("language", [bigram3(), full_support()], ids=["bigram3", "full_support"])
@@ -150,3 +85,29 @@ def test_ordered_partitions_are_counted_by_fubini_numbers(length, count):
 def test_chi_square_of_a_pair():
     """Two partners drawn apart agree with probability 1/m: (1 - 1/m)^2."""
     assert largest_chi_square(REMAINDER.setting(EqualPairs(vocab_size=4), 2)) == pytest.approx(0.75**2, rel=1e-12)
+
+
+def test_a_step_more_than_the_degree_changes_nothing():
+    more = twin(
+        LIMIT,
+        lambda setting, sides: replace(sides, measured=Estimate.exact(extrapolated(setting, setting.length))),
+    )
+    stands(more, LIMITS, max_examples=10)
+
+
+def test_the_divergence_is_at_least_the_error_rate():
+    above = replace(
+        twin(REMAINDER, lambda setting, sides: replace(sides, bound=Estimate.exact(0.0))),
+        direction=">=",
+        tight=lambda setting: False,
+    )
+    stands(above, many_steps(most_length=3))
+
+
+def test_each_twin_is_refuted():
+    twins_refuted(LIMIT, LIMITS)
+    pairs = st.builds(
+        lambda steps: REMAINDER.setting(EqualPairs(vocab_size=16), 2, steps), st.sampled_from([2, 4, 16, 100])
+    )
+    stands(REMAINDER, pairs)
+    twins_refuted(REMAINDER, st.one_of(pairs, many_steps(most_length=3)))

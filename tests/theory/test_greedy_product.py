@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from mdmtheory import NGram
-from mdmtheory.exact.enumeration import joint
-from mdmtheory.theory.greedy_product import COST, MASS, MODE, doubt, nearly_sure
+from mdmtheory import EqualPairs, NGram
+from mdmtheory.theory.greedy_product import COST, MASS, MODE, nearly_sure
 from mdmtheory.theory.instances import full_support
 from mdmtheory.theory.statement import HypothesisError
-from tests.theory.property import any_language, enumerable, refuted, reversed_twin, scaled_twin, stands
+from tests.theory.property import any_language, enumerable, stands, twins_refuted
 
 
 @st.composite
@@ -39,17 +38,6 @@ def pairs(draw, statement):
     return statement.setting(nearly_sure(draw(st.sampled_from([0.1, 0.2, 0.3, 0.34, 0.4, 0.45]))), 2)
 
 
-def test_one_position_less_in_the_hypothesis_is_refuted():
-    """L eps <= 1 in place of (L+1) eps <= 1."""
-
-    def weaker(setting):
-        if setting.length * doubt(joint(setting.language, setting.length)) > 1:
-            raise HypothesisError("not sure")
-
-    stands(MODE, pairs(MODE))
-    refuted(replace(MODE, requires=weaker), pairs(MODE))
-
-
 def test_the_condition_is_sharp():
     assert MODE.check(nearly_sure(1 / 3), 2).verdict == "yes"
     beyond = replace(MODE, requires=lambda setting: None)
@@ -65,13 +53,18 @@ def test_the_greedy_sequence_has_the_mass_that_is_left():
     stands(MASS, ANY)
     stands(MASS, pairs(MASS))
     assert MASS.check(nearly_sure(), 2).slack == pytest.approx(0, abs=1e-12)
-    refuted(reversed_twin(MASS), ANY)
-    refuted(scaled_twin(MASS, 1.01), pairs(MASS))
+
+
+COSTS = enumerable(COST, languages=any_language(), most_length=4, stepped=False)
 
 
 def test_what_one_step_costs_where_all_are_sure():
-    instances = enumerable(COST, languages=any_language(), most_length=4, stepped=False)
-    stands(COST, instances)
-    refuted(reversed_twin(COST), instances)
-    # Equal pairs reach half of what their length allows: L/2 log V of (L-1) log V.
-    refuted(scaled_twin(COST, 0.49), instances)
+    stands(COST, COSTS)
+
+
+def test_each_twin_is_refuted():
+    stands(MODE, pairs(MODE))
+    twins_refuted(MODE, pairs(MODE))
+    twins_refuted(MASS, st.one_of(ANY, pairs(MASS)))
+    of_pairs = st.builds(lambda m: COST.setting(EqualPairs(vocab_size=m), 2), st.integers(2, 4))
+    twins_refuted(COST, st.one_of(COSTS, of_pairs))

@@ -9,16 +9,14 @@ import pytest
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.growth import growth_rate
 from mdmtheory.exact.rates import kappa
-from mdmtheory.exact.spans import ser_curve
 from mdmtheory.schedules import as_schedule
 from mdmtheory.theory.growth import GROWTH, KAPPA, ONE_STEP, second_eigenvalue
 from mdmtheory.theory.instances import bigram, cycle3, golden_chain, growth_chain, trigram2
 from mdmtheory.theory.statement import HypothesisError
 from tests.languages.small import ngrams
-from tests.theory.property import refuted, stands, twin
+from tests.theory.property import stands, twins_refuted
 
 SCHEDULES = ("linear", "cosine", "polynomial:power=2")
 
@@ -41,42 +39,12 @@ def test_ratios_settle_at_the_rate():
     stands(GROWTH, chains(GROWTH))
 
 
-def test_the_rate_of_one_step_more_is_refuted():
-    def broken(setting, sides):
-        right = 1 - ser_curve(setting.language, setting.length, steps=setting.steps)
-        other = growth_rate(setting.language, steps=setting.steps + 1).value
-        return replace(sides, measured=Estimate.exact(float(abs(right[-1] / right[-2] - other))))
-
-    refuted(twin(GROWTH, broken), chains(GROWTH, steps=(1, 2, 3), names=("linear",)))
-
-
 def test_one_step_is_a_spectral_radius():
     stands(ONE_STEP, chains(ONE_STEP))
 
 
-@pytest.mark.parametrize("weights", ["uniform", "no support"])
-def test_another_matrix_is_refuted(weights):
-    """Uniform weights instead of the stationary law, and that law on all pairs."""
-
-    def broken(setting, sides):
-        rows = setting.language.conditional
-        law = np.full(len(rows), 1 / len(rows)) if weights == "uniform" else setting.language.initial
-        allowed = rows > 0 if weights == "uniform" else np.ones_like(rows)
-        return replace(sides, bound=Estimate.exact(float(np.abs(np.linalg.eigvals(allowed * law)).max())))
-
-    refuted(twin(ONE_STEP, broken), chains(ONE_STEP))
-
-
 def test_the_rate_approaches_kappa():
     stands(KAPPA, chains(KAPPA, steps=(16,)), max_examples=12)
-
-
-def test_kappa_a_twentieth_off_is_refuted():
-    def broken(setting, sides):
-        off = 0.05 * kappa(setting.language, schedule=setting.schedule).value
-        return replace(sides, measured=Estimate.exact(abs(off - sides.measured.value)))
-
-    refuted(twin(KAPPA, broken), chains(KAPPA, steps=(16,)))
 
 
 @pytest.mark.parametrize(
@@ -114,3 +82,9 @@ def test_what_the_hypotheses_exclude(language, message):
     for statement in (GROWTH, ONE_STEP, KAPPA):
         with pytest.raises(HypothesisError, match=message):
             statement.check(language, 16, 16)
+
+
+def test_each_twin_is_refuted():
+    twins_refuted(GROWTH, chains(GROWTH, steps=(1, 2, 3), names=("linear",)))
+    twins_refuted(ONE_STEP, chains(ONE_STEP))
+    twins_refuted(KAPPA, chains(KAPPA, steps=(16,)))

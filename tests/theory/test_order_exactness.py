@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 
 from mdmtheory import NGram
-from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.enumeration import joint
 from mdmtheory.theory.instances import bigram3, independent
 from mdmtheory.theory.order_exactness import (
@@ -21,9 +18,9 @@ from mdmtheory.theory.order_exactness import (
     two_draws,
 )
 from mdmtheory.theory.orders import drawn_law
-from mdmtheory.theory.statement import HypothesisError, Sides
+from mdmtheory.theory.statement import HypothesisError
 from tests.languages.small import laws
-from tests.theory.property import any_language, enumerable, refuted, stands, twin
+from tests.theory.property import any_language, enumerable, stands, twins_refuted
 
 RULES = ["confidence", "margin", "entropy"]
 
@@ -53,19 +50,6 @@ def test_one_position_a_step_is_exact():
     stands(ONE_AT_A_TIME, single())
 
 
-def test_a_choice_that_looks_at_draws_is_refuted():
-    anywhere = replace(ONE_AT_A_TIME, requires=lambda setting: None)
-    refuted(anywhere, single(orders=("draw_confidence",)))
-
-
-def test_two_positions_in_one_step_are_refuted():
-    def opened_together(setting):
-        order = "-".join(str(max(k, 2)) for k in range(1, setting.length + 1))
-        return ONE_AT_A_TIME.sides(replace(setting, options={"order": order}))
-
-    refuted(replace(ONE_AT_A_TIME, sides=opened_together), single())
-
-
 @pytest.mark.parametrize(
     ("order", "steps", "message"),
     [
@@ -84,31 +68,6 @@ def test_what_the_hypotheses_exclude(order, steps, message):
 @pytest.mark.parametrize("statement", [DRAWN_MODES, DRAWN_ALL_MODES], ids=["fraction", "all"])
 def test_drawn_confidence_prefers_modes_as_computed(statement):
     stands(statement, independents(statement))
-
-
-def mode_twin(statement, formula):
-    """The statement with `formula(p, length)` for its bound."""
-
-    def broken(setting, sides):
-        p = float(setting.language.conditional.max())
-        return replace(sides, bound=Estimate.exact(float(formula(p, setting.length))))
-
-    return twin(statement, broken)
-
-
-@pytest.mark.parametrize(
-    ("statement", "formula"),
-    [
-        (DRAWN_MODES, lambda p, length: p),
-        (DRAWN_MODES, lambda p, length: 1 - np.mean((1 - p) ** np.arange(length))),
-        (DRAWN_MODES, lambda p, length: 1 - np.mean((1 - p) ** np.arange(2, length + 2))),
-        (DRAWN_ALL_MODES, lambda p, length: p**length),
-        (DRAWN_ALL_MODES, lambda p, length: np.prod(1 - (1 - p) ** np.arange(1, length))),
-        (DRAWN_ALL_MODES, lambda p, length: np.prod(1 - (1 - p) ** np.arange(2, length + 2))),
-    ],
-)
-def test_unbiased_modes_and_sums_off_by_one_are_refuted(statement, formula):
-    refuted(mode_twin(statement, formula), independents(statement))
 
 
 def test_the_formula_holds_for_a_rare_mode():
@@ -131,13 +90,8 @@ def test_the_example_of_two_positions():
     assert DRAWN_PAIR.check(biased_pair(), 2).note == "TV(p, q) = 0.24"
 
 
-@pytest.mark.parametrize("claimed", [lambda q: q, lambda q: 2 * q - two_draws(q)], ids=["exact", "less probable"])
-def test_exactness_and_the_less_probable_draw_are_refuted(claimed):
-    """The laws that keep the more and the less probable draw have q halfway between them."""
-
-    def broken(setting):
-        q = joint(setting.language, 2)
-        p = drawn_law(setting, "draw_confidence", 2)
-        return Sides(Estimate.exact(float(np.abs(p - claimed(q)).sum()) / 2), Estimate.exact(0.0))
-
-    refuted(replace(DRAWN_PAIR, sides=broken), pairs())
+def test_each_twin_is_refuted():
+    twins_refuted(ONE_AT_A_TIME, single(orders=("draw_confidence", "left_to_right")))
+    twins_refuted(DRAWN_MODES, independents(DRAWN_MODES))
+    twins_refuted(DRAWN_ALL_MODES, independents(DRAWN_ALL_MODES))
+    twins_refuted(DRAWN_PAIR, pairs())

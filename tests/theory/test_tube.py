@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from mdmtheory.core.estimate import Estimate
 from mdmtheory.theory.instances import bigram3
 from mdmtheory.theory.statement import HypothesisError
-from mdmtheory.theory.tube import REFERENCES, TUBE, WEIGHTED, means_of, plans_and_laws
-from tests.theory.property import any_language, enumerable, refuted, reversed_twin, stands, twin
+from mdmtheory.theory.tube import REFERENCES, TUBE, WEIGHTED
+from tests.theory.property import any_language, enumerable, stands, twins_refuted
 
 
 def instances(statement, **options):
@@ -41,30 +37,6 @@ def test_the_mean_over_more_plans_is_a_tighter_lower_bound():
     stands(WEIGHTED, WEIGHTS, max_examples=STEPS)
 
 
-def test_psi_from_the_same_plans_is_refuted():
-    """Then log psi + p̂/psi - 1 is log p̂, whose mean is too small."""
-
-    def same(setting, sides):
-        probabilities, laws, q = plans_and_laws(setting)
-        chances, psi = means_of(laws, probabilities, 2)
-        bound = float(q @ (chances @ (np.log(psi) + psi / psi - 1)))
-        return replace(sides, bound=Estimate.exact(bound))
-
-    refuted(twin(replace(TUBE, tight=lambda setting: False), same), enumerable(TUBE, most_length=3, most_sequences=30))
-
-
-def test_a_tangent_that_is_lower_is_refuted():
-    def lower(setting, sides):
-        return replace(sides, bound=Estimate.exact(sides.bound.value - 0.01))
-
-    refuted(twin(TUBE, lower), TUBES)
-
-
-@pytest.mark.parametrize("statement", [TUBE, WEIGHTED], ids=lambda each: each.id)
-def test_the_reversed_direction_is_refuted(statement):
-    refuted(reversed_twin(statement), enumerable(statement, most_length=3, most_sequences=30))
-
-
 @pytest.mark.parametrize(
     ("statement", "options", "reason"),
     [
@@ -76,3 +48,8 @@ def test_the_reversed_direction_is_refuted(statement):
 def test_what_it_is_not_about_is_excluded(statement, options, reason):
     with pytest.raises(HypothesisError, match=reason):
         statement.check(bigram3(), 3, 2, **options)
+
+
+def test_each_twin_is_refuted():
+    twins_refuted(TUBE, TUBES)
+    twins_refuted(WEIGHTED, WEIGHTS)
