@@ -11,9 +11,11 @@ from types import MappingProxyType
 from unicodedata import normalize
 
 from mdmtheory import __version__
+from mdmtheory.core.printable import printable
 from mdmtheory.core.sources import SOFTWARE
 
 _HEAD = re.compile(r"@(\w+)\{([\w-]+),")
+_GIVEN = re.compile(r"@\w+\s*\{\s*([^\s,{}]+)\s*,")
 _FIELD = re.compile(r"  (\w+) = \{(.*)\},")
 
 
@@ -56,6 +58,23 @@ class Entry:
     def eprint(self) -> str | None:
         """Its number at arXiv; None where it has none."""
         return self.fields.get("eprint") if "archiveprefix" in self.fields else None
+
+
+def as_given(text: str) -> tuple[str, str]:
+    """Key and text of one entry that somebody else wrote; ValueError where it cannot be one.
+
+    >>> as_given(" @misc{me2026, title = {Mine}} ")
+    ('me2026', '@misc{me2026, title = {Mine}}')
+    """
+    entry = text.strip()
+    head, depth, ends = _GIVEN.match(entry), 0, []
+    for place, letter in enumerate(entry):
+        depth += {"{": 1, "}": -1}.get(letter, 0)
+        if letter == "}" and depth == 0:
+            ends.append(place)
+    if head is None or ends != [len(entry) - 1]:
+        raise ValueError(f"{printable(entry)[:60]!r} is no entry of BibTeX; write @misc{{key, title = {{...}}, ...}}")
+    return head[1], entry
 
 
 def parsed(text: str) -> dict[str, Entry]:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from mdmtheory.citations.bibtex import as_given, references
+from mdmtheory.core.plugins import load_object
 from mdmtheory.core.printable import did_you_mean
-from mdmtheory.core.register import About, Register
+from mdmtheory.core.register import About, Register, about
 from mdmtheory.core.sources import Ours, Sources
 from mdmtheory.core.spec import Spec
 from mdmtheory.metrics.likelihood_kinds import ALIASES, KINDS
@@ -36,7 +38,21 @@ class Cited:
     @property
     def works(self) -> tuple[str, ...]:
         """The keys of the works that it is from."""
-        return tuple(each for each in self.sources if isinstance(each, str))
+        return tuple(self._entry(each)[0] for each in self.sources if isinstance(each, str))
+
+    @property
+    def given(self) -> dict[str, str]:
+        """By key the entries that it gives itself, as a plug-in may; ValueError for what is none, and no key either."""
+        found = (self._entry(each) for each in self.sources if isinstance(each, str))
+        return {key: entry for key, entry in found if entry}
+
+    def _entry(self, source: str) -> tuple[str, str]:
+        if source in references():
+            return source, ""
+        try:
+            return as_given(source)
+        except ValueError as error:
+            raise ValueError(f"sources of {self.kind} {self.name}: {error}") from error
 
     @property
     def ours(self) -> Ours | None:
@@ -57,7 +73,8 @@ def cited(text: str) -> list[Cited]:
     except ValueError:
         name = text
     found = [each for each, names in _all() if name in names]
-    found += [Cited(kind, name, ()) for kind, register in REGISTERS.items() if name in _plug_ins(register)]
+    found += [_outside(kind, name, register) for kind, register in REGISTERS.items() if name in _plug_ins(register)]
+    found += [_own(name)] if ":" in name else []
     if not found:
         known = {each for _, names in _all() for each in names}
         raise ValueError(
@@ -65,6 +82,32 @@ def cited(text: str) -> list[Cited]:
             "cite alone cites all of it"
         )
     return found
+
+
+def names() -> list[str]:
+    """Every name that may be cited, of installed packages too."""
+    built_in = {each for _, several in _all() for each in several}
+    return sorted(built_in.union(*map(_plug_ins, REGISTERS.values())))
+
+
+def _outside(kind: str, name: str, register: Register) -> Cited:
+    return _checked(Cited(kind, name, register.about(name).sources))
+
+
+def _own(text: str) -> Cited:
+    """What `module:name` says of itself, of whatever kind it is."""
+    found = load_object(text)
+    said = about(found)
+    sources = said.sources if said is not None else getattr(found, "sources", ())
+    return _checked(Cited("plug-in" if said is None else said.kind, text, sources if type(sources) is tuple else ()))
+
+
+def _checked(thing: Cited) -> Cited:
+    if not all(isinstance(each, str | Ours) for each in thing.sources):
+        raise ValueError(
+            f"sources of {thing.kind} {thing.name} are {thing.sources!r}; give entries of BibTeX, as texts"
+        )
+    return thing
 
 
 def _plug_ins(register: Register) -> set[str]:
@@ -80,19 +123,19 @@ def _all() -> tuple[tuple[Cited, tuple[str, ...]], ...]:
 def _registered() -> Iterator[tuple[Cited, tuple[str, ...]]]:
     for kind, register in REGISTERS.items():
         for name in register.built_in:
-            about = register.about(name)
-            yield _of(kind, about), (name, *about.aliases)
+            said = register.about(name)
+            yield _of(kind, said), (name, *said.aliases)
 
 
 def known(kind: str, spec: str) -> Cited | None:
     """The built-in thing that a spec from results names; None for others, which are not looked up."""
-    about = REGISTERS[kind].known(spec)
-    return None if about is None else _of(kind, about)
+    said = REGISTERS[kind].known(spec)
+    return None if said is None else _of(kind, said)
 
 
-def _of(kind: str, about: About) -> Cited:
+def _of(kind: str, said: About) -> Cited:
     # Tasks are languages with a prompt, and readers call them tasks.
-    return Cited("task" if about.family == "task" else kind, about.name, about.sources)
+    return Cited("task" if said.family == "task" else kind, said.name, said.sources)
 
 
 def _stated() -> Iterator[tuple[Cited, tuple[str, ...]]]:

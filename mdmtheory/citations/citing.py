@@ -14,8 +14,9 @@ def cite(*names: str) -> str:
 
     A name stands for everything that is called so, whatever its kind. What is ours cites this program, and the comment
     above the entries tells the search that found nothing of it. A field that could not be confirmed is left out, and
-    `annote`, which styles do not print, tells where a work is known by its abstract only. ValueError for a name that
-    nothing has.
+    `annote`, which styles do not print, tells where a work is known by its abstract only. A plug-in gives its entries
+    itself (`sources`). ValueError for a name that nothing has, and where a plug-in's entries are none or take a key
+    that stands for another work.
 
     >>> print(cite("filtering"))
     % filtering (statement): polyanskiy2025
@@ -36,8 +37,19 @@ def cite(*names: str) -> str:
     comments = [
         line for (kind, sources), own in alike.items() for line in _comment(Cited(kind, ", ".join(own), sources))
     ]
-    entries = [str(references()[key]) for key in keys_of(things)]
+    given = _given(things)
+    entries = [given[key] if key in given else str(references()[key]) for key in keys_of(things)]
     return "\n\n".join(["\n".join(comments), *entries])
+
+
+def _given(things: Iterable[Cited]) -> dict[str, str]:
+    """The entries that plug-ins give, by key."""
+    found: dict[str, str] = {}
+    for thing in things:
+        for key, entry in thing.given.items():
+            if found.setdefault(key, entry) != entry:
+                raise ValueError(f"sources of {thing.kind} {thing.name}: {key} is the key of two entries; rename one")
+    return found
 
 
 def keys_of(things: Iterable[Cited]) -> list[str]:

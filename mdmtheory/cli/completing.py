@@ -1,6 +1,7 @@
 """What a shell offers where a word is begun: names from the registers, and their options with what they are by default.
 
-Only the register of the option at hand is opened, so that an answer takes less than half a second.
+Only the register of the option at hand is opened, so that an answer takes less than half a second; after `cite`, whose
+words may be of any register, all of them.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ KINDS = {
 }
 """The register behind each option, by the name of its parameter."""
 
-_AFTER_VERB = {"language": "language", "list": "kind", "help": "verb"}
+_AFTER_VERB = {"language": "language", "list": "kind", "help": "verb", "cite": "cited"}
 """What stands after a verb, where that is no option."""
 _ROOMS = {"objective": "mdmtheory.training.objectives"}
 _BREAKS = (":", "=")
@@ -99,6 +100,10 @@ def offered(kind: str, begun: str) -> list[str]:
         from mdmtheory.cli.listing import KINDS as listed
 
         found = [*listed, *(each.removesuffix("s") for each in listed)]
+    elif kind == "cited":
+        from mdmtheory.citations.cited import names
+
+        found = names()
     elif kind == "example":
         from mdmtheory.sweeps.files import examples
 

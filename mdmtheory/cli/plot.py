@@ -19,8 +19,8 @@ def plot(
     y: Annotated[
         str,
         typer.Option(
-            help="ser, ser_scored, ser_shared, ser_sharp, ser_walk, ter, ter_ratio, ter_excess, kl, z, "
-            "cross_entropy, lost_entropy, my_module:MyMetric; or ter,ser."
+            help="ser, ser_scored, ser_shared, ser_sharp, ser_walk, ter, ter_ratio, ter_excess, kl, wrong, "
+            "unfaithful, z, cross_entropy, lost_entropy, my_module:MyMetric; or ter,ser."
         ),
     ] = "ser",
     where: Annotated[str | None, typer.Option(help=WHERE)] = None,

@@ -56,8 +56,12 @@ def schedule(
     steps: Annotated[str | None, typer.Option(help="16,64,256; 8..256 (doubling); 8..256:9 (points); L/4.")] = None,
     length: Annotated[int | None, typer.Option(help="Tokens in a sequence. A task's own, else 512.")] = None,
     schedules: Annotated[
-        str, typer.Option("--schedule", help="The families to compare with the optimal sizes.")
-    ] = "linear,cosine,geometric",
+        str | None,
+        typer.Option(
+            "--schedule",
+            help="The families to compare with the optimal sizes; by default linear,cosine,geometric,odds:span=LENGTH.",
+        ),
+    ] = None,
     count: Annotated[int, typer.Option(help="With --lang: entropies a point of the curve, and sequences.")] = 1000,
     seed: Annotated[int, typer.Option(help="Names the random streams.", min=0, max=LAST_SEED)] = 0,
     level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
@@ -117,7 +121,7 @@ def schedule(
             count=count,
             seed=seed,
             level=level,
-            schedules=texts(schedules, "schedule"),
+            schedules=None if schedules is None else texts(schedules, "schedule"),
             bound=bound,
         )
     _print(compared, format, terminal)

@@ -46,7 +46,11 @@ class MetricCase:
 
     def measured(self, size: int, count: int = _COUNT) -> Measured:
         """The sums of `count` sequences, taken together from runs of so many."""
-        measure = measures()[self.metric.needs]
+        besides = {name: self._by(name, size, count) for name in self.metric.besides}
+        return replace(self._by(self.metric.needs, size, count), besides=besides)
+
+    def _by(self, name: str, size: int, count: int) -> Measured:
+        measure = measures()[name]
         runs = [Sequences(_LANGUAGE, _LENGTH, 0, at, min(size, count - at)) for at in range(0, count, size)]
         sums = Sums.over([measure.count([self.model], run)[0] for run in runs])
         return Measured.of(sums, _LENGTH, measure.facts_of(self.model))
@@ -54,7 +58,7 @@ class MetricCase:
     def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
         """What it makes of the sums that it names; DoesNotApplyError where that is withheld."""
         try:
-            return self.metric.estimate(replace(measured, sums=read_by(self.metric, measured.sums)), level)
+            return self.metric.estimate(read_by(self.metric, measured), level)
         except WithheldError as withheld:
             raise DoesNotApplyError(f"withheld of {_COUNT} sequences: {withheld.reason}") from None
 
@@ -65,13 +69,18 @@ def _alike(one: Estimate, other: Estimate, where: str) -> None:
         raise RefutedError(f"{one} {where}, else {other}")
 
 
+def _with_others(measured: Measured, read: Measured) -> Measured:
+    """With other sums than were measured, but for those that are read."""
+    others = {name: 3 * value + 1 for name, value in measured.sums.items() if name not in read.sums}
+    return replace(measured, sums=Sums(measured.sums, **others))
+
+
 def _reads(case: MetricCase) -> str:
     measured = case.measured(_COUNT)
     found = case.estimate(measured)
-    others = {
-        name: 3 * value + 1 for name, value in measured.sums.items() if name not in read_by(case.metric, measured.sums)
-    }
-    _alike(case.metric.estimate(replace(measured, sums=Sums(measured.sums, **others)), 0.95), found, "of other sums")
+    read = read_by(case.metric, measured)
+    besides = {name: _with_others(of, read.besides[name]) for name, of in measured.besides.items()}
+    _alike(case.metric.estimate(replace(_with_others(measured, read), besides=besides), 0.95), found, "of other sums")
     return f"{found} of {', '.join(case.metric.sums)}"
 
 

@@ -22,7 +22,7 @@ Thing = TypeVar("Thing")
 
 PLACES = frozenset({"file", "path", "run"})
 """Options that name a file or a folder. Where it lies says nothing: what it holds stands in an identity."""
-_OF_A_PLUG_IN = {"version": int, "family": str, "needs": tuple, "of": tuple}
+_OF_A_PLUG_IN = {"version": int, "family": str, "needs": tuple, "of": tuple, "sources": tuple}
 """What a class from outside, which registers nothing, may say by attributes; others are its own affair."""
 
 
@@ -35,10 +35,11 @@ class About:
     the options with which it is certified, or finished objects. `said`: what a reader calls it, with options in braces,
     as "{order}-gram" (empty: its name). `needs`: what of a kind's arguments has a say in it
     (None: all). `aliases`: other names that it may be asked for by. `sources`: where it is from, as in
-    `core.sources`. Of a language, `automaton`: one reads it (`Language.support`). Of a model, `exact`: it is the
-    language's own law; `blocks`: the option with the length of the blocks that it draws one after the other;
-    `of_learned`: it is drawn from the denoiser where that is `learned`, and else from the language. Of a denoiser,
-    `learned`: it was trained; `of`: the kinds of languages that it is for (None: any).
+    `core.sources`; of a plug-in also whole entries of BibTeX. Of a language, `automaton`: one reads it
+    (`Language.support`). Of a model, `exact`: it is the language's own law; `blocks`: the option with the length of the
+    blocks that it draws one after the other; `of_learned`: it is drawn from the denoiser where that is `learned`, and
+    else from the language. Of a denoiser, `learned`: it was trained; `of`: the kinds of languages that it is for (None:
+    any).
     """
 
     kind: str

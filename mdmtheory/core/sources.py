@@ -30,4 +30,7 @@ class Ours:
 
 
 Sources: TypeAlias = tuple[str | Ours, ...]
-"""Keys of `citations/references.bib`, and `Ours` for what is not in those works: both, where a part of it is ours."""
+"""Keys of `citations/references.bib`, and `Ours` for what is not in those works: both, where a part of it is ours.
+
+A plug-in, whose works that file need not have, gives whole entries of BibTeX in place of keys.
+"""

@@ -19,6 +19,7 @@ from mdmtheory.core.threads import within_its_threads
 from mdmtheory.exact.enumeration import Law, entropy_nats, error_rate, expected_nll, joint
 from mdmtheory.exact.law import law, law_cost
 from mdmtheory.languages.presets import LanguageLike
+from mdmtheory.metrics.kl_parts import unfaithful, wrong_nats
 from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.mixture import check_method, known_support, low_noise, mixture_log_prob
 from mdmtheory.metrics.pricing import scored, ter_kind
@@ -36,7 +37,7 @@ class Distances:
     `total_variation` is half of sum |p - q|, `squared_hellinger` 1 - sum sqrt(p q), `kl` is KL(q || p). Reversed, KL is
     infinite as soon as p errs, so `kl_on_support` is KL(p given the support || q), to be read beside `ser`; None where
     p(x) is not known. Either is None where so few sequences carry it that no interval would hold (core/means.py).
-    KL is two parts, `wrong` and `unfaithful` (exact/kl_parts.py).
+    KL is two parts, `wrong` and `unfaithful` (metrics/kl_parts.py).
     """
 
     total_variation: Estimate
@@ -48,17 +49,22 @@ class Distances:
     @property
     def wrong(self) -> Estimate:
         """-log(1 - SER) in nats: the part of KL that errors cost, with the interval of SER."""
-        ends = (self.ser.value, self.ser.low, self.ser.high)
-        value, low, high = (-math.log1p(-each) if each < 1 else math.inf for each in ends)
+        value, low, high = wrong_nats((self.ser.value, self.ser.low, self.ser.high))
         return Estimate(value, low, high, self.ser.level, self.ser.kind, self.ser.count)
 
     @property
     def unfaithful(self) -> Estimate | None:
-        """KL(q || p given the support) in nats, the other part; None where the two are not both known exactly."""
-        if self.kl is None or self.kl.kind != "exact" or self.ser.kind != "exact":
+        """KL(q || p given the support) in nats, the other part, of the kind of KL (metrics/kl_parts.py).
+
+        None where KL is not known, and where it was sampled and no sequence was right.
+        """
+        wrong = self.wrong
+        if self.kl is None or (wrong.value == math.inf and self.kl.kind != "exact"):
             return None
-        wrong = self.wrong.value
-        return Estimate.exact(max(self.kl.value - wrong, 0.0) if wrong < math.inf else math.inf)
+        if self.kl.kind == "exact":
+            return Estimate.exact(max(self.kl.value - wrong.value, 0.0) if wrong.value < math.inf else math.inf)
+        kl = self.kl.cut_from or (self.kl.value, self.kl.low, self.kl.high)
+        return unfaithful(kl, (wrong.value, wrong.low, wrong.high), self.kl.kind, self.kl.level, self.kl.count)
 
     def _repr_html_(self) -> str:
         names = [one.name for one in fields(self)]

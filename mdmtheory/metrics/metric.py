@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from mdmtheory.core.estimate import Ends, Estimate, Kind, WithheldError
@@ -22,7 +23,8 @@ class Measured:
     """What was measured of one model on one language: sums over sequences, and what else a metric may have to know.
 
     `kind` is what the mean of -log p(x) is to TER; with `max_errors` drawing stopped at so many wrong sequences.
-    `facts` is what the measure said of the model (`Measure.facts_of`), by name, `kind` among it where it did.
+    `facts` is what the measure said of the model (`Measure.facts_of`), by name, `kind` among it where it did. What
+    other measures made of the same model stands in `besides`, by measure.
     """
 
     sums: Sums
@@ -30,11 +32,19 @@ class Measured:
     kind: Kind = "estimate"
     max_errors: WholeNumber | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    besides: Mapping[str, Measured] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, sums: Sums, length: int, facts: Mapping[str, Any], max_errors: int | None = None) -> Measured:
+    def of(
+        cls,
+        sums: Sums,
+        length: int,
+        facts: Mapping[str, Any],
+        max_errors: int | None = None,
+        besides: Mapping[str, Measured] | None = None,
+    ) -> Measured:
         """With the kind that stands among the facts, an estimate where none does."""
-        return cls(sums, length, facts.get("kind", "estimate"), max_errors, facts)
+        return cls(sums, length, facts.get("kind", "estimate"), max_errors, facts, besides or {})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "length", whole_number(self.length, "length", 1))
@@ -67,6 +77,8 @@ class Metric(ABC):
     sums: tuple[str, ...]
     optional: tuple[str, ...] = ()
     """Sums that it reads besides where they were made: what is `later` in a measure was not always summed."""
+    besides: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """Sums that it reads of other measures of the same cell, by the name of the measure."""
     unit: str = ""
     since: int = 1
     """The least version of its measure that has its sums."""
@@ -108,11 +120,19 @@ class Metric(ABC):
 def estimated(metric: Metric, measured: Measured, level: float) -> Estimate:
     """What a metric makes of the sums that it names, and of no others; WithheldError where one was not yet summed."""
     missing = [name for name in metric.sums if name not in measured.sums]
+    for measure, names in metric.besides.items():
+        other = measured.besides.get(measure)
+        missing += [f"{name} of {measure}" for name in names if other is None or name not in other.sums]
     if missing:
         raise WithheldError(f"{', '.join(missing)} not summed, measure anew", measured.sums.whole("sequences"))
-    return metric.estimate(replace(measured, sums=read_by(metric, measured.sums)), level)
+    return metric.estimate(read_by(metric, measured), level)
 
 
-def read_by(metric: Metric, sums: Sums) -> Sums:
-    """The sums that a metric names, and those that it may read besides where they are there."""
-    return sums.only([*metric.sums, *(name for name in metric.optional if name in sums)])
+def read_by(metric: Metric, measured: Measured) -> Measured:
+    """With the sums that a metric names, and those that it may read besides where they are there, alone."""
+    others = {
+        measure: replace(measured.besides[measure], sums=measured.besides[measure].sums.only(names))
+        for measure, names in metric.besides.items()
+    }
+    optional = [name for name in metric.optional if name in measured.sums]
+    return replace(measured, sums=measured.sums.only([*metric.sums, *optional]), besides=others)

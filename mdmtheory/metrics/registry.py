@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Protocol, runtime_checkable
 
@@ -99,7 +99,11 @@ def _needs(metric: Any, found: Any) -> str:
 
 
 def _sums(metric: Any, found: Any) -> tuple[str, ...]:
-    measure = measures()[metric.needs]
+    return _sums_of(metric.needs, found)
+
+
+def _sums_of(name: str, found: Any) -> tuple[str, ...]:
+    measure = measures()[name]
     made = (*measure.whole, *measure.real)
     if not isinstance(found, tuple | list) or not found or not set(found) <= set(made):
         raise ValueError(f"is {found!r}; name some of those that measure {measure.name} makes: {', '.join(made)}")
@@ -108,6 +112,13 @@ def _sums(metric: Any, found: Any) -> tuple[str, ...]:
 
 def _optional(metric: Any, found: Any) -> tuple[str, ...]:
     return _sums(metric, found) if found else ()
+
+
+def _besides(metric: Any, found: Any) -> dict[str, tuple[str, ...]]:
+    others = [name for name in measures() if name != metric.needs]
+    if not isinstance(found, Mapping) or not set(found) <= set(others):
+        raise ValueError(f"is {found!r}; name sums by the measure that makes them, one of {', '.join(others)}")
+    return {measure: _sums_of(measure, names) for measure, names in found.items()}
 
 
 def _estimate(metric: Any, found: Any, measured: Measured, level: float) -> Estimate:
@@ -168,6 +179,7 @@ METRIC = Contract(
         "sums": _sums,
         **dict.fromkeys(("short", "heading", "label", "unit"), _text),
         "optional": _optional,
+        "besides": _besides,
         **dict.fromkeys(("brings", "brings_of_learned"), _brings),
         "column": _column,
         **dict.fromkeys(("asked", "relative"), _truth),

@@ -15,9 +15,11 @@ from mdmtheory.report.text import code, folded, listed, number, plain, table
 TITLES = {
     "ser": "SER",
     "kl": "KL(q‖p), nats a sequence",
+    "unfaithful": "KL(q‖p) in two, nats a sequence: wrong / unfaithful among the right",
     "excess": "Cross-entropy of right sequences above H(q)/L, nats a token",
 }
 ABSENT = "—"
+_OF_LOG_P = ("kl", "unfaithful")
 _OVER, _NO_LOG_P, _WITHHELD, _UNKNOWN = "over", "no log p", "withheld", "calls unknown"
 
 
@@ -32,7 +34,15 @@ def budget_section(entries: pd.DataFrame, budget: int, names: Mapping[str, str])
 
 
 def value_text(row: Mapping[str, Any], measure: str) -> str:
-    """The number of an entry with its interval, empty where it has none; an excess has its sign."""
+    """The number of an entry with its interval, empty where it has none; an excess has its sign.
+
+    What is unfaithful stands behind what is wrong.
+    """
+    text = _value_text(row, measure)
+    return f"{_value_text(row, 'wrong')} / {text}" if measure == "unfaithful" and text else text
+
+
+def _value_text(row: Mapping[str, Any], measure: str) -> str:
     value, low, high = (float(row[f"{measure}{end}"]) for end in ("", "_low", "_high"))
     return number(value, low, high, str(row[f"{measure}_kind"]), signed=measure == "excess")
 
@@ -49,12 +59,13 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _tables(entries: pd.DataFrame, measure: str, budget: int, names: Mapping[str, str]) -> Iterator[str]:
     rank = f"rank {budget}"
-    # An excess is no score: below 0 is no better than above. Its rows go by SER, and bold proves a loss.
-    scored = measure != "excess"
+    # An excess is no score: below 0 is no better than above. Its rows go by SER, and bold proves a loss. Parts of a
+    # divergence are none either: who is never right is not unfaithful.
+    scored = measure in ("ser", "kl")
     best = standings(entries, measure if scored else "ser", [budget]).sort_values([rank, "entrant"], kind="stable")
     best = best[best["entrant"].isin(entries["entrant"][entries[measure].notna()])]
     cells = within_budget(entries, budget)
-    cells = cells.assign(bold=separated_best(cells, measure) if scored else cells["lost"])
+    cells = cells.assign(bold=separated_best(cells, measure) if scored else cells["lost"] & (measure == "excess"))
     chosen = {(row["entrant"], row["language"]): row for row in records(cells)}
     known = {(row["entrant"], row["language"]): row for row in records(entries.dropna(subset="calls"))}
     there = {(row["entrant"], row["language"]) for row in records(entries)}
@@ -78,7 +89,7 @@ def _tables(entries: pd.DataFrame, measure: str, budget: int, names: Mapping[str
         )
         notes = [f"Every cell needs more calls: {listed(over)}."] if over else []
         if unscored:
-            notes.append(f"{'No log p' if measure == 'kl' else 'Not measured'}: {listed(sorted(unscored))}.")
+            notes.append(f"{'No log p' if measure in _OF_LOG_P else 'Not measured'}: {listed(sorted(unscored))}.")
         if notes:
             yield " ".join(notes)
 
@@ -89,4 +100,4 @@ def _text(row: Mapping[str, Any], measure: str) -> str:
         return f"{f'**{text}**' if row['bold'] else text} ({calls_text(row)})"
     if str(row[f"{measure}_kind"]).startswith("withheld"):
         return _WITHHELD
-    return _NO_LOG_P if measure == "kl" else ABSENT
+    return _NO_LOG_P if measure in _OF_LOG_P else ABSENT

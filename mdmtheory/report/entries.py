@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-from mdmtheory.core.estimate import Ends, Estimate, as_measured, said_kind
+from mdmtheory.core.estimate import Ends, Estimate, Kind, as_measured, said_kind
 from mdmtheory.core.protocols import Language
+from mdmtheory.metrics.kl_parts import unfaithful, wrong_nats
 from mdmtheory.report.naming import entrants
 from mdmtheory.sweeps.choices import most_calls, reference_rows
 from mdmtheory.sweeps.results import CELL_COLUMNS, check_whole_sequences
 
-MEASURES = ("ser", "kl", "excess")
-"""SER; KL(q||p) in nats a sequence; cross-entropy of the right drawn sequences above H(q)/L, in nats a token."""
+MEASURES = ("ser", "kl", "unfaithful", "excess")
+"""SER; KL(q||p) in nats a sequence, and what of it is not for errors (`wrong`); cross-entropy of the right drawn
+sequences above H(q)/L, in nats a token."""
 
 _DIGITS = 9
 """Decimals of KL(q||p) that mean something: below them two exact zeros differ by what float64 left of their sums."""
@@ -29,8 +31,8 @@ def entries(frame: pd.DataFrame, entropies: Entropies | None = None) -> pd.DataF
     """One row a cell of `frame` (columns as `mdmtheory.read` gives them), in its order.
 
     Columns: the cell's own, `entrant` and `setting` (see `naming.entrants`), `calls`, `rounds`, `given_up`, `count`,
-    and for each of MEASURES its value and `_low`, `_high`, `_kind`; empty where there is no such number (`_kind` says
-    "withheld ..." where the store does). KL(q||p) = L log(TER(p)/TER(q)); the excess needs
+    and for each of MEASURES and `wrong` its value and `_low`, `_high`, `_kind`; empty where there is no such number
+    (`_kind` says "withheld ..." where the store does). KL(q||p) = L log(TER(p)/TER(q)); the excess needs
     `entropies`, H(q) in nats a sequence. `lost` says whether the excess proves a loss of entropy: whether it is below 0
     when all n of them are to be right together, each at 1 - (1 - level)/n (Bonferroni).
 
@@ -49,7 +51,7 @@ def entries(frame: pd.DataFrame, entropies: Entropies | None = None) -> pd.DataF
 
 
 def _columns() -> list[str]:
-    numbers = [f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high", "_kind")]
+    numbers = [f"{name}{end}" for name in (*MEASURES, "wrong") for end in ("", "_low", "_high", "_kind")]
     return [*CELL_COLUMNS, "entrant", "setting", "calls", "rounds", "given_up", "count", *numbers, "lost"]
 
 
@@ -65,7 +67,7 @@ def _entry(rows: pd.DataFrame, entropies: Entropies) -> dict[str, Any]:
     metrics = {str(row["metric"]): row for _, row in rows.iterrows()}
     length = int(first["length"])
     entropy = entropies.get((str(first["language"]), length))
-    for name, metric in zip(MEASURES, ("ser", "ter_ratio", "cross_entropy"), strict=True):
+    for name, metric in (("ser", "ser"), ("kl", "ter_ratio"), ("excess", "cross_entropy")):
         row = _sharper(metrics) if name == "ser" else metrics.get(metric)
         ends: tuple[float, ...] = (math.nan,) * 3
         kind = ""
@@ -78,8 +80,34 @@ def _entry(rows: pd.DataFrame, entropies: Entropies) -> dict[str, Any]:
                 ends = _in_nats(ends, length)
             elif name == "excess":
                 ends, kind = _above(ends, kind, float(row["level"]), entropy, length)
-        entry |= dict(zip((name, f"{name}_low", f"{name}_high", f"{name}_kind"), (*ends, kind), strict=True))
-    return entry
+        entry |= _columns_of(name, ends, kind)
+    return entry | _parts(_sharper(metrics), metrics.get("ter_ratio"), length)
+
+
+def _columns_of(name: str, ends: tuple[float, ...], kind: str) -> dict[str, Any]:
+    return dict(zip((name, f"{name}_low", f"{name}_high", f"{name}_kind"), (*ends, kind), strict=True))
+
+
+def _parts(ser: pd.Series | None, ratio: pd.Series | None, length: int) -> dict[str, Any]:
+    """The two parts of KL (metrics/kl_parts.py): what is wrong, from SER alone, and what is unfaithful.
+
+    Drawn and scored sequences are independent. Withheld where no drawn sequence was right.
+    """
+    unknown, none = (math.nan,) * 3, "withheld (no right sequence)"
+    if ser is None or math.isnan(ser["value"]):
+        return _columns_of("wrong", unknown, "") | _columns_of("unfaithful", unknown, "")
+    if ser["value"] >= 1:
+        scored = ratio is not None and not math.isnan(ratio["value"])
+        return _columns_of("wrong", unknown, none) | _columns_of("unfaithful", unknown, none if scored else "")
+    wrong = wrong_nats((float(ser["value"]), float(ser["low"]), float(ser["high"])))
+    shown = _columns_of("wrong", tuple(round(each, _DIGITS) for each in wrong), str(ser["kind"]))
+    if ratio is None or math.isnan(ratio["value"]):
+        return shown | _columns_of("unfaithful", unknown, "")
+    kind, measured = as_measured(str(ratio["kind"]), (float(ratio["value"]), float(ratio["low"]), float(ratio["high"])))
+    kind = "estimate" if kind == "exact" else kind
+    rest = unfaithful(_in_nats(measured, length), wrong, cast(Kind, kind), float(ser["level"]), int(ratio["count"]))
+    ends = tuple(round(each, _DIGITS) for each in (rest.value, rest.low, rest.high))
+    return shown | _columns_of("unfaithful", ends, rest.said_kind)
 
 
 def _sharper(metrics: Mapping[str, pd.Series]) -> pd.Series | None:

@@ -38,10 +38,11 @@ _READING = """\
 ## How to read it
 
 - **SER** is the probability that a drawn sequence is not in the language. **KL(q‖p)** is in nats a sequence: L times
-  the log of TER(p)/TER(q). **Cross-entropy** is the mean of −log q(x) over the drawn sequences that are right, in
-  nats a token. What is shown is its excess over the language's own, H(q)/L. Below 0 it proves that the sampler has
-  lost variety (bold: even if all such numbers here are to be right at once, Bonferroni); above 0 it writes what is
-  rare in the language.
+  the log of TER(p)/TER(q). It is −log(1 − SER), what is **wrong**, plus KL(q‖p given the language), what is
+  **unfaithful** among the right; *withheld* where no sequence was right.
+- **Cross-entropy** is the mean of −log q(x) over the drawn sequences that are right, in nats a token. What is shown is
+  its excess over the language's own, H(q)/L. Below 0 it proves that the sampler has lost variety (bold: even if all
+  such numbers here are to be right at once, Bonferroni); above 0 it writes what is rare in the language.
 - **Calls** are evaluations of the denoiser a sequence, in the mean over the sequences that were drawn to their end;
   they stand in brackets. **Rounds** are those that must wait for one another. Where every sequence was given up at a
   context that cannot occur, calls are only known to be at most the steps: (≤16).

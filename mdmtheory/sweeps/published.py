@@ -64,7 +64,8 @@ def published_rows(path: str | Path, work: Work, level: float) -> dict[str, Publ
 
     A notice tells of rows that are damaged or from a newer version; they are not there, nor is their task. A task that
     a number of errors stops is not either, since its rows do not tell how many sequences were asked for, nor one with
-    a metric that is not built in, which may have changed. Empty where there is no file.
+    a metric that is not built in, which may have changed, or that reads another task's sums besides. Empty where there
+    is no file.
     """
     path = Path(path)
     if not path.exists():
@@ -202,7 +203,7 @@ def _serves(
     levels = {row["level"] for row in rows.values() if row["level"] is not None}
     return (
         task.max_errors is None
-        and all(is_built_in(metric) for metric in metrics.values())
+        and all(is_built_in(metric) and not metric.besides for metric in metrics.values())
         and set(rows) >= asked
         and levels == {level}
         and count >= state.needed * task.chunk_size

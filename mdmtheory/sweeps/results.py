@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +117,7 @@ def frame_of(
     published = list(published)
     costs = {**_published_costs(published), **_costs(contents)}
     left_out = _left_out(contents, of)
+    cells = _by_cell(contents)
     rows: list[tuple[Any, dict[str, Any], dict[str, Any]]] = []
     families: dict[str, str] = {}
     not_shown: dict[str, None] = {}
@@ -128,7 +129,7 @@ def frame_of(
         said = stored.task.families.items()
         families |= {registries()[kind].read(cell[kind]).name: family for kind, family in said if cell[kind]}
         calls, rounds = _cost(stored) if stored.task.has_costs else costs.get(_drawn_as(stored), (None, None))
-        sums = total(until_stopped(stored.chunks, stored.task.max_errors))
+        sums = _sums(stored)
         cell |= {"calls": calls, "rounds": rounds, "seconds": sum(chunk.seconds for chunk in stored.chunks)}
         cell |= {"task": short_name(stored.task.sha), **_origins(stored)}
         if of is not None:
@@ -139,7 +140,7 @@ def frame_of(
         else:
             own = every
         try:
-            found = list(estimates(stored.task, sums, level, own))
+            found = list(estimates(stored.task, sums, level, own, _besides(stored, cells, own)))
         except (ValueError, ArithmeticError) as error:
             left_out.append(f"{stored.task} (its sums cannot be: {error})")
             continue
@@ -210,13 +211,18 @@ def _cell(task: Task, names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def estimates(
-    task: Task, sums: Sums, level: float, metrics: Iterable[Metric]
+    task: Task,
+    sums: Sums,
+    level: float,
+    metrics: Iterable[Metric],
+    besides: Mapping[str, Measured] | None = None,
 ) -> Iterator[tuple[Metric, dict[str, Any]]]:
-    """Those of the metrics that the sums of a task give: metric, value, low, high, level, kind and count."""
-    about, count = task.description, sums.get("sequences", 0)
-    # Per token is per token of the answer.
-    facts = {name: about[name] for name in measures()[task.measure].facts}
-    measured = Measured.of(sums, task.answer_length, facts, task.max_errors)
+    """Those of the metrics that the sums of a task give: metric, value, low, high, level, kind and count.
+
+    `besides` is what other measures made of the same cell.
+    """
+    count = sums.get("sequences", 0)
+    measured = replace(_measured_by(task, sums), besides=besides or {})
     for metric in metrics:
         if metric.needs == task.measure and metric.since <= task.measure_version and count >= metric.fewest:
             try:
@@ -260,6 +266,35 @@ def _drawn_as(stored: StoredTask) -> tuple[str, str]:
     return stored.task.cell, canonical_json(shared)
 
 
+_Cells = Mapping[tuple[str, str], Mapping[str, StoredTask]]
+
+
+def _sums(stored: StoredTask) -> Sums:
+    return total(until_stopped(stored.chunks, stored.task.max_errors))
+
+
+def _measured_by(task: Task, sums: Sums) -> Measured:
+    facts = {name: task.description[name] for name in measures()[task.measure].facts}
+    # Per token is per token of the answer.
+    return Measured.of(sums, task.answer_length, facts, task.max_errors)
+
+
+def _by_cell(contents: Contents) -> dict[tuple[str, str], dict[str, StoredTask]]:
+    """What each measure made of each cell and its versions: what no number of errors stopped, and the most of that."""
+    found: dict[tuple[str, str], dict[str, StoredTask]] = {}
+    tasks = [each for each in contents.tasks.values() if each.chunks]
+    for stored in sorted(tasks, key=lambda each: (each.task.max_errors is None, len(each.chunks))):
+        found.setdefault(_drawn_as(stored), {})[stored.task.measure] = stored
+    return found
+
+
+def _besides(stored: StoredTask, cells: _Cells, metrics: Iterable[Metric]) -> dict[str, Measured]:
+    """What metrics of a task read of other tasks of its cell, as far as it is there."""
+    named = {name for metric in metrics if metric.needs == stored.task.measure for name in metric.besides}
+    known = cells.get(_drawn_as(stored), {}) if named else {}
+    return {name: _measured_by(known[name].task, _sums(known[name])) for name in named & known.keys()}
+
+
 def _costs(contents: Contents) -> dict[tuple[str, str], tuple[float | None, float | None]]:
     """Calls and rounds of what was drawn without a stop, the newest last, by what scores must share with it."""
     drawn = [each for each in contents.tasks.values() if each.task.counts_costs and each.chunks]
@@ -277,7 +312,7 @@ def _cost(stored: StoredTask) -> tuple[float | None, float | None]:
     """Mean calls and rounds of the sequences drawn to their end; None where none was, or none was so counted."""
     if not (stored.task.counts_costs and stored.chunks):
         return None, None
-    sums = total(until_stopped(stored.chunks, stored.task.max_errors))
+    sums = _sums(stored)
     finished = sums["sequences"] - sums["impossible"]
     return (sums["calls"] / finished, sums["rounds"] / finished) if finished else (None, None)
 

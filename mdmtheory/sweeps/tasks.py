@@ -195,7 +195,8 @@ def tasks_of(cell: Cell, language: Language, model: SequenceModel, tags: Sequenc
     typed = {as_metric(each).name: each for each in cell.metrics}
     asked: dict[str, list[str]] = {}
     for metric in cell.shown():
-        asked.setdefault(metric.needs, []).append(typed.get(metric.name, metric.name))
+        for measure in (metric.needs, *metric.besides):
+            asked.setdefault(measure, []).append(typed.get(metric.name, metric.name))
     rules = cell.rule.split(",") if cell.rule else ()
     wanted = {name: measure for name, measure in measures().items() if name in asked}
     return [

@@ -164,7 +164,7 @@ class Work:
                 state.needed = max(state.needed, task.chunks_for(cell.samples))
                 work.things.setdefault(task.sha, (task, language, model))
                 known = work.metrics.setdefault(task.sha, {})
-                given = [each for each in shown if each.needs == task.measure]
+                given = [each for each in shown if task.measure in (each.needs, *each.besides)]
                 known.update({each.name: each for each in as_metrics([*known.values(), *given])})
                 own.append(state)
             work.cells.append((cell, own))

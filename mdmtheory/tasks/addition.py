@@ -11,7 +11,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.tasks.automaton import Automaton
-from mdmtheory.tasks.problems import CHAINS, GIVEN, Problems, check_form, form_of, with_chain
+from mdmtheory.tasks.problems import CHAINS, GIVEN, WRITTEN_SEARCH, Problems, check_form, form_of, with_chain
 
 MOST = 9
 """Digits of a number, and numbers of a sum."""
@@ -99,7 +99,7 @@ class Addition(Problems):
     family="task",
     said="addition of {addends} numbers",
     examples=("digits=2,addends=2", "digits=1,addends=3,chain=after", "digits=1,addends=2,given=joint"),
-    sources=("latent",),
+    sources=("latent", WRITTEN_SEARCH),
 )
 @whole_numbers(digits=1, addends=1)
 def named(*, digits: int = 2, addends: int = 3, given: str = "problem", chain: str = "none") -> Addition:

@@ -9,7 +9,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.tasks.automaton import Automaton
-from mdmtheory.tasks.problems import CHAINS, Problems, check_form, form_of, with_chain
+from mdmtheory.tasks.problems import CHAINS, WRITTEN_SEARCH, Problems, check_form, form_of, with_chain
 
 MOST = 4
 """Operations of a problem: each makes about five times as many values, 4,405 of four operations."""
@@ -127,7 +127,7 @@ def _worked_out(value: Int[np.ndarray, "..."], digit: Int[np.ndarray, "..."]) ->
     family="task",
     said="arithmetic of {operations} operations",
     examples=("operations=2", "chain=after", "operations=1,given=joint", "operations=2,given=joint,chain=before"),
-    sources=("latent",),
+    sources=("latent", WRITTEN_SEARCH),
 )
 @whole_numbers(operations=1)
 def named(*, operations: int = 3, given: str = "problem", chain: str = "none") -> Arithmetic:

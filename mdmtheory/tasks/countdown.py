@@ -12,10 +12,17 @@ from jaxtyping import Bool
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_ANSWERS
 from mdmtheory.core.register import registered
+from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 from mdmtheory.tasks.base import Task
 from mdmtheory.tasks.drawing import Draws, Row
+
+_SEARCH = Ours(
+    "countdown task language model every right solution equally likely, bounded intermediate results, exact posterior "
+    "over equations",
+    "2026-11-30",
+)
 
 FEWEST, MOST = 2, 5
 """Numbers: with six of them a prompt has more answers than can be listed."""
@@ -54,7 +61,7 @@ class Step(NamedTuple):
     family="task",
     said="countdown of {numbers}",
     examples=("numbers=2,largest=9", "numbers=3"),
-    sources=("ye2024", "gandhi2024"),
+    sources=("ye2024", "gandhi2024", _SEARCH),
 )
 class Countdown(Task):
     """Task: reach a target from some numbers, each used once, by + - * /; every right string of equations is as likely.

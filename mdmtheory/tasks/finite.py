@@ -38,7 +38,7 @@ class Finite(Task):
     version = 1
     arrays = ("sequences", "weights", "given_positions")
     numbers = ("vocab_size",)
-    source = "ours"
+    source = "whoever wrote the list"
 
     @whole_numbers(vocab_size=1)
     def __init__(

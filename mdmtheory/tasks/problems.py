@@ -15,6 +15,7 @@ from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_ANSWERS
 from mdmtheory.core.protocols import Denoiser
+from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 from mdmtheory.languages.support import Support
@@ -22,6 +23,13 @@ from mdmtheory.tasks.automaton import Automaton
 from mdmtheory.tasks.base import Task
 from mdmtheory.tasks.drawing import Draws, Row
 from mdmtheory.tasks.messages import MessageOracle
+
+WRITTEN_SEARCH = Ours(
+    "masked diffusion synthetic task turns clockwise counterclockwise quarter turns direction state tracking, addition "
+    "and arithmetic written with partial sums in order, automaton exact posterior",
+    "2026-11-30",
+)
+"""Of how problems and the steps on the way to their results are written."""
 
 GIVEN = ("problem", "joint")
 """What is given: the problem, or nothing, so that problem and answer are drawn together."""

@@ -9,7 +9,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.tasks.automaton import Automaton
-from mdmtheory.tasks.problems import CHAINS, Problems, check_form, form_of, with_chain
+from mdmtheory.tasks.problems import CHAINS, WRITTEN_SEARCH, Problems, check_form, form_of, with_chain
 
 MOST = 64
 """Turns of a problem."""
@@ -103,7 +103,7 @@ class Rotation(Problems):
     family="task",
     said="rotation of {turns} turns",
     examples=("turns=3", "turns=4,chain=after", "turns=3,given=joint", "turns=2,given=joint,chain=before"),
-    sources=("latent",),
+    sources=("latent", WRITTEN_SEARCH),
 )
 @whole_numbers(turns=1)
 def named(*, turns: int = 4, given: str = "problem", chain: str = "none") -> Rotation:

@@ -11,7 +11,6 @@ from jaxtyping import Bool, Float, Int, UInt64
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.limits import MOST_ANSWERS
 from mdmtheory.core.register import registered
-from mdmtheory.core.sources import SOFTWARE
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 from mdmtheory.tasks.counted import Counted
@@ -34,7 +33,7 @@ _LITERAL = re.compile(r"(!?)x(\d+)")
     family="task",
     said="3-SAT of {variables} variables",
     examples=("variables=4,clauses=8",),
-    sources=("ye2024", SOFTWARE),
+    sources=("ye2024", "jia2007"),
 )
 class Sat(Counted):
     """Task: satisfy 3-SAT clauses, by default as many as at the threshold; every satisfying assignment is as likely.
@@ -53,7 +52,7 @@ class Sat(Counted):
     kind = "sat"
     version = 1
     numbers = ("variables", "clauses")
-    source = "2410.14157 (5, 7 and 9 variables); the planted law: ours"
+    source = "2410.14157 (5, 7 and 9 variables); the planted law: Jia, Moore and Strain (2007)"
 
     @whole_numbers(variables=1, clauses=1)
     def __init__(self, *, variables: int = 9, clauses: int | None = None, spec: Spec | None = None) -> None:

@@ -13,12 +13,18 @@ from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.limits import MOST_ANSWERS, MOST_SEARCHED
 from mdmtheory.core.register import registered
-from mdmtheory.core.sources import SOFTWARE
+from mdmtheory.core.sources import Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, TokensLike
 from mdmtheory.tasks.base import Task
 from mdmtheory.tasks.drawing import Draws, Row
 from mdmtheory.tasks.listing import Listing
+
+_SEARCH = Ours(
+    "sudoku puzzles with several completions uniform law over all completions, diffusion language model benchmark, "
+    "exact posterior of cells",
+    "2026-11-30",
+)
 
 CLUES = {4: 4, 9: 30}
 """Clues where none are said: so many leave some 4 completions of size 4, and 30 of size 9."""
@@ -35,7 +41,7 @@ MOST_REDRAWN = 32
     family="task",
     said="sudoku of size {size}",
     examples=("size=4", "size=9,clues=40"),
-    sources=("ye2024", SOFTWARE),
+    sources=("ye2024", _SEARCH),
 )
 class Sudoku(Task):
     """Task: fill a sudoku of size 4 or 9 with `clues` given cells; every completion is right, and they are alike.

@@ -73,6 +73,17 @@ def test_a_statement_tells_in_words_what_its_keys_do(statement: Statement):
     assert ("ours" in statement.source) == (statement.ours is not None)
 
 
+def test_a_task_that_is_ours_in_part_was_searched_for():
+    """Breaks where `ours` is said of a task without a search."""
+    tasks = [thing for thing in things_in("mdmtheory.tasks") if isinstance(thing, type) and issubclass(thing, Task)]
+    said = {each.kind: "ours" in each.source for each in tasks if hasattr(each, "source")}
+    assert sum(said.values()) > 5
+    searched = {
+        kind: any(isinstance(each, Ours) for each in REGISTERS["language"].about(kind).sources) for kind in said
+    }
+    assert said == searched
+
+
 def test_a_task_tells_in_words_what_its_keys_do():
     tasks = [thing for thing in things_in("mdmtheory.tasks") if isinstance(thing, type) and issubclass(thing, Task)]
     told = {each.kind: set(NUMBER.findall(each.source)) for each in tasks if hasattr(each, "source")}

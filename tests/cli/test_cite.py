@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -82,4 +84,50 @@ def test_a_plug_in_that_says_nothing_is_told_so(run, monkeypatch):
 
     register = REGISTERS["sampler"]
     monkeypatch.setattr(type(register), "_installed", lambda own: {"theirs": None} if own is register else {})
+    monkeypatch.setattr("mdmtheory.core.register.load_entry_point", lambda point, what: type("Theirs", (), {}))
     assert run("cite", "theirs").out == "% theirs (sampler): a plug-in, which does not say\n"
+
+
+MINE = """@misc{me2026,
+  title = {{Mine}},
+}"""
+
+
+@pytest.mark.parametrize("way", ["installed", "module:name"])
+def test_a_plug_in_gives_entries_of_its_own(run, monkeypatch, way):
+    from mdmtheory.citations.cited import REGISTERS
+
+    register, name = REGISTERS["sampler"], "theirs"
+    thing = type("Theirs", (), {"sources": (MINE, "wen2026")})
+    if way == "installed":
+        monkeypatch.setattr(type(register), "_installed", lambda own: {"theirs": 0} if own is register else {})
+        monkeypatch.setattr("mdmtheory.core.register.load_entry_point", lambda point, what: thing)
+    else:
+        monkeypatch.setitem(sys.modules, "elsewhere", SimpleNamespace(Theirs=thing))
+        name = "elsewhere:Theirs"
+    found = run("cite", name)
+    assert (found.code, found.err) == (0, "")
+    head, mine, wen = found.out.split("\n\n")
+    assert head.endswith("me2026, wen2026")
+    assert mine == MINE
+    assert wen.startswith("@misc{wen2026,")
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        (("wen 2026",), "'wen 2026' is no entry of BibTeX; write @misc{key,"),
+        (("@misc{a, title = {A}",), "is no entry"),
+        (("@misc{a, title = {A}}}{",), "is no entry"),
+        (("@misc{a, b = {}}", "@misc{a, b = {}} "), ""),
+        (("@misc{a, b = {}}", "@misc{a, b = {c}}"), "a is the key of two entries"),
+        ("what is no tuple is their own affair", ""),
+        ((1,), "give entries of BibTeX"),
+    ],
+)
+def test_sources_of_a_plug_in_that_are_none_are_refused(run, monkeypatch, sources, message):
+    monkeypatch.setitem(sys.modules, "elsewhere", SimpleNamespace(it=type("It", (), {"sources": sources})))
+    found = run("cite", "elsewhere:it")
+    assert found.code == (2 if message else 0)
+    assert message in found.err
+    assert len(found.err.splitlines()) == (1 if message else 0)

@@ -49,6 +49,8 @@ def complete(run, monkeypatch):
         ("mdmtheory list samp", ["samplers", "sampler"]),
         ("mdmtheory help lead", ["leaderboard"]),
         ("mdmtheory likelihood run --kind elbo,t", ["elbo,tube"]),
+        ("mdmtheory cite kl_pa", ["kl_parts"]),
+        ("mdmtheory cite stride first_order_", ["first_order_law"]),
         ("mdmtheory sweep --out any", []),
     ],
 )

@@ -89,6 +89,30 @@ def test_kl_is_the_length_times_the_log_of_the_ratio():
     assert math.isnan(row["excess"])
 
 
+def test_a_divergence_is_two_numbers_that_need_no_rows_of_their_own():
+    kl = 64 * math.log(1.02)
+    cut = "upper bound, cut from 0.9 [0.8, 1.01]"
+    rows = [
+        cell(ser=around(0.5, 0.1), ter_ratio=(1.02, 1.01, 1.03, "upper bound")),
+        cell(sampler="stride", ser=(0.0, 0.0, 0.1), ter_ratio=(1.0, 1.0, 1.01, cut)),
+        cell(sampler="blocks", ser=(1.0, 0.99, 1.0), ter_ratio=(1.3, 1.2, 1.4)),
+        cell(sampler="redraw", ser=around(0.5, 0.1)),
+    ]
+    random, stride, blocks, redraw = entries(frame_of(rows)).to_dict("records")
+    assert [random[f"wrong{end}"] for end in ("", "_low", "_high")] == pytest.approx(
+        [-math.log(1 - each) for each in (0.5, 0.4, 0.6)]
+    )
+    assert random["unfaithful"] == pytest.approx(kl - math.log(2))
+    above = math.hypot(64 * math.log(1.03 / 1.02), math.log(0.6 / 0.5))
+    assert random["unfaithful_high"] == pytest.approx(kl - math.log(2) + above)
+    assert (random["unfaithful_low"], random["unfaithful_kind"][:25]) == (0, "upper bound, cut from 0.5")
+    # From what was measured, not from what it was cut to.
+    assert stride["unfaithful_kind"].startswith("upper bound, cut from -6.7")
+    assert blocks["unfaithful_kind"] == blocks["wrong_kind"] == "withheld (no right sequence)"
+    assert math.isnan(redraw["unfaithful"])
+    assert redraw["unfaithful_kind"] == ""
+
+
 def test_two_exact_zeros_are_equal():
     """What float64 leaves of a sum does not make one better than the other."""
     found = entries(frame_of([cell(sampler=name, ter_ratio=(r, r, r)) for name, r in (("a", 1.0), ("b", 1 - 1e-15))]))
