@@ -16,6 +16,7 @@ _HOMES = {
     "Parity": "mdmtheory.languages.parity",
     "Repetition": "mdmtheory.languages.repetition",
     "Affine": "mdmtheory.languages.affine",
+    "Balanced": "mdmtheory.languages.balanced",
     "Forest": "mdmtheory.languages.forest",
     "Finite": "mdmtheory.tasks.finite",
     "cite": "mdmtheory.citations.citing",

@@ -30,6 +30,7 @@ from mdmtheory.denoisers.propagate import Propagate as Propagate
 from mdmtheory.denoisers.singles import Singles as Singles
 from mdmtheory.denoisers.window import Window as Window
 from mdmtheory.languages.affine import Affine as Affine
+from mdmtheory.languages.balanced import Balanced as Balanced
 from mdmtheory.languages.files import load_language as load_language
 from mdmtheory.languages.forest import Forest as Forest
 from mdmtheory.languages.hmm import HMM as HMM

@@ -57,6 +57,7 @@ def evaluated(thing):
         mt.as_language("copy:distance=2"),
         mt.Permutation(items=5),
         mt.Affine([[1, 0, 1]], [1]),
+        mt.Balanced(),
         mt.Forest([0.5, 0.5], [[0.9, 0.1], [0.0, 1.0]], [-1, 0, 0]),
         mt.Permutation(items=5, spec=mt.Spec.of("mine")),
         mt.Parity(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from mdmtheory.citations.bibtex import as_given, references
 from mdmtheory.core.plugins import load_object
@@ -41,10 +42,10 @@ class Cited:
         return tuple(self._entry(each)[0] for each in self.sources if isinstance(each, str))
 
     @property
-    def given(self) -> dict[str, str]:
-        """By key the entries that it gives itself, as a plug-in may; ValueError for what is none, and no key either."""
-        found = (self._entry(each) for each in self.sources if isinstance(each, str))
-        return {key: entry for key, entry in found if entry}
+    def given(self) -> list[tuple[str, str]]:
+        """Key and text of the entries that it gives itself, as a plug-in may; ValueError for what is neither."""
+        found = [self._entry(each) for each in self.sources if isinstance(each, str)]
+        return [(key, entry) for key, entry in found if entry]
 
     def _entry(self, source: str) -> tuple[str, str]:
         if source in references():
@@ -91,23 +92,22 @@ def names() -> list[str]:
 
 
 def _outside(kind: str, name: str, register: Register) -> Cited:
-    return _checked(Cited(kind, name, register.about(name).sources))
+    return Cited(kind, name, _checked(f"{kind} {name}", register.about(name).sources))
 
 
 def _own(text: str) -> Cited:
     """What `module:name` says of itself, of whatever kind it is."""
     found = load_object(text)
     said = about(found)
-    sources = said.sources if said is not None else getattr(found, "sources", ())
-    return _checked(Cited("plug-in" if said is None else said.kind, text, sources if type(sources) is tuple else ()))
+    given = said.sources if said is not None else getattr(found, "sources", ())
+    sources = _checked(text, given if type(given) is tuple else ())
+    return Cited("plug-in" if said is None else said.kind, text, sources)
 
 
-def _checked(thing: Cited) -> Cited:
-    if not all(isinstance(each, str | Ours) for each in thing.sources):
-        raise ValueError(
-            f"sources of {thing.kind} {thing.name} are {thing.sources!r}; give entries of BibTeX, as texts"
-        )
-    return thing
+def _checked(what: str, sources: tuple[Any, ...]) -> Sources:
+    if not all(isinstance(each, str | Ours) for each in sources):
+        raise ValueError(f"sources of {what} are {sources!r}; give entries of BibTeX, as texts")
+    return sources
 
 
 def _plug_ins(register: Register) -> set[str]:

@@ -46,7 +46,7 @@ def _given(things: Iterable[Cited]) -> dict[str, str]:
     """The entries that plug-ins give, by key."""
     found: dict[str, str] = {}
     for thing in things:
-        for key, entry in thing.given.items():
+        for key, entry in thing.given:
             if found.setdefault(key, entry) != entry:
                 raise ValueError(f"sources of {thing.kind} {thing.name}: {key} is the key of two entries; rename one")
     return found

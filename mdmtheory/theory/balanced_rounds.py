@@ -1,6 +1,7 @@
 """Balanced bits: rounds like the square of a logarithm, from above and from below, with constants.
 
-Setting. `balanced` at length L >= 2; the exact denoiser. All sets of one size are alike, so plans are lists of sizes.
+Setting. `balanced` at length L >= 2; the exact denoiser; one plan. All sets of one size are alike, so that KL(q || p)
+is that of its sizes; of the mixture of random sets of these sizes it is less.
 Measured, KL in nats. (a) The fewest steps of which the best sizes have KL(q || p) <= eps. (b) KL(q || p) of the best
 sizes of R steps (`schedules.optimal`).
 Guarantee. (a) At most (1 + log+(d L))/d + 2, d = min(1, eps/T), T = log(2 L)/2, which is about log(L)^2/(2 eps): sizes
@@ -11,7 +12,7 @@ left tells 2 Var of the share, so a step of s of n costs a (h_n - h_(n-s) - s/n)
 telescope, and of the shares s/n the means inequality says what their sum is at most.
 Constants. None of the paper's were at hand; these are ours.
 Source. 2608.25505, theorem 11, which has the shapes, C (log^2 L/eps + log L) and c min(log^3 L, log^2 L/eps), for rules
-that look at the tokens too; ours, docs/theory.md 6, are of sizes that do not.
+that look at the tokens too; ours, docs/theory.md 6, are of plans, which do not.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ ABOVE: Statement = Statement(
     settings=lambda: [
         ABOVE.setting(Balanced(), length, eps=error) for length in (2, 16, 128, 1024) for error in (0.02, 0.1, 0.5)
     ],
-    hypotheses="balanced of two bits or more, exact denoiser, fixed sizes",
+    hypotheses="balanced of two bits or more, exact denoiser, one plan",
     requires=_requires_error,
     options={"eps": 0.1},
 )
@@ -126,6 +127,6 @@ BELOW: Statement = Statement(
     settings=lambda: [
         BELOW.setting(Balanced(), length, steps) for length in (2, 16, 129, 1024) for steps in (1, 2, 8, 64)
     ],
-    hypotheses="balanced of two bits or more, exact denoiser, fixed sizes",
+    hypotheses="balanced of two bits or more, exact denoiser, one plan",
     requires=_requires_steps,
 )

@@ -46,7 +46,7 @@ def _requires(setting: Setting) -> None:
 def plan_of(setting: Setting) -> Int[np.ndarray, "length"]:
     """The round of each position, from 1 without a gap."""
     law = as_sampler(setting.options["sampler"])
-    drawn = law.draw(np.zeros((1, 4), dtype=np.uint64), setting.length, setting.steps, setting.schedule)[0]
+    drawn = law.draw(np.zeros((1, 4), dtype=np.uint64), setting.length, setting.steps or 1, setting.schedule)[0]
     rounds: Int[np.ndarray, "length"] = np.unique(drawn, return_inverse=True)[1].reshape(-1) + 1
     return rounds
 

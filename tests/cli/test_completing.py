@@ -50,7 +50,7 @@ def complete(run, monkeypatch):
         ("mdmtheory help lead", ["leaderboard"]),
         ("mdmtheory likelihood run --kind elbo,t", ["elbo,tube"]),
         ("mdmtheory cite kl_pa", ["kl_parts"]),
-        ("mdmtheory cite stride first_order_", ["first_order_law"]),
+        ("mdmtheory cite stride first_order_", ["first_order_kl"]),
         ("mdmtheory sweep --out any", []),
     ],
 )

@@ -82,7 +82,7 @@ def test_version(run):
         (["sweep", "--stepz", "4"], "--steps); see mdmtheory sweep --help"),
         (
             ["sweep", "--lang"],
-            "requires an argument. NAME[:key=value,...] or a saved file. Known: addition, affine, arithmetic, copy, ",
+            "requires an argument. NAME[:key=value,...] or a saved file. Known: addition, affine, arithmetic, ",
         ),
         (["sweep", "--length"], "requires an argument. Tokens in a sequence"),
         (["sweep", "--samples", "many"], "Invalid value for '--samples' 'many': it is no whole number; write one"),

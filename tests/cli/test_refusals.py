@@ -25,7 +25,10 @@ def store(run) -> Path:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--lang", "hm"], "unknown language 'hm' (did you mean 'hmm'?); known: addition, affine, arithmetic, copy"),
+        (
+            ["--lang", "hm"],
+            "unknown language 'hm' (did you mean 'hmm'?); known: addition, affine, arithmetic, balanced",
+        ),
         (["--lang", "hmm:stats=3"], "language 'hmm' has no option 'stats'; known: states, vocab_size"),
         (["--lang", "hmm:states=many"], "states of language 'hmm' is many; pass a whole number"),
         (["--lang", "hmm:states=1.5"], "states of language 'hmm' is 1.5; pass a whole number"),

@@ -8,10 +8,12 @@ import pytest
 import mdmtheory as mt
 from mdmtheory.exact.enumeration import all_sequences, joint
 from mdmtheory.languages.affine import Affine
+from mdmtheory.languages.balanced import Balanced
 from mdmtheory.languages.forest import Forest
 
 LANGUAGES = [
     Affine([[1, 0, 1, 1], [0, 1, 1, 0]], [1, 0]),
+    Balanced(),
     Forest([0.3, 0.7, 0.0], [[0.9, 0.1, 0.0], [0.2, 0.3, 0.5], [0.0, 1.0, 0.0]], [-1, 0, 0, 2]),
 ]
 
@@ -31,7 +33,7 @@ def by_sums(language, length, likelihood, leave_one_out):
 
 
 @pytest.mark.parametrize("leave_one_out", [False, True])
-@pytest.mark.parametrize("language", LANGUAGES, ids=["affine", "forest"])
+@pytest.mark.parametrize("language", LANGUAGES, ids=["affine", "balanced", "forest"])
 def test_any_evidence(language, leave_one_out):
     rng = np.random.default_rng(3)
     likelihood = rng.random((40, 4, language.vocab_size)) * (rng.random((40, 4, language.vocab_size)) < 0.8)
@@ -45,7 +47,7 @@ def test_any_evidence(language, leave_one_out):
     np.testing.assert_allclose(found[possible], expected[possible], atol=1e-11)
 
 
-@pytest.mark.parametrize("language", LANGUAGES, ids=["affine", "forest"])
+@pytest.mark.parametrize("language", LANGUAGES, ids=["affine", "balanced", "forest"])
 def test_uniform_noise(language):
     tokens = language.sample(20, 4, 0)
     tokens[:, 1] = 0
@@ -58,7 +60,7 @@ def test_uniform_noise(language):
     assert (np.asarray(canvas.calls) == 1).all()
 
 
-@pytest.mark.parametrize("language", LANGUAGES, ids=["affine", "forest"])
+@pytest.mark.parametrize("language", LANGUAGES, ids=["affine", "balanced", "forest"])
 def test_what_is_refused(language):
     oracle = mt.Oracle(language)
     with pytest.raises(ValueError, match="pass .count, length"):

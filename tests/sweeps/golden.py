@@ -27,6 +27,7 @@ COUNT = 60
 
 _LANGUAGES = {
     "affine": "affine:checks=3,period=7",
+    "balanced": "balanced",
     "copy": "copy:distance=3,vocab_size=4",
     "dyck": "dyck:kinds=2,depth=2",
     "equal_pairs": "equal_pairs:vocab_size=4",
