@@ -69,8 +69,10 @@ class Balanced(LanguageBase):
         """Whether the ones are as many as they must be; False for a row that holds a mask."""
         tokens = as_tokens(tokens, 2, masks=True)
         self.validate_length(tokens.shape[1])
-        whole: Bool[np.ndarray, "count"] = (tokens < 2).all(axis=1)
-        return whole & ((tokens == 1).sum(axis=1) == self.ones(tokens.shape[1]))
+        found: Bool[np.ndarray, "count"] = (tokens < 2).all(axis=1) & (
+            (tokens == 1).sum(axis=1) == self.ones(tokens.shape[1])
+        )
+        return found
 
     @whole_numbers(length=1, count=0, seed=0)
     def entropy(self, length: int, count: int = 10_000, seed: int = 0) -> Estimate:

@@ -35,9 +35,14 @@ _SEARCH = Ours(
 )
 
 
-def _requires(setting: Setting) -> None:
+def _balanced(setting: Setting) -> Balanced:
     if not isinstance(setting.language, Balanced):
         raise HypothesisError(f"it is about balanced, not {setting.language.spec}")
+    return setting.language
+
+
+def _requires(setting: Setting) -> None:
+    _balanced(setting)
     if setting.length < 2:
         raise HypothesisError("length is 1; it is about several bits")
 
@@ -76,7 +81,7 @@ def steps_of_rule(length: int, error: float) -> float:
 
 def _above(setting: Setting) -> Sides:
     length, error = setting.length, setting.options["eps"]
-    steps = fewest_steps(setting.language.information_curve(length), error)
+    steps = fewest_steps(_balanced(setting).information_curve(length), error)
     note = f"log(L)^2/(4 eps) = {math.log(length) ** 2 / (4 * error):.6g}"
     return Sides(Estimate.exact(float(steps)), Estimate.exact(steps_of_rule(length, error)), note)
 
@@ -93,7 +98,7 @@ def cost_below(length: int, steps: int) -> float:
 def _below(setting: Setting) -> Sides:
     assert setting.steps is not None
     length, steps = setting.length, min(setting.steps, setting.length)
-    cost, bound = best_cost(setting.language.information_curve(length), steps), cost_below(length, steps)
+    cost, bound = best_cost(_balanced(setting).information_curve(length), steps), cost_below(length, steps)
     note = f"log(L)^2/(4 R) = {math.log(length) ** 2 / (4 * steps):.6g}"
     return Sides(Estimate.exact(cost), Estimate.exact(bound), note)
 

@@ -36,17 +36,22 @@ def _requires(setting: Setting) -> None:
     block = block_of(setting)
     if setting.length % block:
         raise HypothesisError(f"length is {setting.length}; it is about whole blocks of {block}")
+    if _law(setting).uses_steps and setting.steps is None:
+        raise HypothesisError("it is about a number of rounds; pass steps")
+
+
+def _law(setting: Setting) -> PlanLawBase:
     sampler = as_sampler(setting.options["sampler"])
     if not isinstance(sampler, PlanLawBase) or not sampler.fixed:
         raise HypothesisError(f"it is about one plan, not {sampler.spec}")
-    if sampler.uses_steps and setting.steps is None:
-        raise HypothesisError("it is about a number of rounds; pass steps")
+    return sampler
 
 
 def plan_of(setting: Setting) -> Int[np.ndarray, "length"]:
     """The round of each position, from 1 without a gap."""
-    law = as_sampler(setting.options["sampler"])
-    drawn = law.draw(np.zeros((1, 4), dtype=np.uint64), setting.length, setting.steps or 1, setting.schedule)[0]
+    drawn = _law(setting).draw(np.zeros((1, 4), dtype=np.uint64), setting.length, setting.steps or 1, setting.schedule)[
+        0
+    ]
     rounds: Int[np.ndarray, "length"] = np.unique(drawn, return_inverse=True)[1].reshape(-1) + 1
     return rounds
 

@@ -31,19 +31,25 @@ def most_error(length: int) -> float:
     return math.log((length + 1) / (length - 2 * (length // 3) + 1)) / 2
 
 
-def _requires(setting: Setting) -> None:
-    language, error = setting.language, setting.options["eps"]
+def _permutation(setting: Setting) -> Permutation:
+    language = setting.language
     if not isinstance(language, Permutation) or language.items != setting.length:
         raise HypothesisError(
             f"it is about permutation of as many items as positions, not {language.spec} at length {setting.length}"
         )
+    return language
+
+
+def _requires(setting: Setting) -> None:
+    _permutation(setting)
+    error = setting.options["eps"]
     if not (error == 0 or 0 < error < most_error(setting.length)):
         raise HypothesisError(f"eps is {error}; it is about errors from 0 to below {most_error(setting.length):.6g}")
 
 
 def _steps(setting: Setting) -> Estimate:
     return Estimate.exact(
-        float(fewest_steps(setting.language.information_curve(setting.length), setting.options["eps"]))
+        float(fewest_steps(_permutation(setting).information_curve(setting.length), setting.options["eps"]))
     )
 
 
