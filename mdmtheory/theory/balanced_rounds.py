@@ -26,6 +26,7 @@ from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.sources import Ours
 from mdmtheory.languages.balanced import Balanced
+from mdmtheory.theory import twins
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, non_negative
 
 _SEARCH = Ours(
@@ -118,6 +119,16 @@ ABOVE: Statement = Statement(
     hypotheses="balanced of two bits or more, exact denoiser, one plan",
     requires=_requires_error,
     options={"eps": 0.1},
+    twins=(
+        twins.scaled(0.2, lambda it: it.setting(Balanced(), 128, eps=0.02), "rounds rise like a square of log L"),
+        twins.bounded(
+            "log(L)^2/(4 eps), as real sizes would have it",
+            lambda setting, bound: math.log(setting.length) ** 2 / (4 * setting.options["eps"]),
+            lambda it: it.setting(Balanced(), 16, eps=0.5),
+            "the continuum is no bound where errors are large",
+        ),
+        twins.turned(lambda it: it.setting(Balanced(), 16, eps=0.1), "it is no number of rounds that are needed"),
+    ),
 )
 
 BELOW: Statement = Statement(
@@ -134,4 +145,19 @@ BELOW: Statement = Statement(
     ],
     hypotheses="balanced of two bits or more, exact denoiser, one plan",
     requires=_requires_steps,
+    twins=(
+        twins.scaled(1.5, lambda it: it.setting(Balanced(), 129, 8), "within a half of the best cost"),
+        twins.bounded(
+            "without the 1 that the last step takes",
+            lambda setting, bound: bound + 0.5,
+            lambda it: it.setting(Balanced(), 16, 2),
+            "the last step reveals all that is left, whatever it costs",
+        ),
+        twins.bounded(
+            "log(L)^2/(4 R), as real sizes would have it",
+            lambda setting, bound: math.log(setting.length) ** 2 / (4 * min(setting.steps or 1, setting.length)),
+            lambda it: it.setting(Balanced(), 16, 8),
+            "the continuum is above the best whole sizes",
+        ),
+    ),
 )

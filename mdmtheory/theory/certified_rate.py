@@ -28,6 +28,7 @@ from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.permutation import Permutation
 from mdmtheory.languages.repetition import Repetition
 from mdmtheory.schedules.certificates import unmasking_gap
+from mdmtheory.theory import twins
 from mdmtheory.theory.curves import exact_curve
 from mdmtheory.theory.instances import bigram3, growth_chain
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, non_negative
@@ -102,4 +103,17 @@ STATEMENT: Statement = Statement(
     hypotheses="any language whose curve is known exactly, exact denoiser, ancestral plans in geometric odds",
     requires=_requires,
     options={"span": 0.0},
+    twins=(
+        twins.scaled(
+            0.2, lambda it: it.setting(growth_chain(), 64, 32, span=1000.0), "of 4 about 1 is needed, and no less"
+        ),
+        twins.measuring(
+            "linear steps",
+            lambda setting, measured: schedules.ancestral_gap(
+                np.asarray(exact_curve(setting)), np.linspace(0, 1, (setting.steps or 1) + 1)
+            ),
+            lambda it: it.setting(Repetition(vocab_size=2), 512, 24, span=5000.0),
+            "where all is learned from the first token, the first step must be short",
+        ),
+    ),
 )

@@ -22,6 +22,7 @@ from mdmtheory.languages.one_hot import one_hot
 from mdmtheory.languages.presets import as_language
 from mdmtheory.plans import PlanLawBase
 from mdmtheory.samplers.registry import as_sampler
+from mdmtheory.theory import twins
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, non_negative
 from mdmtheory.theory.two_rounds import block_of
 
@@ -108,4 +109,14 @@ STATEMENT: Statement = Statement(
     requires=_requires,
     tight=_one_at_a_time,
     options={"sampler": "stride"},
+    twins=(
+        twins.scaled(4.0, lambda it: it.setting(one_hot(block=2), 2, 1), "a half has its place"),
+        twins.bounded(
+            "blocks of any length, (b/2)/R",
+            lambda setting, bound: setting.length / block_of(setting) / 2 / int(plan_of(setting).max()),
+            lambda it: it.setting(one_hot(block=4), 16, 4),
+            "as many rounds as positions of a block are exact",
+        ),
+        twins.equality(lambda it: it.setting(one_hot(block=4), 16, 2), "an equality where no round opens two alone"),
+    ),
 )

@@ -17,6 +17,7 @@ import math
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.sources import Ours
 from mdmtheory.languages.permutation import Permutation
+from mdmtheory.theory import twins
 from mdmtheory.theory.balanced_rounds import fewest_steps
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement
 
@@ -106,6 +107,26 @@ BELOW: Statement = Statement(
     requires=_requires,
     tight=_no_error,
     options={"eps": 0.1},
+    twins=(
+        twins.bounded(
+            "a step more",
+            lambda setting, bound: bound + 1,
+            lambda it: it.setting(Permutation(items=60), 60, eps=0.1),
+            "the two sides are less than two steps apart",
+        ),
+        twins.bounded(
+            "the error in bits",
+            lambda setting, bound: fewest_below(setting.length, setting.options["eps"] * math.log(2)),
+            lambda it: it.setting(Permutation(items=60), 60, eps=0.3),
+            "the paper counts bits",
+        ),
+        twins.beyond(
+            "errors of any size",
+            twins.anywhere,
+            lambda it: it.setting(Permutation(items=60), 60, eps=1.5),
+            "beyond log(3)/2 larger steps are better than pairs",
+        ),
+    ),
 )
 
 ABOVE: Statement = Statement(
@@ -122,4 +143,12 @@ ABOVE: Statement = Statement(
     requires=_requires,
     tight=_no_error,
     options={"eps": 0.1},
+    twins=(
+        twins.bounded(
+            "a step less",
+            lambda setting, bound: bound - 1,
+            lambda it: it.setting(Permutation(items=60), 60, eps=0.1),
+            "the two sides are less than two steps apart",
+        ),
+    ),
 )
