@@ -17,7 +17,7 @@ PARTS_SEARCH = Ours(
 )
 
 
-@registered("metric", place=12, sources=(PARTS_SEARCH,))
+@registered("metric", place=14, sources=(PARTS_SEARCH,))
 class Wrong(Metric):
     """-log(1 - SER) in nats, the part of KL(q || p) that errors cost (ours, docs/theory.md 7)."""
 
@@ -35,7 +35,7 @@ class Wrong(Metric):
         return Estimate(value, low, high, level, ser.kind, ser.count)
 
 
-@registered("metric", place=13, sources=(PARTS_SEARCH,))
+@registered("metric", place=15, sources=(PARTS_SEARCH,))
 class Unfaithful(Metric):
     """KL(q || p given the support) = KL(q || p) + log(1 - SER), the other part (ours, docs/theory.md 7)."""
 
