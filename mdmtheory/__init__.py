@@ -40,6 +40,7 @@ _HOMES = {
     "UniformDiffusion": "mdmtheory.models.uniform",
     "GaussianDiffusion": "mdmtheory.models.gaussian",
     "VariationalDiffusion": "mdmtheory.models.variational",
+    "SimplexDiffusion": "mdmtheory.models.simplex",
     "UniformEvidence": "mdmtheory.oracles.evidence",
     "GaussianEvidence": "mdmtheory.oracles.evidence",
     "Estimate": "mdmtheory.core.estimate",

@@ -65,6 +65,7 @@ from mdmtheory.models.constrained import ConstrainedDiffusion as ConstrainedDiff
 from mdmtheory.models.gaussian import GaussianDiffusion as GaussianDiffusion
 from mdmtheory.models.jacobi import Jacobi as Jacobi
 from mdmtheory.models.masked import MaskedDiffusion as MaskedDiffusion
+from mdmtheory.models.simplex import SimplexDiffusion as SimplexDiffusion
 from mdmtheory.models.uniform import UniformDiffusion as UniformDiffusion
 from mdmtheory.models.variational import VariationalDiffusion as VariationalDiffusion
 from mdmtheory.networks.runs import Run as Run

@@ -94,6 +94,7 @@ def test_a_type_checker_sees_the_public_names_with_their_signatures(tmp_path, py
         "UniformDiffusion",
         "GaussianDiffusion",
         "VariationalDiffusion",
+        "SimplexDiffusion",
         "Perturbed",
         "Window",
         "Hops",

@@ -136,6 +136,7 @@ def test_a_curve_of_ones_own_and_a_sampler_of_ones_own_claim_no_name_of_ours():
         mt.ConstrainedDiffusion(mt.Oracle(BIGRAM), sampler="stride:temperature=0.5", steps=3),
         mt.UniformDiffusion(mt.Oracle(BIGRAM), update="tweedie"),
         mt.GaussianDiffusion(mt.Oracle(BIGRAM), steps=3, schedule="cosine"),
+        mt.SimplexDiffusion(mt.Oracle(BIGRAM), block=2, steps=3, projection="multihot", nucleus=0.9),
         mt.VariationalDiffusion(mt.Oracle(BIGRAM), steps=3, ends=(-2.0, 4.0)),
         mt.GaussianDiffusion(mt.Oracle(BIGRAM), embedding="random:dim=4,seed=1", decode="argmax"),
         mt.GaussianDiffusion(mt.Oracle(BIGRAM), embedding=np.eye(3) / 3),

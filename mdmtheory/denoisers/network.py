@@ -137,6 +137,10 @@ class Network(DenoiserDefaults):
         self.validate_length(length)
         self._check_read(count, prompt)
         if noise != "masked":
+            if self.run.architecture.simplex is not None:
+                from mdmtheory.networks.simplex_canvas import SimplexCanvas
+
+                return SimplexCanvas(self.transformer, count, self.device)
             from mdmtheory.networks.noisy_canvas import NoisyNetworkCanvas
 
             return NoisyNetworkCanvas(self.transformer, count, self.device, self.noise_embedding)

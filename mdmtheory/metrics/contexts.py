@@ -18,13 +18,13 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.given import Given
 from mdmtheory.core.long_calls import counted
-from mdmtheory.core.prompts import Answered, Prompt, answers_in, with_answers
+from mdmtheory.core.prompts import Answered, Prompt, with_answers
 from mdmtheory.core.protocols import Answers, Evidence, Language
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.metrics.strata import first_places
 from mdmtheory.models.asking import OpenCanvas, home, posteriors_of, together
-from mdmtheory.models.beside import beside_prompt
+from mdmtheory.models.beside import CanvasBesideTokens
 from mdmtheory.models.embedding import as_embedding
 from mdmtheory.oracles.evidence import GaussianEvidence, UniformEvidence
 from mdmtheory.samplers.by_block import block_lengths
@@ -263,7 +263,8 @@ class Prefixes(Contexts):
 class NoisedContexts(Contexts):
     """Every position seen through a noise, at LEVELS levels; a level is the share of the signal that is lost.
 
-    Where something is given answers alone are noised. With `support` exact laws of answers tell no more than which
+    Of a denoiser that sees by blocks one block is seen so, each counting alike, beside the tokens before it. Where
+    something is given answers alone are noised. With `support` exact laws of answers tell no more than which
     tokens are possible: those that are with nothing seen of the answer, since under these noises anything may be seen.
     """
 
@@ -282,7 +283,13 @@ class NoisedContexts(Contexts):
     @property
     def ratios(self) -> Float[np.ndarray, "steps"]:
         """The share that is hidden at each step."""
-        return np.arange(1, LEVELS + 1) / LEVELS
+        return np.repeat(np.arange(1, LEVELS + 1) / LEVELS, len(self._blocks))
+
+    @cached_property
+    def _blocks(self) -> list[int]:
+        """Lengths of what is noised at once: a step is a level and one of them."""
+        answered = self.length if self.given is None else self.given.answer_length
+        return block_lengths(answered, answered if self.denoiser.block is None else self.denoiser.block)
 
     def batches(self, steps: Int[np.ndarray, "count"]) -> Iterator[Batch]:
         """Evidence has one level, so rows of one level are asked at once."""
@@ -296,33 +303,44 @@ class NoisedContexts(Contexts):
         """Rows from `first` on at these steps."""
         count, kept = len(steps), float(1 - self.ratios[steps[0]])
         tokens = self._tokens(first, count)
-        prompt = None
-        if self.given is not None:
-            prompt = Prompt(self.given.prompts_of(tokens, self.language.vocab_size), self.language.vocab_size)
-        seen = self._noised(answers_in(prompt, tokens), self._states(first, count), kept)
+        where, known = self._where(int(steps[0]) % len(self._blocks), tokens)
+        seen = self._noised(np.ascontiguousarray(tokens[:, where]), self._states(first, count), kept)
         rows, positions = np.nonzero(np.ones(seen.shape[:2], dtype=np.bool_))
 
         def exact(some: slice) -> Laws:
-            own = prompt and prompt.take(some)
+            own = None if known is None else known[some]
             if own is not None and self.support:
-                return self._possible(own)
-            return home(self._asked(self._oracle, self._evidence(seen[some], kept), own, *seen[some].shape[:2]))
+                return self._possible(own, where)
+            return home(self._asked(self._oracle, self._evidence(seen[some], kept), where, own))
 
-        answers = self._asked(self.denoiser, self._evidence(seen, kept), prompt, *seen.shape[:2])
+        answers = self._asked(self.denoiser, self._evidence(seen, kept), where, known)
         return Batch(first, first + count, rows, positions, steps[rows], answers, exact)
 
-    def _asked(self, denoiser: Any, evidence: Evidence, prompt: Prompt | None, count: int, answered: int) -> Answers:
-        canvas = denoiser.open(count, self.length, noise=self.noise, threads=self.threads)
-        seen = beside_prompt(canvas, prompt, self.language.vocab_size)
-        return posteriors_of(seen, evidence, (count, answered, self.language.vocab_size), denoiser)
+    def _where(self, block: int, tokens: Tokens) -> tuple[Int[np.ndarray, "noised"], Tokens | None]:
+        """Where a block stands, and what is known beside it, the mask elsewhere; None where nothing is."""
+        places = np.arange(self.length) if self.given is None else np.flatnonzero(~self.given.positions)
+        first = sum(self._blocks[:block])
+        where = places[first : first + self._blocks[block]]
+        if len(where) == self.length:
+            return where, None
+        known = tokens.copy()
+        known[:, places[first:]] = self.language.vocab_size
+        return where, known
 
-    def _possible(self, prompt: Prompt) -> Laws:
-        """The laws of answers to prompts with nothing seen of the answers."""
-        masks = prompt.answers_of(prompt.tokens)
-        count, answered = masks.shape
-        rows, positions = np.nonzero(np.ones((count, answered), dtype=np.bool_))
-        canvas = OpenCanvas(self._oracle, count, answered, prompt, self.threads)
-        return home(canvas.ask(rows, positions, masks))
+    def _asked(self, denoiser: Any, evidence: Any, where: Int[np.ndarray, "noised"], known: Tokens | None) -> Answers:
+        vocab_size = self.language.vocab_size
+        count = len(evidence.tokens if self.noise == "uniform" else evidence.values)
+        canvas = denoiser.open(count, self.length, noise=self.noise, threads=self.threads)
+        seen = canvas if known is None else CanvasBesideTokens(canvas, where, known, vocab_size)
+        return posteriors_of(seen, evidence, (count, len(where), vocab_size), denoiser)
+
+    def _possible(self, known: Tokens, where: Int[np.ndarray, "noised"]) -> Laws:
+        """The laws of tokens beside what is known with nothing seen of them."""
+        count, mask = len(known), self.language.vocab_size
+        rows, columns = np.nonzero(np.ones((count, len(where)), dtype=np.bool_))
+        canvas = OpenCanvas(self._oracle, count, self.length, None, self.threads, shown=known)
+        assert (known[:, where] == mask).all()
+        return home(canvas.ask(rows, where[columns], known))
 
     @cached_property
     def _vectors(self) -> Float[np.ndarray, "vocab dim"]:

@@ -52,6 +52,13 @@ def onehot(vocab_size: int) -> Float[np.ndarray, "vocab vocab"]:
 
 
 @registered("embedding")
+@whole_numbers(vocab_size=1)
+def simplex(vocab_size: int) -> Float[np.ndarray, "vocab vocab"]:
+    """1 for the token and -1 for all others: logits that are almost one-hot, up to their scale (SSD-LM, 2210.17432)."""
+    return 2 * np.eye(vocab_size) - 1
+
+
+@registered("embedding")
 @whole_numbers(vocab_size=1, dim=1, seed=0)
 def random(vocab_size: int, *, dim: int = 16, seed: int = 0) -> Float[np.ndarray, "vocab dim"]:
     """Normal vectors of mean squared length 1, rounded to multiples of 2^-30 so that they are the same everywhere."""

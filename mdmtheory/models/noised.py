@@ -44,7 +44,7 @@ class NoisedDiffusion(ModelDefaults, ABC):
     own_spec: Spec
 
     def __init__(self, denoiser: Denoiser, steps: Any, schedule: Any, options: dict[str, Value]) -> None:
-        self.denoiser: Any = looking_around(denoiser, noise=self.noise)
+        self.denoiser: Any = looking_around(denoiser, self.block, noise=self.noise)
         self.schedule: Schedule = as_schedule(schedule)
         self.steps = whole_number(self.schedule.steps or 64 if steps is None else steps, "steps", 1, LAST_STEP)
         self.kept: Float[np.ndarray, "levels"] = self.schedule.revealed_fractions(self.steps)[::-1].copy()
@@ -102,8 +102,7 @@ class NoisedDiffusion(ModelDefaults, ABC):
 
         def work(rows: slice, canvas: NoisyCanvas) -> None:
             own = asked and asked.take(rows)
-            seen = beside_prompt(canvas, own, self.vocab_size)
-            answers = self._draw(seen, states[rows], answered)
+            answers, seen = self._answers(canvas, own, states[rows], answered)
             calls[rows], rounds[rows], impossible[rows] = seen.calls, seen.rounds, seen.impossible
             if ended is None:
                 answers[seen.impossible] = self.vocab_size
@@ -183,6 +182,13 @@ class NoisedDiffusion(ModelDefaults, ABC):
 
             self._in_pieces(work, count, length, threads)
         return weights
+
+    def _answers(
+        self, canvas: NoisyCanvas, prompt: Prompt | None, states: UInt64[np.ndarray, "count 4"], answered: int
+    ) -> tuple[Tokens, NoisyCanvas]:
+        """Answers to prompts, and the canvas that says what they cost."""
+        seen = beside_prompt(canvas, prompt, self.vocab_size)
+        return self._draw(seen, states, answered), seen
 
     def _check_given(self, prompt: Prompt | None) -> None:
         """MisfitError where the denoiser does not see what is given."""

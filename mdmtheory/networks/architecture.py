@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from mdmtheory.core.integers import whole_number
 from mdmtheory.core.printable import did_you_mean
 from mdmtheory.core.spec import pieces
@@ -72,6 +74,9 @@ class Architecture:
     seen, and learns what the other positions add to it: its law is the product of both (Plaid's output prior,
     2305.18619).
 
+    With `simplex` a network by blocks is told noised logits of the tokens of a block, of which it takes the softmax at
+    that scale (SSD-LM, 2210.17432), and the level goes with them alone; blocks before are tokens.
+
     With `embeds` its tokens have vectors of so many numbers, which are learnt with it, for noise to be put on
     (networks.learned_noise); what goes in is the evidence of them.
 
@@ -95,6 +100,7 @@ class Architecture:
     places: bool = False
     encoded: int = 0
     embeds: int | None = None
+    simplex: float | None = None
 
     def __post_init__(self) -> None:
         Size(self.layers, self.width, self.heads)
@@ -123,6 +129,10 @@ class Architecture:
         if self.encoded >= self.length:
             raise ValueError(
                 f"an encoder of {self.encoded} positions leaves nothing of {self.length} to write; encode fewer"
+            )
+        if self.simplex is not None and not (self.attention == "block" and self.level and 0 < self.simplex < np.inf):
+            raise ValueError(
+                f"simplex is {self.simplex}; pass a scale above 0, attention 'block' and level=True, or leave it out"
             )
         if self.embeds is not None and not self.evidence:
             raise ValueError(
@@ -154,13 +164,14 @@ class Architecture:
         return cls(**said)
 
 
-_LATER = frozenset({"evidence", "places", "embeds", "encoded"})
+_LATER = frozenset({"evidence", "places", "embeds", "encoded", "simplex"})
 """Fields that not every run has: those from before them lack them."""
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "attention": (str,),
     "block": (int, type(None)),
     "dim": (int, type(None)),
     "embeds": (int, type(None)),
+    "simplex": (float, int, type(None)),
     "level": (bool,),
     "evidence": (bool,),
     "places": (bool,),

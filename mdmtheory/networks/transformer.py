@@ -76,7 +76,7 @@ class Transformer(nn.Module):
     def two_halves(
         self,
         clean: Int[Tensor, "rows length"],
-        noisy: Int[Tensor, "rows length"],
+        noisy: Int[Tensor, "rows length"] | Float[Tensor, "rows length vocab_size"],
         level: Float[Tensor, "rows"] | None = None,
     ) -> Float[Tensor, "rows length vocab_size"]:
         """Logits of the noisy blocks, each given itself and the clean blocks before it, all in one pass (2503.09573).
@@ -88,17 +88,23 @@ class Transformer(nn.Module):
         from_clean = torch.cat([own >= other, torch.zeros_like(own >= other)], dim=1)
         from_noisy = torch.cat([own > other, own == other], dim=1)
         twice = torch.arange(length, device=clean.device).repeat(2)
-        embedded = self._embedded(torch.cat([clean, noisy], dim=1), level, twice)
+        embedded = torch.cat([self._embedded(half, level, twice[:length]) for half in (clean, noisy)], dim=1)
         hidden = self._hidden(embedded, twice, torch.cat([from_clean, from_noisy]), None)
         return self._logits(hidden[:, length:])
 
     def _embedded(self, inputs: Tensor, level: Tensor | None, positions: slice | Tensor) -> Tensor:
+        simplex = self.architecture.simplex
+        noisy = simplex is not None and inputs.is_floating_point()
         # Numbers go in with the precision of the weights; what is made of them before is not rounded.
         given = inputs.to(self.embed.weight.dtype) if isinstance(self.embed, nn.Linear) else inputs
-        embedded: Tensor = self.embed(given)
+        if simplex is not None and noisy:
+            vectors: Tensor = self.embed.weight[: self.architecture.vocab_size]  # type: ignore[index]
+            embedded = (simplex * inputs).softmax(dim=2).to(vectors.dtype) @ vectors
+        else:
+            embedded = self.embed(given)
         if self.places is not None:
             embedded = embedded + self.places.weight[positions]
-        if self.level is None:
+        if self.level is None or (simplex is not None and not noisy):
             return embedded
         if level is None:
             raise ValueError("this network is told the level of noise; pass level")

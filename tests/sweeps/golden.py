@@ -63,6 +63,7 @@ CASES: dict[str, dict[str, Any]] = {
     "model uniform": {**_ANCESTRAL, "model": "uniform"},
     "model uniform tweedie": {**_ANCESTRAL, "model": "uniform:update=tweedie", "schedule": "cosine"},
     "model gaussian": {**_ANCESTRAL, "model": "gaussian"},
+    "model ssd": {**_ANCESTRAL, "model": "ssd:size=5,nucleus=0.9", "metrics": "ser"},
     "model vdm": {**_ANCESTRAL, "model": "vdm"},
     "model gaussian ddim": {**_ANCESTRAL, "model": "gaussian:update=ddim,embedding=random,dim=3", "metrics": "ser"},
     "model block": {**_ANCESTRAL, "model": "block:size=5"},

@@ -21,6 +21,7 @@ MODELS = {
     "uniform:steps=3": lambda net: mt.UniformDiffusion(net, steps=3),
     "gaussian": lambda net: mt.GaussianDiffusion(net, steps=3),
     "gaussian:embedding=random,dim=3": lambda net: mt.GaussianDiffusion(net, steps=3),
+    "ssd:size=2,k=2.0": lambda net: mt.SimplexDiffusion(net, block=2, steps=3),
     "vdm:dim=3": lambda net: VariationalDiffusion(net, steps=3),
 }
 
@@ -39,7 +40,7 @@ def test_a_trained_network_draws_and_has_a_learning_error(objective, tmp_path):
     found = mt.learning_error(net, q, 6, count=64)
     assert found.mean.value > 0
     assert ("not proper" in repr(found)) is (objective == "mgdm")
-    if run.record.noise != "masked":
+    if run.record.noise != "masked" and net.sees == "all":
         assert_what_was_trained_answers(net, q)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.core.protocols import Evidence
-from mdmtheory.core.tokens import token_dtype
+from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.oracles.evidence import EvidenceBesideTokens
 from mdmtheory.training.objectives.base import Noised
 
@@ -32,18 +32,29 @@ class Likelihoods:
         return np.concatenate([each.log_likelihood() for each in self.rows])
 
 
+def beside_tokens(rows: Sequence[Evidence], where: np.ndarray, tokens: Tokens, mask: int) -> list[EvidenceBesideTokens]:
+    """Evidence of each row at the positions `where`, beside that row of tokens, the mask where nothing is known."""
+    return [EvidenceBesideTokens(each, where, tokens[[i]], mask) for i, each in enumerate(rows)]
+
+
 def posteriors(
     oracle: Any, rows: Sequence[Evidence], noised: Noised, threads: int | None
 ) -> Float[np.ndarray, "rows length vocab_size"]:
-    """The law of the clean token at every position of each row, given that row's evidence and what is shown beside it.
-
-    An oracle that takes likelihoods of any kind answers all rows at once, another one row by row.
-    """
-    length = noised.clean.shape[1]
+    """The law of the clean token at every position given each row's evidence and what is shown beside it."""
     if noised.shown is not None:
         where, mask = noised.noised_positions(), oracle.vocab_size
         known = np.where(noised.shown, noised.clean, np.asarray(mask, dtype=token_dtype(mask)))
-        rows = [EvidenceBesideTokens(each, where, known[[i]], mask) for i, each in enumerate(rows)]
+        rows = beside_tokens(rows, where, known, mask)
+    return answered(oracle, rows, noised.clean.shape[1], threads)
+
+
+def answered(
+    oracle: Any, rows: Sequence[Evidence], length: int, threads: int | None
+) -> Float[np.ndarray, "rows length vocab_size"]:
+    """The law of the clean token at every position of each row, given that row's evidence.
+
+    An oracle that takes likelihoods of any kind answers all rows at once, another one row by row.
+    """
     together = [Likelihoods(rows)] if Likelihoods.noise in oracle.noises else rows
     found = []
     for seen in together:

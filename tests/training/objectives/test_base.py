@@ -67,13 +67,24 @@ def test_an_unknown_objective_is_refused_with_those_that_there_are():
 
 
 @pytest.mark.parametrize(
-    "spec", ["ar", "mdm", "mgdm", "block:size=3", "uniform", "gaussian", "gaussian:embedding=random,dim=4", "vdm:dim=4"]
+    "spec",
+    [
+        "ar",
+        "mdm",
+        "mgdm",
+        "block:size=3",
+        "uniform",
+        "gaussian",
+        "gaussian:embedding=random,dim=4",
+        "vdm:dim=4",
+        "ssd:size=3",
+    ],
 )
 def test_a_network_of_the_objectives_architecture_learns_from_it(spec):
     language = mt.as_language("ngram:order=2")
     objective = as_objective(spec, language.vocab_size)
     architecture = objective.architecture(6, as_size("layers=1,width=16,heads=2"), level=objective.told_level)
-    assert architecture.block == (3 if spec.startswith("block") else None)
+    assert architecture.block == (3 if "size=3" in spec else None)
     assert architecture.evidence is (objective.noise != "masked")
     network = Transformer(architecture, seed=0)
     noised = objective.noised(language.sample(4, 6, 0), np.random.default_rng(0))
