@@ -23,8 +23,10 @@ from mdmtheory.denoisers import DENOISERS
 from mdmtheory.exact.enumeration import all_sequences, error_rate, joint
 from mdmtheory.exact.law import context_marginals, law, law_of_plan
 from mdmtheory.exact.reveals import all_plans
+from mdmtheory.languages.parity import Parity
 from mdmtheory.metrics.ser_shared import SHARED_SEARCH
 from mdmtheory.models.masked import MaskedDiffusion
+from mdmtheory.theory import twins
 from mdmtheory.theory.instances import bigram3, golden_chain, hmm2x3, small_languages
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, probability
 
@@ -77,10 +79,18 @@ def _requires(setting: Setting) -> None:
         raise HypothesisError(f"{setting.options['denoiser']} is not exact, and errs by itself; pass oracle")
 
 
-def _requires_pairs(setting: Setting) -> None:
-    _requires(setting)
+def _several(setting: Setting) -> None:
     if setting.length < 2:
         raise HypothesisError("no two of 1 position share a step; pass a length of 2 or more")
+
+
+def _requires_pairs(setting: Setting) -> None:
+    _requires(setting)
+    _several(setting)
+
+
+def _weights(setting: Setting) -> Float[np.ndarray, "steps"]:
+    return np.diff(setting.schedule.revealed_fractions(setting.steps))
 
 
 def _tilted_sides(setting: Setting) -> Sides:
@@ -91,8 +101,7 @@ def _tilted_sides(setting: Setting) -> Sides:
 
 
 def _bound_sides(setting: Setting) -> Sides:
-    weights = np.diff(setting.schedule.revealed_fractions(setting.steps))
-    return Sides(_ser(setting), Estimate.exact(1 - none_shared(weights, setting.length)))
+    return Sides(_ser(setting), Estimate.exact(1 - none_shared(_weights(setting), setting.length)))
 
 
 def _settings() -> list[Setting]:
@@ -110,6 +119,21 @@ _SHARED: dict[str, Any] = {
     "known": probability,
 }
 
+
+_of_any_denoiser = twins.beyond(
+    "a denoiser that errs",
+    _several,
+    lambda it: it.setting(bigram3(), 3, 12, denoiser="perturbed:epsilon=1.0"),
+    "one that is wrong errs in single reveals too",
+)
+
+
+def _each_pair(setting: Setting, bound: float) -> float:
+    """The sum over pairs, not their union."""
+    chances, ratios, wrong = tilted_terms(setting)
+    return float(chances @ wrong) * float(ratios[chances > 0].max())
+
+
 TILTED = Statement(
     id="ser_of_shared_steps",
     says="SER = E' T/A (1 - p_plan(support)) over plans in which two positions were given one step",
@@ -118,6 +142,15 @@ TILTED = Statement(
     requires=_requires_pairs,
     sources=("karp1989", SHARED_SEARCH),
     **_SHARED,
+    twins=(
+        _of_any_denoiser,
+        twins.bounded(
+            "a plan counted once for each of its pairs",
+            _each_pair,
+            lambda it: it.setting(bigram3(), 3, 2),
+            "several pairs may share steps at once, and are one plan",
+        ),
+    ),
 )
 
 BOUND = Statement(
@@ -128,4 +161,13 @@ BOUND = Statement(
     requires=_requires,
     sources=(SHARED_SEARCH,),
     **_SHARED,
+    twins=(
+        _of_any_denoiser,
+        twins.bounded(
+            "of a position less",
+            lambda setting, bound: 1 - none_shared(_weights(setting), setting.length - 1),
+            lambda it: it.setting(Parity(), 2, 2),
+            "each position may share a step with any other",
+        ),
+    ),
 )
