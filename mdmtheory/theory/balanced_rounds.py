@@ -24,16 +24,10 @@ from jaxtyping import Float
 
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.sources import Ours
 from mdmtheory.languages.balanced import Balanced
 from mdmtheory.theory import twins
+from mdmtheory.theory.searches import FEW_ROUNDS
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, non_negative
-
-_SEARCH = Ours(
-    "parallel unmasking steps lower bound KL harmonic number random balanced bit strings exchangeable two colours "
-    "batches without replacement one-hot blocks masked diffusion",
-    "2026-11-30",
-)
 
 
 def _balanced(setting: Setting) -> Balanced:
@@ -109,7 +103,7 @@ ABOVE: Statement = Statement(
     number=28,
     says="fewest steps with KL(q||p) <= eps at most (1 + log+(d L))/d + 2, d = min(1, 2 eps/log(2 L))",
     source="ours, after 2608.25505, theorem 11; docs/theory.md 6",
-    sources=("wen2026", _SEARCH),
+    sources=("wen2026", FEW_ROUNDS),
     direction="<=",
     known=lambda setting: (1.0, float(setting.length)),
     sides=_above,
@@ -136,7 +130,7 @@ BELOW: Statement = Statement(
     number=28,
     says="optimal KL of R steps >= a (H_L - 1 - (R-1)(1 - L^(-1/(R-1)))), a = 2 K (L-K)/(L (L-1)), K = L // 2",
     source="ours, after 2608.25505, theorem 11; docs/theory.md 6",
-    sources=("wen2026", _SEARCH),
+    sources=("wen2026", FEW_ROUNDS),
     direction=">=",
     known=non_negative,
     sides=_below,

@@ -22,7 +22,6 @@ from jaxtyping import Float
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Language
-from mdmtheory.core.sources import Ours
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
 from mdmtheory.languages.permutation import Permutation
@@ -31,14 +30,10 @@ from mdmtheory.schedules.certificates import unmasking_gap
 from mdmtheory.theory import twins
 from mdmtheory.theory.curves import exact_curve
 from mdmtheory.theory.instances import bigram3, growth_chain
+from mdmtheory.theory.searches import UNMASKING_GAP
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, non_negative
 
 FACTOR = Constant("4", 4.0, "notes")
-
-_SEARCH = Ours(
-    "unmasking gap certificate masked diffusion sampling schedule geometric odds entropies empirical Bernstein",
-    "2026-11-29",
-)
 
 
 def _span(setting: Setting) -> float:
@@ -94,7 +89,7 @@ STATEMENT: Statement = Statement(
     number=35,
     says="gap of n steps in geometric odds from 1/s to s <= 4 C/n + h(1)/(1+s), C = H log s, n >= 2 log s",
     source="ours, in the form of 2608.13520; docs/theory.md 2",
-    sources=("wainwright2026", _SEARCH),
+    sources=("wainwright2026", UNMASKING_GAP),
     direction="<=",
     known=non_negative,
     constants=(FACTOR,),

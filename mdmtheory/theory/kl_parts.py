@@ -18,20 +18,16 @@ from collections.abc import Callable
 from scipy.special import rel_entr
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.sources import Ours
 from mdmtheory.denoisers import DENOISERS
 from mdmtheory.exact.enumeration import Law, entropy_nats, expected_nll, joint
 from mdmtheory.exact.kl_parts import KLParts, kl_parts
 from mdmtheory.exact.law import law
+from mdmtheory.metrics.kl_parts import PARTS_SEARCH
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.theory import twins
 from mdmtheory.theory.instances import bigram3, small_languages
 from mdmtheory.theory.ser_from_kl import STATEMENT as SER_FROM_KL
 from mdmtheory.theory.statement import Setting, Sides, Statement, Twin, non_negative
-
-_SEARCH = Ours(
-    "KL divergence split log validity plus KL given valid sequences, generative model with support", "2026-11-29"
-)
 
 
 def _laws(setting: Setting) -> tuple[Law, Law]:
@@ -74,7 +70,7 @@ STATEMENT: Statement = Statement(
     number=33,
     says="KL(q||p) = -log(1 - SER) + KL(q||p given the support)",
     source="elementary; as a statement ours, docs/theory.md 7",
-    sources=(_SEARCH,),
+    sources=(PARTS_SEARCH,),
     direction="=",
     known=non_negative,
     sides=_sides,

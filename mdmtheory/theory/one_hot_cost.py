@@ -17,20 +17,14 @@ import numpy as np
 from jaxtyping import Int
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.sources import Ours
 from mdmtheory.languages.one_hot import one_hot
 from mdmtheory.languages.presets import as_language
 from mdmtheory.plans import PlanLawBase
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.theory import twins
+from mdmtheory.theory.searches import FEW_ROUNDS
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, non_negative
 from mdmtheory.theory.two_rounds import block_of
-
-_SEARCH = Ours(
-    "parallel unmasking steps lower bound KL harmonic number random balanced bit strings exchangeable two colours "
-    "batches without replacement one-hot blocks masked diffusion",
-    "2026-11-30",
-)
 
 
 def _requires(setting: Setting) -> None:
@@ -100,7 +94,7 @@ STATEMENT: Statement = Statement(
     number=27,
     says="KL(q||p) >= (b/2)(1/R - 1/m) for a plan of R rounds on b blocks of m bits of which one is set",
     source="ours, after 2608.25505, theorem 12; docs/theory.md 6",
-    sources=("wen2026", _SEARCH),
+    sources=("wen2026", FEW_ROUNDS),
     direction=">=",
     known=non_negative,
     sides=_sides,

@@ -31,3 +31,16 @@ CLOSED_FORMS = Ours(
     "2026-11-29",
 )
 """Of languages so regular that a formula gives what they cost."""
+
+FEW_ROUNDS = Ours(
+    "parallel unmasking steps lower bound KL harmonic number random balanced bit strings exchangeable two colours "
+    "batches without replacement one-hot blocks masked diffusion",
+    "2026-11-30",
+)
+"""Of what few rounds cost on languages of bits."""
+
+UNMASKING_GAP = Ours(
+    "unmasking gap certificate masked diffusion sampling schedule geometric odds entropies empirical Bernstein",
+    "2026-11-29",
+)
+"""Of what an information curve certifies."""

@@ -28,7 +28,6 @@ from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.intervals import bounded_mean, clopper_pearson
 from mdmtheory.core.protocols import Language
-from mdmtheory.core.sources import Ours
 from mdmtheory.exact.contexts import drawn_contexts
 from mdmtheory.languages.laws import row_entropies
 from mdmtheory.languages.paired import EqualPairs
@@ -39,12 +38,8 @@ from mdmtheory.schedules.certificates import cardinal_gap, odds_of, unmasking_ga
 from mdmtheory.theory import twins
 from mdmtheory.theory.curves import exact_curve
 from mdmtheory.theory.instances import bigram3, growth_chain, independent
+from mdmtheory.theory.searches import UNMASKING_GAP
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, non_negative, probability
-
-_SEARCH = Ours(
-    "unmasking gap certificate masked diffusion sampling schedule geometric odds entropies empirical Bernstein",
-    "2026-11-29",
-)
 
 Values = Float[np.ndarray, "length"]
 
@@ -263,7 +258,7 @@ SIZES: Statement = Statement(
     number=35,
     says="gap of fixed sizes <= sum_k (psi(b_k)/psi(a_k + 1/L) - 1) H^card(a_k, b_k) + last step",
     source="2608.13520, (17b), the proof and the reading of h ours; docs/theory.md 2",
-    sources=("wainwright2026", _SEARCH),
+    sources=("wainwright2026", UNMASKING_GAP),
     direction="<=",
     known=non_negative,
     sides=_sizes,
@@ -289,7 +284,7 @@ ANCESTRAL: Statement = Statement(
     number=35,
     says="gap of ancestral plans <= sum_k (psi(a_k)/psi(a_(k-1)) - 1) H(a_(k-1), a_k) + first and last step",
     source="after 2608.13520, ours; docs/theory.md 2",
-    sources=("wainwright2026", _SEARCH),
+    sources=("wainwright2026", UNMASKING_GAP),
     direction="<=",
     known=non_negative,
     sides=_ancestral,
@@ -311,7 +306,7 @@ IDENTITY: Statement = Statement(
     number=35,
     says="H(p,q) = L/(L+1) E H^card(U_0 - 1, U_0 + U_1), U multinomial of L+1",
     source="2608.13520, (19), the reading of h ours; docs/theory.md 2",
-    sources=("wainwright2026", _SEARCH),
+    sources=("wainwright2026", UNMASKING_GAP),
     direction="=",
     sides=_identity,
     settings=lambda: [each for each in _ends_settings(IDENTITY) if each.length <= 16],
@@ -334,7 +329,7 @@ BELOW: Statement = Statement(
     number=35,
     says="H(p,q) >= D/c, D = (q-p)(h(q)-h(p)), c = psi(q)/psi(p) - 1",
     source="2608.13520, lemma 1, the reading of D ours; docs/theory.md 2",
-    sources=("wainwright2026", _SEARCH),
+    sources=("wainwright2026", UNMASKING_GAP),
     direction=">=",
     known=non_negative,
     sides=_below,
@@ -353,7 +348,7 @@ ABOVE: Statement = Statement(
     number=35,
     says="H(p,q) <= (1+c) D/c, D = (q-p)(h(q)-h(p)), c = psi(q)/psi(p) - 1",
     source="2608.13520, lemma 1, the reading of D ours; docs/theory.md 2",
-    sources=("wainwright2026", _SEARCH),
+    sources=("wainwright2026", UNMASKING_GAP),
     direction="<=",
     known=non_negative,
     sides=_above,
@@ -378,7 +373,7 @@ COVERAGE: Statement = Statement(
     number=35,
     says="P(upper end from m contexts >= H(p,q)) >= 1 - eta",
     source="after 2608.13520, proposition 2, by the bound of 0907.3740; with entropies ours, docs/theory.md 2",
-    sources=("wainwright2026", "maurer2009", _SEARCH),
+    sources=("wainwright2026", "maurer2009", UNMASKING_GAP),
     direction=">=",
     known=probability,
     sides=lambda setting: _covered(setting, 1),
