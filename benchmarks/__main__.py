@@ -21,7 +21,7 @@ if hasattr(os, "sched_setaffinity"):
 from benchmarks import before, cold_start, growth, page, sweep
 from benchmarks.timing import Row
 
-SECTIONS = ("ratios", "networks", "generation", "sweep", "cold", "growth")
+SECTIONS = ("ratios", "sharp", "networks", "generation", "sweep", "cold", "growth")
 PACKAGES = ("mdmtheory", "numpy", "numba", "hmmlearn", "dynamax", "jax")
 
 
@@ -51,6 +51,7 @@ def main() -> None:
         else:
             sections = {
                 "ratios": ratio_section,
+                "sharp": sharp_section,
                 "networks": network_section,
                 "generation": generation_section,
                 "sweep": sweep_section,
@@ -66,6 +67,17 @@ def ratio_section(quick: bool) -> str:
     from benchmarks import ratios  # which needs the peers
 
     return f"{stamp()}\n\n{_ratios(ratios.rows(rounds=2 if quick else 7))}"
+
+
+def sharp_section(quick: bool) -> str:
+    """Time to an SER of a given relative error, by walks that make no error against drawing."""
+    from benchmarks import sharp
+
+    lines = []
+    for line in sharp.lines(rounds=2 if quick else 5):
+        lines.append(line)
+        print(page.table(sharp.HEADS, [line]).splitlines()[-1], flush=True)
+    return f"{stamp(('mdmtheory', 'numpy', 'numba'))}\n\n{page.table(sharp.HEADS, lines)}"
 
 
 def network_section(quick: bool) -> str:

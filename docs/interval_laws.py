@@ -28,7 +28,14 @@ from mdmtheory.metrics.distances import divergence, divergence_on_support, squar
 from mdmtheory.metrics.metric import Measured
 from mdmtheory.metrics.pricing import curve_weights
 from mdmtheory.metrics.ser_scored import SerScored
+from mdmtheory.metrics.ser_shared import SerShared
+from mdmtheory.metrics.ser_sharp import SerSharp
 from mdmtheory.metrics.sums import Sums, moments
+from mdmtheory.plans import Ancestral
+from mdmtheory.theory.ser_of_steps import STATEMENT as WHOLE_STEPS
+from mdmtheory.theory.ser_of_steps import walks
+from mdmtheory.theory.shared_steps import TILTED as SHARED
+from mdmtheory.theory.shared_steps import tilted_terms
 
 LENGTH = 5
 STEPS = 2
@@ -233,6 +240,40 @@ def _drawn(language: Language, steps: int, length: int) -> list[Form]:
         Form("cross-entropy", "mt.cross_entropy", own, float(own @ nats), cross_entropy, nats, called_cross_entropy),
         Form("SER", "mt.ser", np.array([right, 1 - right]), 1 - right, ser, None, call),
     ]
+
+
+def walk_forms(language: Language, steps: int, length: int) -> list[Form]:
+    """What walks that make no error tell of SER: of stride and of random order, and by the plans with a shared step."""
+    found = []
+    for sampler in ("stride", "ancestral"):
+        setting = WHOLE_STEPS.setting(language, length, steps, denoiser="oracle", sampler=sampler)
+        chances, products = walks(setting)
+        terms = 1 - products.reshape(-1)
+
+        def sharp(drawn: Drawn, level: float, terms: Terms = terms) -> Ends:
+            sums = Sums(sequences=len(drawn), **moments("wrong", terms[drawn]))
+            return _ends(SerSharp().estimate(Measured(sums, 1), level), len(drawn))
+
+        truth = float(chances.reshape(-1) @ terms)
+        found.append(Form(f"{sampler}, whole steps", "ser_sharp", chances.reshape(-1), truth, sharp, terms))
+    model = mt.MaskedDiffusion(mt.Oracle(language), steps=steps)
+    tilted = Ancestral().shared_steps(length, steps, model.schedule)
+    drawn_plans, ratios, _ = tilted_terms(SHARED.setting(language, length, steps))
+    there = drawn_plans > 0
+    tilted_chances = (
+        chances * np.divide(drawn_plans, chances.sum(axis=1), out=np.zeros(len(there)), where=there)[:, None]
+    )
+    weighted = np.where(there, ratios, 0.0)[:, None] * (1 - products)
+
+    def shared(drawn: Drawn, level: float) -> Ends:
+        own = weighted.reshape(-1)[drawn]
+        sums = Sums(sequences=len(drawn), most=tilted.most * len(drawn), **moments("wrong", own))
+        return _ends(SerShared().estimate(Measured(sums, 1), level), len(drawn))
+
+    by_shared = tilted_chances.reshape(-1)
+    truth = float(by_shared @ weighted.reshape(-1))
+    found.append(Form("ancestral, shared steps", "ser_shared", by_shared, truth, shared, weighted.reshape(-1)))
+    return found
 
 
 def calls_alone(language: Language, length: int = LENGTH) -> dict[str, tuple[Callable[[int, int, float], Ends], float]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from interval_laws import LENGTH, STEPS, Form, calls_alone, forms
+from interval_laws import LENGTH, STEPS, Form, calls_alone, forms, walk_forms
 from scipy.special import ndtri
 from scipy.stats import binom
 
@@ -39,6 +39,8 @@ BEYOND = (("cycle3", 8), ("rare_break", STEPS), ("early_choice", STEPS))
 BEYOND_RUNS = 2_000
 CALLS_ALONE, COUNTS_ALONE = 2_000, (50, 200, 1000)
 CALLS, CALLED_AT = 200, {"TER ratio, the mixture": 1000}
+WALK_RUNS, WALK_COUNTS = 400, (50, 200, 1000)
+WALK_LANGUAGES, WALK_STEPS, WALK_LENGTH = ("hmm2x3", "trigram2", "cycle3", "rare_break"), 3, 4
 TOO_WIDE = 100
 """The normal interval of nearly equal terms is nothing to measure widths by."""
 EQUAL = 1e-9
@@ -160,6 +162,52 @@ def called_alone(language: str, runs: int) -> list[str]:
     return lines
 
 
+def upper_ends(language: str, runs: int) -> list[str]:
+    """Lines of a table: how often the upper ends of walks that make no error hold, half of 1 - level being allowed."""
+    lines = []
+    for form in walk_forms(getattr(instances, language)(), WALK_STEPS, WALK_LENGTH):
+        cumulative = np.cumsum(form.weights) / form.weights.sum()
+        for count in WALK_COUNTS:
+            generator = np.random.default_rng(int(digest([language, form.name, count])[:12], 16))
+            held, both, given, highest = dict.fromkeys(PROMISES, 0), 0, 0, 0.0
+            for _ in range(runs):
+                drawn = np.searchsorted(cumulative, generator.random(count), side="right").clip(0, len(cumulative) - 1)
+                try:
+                    found = {level: form.interval(drawn, level) for level in PROMISES}
+                except WithheldError:
+                    continue
+                given += 1
+                for level, (_, _, high) in found.items():
+                    held[level] += form.truth <= high + EQUAL
+                both += found[0.95][1] - EQUAL <= form.truth <= found[0.95][2] + EQUAL
+                highest += found[0.95][2]
+            each = max(given, 1)
+            shares = " | ".join(f"{number / each:.3f}" for number in (*held.values(), both)) if given else " |  |  | "
+            mean = f"{highest / each:.3g}" if given else ""
+            name = f"{form.name} | {language} | {count:,}"
+            lines.append(f"| {name} | {form.truth:.3g} | {mean} | {shares} | {1 - given / runs:.3f} |")
+    return lines
+
+
+ENDS = (
+    *("number", "language", "walks", "SER", "mean upper end, 95 %"),
+    *("upper end, 50 %", "95 %", "99 %", "both ends, 95 %", "withheld"),
+)
+
+
+def section_of_ends(lines: Iterable[str]) -> str:
+    """What the page says of them."""
+    return "\n".join(
+        [
+            "## Upper ends that hold for every law\n",
+            "Of `ser_sharp`, an *estimate (tail unseen)*, the upper end alone is promised, (1 + level)/2 of the time:",
+            f".75, .975 and .995. Of `ser_shared` both ends are. {WALK_RUNS:,} samples of each count;",
+            f"{WALK_LENGTH} tokens in {WALK_STEPS} steps, with the exact denoiser.\n",
+            *_table(ENDS, lines),
+        ]
+    )
+
+
 HEAD = f"""# How often intervals hold
 
 Made by `make coverage-intervals`: {RUNS:,} samples of every count, drawn from the exact law of what a sequence adds
@@ -190,6 +238,16 @@ WHICH = (
         f"below {LEAST_SCORED} sequences, an effective size of {LEAST_EFFECTIVE_SIZE:.0f} or "
         f"{LEAST_EFFECTIVE_SHARE:.0%} of them, and as TER",
     ),
+    (
+        "SER by whole steps (`ser_sharp`)",
+        "below, as TER in parts of the mean; above, Hoeffding's, which holds for every law",
+        "where the walks are worth fewer than 20 of equal size",
+    ),
+    (
+        "SER by shared steps (`ser_shared`)",
+        "empirical Bernstein, from 0 to the most that a term can be",
+        "never",
+    ),
     ("total variation, Hellinger²", "empirical Bernstein: their terms are bounded", "never"),
     ("points of an estimated information curve", "as TER; where that is withheld, Bernstein with log V", "never"),
     ("first-order constant", "as TER, over strata", "below 50 contexts, and where two or fewer carry it"),
@@ -207,7 +265,13 @@ WHICH = (
 )
 
 
-def page(rows: Sequence[Row], beyond: Sequence[Row], calls: Iterable[str], alone: Iterable[str] = ()) -> str:
+def page(
+    rows: Sequence[Row],
+    beyond: Sequence[Row],
+    calls: Iterable[str],
+    alone: Iterable[str] = (),
+    ends: Iterable[str] = (),
+) -> str:
     """The whole page."""
     by_name = {name: [row for row in rows if row.form == name] for name in dict.fromkeys(row.form for row in rows)}
     counts = ", ".join(f"{each:,}" for each in COUNTS)
@@ -227,6 +291,7 @@ def page(rows: Sequence[Row], beyond: Sequence[Row], calls: Iterable[str], alone
         "\n## By calls alone\n",
         f"Numbers whose terms have no table: {CALLS_ALONE:,} calls at each count, the truth by enumeration.\n",
         *_table(("number", "language", "sequences", *COLUMNS[4:7], "withheld"), alone),
+        f"\n{section_of_ends(ends)}",
         "\n## Beyond\n",
         "No interval can know what its sample does not show. In early_choice one sequence in 500 carries everything,",
         "in rare_break a twentieth of the starts, and in cycle3 at 8 steps the one sequence in three that is not of",
@@ -283,18 +348,23 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--ends", action="store_true", help="print the section of upper ends alone, write nothing")
     asked = parser.parse_args()
+    if asked.ends:
+        lines = [line for language in WALK_LANGUAGES for line in upper_ends(language, min(asked.runs, WALK_RUNS))]
+        print(section_of_ends(lines))
+        return 0
     jobs = [(language, STEPS, asked.runs) for language in LANGUAGES]
     jobs += [(language, steps, min(asked.runs, BEYOND_RUNS)) for language, steps in BEYOND]
     with ProcessPoolExecutor(asked.workers) as pool:
         calls = pool.submit(public_calls, "hmm2x3")
         alone = [pool.submit(called_alone, language, min(asked.runs, CALLS_ALONE)) for language in LANGUAGES]
+        ends = [pool.submit(upper_ends, language, min(asked.runs, WALK_RUNS)) for language in WALK_LANGUAGES]
         found = list(pool.map(rows_of, *zip(*jobs, strict=True)))
     rows = [row for own in found[: len(LANGUAGES)] for row in own]
     beyond = [row for own in found[len(LANGUAGES) :] for row in own]
-    asked.page.write_text(
-        page(rows, beyond, calls.result(), [line for each in alone for line in each.result()]), encoding="utf-8"
-    )
+    lines = [[line for each in some for line in each.result()] for some in (alone, ends)]
+    asked.page.write_text(page(rows, beyond, calls.result(), *lines), encoding="utf-8")
     broken = [row for row in rows if row.given and not row.kept]
     for row in broken:
         print(f"not kept: {row}", file=sys.stderr)

@@ -18,6 +18,8 @@ SECONDS: Mapping[str, float] = {
     "closed.weigh_closed": 0.6,
     "closed_evidence.weigh_pairs": 0.7,
     "closed_evidence.weigh_permutation": 0.6,
+    "completable.complete": 2.2,
+    "completable.open_sets": 0.3,
     "enumeration.exchangeable_law": 0.4,
     "evidence.smooth_contexts": 0.9,
     "evidence.smooth_contexts_in_logs": 0.8,

@@ -90,16 +90,17 @@ class SharpLargest(Metric):
 
     name, short, label = "sharp_largest", "largest walk", ""
     needs, sums = "step_walks", WALK_SUMS
+    form = 2
     column = 2.62
 
     def estimate(self, measured: Measured, level: float = 0.95) -> Estimate:
-        """Of the very walks: as much where one walk has all, twice that of each of n equal ones at n = 8."""
+        """A bound, of the very walks: reached where one walk has all, twice that of each of n equal ones at n = 8."""
         sums, count = measured.sums, measured.sums.whole("sequences")
         share = min(math.cbrt(sums["wrong_cubed"]) / sums["wrong"], 1.0) if sums["wrong"] > 0 else 1.0 / count
         # Cubes of what is below 1e-103 are too small for float64; the squares say less, and say it further down.
         if sums["wrong_cubed"] < 1e-290 and sums["wrong"] > 0:
             share = min(1.0, 1.0 / math.sqrt(effective_size(sums)))
-        return Estimate(share, share, share, 1.0, "exact", count)
+        return Estimate(share, share, share, level, "upper bound", count)
 
 
 def _seen_below(sums: Sums, value: float, level: float) -> float:

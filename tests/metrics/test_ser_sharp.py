@@ -140,6 +140,7 @@ def test_their_worth_and_the_largest_are_those_of_the_terms():
     assert float(SharpLargest().estimate(measured(wrong))) == pytest.approx(8 ** (-2 / 3))
     alone = measured(np.r_[1e-5, np.zeros(19)])
     assert float(SharpLargest().estimate(alone)) == pytest.approx(1)
+    assert SharpLargest().estimate(alone).kind == "upper bound"
     assert float(SharpSize().estimate(measured(np.zeros(20)))) == 20
     assert float(SharpLargest().estimate(measured(np.full(9, 1e-120)))) == pytest.approx(1 / 3)
     assert float(SharpSize().estimate(measured(np.full(9, 1e-200)))) == 1

@@ -24,6 +24,8 @@ LANGUAGES = {
     "copies": lambda seed: mt.as_language("copy:distance=3,vocab_size=2"),
     "parity": lambda seed: mt.as_language("parity"),
     "repetition": lambda seed: mt.as_language("repetition:vocab_size=3"),
+    "affine": lambda seed: mt.as_language(f"affine:checks=2,period=4,seed={seed}"),
+    "tree": lambda seed: mt.as_language(f"tree:arity=2,nodes=5,vocab_size=3,seed={seed},prune=1.2"),
 }
 
 
