@@ -144,7 +144,7 @@ def moves_of(
         layer = np.unique(then[then >= 0])
         number += int((then >= 0).sum())
         if most is not None and number > most:
-            _check_moves(number)
+            _check_moves(number, "states or more")
         steps.append(np.where(then >= 0, np.searchsorted(layer, then), -1))
     after = stacked(steps)
     return after, np.arange(max(after.shape[1], len(layer))) < len(layer)
@@ -159,8 +159,8 @@ def stacked(layers: list[Int[np.ndarray, "_ vocab_size"]]) -> Moves:
     return after
 
 
-def _check_moves(number: int) -> None:
-    large = f"the automaton of the support has {number:,} states or more"
+def _check_moves(number: int, words: str = "states") -> None:
+    large = f"the automaton of the support has {number:,} {words}"
     check_limit(number, MOST_SUPPORT_STATES, "MOST_SUPPORT_STATES", large, "use a smaller language")
 
 
