@@ -14,7 +14,8 @@ from mdmtheory.theory.instances import bigram3
 from mdmtheory.theory.jensen import STATEMENT
 from mdmtheory.theory.table import COLUMNS, TWINS, rounded
 from mdmtheory.theory.twins import scaled
-from tests.theory.property import scaled_twin
+
+WRONG = scaled(0.9, lambda it: it.setting(bigram3(), 3, 2), "nothing").breaks(STATEMENT)
 
 
 def test_the_columns_are_those_that_scripts_rely_on(run):
@@ -69,14 +70,14 @@ def with_statement(monkeypatch, statement):
 
 
 def test_a_theorem_that_fails_sets_the_exit_code_and_is_named(run, monkeypatch):
-    with_statement(monkeypatch, scaled_twin(STATEMENT, 0.9))
+    with_statement(monkeypatch, WRONG)
     found = run("bounds")
     assert found.code == 1
     assert "these theorems fail: jensen" in found.err
 
 
 def test_a_conjecture_that_fails_is_shown_if_asked_for_and_sets_no_exit_code(run, monkeypatch):
-    with_statement(monkeypatch, replace(scaled_twin(STATEMENT, 0.9), conjecture=True))
+    with_statement(monkeypatch, replace(WRONG, conjecture=True))
     found = run("bounds", "--conjectures")
     assert found.code == 0
     assert " no" in found.out

@@ -1,4 +1,4 @@
-"""One property test for every statement: it must stand on whatever hypothesis finds, and its broken twin must not."""
+"""One property test for every statement: it must stand on whatever hypothesis finds, and its twins must not."""
 
 from __future__ import annotations
 
@@ -77,22 +77,6 @@ def twin(statement, broken):
     return replace(statement, sides=sides)
 
 
-def scaled_twin(statement, factor):
-    """The statement with its bound multiplied by `factor`."""
-
-    def broken(setting, sides):
-        bound = sides.bound
-        scaled = replace(bound, value=factor * bound.value, low=factor * bound.low, high=factor * bound.high)
-        return replace(sides, bound=scaled)
-
-    return twin(statement, broken)
-
-
-def reversed_twin(statement):
-    """The statement with its direction turned round, claimed wherever the original is and nowhere tight."""
-    return replace(statement, direction=">=" if statement.direction == "<=" else "<=", tight=lambda setting: False)
-
-
 def any_language():
     """n-grams and HMMs with zeros, nearly deterministic, periodic; languages with structure that no window sees."""
     structured = [Parity(), Repetition(vocab_size=2), EqualPairs(vocab_size=2), EqualPairs(vocab_size=3)]
@@ -131,8 +115,6 @@ __all__ = [
     "assert_stands",
     "enumerable",
     "refuted",
-    "reversed_twin",
-    "scaled_twin",
     "schedules",
     "stands",
     "twin",

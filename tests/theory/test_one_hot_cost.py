@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 
 from mdmtheory import MaskedDiffusion, Parity
-from mdmtheory.core.estimate import Estimate
 from mdmtheory.exact.enumeration import entropy_nats, expected_nll, joint
 from mdmtheory.exact.law import law
 from mdmtheory.languages.one_hot import one_hot
 from mdmtheory.plans import GivenPlan
-from mdmtheory.theory.one_hot_cost import STATEMENT, plan_of
+from mdmtheory.theory.one_hot_cost import STATEMENT
 from mdmtheory.theory.statement import HypothesisError
-from tests.theory.property import refuted, scaled_twin, stands, twin
+from tests.theory.property import stands, twins_refuted
 
 
 @st.composite
@@ -40,21 +37,6 @@ def test_the_cost_is_the_divergence(block, plan):
     assert STATEMENT.sides(setting).measured.value == pytest.approx(expected_nll(p, q) - entropy_nats(q), abs=1e-12)
 
 
-def test_few_rounds_err():
-    stands(STATEMENT, plans())
-    refuted(scaled_twin(STATEMENT, 4.0), plans())
-
-
-def test_a_bound_that_forgets_the_length_of_a_block_is_refuted():
-    def forgets(setting, sides):
-        rounds = int(plan_of(setting).max())
-        blocks = setting.length // (len(setting.language.initial) // 3)
-        return replace(sides, bound=Estimate.exact(blocks / 2 / rounds))
-
-    refuted(twin(STATEMENT, forgets), plans())
-    refuted(replace(STATEMENT, tight=lambda setting: True), plans())
-
-
 def test_what_the_hypotheses_exclude():
     for language, length, steps, options, message in (
         (Parity(), 4, 2, {}, "about one_hot"),
@@ -65,3 +47,11 @@ def test_what_the_hypotheses_exclude():
     ):
         with pytest.raises(HypothesisError, match=message):
             STATEMENT.check(language, length, steps, **options)
+
+
+def test_few_rounds_err():
+    stands(STATEMENT, plans())
+
+
+def test_each_twin_is_refuted():
+    twins_refuted(STATEMENT, plans())

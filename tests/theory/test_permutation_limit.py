@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import strategies as st
 
 from mdmtheory import Parity, Permutation
-from mdmtheory.core.estimate import Estimate
 from mdmtheory.theory.balanced_rounds import fewest_steps
 from mdmtheory.theory.permutation_limit import ABOVE, BELOW, fewest_above, fewest_below, most_error
 from mdmtheory.theory.statement import HypothesisError
-from tests.theory.property import refuted, stands, twin
+from tests.theory.property import stands, twins_refuted
 
 
 @st.composite
@@ -25,36 +23,9 @@ def with_error(draw, statement):
     )
 
 
-def moved(statement, by):
-    return twin(statement, lambda _, sides: replace(sides, bound=Estimate.exact(sides.bound.value + by)))
-
-
-def in_bits(statement, bound):
-    def sides_in_bits(setting, sides):
-        value = bound(setting.length, setting.options["eps"] * math.log(2))
-        return replace(sides, bound=Estimate.exact(value))
-
-    return twin(replace(statement, tight=lambda setting: False), sides_in_bits)
-
-
 def test_fewest_steps_from_both_sides():
     stands(BELOW, with_error(BELOW), max_examples=25)
     stands(ABOVE, with_error(ABOVE), max_examples=25)
-
-
-def test_a_step_more_or_less_is_refuted():
-    refuted(moved(BELOW, 1), with_error(BELOW))
-    refuted(moved(ABOVE, -1), with_error(ABOVE))
-
-
-def test_bits_for_nats_are_refuted():
-    """The paper counts bits: so many of them are log 2 times as many nats."""
-    refuted(in_bits(BELOW, fewest_below), with_error(BELOW))
-
-
-def test_where_pairs_are_not_enough_it_is_refuted():
-    beyond = replace(BELOW, requires=lambda setting: None)
-    refuted(beyond, st.just(BELOW.setting(Permutation(items=60), 60, eps=1.5)))
 
 
 def test_the_limit_of_the_paper():
@@ -73,3 +44,9 @@ def test_what_the_hypotheses_exclude():
         BELOW.check(Permutation(items=9), 9, eps=0.6)
     with pytest.raises(HypothesisError, match="it is about errors"):
         ABOVE.check(Permutation(items=9), 9, eps=-0.1)
+
+
+def test_each_twin_is_refuted():
+    far = st.just(BELOW.setting(Permutation(items=60), 60, eps=1.5))
+    twins_refuted(BELOW, st.one_of(with_error(BELOW), far))
+    twins_refuted(ABOVE, with_error(ABOVE))
