@@ -221,7 +221,7 @@ for each in MODELS:
         door(f"{each.__name__}.sample {parameter}", samples(each, parameter), none=parameter == "threads")
     for parameter in ("seed", "first", "plans", "threads"):
         door(f"{each.__name__}.log_prob {parameter}", scores(each, parameter), none=parameter == "threads")
-        if each is not autoregressive:
+        if each not in (autoregressive, jacobi):
             call = scores(each, parameter, "log_prob_terms")
             door(f"{each.__name__}.log_prob_terms {parameter}", call, none=parameter == "threads")
 for each in (language, hidden, *CLOSED.values()):
