@@ -128,11 +128,16 @@ FAMILIES = (
     Family("chosen order", ("#d55e00", "#8c1244", "#f59a7d", "#e8305a", "#c58aa0", "#5a0a0a"), DASHES[1], "D^vP<X"),
     Family("most confident", ("#029e73", "#8fd08a", "#5c8a00", "#04453a"), DASHES[2], "*>dH"),
     Family("as many as allowed", ("#b05bc8", "#5b2a86", "#dfb3ee", "#ff6fd0"), DASHES[3], "hs^X"),
-    Family("changing tokens", ("#e6a000", "#a39100", "#7a5a00", "#ffc58a", "#d8cf7a", "#f0d533"), DASHES[4], "DP><vp"),
+    Family(
+        "changing tokens",
+        ("#e6a000", "#a39100", "#7a5a00", "#ffc58a", "#d8cf7a", "#f0d533", "#a9e200"),
+        DASHES[4],
+        "DP><vp",
+    ),
     Family("verified drafts", ("#141414",), "-", "X"),
     Family("other noise", ("#2cc5d6", "#0f7278"), DASHES[5], "do"),
     Family("block by block", ("#8a4b26",), DASHES[1], "s"),
-    Family("autoregressive", ("#949494",), DASHES[2], "*"),
+    Family("autoregressive", ("#949494", "#525252"), DASHES[2], "*"),
 )
 """Samplers, and models other than masked diffusion, say which they belong to, and look the same in every figure."""
 

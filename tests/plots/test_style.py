@@ -92,11 +92,13 @@ LOOKS = {
     "remdm-rescale": ("changing tokens", "#ffc58a", "<", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
     "remdm-conf": ("changing tokens", "#d8cf7a", "v", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
     "remdm-loop": ("changing tokens", "#f0d533", "p", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
+    "rdm": ("changing tokens", "#a9e200", "o", (0.0, (3.0, 1.0, 1.0, 1.0, 1.0, 1.0)), False),
     "verify": ("verified drafts", "#141414", "X", "-", True),
     "uniform": ("other noise", "#2cc5d6", "d", (0.0, (8.0, 2.0)), True),
     "gaussian": ("other noise", "#0f7278", "o", (0.0, (8.0, 2.0)), False),
     "block": ("block by block", "#8a4b26", "s", (0.0, (5.0, 1.5)), True),
     "ar": ("autoregressive", "#949494", "*", (0.0, (1.0, 1.2)), True),
+    "jacobi": ("autoregressive", "#525252", "o", (0.0, (1.0, 1.2)), False),
 }
 """Family, colour, mark, dashes and whether it is drawn in full: what readers of earlier figures know them by."""
 
