@@ -16,7 +16,7 @@ from mdmtheory.training.objectives.mdm import MaskedObjective
 if TYPE_CHECKING:
     from torch import Tensor
 
-WEIGHTS = ("linear", "elbo")
+WEIGHTS = ("linear", "elbo", "none")
 
 
 @registered("objective", place=6, examples=("", "alpha=1,beta=1,weights=elbo"), sources=("ye2024",))
@@ -25,9 +25,9 @@ class WeighedObjective(MaskedObjective):
     """Masked diffusion with weights of tokens and sequences (MGDM, 2410.14157): sum of w(t) v(u) u over masked tokens.
 
     u is the nats that a token costs and v(u) = alpha (1 - exp(-u))^beta, focal weights, larger where the token is hard.
-    Sequences weigh w = 1 - (n - 1)/L with n masks (`weights` linear), or L/n, that of `mdm` (elbo); masked sets are as
-    there. What minimises focal weights is not the posterior but flatter (docs/theory.md, section 11), so it is not
-    proper: less loss than the exact posterior's is possible, and says nothing.
+    Sequences weigh w = 1 - (n - 1)/L with n masks (`weights` linear), L/n, that of `mdm` (elbo), or 1 (none); masked
+    sets are as there. What minimises focal weights is not the posterior but flatter (docs/theory.md, section 11), so it
+    is not proper: less loss than the exact posterior's is possible, and says nothing.
     """
 
     name: ClassVar[str] = "mgdm"
@@ -50,8 +50,8 @@ class WeighedObjective(MaskedObjective):
         if self.weights == "elbo":
             return noised
         length = clean.shape[1]
-        left = 1 - (hidden.sum(axis=1) - 1) / length
-        return replace(noised, weights=np.where(hidden, left[:, None], 0.0))
+        each = np.ones(len(clean)) if self.weights == "none" else 1 - (hidden.sum(axis=1) - 1) / length
+        return replace(noised, weights=np.where(hidden, each[:, None], 0.0))
 
     def costs(self, log_probs: Tensor, noised: NoisedTensors) -> Tensor:
         """v(u) u of every token."""

@@ -73,6 +73,12 @@ def test_with_weights_of_one_and_no_focus_it_is_mdm():
     assert abs(floor - entropy(language, length)) < 1e-12
 
 
+def test_without_weights_every_masked_token_weighs_the_same():
+    hidden = np.array([[True, False, False], [True, True, True]])
+    noised = as_objective("mgdm:weights=none", 2).masked(np.zeros((2, 3), dtype=np.uint8), hidden)
+    assert noised.weights.tolist() == hidden.tolist()
+
+
 def test_gradients_are_finite_where_tokens_are_certain():
     objective = as_objective("mgdm:beta=1", 2)
     noised = objective.masked(np.array([[0, 1]], dtype=np.uint8), np.ones((1, 2), dtype=bool)).tensors()
@@ -86,7 +92,7 @@ def test_gradients_are_finite_where_tokens_are_certain():
     [
         ("mgdm:alpha=0", "alpha is 0 and beta 2.0; pass alpha above 0"),
         ("mgdm:beta=-1", "alpha is 0.25 and beta -1"),
-        ("mgdm:weights=none", "unknown weights 'none' of mgdm; known: linear, elbo"),
+        ("mgdm:weights=half", "unknown weights 'half' of mgdm; known: linear, elbo, none"),
     ],
 )
 def test_options_that_fit_nothing_are_refused(spec, message):
