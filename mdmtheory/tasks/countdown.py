@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
@@ -31,6 +31,8 @@ SIGNS = "+-*/"
 _TEXT = "0123456789" + SIGNS + "=,"
 _PAD = len(_TEXT)
 _WIDTH, _RESULT_WIDTH = 2, 4
+Fault = Literal["form", "arithmetic", "planning"]
+"""What can be wrong with an answer."""
 _EQUATION = re.compile(r"(\d+)([-+*/])(\d+)=(\d+)")
 
 
@@ -48,6 +50,14 @@ class Step(NamedTuple):
         one, other = self.larger, self.smaller
         true = {"+": one + other, "-": one - other, "*": one * other, "/": one / max(other, 1)}[self.sign]
         return one >= other >= 1 and true == self.result and 1 <= self.result < 10**_RESULT_WIDTH
+
+    @property
+    def true(self) -> bool:
+        """Whether it holds as arithmetic, whatever the task allows."""
+        one, other, result = self.larger, self.smaller, self.result
+        if self.sign == "/":
+            return other > 0 and other * result == one
+        return {"+": one + other, "-": one - other, "*": one * other}[self.sign] == result
 
     def __str__(self) -> str:
         return f"{self.larger}{self.sign}{self.smaller}={self.result}"
@@ -130,6 +140,21 @@ class Countdown(Task):
             left.append(step.result)
         return left == [target]
 
+    def faults(self, tokens: TokensLike) -> list[Fault | None]:
+        """What is wrong with each answer, None where nothing is; after the error analysis of 2410.14157.
+
+        `form`: it is no string of equations. `arithmetic`: an equation is false. `planning`: all are true, but the
+        target is not reached, or numbers are used that are not there, or an equation breaks another rule of the task.
+        """
+        rows = self._whole(tokens)
+        return [None if right else self._fault(row) for right, row in zip(self.follows_rule(rows), rows, strict=True)]
+
+    def _fault(self, row: Row) -> Fault:
+        steps = _steps_of(row[~self.given])
+        if steps is None:
+            return "form"
+        return "planning" if all(step.true for step in steps) else "arithmetic"
+
     def right_answers(self, prompt: Row) -> Tokens:
         """All right strings of equations, by a depth-first search."""
         from mdmtheory.kernels.countdown import reach_target
@@ -210,6 +235,6 @@ def _steps_of(answer: Row) -> list[Step] | None:
     """The equations of an answer; None where it is no string of them, with padding at its end alone."""
     text = "".join([*_TEXT, "."][token] for token in answer).rstrip(".")
     found = [_EQUATION.fullmatch(each) for each in text.split(",")]
-    if any(each is None or any(number[0] == "0" for number in each.group(1, 3, 4)) for each in found):
+    if any(each is None or any(number[0] == "0" != number for number in each.group(1, 3, 4)) for each in found):
         return None
     return [Step(int(each[1]), each[2], int(each[3]), int(each[4])) for each in found if each is not None]

@@ -63,6 +63,30 @@ def test_the_verifier_reads_equations(text, right):
     assert task.in_support(task.parse(text)).tolist() == [right]
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("8,3,2 -> 13: 8+3=11,11+2=13", None),
+        ("8,3,2 -> 13: 8+3=11,11+2=14", "arithmetic"),
+        ("8,3,2 -> 13: 8+3=12,12+2=13", "arithmetic"),
+        ("8,3,2 -> 2: 8/3=2,2/2=1", "arithmetic"),
+        ("8,3,2 -> 4: 8/0=4,4-2=2", "arithmetic"),
+        ("8,3,2 -> 2: 3-8=5,5-2=3", "arithmetic"),
+        ("8,3,2 -> 12: 8+2=10,10+2=12", "planning"),  # all true, 3 is left, and 2 used twice
+        ("8,3,2 -> 13: 8+3=11,11-2=9", "planning"),
+        ("8,3,2 -> 13: 8+3=11", "planning"),
+        ("8,3,2 -> 13: 3+8=11,11+2=13", "planning"),  # true, but the smaller operand first
+        ("8,8,1 -> 1: 8-8=0,1+0=1", "planning"),
+        ("8,3,2 -> 13: 8+3=011,11+2=13", "form"),
+        ("8,3,2 -> 13: 8+3=11,.11+2=13", "form"),
+        ("8,3,2 -> 13: ", "form"),
+    ],
+)
+def test_an_equation_that_is_false_is_arithmetic_and_true_ones_that_lead_elsewhere_are_planning(text, fault):
+    task = Countdown(numbers=3)
+    assert task.faults(task.parse(text)) == [fault]
+
+
 @pytest.mark.parametrize("numbers", [2, 3, 4, 5])
 def test_what_is_drawn_is_right_and_reads_back(numbers):
     task = Countdown(numbers=numbers)
