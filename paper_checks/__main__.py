@@ -10,13 +10,14 @@ import json
 import sys
 import tempfile
 import time
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 
 from paper_checks.claims import PaperCheck, plain
 from paper_checks.page import page
 
-PAPERS = ("feng2025", "chen2025", "licai2025", "tang2026")
+PAPERS = ("feng2025", "chen2025", "licai2025", "tang2026", "ye2025", "latent2025")
 HERE = Path(__file__).parent
 
 
@@ -42,8 +43,8 @@ def run(name: str, folder: Path) -> PaperCheck:
     print(f"{name} ...", file=sys.stderr, flush=True)
     begun = time.monotonic()
     check: PaperCheck = import_module(f"paper_checks.{name}").check(folder)
-    verdicts = ("agrees", "fails", "cannot be compared")
-    counts = ", ".join(f"{sum(claim.verdict == each for claim in check.claims)} {each}" for each in verdicts)
+    counted = Counter(claim.verdict for claim in check.claims)
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in counted.items())
     print(f"{name}: {time.monotonic() - begun:.0f} s; {counts}", file=sys.stderr, flush=True)
     return check
 

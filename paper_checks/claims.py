@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from mdmtheory.core.estimate import Estimate
 
-Verdict = Literal["agrees", "fails", "cannot be compared"]
+Verdict = Literal["agrees", "fails", "cannot be compared", "differs", "cannot say"]
+"""The last two of networks of ours in the place of a paper's larger ones, which they do not contradict."""
 
 LEVEL = 0.95
 """Confidence of every interval on the page."""

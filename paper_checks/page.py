@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import get_args
 
-from paper_checks.claims import LEVEL, Claim, PaperCheck, Table
+from paper_checks.claims import LEVEL, Claim, PaperCheck, Table, Verdict
 
 _OPENING = f"""\
 # What the papers say, and what we find
@@ -16,7 +17,9 @@ sampled; other numbers say that they are exact. Published values are those that 
 setting that a paper does not give is ours, and is named.
 
 A claim **agrees** when our numbers meet what it says, **fails** when they contradict it, and **cannot be compared**
-when the paper gives no value or leaves open what decides it."""
+when the paper gives no value or leaves open what decides it. Where networks of ours, small and trained for minutes,
+stand in the place of a paper's, its orderings **differ** from ours or not, which contradicts nothing, and where
+intervals or seeds leave the order open our size **cannot say**."""
 
 
 def page(checks: Sequence[PaperCheck]) -> str:
@@ -45,13 +48,19 @@ def _summary(checks: Sequence[PaperCheck]) -> str:
     ]
     counts = {
         verdict: sum(claim.verdict == verdict for check in checks for claim in check.claims)
-        for verdict in ("agrees", "fails", "cannot be compared")
+        for verdict in get_args(Verdict)
     }
-    total = ", ".join(f"{count} {_PLURAL[verdict]}" for verdict, count in counts.items())
+    total = ", ".join(f"{count} {_PLURAL[verdict]}" for verdict, count in counts.items() if count)
     return f"{total}.\n\n" + markdown(["paper", "claim", "published", "ours", "verdict"], rows)
 
 
-_PLURAL = {"agrees": "agree", "fails": "fail", "cannot be compared": "cannot be compared"}
+_PLURAL = {
+    "agrees": "agree",
+    "fails": "fail",
+    "cannot be compared": "cannot be compared",
+    "differs": "differ",
+    "cannot say": "beyond what our size can say",
+}
 
 
 def _section(check: PaperCheck) -> str:

@@ -60,7 +60,10 @@ def test_every_row_of_the_trained_networks_is_such_a_training():
 
 @pytest.mark.parametrize(
     ("name", "page"),
-    [("noises", "noises"), *((name, "reasoning") for name in ("reasoning", "smoothing", "correction", "planning"))],
+    [
+        ("noises", "noises"),
+        *((name, "reasoning") for name in ("reasoning", "smoothing", "correction", "planning", "ye2025")),
+    ],
 )
 def test_a_page_shows_what_the_files_of_its_experiment_hold(name, page):
     program = runpy.run_path(str(ROOT / "experiments" / f"{name}.py"))
@@ -234,7 +237,7 @@ DRAWN_FROM = {"ter_law": "ter_ser_vs_steps"}
 """Stores that do not have the figure's name."""
 
 
-FROM_ROWS = ("correction", "learned_ranking", "planning_trained")
+FROM_ROWS = ("correction", "learned_ranking", "planning_trained", "ye2025")
 """Figures that are drawn from rows in `experiments/`."""
 
 STORED = [each for each in FIGURES if each.stem not in (*COMPUTED, *FROM_ROWS, SEVERAL)]
