@@ -24,6 +24,7 @@ from mdmtheory.core.estimate import Estimate as Estimate
 from mdmtheory.core.spec import Spec as Spec
 from mdmtheory.denoisers.carry import Carry as Carry
 from mdmtheory.denoisers.hops import Hops as Hops
+from mdmtheory.denoisers.latent import LatentNetwork as LatentNetwork
 from mdmtheory.denoisers.network import Network as Network
 from mdmtheory.denoisers.perturbed import Perturbed as Perturbed
 from mdmtheory.denoisers.propagate import Propagate as Propagate
@@ -64,6 +65,7 @@ from mdmtheory.models.block import BlockDiffusion as BlockDiffusion
 from mdmtheory.models.constrained import ConstrainedDiffusion as ConstrainedDiffusion
 from mdmtheory.models.gaussian import GaussianDiffusion as GaussianDiffusion
 from mdmtheory.models.jacobi import Jacobi as Jacobi
+from mdmtheory.models.latent import LatentDiffusion as LatentDiffusion
 from mdmtheory.models.masked import MaskedDiffusion as MaskedDiffusion
 from mdmtheory.models.simplex import SimplexDiffusion as SimplexDiffusion
 from mdmtheory.models.uniform import UniformDiffusion as UniformDiffusion

@@ -25,7 +25,8 @@ _CONTEXTS, _CONTEXTS_A_POSITION = 1024, 4
 def train(
     context: typer.Context,
     objective: Annotated[
-        str | None, typer.Argument(help="mdm, ar, encdec, block:size=8, uniform, gaussian or mgdm; or a TOML file.")
+        str | None,
+        typer.Argument(help="mdm, ar, encdec, latent, block:size=8, uniform, gaussian, mgdm ...; or a TOML file."),
     ] = None,
     lang: Annotated[str | None, typer.Option(help="NAME[:key=value,...] or a saved file.")] = None,
     length: Annotated[int | None, typer.Option(help="Tokens in a sequence.")] = None,
@@ -104,7 +105,7 @@ def _print_results(run: Run, last: Progress | None, terminal: Terminal) -> None:
     rows += [
         [name.replace("_", " "), f"{value:.6g}"]
         for name, value in record.results.items()
-        if name in ("loss", "floor") and value is not None
+        if name in ("loss", "floor", "reconstruction") and value is not None
     ]
     try:
         count = max(_CONTEXTS, _CONTEXTS_A_POSITION * record.length)

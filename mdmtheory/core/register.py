@@ -38,8 +38,8 @@ class About:
     `core.sources`; of a plug-in also whole entries of BibTeX. Of a language, `automaton`: one reads it
     (`Language.support`). Of a model, `exact`: it is the language's own law; `blocks`: the option with the length of the
     blocks that it draws one after the other; `of_learned`: it is drawn from the denoiser where that is `learned`, and
-    else from the language. Of a denoiser, `learned`: it was trained; `of`: the kinds of languages that it is for (None:
-    any).
+    else from the language; `laws`: its denoiser says laws of tokens. Of a denoiser, `learned`: it was trained; `of`:
+    the kinds of languages that it is for (None: any).
     """
 
     kind: str
@@ -56,6 +56,7 @@ class About:
     exact: bool = False
     blocks: str | None = None
     of_learned: bool = False
+    laws: bool = True
     learned: bool = False
     of: tuple[str, ...] | None = None
 

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from functools import cached_property
-from os import PathLike, fspath
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.protocols import Canvas, Denoiser, Identity, Language, NoisyCanvas
+from mdmtheory.core.protocols import Canvas, Denoiser, Language, NoisyCanvas
 from mdmtheory.core.register import check_options, registered
 from mdmtheory.core.sources import SOFTWARE
-from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.denoisers import DENOISERS
-from mdmtheory.networks.devices import as_device, as_precision, check_torch
-from mdmtheory.networks.runs import EMBEDDING, Run
+from mdmtheory.denoisers.latent import LatentNetwork
+from mdmtheory.denoisers.of_run import OfRun
+from mdmtheory.networks.runs import EMBEDDING, LATENT, Run
 
-TOKENS_AT_ONCE = {"cpu": 1 << 13, "cuda": 1 << 17}
 _SEES: Any = {"bidirectional": "all", "causal": "left", "block": "block"}
 
 
-class Network(DenoiserDefaults):
+class Network(OfRun):
     """What a trained network says, from its run folder; at the length that it was trained at.
 
     `device` is `auto`, `cpu` or `cuda:0`, `precision` that of its matrices there (bfloat16 on CUDA alone; what it says
     is float32), `batch` how many sequences it takes at once. Its identity is the digest of its weights and
-    architecture. ValueError in one line for what is no run, another length, a device that is not there.
+    architecture. ValueError in one line for what is no run, another length, a device that is not there, and for a run
+    of latent diffusion, whose networks say no laws of tokens (`LatentNetwork`).
     """
 
     tolerance = 1e-4
@@ -44,34 +42,10 @@ class Network(DenoiserDefaults):
         batch: int | None = None,
         precision: str | None = None,
     ) -> None:
-        check_torch()
-        self.run = run if isinstance(run, Run) else Run.open(run)
+        super().__init__(run, device=device, batch=batch, precision=precision)
         architecture = self.run.architecture
-        self.vocab_size, self.length, self.block = architecture.vocab_size, architecture.length, architecture.block
-        self.noises, self.proper = frozenset({self.run.record.noise}), self.run.record.proper
+        self.vocab_size, self.block = architecture.vocab_size, architecture.block
         self.sees, self.told_level = _SEES[architecture.attention], architecture.level
-        self.device = as_device(device)
-        self.precision = as_precision(precision, self.device)
-        self._batch = batch
-        asked = {"device": None if device == "auto" else device, "batch": batch, "precision": precision}
-        typed = {key: value for key, value in asked.items() if value is not None}
-        self.spec = Spec.of("network", run=str(Path(fspath(self.run.path))), **typed)
-        self.recorded = Spec.of("network", digest=self.run.digest)  # wherever its folder lies
-        self.computed = {"precision": self.precision, "batch": self.batch(self.length)}
-
-    def __repr__(self) -> str:
-        batch = "" if self._batch is None else f", batch={self._batch}"
-        return f"Network({str(self.run.path)!r}, device={self.device!r}{batch}, precision={self.precision!r})"
-
-    @property
-    def identity(self) -> Identity:
-        """The digest of its weights and architecture."""
-        return Identity("network", 1, self.run.digest)
-
-    def batch(self, length: int) -> int:
-        """How many sequences it takes at once: as was asked, or so many that memory stays small."""
-        at_once = TOKENS_AT_ONCE["cpu" if self.device == "cpu" else "cuda"]
-        return max(1, at_once // max(1, length)) if self._batch is None else self._batch
 
     @property
     def transformer(self) -> Any:
@@ -160,14 +134,6 @@ class Network(DenoiserDefaults):
                 "are given; pass prompt, or prompt own in a sweep"
             )
 
-    def validate_length(self, length: int) -> None:
-        """ValueError for another length than the network was trained at."""
-        if length != self.length:
-            raise ValueError(
-                f"the network {self.run.path} was trained at length {self.length}, not {length}; use --length "
-                f"{self.length}, or train one at {length}"
-            )
-
 
 def network_of(typed: str) -> Network | None:
     """The network that a text stands for where a denoiser is typed, whatever the language; None where it is none.
@@ -187,7 +153,9 @@ def named(
     language: Language, *, run: str, device: str = "auto", batch: int | None = None, precision: str | None = None
 ) -> Denoiser:
     """A trained network, from the folder of its run; typed as the folder alone, runs/NAME or runs/NAME:batch=64."""
-    found = Network(run, device=device, batch=batch, precision=precision)
+    opened = Run.open(run)
+    kind = LatentNetwork if opened.record.noise == LATENT else Network
+    found = kind(opened, device=device, batch=batch, precision=precision)
     if found.vocab_size != language.vocab_size:
         raise ValueError(
             f"the network {run} is over {found.vocab_size} tokens and the language {language.spec} has "

@@ -30,6 +30,9 @@ from mdmtheory.oracles.evidence import GaussianEvidence, UniformEvidence
 from mdmtheory.samplers.by_block import block_lengths
 from mdmtheory.schedules import LossProfile, from_losses
 
+NOISES = ("masked", "uniform", "gaussian")
+"""Noises under which a denoiser has laws of tokens to compare."""
+
 LEVELS = 16
 """Levels of uniform and Gaussian noise, evenly spaced up to that at which nothing is left."""
 

@@ -15,7 +15,7 @@ from mdmtheory.core.protocols import Language
 from mdmtheory.core.register import registered
 from mdmtheory.core.sources import Ours
 from mdmtheory.core.streams import stream_states
-from mdmtheory.metrics.contexts import Contexts
+from mdmtheory.metrics.contexts import NOISES, Contexts
 from mdmtheory.metrics.learning_error import compared_batch, contexts_of
 from mdmtheory.metrics.measure import Measure, Sequences
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
@@ -47,6 +47,8 @@ class AskedContexts(Measure):
         """Nothing, where a denoiser is there to be asked."""
         if model.denoiser is None:
             raise ValueError(f"{model.spec} has no denoiser, and metric z is of one; leave it out")
+        if model.noise not in NOISES:
+            raise ValueError(f"{model.spec} asks for no laws of tokens, and metric z is of them; leave it out")
         return {}
 
     def shares_pass(self, model: Any, language: Language) -> bool:

@@ -22,7 +22,16 @@ from mdmtheory.core.protocols import Answers, Language
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.threads import within_its_threads
 from mdmtheory.languages.presets import LanguageLike, as_language
-from mdmtheory.metrics.contexts import Batch, BlockContexts, Contexts, Laws, MaskedSets, NoisedContexts, Prefixes
+from mdmtheory.metrics.contexts import (
+    NOISES,
+    Batch,
+    BlockContexts,
+    Contexts,
+    Laws,
+    MaskedSets,
+    NoisedContexts,
+    Prefixes,
+)
 from mdmtheory.metrics.strata import (
     Numbers,
     Strata,
@@ -170,6 +179,8 @@ def contexts_of(
         noise = "masked" if "masked" in denoiser.noises else next(iter(denoiser.noises))
     if noise not in denoiser.noises:
         raise ValueError(f"the denoiser {denoiser.spec} takes no {noise!r} noise; it takes {known}")
+    if noise not in NOISES:
+        raise ValueError(f"{denoiser.spec} says no laws of tokens under {noise} noise, so there is no error of them")
     of = (denoiser, language, length, seed, threads, given)
     if noise != "masked":
         own = "onehot" if denoiser.noise_embedding is None else denoiser.noise_embedding

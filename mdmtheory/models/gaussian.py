@@ -16,6 +16,7 @@ from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.models.embedding import as_embedding, embedding_named
+from mdmtheory.models.latent_noise import ddpm_step
 from mdmtheory.models.noised import NoisedDiffusion, per_sequence
 from mdmtheory.oracles.evidence import GaussianEvidence
 
@@ -130,10 +131,7 @@ class GaussianDiffusion(NoisedDiffusion):
 
     def _ddpm(self, level: int) -> tuple[float, float, float]:
         """q(x_s | x_t, x_0) from `level` to the one below: what of e(x_0) and of x_t its mean takes, its variance."""
-        kept, kept_after = self.kept[level], self.kept[level - 1]
-        stay, left = kept / kept_after, (1 - kept_after) / (1 - kept)
-        towards = np.sqrt(kept_after) * (1 - stay) / (1 - kept)
-        return float(towards), float(np.sqrt(stay) * left), float((1 - stay) * left)
+        return ddpm_step(float(self.kept[level]), float(self.kept[level - 1]))
 
     def _posteriors(
         self, canvas: NoisyCanvas, values: Values, level: int

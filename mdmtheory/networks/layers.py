@@ -11,6 +11,10 @@ from torch.nn import functional
 
 from mdmtheory.networks.cache import Cache
 
+LEVEL_FREQUENCIES = 16
+"""Sines, and as many cosines, in which a level of noise is told."""
+ROTARY_BASE = 100.0
+
 Hidden = Float[Tensor, "rows positions width"]
 Heads = Float[Tensor, "rows heads positions head"]
 Known = Float[Tensor, "rows heads known head"]
@@ -55,6 +59,26 @@ class Layer(nn.Module):
         return hidden + own
 
 
+class Stack(nn.Module):
+    """Layers over so many positions that all see one another."""
+
+    cosines: Tensor
+    sines: Tensor
+
+    def __init__(self, layers: int, width: int, heads: int, length: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Layer(width, heads) for _ in range(layers))
+        cosines, sines = rotations(length, width // heads, ROTARY_BASE)
+        self.register_buffer("cosines", cosines, persistent=False)
+        self.register_buffer("sines", sines, persistent=False)
+
+    def forward(self, hidden: Hidden) -> Hidden:
+        """What comes of the positions."""
+        for number, layer in enumerate(self.layers):
+            hidden = layer(hidden, (self.cosines, self.sines), None, None, number)
+        return hidden
+
+
 class CrossAttention(nn.Module):
     """Attention to something else, of the same width; what is found there is added to what came in."""
 
@@ -82,6 +106,12 @@ def in_heads(together: Tensor, parts: int, heads: int) -> Float[Tensor, "parts r
     """Queries, keys or values that were computed as one, each shared out to heads."""
     rows, positions, wide = together.shape
     return together.view(rows, positions, parts, heads, wide // parts // heads).permute(2, 0, 3, 1, 4)
+
+
+def waves(level: Float[Tensor, "rows"]) -> Float[Tensor, "rows told"]:
+    """The cosines and sines in which a level of noise, from 0 to 1, is told."""
+    angles = level[:, None] * (math.pi * torch.arange(LEVEL_FREQUENCIES, device=level.device))
+    return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
 def rotations(length: int, head: int, base: float) -> Rotation:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mdmtheory.core.given import Given
 from mdmtheory.core.printable import printable
@@ -25,6 +25,7 @@ from mdmtheory.languages.files import load_language
 from mdmtheory.languages.kinds import built_in_kind
 from mdmtheory.languages.presets import as_language
 from mdmtheory.networks.architecture import Architecture
+from mdmtheory.networks.latent_architecture import LatentArchitecture
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,7 +35,9 @@ VERSION = 1
 RUN, WEIGHTS, LANGUAGE = "run.json", "weights.safetensors", "language.npz"
 EMBEDDING = "embedding"
 """The tensor of a run that is no weight: the vectors of tokens that Gaussian noise was put on."""
-NOISES = ("masked", "uniform", "gaussian")
+LATENT: Final = "latent"
+"""The noise of latent diffusion, which is on latents: its networks say no laws of tokens."""
+NOISES = ("masked", "uniform", "gaussian", LATENT)
 _WHOLE = ("length", "tokens", "steps", "batch", "seed", "threads", "trained_tokens", "trained_steps")
 _TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(_WHOLE, (int,)),
@@ -152,11 +155,33 @@ class Run:
         except ValueError as error:
             raise ValueError(f"{self.path / RUN}: {error}; {_RESUME}") from error
 
-    @cached_property
+    @property
     def architecture(self) -> Architecture:
-        """What the network is made of."""
+        """What the network is made of; ValueError for a run of latent diffusion, which has `latent_architecture`."""
+        found = self._made_of
+        if isinstance(found, LatentArchitecture):
+            raise ValueError(
+                f"the run {self.path} is of latent diffusion, whose network says no law of a token given others; give "
+                "it to LatentDiffusion (--model latent)"
+            )
+        return found
+
+    @property
+    def latent_architecture(self) -> LatentArchitecture:
+        """What the networks of latent diffusion are made of; ValueError for another run."""
+        found = self._made_of
+        if isinstance(found, Architecture):
+            raise ValueError(
+                f"the run {self.path} was trained for {self.objective}, and latent diffusion takes what was trained "
+                "for latent; train one with `mdmtheory train latent`"
+            )
+        return found
+
+    @cached_property
+    def _made_of(self) -> Architecture | LatentArchitecture:
+        kind = LatentArchitecture if self.record.noise == LATENT else Architecture
         try:
-            return Architecture.from_json(dict(self.record.architecture))
+            return kind.from_json(dict(self.record.architecture))
         except ValueError as error:
             raise ValueError(f"{self.path / RUN}: {error}") from error
 
@@ -190,7 +215,7 @@ class Run:
         except SafetensorError as error:
             raise ValueError(f"{self.path / WEIGHTS} is truncated or damaged; {_RESUME}") from error
         told = self.record
-        if network_digest(self.architecture, told.noise, extras_of(told.noise, told.objective), state) != told.digest:
+        if network_digest(self._made_of, told.noise, extras_of(told.noise, told.objective), state) != told.digest:
             raise ValueError(f"the weights in {self.path} are not those that its {RUN} tells of; {_RESUME}")
         return state
 
@@ -206,7 +231,7 @@ def extras_of(noise: str, objective: str) -> dict[str, str]:
 
 
 def network_digest(
-    architecture: Architecture, noise: str, extras: Mapping[str, Any], state: Mapping[str, Tensor]
+    architecture: Architecture | LatentArchitecture, noise: str, extras: Mapping[str, Any], state: Mapping[str, Tensor]
 ) -> str:
     """SHA-256, in hex, of what a network is and of each of its tensors: name, type, shape and bytes, by name."""
     import torch

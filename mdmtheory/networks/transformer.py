@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from mdmtheory.networks.architecture import Architecture
 from mdmtheory.networks.cache import Cache
-from mdmtheory.networks.layers import Layer, draw_weights, rotations
+from mdmtheory.networks.layers import LEVEL_FREQUENCIES, Layer, draw_weights, rotations, waves
 from mdmtheory.networks.learned_noise import LearnedNoise
-
-LEVEL_FREQUENCIES = 16
-"""Sines, and as many cosines, in which a level of noise is told."""
 
 
 class Transformer(nn.Module):
@@ -108,10 +103,7 @@ class Transformer(nn.Module):
             return embedded
         if level is None:
             raise ValueError("this network is told the level of noise; pass level")
-        frequencies = math.pi * torch.arange(LEVEL_FREQUENCIES, device=level.device)
-        angles = level[:, None] * frequencies
-        waves = torch.cat([angles.cos(), angles.sin()], dim=1)
-        told: Tensor = self.level(waves.to(self.level.weight.dtype))
+        told: Tensor = self.level(waves(level).to(self.level.weight.dtype))
         return embedded + told[:, None]
 
     def _seen(self, positions: slice, first: int) -> Bool[Tensor, "asked known"]:

@@ -12,6 +12,7 @@ from mdmtheory.core.limits import MOST_LENGTH, MOST_SEQUENCES, check_limit
 from mdmtheory.denoisers import DENOISERS
 from mdmtheory.languages.presets import FILE_ENDINGS
 from mdmtheory.metrics.registry import as_metrics, built_in_metrics
+from mdmtheory.models import MODELS
 from mdmtheory.prompts.registry import OWN
 
 if TYPE_CHECKING:
@@ -77,9 +78,9 @@ class Cell:
 
     @property
     def _learned(self) -> bool:
-        """Whether a trained network is named; nothing else is looked up."""
-        said = None if self.denoiser is None else DENOISERS.known(self.denoiser)
-        return said is not None and said.learned
+        """Whether a trained network is named that is asked for laws of tokens; nothing else is looked up."""
+        said, model = None if self.denoiser is None else DENOISERS.known(self.denoiser), MODELS.known(self.model)
+        return said is not None and said.learned and (model is None or model.laws)
 
     def also(self, other: Cell) -> Cell:
         """The same cell with the rules of both."""

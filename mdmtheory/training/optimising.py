@@ -55,14 +55,16 @@ class Optimising:
 class Learner:
     """A network, whose weights and gradients become parts of flat vectors, and what its optimiser remembers of them.
 
-    One operation then serves all weights, where a small network's time would go into calls.
+    One operation then serves all weights, where a small network's time would go into calls. With a `part` it has those
+    weights alone whose names begin with it.
     """
 
-    def __init__(self, network: nn.Module, optimising: Optimising, steps: int) -> None:
+    def __init__(self, network: nn.Module, optimising: Optimising, steps: int, *, part: str = "") -> None:
         self.network = network
         self.optimising = optimising
         self.steps = steps
-        named = sorted(network.named_parameters(), key=lambda each: each[1].ndim < 2)
+        own = [each for each in network.named_parameters() if each[0].startswith(part)]
+        named = sorted(own, key=lambda each: each[1].ndim < 2)
         self._places: dict[str, tuple[int, torch.Size]] = {}
         size = matrices = 0
         for name, weight in named:
@@ -111,9 +113,13 @@ class Learner:
         finally:
             self.weights.copy_(kept)
 
-    def averaged(self) -> dict[str, Tensor]:
-        """The network's state with the average in the place of its weights."""
-        return {**self.network.state_dict(), **self._named(self.average)}
+    def settle(self) -> None:
+        """Take the average for the weights, to stay as they are."""
+        self.weights.copy_(self.average)
+
+    def averages(self) -> dict[str, Tensor]:
+        """The average of each weight, by its name."""
+        return self._named(self.average)
 
     def state(self) -> dict[str, Tensor]:
         """All that it remembers, by what it is and of which weight."""

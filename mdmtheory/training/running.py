@@ -264,7 +264,7 @@ class Keeper:
         architecture = training.network.architecture
         objective = training.batches.objective
         constants = {name: torch.from_numpy(np.array(each)) for name, each in objective.constants().items()}
-        state = {**training.learner.averaged(), **constants}
+        state = {**training.stages.averaged(), **constants}
         noise, spec = objective.noise, settings.objective
         record = RunRecord(
             objective=spec,

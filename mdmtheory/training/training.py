@@ -12,8 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mdmtheory.core.threads import processors
-from mdmtheory.networks.architecture import Architecture
-from mdmtheory.networks.building import token_network
+from mdmtheory.networks.latent_architecture import AnyArchitecture
 from mdmtheory.training.batches import Batch, Batches
 from mdmtheory.training.checkpoints import Checkpoint
 from mdmtheory.training.data import MadeAhead
@@ -22,6 +21,7 @@ from mdmtheory.training.optimising import Learner, Optimising
 from mdmtheory.training.parallel import Processes
 from mdmtheory.training.progress import Line, Progress
 from mdmtheory.training.settings import Settings
+from mdmtheory.training.stages import Stages
 
 MOST_LINES = 100
 FEWEST_STEPS_A_LINE = 40
@@ -47,7 +47,7 @@ class Training:
     def __init__(
         self,
         settings: Settings,
-        architecture: Architecture,
+        architecture: AnyArchitecture,
         batches: Batches,
         *,
         device: str,
@@ -60,8 +60,9 @@ class Training:
         self.device = device
         self.precision = precision
         self.processes = processes
-        self.network = token_network(architecture, seed=settings.seed).to(device)
-        self.learner = Learner(self.network, self.optimising, settings.steps)
+        self.network = batches.objective.network(architecture, seed=settings.seed).to(device)
+        self._said = batches.objective.stages(settings.steps)
+        self.stages = Stages(self.network, self.optimising, self._said)
         self.step = 0
         self.lines: list[Line] = []
         self.every = min(settings.steps, max(FEWEST_STEPS_A_LINE, -(-settings.steps // MOST_LINES)))
@@ -77,6 +78,11 @@ class Training:
     def finished(self) -> bool:
         """Whether the last step is done."""
         return self.step == self.settings.steps
+
+    @property
+    def learner(self) -> Learner:
+        """What learns now."""
+        return self.stages.at(self.step)
 
     @property
     def seconds(self) -> float:
@@ -106,7 +112,7 @@ class Training:
             loss,
             floor,
             self._learning_error(),
-            self.optimising.rate(self.step - 1, self.settings.steps),
+            self.stages.rate(self.step - 1),
             round(self.seconds, 3),
         )
         self._losses, self._floors = [], []
@@ -144,11 +150,11 @@ class Training:
             "seconds": round(self.seconds, 3),
         }
         self._kept = self.step
-        return Checkpoint(self.step, self.learner.state(), about)
+        return Checkpoint(self.step, self.stages.state(), about)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Be as the training was that wrote a checkpoint."""
-        self.learner.restore(checkpoint.tensors, checkpoint.step)
+        self.stages.restore(checkpoint.tensors, checkpoint.step)
         about = checkpoint.about
         self.step = self._first = self._kept = checkpoint.step
         self.lines = [Line(*each) for each in about["lines"]]
@@ -163,7 +169,7 @@ class Training:
         """
         losses: list[float] = torch.stack(self._losses).tolist() if self._losses else []
         wrong = [place for place, loss in enumerate(losses) if not math.isfinite(loss)]
-        if wrong or not self.learner.finite():
+        if wrong or not self.stages.finite():
             step = self.step - len(losses) + 1 + wrong[0] if wrong else self.step
             raise NotANumber(step, self._kept, self.settings.learning_rate)
         return losses
@@ -175,7 +181,12 @@ class Training:
             error = self.lines[-1].learning_error if self.lines else None
             return {"loss": None, "floor": None, "learning_error": error, "validation_tokens": self._rows * length}
         with self._averaged():
-            measured = [self._validated(self._validation(1 + number)) for number in range(FINAL_BATCHES)]
+            batches = [self._validation(1 + number) for number in range(FINAL_BATCHES)]
+            measured = [self._validated(each) for each in batches]
+            before = {
+                each.said: sum(self._validated(batch, stage)[0] for batch in batches) / FINAL_BATCHES
+                for stage, each in enumerate(self._said[:-1])
+            }
         loss = sum(each for each, _ in measured) / FINAL_BATCHES
         floors = [floor for _, floor in measured if floor is not None]
         floor = sum(floors) / FINAL_BATCHES if floors else None
@@ -184,6 +195,7 @@ class Training:
             "floor": floor,
             "learning_error": None if floor is None else loss - floor,
             "validation_tokens": FINAL_BATCHES * self._rows * length,
+            **before,
         }
 
     def _learn(self, step: int, batch: Batch) -> None:
@@ -193,13 +205,16 @@ class Training:
         self.processes.add_up(self.learner.gradient)
         said = loss.detach()
         self.processes.add_up(said)
-        self.learner.update(step)
+        self.stages.update(step)
         self._losses.append(said)
         self._floors.append(batch.floor)
 
     def _loss(self, batch: Batch) -> Tensor:
         noised = self.batches.objective.through(self.network, batch.noised)
         with self._precise():
+            own = self.batches.objective.row_losses(self.network, batch.noised, self.stages.number(self.step))
+            if own is not None:
+                return own.sum() / (self.settings.batch * self.batches.answered)
             logits = self.batches.objective.logits(self.network, noised)
         log_probs = functional.log_softmax(logits.float(), dim=-1)
         nats = self.batches.objective.loss(log_probs, noised, batch.targets)
@@ -221,13 +236,20 @@ class Training:
     def _validation(self, number: int) -> Batch:
         return self.batches.validation(number, self._rows)
 
-    def _validated(self, batch: Batch) -> tuple[float, float | None]:
-        """Loss and floor in nats a token answered, computed in float64 from the network's logits."""
+    def _validated(self, batch: Batch, stage: int | None = None) -> tuple[float, float | None]:
+        """Loss and floor in nats a token answered, computed in float64 from the network's logits.
+
+        Where losses are not of laws of tokens, that of a stage, by default the present one.
+        """
         assert batch.exact is not None
         noised, laws = batch.exact
         objective = self.batches.objective
+        present = self.stages.number(self.step) if stage is None else stage
         seen = objective.through(self.network, batch.noised)
         with self._precise():
+            own = objective.row_losses(self.network, batch.noised, present)
+            if own is not None:
+                return float(own.double().mean()) / self.batches.answered, None
             logits = objective.logits(self.network, seen)
         log_probs = functional.log_softmax(logits.cpu().double(), dim=-1)
         nats = objective.loss(log_probs, objective.through(self.network, noised), laws)
@@ -236,7 +258,7 @@ class Training:
     @contextmanager
     def _averaged(self) -> Iterator[None]:
         self.network.eval()
-        with torch.no_grad(), self.learner.averaged_weights():
+        with torch.no_grad(), self.stages.averaged_weights():
             yield
         self.network.train()
 

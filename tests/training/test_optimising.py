@@ -56,7 +56,7 @@ def test_the_flat_vector_learns_what_adamw_learns_weight_by_weight_and_averages_
     for name, weight in plain.state_dict().items():
         torch.testing.assert_close(learner.network.state_dict()[name], weight, rtol=1e-12, atol=1e-14)
     for name, mean in average.state_dict().items():
-        torch.testing.assert_close(learner.averaged()[name], mean, rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(learner.averages()[name], mean, rtol=1e-12, atol=1e-14)
 
 
 def test_a_learner_that_is_restored_goes_on_to_the_bit():
@@ -88,7 +88,7 @@ def test_the_averaged_weights_are_the_networks_inside_the_block_alone():
     before = {name: each.clone() for name, each in learner.network.state_dict().items()}
     with learner.averaged_weights():
         inside = {name: each.clone() for name, each in learner.network.state_dict().items()}
-    assert all(torch.equal(inside[name], each) for name, each in learner.averaged().items())
+    assert all(torch.equal(inside[name], each) for name, each in learner.averages().items())
     assert all(torch.equal(before[name], each) for name, each in learner.network.state_dict().items())
     assert not torch.equal(inside["0.weight"], before["0.weight"])
 

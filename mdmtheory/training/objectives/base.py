@@ -92,6 +92,19 @@ class NoisedTensors(NamedTuple):
     """Of tokens, where a network's own go in."""
     prior: Any = None
     """Nats of each row that no answer changes."""
+    normals: Any = None
+    """Noise that is to be put on latents."""
+
+
+class Stage(NamedTuple):
+    """A part of a training: `part` is what the names of the weights that it learns begin with, "" of all.
+
+    `said` is what its loss is called among results; the last stage's is the loss.
+    """
+
+    part: str
+    steps: int
+    said: str = "loss"
 
 
 @dataclass(frozen=True)
@@ -103,7 +116,7 @@ class Objective(ABC):
     """
 
     name: ClassVar[str]
-    noise: ClassVar[Literal["masked", "uniform", "gaussian"]] = "masked"
+    noise: ClassVar[Literal["masked", "uniform", "gaussian", "latent"]] = "masked"
     attention: ClassVar[Literal["bidirectional", "causal", "block"]] = "bidirectional"
     proper: ClassVar[bool] = True
     told_level: ClassVar[bool] = False
@@ -153,6 +166,20 @@ class Objective(ABC):
             evidence=self.evidence,
             places=given is not None,
         )
+
+    def network(self, architecture: Any, *, seed: int) -> Any:
+        """The network of an architecture, with the weights that the seed draws."""
+        from mdmtheory.networks.building import token_network
+
+        return token_network(architecture, seed=seed)
+
+    def stages(self, steps: int) -> tuple[Stage, ...]:
+        """What is learnt one after the other in so many steps: all at once, unless said."""
+        return (Stage("", steps),)
+
+    def row_losses(self, network: Any, noised: NoisedTensors, stage: int) -> Tensor | None:
+        """What each row loses in a stage, where that is not the `loss` of laws of tokens; None where it is."""
+        return None
 
     def constants(self) -> dict[str, np.ndarray]:
         """What its networks depend on besides their weights, by the names that it has in a run."""
