@@ -35,6 +35,11 @@ def check_can_share(models: Iterable[Any]) -> None:
                 f"common random numbers are for masked diffusion over a law of plans, in float64, and {model.spec} is "
                 "none: what it draws decides what it draws next; leave common out, and draws are independent"
             )
+        if model.constraint is not None:
+            raise ValueError(
+                f"common random numbers are for tokens that are drawn one by one, and {model.spec} draws those of a "
+                "step together; leave common out, and draws are independent"
+            )
 
 
 def how_shared(models: Iterable[Any]) -> str:

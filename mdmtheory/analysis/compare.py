@@ -217,7 +217,7 @@ def with_steps(model: Any, steps: int) -> Any:
         raise ValueError(f"{model.spec} is given no other steps here; make it with those that cost as many calls")
     if model.schedule.steps is not None:
         raise ValueError(f"schedule {model.schedule.spec} has a number of steps of its own; name a family, as linear")
-    options = {"sampler": model.sampler, "steps": steps, "schedule": model.schedule}
+    options = {"sampler": model.sampler, "steps": steps, "schedule": model.schedule, "language": model.language}
     if type(model) is BlockDiffusion:
         return BlockDiffusion(model.denoiser, block=model.block, **options)
     return MaskedDiffusion(model.denoiser, **options)

@@ -34,6 +34,7 @@ from mdmtheory.exact.bigrams import is_bigram
 from mdmtheory.exact.enumeration import power
 from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.metrics.pricing import curve_priced, curve_weights, reveal_costs, scored
+from mdmtheory.models.constraint import needed
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import Ancestral
 from mdmtheory.prompts.registry import check_no_prompt
@@ -149,7 +150,8 @@ class _Search:
         return {"rate": length * self.at, "gap": self.at, "excess": length * math.log1p(self.at)}[self.target]
 
     def model(self, steps: int) -> MaskedDiffusion:
-        return MaskedDiffusion(self.denoiser, sampler=self.sampler, steps=steps, schedule=self.schedule)
+        own = needed(self.language, self.sampler)
+        return MaskedDiffusion(self.denoiser, sampler=self.sampler, steps=steps, schedule=self.schedule, **own)
 
     @property
     def is_ancestral(self) -> bool:

@@ -14,6 +14,7 @@ from mdmtheory.core.register import About, Register, about
 from mdmtheory.core.sources import Ours, Sources
 from mdmtheory.core.spec import Spec
 from mdmtheory.metrics.likelihood_kinds import ALIASES, KINDS
+from mdmtheory.samplers.planned import CONSTRAINED_SOURCES
 from mdmtheory.theory.registry import statements
 
 REGISTERS = {
@@ -68,12 +69,12 @@ def everything() -> tuple[Cited, ...]:
 
 
 def cited(text: str) -> list[Cited]:
-    """What has this name (a spec's options do not matter), one from each register; ValueError where nothing has it."""
+    """What has this name, one from each register, and what is cited of a spec's options; ValueError for nothing."""
     try:
         name = Spec.parse(text).name
     except ValueError:
         name = text
-    found = [each for each, names in _all() if name in names]
+    found = [each for each, names in _all() if name in names] + options_in(text)
     found += [_outside(kind, name, register) for kind, register in REGISTERS.items() if name in _plug_ins(register)]
     found += [_own(name)] if ":" in name else []
     if not found:
@@ -117,7 +118,7 @@ def _plug_ins(register: Register) -> set[str]:
 @cache
 def _all() -> tuple[tuple[Cited, tuple[str, ...]], ...]:
     """Each thing with all names that it may be asked for by."""
-    return (*_registered(), *_stated(), *_likelihoods())
+    return (*_registered(), *((each, (each.name,)) for each in _options()), *_stated(), *_likelihoods())
 
 
 def _registered() -> Iterator[tuple[Cited, tuple[str, ...]]]:
@@ -125,6 +126,20 @@ def _registered() -> Iterator[tuple[Cited, tuple[str, ...]]]:
         for name in register.built_in:
             said = register.about(name)
             yield _of(kind, said), (name, *said.aliases)
+
+
+def _options() -> Iterator[Cited]:
+    """Options that are from somewhere, whatever they are options of."""
+    yield Cited("option", "constrained", CONSTRAINED_SOURCES)
+
+
+def options_in(spec: str) -> list[Cited]:
+    """Those that stand in a spec from results, as `constrained=true`; nothing is looked up."""
+    try:
+        options = dict(Spec.parse(spec).options)
+    except ValueError:
+        return []
+    return [each for each in _options() if options.get(each.name) is True]
 
 
 def known(kind: str, spec: str) -> Cited | None:

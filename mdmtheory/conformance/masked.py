@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -12,15 +13,18 @@ import numpy as np
 from mdmtheory.conformance.drawing import Replaced, check_alone_or_together, check_refusals, check_seeds
 from mdmtheory.conformance.prompts import kinds_at, of_model
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Trial, refuses
-from mdmtheory.conformance.settings import LENGTH, oracle_for, untied
+from mdmtheory.conformance.settings import LENGTH, oracle_for, small_languages, untied
 from mdmtheory.conformance.watching import some_marginals
+from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json
 from mdmtheory.exact.law import law
+from mdmtheory.models.constraint import needed
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import PlanLawBase
 from mdmtheory.samplers.base import SamplerBase
+from mdmtheory.samplers.planned import is_constrained
 
 DRAWS = 6_000
 """Sequences that are held against an enumerated law."""
@@ -41,9 +45,18 @@ class MaskedCase(ABC, Generic[Kind]):
         self, language: Language, steps: int = 2, schedule: str = "cosine", denoiser: Denoiser | None = None
     ) -> MaskedDiffusion:
         """Masked diffusion with this sampler and the exact denoiser of a language, or another."""
-        return MaskedDiffusion(
-            denoiser or oracle_for(language, self.sampler), sampler=self.sampler, steps=steps, schedule=schedule
-        )
+        asked, own = denoiser or oracle_for(language, self.sampler), needed(language, self.sampler)
+        return MaskedDiffusion(asked, sampler=self.sampler, steps=steps, schedule=schedule, **own)
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """Small ones that it takes; of these none where equally probable steps differ, if it has but one outcome."""
+        found = []
+        for language in untied() if is_greedy(self.sampler) else small_languages():
+            with suppress(MisfitError):
+                self.model(language).validate_whole(LENGTH)
+                found.append(language)
+        return tuple(found)
 
     @property
     @abstractmethod
@@ -54,6 +67,11 @@ class MaskedCase(ABC, Generic[Kind]):
     @abstractmethod
     def random_places(self) -> bool:
         """Whether which positions come next is random, whatever was drawn."""
+
+
+def is_greedy(sampler: Any) -> bool:
+    """Whether each step takes the most probable tokens that can be completed."""
+    return is_constrained(sampler) and sampler.temperature == 0
 
 
 def check_names(sampler: Any) -> None:
@@ -97,7 +115,9 @@ def _greedy(case: MaskedCase[Any]) -> str:
     sampler: Any = case.sampler
     if not is_dataclass(sampler) or "temperature" not in {each.name for each in fields(sampler)}:
         raise DoesNotApplyError("it is no dataclass with a temperature")
-    cold: Any = replace(sampler, temperature=0.0)  # type: ignore[type-var]
+    # Steps that are drawn together have at temperature 0 no say in ties, nor anything that could be cut.
+    others = {"ties": "lowest", "nucleus": 1.0, "min_p": 0.0} if is_constrained(sampler) else {}
+    cold: Any = replace(sampler, temperature=0.0, **others)  # type: ignore[type-var]
     refuses("temperature -1", lambda: replace(sampler, temperature=-1.0))  # type: ignore[type-var]
     law = np.asarray(cold.law(np.array([[0.2, 0.5, 0.3], [0.0, 0.1, 0.9]])))
     if not np.array_equal(law, [[0, 1, 0], [0, 0, 1]]):

@@ -16,18 +16,20 @@ from mdmtheory.conformance.masked import (
     MaskedCase,
     check_law,
     check_names,
+    is_greedy,
     require_closed_law,
     token_laws_trial,
 )
 from mdmtheory.conformance.report import DoesNotApplyError, RefutedError, Trial
-from mdmtheory.conformance.settings import LENGTH, small_languages, untied
+from mdmtheory.conformance.settings import LENGTH, untied
 from mdmtheory.core.protocols import Samples
 from mdmtheory.core.streams import stream_states
+from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.enumeration import all_sequences
 from mdmtheory.exact.law import context_marginals, context_numbers, law
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import PlanLawBase, Plans
-from mdmtheory.samplers.planned import Planned, token_laws
+from mdmtheory.samplers.planned import Planned, is_constrained, token_laws
 from mdmtheory.schedules import as_schedule
 
 _PLANS = 200
@@ -140,7 +142,7 @@ def _draws_follow_law(case: PlanLawCase) -> str:
     """Against the law over all plans where it is known, else against that of each plan drawn."""
     require_closed_law(case)
     seen = []
-    for language in small_languages():
+    for language in case.languages:
         model = case.model(language)
         try:
             if case.sampler.fixed or case.sampler.subset_law is not None:
@@ -168,8 +170,12 @@ def _follows_its_plans(model: MaskedDiffusion) -> str:
 def _law_of(model: MaskedDiffusion, plan: np.ndarray) -> np.ndarray:
     vocab_size = model.vocab_size
     assert model.plan_law is not None
-    marginals = token_laws(model.plan_law, context_marginals(model.denoiser, LENGTH))
+    marginals = context_marginals(model.denoiser, LENGTH)
+    if not is_greedy(model.plan_law):
+        marginals = token_laws(model.plan_law, marginals)
     sequences = all_sequences(vocab_size, LENGTH)
+    if is_constrained(model.plan_law):
+        return _constrained_law_of(model, plan, marginals, sequences)
     chance = np.ones(len(sequences))
     for position, step in enumerate(plan):
         contexts = context_numbers(sequences, plan < step, vocab_size)
@@ -177,10 +183,32 @@ def _law_of(model: MaskedDiffusion, plan: np.ndarray) -> np.ndarray:
     return chance.reshape((vocab_size,) * LENGTH)
 
 
+def _constrained_law_of(
+    model: MaskedDiffusion, plan: np.ndarray, marginals: np.ndarray, sequences: Tokens
+) -> np.ndarray:
+    """Each step's product over the steps that a sequence of the language completes, which are listed: no automaton."""
+    vocab_size, right = model.vocab_size, np.asarray(model.language.in_support(sequences))
+    inside, chance = sequences[right], np.ones(int(right.sum()))
+    for step in np.unique(plan):
+        before, product = context_numbers(inside, plan < step, vocab_size), np.ones(len(inside))
+        for position in np.flatnonzero(plan == step):
+            product *= marginals[before, position, inside[:, position]]
+        _, first = np.unique(context_numbers(inside, plan <= step, vocab_size), return_index=True)
+        if is_greedy(model.plan_law):
+            largest = np.zeros(before.max() + 1)
+            np.maximum.at(largest, before[first], product[first])
+            chance *= product >= largest[before] * (1 - 1e-12)
+        else:
+            chance *= product / np.bincount(before[first], weights=product[first])[before]
+    out = np.zeros(len(sequences))
+    out[right] = chance
+    return out.reshape((vocab_size,) * LENGTH)
+
+
 def _replay(case: PlanLawCase) -> str:
     require_closed_law(case)
     worst = 0.0
-    for language in small_languages():
+    for language in case.languages:
         model = case.model(language)
         sequences = all_sequences(model.vocab_size, LENGTH)
         for plan in np.unique(model.draw_plans(stream_states("conformance", 0, 8), LENGTH), axis=0):
@@ -189,7 +217,7 @@ def _replay(case: PlanLawCase) -> str:
             worst = max(worst, off)
             if not off <= 1e-9:
                 raise RefutedError(f"{language.spec}: scoring by the plan {plan.tolist()} is off by {off:.2g}")
-    return f"within {worst:.0e} of the product of token laws on {len(small_languages())} languages"
+    return f"within {worst:.0e} of the product of token laws on {len(case.languages)} languages"
 
 
 def _token_laws(case: PlanLawCase) -> str:
@@ -263,7 +291,7 @@ TRIALS: tuple[Trial[PlanLawCase], ...] = (
     ),
     Trial(
         "replay",
-        "scoring by a plan is the product of the laws that its tokens are drawn from, within 1e-9",
+        "scoring by a plan is the product of the laws that its tokens, or its steps, are drawn from, within 1e-9",
         "let `draw` give the plan that is followed",
         _replay,
     ),

@@ -373,7 +373,17 @@ MODEL = Contract(
     {"sample": _samples, "log_prob": _scores},
     {"vocab_size": _vocab_size, "spec": spec_of, "identity": identity_of},
     refuse=frozenset(
-        {"sample", "log_prob", "validate_length", "replay", "draw_plans", "run", "elbo", "log_prob_terms"}
+        {
+            "sample",
+            "log_prob",
+            "validate_length",
+            "validate_whole",
+            "replay",
+            "draw_plans",
+            "run",
+            "elbo",
+            "log_prob_terms",
+        }
     ),
     streams=frozenset({"draw_plans", "run"}),
     defaults=ModelDefaults,

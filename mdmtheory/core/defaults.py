@@ -176,6 +176,8 @@ class ModelDefaults:
     """Its sampler, where that is a law over plans."""
     language: Any = None
     """The language that it is a model of, if that is known other than by its denoiser."""
+    constraint: Any = None
+    """What holds its steps to the language (models/constraint.py)."""
     noise: ClassVar[str] = "masked"
     """What it takes back."""
     embedding: Any = None
@@ -206,6 +208,9 @@ class ModelDefaults:
 
     def validate_length(self, length: int) -> None:
         """ValueError where its sampler or its schedule is for another length."""
+
+    def validate_whole(self, length: int) -> None:
+        """ValueError where it draws no sequences of this length, what is given of them included."""
 
     def check_walks(self) -> None:
         """ValueError with the reason where it has no `walk` that stays possible (models/conditioned_walk.py)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from os import PathLike
 from typing import Any
@@ -46,6 +47,13 @@ class Network(OfRun):
         architecture = self.run.architecture
         self.vocab_size, self.block = architecture.vocab_size, architecture.block
         self.sees, self.told_level = _SEES[architecture.attention], architecture.level
+
+    @cached_property
+    def language(self) -> Language | None:
+        """What its run was trained on; None where the run does not tell any more."""
+        with suppress(ValueError, OSError):
+            return self.run.language
+        return None
 
     @property
     def transformer(self) -> Any:

@@ -23,7 +23,6 @@ from mdmtheory.exact.enumeration import Law, all_sequences, asked, check_feasibl
 from mdmtheory.exact.noised import uniform_cost, uniform_law
 from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.models.block import BlockDiffusion
-from mdmtheory.models.constrained import ConstrainedDiffusion
 from mdmtheory.models.fitting import check_takes_prompts, held_to
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.models.uniform import UniformDiffusion
@@ -55,7 +54,7 @@ def law(
     Masked diffusion over any law over plans: a fixed plan by its product of marginals, random subsets (ancestral,
     fixed, first_hitting) by recursion over subsets in O(N (3V)^L). With a sampler that looks at its draws: by all of
     them (`law_by_draws`). With one that looks at the context only: by replay, and where it breaks ties at random by the
-    mean over the L! shuffles. Block diffusion as masked diffusion block by block. Constrained diffusion by the
+    mean over the L! shuffles. Block diffusion as masked diffusion block by block. Steps that are constrained by the
     same recursion. Uniform diffusion by its transitions, O(N V^2L). Other models, classes that extend these among them,
     by their log_prob where that is exact.
     ValueError with the cost where it is not feasible.
@@ -79,14 +78,14 @@ def law_alone(model: Any, vocab_size: int, length: int, threads: int | None) -> 
     if type(model) is BlockDiffusion:
         model = model.masked
     shape = (vocab_size,) * length
+    if type(model) is MaskedDiffusion and model.constraint is not None:
+        return constrained_law(model, length, threads)
     if type(model) is MaskedDiffusion and model.plan_law is not None:
         return _masked_law(model, length, threads).reshape(shape)
     if type(model) is MaskedDiffusion and not model.replayable:
         if _given_a_shuffle(model):
             return _law_over_shuffles(model, length, threads).reshape(shape)
         return law_by_draws(model, length, threads=threads)
-    if type(model) is ConstrainedDiffusion:
-        return constrained_law(model, length, threads)
     if type(model) is UniformDiffusion:
         return uniform_law(model, length, threads=threads)
     scored = model.log_prob(all_sequences(vocab_size, length), 0, threads=threads)
@@ -100,8 +99,11 @@ def _law_given(model: Any, prompt: Tokens, given: Given, threads: int | None) ->
     vocab_size, answered = model.vocab_size, given.answer_length
     if type(model) in (MaskedDiffusion, BlockDiffusion):
         model = copy(model.masked if type(model) is BlockDiffusion else model)
-        model.denoiser = ShownPrompt(model.denoiser, prompt)
-        answers = law_alone(model, vocab_size, answered, threads)
+        if model.constraint is not None:
+            answers = constrained_law(model, answered, threads, shown=prompt)
+        else:
+            model.denoiser = ShownPrompt(model.denoiser, prompt)
+            answers = law_alone(model, vocab_size, answered, threads)
     else:
         sequences = all_sequences(vocab_size, answered)
         whole = np.repeat(prompt, len(sequences), axis=0)
@@ -140,14 +142,14 @@ def law_cost(model: SequenceModel, length: int, given: Given | None = None) -> f
         prompts = power(vocab_size, length - given.answer_length)
         return prompts * law_cost(model, given.answer_length) + length * power(vocab_size, length)
     every = power(vocab_size, length)
-    if type(model) is ConstrainedDiffusion:
-        return constrained_cost(model, length)
     if type(model) is UniformDiffusion:
         return uniform_cost(model, length)
     if type(model) is BlockDiffusion:
         model = model.masked
     if type(model) is not MaskedDiffusion:
         return length * every if as_model(model).log_prob_kind == "exact" else math.inf
+    if model.constraint is not None:
+        return constrained_cost(model, length)
     if not model.sampler.has_closed_law:
         return math.inf
     contexts = length * vocab_size * power(vocab_size + 1, length)

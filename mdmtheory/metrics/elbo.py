@@ -18,16 +18,23 @@ from mdmtheory.models.contexts import score_contexts
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.models.noise import uniforms_of
 from mdmtheory.plans import Ancestral, FirstHitting, FixedSizes
-from mdmtheory.samplers.planned import Planned, plans_alone
+from mdmtheory.samplers.planned import Planned, is_constrained, plans_alone
 
 CONTEXTS_AT_ONCE = 1 << 12
 """Contexts that are made together: enough to fill a denoiser's batches, few enough to need little memory."""
 
 
 def in_random_order(model: Any) -> bool:
-    """Whether each step of the model's plans reveals a uniformly random set of positions, of a block in blocks."""
+    """Whether each step of the model's plans reveals a uniformly random set of positions, of a block in blocks.
+
+    And each token by itself: where steps are drawn together, single reveals say nothing of their price.
+    """
     planned = type(model) in (MaskedDiffusion, BlockDiffusion) and model.plan_law is not None
-    return planned and type(plans_alone(model.plan_law)) in (Ancestral, FixedSizes, FirstHitting)
+    return (
+        planned
+        and not is_constrained(model.plan_law)
+        and type(plans_alone(model.plan_law)) in (Ancestral, FixedSizes, FirstHitting)
+    )
 
 
 @whole_numbers(seed=0, first=0, plans=1, threads=1)

@@ -8,11 +8,13 @@ from typing import Any
 from mdmtheory.core.estimate import TAIL_UNSEEN, Estimate, WithheldError
 from mdmtheory.core.intervals import hoeffding_end
 from mdmtheory.core.means import Moments, mean_interval
+from mdmtheory.core.protocols import Language
 from mdmtheory.core.register import registered
 from mdmtheory.core.sources import Ours
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
 from mdmtheory.metrics.ser_walk import WALK_SUMS, WalkMeasure
 from mdmtheory.metrics.sums import Sums
+from mdmtheory.models.completable import support_of
 from mdmtheory.models.conditioned_steps import StepWalk
 
 LEAST_EFFECTIVE = 20.0
@@ -34,6 +36,10 @@ class StepWalks(WalkMeasure):
     def check_own(self, model: Any) -> None:
         """ValueError where its sampler looks, or has no law."""
         model.check_step_walks()
+
+    def check_fits(self, language: Language, length: int) -> None:
+        """ValueError where the language has no automaton of this length."""
+        support_of(language, length)
 
     def walked(self, model: Any, *of: Any, **options: Any) -> StepWalk:
         """The model's own walks by steps."""

@@ -16,10 +16,12 @@ from mdmtheory.core.protocols import Denoiser, Language, LogProb, Samples
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import TokensLike
+from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.models.adaptive_loop import AdaptiveRun
 from mdmtheory.models.asking import Witness
 from mdmtheory.models.conditioned_steps import StepWalk
 from mdmtheory.models.conditioned_walk import Walk
+from mdmtheory.models.constraint import needed
 from mdmtheory.models.fitting import check_trust, looking_around
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.plans import FixedSizes, PlanLaw
@@ -37,7 +39,7 @@ class BlockDiffusion(ModelDefaults):
     those of the block's own length; the last block is shorter where `block` does not divide the length. `block` 1 is
     autoregression, and a block as long as the sequence masked diffusion, in law. `sampler` and `schedule` are as for
     MaskedDiffusion; `masked` is the masked diffusion over the whole sequence, with plans or rules that go block by
-    block, that this is.
+    block, that this is. With a sampler that is `constrained` steps are completed to the whole sequence.
     """
 
     block: int
@@ -51,13 +53,17 @@ class BlockDiffusion(ModelDefaults):
         steps: Any = None,
         sampler: str | Spec | PlanLaw | Sampler = "ancestral",
         schedule: Any = "linear",
+        language: LanguageLike | None = None,
     ) -> None:
         self.block = whole_number(block, "block")
         self.sampler = as_sampler(sampler)
         self.plan_law = self.sampler if self.sampler.oblivious else None
+        inside = by_block(self.sampler, self.block)
         self.masked = MaskedDiffusion.in_blocks(
-            denoiser, self.block, sampler=by_block(self.sampler, self.block), steps=steps, schedule=schedule
+            denoiser, self.block, sampler=inside, steps=steps, schedule=schedule, language=language
         )
+        self.constraint, self.language = self.masked.constraint, self.masked.language
+        self.finishes = self.masked.finishes
         self.steps, self.schedule = self.masked.steps, self.masked.schedule
         self.vocab_size = self.masked.vocab_size
         # The sampler inside stands for itself; steps and schedule as far as the whole has a use for them.
@@ -66,7 +72,8 @@ class BlockDiffusion(ModelDefaults):
 
     def __repr__(self) -> str:
         names = f"sampler={name_or_repr(self.sampler, SAMPLERS)}, schedule={name_or_repr(self.schedule, SCHEDULES)}"
-        return f"BlockDiffusion({self.denoiser!r}, block={self.block}, steps={self.steps}, {names})"
+        held_to = "".join(f", {name}={each!r}" for name, each in self.masked.held_to.items())
+        return f"BlockDiffusion({self.denoiser!r}, block={self.block}, steps={self.steps}, {names}{held_to})"
 
     @property
     def denoiser(self) -> Any:
@@ -96,6 +103,9 @@ class BlockDiffusion(ModelDefaults):
         if self.plan_law is not None and isinstance(plans_alone(self.plan_law), FixedSizes):
             for size in set(block_lengths(length, self.block)):
                 self.schedule.sizes(size, self.steps)
+
+    def validate_whole(self, length: int) -> None:
+        self.masked.validate_whole(length)
 
     def draw_plans(self, states: UInt64[np.ndarray, "count 4"], length: int) -> Int[np.ndarray, "count length"]:
         """Reveal plans of the whole sequence, one from each stream; the streams move on."""
@@ -216,4 +226,6 @@ def named(
 ) -> BlockDiffusion:
     """Blocks of `size` tokens from left to right, each by masked diffusion in so many steps (2503.09573)."""
     size = whole_number(size, "size", 1)  # refused by the word that was typed
-    return BlockDiffusion(denoiser, block=size, steps=steps, sampler=sampler, schedule=schedule)
+    chosen = as_sampler(sampler)
+    own = needed(language, chosen)
+    return BlockDiffusion(denoiser, block=size, steps=steps, sampler=chosen, schedule=schedule, **own)

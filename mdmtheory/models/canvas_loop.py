@@ -16,7 +16,7 @@ from mdmtheory.models.asking import OpenCanvas, Witness, in_batches, of_slice, t
 from mdmtheory.models.contexts import score_contexts
 from mdmtheory.models.noise import noisy_draws, uniforms_of
 from mdmtheory.plans import PlanLawBase
-from mdmtheory.samplers.planned import Planned
+from mdmtheory.samplers.planned import each_alone
 
 Plan = Int[np.ndarray, "count length"]
 States = UInt64[np.ndarray, "count 4"]
@@ -98,8 +98,7 @@ def _run_batch(
             rows, positions, answers = rows[fits], positions[fits], answers.take(fits)
         if witness is not None:
             witness(np.arange(count), out, rows, positions, answers)
-        if isinstance(law, Planned):
-            answers = answers.under(law)
+        answers = each_alone(law, answers)
         if tokens is not None:
             drawn = tokens[rows, positions].astype(np.int64)
         elif uniforms is not None:

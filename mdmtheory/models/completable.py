@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mdmtheory.core.limits import MOST_STATE_SETS
+from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.presets import LANGUAGES
@@ -22,13 +23,14 @@ Rows = Int[np.ndarray, "n"]
 
 
 def support_of(language: Any, length: int) -> Support:
-    """The automaton of a language; ValueError where it has none."""
+    """The automaton of a language; MisfitError where it has none."""
     found = language.support(length)
     if found is None:
         read = [name for name in LANGUAGES.built_in if LANGUAGES.about(name).automaton]
-        raise ValueError(
+        raise MisfitError(
             f"{language.spec} has no automaton that says what can be completed (Language.support); those that have one "
-            f"are {', '.join(read)}"
+            f"are {', '.join(read)}",
+            between=("sampler", "language"),
         )
     return found
 

@@ -24,7 +24,7 @@ from mdmtheory.models.noise import uniforms_of
 from mdmtheory.oracles.answers import LawAnswers
 from mdmtheory.plans import PlanLawBase
 from mdmtheory.samplers.base import SamplerBase
-from mdmtheory.samplers.planned import Planned
+from mdmtheory.samplers.planned import each_alone
 from mdmtheory.samplers.protocol import Order, State
 from mdmtheory.samplers.ties import shuffled
 
@@ -102,7 +102,7 @@ def walk_plans(
         for step in counted(range(1, int(steps.max(initial=0)) + 1), "steps"):
             rows, positions = np.nonzero((steps == step) & ~batch.ended[:, None])
             answers, rows, positions = batch.ask(rows, positions)
-            batch.draw(rows, positions, home(answers.under(law) if isinstance(law, Planned) else answers))
+            batch.draw(rows, positions, home(each_alone(law, answers)))
 
     return _walked(walk, denoiser, language, uniforms, prompt, threads)
 

@@ -13,7 +13,7 @@ from mdmtheory.core.protocols import PlanRun
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.models.asking import OpenCanvas, Witness, together
 from mdmtheory.plans import PlanLawBase
-from mdmtheory.samplers.planned import Planned
+from mdmtheory.samplers.planned import each_alone
 
 
 def score_contexts(
@@ -54,7 +54,7 @@ def score_contexts(
         some = answers if fits.all() else answers.take(fits)
         if witness is not None:
             witness(of, shown, entries[fits], positions[fits], some)
-        some = some.under(law) if isinstance(law, Planned) else some
+        some = each_alone(law, some)
         at = of[entries]
         found[fits] = some.log_prob_of(tokens[at[fits], positions[fits]].astype(np.int64))
         log_probs[at, positions] = found

@@ -14,6 +14,7 @@ from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import name_or_repr
 from mdmtheory.core.integers import whole_number, whole_numbers
 from mdmtheory.core.long_calls import counted
+from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.prompts import Prompt, answer_length, answers_in, as_prompt, prompt_of
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, PlanRun, Samples
 from mdmtheory.core.register import registered
@@ -21,11 +22,13 @@ from mdmtheory.core.reveal_plans import LAST_STEP, as_plans
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import check_states, stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens
+from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.asking import Witness
 from mdmtheory.models.canvas_loop import run_on_canvas
 from mdmtheory.models.conditioned_steps import StepWalk, check_plans, walk_steps_of
 from mdmtheory.models.conditioned_walk import Walk, check_sampler, walk_of
+from mdmtheory.models.constraint import constraint_of, needed
 from mdmtheory.models.finishing import drawn, finishing_trust
 from mdmtheory.models.fitting import check_trust, looking_around
 from mdmtheory.models.log_mean import log_mean_exp
@@ -44,6 +47,9 @@ class MaskedDiffusion(ModelDefaults):
     `sampler` is a name such as "ancestral" or "entropy", a PlanLaw, or a Sampler that looks at the sequence; `schedule`
     a name, a Schedule or revealed fractions (then `steps` may be left out). `plan_law` is the sampler where it does not
     look, else None. ValueError for a denoiser that sees the left alone. Definitions: theory of 2502.09622, section 2.
+
+    With a sampler that is `constrained` the tokens of a step are drawn together, given that the automaton of `language`
+    can complete them (`constraint`; docs/constrained.md): the language of the denoiser, unless said.
     """
 
     takes_prompts = finishes = True
@@ -51,12 +57,19 @@ class MaskedDiffusion(ModelDefaults):
 
     @classmethod
     def in_blocks(
-        cls, denoiser: Denoiser, block: int, *, sampler: PlanLaw | Sampler, steps: Any, schedule: Any
+        cls,
+        denoiser: Denoiser,
+        block: int,
+        *,
+        sampler: PlanLaw | Sampler,
+        steps: Any,
+        schedule: Any,
+        language: LanguageLike | None = None,
     ) -> MaskedDiffusion:
         """One whose sampler goes block by block, so that a denoiser that sees by blocks of this size fits it."""
         made = cls.__new__(cls)
         made._in_blocks = block
-        MaskedDiffusion.__init__(made, denoiser, sampler=sampler, steps=steps, schedule=schedule)
+        MaskedDiffusion.__init__(made, denoiser, sampler=sampler, steps=steps, schedule=schedule, language=language)
         return made
 
     def __init__(
@@ -66,6 +79,7 @@ class MaskedDiffusion(ModelDefaults):
         sampler: str | Spec | PlanLaw | Sampler = "ancestral",
         steps: Any = None,
         schedule: Any = "linear",
+        language: LanguageLike | None = None,
     ) -> None:
         self.denoiser: Any = looking_around(denoiser, self._in_blocks)
         self.sampler = as_sampler(sampler)
@@ -80,16 +94,30 @@ class MaskedDiffusion(ModelDefaults):
                 "leave steps out or make them agree"
             )
         self.vocab_size = denoiser.vocab_size
+        self.constraint = constraint_of(self.sampler, self.denoiser, language)
+        self.finishes = self.constraint is None
+        self.language = None if self.constraint is None else self.constraint.language
         options: list[tuple[str, Any]] = [("denoiser", str(denoiser.spec)), ("sampler", str(self.sampler.spec))]
         if self.sampler.uses_steps:
             options.append(("steps", self.steps))
         if self.sampler.uses_schedule:
             options.append(("schedule", str(self.schedule.spec)))
+        options += [(name, str(each.spec)) for name, each in self.held_to.items()]
         self.spec = Spec("masked", tuple(options))
 
     def __repr__(self) -> str:
         sampler, schedule = name_or_repr(self.sampler, SAMPLERS), name_or_repr(self.schedule, SCHEDULES)
-        return f"MaskedDiffusion({self.denoiser!r}, sampler={sampler}, steps={self.steps}, schedule={schedule})"
+        held_to = "".join(f", {name}={each!r}" for name, each in self.held_to.items())
+        return (
+            f"MaskedDiffusion({self.denoiser!r}, sampler={sampler}, steps={self.steps}, schedule={schedule}{held_to})"
+        )
+
+    @property
+    def held_to(self) -> dict[str, Any]:
+        """The language that it had to be told."""
+        own = self.denoiser.language
+        told = self.language is not None and (own is None or own.digest != self.language.digest)
+        return {"language": self.language} if told else {}
 
     @property
     def identity(self) -> Any:
@@ -99,7 +127,8 @@ class MaskedDiffusion(ModelDefaults):
     def _identity_with(self, sampler: Any) -> Any:
         steps = self.steps if self.sampler.uses_steps else None
         schedule = self.schedule.identity_at(self.steps) if self.sampler.uses_schedule else None
-        return ["masked", self.denoiser.identity, sampler, steps, schedule]
+        held_to = [] if self.language is None else [self.language.digest]
+        return ["masked", self.denoiser.identity, sampler, steps, schedule, *held_to]
 
     def _streams(self, what: str, length: int, seed: int, first: int, count: int) -> UInt64[np.ndarray, "count 4"]:
         """Streams for `what` of sequences first..first+count-1, the same for models that differ in ties alone."""
@@ -150,6 +179,10 @@ class MaskedDiffusion(ModelDefaults):
         if isinstance(plans_alone(self.plan_law), FixedSizes):
             self.schedule.sizes(length, self.steps)
 
+    def validate_whole(self, length: int) -> None:
+        if self.constraint is not None:
+            self.constraint.check(length)
+
     @whole_numbers(length=1)
     def draw_plans(self, states: UInt64[np.ndarray, "count 4"], length: int) -> Int[np.ndarray, "count length"]:
         """Reveal plans, one from each stream; the streams move on. ValueError for a sampler that looks."""
@@ -180,6 +213,11 @@ class MaskedDiffusion(ModelDefaults):
         the bit, `impossible` still names those, and their calls and rounds are counted to the end.
         """
         asked, ended = as_prompt(prompt, count, length, self.vocab_size), finishing_trust(finish, trust)
+        if ended is not None and not self.finishes:
+            raise ValueError(
+                f"sampler {self.sampler.spec} gives up where no step can be completed, and no doubt of what stands "
+                "mends that; leave finish out"
+            )
         answered = answer_length(asked, length)
         streams = self._streams("draw", length, seed, first, count)
         ties = self._streams("ties", length, seed, first, count) if self.plan_law is None else streams
@@ -292,7 +330,8 @@ class MaskedDiffusion(ModelDefaults):
     ) -> PlanRun:
         """Run given plans, in the denoiser's own kernel where it has one, else in a loop over its canvas.
 
-        Kernels draw from the marginals themselves: a law over plans with options is run in the loop. `plan` is integers
+        Kernels draw from the marginals themselves: a law over plans with options is run in the loop, and one that is
+        constrained by walks of whole steps, log p of a step being spread over its tokens. `plan` is integers
         (count, length) from 1; ValueError for others, and for tokens or streams that do not fit. With a `prompt` of
         whole sequences, plans and tokens are of the answers, and so is what comes back.
         """
@@ -324,6 +363,13 @@ class MaskedDiffusion(ModelDefaults):
         law = self.plan_law if isinstance(self.plan_law, Planned) else None
         if law is not None and tokens is not None:
             _require_closed_law(law)
+        if self.constraint is not None:
+            if witness is not None:
+                raise MisfitError(
+                    f"sampler {self.sampler.spec} draws the tokens of a step together, and these have no laws of their "
+                    "own to look at; leave constrained=true out"
+                )
+            return self.constraint.run(self.denoiser, plan, states, tokens, prompt, threads)
         fused = self.denoiser.fused and witness is None
         if law is None and fused and (prompt is None or tokens is not None):
             if prompt is None:
@@ -336,8 +382,16 @@ class MaskedDiffusion(ModelDefaults):
             return PlanRun(tokens, run.log_probs[:, prompt.answer], run.calls - 1, run.rounds - 1, run.impossible)
         return run_on_canvas(self.denoiser, plan, states, tokens, threads, law=law, prompt=prompt, witness=witness)
 
+    def _check_may_err(self) -> None:
+        if self.constraint is not None:
+            raise MisfitError(
+                f"sampler {self.sampler.spec} writes nothing that the language excludes, so there is no error to be "
+                "seen before it is made; count (ser)"
+            )
+
     def check_walks(self) -> None:
         """ValueError with the reason where a sampler has no law over what it sets given what stands."""
+        self._check_may_err()
         _require_closed_law(self.sampler)
         check_sampler(self.sampler)
 
@@ -365,6 +419,7 @@ class MaskedDiffusion(ModelDefaults):
 
     def check_step_walks(self) -> None:
         """ValueError with the reason where it has no `walk_steps`."""
+        self._check_may_err()
         _require_closed_law(self.sampler)
         check_plans(self)
 
@@ -488,4 +543,5 @@ def _require_closed_law(sampler: PlanLawBase | SamplerBase) -> None:
 @registered("model", "masked", version=1, place=1, said="masked diffusion", sources=("sahoo2024", "shi2024", "ou2025"))
 def named(language: Language, denoiser: Denoiser, sampler: str, steps: int | None, schedule: Any) -> MaskedDiffusion:
     """Masked diffusion: tokens are revealed step by step, those of one step independently."""
-    return MaskedDiffusion(denoiser, sampler=sampler, steps=steps, schedule=schedule)
+    chosen = as_sampler(sampler)
+    return MaskedDiffusion(denoiser, sampler=chosen, steps=steps, schedule=schedule, **needed(language, chosen))

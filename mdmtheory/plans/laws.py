@@ -33,7 +33,7 @@ _SEARCH = Ours(
     version=1,
     family="random order",
     place=1,
-    examples=("", "temperature=0.7"),
+    examples=("", "temperature=0.7", "constrained=true"),
     sources=("sahoo2024", "feng2025"),
 )
 @dataclass(frozen=True, repr=False)
@@ -189,7 +189,12 @@ class Blocks(OnePlan):
 
 
 @registered(
-    "plan law", version=1, family="chosen order", place=4, examples=("", "nucleus=0.9"), sources=("luxembourg2025",)
+    "plan law",
+    version=1,
+    family="chosen order",
+    place=4,
+    examples=("", "nucleus=0.9", "constrained=true,temperature=0,ties=lowest"),
+    sources=("luxembourg2025",),
 )
 @dataclass(frozen=True, repr=False)
 class Stride(OnePlan):

@@ -20,7 +20,7 @@ from mdmtheory.plots.series import Scale, Series, draw_all, scale_x, strip_note
 from mdmtheory.plots.style import SIZES, Look, family_looks, figure_style, looks
 from mdmtheory.plots.words import said_of
 from mdmtheory.sweeps.cell import DEFAULTS
-from mdmtheory.sweeps.choices import LESS_TRUST, is_exact, most_calls, registries
+from mdmtheory.sweeps.choices import LESS_TRUST, is_exact, is_held, most_calls, registries
 from mdmtheory.sweeps.results import check_whole_sequences
 
 CALLS = "denoiser calls per sequence"
@@ -38,7 +38,11 @@ def leaderboard(frame: pd.DataFrame) -> pd.DataFrame:
     1 - trust of the oracle (0 for one that takes tokens as given); `place`: calls, or where no sequence was drawn to
     its end those that one would have taken, min(steps, length) or so many in each block, and empty where rules decide
     how many. ValueError for rows of imperfect denoisers, of several schedules or seeds, or of answers to a prompt.
+
+    Without samplers whose steps are completed to the language: an SER of 0 that no call buys would be every curve's
+    end, and their laws stand on the page (report/held.py).
     """
+    frame = frame[[not is_held(each) for each in frame["sampler"]]]
     if frame.empty:
         raise ValueError("nothing to draw: there are no rows; run mdmtheory sweep experiments/samplers.toml")
     check_whole_sequences(frame, "the figures of methods")

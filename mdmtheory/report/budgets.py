@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -63,6 +64,9 @@ def _tables(entries: pd.DataFrame, measure: str, budget: int, names: Mapping[str
     # divergence are none either: who is never right is not unfaithful.
     scored = measure in ("ser", "kl")
     best = standings(entries, measure if scored else "ser", [budget]).sort_values([rank, "entrant"], kind="stable")
+    if not scored:
+        unranked = sorted(set(entries["entrant"][entries["held"]]))
+        best = pd.concat([best, pd.DataFrame({"entrant": unranked, rank: math.nan})])
     best = best[best["entrant"].isin(entries["entrant"][entries[measure].notna()])]
     cells = within_budget(entries, budget)
     cells = cells.assign(bold=separated_best(cells, measure) if scored else cells["lost"] & (measure == "excess"))
@@ -88,6 +92,9 @@ def _tables(entries: pd.DataFrame, measure: str, budget: int, names: Mapping[str
             best["entrant"]
         )
         notes = [f"Every cell needs more calls: {listed(over)}."] if over else []
+        if measure == "ser" and (held := unscored & set(entries["entrant"][entries["held"]])):
+            notes.append(f"0 by construction, and not ranked: {listed(sorted(held))}.")
+            unscored -= held
         if unscored:
             notes.append(f"{'No log p' if measure in _OF_LOG_P else 'Not measured'}: {listed(sorted(unscored))}.")
         if notes:

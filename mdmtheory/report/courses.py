@@ -60,7 +60,7 @@ def course_of(model: SequenceModel, language: Language, length: int) -> Course |
     probable as any other that is possible: drawn confidence is confidence, and its ties fall alike. Where they are
     broken at random and all positions look alike too, the sets are random. Verified drafts have the law of one position
     a step. None where tokens may change, for other denoisers and temperatures, for other languages with ties broken at
-    random, and for plug-ins.
+    random, where steps are drawn together, and for plug-ins.
     """
     if plug_ins_in(model):
         return None
@@ -69,6 +69,8 @@ def course_of(model: SequenceModel, language: Language, length: int) -> Course |
     if not isinstance(model, MaskedDiffusion | BlockDiffusion) or exact_for(model.denoiser) != language.digest:
         return None
     whole = model.masked if isinstance(model, BlockDiffusion) else model
+    if whole.constraint is not None:
+        return None
     if whole.plan_law is not None:
         return _course_of_plans(model, whole, length)
     if not at_defaults(model.sampler):

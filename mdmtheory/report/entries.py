@@ -14,7 +14,7 @@ from mdmtheory.core.estimate import Ends, Estimate, Kind, as_measured, said_kind
 from mdmtheory.core.protocols import Language
 from mdmtheory.metrics.kl_parts import unfaithful, wrong_nats
 from mdmtheory.report.naming import entrants
-from mdmtheory.sweeps.choices import most_calls, reference_rows
+from mdmtheory.sweeps.choices import is_held, most_calls, reference_rows
 from mdmtheory.sweeps.results import CELL_COLUMNS, check_whole_sequences
 
 MEASURES = ("ser", "kl", "unfaithful", "excess")
@@ -33,8 +33,9 @@ def entries(frame: pd.DataFrame, entropies: Entropies | None = None) -> pd.DataF
     Columns: the cell's own, `entrant` and `setting` (see `naming.entrants`), `calls`, `rounds`, `given_up`, `count`,
     and for each of MEASURES and `wrong` its value and `_low`, `_high`, `_kind`; empty where there is no such number
     (`_kind` says "withheld ..." where the store does). KL(q||p) = L log(TER(p)/TER(q)); the excess needs
-    `entropies`, H(q) in nats a sequence. `lost` says whether the excess proves a loss of entropy: whether it is below 0
-    when all n of them are to be right together, each at 1 - (1 - level)/n (Bonferroni).
+    `entropies`, H(q) in nats a sequence. `held` says whether the sampler's steps are completed to the language: its
+    SER is 0 whatever its law, and is not ranked. `lost` says whether the excess proves a loss of entropy: whether it is
+    below 0 when all n of them are to be right together, each at 1 - (1 - level)/n (Bonferroni).
 
     Where every sequence of a cell was given up at a context that cannot occur its mean calls are unknown; then `calls`
     is the number of its steps, or the length if that is less, which bounds them, and `given_up` is True. ValueError for
@@ -46,13 +47,14 @@ def entries(frame: pd.DataFrame, entropies: Entropies | None = None) -> pd.DataF
     if found.empty:
         return pd.DataFrame(columns=_columns())
     found[["entrant", "setting"]] = entrants(found)
+    found["held"] = [is_held(each) for each in found["sampler"]]
     found["lost"] = _proven_losses(found, frame["level"])
     return found[_columns()]
 
 
 def _columns() -> list[str]:
     numbers = [f"{name}{end}" for name in (*MEASURES, "wrong") for end in ("", "_low", "_high", "_kind")]
-    return [*CELL_COLUMNS, "entrant", "setting", "calls", "rounds", "given_up", "count", *numbers, "lost"]
+    return [*CELL_COLUMNS, "entrant", "setting", "calls", "rounds", "given_up", "count", *numbers, "held", "lost"]
 
 
 def _entry(rows: pd.DataFrame, entropies: Entropies) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.exact.enumeration import Law, entropy_nats, joint
@@ -34,6 +35,9 @@ SAMPLERS = (
     "bit_reversed",
     "blocks",
     "left_to_right",
+    "ancestral:constrained=true",
+    "stride:constrained=true",
+    "blocks:constrained=true",
     "confidence",
     "draw_confidence",
     "margin",
@@ -120,9 +124,9 @@ def exact_rows(
 
     Columns: COLUMNS as in a sweep's frame; `ser`; `total_variation`; `kl`, KL(q||p), and its parts `wrong`,
     -log(1 - SER), and `unfaithful`, KL(q || p given the support); `kl_on_support`, KL(p given the support || q);
-    `entropy`, that of p given the support, and `entropy_of_language`, in nats a sequence; `reason`,
-    empty but where there is no law, as for Gaussian noise. With `steps` None, 2 steps and one for each token (of block
-    diffusion, in each block). What has no choice of steps has one row.
+    `entropy`, that of p given the support, and `entropy_of_language`, in nats a sequence; `reason`, empty but where
+    there is no law, as for Gaussian noise, or for steps completed to what has no automaton. With `steps` None, 2 steps
+    and one for each token (of block diffusion, in each block). What has no choice of steps has one row.
     """
     samplers = every("sampler", SAMPLERS) if samplers is None else tuple(samplers)
     models = every("model", MODELS) if models is None else tuple(models)
@@ -197,6 +201,10 @@ def _row(language: Language, length: int, asked: _Asked, threads: int | None) ->
     known = registries()
     denoiser = known["denoiser"].build(asked.denoiser, language)
     model = known["model"].build(asked.model, language, denoiser, asked.sampler, asked.steps, "linear")
+    try:
+        model.validate_whole(length)
+    except MisfitError as misfit:
+        return {**row, "reason": str(misfit)}
     if isinstance(model, GaussianDiffusion):
         return {**row, "reason": "Gaussian noise is continuous, so its law is an integral and not a sum"}
     p = law(model, language, length, threads=threads)

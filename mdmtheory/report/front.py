@@ -9,7 +9,7 @@ import pandas as pd
 
 from mdmtheory.report.budgets import calls_text, records, value_text
 from mdmtheory.report.naming import language_groups
-from mdmtheory.report.ranking import competing, ranks, within_budget
+from mdmtheory.report.ranking import competing, ranks, valued, within_budget
 from mdmtheory.report.text import code, table
 
 _MOST_NAMES = 3
@@ -32,7 +32,7 @@ def best_section(ranked: pd.DataFrame, budgets: Mapping[int, Sequence[int]], nam
     """A short table for each length: who is best in a language within each budget of calls; of `ranked` entries."""
     parts = [_BEST]
     for length, each_budget in budgets.items():
-        own = ranked[(ranked["length"] == length) & ranked["ser"].notna()]
+        own = valued(ranked[ranked["length"] == length], "ser")
         found = {budget: within_budget(own, budget) for budget in each_budget}
         rows = [
             [names[language], *(_best(cells[cells["language"] == language]) for cells in found.values())]

@@ -13,6 +13,7 @@ from mdmtheory.report.budgets import budget_section
 from mdmtheory.report.closed_forms import closed_forms
 from mdmtheory.report.entries import entries, entropies_of
 from mdmtheory.report.front import FIRST, best_section, contents_section, first_figures
+from mdmtheory.report.held import held_section
 from mdmtheory.report.laws import closed_section, exact_section
 from mdmtheory.report.learned import learned_section
 from mdmtheory.report.missing import missing_section
@@ -113,6 +114,7 @@ def page(contents: Contents) -> str:
     competing = without_twins(whole)
     parts += [
         "" if contents.learned is None else learned_section(contents.learned, whole, names),
+        held_section(competing, names),
         folded_below(ties_section(whole, names)),
         folded_below(trust_section(competing, names)),
         folded_below(closed_section(compared, names, TOGETHER)),

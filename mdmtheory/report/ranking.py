@@ -24,6 +24,12 @@ def whole_calls(calls: pd.Series) -> Column:
     return np.ceil(np.round(calls.to_numpy(float), 6))
 
 
+def valued(entries: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """The cells that have a number of a measure to be ranked by: SER says nothing of steps that cannot go wrong."""
+    there = entries[measure].notna()
+    return entries[there & ~entries["held"].astype(bool)] if measure == "ser" else entries[there]
+
+
 def dominated(calls: Column, low: Column, high: Column) -> Bool[np.ndarray, "cells"]:
     """Which cells another one beats: with no more calls and an interval wholly below."""
     return np.any((calls[None, :] <= calls[:, None]) & (high[None, :] < low[:, None]), axis=1)
@@ -34,6 +40,7 @@ def competing(entries: pd.DataFrame, measure: str, price: str = "calls") -> pd.D
 
     Of SER 1 is the worst: where fewer than 20 drawn sequences were right, few calls are no merit.
     """
+    entries = valued(entries, measure)
     there = entries[price].notna() & np.isfinite(entries[measure].to_numpy(float))
     if measure == "ser":
         there &= entries["count"] * (1 - entries["ser"]) > LEAST_RIGHT - 0.5
@@ -68,8 +75,7 @@ def within_budget(entries: pd.DataFrame, budget: int) -> pd.DataFrame:
 def ranks(cells: pd.DataFrame, measure: str) -> pd.Series:
     """Of every row 1 + the number of others in its language and length whose interval lies wholly below; by index."""
     found = pd.Series(np.nan, index=cells.index)
-    valued = cells[cells[measure].notna()]
-    for _, group in valued.groupby(["language", "length"], sort=False):
+    for _, group in valued(cells, measure).groupby(["language", "length"], sort=False):
         low, high = _ends(group, measure)
         found[group.index] = 1.0 + (high[None, :] < low[:, None]).sum(axis=1)
     return found
@@ -78,8 +84,7 @@ def ranks(cells: pd.DataFrame, measure: str) -> pd.Series:
 def separated_best(cells: pd.DataFrame, measure: str) -> pd.Series:
     """Whether a row's interval lies wholly below that of every other row of its language and length; by index."""
     found = pd.Series(False, index=cells.index)
-    valued = cells[cells[measure].notna()]
-    for _, group in valued.groupby(["language", "length"], sort=False):
+    for _, group in valued(cells, measure).groupby(["language", "length"], sort=False):
         low, high = _ends(group, measure)
         below = high[:, None] < low[None, :]
         np.fill_diagonal(below, True)
@@ -94,15 +99,15 @@ def standings(entries: pd.DataFrame, measure: str, budgets: list[int]) -> pd.Dat
     language where an entrant was measured but has no cell within the budget it has the last rank, one below all that
     have; a language where it was not measured has no say in its mean.
     """
-    valued = entries[entries[measure].notna()]
-    languages = list(dict.fromkeys(valued["language"]))
+    ranked = valued(entries, measure)
+    languages = list(dict.fromkeys(ranked["language"]))
     on_it = frontier(entries, measure).groupby("entrant")["language"].nunique()
-    table = valued.groupby("entrant")["language"].nunique().rename("languages").to_frame()
+    table = ranked.groupby("entrant")["language"].nunique().rename("languages").to_frame()
     table["frontiers"] = on_it.reindex(table.index, fill_value=0)
-    measured = pd.crosstab(valued["entrant"], valued["language"]).reindex(table.index) > 0
+    measured = pd.crosstab(ranked["entrant"], ranked["language"]).reindex(table.index) > 0
     columns = [f"rank {budget}" for budget in budgets]
     for budget, column in zip(budgets, columns, strict=True):
-        cells = within_budget(valued, budget)
+        cells = within_budget(ranked, budget)
         rank = ranks(cells, measure)
         last = cells.groupby("language")["entrant"].nunique() + 1
         own = pd.DataFrame({"entrant": cells["entrant"], "language": cells["language"], "rank": rank})
@@ -121,9 +126,10 @@ def against_random_order(entries: pd.DataFrame, measure: str = "ser") -> pd.Data
     random order that no other cell of random order beats. By transitivity never both. Columns: language, length,
     entrant, worse, better, undecided; only where random order was measured.
     """
-    valued = entries[entries["calls"].notna() & entries[measure].notna()]
     result = []
-    for (language, length), group in valued.groupby(["language", "length"], sort=False):
+    for (language, length), group in valued(entries[entries["calls"].notna()], measure).groupby(
+        ["language", "length"], sort=False
+    ):
         own = group["entrant"].isin(RANDOM_ORDER).to_numpy()
         if not own.any():
             continue

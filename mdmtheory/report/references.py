@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from mdmtheory.citations.bibtex import references
-from mdmtheory.citations.cited import Cited, known
+from mdmtheory.citations.cited import Cited, known, options_in
 from mdmtheory.citations.citing import keys_of
 from mdmtheory.core.sources import SOFTWARE
 from mdmtheory.report.text import listed
@@ -37,6 +37,7 @@ def _used(frame: pd.DataFrame) -> Iterator[Cited]:
             found = known(kind, spec)
             if found is not None:
                 yield found
+                yield from options_in(spec)
 
 
 def _names(things: Iterable[Cited]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import wraps
 from typing import Any
 
@@ -13,8 +13,10 @@ from jaxtyping import Float
 
 from mdmtheory import plans as laws
 from mdmtheory.core.evaluable import call, name_of
+from mdmtheory.core.protocols import Answers
 from mdmtheory.core.register import Register, about
-from mdmtheory.core.spec import Spec
+from mdmtheory.core.sources import Sources
+from mdmtheory.core.spec import Spec, Value
 from mdmtheory.plans import PlanLawBase, Plans, States
 from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.contracts import guarded_sampler
@@ -26,6 +28,8 @@ from mdmtheory.schedules import Schedule
 
 Laws = Float[np.ndarray, "*places vocab_size"]
 PLAN_LAWS = Register("plan law", "mdmtheory.plans")
+CONSTRAINED_SOURCES: Sources = ("dang2026", "su2026", "suresh2025", "mundler2025")
+"""Where steps that are drawn from their product given an automaton, or a grammar, are from."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,16 +42,47 @@ class Planned(TokenOptions, PlanLawBase):
 
     Plans are drawn in float64 whatever the precision; the ancestral sampler by name draws both in float32 (`Race`).
 
+    `constrained`: the tokens of a step are drawn from the product of their laws *given that a sequence of the language
+    can still come of it* (2607.07026; docs/theory.md, 5.2), and at temperature 0 its most probable tokens of which one
+    can (2505.23061). Then tokens of a step have no laws of their own: log p(x) given a plan is the sum of log `law`
+    less log Z of every step, and a model has to know the language. ValueError with options of which there is no such
+    law.
+
     >>> str(Planned(laws.Stride(), temperature=0.5).spec)
     'stride:temperature=0.5'
     """
 
     plans: PlanLawBase
+    _: KW_ONLY
+    constrained: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "plans", guarded_sampler(self.plans))
         self._as(self.plans)
+        self._check_constrained()
+
+    def _check_constrained(self) -> None:
+        """ValueError for options with which steps cannot be drawn together."""
+        if type(self.constrained) is not bool:
+            raise ValueError(f"constrained is {self.constrained!r}; pass true or false")
+        if not self.constrained:
+            return
+        whose = f"constrained=true of sampler {self.plans.spec}"
+        if self.precision != "float64":
+            raise ValueError(f"{whose} draws the tokens of a step together, without float32 noise; use float64")
+        if self.temperature > 0:
+            return
+        if self.ties != "lowest":
+            raise ValueError(
+                f"{whose} takes at temperature 0 the first of equally probable steps, and this one decides between "
+                "equal tokens by chance; add ties=lowest"
+            )
+        if self.nucleus < 1 or self.min_p > 0:
+            raise ValueError(
+                f"{whose} takes at temperature 0 the best step that can be completed, whatever a nucleus or min_p "
+                "would cut; leave these out"
+            )
 
     def __repr__(self) -> str:
         name = name_of(self, SAMPLERS)
@@ -77,6 +112,11 @@ class Planned(TokenOptions, PlanLawBase):
         return ["planned", self.plans.stream_identity, self._changed]
 
     @property
+    def _changed(self) -> dict[str, Value]:
+        """The shared options that are not the default, but for `ties`, and whether it is constrained."""
+        return super()._changed | ({"constrained": True} if self.constrained else {})
+
+    @property
     def subset_law(self) -> Any:  # type: ignore[override]  # the law's here, on the class elsewhere
         """The law's."""
         return self.plans.subset_law
@@ -95,8 +135,28 @@ def plans_alone(law: PlanLawBase) -> PlanLawBase:
     return law.plans if isinstance(law, Planned) else law
 
 
+def is_constrained(sampler: Any) -> bool:
+    """Whether the tokens of a step are drawn together, given that the language can complete them."""
+    return isinstance(sampler, Planned) and sampler.constrained
+
+
+def constrained(law: PlanLawBase) -> Planned:
+    """The same law over plans and options, with steps that are drawn together."""
+    return replace(law, constrained=True) if isinstance(law, Planned) else Planned(law, constrained=True)
+
+
+def each_alone(law: PlanLawBase | None, answers: Answers) -> Answers:
+    """What each token is drawn from, under the options of a law; ValueError where a step is drawn together."""
+    if is_constrained(law):
+        raise ValueError(f"sampler {law.spec} draws the tokens of a step together; run the model that it makes")  # type: ignore[union-attr]
+    return answers.under(law) if isinstance(law, Planned) else answers
+
+
 def token_laws(law: PlanLawBase, marginals: Laws) -> Laws:
-    """What tokens are drawn from where the marginals are these; rows of zeros (impossible contexts) stay."""
+    """What tokens are drawn from where the marginals are these; rows of zeros (impossible contexts) stay.
+
+    Where steps are `constrained`: what their products are made of, before these are conditioned.
+    """
     if not isinstance(law, Planned):
         return marginals
     rows: Marginals = marginals.reshape(-1, marginals.shape[-1])
@@ -117,13 +177,15 @@ def with_options(
     plan and tokens with the same noise.
     """
     own = [each for each in inspect.signature(build).parameters.values() if each.kind is each.KEYWORD_ONLY]
-    shared = [each for each in inspect.signature(TokenOptions).parameters.values() if each.name in SHARED_OPTIONS]
+    known = (*SHARED_OPTIONS, "constrained")
+    shared = [each for each in inspect.signature(Planned).parameters.values() if each.name in known]
 
     @wraps(build, updated=())
     def built(**options: Any) -> PlanLawBase | SamplerBase:
-        if in_float32 is not None and options.get("precision") == "float32":
+        if in_float32 is not None and options.get("precision") == "float32" and not options.get("constrained"):
+            options.pop("constrained", None)
             return in_float32(**options)
-        changing = {key: options.pop(key) for key in SHARED_OPTIONS if key in options}
+        changing = {key: options.pop(key) for key in known if key in options}
         plain = build(**options)
         planned = Planned(plain, **changing)
         return planned if planned.changed else plain

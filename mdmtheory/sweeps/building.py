@@ -56,6 +56,7 @@ class Builder:
         if given is not None:
             check_takes_prompts(model)
         model.validate_length(cell.length if given is None else given.answer_length)
+        model.validate_whole(cell.length)
         return language, model
 
     def language(self, text: str | Language) -> Language:

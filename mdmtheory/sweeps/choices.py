@@ -119,6 +119,16 @@ def is_learned(denoiser: Any) -> bool:
     return said is not None and said.learned
 
 
+def is_held(sampler: Any) -> bool:
+    """Whether a sampler that a row of results names completes its steps: it writes nothing wrong; looks up nothing."""
+    register = registries()["sampler"]
+    try:
+        spec = Spec.parse(sampler) if isinstance(sampler, str) else None
+    except ValueError:
+        return False
+    return spec is not None and not register.from_outside(spec.name) and dict(spec.options).get("constrained") is True
+
+
 def reference_rows(frame: pd.DataFrame) -> pd.Series[bool]:
     """Which rows of results are of the language's own law: of a model that is it, with no network in its place."""
     return frame["model"].map(is_exact).astype(bool) & ~frame["denoiser"].map(is_learned).astype(bool)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mdmtheory.core.given import Given
 from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.origin import plug_ins_in
 from mdmtheory.core.plugins import built_by_plug_in
 from mdmtheory.core.printable import printable
@@ -24,6 +25,7 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import canonical_json, digest, stream_states
 from mdmtheory.languages.kinds import built_in_kind, kinds
 from mdmtheory.metrics.registry import as_metric, measures
+from mdmtheory.models.constraint import CONSTRAINED_VERSION
 from mdmtheory.prompts.drawing import PROMPTS_VERSION
 from mdmtheory.prompts.registry import given_positions
 from mdmtheory.sweeps.choices import registries
@@ -191,21 +193,50 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def tasks_of(cell: Cell, language: Language, model: SequenceModel, tags: Sequence[str] = ()) -> list[Task]:
-    """What has to be measured for the metrics of a cell, given the language and the model that it builds."""
+    """What has to be measured for the metrics of a cell, given the language and the model that it builds.
+
+    MisfitError where one of them cannot be measured of these.
+    """
+    tasks, misfits = fitting_tasks(cell, language, model, tags)
+    for misfit in misfits.values():
+        raise misfit
+    return tasks
+
+
+def fitting_tasks(
+    cell: Cell, language: Language, model: SequenceModel, tags: Sequence[str] = ()
+) -> tuple[list[Task], dict[str, MisfitError]]:
+    """As `tasks_of`, and of the metrics that do not fit, by name as they were asked for, the reasons."""
     typed = {as_metric(each).name: each for each in cell.metrics}
     asked: dict[str, list[str]] = {}
     for metric in cell.shown():
         for measure in (metric.needs, *metric.besides):
             asked.setdefault(measure, []).append(typed.get(metric.name, metric.name))
     rules = cell.rule.split(",") if cell.rule else ()
-    wanted = {name: measure for name, measure in measures().items() if name in asked}
-    return [
-        _task(measure, cell, language, model, {"metrics": asked[name], "rules": rules, "tags": tags})
-        for name, measure in wanted.items()
-    ]
+    tasks, misfits = [], {}
+    for name, measure in measures().items():
+        if name not in asked:
+            continue
+        try:
+            measure.check_fits(language, cell.length)
+            facts = measure.facts_of(model)
+        except ValueError as error:
+            by_itself = [each for each in asked[name] if each in cell.metrics] or asked[name]
+            misfits[by_itself[0]] = MisfitError(f"metric {by_itself[0]}: {error}", between=("metric", "cell"))
+            continue
+        labels = {"metrics": asked[name], "rules": rules, "tags": tags}
+        tasks.append(_task(measure, facts, cell, language, model, labels))
+    return tasks, misfits
 
 
-def _task(measure: Measure, cell: Cell, language: Language, model: Any, asked: Mapping[str, Sequence[str]]) -> Task:
+def _task(
+    measure: Measure,
+    facts: Mapping[str, Any],
+    cell: Cell,
+    language: Language,
+    model: Any,
+    asked: Mapping[str, Sequence[str]],
+) -> Task:
     label: dict[str, Any] = {name: getattr(cell, name) for name in ("model", "denoiser", "sampler", "schedule")}
     plug_ins = plug_ins_in(language, model)
     given = given_positions(cell.prompt, language, cell.length)
@@ -219,7 +250,7 @@ def _task(measure: Measure, cell: Cell, language: Language, model: Any, asked: M
         **specs,
         "identity": digest(model.identity),
         "versions": _versions(measure, model, cell, language, specs),
-        **measure.facts_of(model),
+        **facts,
     }
     if plug_ins:
         # A plug-in may give itself any name and identity, also those of what is built in.
@@ -301,6 +332,8 @@ def _versions(
     # A language's is kept under its kind, or the name that a plug-in was asked for by.
     names = {"language": built_in_kind(language) or language.spec.name}
     names |= {kind: Spec.parse(text).name for kind, text in specs.items() if text is not None}
+    if model.constraint is not None:
+        versions["constrained steps"] = CONSTRAINED_VERSION
     return versions | {
         f"{kind} {name}": component_version(kind, name, str(getattr(cell, kind))) for kind, name in names.items()
     }

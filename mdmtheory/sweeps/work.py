@@ -7,14 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from mdmtheory.core.misfits import MisfitError
-from mdmtheory.core.notices import notice
-from mdmtheory.core.printable import first_few
 from mdmtheory.metrics.registry import as_metrics
 from mdmtheory.sweeps.cell import Cell
 from mdmtheory.sweeps.chunks import Chunk
+from mdmtheory.sweeps.misfits import Misfits
 from mdmtheory.sweeps.passes import Keeps, Pass, passes_of
 from mdmtheory.sweeps.schema import Contents, StoredLanguage
-from mdmtheory.sweeps.tasks import Task, tasks_of
+from mdmtheory.sweeps.tasks import Task, fitting_tasks
 
 if TYPE_CHECKING:
     from mdmtheory.core.protocols import Language, SequenceModel
@@ -140,25 +139,28 @@ class Work:
     def of(cls, cells: Iterable[Cell], tags: Sequence[str] = ()) -> Work:
         """Build every cell; ValueError says what does not fit together. Tasks bear the tags.
 
-        Of lists that multiply out, a denoiser and a model that do not fit are left out, with a notice, where each of
-        them fits another.
+        Of lists that multiply out, two choices that do not fit, a denoiser and a model or a sampler and a language, are
+        left out, with a notice, where each of them fits another; so is a metric where it cannot be measured, if it can
+        of another cell and something else of this one.
         """
         from mdmtheory.sweeps.building import Builder
 
         builder = Builder()
-        misfits: dict[tuple[str | None, str], MisfitError] = {}
+        misfits = Misfits()
         work = cls([], {}, [], {}, {})
         languages: dict[str, StoredLanguage] = {}
         for cell in cells:
             try:
                 language, model = builder.build(cell)
             except MisfitError as error:
-                misfits.setdefault((cell.denoiser, cell.model), error)
+                misfits.of_cell(cell, error)
                 continue
             if language.digest not in languages:
                 languages[language.digest] = StoredLanguage.of(language, cell.shown_language)
             own, shown = [], cell.shown()
-            for task in tasks_of(cell, language, model, tags):
+            tasks, without = fitting_tasks(cell, language, model, tags)
+            misfits.of_metrics(without, left=bool(tasks))
+            for task in tasks:
                 state = work.states.setdefault(task.sha, TaskState(task))
                 state.task = state.task.joined(task)
                 state.needed = max(state.needed, task.chunks_for(cell.samples))
@@ -168,13 +170,7 @@ class Work:
                 known.update({each.name: each for each in as_metrics([*known.values(), *given])})
                 own.append(state)
             work.cells.append((cell, own))
-        fitting = [(cell.denoiser, cell.model) for cell, _ in work.cells]
-        for (denoiser, name), misfit in misfits.items():
-            if not any(denoiser == each for each, _ in fitting) or not any(name == each for _, each in fitting):
-                raise misfit
-        if misfits:
-            pairs = [f"{denoiser} in {name}" for denoiser, name in misfits]
-            notice(f"left out, as they do not fit: {first_few(pairs)}")
+        misfits.settle([cell for cell, _ in work.cells], {name for own in work.metrics.values() for name in own})
         if not work.cells:
             raise ValueError("there are no cells to measure; make some with cells(lang=..., steps=...)")
         work.languages = list(languages.values())

@@ -12,6 +12,8 @@ from mdmtheory.conformance import plan_laws, samplers
 from mdmtheory.conformance.samplers import check_sampler
 from mdmtheory.core.spec import Spec
 from mdmtheory.models import asking
+from mdmtheory.models.canvas_loop import run_on_canvas
+from mdmtheory.models.constraint import Constraint
 from mdmtheory.oracles import chain_canvas
 from mdmtheory.oracles.answers import as_answers
 from mdmtheory.oracles.canvas import ConditionalsCanvas
@@ -465,3 +467,15 @@ def _charging_every_step(run_plan):
         return replace(run, calls=run.calls + 1, rounds=run.rounds + 1)
 
     return charged
+
+
+def test_steps_that_are_not_conditioned_are_found_out(monkeypatch):
+    """A planted fault: the tokens of a constrained step are drawn, and scored, one by one."""
+    sampler = as_sampler("stride:constrained=true")
+    assert tried(sampler, "replay").passed
+    def alone(self, denoiser, plan, states, tokens, prompt, threads):
+        law = replace(self.law, constrained=False)
+        return run_on_canvas(denoiser, plan, states, tokens, threads, law=law, prompt=prompt)
+
+    monkeypatch.setattr(Constraint, "run", alone)
+    assert tried(sampler, "replay").passed is False

@@ -10,9 +10,15 @@ import pytest
 import mdmtheory as mt
 from mdmtheory.conformance.goodness import follows
 from mdmtheory.conformance.models import check_model
+from mdmtheory.core.defaults import DenoiserDefaults
+from mdmtheory.core.misfits import MisfitError
 from mdmtheory.exact.enumeration import all_sequences, joint
 from mdmtheory.exact.law import law_cost
 from mdmtheory.exact.reveals import all_plans
+from mdmtheory.models import MODELS as MODELS_REGISTER
+from mdmtheory.models.block import BlockDiffusion
+from mdmtheory.plans import Ancestral
+from mdmtheory.samplers.planned import Planned
 from mdmtheory.theory.instances import bigram3, hmm2x3
 
 LENGTH = 4
@@ -103,9 +109,15 @@ def test_prompts_stay_and_answers_are_right():
     drawn = constrained(steps=1).sample(50, 6, seed=0, prompt=prompt)
     assert Q.in_support(drawn.tokens).all()
     assert (drawn.tokens[:, [0, 3]] == prompt[:, [0, 3]]).all()
-    model = constrained(sampler="stride")
-    given = mt.exact.law(model, Q, LENGTH, prompt=[0, 3, 3, 3])
-    assert given.sum() == pytest.approx(1, abs=1e-12)
+    for model in (constrained(sampler="stride"), constrained()):
+        row = np.array([0, 3, 3, 3])
+        given = mt.exact.law(model, Q, LENGTH, prompt=row)
+        assert given.sum() == pytest.approx(1, abs=1e-12)
+        answers = model.sample(3000, LENGTH, seed=1, prompt=np.tile(row, (3000, 1))).tokens
+        assert follows(answers, given)
+    scored = constrained(sampler="stride").log_prob(answers[:20], prompt=np.tile(row, (20, 1))).values
+    law = mt.exact.law(constrained(sampler="stride"), Q, LENGTH, prompt=row)
+    np.testing.assert_allclose(np.exp(scored), [law[tuple(each)] for each in answers[:20]], rtol=1e-12)
 
 
 def test_at_temperature_0_a_step_takes_its_best_tokens_that_can_be_completed():
@@ -114,10 +126,14 @@ def test_at_temperature_0_a_step_takes_its_best_tokens_that_can_be_completed():
     inside = all_sequences(3, LENGTH)[joint(Q, LENGTH).reshape(-1) > 0]
     masses = [math.prod(law[v] for law, v in zip(laws, row, strict=True)) for row in inside]
     assert model.sample(3, LENGTH, seed=0).tokens.tolist() == [inside[int(np.argmax(masses))].tolist()] * 3
-    with pytest.raises(ValueError, match="draws nothing"):
-        model.log_prob(inside)
-    with pytest.raises(ValueError, match="add ties=lowest"):
-        constrained(sampler="blocks:temperature=0")
+    law = mt.exact.law(model, Q, LENGTH)
+    assert law.max() == 1
+    assert tuple(inside[int(np.argmax(masses))]) == np.unravel_index(int(law.argmax()), law.shape)
+    random = constrained(sampler="ancestral:temperature=0,ties=lowest")
+    assert follows(random.sample(2000, LENGTH, seed=3).tokens, mt.exact.law(random, Q, LENGTH))
+    for options, said in (("", "add ties=lowest"), (",ties=lowest,nucleus=0.5", "leave these out")):
+        with pytest.raises(ValueError, match=said):
+            constrained(sampler=f"blocks:temperature=0{options}")
 
 
 def test_a_step_that_nothing_of_the_language_is_left_to_is_impossible():
@@ -132,14 +148,66 @@ def test_what_it_cannot_be_is_refused():
     for options, said in (
         ({"sampler": "confidence"}, "looks at the sequence"),
         ({"sampler": "stride:precision=float32"}, "float32"),
+        ({"sampler": "ancestral:precision=float32"}, "looks at the sequence"),
+        ({"sampler": "ancestral:precision=float32,constrained=true"}, "without float32 noise"),
+        ({"sampler": "stride:constrained=1"}, "pass true or false"),
         ({"language": mt.EqualPairs(vocab_size=2)}, "pass a model of this language"),
     ):
         with pytest.raises(ValueError, match=said):
             constrained(blind, **options)
-    with pytest.raises(ValueError, match="no automaton"):
+    with pytest.raises(MisfitError, match="no automaton"):
         mt.ConstrainedDiffusion(mt.Oracle("permutation:items=4"), steps=2).sample(1, 4, seed=0)
 
 
 def test_it_keeps_what_models_promise():
-    assert check_model(mt.ConstrainedDiffusion(mt.Oracle(hmm2x3()), sampler="stride", steps=2), hmm2x3()).passed
+    model = BlockDiffusion(mt.Oracle(hmm2x3()), block=2, sampler="stride:constrained=true", steps=2)
+    assert check_model(model, hmm2x3()).passed
     assert law_cost(constrained(), LENGTH) < 1e6
+
+
+def test_the_option_and_the_other_name_make_one_model():
+    oracle = mt.Oracle(Q)
+    named = mt.MaskedDiffusion(oracle, sampler="ancestral:temperature=0.5,constrained=true", steps=2)
+    for other in (
+        mt.ConstrainedDiffusion(oracle, sampler="ancestral:temperature=0.5", steps=2),
+        mt.MaskedDiffusion(oracle, sampler=Planned(Ancestral(), temperature=0.5, constrained=True), steps=2),
+        MODELS_REGISTER.build("masked", Q, oracle, "ancestral:temperature=0.5,constrained=true", 2, "linear"),
+    ):
+        assert other.identity == named.identity
+        assert other.spec == named.spec
+        np.testing.assert_array_equal(other.sample(9, 7, seed=1).tokens, named.sample(9, 7, seed=1).tokens)
+    assert named.identity != mt.MaskedDiffusion(oracle, sampler="ancestral:temperature=0.5", steps=2).identity
+    assert str(mt.MaskedDiffusion(oracle, sampler="stride:constrained=false").spec) == (
+        "masked:denoiser=oracle,sampler=stride,steps=64"
+    )
+
+
+def test_blocks_are_completed_to_the_whole_sequence():
+    """Of one block masked diffusion, and of blocks of one autoregression, whose law is the language's."""
+    model = {size: BlockDiffusion(PERTURBED, block=size, sampler="stride:constrained=true", steps=2) for size in (2, 4)}
+    np.testing.assert_array_equal(
+        mt.exact.law(model[4], Q, LENGTH), mt.exact.law(constrained(sampler="stride"), Q, LENGTH)
+    )
+    assert Q.in_support(model[2].sample(300, 9, seed=0).tokens).all()
+    one = BlockDiffusion(mt.Oracle(Q), block=1, sampler="ancestral:constrained=true", steps=1)
+    np.testing.assert_allclose(mt.exact.law(one, Q, LENGTH), joint(Q, LENGTH), atol=1e-14)
+
+
+def test_a_language_is_told_where_it_is_needed_and_nowhere_else():
+    class Stranger(DenoiserDefaults):
+        """Says nothing of its language."""
+
+        spec, identity, vocab_size, noises = mt.Spec("stranger"), ["stranger"], 3, frozenset({"masked"})
+
+        def open(self, *arguments, **options):
+            return mt.Oracle(Q).open(*arguments, **options)
+
+    with pytest.raises(ValueError, match=r"the denoiser stranger does not say of which language it is; pass language="):
+        mt.MaskedDiffusion(Stranger(), sampler="stride:constrained=true")
+    told = mt.MaskedDiffusion(Stranger(), sampler="stride:constrained=true", language=Q, steps=2)
+    assert Q.in_support(told.sample(50, 9, seed=0).tokens).all()
+    assert dict(told.spec.options)["language"] == str(Q.spec)
+    with pytest.raises(ValueError, match="sampler stride is held to none; leave it out"):
+        mt.MaskedDiffusion(mt.Oracle(Q), sampler="stride", language=Q)
+    with pytest.raises(ValueError, match="gives up where no step can be completed"):
+        constrained().sample(1, 4, seed=0, finish=True)

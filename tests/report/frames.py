@@ -67,7 +67,7 @@ def entries_at(rows: Iterable[tuple[str, str, float, float, float]]) -> pd.DataF
     found = pd.DataFrame(list(rows), columns=["entrant", "language", "calls", "ser_low", "ser_high"])
     middle = (found["ser_low"] + found["ser_high"]) / 2
     same = {"length": 64, "rounds": found["calls"], "count": 1000, "seed": 0, "setting": "", "kl": np.nan}
-    return found.assign(ser=middle, given_up=False, **same)
+    return found.assign(ser=middle, given_up=False, held=False, **same)
 
 
 def small_frame() -> pd.DataFrame:
