@@ -43,7 +43,8 @@ def held_section(whole: pd.DataFrame, names: Mapping[str, str]) -> str:
                 for line in _lines(found, str(entrant), steps, _ordered(own), measure)
             ]
             heads = ["sampler", "steps", *(names[each] for each in _ordered(own))]
-            parts.append(folded(f"{length} tokens: {TITLES[measure]}", table(heads, rows, left=2)))
+            if rows:
+                parts.append(folded(f"{length} tokens: {TITLES[measure]}", table(heads, rows, left=2)))
     return "\n\n".join(parts)
 
 

@@ -46,7 +46,7 @@ def test_their_section_has_what_is_right_of_the_plain_sampler(frame):
     assert [line.split(" | ")[0] for line in lines] == ["| `ancestral`", "| `ancestral` if right", f"| `{HELD}`"]
     length = int(frame["length"].iloc[0])
     left = length * math.log(1.02) + math.log(0.5)
-    assert f"{left:.1f}".replace("-", "−") in lines[1]
+    assert f"≤ {left:.3f} ± " in lines[1]
     assert lines[1].endswith("(32) |")
     assert held_section(entries(frame[frame["sampler"] != HELD]), NAMES) == ""
 

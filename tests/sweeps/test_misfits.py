@@ -59,8 +59,8 @@ def test_a_sampler_is_left_out_on_a_language_without_an_automaton():
 def test_a_sweep_of_steps_drawn_together_is_kept_and_resumed(tmp_path):
     options = {"lang": "parity", "length": 4, "sampler": f"ancestral:constrained=true,{HELD},stride", "steps": 2}
     out = tmp_path / "held.sqlite"
-    frame = mt.collect(cells(samples=50, **options), out, progress=False)
-    again = mt.collect(cells(samples=50, **options), out, progress=False)
+    frame = mt.collect(cells(samples=50, **options), out=out, progress=False)
+    again = mt.collect(cells(samples=50, **options), out=out, progress=False)
     assert again["value"].tolist() == frame["value"].tolist() == mt.read(out)["value"].tolist()
     rates = frame[frame["metric"] == "ser"].set_index("sampler")["value"]
     assert rates[HELD] == rates["ancestral:constrained=true"] == 0 < rates["stride"]
