@@ -1,7 +1,7 @@
 """The law of steps that are drawn together, given that they can be completed, beside others.
 
     python experiments/constrained.py               exact, by enumeration: some seconds
-    python experiments/constrained.py measured      at 64 tokens, from the rows of the leaderboard
+    python experiments/constrained.py measured      at 64 tokens, measured: some minutes
 
 print the tables of docs/constrained.md. Each exact law is that of random order (ancestral plans) with the exact
 denoiser; `rejection` draws whole sequences until one is in the language, `redraw` asks once more where the denoiser,
@@ -11,7 +11,6 @@ which trusts revealed tokens with 0.999, finds a token unlikely.
 from __future__ import annotations
 
 import contextlib
-import csv
 import math
 import sys
 from pathlib import Path
@@ -26,8 +25,11 @@ LANGUAGES = (bigram3(), golden_chain(), growth_chain(), trigram2(), hmm2x3())
 
 
 ROWS = Path(__file__).parent.parent / "docs/leaderboard.csv"
-MEASURED = ("hmm", "ngram:order=2")
+MEASURED = {"hmm": 1000, "ngram:order=2": 500}
+"""Languages, and how many sequences are drawn and scored at least."""
 STEPS = (8, 16, 64)
+HOW, HELD = ("ancestral", "stride"), "{}:constrained=true"
+METRICS, SHOWN = "ser,ter,cross_entropy", ("ser", "ter_ratio", "cross_entropy")
 
 
 def laws(language: mt.LanguageLike, steps: int, length: int) -> dict[str, np.ndarray]:
@@ -55,48 +57,40 @@ def numbers(p: np.ndarray, q: np.ndarray) -> tuple[float, float, float, float]:
 
 
 def measured() -> None:
-    """Print KL(q || p), or what bounds it, and cross-entropies at 64 tokens."""
-    with ROWS.open(encoding="utf-8", newline="") as file:
-        rows = {tuple(row[key] for key in KEYS): row for row in csv.DictReader(file) if row["length"] == "64"}
+    """Print KL(q || p), or what bounds it, and cross-entropies at 64 tokens; the leaderboard's rows are taken from it."""
     print("| language | steps | how | calls | SER | KL(q‖p), nats | cross-entropy, nats a token |")
     print("|---|--:|---|--:|--:|--:|--:|")
-    for language in MEASURED:
-        own = rows[language, "ar", "", "", "", "cross_entropy"]
-        print(f"| {language} | | the language itself | 64 | 0 | 0 | {_with_half(own)} |")
+    for language, samples in MEASURED.items():
+        given = {"length": 64, "samples": samples}
+        cells = [
+            *mt.cells(language, sampler=[*HOW, *map(HELD.format, HOW)], steps=STEPS, metrics=METRICS, **given),
+            *mt.cells(language, sampler="redraw", steps=STEPS, metrics="ser,cross_entropy", **given),
+            *mt.cells(language, model="ar", metrics="cross_entropy", **given),
+        ]
+        frame = mt.collect(cells, out="results/constrained.sqlite", rows=ROWS)
+        rows = {(row["sampler"], row["steps"], row["metric"]): row for row in frame.to_dict(orient="records")}
+        reference = next(row for row in rows.values() if row["model"] == "ar")
+        _line(language, "", "the language itself", 64, "0", "0", _with_half(reference))
         for steps in STEPS:
-            for how in ("ancestral", "stride"):
-                plain = [_at(rows, language, how, steps, metric) for metric in ("ser", "ter_ratio", "cross_entropy")]
-                held = [
-                    _at(rows, language, f"{how}:constrained=true", steps, metric)
-                    for metric in ("ser", "ter_ratio", "cross_entropy")
-                ]
-                wrong, kl = float(plain[0]["value"]), 64 * math.log(float(plain[1]["value"]))
-                calls, bound = float(plain[0]["calls"]), "≤ " if plain[1]["kind"].startswith("upper") else ""
-                _line(language, steps, how, calls, f"{wrong:.4f}", f"{bound}{kl:.3f}", _with_half(plain[2]))
-                right = kl + math.log1p(-wrong)
-                _line(language, steps, f"{how}, rejection", calls / (1 - wrong), "0", f"{bound}{right:.3f}", "as above")
-                together = 64 * math.log(float(held[1]["value"]))
-                cells = (f"{how}, constrained", float(held[0]["calls"]), "0", f"{bound}{together:.3f}")
-                _line(language, steps, *cells, _with_half(held[2]))
-            again = [_at(rows, language, "redraw", steps, metric) for metric in ("ser", "cross_entropy")]
-            wrong = float(again[0]["value"])
-            _line(language, steps, "redraw", float(again[0]["calls"]), f"{wrong:.4f}", "no log p", _with_half(again[1]))
-
-
-KEYS = ("language", "model", "denoiser", "sampler", "steps", "metric")
-
-
-def _at(rows: dict, language: str, sampler: str, steps: int, metric: str) -> dict:
-    denoiser = "oracle:trust=0.999" if sampler == "redraw" else "oracle"
-    return rows[language, "masked", denoiser, sampler, str(steps), metric]
+            for how in HOW:
+                ser, ratio, entropy = (rows[how, steps, metric] for metric in SHOWN)
+                wrong, bound = ser["value"], "≤ " if ratio["kind"].startswith("upper") else ""
+                kl = 64 * math.log(ratio["value"])
+                _line(language, steps, how, ser["calls"], f"{wrong:.4f}", f"{bound}{kl:.3f}", _with_half(entropy))
+                left, calls = kl + math.log1p(-wrong), ser["calls"] / (1 - wrong)
+                _line(language, steps, f"{how}, rejection", calls, "0", f"{bound}{left:.3f}", _with_half(entropy))
+                ser, ratio, entropy = (rows[HELD.format(how), steps, metric] for metric in SHOWN)
+                kl = f"{bound}{64 * math.log(ratio['value']):.3f}"
+                _line(language, steps, f"{how}, constrained", ser["calls"], "0", kl, _with_half(entropy))
+            ser, entropy = (rows["redraw", steps, metric] for metric in ("ser", "cross_entropy"))
+            _line(language, steps, "redraw", ser["calls"], f"{ser['value']:.4f}", "no log p", _with_half(entropy))
 
 
 def _with_half(row: dict) -> str:
-    value, low, high = (float(row[each]) for each in ("value", "low", "high"))
-    return f"{value:.4f} ± {max(high - value, value - low):.4f}"
+    return f"{row['value']:.4f} ± {max(row['high'] - row['value'], row['value'] - row['low']):.4f}"
 
 
-def _line(language: str, steps: int, how: str, calls: float, *cells: str) -> None:
+def _line(language: str, steps: object, how: str, calls: float, *cells: str) -> None:
     print(f"| {' | '.join((language, str(steps), how, f'{calls:.1f}', *cells))} |")
 
 

@@ -473,6 +473,7 @@ def test_steps_that_are_not_conditioned_are_found_out(monkeypatch):
     """A planted fault: the tokens of a constrained step are drawn, and scored, one by one."""
     sampler = as_sampler("stride:constrained=true")
     assert tried(sampler, "replay").passed
+
     def alone(self, denoiser, plan, states, tokens, prompt, threads):
         law = replace(self.law, constrained=False)
         return run_on_canvas(denoiser, plan, states, tokens, threads, law=law, prompt=prompt)

@@ -42,7 +42,13 @@ def test_a_metric_is_left_out_where_it_cannot_be_measured():
         ({"lang": "permutation:items=4", "sampler": HELD}, "^permutation:items=4 has no automaton"),
         ({"lang": "parity,permutation:items=4", "sampler": HELD}, "^permutation:items=4 has no automaton"),
     ],
-    ids=["a metric nowhere", "a cell with nothing", "nowhere with its sampler", "a sampler nowhere", "a language nowhere"],
+    ids=[
+        "a metric nowhere",
+        "a cell with nothing",
+        "nowhere with its sampler",
+        "a sampler nowhere",
+        "a language nowhere",
+    ],
 )
 def test_what_fits_nowhere_is_refused_in_a_line(options, said):
     with pytest.raises(MisfitError, match=said) as error:
