@@ -57,7 +57,7 @@ def numbers(p: np.ndarray, q: np.ndarray) -> tuple[float, float, float, float]:
 
 
 def measured() -> None:
-    """Print KL(q || p), or what bounds it, and cross-entropies at 64 tokens; the leaderboard's rows are taken from it."""
+    """Print KL(q || p), or what bounds it, and cross-entropies at 64 tokens; known rows are taken over."""
     print("| language | steps | how | calls | SER | KL(q‖p), nats | cross-entropy, nats a token |")
     print("|---|--:|---|--:|--:|--:|--:|")
     for language, samples in MEASURED.items():
