@@ -210,8 +210,8 @@ def fitting_tasks(
     typed = {as_metric(each).name: each for each in cell.metrics}
     asked: dict[str, list[str]] = {}
     for metric in cell.shown():
-        for measure in (metric.needs, *metric.besides):
-            asked.setdefault(measure, []).append(typed.get(metric.name, metric.name))
+        for needed in (metric.needs, *metric.besides):
+            asked.setdefault(needed, []).append(typed.get(metric.name, metric.name))
     rules = cell.rule.split(",") if cell.rule else ()
     tasks, misfits = [], {}
     for name, measure in measures().items():
