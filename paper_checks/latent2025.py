@@ -94,9 +94,10 @@ def shares_table() -> Table:
     lines = []
     for row in found.to_dict("records"):
         name, accuracies, other = TASKS[row["language"]]
-        published = "/".join(f"{each:.1f}" for each in accuracies) if row["system"] == "latent" else f"{other:.1f}"
+        published = {"latent": "/".join(f"{each:.1f}" for each in accuracies), "encdec": f"{other:.1f}"}
         own = [f"`{row['language']}`", f"`{row['system']}`", str(row["order"])]
         own += [str(Share(int(row[of]), int(row["count"]))) for of in PARTS]
-        lines.append([*own, f"{name}: {published} %"])
+        told = published.get(row["system"])
+        lines.append([*own, f"{name}: {told} %" if told else "–"])
     heads = ["task", "system", "drawn", "result right:", "all right:", "published"]
     return Table("Answer first", heads, lines, "")
