@@ -4,9 +4,9 @@ python experiments/ye2025.py [--full] [train|draw [PART…] [SYSTEM…]] [speed]
 
 `train` makes the runs that are not there, in runs/ye2025, draws answers with each as it is done and keeps what came out
 in ye2025.csv; `draw` does so of runs that are there; `speed` writes ye2025_speed.csv, answers a processor second, and
-`page` the tables of docs/reasoning.md. With `--full` the same on the papers' tasks with larger
-networks, which was not run yet, into runs/ye2025_full and ye2025_full.csv. paper_checks/ye2025.py and latent2025.py hold the rows against
-what the papers publish.
+`page` the tables of docs/reasoning.md. With `--full` the same on the papers' tasks with larger networks, which was not
+run yet, into runs/ye2025_full and ye2025_full.csv. paper_checks/ye2025.py and latent2025.py hold the rows against what
+the papers publish.
 """
 
 from __future__ import annotations
