@@ -83,7 +83,11 @@ def show(context: typer.Context, spec: _Spec) -> None:
     facts = {"language": str(language.spec), "vocab_size": str(language.vocab_size)}
     for name, value in language.parameters().items():
         shape = getattr(value, "shape", ())
-        facts[name] = f"array {'×'.join(map(str, shape))}, {_zeros(value)}" if shape else str(value)
+        if shape:
+            facts[name] = f"array {'×'.join(map(str, shape))}, {_zeros(value)}"
+        else:
+            option, said = language.typed(name, value)
+            facts[option] = str(said)
     if own_length(language) is None:
         facts["entropy rate"] = rate
     else:

@@ -5,7 +5,7 @@ What is built in inherits it; of a plug-in that lacks something the guard answer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
@@ -25,11 +25,18 @@ class LanguageDefaults:
     """What a language knows of itself besides core.protocols.Language."""
 
     vocab_size: int
+    choices: ClassVar[Mapping[str, tuple[str, Sequence[str]]]] = MappingProxyType({})
+    """The option and its words, by number, behind each of its parameters that is a choice."""
 
     @property
     def independent_tokens(self) -> bool:
         """Whether tokens are known to say nothing of one another, so that p_plan = q for every plan."""
         return False
+
+    def typed(self, name: str, number: int) -> tuple[str, Any]:
+        """How a parameter that is a number is typed: its option, and the word or number there."""
+        option, words = self.choices.get(name, (name, None))
+        return option, number if words is None else words[number]
 
     @property
     def chain(self) -> Any:

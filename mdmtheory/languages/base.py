@@ -81,7 +81,7 @@ class LanguageBase(LanguageDefaults, ABC):
 
     def _repr_html_(self) -> str:
         shapes = [(name, f"array {each.shape}") for name, each in self.parameters().items() if np.ndim(each)]
-        numbers = [(name, each) for name, each in self.parameters().items() if not np.ndim(each)]
+        numbers = [self.typed(name, each) for name, each in self.parameters().items() if not np.ndim(each)]
         rounded = [("rows were off 1 by", f"{self.rounded:.1e}")] if self.rounded else []
         rows = [
             ("kind", self.kind),

@@ -159,6 +159,7 @@ class Forest(LanguageBase):
     "language",
     automaton=True,
     place=11,
+    aliases=("forest",),
     said="tree, {arity} children each",
     examples=("", "arity=2,nodes=6,vocab_size=3"),
     sources=("kawata2026",),

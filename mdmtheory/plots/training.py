@@ -24,7 +24,7 @@ def training_figure(history: pd.DataFrame, title: str) -> Picture:
     """
     above = {_BATCHES: history["loss"] - history["floor"], _AVERAGED: history["learning_error"]}
     if not any((values > 0).any() for values in above.values()):
-        raise ValueError("no line of the history has a loss above a known floor")
+        raise ValueError("it shows the loss above the exact floor, and no line of the history has both")
     drawn = []
     for name, look in ((_BATCHES, Look("0.6")), (_AVERAGED, Look(PALETTE[0]))):
         shown = above[name] > 0

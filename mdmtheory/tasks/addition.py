@@ -11,7 +11,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.tasks.automaton import Automaton
-from mdmtheory.tasks.problems import CHAINS, GIVEN, WRITTEN_SEARCH, Problems, check_form, form_of, with_chain
+from mdmtheory.tasks.problems import CHAINS, CHOICES, GIVEN, WRITTEN_SEARCH, Problems, check_form, form_of, with_chain
 
 MOST = 9
 """Digits of a number, and numbers of a sum."""
@@ -30,6 +30,7 @@ class Addition(Problems):
     kind = "addition"
     version = 1
     numbers = ("digits", "addends", "joint", "chained")
+    choices = CHOICES
     source = "Latent Diffusion with LLMs for Reasoning (under review); how it is written: ours"
 
     @whole_numbers(digits=1, addends=1, joint=0, chained=0)

@@ -9,7 +9,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.tasks.automaton import Automaton
-from mdmtheory.tasks.problems import CHAINS, WRITTEN_SEARCH, Problems, check_form, form_of, with_chain
+from mdmtheory.tasks.problems import CHAINS, CHOICES, WRITTEN_SEARCH, Problems, check_form, form_of, with_chain
 
 MOST = 4
 """Operations of a problem: each makes about five times as many values, 4,405 of four operations."""
@@ -34,6 +34,7 @@ class Arithmetic(Problems):
     kind = "arithmetic"
     version = 1
     numbers = ("operations", "joint", "chained")
+    choices = CHOICES
     source = "Latent Diffusion with LLMs for Reasoning (under review); how it is written, left to right: ours"
 
     @whole_numbers(operations=1, joint=0, chained=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import string
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ class CTree(Counted):
     kind = "ctree"
     version = 1
     numbers = ("depth", "branching", "vocab_size", "synonyms", "rooted", "seed")
+    choices = MappingProxyType({"rooted": ("given", GIVEN)})
     source = "2307.02129; inside-outside on its tree: 2402.16991"
 
     @whole_numbers(depth=1, branching=1, vocab_size=1, synonyms=1, rooted=0, seed=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import string
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -37,6 +38,7 @@ class Lists(Task):
     kind = "lists"
     version = 1
     numbers = ("which", "items", "letters")
+    choices = MappingProxyType({"which": ("kind", KINDS)})
     source = "2510.04767"
 
     @whole_numbers(which=0, items=1, letters=1)

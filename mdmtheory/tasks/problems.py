@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from mdmtheory.languages.support import Support
 from mdmtheory.tasks.automaton import Automaton
 from mdmtheory.tasks.base import Task
 from mdmtheory.tasks.drawing import Draws, Row
+from mdmtheory.tasks.listing import Listing
 from mdmtheory.tasks.messages import MessageOracle
 
 WRITTEN_SEARCH = Ours(
@@ -35,7 +37,10 @@ GIVEN = ("problem", "joint")
 """What is given: the problem, or nothing, so that problem and answer are drawn together."""
 CHAINS = ("none", "after", "before")
 """Where the steps on the way to a result are written: not at all, after the result, which is first, or before it."""
-
+CHOICES: Mapping[str, tuple[str, Sequence[str]]] = MappingProxyType(
+    {"joint": ("given", GIVEN), "chained": ("chain", CHAINS)}
+)
+"""How the numbers of both are typed."""
 
 Written = TypeVar("Written", str, list[int])
 """How results are written, or which of them are, by number."""
@@ -122,6 +127,13 @@ class Problems(Task):
         right = self._poses(problems)
         right[right] = (self._whole_of(problems[right]) == tokens[right]).all(axis=1)
         return right
+
+    def whole_law(self) -> Listing:
+        """ValueError: problems are listed nowhere; the form that draws them has an automaton in the place of a list."""
+        raise ValueError(
+            f"{self.spec} gives its problem, of which something was masked; give it whole (prompt own), or take "
+            f"given=joint, with which {self.kind} draws problem and answer together"
+        )
 
     def right_answers(self, prompt: Row) -> Tokens:
         """The answer to the problem; where nothing is given, problems in their order with their answers."""

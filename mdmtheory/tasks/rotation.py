@@ -9,7 +9,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.tasks.automaton import Automaton
-from mdmtheory.tasks.problems import CHAINS, WRITTEN_SEARCH, Problems, check_form, form_of, with_chain
+from mdmtheory.tasks.problems import CHAINS, CHOICES, WRITTEN_SEARCH, Problems, check_form, form_of, with_chain
 
 MOST = 64
 """Turns of a problem."""
@@ -35,6 +35,7 @@ class Rotation(Problems):
     kind = "rotation"
     version = 1
     numbers = ("turns", "joint", "chained")
+    choices = CHOICES
     source = "Latent Diffusion with LLMs for Reasoning (under review); how numbers turn, and how it is written: ours"
 
     @whole_numbers(turns=1, joint=0, chained=0)

@@ -35,6 +35,19 @@ def test_show_says_what_kind_of_number_the_entropy_rate_is(run):
     assert len(lines["digest"].strip()) == 64
 
 
+def test_show_says_choices_as_they_are_typed(run):
+    for spec in ("rotation:chain=after,given=joint", "ctree:given=none", "lists:kind=replace"):
+        said = dict(line.split(None, 1) for line in run("language", "show", spec).out.splitlines() if " " in line)
+        typed = dict(option.split("=") for option in spec.partition(":")[2].split(","))
+        assert {name: said[name].strip() for name in typed} == typed
+
+
+def test_a_problem_that_is_masked_names_the_form_that_draws_it(refused):
+    for task in ("rotation", "arithmetic:operations=1", "addition:digits=1"):
+        line = refused("sweep", "--lang", task, "--prompt", "none", "--steps", "2", "--samples", "4")
+        assert f"given=joint, with which {task.partition(':')[0]} draws" in line
+
+
 def written(**tables):
     for name, text in tables.items():
         Path(f"{name}.csv").write_text(text)
