@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "HMM": "mdmtheory.languages.hmm",
     "NGram": "mdmtheory.languages.ngram",
+    "PDFA": "mdmtheory.languages.pdfa",
     "EqualPairs": "mdmtheory.languages.paired",
     "Copy": "mdmtheory.languages.paired",
     "Permutation": "mdmtheory.languages.permutation",

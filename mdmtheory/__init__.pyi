@@ -39,6 +39,7 @@ from mdmtheory.languages.ngram import NGram as NGram
 from mdmtheory.languages.paired import Copy as Copy
 from mdmtheory.languages.paired import EqualPairs as EqualPairs
 from mdmtheory.languages.parity import Parity as Parity
+from mdmtheory.languages.pdfa import PDFA as PDFA
 from mdmtheory.languages.permutation import Permutation as Permutation
 from mdmtheory.languages.presets import as_language as as_language
 from mdmtheory.languages.repetition import Repetition as Repetition

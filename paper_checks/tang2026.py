@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 import mdmtheory as mt
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.means import Moments, mean_interval
+from mdmtheory.languages.book import corpus
 from mdmtheory.plots import Picture as Drawing
 from mdmtheory.plots import figure_style, looks, save_figure
 from mdmtheory.plots.picture import bar_handle, handle
@@ -22,7 +23,7 @@ from mdmtheory.plots.style import Look
 from mdmtheory.plots.words import X_LABELS
 from paper_checks.claims import LEVEL, Claim, Number, PaperCheck, Picture, Table, shown
 from paper_checks.pairs import pair_law
-from paper_checks.text import SMOOTHING, character_bigram, corpus
+from paper_checks.text import SMOOTHING, character_bigram
 from paper_checks.transitions import measured_kl, noise_floor, transition_kl
 
 STEPS = (8, 16, 32, 64, 128, 256, 512, 1024)
@@ -99,9 +100,9 @@ def check(folder: Path) -> PaperCheck:
 
 
 _SETTINGS = (
-    f"A character bigram (space, a to z) of {len(corpus()):,} characters of public-domain text in `text/`, "
-    f"{SMOOTHING:g} added to every count, so that no pair is impossible and every divergence finite; the paper's "
-    "are text8 (V = 27) and BPE (V = 4096).",
+    f"A character bigram (space, a to z) of {len(corpus()):,} characters of public-domain text in "
+    f"`mdmtheory/languages/texts`, {SMOOTHING:g} added to every count, so that no pair is impossible and every "
+    "divergence finite; the paper's are text8 (V = 27) and BPE (V = 4096).",
     "Transition KL is Σ_y p(y) KL(p(z|y) ‖ q(z|y)) in nats, generated against true, over adjacent tokens: "
     "the paper's exact definition and unit are not known to us.",
     f"Length {LENGTH}; {COUNT:,} sequences of samplers that do not look, {ADAPTIVE_COUNT} of those that do.",

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
 
 import mdmtheory as mt
+from mdmtheory.languages.book import corpus
 from mdmtheory.languages.laws import stationary_law
-
-FOLDER = Path(__file__).parent / "text"
-LETTERS = " abcdefghijklmnopqrstuvwxyz"
+from mdmtheory.languages.text import LETTERS
 
 SMOOTHING = 0.5
 """Added to every count of adjacent letters, so that none is impossible and every divergence is finite."""
-
-
-def letters(text: str) -> Int[np.ndarray, "length"]:
-    """Token numbers of a text: lower case, everything but a to z one space.
-
-    >>> letters("A--b")
-    array([1, 0, 2])
-    """
-    plain = re.sub("[^a-z]+", " ", text.lower()).strip()
-    return np.array([LETTERS.index(each) for each in plain], dtype=np.int64)
-
-
-@cache
-def corpus() -> Int[np.ndarray, "length"]:
-    """All passages one after the other, a space between them."""
-    return letters(" ".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.txt"))))
 
 
 def pair_counts(tokens: Int[np.ndarray, "..."], vocab_size: int = len(LETTERS)) -> Float[np.ndarray, "vocab vocab"]:

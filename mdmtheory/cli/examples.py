@@ -35,6 +35,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "mdmtheory language new hmm:sticky=0.99 -o sticky.npz",
         "mdmtheory language new hmm --initial i.csv --transition t.csv --emission e.csv -o mine.npz",
     ),
+    "language fit": (
+        "mdmtheory language fit book.txt --order 4 --smoothing kneser_ney -o book.npz",
+        "mdmtheory language fit book.txt --states 16 -o hidden.npz",
+        "mdmtheory language fit model.arpa -o model.npz",
+    ),
     "language show": ("mdmtheory language show hmm:sticky=0.99", "mdmtheory language show mine.npz"),
     "language sample": ("mdmtheory language sample ngram:order=2 --count 5 --length 16",),
     "language": ("mdmtheory language show hmm", "mdmtheory language new hmm -o hmm.npz"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -70,6 +71,43 @@ def _from_tables(kind: str, tables: dict[str, Path], terminal: Terminal) -> Lang
         if names:
             terminal.say(names)
     return from_tables(laws, ", ".join(map(str, tables.values())), kind)
+
+
+@app.command(epilog=examples_of("language fit"))
+def fit(
+    context: typer.Context,
+    text: Annotated[
+        Path, typer.Argument(metavar="TEXT", help="A text file; one that ends in .arpa is a model itself.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write (.npz).")],
+    order: Annotated[
+        int | None, typer.Option(min=1, help="An n-gram: tokens that it looks at, the next included.")
+    ] = None,
+    states: Annotated[
+        int | None, typer.Option(min=1, help="Instead a hidden Markov model with so many states.")
+    ] = None,
+    smoothing: Annotated[str, typer.Option(help="With --order: none, kneser_ney or add:0.01.")] = "none",
+    units: Annotated[str, typer.Option(help="letters (space, a to z), characters, words, or numbers.")] = "letters",
+    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="With --states: where the search begins.")] = 0,
+    vocab: Annotated[Path | None, typer.Option(help="A JSON file for what the tokens stand for.")] = None,
+) -> None:
+    """Fit a language to a text, and write it to one file, which every --lang accepts.
+
+    Numbers are tokens themselves, a sequence a line. An n-gram has states for what occurs alone, and may be of any
+    order.
+    """
+    from mdmtheory.core.writing import write_whole
+    from mdmtheory.languages.fitted import fitted
+
+    terminal = Terminal.of(context)
+    language, pieces = fitted(text, order=order, states=states, smoothing=smoothing, units=units, seed=seed)
+    language.save(out)
+    terminal.say(f"{language.vocab_size} tokens of {text} are in {out}; name it as --lang {out}")
+    if vocab is not None:
+        if pieces is None:
+            raise ValueError(f"numbers are tokens themselves; leave out --vocab {vocab}")
+        write_whole(vocab, (json.dumps(pieces, ensure_ascii=False) + "\n").encode())
+        terminal.say(f"what its tokens stand for is in {vocab}, in their order")
 
 
 @app.command(epilog=examples_of("language show"))

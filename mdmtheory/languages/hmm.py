@@ -17,10 +17,12 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.languages.base import LanguageBase
+from mdmtheory.languages.baum_welch import baum_welch, drawn_laws
 from mdmtheory.languages.chain import Chain
 from mdmtheory.languages.laws import (
     ATTEMPTS,
     alike,
+    as_floats,
     checked_law,
     closed_classes,
     dirichlet_rows,
@@ -30,6 +32,7 @@ from mdmtheory.languages.laws import (
     stationary_law,
 )
 from mdmtheory.languages.support import Support
+from mdmtheory.languages.text import token_sequences
 
 JOINT_COLUMNS = 1 << 20
 """Largest table of joint draws (next state and token); larger models draw the two one after the other."""
@@ -116,6 +119,66 @@ class HMM(LanguageBase):
             **({} if spec is None else {"spec": spec}),
         )
         return cls(initial, transition, emission, spec=spec).made_by(made)
+
+    @classmethod
+    @whole_numbers(states=1, seed=0, iterations=1)
+    def fit(
+        cls,
+        tokens: Any,
+        *,
+        states: int,
+        seed: int = 0,
+        vocab_size: int | None = None,
+        iterations: int = 200,
+        tolerance: float = 1e-6,
+        spec: Spec | None = None,
+    ) -> HMM:
+        """The model with so many states that a search from the laws of a seed finds for a text, or sequences of tokens.
+
+        Expectation and maximisation (Baum and Welch 1970), up to so many `iterations` or until one gains less than
+        `tolerance` nats a token: a local maximum of the probability of the sequences, another one for another seed.
+        Each sequence begins in the law of the first state; one long text is one sequence, and should be cut up where it
+        is to be learnt how sequences begin. ValueError as of `NGram.fit`.
+        """
+        if not tolerance >= 0:
+            raise ValueError(f"tolerance is {tolerance}; pass 0 nats a token or more")
+        sequences, size = token_sequences(tokens, vocab_size)
+        found, _ = baum_welch(drawn_laws(states, size, seed), sequences, iterations=iterations, tolerance=tolerance)
+        return cls(*found, spec=spec)
+
+    @classmethod
+    def from_hmmlearn(cls, model: Any, *, spec: Spec | None = None) -> HMM:
+        """That of hmmlearn's CategoricalHMM, by its `startprob_`, `transmat_` and `emissionprob_`."""
+        names = ("startprob_", "transmat_", "emissionprob_")
+        return cls(*_attributes(model, "hmmlearn", names), spec=spec)
+
+    @classmethod
+    def from_pomegranate(cls, model: Any, *, spec: Spec | None = None) -> HMM:
+        """That of pomegranate's DenseHMM of Categorical distributions, by its logarithms `starts`, `edges` and `ends`.
+
+        ValueError for one in which sequences end by themselves: languages here go on.
+        """
+        starts, edges, ends, states = _attributes(model, "pomegranate", ("starts", "edges", "ends", "distributions"))
+        ending = np.exp(as_floats(ends, "ends"))
+        if (ending > 0).any():
+            raise ValueError(
+                f"a state of the model ends sequences with probability {ending.max():.3g}, and languages here go on; "
+                "fit it with ends of 0"
+            )
+        tables = [as_floats(_attributes(each, "pomegranate", ("probs",))[0], "probs") for each in states]
+        return cls(
+            np.exp(as_floats(starts, "starts")), np.exp(as_floats(edges, "edges")), _one_token(tables), spec=spec
+        )
+
+    @classmethod
+    def from_dynamax(cls, params: Any, *, spec: Spec | None = None) -> HMM:
+        """That of the parameters of dynamax's CategoricalHMM, with one emission a step."""
+        initial, moves, tokens = _attributes(params, "dynamax", ("initial", "transitions", "emissions"))
+        start, move, table = (
+            as_floats(_attributes(each, "dynamax", (name,))[0], name)
+            for each, name in ((initial, "probs"), (moves, "transition_matrix"), (tokens, "probs"))
+        )
+        return cls(start, move, _one_token(list(table)), spec=spec)
 
     @classmethod
     def from_tables(cls, tables: dict[str, Any]) -> HMM:
@@ -221,6 +284,21 @@ class HMM(LanguageBase):
             alias_rows(self.emission, np.arange(vocab_size), states, emission_bits),
             emission_bits,
         )
+
+
+def _attributes(model: Any, package: str, names: tuple[str, ...]) -> tuple[Any, ...]:
+    """Attributes of another package's model; ValueError that names the one it lacks."""
+    for name in names:
+        if not hasattr(model, name):
+            raise ValueError(f"a {type(model).__name__} has no {name}; pass a fitted categorical model of {package}")
+    return tuple(getattr(model, name) for name in names)
+
+
+def _one_token(tables: list[Float[np.ndarray, "..."]]) -> Float[np.ndarray, "states vocab"]:
+    """A row of token probabilities a state, of tables with one dimension of emissions."""
+    if any(each.ndim == 2 and len(each) != 1 for each in tables):
+        raise ValueError("the model emits several numbers a step; pass one that emits one")
+    return np.stack([each.reshape(-1) for each in tables])
 
 
 @registered(

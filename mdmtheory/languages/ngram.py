@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import pairwise
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +19,12 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
+from mdmtheory.languages.arpa import read_arpa
 from mdmtheory.languages.base import LanguageBase
 from mdmtheory.languages.chain import Chain, reachable
 from mdmtheory.languages.laws import (
     ATTEMPTS,
+    DENSE_STATES,
     alike,
     as_floats,
     checked_law,
@@ -31,8 +34,9 @@ from mdmtheory.languages.laws import (
     on_grain,
     pruned,
     row_entropies,
-    stationary_law,
+    stationary_law_of,
 )
+from mdmtheory.languages.smoothed import smoothed
 from mdmtheory.languages.support import Support
 
 if TYPE_CHECKING:
@@ -40,9 +44,6 @@ if TYPE_CHECKING:
 
 CHAIN_STATES = 600
 """Up to so many contexts (shorter ones included) an n-gram runs as a chain of hidden states, which is faster."""
-
-DENSE_CONTEXTS = 4096
-"""Up to so many contexts the stationary law comes from a linear system, beyond it from iteration."""
 
 HIGHEST_ORDER = 6
 
@@ -121,13 +122,50 @@ class NGram(LanguageBase):
             raise ValueError(
                 f"no n-gram with one closed class in {ATTEMPTS} draws ({order=}, {vocab_size=}, {prune=}); prune less"
             )
-        if contexts <= DENSE_CONTEXTS:
-            law = stationary_law(moves.toarray(), classes[0])
-        else:
-            law = _iterated_stationary_law(moves, classes[0])
+        law = stationary_law_of(moves, classes[0])
         shape = (vocab_size,) * order
         initial = on_grain(law[None])[0].reshape(shape[:-1])
         return cls(initial, rows.reshape(shape), spec=spec).made_by(made)
+
+    @classmethod
+    @whole_numbers(order=1)
+    def fit(
+        cls,
+        tokens: Any,
+        *,
+        order: int,
+        smoothing: str | float | None = None,
+        vocab_size: int | None = None,
+        spec: Spec | None = None,
+    ) -> NGram:
+        """The n-gram of a text or of sequences of tokens: see `languages.smoothed.smoothed` for `smoothing` and errors.
+
+        Its first tokens are drawn by the lower orders, fitted to the same sequences wherever they occur, so that it has
+        no beginning of its own. A context that never occurs goes on as its longest suffix that does. `PDFA.fit` takes
+        the same, needs room for what occurs alone, and knows any order.
+
+        >>> NGram.fit("abracadabra", order=2).conditional[1].tolist()  # after b: always r, of a b c d r
+        [0.0, 0.0, 0.0, 0.0, 1.0]
+        """
+        if order > HIGHEST_ORDER:
+            raise ValueError(f"order is {order}; pass 1 to {HIGHEST_ORDER}, or take PDFA.fit")
+        fitted = smoothed(tokens, order=order, smoothing=smoothing, vocab_size=vocab_size)
+        entries, size = fitted.vocab_size**order, fitted.vocab_size
+        large = f"order {order} of {size:,} tokens makes a table of {entries:,} probabilities"
+        check_limit(entries, MOST_TABLE_ENTRIES, "MOST_TABLE_ENTRIES", large, "take PDFA.fit, or a lower order")
+        initial = np.ones(())
+        for each in range(1, order):
+            initial = initial[..., None] * fitted.table(each).reshape((size,) * each)
+        return cls(initial, fitted.table(order).reshape((size,) * order), spec=spec)
+
+    @classmethod
+    def from_arpa(cls, path: str | PathLike[str], *, spec: Spec | None = None) -> NGram:
+        """The back-off model of an ARPA file, as `PDFA.from_arpa` reads it, with a row for every context."""
+        model = read_arpa(path)
+        size, (initial, conditional) = len(model.alphabet.pieces), model.tables()
+        if model.order > HIGHEST_ORDER:
+            raise ValueError(f"{path} is of order {model.order}; take PDFA.from_arpa, which knows any order")
+        return cls(initial.reshape((size,) * (model.order - 1)), conditional.reshape((size,) * model.order), spec=spec)
 
     @classmethod
     def from_tables(cls, tables: dict[str, Any]) -> NGram:
@@ -275,17 +313,13 @@ class NGram(LanguageBase):
         start = self.initial.reshape(-1) > 0
         seen = (
             reachable(start, moves.toarray() > 0)
-            if self.contexts <= DENSE_CONTEXTS
+            if self.contexts <= DENSE_STATES
             else np.ones(self.contexts, dtype=bool)
         )
         classes = [each for each in closed_classes(moves) if (each & seen).any()]
         if len(classes) != 1:
             return None
-        if self.contexts <= DENSE_CONTEXTS:
-            law = stationary_law(moves.toarray(), classes[0])
-        else:
-            law = _iterated_stationary_law(moves, classes[0])
-        return Estimate.exact(float(law @ row_entropies(full)))
+        return Estimate.exact(float(stationary_law_of(moves, classes[0]) @ row_entropies(full)))
 
     def parameters(self) -> dict[str, Any]:
         return {"initial": self.initial, "conditional": self.conditional}
@@ -335,19 +369,6 @@ def context_moves(rows: Float[np.ndarray, "contexts vocab"]) -> csr_array:
     context, token = np.nonzero(rows)
     target = (context % max(contexts // vocab_size, 1)) * vocab_size + token
     return csr_array((rows[context, token], (context, target)), shape=(contexts, contexts))
-
-
-def _iterated_stationary_law(moves: csr_array, among: Bool[np.ndarray, "contexts"]) -> Float[np.ndarray, "contexts"]:
-    """The stationary law by lazy steps, which converge for periodic classes too; ValueError beyond 100,000 steps."""
-    law = among / among.sum()
-    for _ in range(100_000):
-        following = 0.5 * (law + law @ moves)
-        if np.abs(following - law).sum() < 1e-15:
-            return following / following.sum()
-        law = following
-    raise ValueError(
-        "the contexts mix too slowly for a stationary law in 100,000 steps; prune less or use another seed"
-    )
 
 
 @registered(

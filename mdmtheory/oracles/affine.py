@@ -11,7 +11,7 @@ from mdmtheory.core.register import registered
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.affine import Affine
-from mdmtheory.oracles.by_evidence import OracleByEvidence
+from mdmtheory.oracles.by_evidence import MESSAGE_ENTRIES, OracleByEvidence
 from mdmtheory.oracles.under_noise import Laws
 
 MOST_WALKED = 12
@@ -53,17 +53,31 @@ class AffineOracle(OracleByEvidence):
         over_rows(work, len(tokens), threads)
         return found
 
-    def _left_out(self, evidence: Laws) -> Laws:
-        from mdmtheory.kernels.automaton import walk_laws
+    def _left_out(self, logs: Laws) -> Laws:
+        out = np.empty(logs.shape)
+        size = max(1, MESSAGE_ENTRIES // (logs.shape[1] << self.language.checks))
+        for first in range(0, len(logs), size):
+            out[first : first + size] = self._walked(logs[first : first + size])
+        return out
 
-        language, length = self.language, evidence.shape[1]
-        states = 1 << language.checks
-        columns = language.columns(length).astype(np.int64)
-        state = np.arange(states)
-        after = np.stack([np.broadcast_to(state, (length, states)), state ^ columns[:, None]], axis=2)
-        ends = (state == int(language.target)).astype(np.float64)
-        ahead, behind, out = np.empty((length + 1, states)), np.empty((2, states)), np.zeros(evidence.shape)
-        walk_laws(np.ascontiguousarray(after), np.arange(length), ends, np.array(evidence), ahead, behind, out)
+    def _walked(self, own: Laws) -> Laws:
+        """By the parities of all checks so far, from both ends."""
+        count, length, _ = own.shape
+        parities = np.arange(1 << self.language.checks)
+        moved = parities ^ self.language.columns(length).astype(np.int64)[:, None]
+        before = np.empty((length, count, len(parities)))
+        message = np.broadcast_to(np.where(parities == 0, 0.0, -np.inf), before.shape[1:])
+        for i in range(length):
+            before[i] = message
+            message = np.logaddexp(message + own[:, i, :1], message[:, moved[i]] + own[:, i, 1:])
+        impossible = message[:, int(self.language.target)] == -np.inf
+        after = np.broadcast_to(np.where(parities == int(self.language.target), 0.0, -np.inf), message.shape)
+        out = np.empty(own.shape)
+        for i in range(length - 1, -1, -1):
+            out[:, i, 0] = np.logaddexp.reduce(before[i] + after, axis=1)
+            out[:, i, 1] = np.logaddexp.reduce(before[i] + after[:, moved[i]], axis=1)
+            after = np.logaddexp(after + own[:, i, :1], after[:, moved[i]] + own[:, i, 1:])
+        out[impossible] = -np.inf
         return out
 
 

@@ -16,6 +16,9 @@ from mdmtheory.oracles.pairs import pairs_by_conditionals
 from mdmtheory.oracles.posterior import Posterior
 from mdmtheory.oracles.under_noise import Laws, UnderNoise
 
+MESSAGE_ENTRIES = 1 << 22
+"""Numbers of messages that a pass holds at a time: some 32 megabytes."""
+
 
 class OracleByEvidence(UnderNoise):
     """The exact posterior marginals of a language; a subclass says `_left_out` and, of masks alone, may know better.
@@ -41,7 +44,7 @@ class OracleByEvidence(UnderNoise):
             found[rows, positions] = np.eye(self.vocab_size)[tokens[rows, positions]]
             return found
         soft = self.trust * np.eye(self.vocab_size) + (1 - self.trust) / self.vocab_size
-        return normalised(self._by_rows(np.vstack([soft, np.ones(self.vocab_size)])[tokens], threads))
+        return normalised(self._by_rows(np.log(np.vstack([soft, np.ones(self.vocab_size)]))[tokens], threads))
 
     @whole_numbers(threads=1)
     def pairs(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count length length"]:
@@ -61,35 +64,42 @@ class OracleByEvidence(UnderNoise):
         """
         self._check_noise("uniform" if isinstance(evidence, UniformEvidence) else "gaussian")
         logs = self._log_likelihoods(evidence)
-        most = logs.max(axis=2, keepdims=True)
-        likelihood = np.exp(logs - np.where(most > -np.inf, most, 0.0))
-        found = normalised(self._by_rows(likelihood, threads))
-        return found if leave_one_out else normalised(found * likelihood)
+        logs = logs - _finite(logs.max(axis=2, keepdims=True))
+        found = self._by_rows(logs, threads)
+        return normalised(found if leave_one_out else found + logs)
 
     def _given_masks(self, tokens: Tokens, threads: int | None) -> Laws:
         """The laws of masked positions where what is revealed is certain; zeros in impossible contexts."""
-        return normalised(
-            self._by_rows(np.vstack([np.eye(self.vocab_size), np.ones(self.vocab_size)])[tokens], threads)
-        )
+        with np.errstate(divide="ignore"):
+            certain = np.log(np.vstack([np.eye(self.vocab_size), np.ones(self.vocab_size)]))
+        return normalised(self._by_rows(certain[tokens], threads))
 
-    def _by_rows(self, evidence: Laws, threads: int | None) -> Laws:
-        out = np.empty(evidence.shape)
+    def _by_rows(self, logs: Laws, threads: int | None) -> Laws:
+        out = np.empty(logs.shape)
 
         def work(a: int, b: int) -> None:
-            out[a:b] = self._left_out(evidence[a:b])
+            out[a:b] = self._left_out(logs[a:b])
 
-        over_rows(work, len(evidence), threads)
+        over_rows(work, len(logs), threads)
         return out
 
     @abstractmethod
-    def _left_out(self, evidence: Laws) -> Laws:
-        """The law of each token by the likelihoods at all positions but its own, each up to a factor; zeros for none.
+    def _left_out(self, logs: Laws) -> Laws:
+        """log of the law of each token by the likelihoods at all positions but its own, each up to a constant.
 
-        A row of which no sequence of the language has a positive likelihood is zeros throughout.
+        `logs` are logarithms of likelihoods with a largest one of 0 at each position, and so is what comes out, in
+        which nothing may be lost that is too small for a float. A row of which no sequence of the language has a
+        positive likelihood is -inf throughout.
         """
 
 
-def normalised(laws: Laws) -> Laws:
-    """Each law divided by its sum; zeros stay."""
+def normalised(logs: Laws) -> Laws:
+    """The laws that have these logarithms, up to a constant each; zeros where all are -inf."""
+    laws = np.exp(logs - _finite(logs.max(axis=2, keepdims=True)))
     totals = laws.sum(axis=2, keepdims=True)
     return np.divide(laws, totals, out=np.zeros_like(laws), where=totals > 0)
+
+
+def _finite(most: Laws) -> Laws:
+    """What is to be taken away from logarithms of which this is the largest."""
+    return np.where(most > -np.inf, most, 0.0)

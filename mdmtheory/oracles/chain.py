@@ -13,6 +13,7 @@ from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.chain import ChainTables
 from mdmtheory.languages.hmm import HMM
 from mdmtheory.languages.ngram import NGram
+from mdmtheory.languages.pdfa import PDFA
 from mdmtheory.oracles.base import InLogs, OracleBase, Quick
 from mdmtheory.oracles.chain_canvas import chain_canvas
 
@@ -21,9 +22,9 @@ from mdmtheory.oracles.chain_canvas import chain_canvas
 class ChainOracle(OracleBase):
     """Messages at revealed positions, powers of the transition matrix between; docs/theory.md, section 4 (ours)."""
 
-    def __init__(self, language: HMM | NGram, trust: float = 1.0) -> None:
+    def __init__(self, language: HMM | NGram | PDFA, trust: float = 1.0) -> None:
         super().__init__(language, trust)
-        assert language.chain is not None, "an n-gram of too many contexts"
+        assert language.chain is not None, "too many states for a chain"
         self.chain = language.chain
 
     def tables(self, length: int) -> ChainTables:

@@ -9,13 +9,10 @@ from jaxtyping import Float
 
 from mdmtheory.core.register import registered
 from mdmtheory.languages.forest import Forest
-from mdmtheory.oracles.by_evidence import OracleByEvidence
+from mdmtheory.oracles.by_evidence import MESSAGE_ENTRIES, OracleByEvidence
 from mdmtheory.oracles.under_noise import Laws
 
 Messages = Float[np.ndarray, "count nodes vocab"]
-
-MESSAGE_ENTRIES = 1 << 22
-"""Products of a message and a law that are held at a time: some 32 megabytes."""
 
 
 @registered("oracle", "forest")
@@ -24,18 +21,18 @@ class ForestOracle(OracleByEvidence):
 
     language: Forest
 
-    def _left_out(self, evidence: Laws) -> Laws:
-        count, length, vocab_size = evidence.shape
-        out = np.empty(evidence.shape)
+    def _left_out(self, logs: Laws) -> Laws:
+        count, length, vocab_size = logs.shape
+        out = np.empty(logs.shape)
         size = max(1, MESSAGE_ENTRIES // (length * vocab_size**2))
         for first in range(0, count, size):
-            out[first : first + size] = self._passed(evidence[first : first + size])
+            out[first : first + size] = self._passed(logs[first : first + size])
         return out
 
-    def _passed(self, evidence: Laws) -> Laws:
-        parents, levels = self.language.shape(evidence.shape[1])
+    def _passed(self, own: Laws) -> Laws:
+        parents, levels = self.language.shape(own.shape[1])
         with np.errstate(divide="ignore"):
-            own, start, moves = np.log(evidence), np.log(self.language.initial), np.log(self.language.conditional)
+            start, moves = np.log(self.language.initial), np.log(self.language.conditional)
         below, messages = _Sum(own.shape), np.zeros(own.shape)
         for nodes in reversed(levels[1:]):
             messages[:, nodes] = _sent(own[:, nodes] + below.at(nodes), moves.T)
@@ -50,8 +47,7 @@ class ForestOracle(OracleByEvidence):
         roots = levels[0]
         impossible = ((found + own)[:, roots].max(axis=2) == -np.inf).any(axis=1)
         found[impossible] = -np.inf
-        most = found.max(axis=2, keepdims=True)
-        return np.exp(found - np.where(most > -np.inf, most, 0.0))
+        return found
 
 
 class _Sum:

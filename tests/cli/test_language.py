@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from mdmtheory import HMM, NGram, load_language
+from mdmtheory import HMM, PDFA, NGram, load_language
 from mdmtheory.languages.presets import as_language
 
 
@@ -48,6 +50,40 @@ def test_a_problem_that_is_masked_names_the_form_that_draws_it(refused):
         assert f"given=joint, with which {task.partition(':')[0]} draws" in line
 
 
+def test_a_language_fitted_to_a_text_is_swept(run):
+    Path("text.txt").write_text("It was the best of times, it was the worst of times.\n")
+    outcome = run("language", "fit", "text.txt", "--order", "3", "-o", "times.npz", "--vocab", "times.json")
+    assert outcome.code == 0
+    assert "27 tokens of text.txt are in times.npz" in outcome.err
+    assert json.loads(Path("times.json").read_text())[:3] == [" ", "a", "b"]
+    assert run("sweep", "--lang", "times.npz", "--length", "8", "--steps", "8", "--samples", "32").code == 0
+    assert run("language", "fit", "text.txt", "--states", "2", "--units", "words", "-o", "words.npz").code == 0
+    assert load_language("words.npz").vocab_size == 9
+    Path("numbers.txt").write_text("0 1 2\n2 1\n")
+    assert run("language", "fit", "numbers.txt", "--order", "2", "--units", "numbers", "-o", "numbers.npz").code == 0
+    assert load_language("numbers.npz") == PDFA.fit([[0, 1, 2], [2, 1]], order=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("text.txt",), "pass --order of an n-gram, or --states"),
+        (("text.txt", "--order", "2", "--states", "2"), "pass --order of an n-gram, or --states"),
+        (("none.txt", "--order", "2"), "cannot read none.txt"),
+        (("text.txt", "--order", "2", "--units", "word"), "did you mean 'words'"),
+        (("text.txt", "--order", "2", "--units", "numbers"), "line 1: 'It' is no token"),
+        (("text.txt", "--states", "2", "--smoothing", "add:1"), "smoothing add:1 is of n-grams"),
+        (("text.txt", "--order", "2", "--smoothing", "most"), "unknown smoothing 'most'"),
+        (("model.arpa", "--order", "2"), "fitted already"),
+        (("text.arpa",), "lists so many n-grams"),
+    ],
+)
+def test_what_no_language_is_fitted_to(refused, words, reason):
+    Path("text.txt").write_text("It was the best of times.\n")
+    Path("text.arpa").write_text("\\data\\\nngram 1=3\n\\end\\\n")
+    assert reason in refused("language", "fit", *words, "-o", "x.npz")
+
+
 def written(**tables):
     for name, text in tables.items():
         Path(f"{name}.csv").write_text(text)
@@ -73,9 +109,9 @@ def test_tables_of_something_else_are_refused_with_the_line_to_write(refused):
     line = "hmm --initial initial.csv --transition transition.csv --emission emission.csv -o FILE.npz"
     assert line in refused("language", "new", "hmm", *words, "-o", "m.npz")
     assert "ngram --initial initial.csv --conditional" in refused("language", "new", "ngram", *words, "-o", "m.npz")
-    hint = "'ngrm' (did you mean 'ngram'?) is not made of tables; write affine or hmm"
+    hint = "'ngrm' (did you mean 'ngram'?) is not made of tables; write affine or pdfa"
     assert hint in refused("language", "new", "ngrm", *words, "-o", "m.npz")
-    assert "'dyck' is not made of tables; write affine or hmm" in refused(
+    assert "'dyck' is not made of tables; write affine or pdfa" in refused(
         "language", "new", "dyck", *words, "-o", "m.npz"
     )
     words = written(initial="1", transition=".9", emission="1")

@@ -73,3 +73,23 @@ def test_what_is_refused(language):
         mt.Oracle(language, trust=0.9).open(1, 4, noise="gaussian")
     with pytest.raises(ValueError, match="use masked noise"):
         oracle.open(1, 4, noise="uniform", prompt=np.zeros((1, 4), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("name", ["forest", "affine", "pdfa"])
+def test_likelihoods_that_no_float_holds_leave_a_law(name):
+    q = {
+        "forest": lambda: mt.as_language("tree:arity=2,nodes=6,vocab_size=3"),
+        "affine": lambda: mt.Affine([[1, 1, 0, 1, 1, 0], [0, 1, 1, 1, 0, 1]], [0, 1]),
+        "pdfa": lambda: mt.PDFA([0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0], [0.5, 0.5, 0.25, 0.75], vocab_size=2),
+    }[name]()
+    length, tokens = 6, q.sample(1, 6, seed=0)[0]
+    # Every token of a sequence that is possible is e^-900 times as likely as another, of which too little is possible.
+    evidence = np.zeros((1, length, q.vocab_size))
+    evidence[0, np.arange(length), tokens] = -900.0
+    everything = all_sequences(q.vocab_size, length)
+    logs = q.log_prob(everything) + evidence[0, np.arange(length), everything].sum(axis=1)
+    weights = np.exp(logs - logs.max())
+    wanted = [np.bincount(everything[:, i], weights, q.vocab_size) / weights.sum() for i in range(length)]
+    given = evidence.copy()
+    assert np.allclose(q.oracle().posterior(evidence)[0], wanted, atol=1e-12)
+    assert np.array_equal(evidence, given)
