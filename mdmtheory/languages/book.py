@@ -28,6 +28,7 @@ def corpus() -> Int[np.ndarray, "length"]:
 
 @registered(
     "language",
+    automaton=True,
     place=12,
     said="book, {order}-gram",
     family="text",
