@@ -253,6 +253,19 @@ for parameter in ("states", "vocab_size", "seed"):
 for parameter in ("order", "vocab_size", "seed"):
     door(f"NGram.random {parameter}", lambda n, p=parameter: mt.NGram.random(**{"vocab_size": 2, p: n}))
     door(f"ngram {parameter}", lambda n, p=parameter: mt.as_language(mt.Spec.of("ngram", **{p: n})))
+for kind in (mt.NGram, mt.PDFA):
+    for parameter in ("order", "vocab_size"):
+        door(
+            f"{kind.__name__}.fit {parameter}",
+            lambda n, k=kind, p=parameter: k.fit([0, 1, 0, 1, 1], **{"order": 2, p: n}),
+        )
+for parameter in ("states", "vocab_size", "iterations", "seed"):
+    door(
+        f"HMM.fit {parameter}",
+        lambda n, p=parameter: mt.HMM.fit([0, 1, 0, 1, 1], **{"states": 2, "iterations": 3, p: n}),
+    )
+door("PDFA vocab_size", lambda n: mt.PDFA([0], [0], [0], [1.0], vocab_size=n))
+door("book order", lambda n: mt.as_language(mt.Spec.of("book", order=n)))
 for parameter in ("kinds", "depth"):
     door(f"dyck {parameter}", lambda n, p=parameter: dyck(**{p: n}))
     door(f"dyck by name {parameter}", lambda n, p=parameter: mt.as_language(mt.Spec.of("dyck", **{p: n})))

@@ -33,10 +33,10 @@ class LanguageDefaults:
         """Whether tokens are known to say nothing of one another, so that p_plan = q for every plan."""
         return False
 
-    def typed(self, name: str, number: int) -> tuple[str, Any]:
+    def typed(self, name: str, value: Any) -> tuple[str, Any]:
         """How a parameter that is a number is typed: its option, and the word or number there."""
         option, words = self.choices.get(name, (name, None))
-        return option, number if words is None else words[number]
+        return option, value if words is None else words[value]
 
     @property
     def chain(self) -> Any:
