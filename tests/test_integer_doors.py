@@ -258,11 +258,13 @@ for kind in (mt.NGram, mt.PDFA):
         door(
             f"{kind.__name__}.fit {parameter}",
             lambda n, k=kind, p=parameter: k.fit([0, 1, 0, 1, 1], **{"order": 2, p: n}),
+            none=parameter == "vocab_size",
         )
 for parameter in ("states", "vocab_size", "iterations", "seed"):
     door(
         f"HMM.fit {parameter}",
         lambda n, p=parameter: mt.HMM.fit([0, 1, 0, 1, 1], **{"states": 2, "iterations": 3, p: n}),
+        none=parameter == "vocab_size",
     )
 door("PDFA vocab_size", lambda n: mt.PDFA([0], [0], [0], [1.0], vocab_size=n))
 door("book order", lambda n: mt.as_language(mt.Spec.of("book", order=n)))

@@ -121,7 +121,7 @@ class HMM(LanguageBase):
         return cls(initial, transition, emission, spec=spec).made_by(made)
 
     @classmethod
-    @whole_numbers(states=1, seed=0, iterations=1)
+    @whole_numbers(states=1, seed=0, vocab_size=1, iterations=1)
     def fit(
         cls,
         tokens: Any,

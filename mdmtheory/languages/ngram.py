@@ -128,7 +128,7 @@ class NGram(LanguageBase):
         return cls(initial, rows.reshape(shape), spec=spec).made_by(made)
 
     @classmethod
-    @whole_numbers(order=1)
+    @whole_numbers(order=1, vocab_size=1)
     def fit(
         cls,
         tokens: Any,

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.integers import whole_number, whole_numbers
+from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
 from mdmtheory.core.limits import MOST_SUPPORT_STATES, MOST_TABLE_ENTRIES, check_limit
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import over_rows
@@ -54,7 +54,7 @@ class PDFA(LanguageBase):
         targets: Any,
         probabilities: Any,
         *,
-        vocab_size: int,
+        vocab_size: WholeNumber,
         spec: Spec | None = None,
     ) -> None:
         self.vocab_size = whole_number(vocab_size, "vocab_size", 1)
@@ -76,7 +76,7 @@ class PDFA(LanguageBase):
         self._named(spec)
 
     @classmethod
-    @whole_numbers(order=1)
+    @whole_numbers(order=1, vocab_size=1)
     def fit(
         cls,
         tokens: Any,
@@ -137,7 +137,7 @@ class PDFA(LanguageBase):
         return max(self.vocab_size, self.states)
 
     @cached_property
-    def edges(self) -> Int[np.ndarray, "states+1"]:
+    def edges(self) -> Int[np.ndarray, "edges"]:
         """Where the arcs of each state begin, and in the end how many there are."""
         return np.searchsorted(self.sources, np.arange(self.states + 1))
 
