@@ -34,27 +34,25 @@ class BalancedOracle(OracleByEvidence):
         other = np.divide(places - left, places, out=np.zeros(count), where=possible & (places > 0))
         return np.where(masked[:, :, None], np.stack([other, share], axis=1)[:, None, :], 0.0)
 
-    def _left_out(self, evidence: Laws) -> Laws:
-        length = evidence.shape[1]
+    def _left_out(self, logs: Laws) -> Laws:
+        length = logs.shape[1]
         counts = self.language.ones(length) + 1
         piece = max(1, ENTRIES // (length * counts))
-        parts = [_by_counts(evidence[at : at + piece], counts) for at in range(0, len(evidence), piece)]
-        return np.concatenate(parts) if parts else np.empty(evidence.shape)
+        parts = [_by_counts(logs[at : at + piece], counts) for at in range(0, len(logs), piece)]
+        return np.concatenate(parts) if parts else np.empty(logs.shape)
 
 
-def _by_counts(evidence: Laws, counts: int) -> Laws:
+def _by_counts(logs: Laws, counts: int) -> Laws:
     """Sums over all strings in logarithms: ones on the left and on the right of a bit must come to `counts` - 1.
 
     Nothing is lost however small it is: evidence may speak against all but strings that it hardly allows.
     """
-    rows, length, _ = evidence.shape
-    with np.errstate(divide="ignore"):
-        logs = np.log(evidence)
+    rows, length, _ = logs.shape
     behind = np.full((length + 1, rows, counts), -np.inf)
     behind[length, :, 0] = 0.0
     for position in range(length - 1, 0, -1):
         behind[position] = _with_bit(behind[position + 1], logs[:, position])
-    ahead, found = np.full((rows, counts), -np.inf), np.empty(evidence.shape)
+    ahead, found = np.full((rows, counts), -np.inf), np.empty(logs.shape)
     ahead[:, 0] = 0.0
     for position in range(length):
         for bit in (0, 1):
@@ -63,11 +61,9 @@ def _by_counts(evidence: Laws, counts: int) -> Laws:
             terms = ahead + rest if bit == 0 else ahead[:, :-1] + rest[:, 1:]
             found[:, position, bit] = np.logaddexp.reduce(terms, axis=1, initial=-np.inf)
         ahead = _with_bit(ahead, logs[:, position])
-    # A law is up to a factor; impossible evidence leaves nothing anywhere.
-    whole = ahead[:, -1]
-    most = found.max(axis=2, keepdims=True)
-    laws = np.exp(found - np.where(most > -np.inf, most, 0.0))
-    return np.where(whole[:, None, None] > -np.inf, laws, 0.0)
+    # Impossible evidence leaves nothing anywhere.
+    found[ahead[:, -1] == -np.inf] = -np.inf
+    return found
 
 
 def _with_bit(before: Logs, logs: Float[np.ndarray, "rows 2"]) -> Logs:

@@ -75,11 +75,12 @@ def test_what_is_refused(language):
         oracle.open(1, 4, noise="uniform", prompt=np.zeros((1, 4), dtype=np.uint8))
 
 
-@pytest.mark.parametrize("name", ["forest", "affine", "pdfa"])
+@pytest.mark.parametrize("name", ["forest", "affine", "balanced", "pdfa"])
 def test_likelihoods_that_no_float_holds_leave_a_law(name):
     q = {
         "forest": lambda: mt.as_language("tree:arity=2,nodes=6,vocab_size=3"),
         "affine": lambda: mt.Affine([[1, 1, 0, 1, 1, 0], [0, 1, 1, 1, 0, 1]], [0, 1]),
+        "balanced": lambda: mt.as_language("balanced"),
         "pdfa": lambda: mt.PDFA([0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0], [0.5, 0.5, 0.25, 0.75], vocab_size=2),
     }[name]()
     length, tokens = 6, q.sample(1, 6, seed=0)[0]
