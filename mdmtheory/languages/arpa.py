@@ -98,7 +98,8 @@ class Arpa:
         entries = len(pieces) ** self.order
         large = f"order {self.order} of {len(pieces):,} tokens makes a table of {entries:,} probabilities"
         check_limit(entries, MOST_TABLE_ENTRIES, "MOST_TABLE_ENTRIES", large, "take PDFA.from_arpa")
-        starts, after = [(self.start(rows), 1.0)], [()]
+        starts = [(self.start(rows), 1.0)]
+        after: list[Words] = [()]
         for _ in range(known):
             starts = [
                 (self.after(context, piece, rows), chance * float(rows[context][token]))

@@ -54,7 +54,7 @@ def _expected(laws: Laws, tokens: Int[np.ndarray, "count length"]) -> Expected:
         here = (before[i - 1] @ laws.transition if i else laws.initial) * likelihoods[:, i]
         scales[i] = here.sum(axis=1)
         before[i] = here / scales[i, :, None]
-    after, moves = np.ones((count, states)), np.zeros((states, states))
+    after, moves, law = np.ones((count, states)), np.zeros((states, states)), np.zeros((count, states))
     by_token = np.zeros((vocab_size, states))
     for i in range(length - 1, -1, -1):
         law = before[i] * after
