@@ -116,7 +116,7 @@ def show(context: typer.Context, spec: _Spec) -> None:
     from mdmtheory.languages.presets import as_language, own_length
 
     with Terminal.of(context).announcing_compilation():
-        language = as_language(spec)
+        language: Any = as_language(spec)
         rate = _entropy_rate(language)
     facts = {"language": str(language.spec), "vocab_size": str(language.vocab_size)}
     for name, value in language.parameters().items():

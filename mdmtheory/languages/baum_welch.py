@@ -41,7 +41,9 @@ def expected(laws: Laws, sequences: Sequence[Int[np.ndarray, "_"]]) -> Expected:
     total = Expected(np.zeros(states), np.zeros((states, states)), np.zeros((states, vocab_size)), 0.0)
     for length in sorted({len(each) for each in sequences}):
         found = _expected(laws, np.stack([each for each in sequences if len(each) == length]))
-        total = Expected(*(a + b for a, b in zip(total, found, strict=True)))
+        total = Expected(
+            total.first + found.first, total.moves + found.moves, total.tokens + found.tokens, total.nats + found.nats
+        )
     return total
 
 

@@ -85,7 +85,7 @@ def token_sequences(tokens: Any, vocab_size: int | None = None) -> tuple[list[In
     if isinstance(tokens, str):
         tokens = Alphabet.of_characters(tokens).tokens(tokens)
     one = isinstance(tokens, np.ndarray) or not (len(tokens) and np.ndim(tokens[0]))
-    given: Sequence[Any] = np.atleast_2d(np.asarray(tokens)) if one else tokens
+    given = list(np.atleast_2d(np.asarray(tokens))) if one else tokens
     found = [np.asarray(each) for each in given]
     kept = [each for each in found if each.size]
     if any(each.ndim != 1 or each.dtype.kind not in "iu" or (each < 0).any() for each in kept):

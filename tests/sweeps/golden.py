@@ -28,6 +28,7 @@ COUNT = 60
 _LANGUAGES = {
     "affine": "affine:checks=3,period=7",
     "balanced": "balanced",
+    "book": "book:order=3,smoothing=kneser_ney",
     "copy": "copy:distance=3,vocab_size=4",
     "dyck": "dyck:kinds=2,depth=2",
     "equal_pairs": "equal_pairs:vocab_size=4",
@@ -57,6 +58,7 @@ CASES: dict[str, dict[str, Any]] = {
     "language addition, joint": {"lang": "addition:given=joint", "steps": 3, "check": True},
     "language arithmetic, joint": {"lang": "arithmetic:operations=2,given=joint", "steps": 3, "check": True},
     "language rotation, joint": {"lang": "rotation:given=joint,chain=after", "steps": 3, "check": True},
+    "language book, as arcs": {"lang": "book:order=4", "steps": 3, "check": True},
     "language ctree, of any class": {"lang": "ctree:given=none", "steps": 3, "check": True},
     "model ar": {**_ANCESTRAL, "model": "ar"},
     "model jacobi": {**_ANCESTRAL, "model": "jacobi:window=5"},
