@@ -58,7 +58,7 @@ CASES: dict[str, dict[str, Any]] = {
     "language addition, joint": {"lang": "addition:given=joint", "steps": 3, "check": True},
     "language arithmetic, joint": {"lang": "arithmetic:operations=2,given=joint", "steps": 3, "check": True},
     "language rotation, joint": {"lang": "rotation:given=joint,chain=after", "steps": 3, "check": True},
-    "language book, as arcs": {"lang": "book:order=4", "steps": 3, "check": True},
+    "language book, as arcs": {**_ANCESTRAL, "lang": "book:order=4", "check": True},
     "language ctree, of any class": {"lang": "ctree:given=none", "steps": 3, "check": True},
     "model ar": {**_ANCESTRAL, "model": "ar"},
     "model jacobi": {**_ANCESTRAL, "model": "jacobi:window=5"},
