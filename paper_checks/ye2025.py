@@ -66,8 +66,8 @@ def settings() -> list[str]:
         f"Networks are of size {', '.join(found['size'].unique())} (the paper's have 6M, 85M and 303M weights), all "
         f"trained on as many tokens, prompts among them ({tokens}, fresh, {seconds.min():.0f} to {seconds.max():.0f} s "
         "on a busy processor), at the same learning rate, one seed where no other is said.",
-        f"{found['count'].min()} prompts, the same for all, an answer each, at temperature 1 in at most 20 steps; "
-        "right by the verifier.",
+        f"{found['count'].min()} prompts, the same for all, an answer each, of the most probable tokens "
+        "(D3PM and VDM draw theirs), in at most 20 steps; right by the verifier.",
         "Intervals are over drawn answers, not over seeds: another seed may be another network.",
         "Every row with the command that trained it: experiments/ye2025.csv (`python experiments/ye2025.py train`); "
         "`python experiments/ye2025.py --full train` is the same at the paper's tasks with three seeds.",
