@@ -166,10 +166,12 @@ def correction_rows(
 
 
 def every(kind: str, chosen: tuple[str, ...]) -> tuple[str, ...]:
-    """What is chosen, and what is built in besides, with the first of its examples where a text can say it."""
+    """What is chosen, and what is built in besides, with the first of its examples where a text can say one."""
     register = registries()[kind]
     known = {Spec.parse(each).name for each in (*chosen, *LEFT_OUT, DEFAULTS["model"])}
-    firsts = {name: register.about(name).examples[0] for name in register.built_in if name not in known}
+    # What has no example is of trained networks alone.
+    examples = {name: register.about(name).examples for name in register.built_in if name not in known}
+    firsts = {name: given[0] for name, given in examples.items() if given}
     return (
         *chosen,
         *(
