@@ -19,8 +19,8 @@ _GIVEN = re.compile(r"@\w+\s*\{\s*([^\s,{}]+)\s*,")
 _FIELD = re.compile(r"  (\w+) = \{(.*)\},")
 
 
-_ACCENT = re.compile(r"\{\\(['v]) ?(\w)\}")
-_MARKS = {"'": "\u0301", "v": "\u030c"}
+_ACCENT = re.compile(r"""\{\\(['v"]) ?(\w)\}""")
+_MARKS = {"'": "\u0301", "v": "\u030c", '"': "\u0308"}
 _MOST_NAMES = 3
 
 

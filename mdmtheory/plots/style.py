@@ -135,8 +135,8 @@ FAMILIES = (
         "DP><vp",
     ),
     Family("verified drafts", ("#141414",), "-", "X"),
-    Family("other noise", ("#2cc5d6", "#0f7278"), DASHES[5], "do"),
-    Family("block by block", ("#8a4b26",), DASHES[1], "s"),
+    Family("other noise", ("#2cc5d6", "#0f7278", "#b6efe2", "#3fe0b8"), DASHES[5], "doX*"),
+    Family("block by block", ("#8a4b26", "#b58a6a"), DASHES[1], "sD"),
     Family("autoregressive", ("#949494", "#525252"), DASHES[2], "*"),
 )
 """Samplers, and models other than masked diffusion, say which they belong to, and look the same in every figure."""
