@@ -15,13 +15,15 @@ BENCH_VENV := .venv-bench
 BENCH := $(BENCH_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-bounds test-thorough checks faults refutations coverage-intervals lint format certify bench readme clean
+.PHONY: help demo installed test test-bounds test-thorough checks faults refutations coverage-intervals lint format certify bench readme clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(INSTALLED)  ## the main job: TER and SER of the preset HMM against steps, as a table and a figure
 	$(BIN)/mdmtheory sweep --lang hmm --steps 64..2048
+
+installed: $(DEV)  ## what tests and lint need, installed
 
 test: $(DEV)  ## all tests
 	$(BIN)/pytest $(SHARED)
