@@ -94,8 +94,8 @@ def _cut(case: MetricCase) -> str:
 def _level(case: MetricCase) -> str:
     measured = case.measured(_COUNT)
     found = [case.estimate(measured, level) for level in _LEVELS]
-    if found[0].kind == "exact":
-        return "it is exact of its sample"
+    if found[0].kind == "exact" or found[0].level == 1:
+        return "it is a fact of its sample"
     for narrow, wide in pairwise(found):
         if narrow.low < wide.low or narrow.high > wide.high:
             raise RefutedError(f"[{narrow.low:.6g}, {narrow.high:.6g}] at {narrow.level} reaches out of {wide}")
@@ -111,7 +111,7 @@ def _few(case: MetricCase) -> str:
         found = case.metric.estimate(case.measured(1, 1), 0.95)
     except WithheldError as withheld:
         return f"withheld: {withheld.reason}"
-    if found.low == found.high and found.kind != "exact":
+    if found.low == found.high and found.kind != "exact" and found.level < 1:
         raise RefutedError(f"one sequence gives {found}, without doubt")
     return f"{found} of one sequence"
 

@@ -106,7 +106,7 @@ class SharpLargest(Metric):
         # Cubes of what is below 1e-103 are too small for float64; the squares say less, and say it further down.
         if sums["wrong_cubed"] < 1e-290 and sums["wrong"] > 0:
             share = min(1.0, 1.0 / math.sqrt(effective_size(sums)))
-        return Estimate(share, share, share, level, "upper bound", count)
+        return Estimate(share, share, share, 1.0, "upper bound", count)
 
 
 def _seen_below(sums: Sums, value: float, level: float) -> float:

@@ -17,7 +17,8 @@ from mdmtheory.oracles.evidence import EvidenceBesideTokens
 class CanvasBesideTokens:
     """A canvas of whole sequences as one of the positions `where`, beside `tokens` (count, length), the mask elsewhere.
 
-    Where what is known is impossible every token is as probable, and the sequence is marked.
+    Where what is known is impossible every token is as probable, and the sequence is marked. Where nothing is known no
+    context is impossible: what is no law there is left, for whoever asks to refuse.
     """
 
     def __init__(self, canvas: NoisyCanvas, where: Int[np.ndarray, "noised"], tokens: Tokens, vocab_size: int) -> None:
@@ -25,6 +26,7 @@ class CanvasBesideTokens:
         self.calls: Int[np.ndarray, "count"] = canvas.calls
         self.rounds: Int[np.ndarray, "count"] = canvas.rounds
         self.impossible: Bool[np.ndarray, "count"] = canvas.impossible.copy()
+        self._knows = (tokens < vocab_size).any(axis=1)
 
     def posterior(self, evidence: Evidence) -> Any:
         """The law of the token at each of these positions given their evidence and what is known."""
@@ -33,7 +35,7 @@ class CanvasBesideTokens:
         self.calls, self.rounds = self._canvas.calls, self._canvas.rounds
         if is_tensor(found):
             return found
-        nothing = found.sum(axis=2) == 0
+        nothing = (found.sum(axis=2) == 0) & self._knows[:, None]
         self.impossible |= nothing.any(axis=1)
         return np.where(nothing[:, :, None], 1 / self._vocab_size, found)
 
