@@ -70,7 +70,7 @@ class Step(NamedTuple):
     place=24,
     family="task",
     said="countdown of {numbers}",
-    examples=("numbers=2,largest=9", "numbers=3"),
+    examples=("numbers=2,largest=9",),
     sources=("ye2024", "gandhi2024", _SEARCH),
 )
 class Countdown(Task):
@@ -120,7 +120,11 @@ class Countdown(Task):
 
     def follows_rule(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
         """Each equation true and of numbers that are there, the last of all that is left, and equal to the target."""
-        return np.array([self._reaches(row) for row in tokens], dtype=np.bool_)
+        # An equation has one sign of equality: most of what is no answer is told by counting them.
+        equations = (tokens[:, ~self.given] == _TEXT.index("=")).sum(axis=1)
+        found: Bool[np.ndarray, "count"] = np.asarray(equations == self.operands - 1)
+        found[found] = [self._reaches(row) for row in tokens[found]]
+        return found
 
     def _reaches(self, row: Row) -> bool:
         try:
