@@ -40,9 +40,19 @@ def _languages(bits: int, vocab_size: int) -> dict[str, Callable[[], Any]]:
         found["bigrams"] = lambda: mt.NGram.random(order=2, vocab_size=vocab_size)
     if bits == 8:
         found["n-grams of many contexts"] = lambda: mt.NGram.random(order=6, vocab_size=vocab_size)
+        found["automata of many states"] = lambda: _cycle(vocab_size)
         found["parity"] = mt.Parity
         found["permutations"] = mt.Permutation
     return found
+
+
+def _cycle(vocab_size: int) -> Any:
+    """An automaton of too many states to run as a chain."""
+    import mdmtheory as mt
+    from mdmtheory.languages.pdfa import CHAIN_STATES
+
+    states = np.arange(CHAIN_STATES + 1)
+    return mt.PDFA(states, 0 * states, np.roll(states, -1), np.ones(len(states)), vocab_size=vocab_size)
 
 
 def _run(make: Callable[[], Any], bits: int) -> None:
