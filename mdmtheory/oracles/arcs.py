@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from jaxtyping import Float
 
@@ -20,12 +22,17 @@ class ArcsOracle(OracleByEvidence):
 
     language: PDFA
 
+    @cached_property
+    def _arcs(self) -> tuple[np.ndarray, ...]:
+        """Arrays as kernels are compiled for: those of a language may not be written to."""
+        q = self.language
+        return q.edges, q.tokens.copy(), q.targets.copy(), q.probabilities.copy()
+
     def _left_out(self, logs: Laws) -> Laws:
         from mdmtheory.kernels.arcs import smooth_arcs
 
-        q = self.language
         out, least = np.empty(logs.shape), np.empty(len(logs))
-        smooth_arcs(q.edges, q.tokens, q.targets, q.probabilities, np.exp(logs), out, least)
+        smooth_arcs(*self._arcs, np.exp(logs), out, least)
         with np.errstate(divide="ignore"):
             out = np.log(out)
         for row in np.flatnonzero(~(least >= MOST_LOST)):
