@@ -30,7 +30,9 @@ def sweep(
     length: Annotated[
         str | None, typer.Option(help="Tokens in a sequence; lists and ranges as --steps. A task's own, else 512.")
     ] = None,
-    model: Annotated[str, typer.Option(help="masked, block:size=16, uniform, gaussian or ar.")] = "masked",
+    model: Annotated[
+        str, typer.Option(help="masked, block:size=16, uniform, gaussian, ar, jacobi, vdm, ssd:size=8, latent.")
+    ] = "masked",
     denoiser: Annotated[
         str,
         typer.Option(

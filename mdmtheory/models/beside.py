@@ -26,7 +26,7 @@ class CanvasBesideTokens:
         self.calls: Int[np.ndarray, "count"] = canvas.calls
         self.rounds: Int[np.ndarray, "count"] = canvas.rounds
         self.impossible: Bool[np.ndarray, "count"] = canvas.impossible.copy()
-        self._knows = (tokens < vocab_size).any(axis=1)
+        self._knows: Bool[np.ndarray, "count"] = np.asarray((tokens < vocab_size).any(axis=1))
 
     def posterior(self, evidence: Evidence) -> Any:
         """The law of the token at each of these positions given their evidence and what is known."""

@@ -23,7 +23,7 @@ class ArcsOracle(OracleByEvidence):
     language: PDFA
 
     @cached_property
-    def _arcs(self) -> tuple[np.ndarray, ...]:
+    def _arcs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Arrays as kernels are compiled for: those of a language may not be written to."""
         q = self.language
         return q.edges, q.tokens.copy(), q.targets.copy(), q.probabilities.copy()
