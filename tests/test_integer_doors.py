@@ -131,6 +131,13 @@ def trained(**options: Any) -> str:
         return mt.train("mdm", lang=language(), out=Path(folder) / "run", **{**small, **options}).digest
 
 
+@lru_cache(maxsize=1)
+def latent_run() -> Any:
+    small = {"length": 2, "size": "layers=1,width=2,heads=1", "tokens": 16, "batch": 2, "device": "cpu"}
+    out = Path(tempfile.mkdtemp()) / "run"
+    return mt.train("latent:latents=1,dim=2,levels=2", lang=language(), out=out, targets="tokens", **small)
+
+
 def verified(k: Any) -> Any:
     from mdmtheory.samplers.verifying import Verify
 
@@ -267,6 +274,9 @@ for parameter in ("states", "vocab_size", "iterations", "seed"):
         none=parameter == "vocab_size",
     )
 door("PDFA vocab_size", lambda n: mt.PDFA([0], [0], [0], [1.0], vocab_size=n))
+door("LatentNetwork batch", lambda n: mt.LatentNetwork(latent_run(), batch=n).batch(2), none=True)
+door("LatentDiffusion steps", lambda n: mt.LatentDiffusion(latent_run(), steps=n).steps, none=True)
+door("Balanced.ones length", lambda n: mt.Balanced().ones(n))
 door("book order", lambda n: mt.as_language(mt.Spec.of("book", order=n)))
 for parameter in ("kinds", "depth"):
     door(f"dyck {parameter}", lambda n, p=parameter: dyck(**{p: n}))
@@ -686,6 +696,8 @@ INSIDE = (
     "walk",
     "walk_steps",
     "walk_shared",
+    "validate_whole",
+    "check_prompt",
 )
 """Methods that kernels and the package's own rooms call."""
 

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.evaluable import call
-from mdmtheory.core.integers import whole_number, whole_numbers
+from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
 from mdmtheory.core.prompts import Prompt, answer_length, as_prompt, whole_length
 from mdmtheory.core.protocols import Answers, Denoiser, Language, PlanRun, Samples
 from mdmtheory.core.register import registered
@@ -38,7 +38,7 @@ class Jacobi(Autoregressive):
     as many rounds as tokens (docs/theory.md, section 9).
     """
 
-    def __init__(self, language: LanguageLike | Denoiser, *, window: int | None = None) -> None:
+    def __init__(self, language: LanguageLike | Denoiser, *, window: WholeNumber | None = None) -> None:
         super().__init__(language)
         self.window = None if window is None else whole_number(window, "window", 1)
         self.spec = Spec.of("jacobi", **self._own, **dict(self.spec.options))

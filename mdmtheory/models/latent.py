@@ -12,7 +12,7 @@ from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import shown
-from mdmtheory.core.integers import whole_number, whole_numbers
+from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
 from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.plugins import conforms
 from mdmtheory.core.prompts import Prompt, as_prompt, with_answers
@@ -52,7 +52,7 @@ class LatentDiffusion(ModelDefaults):
         self,
         run: str | PathLike[str] | Any,
         *,
-        steps: int | None = None,
+        steps: WholeNumber | None = None,
         update: str = "ddpm",
         guidance: float = 1.0,
         decode: str = "argmax",
