@@ -89,8 +89,7 @@ def law_alone(model: Any, vocab_size: int, length: int, threads: int | None) -> 
     if type(model) is UniformDiffusion:
         return uniform_law(model, length, threads=threads)
     scored = model.log_prob(all_sequences(vocab_size, length), 0, threads=threads)
-    if scored.kind != "exact":
-        raise ValueError(f"log_prob of the model {model.spec} is a {scored.kind}; its law cannot be enumerated")
+    _check_exact(model, scored.kind)
     return np.exp(scored.values).reshape(shape)
 
 
@@ -109,8 +108,7 @@ def _law_given(model: Any, prompt: Tokens, given: Given, threads: int | None) ->
         whole = np.repeat(prompt, len(sequences), axis=0)
         whole[:, ~given.positions] = sequences
         scored = model.log_prob(whole, 0, prompt=given.prompts_of(whole, vocab_size), threads=threads)
-        if scored.kind != "exact":
-            raise ValueError(f"log_prob of the model {model.spec} is a {scored.kind}; its law cannot be enumerated")
+        _check_exact(model, scored.kind)
         answers = np.exp(scored.values).reshape((vocab_size,) * answered)
     out = np.zeros((vocab_size,) * given.length)
     shown = prompt[0].tolist()
@@ -118,9 +116,16 @@ def _law_given(model: Any, prompt: Tokens, given: Given, threads: int | None) ->
     return out
 
 
+def _check_exact(model: Any, kind: str) -> None:
+    if kind != "exact":
+        raise ValueError(f"log_prob of the model {model.spec} is a {kind}; its law cannot be enumerated")
+
+
 def _joint_law(model: Any, language: Language, given: Given, threads: int | None) -> Law:
     """`law` of prompts drawn from q and the model's answers to them."""
     vocab_size = language.vocab_size
+    if type(model) not in (MaskedDiffusion, BlockDiffusion):
+        _check_exact(model, as_model(model).log_prob_kind)
     check_feasible(law_cost(model, given.length, given), 0, f"the answers to every prompt at {given.text}")
     of_prompts = joint(language, given.length).sum(axis=tuple(np.flatnonzero(~given.positions)))
     out = np.zeros((vocab_size,) * given.length)
