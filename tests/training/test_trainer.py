@@ -304,7 +304,6 @@ def test_resuming_with_other_arguments_names_the_difference(straight, changed, m
         ({"prompt": "suffix:size=2", "objective": "ar"}, "networks of ar see .* to the right of the answer"),
         ({"prompt": "prefix:size=3", "objective": "block:size=2"}, "blocks of 2, .* gives 3 tokens.* inside a block"),
         ({"prompt": "prefix:size=3", "objective": "block:size=4"}, "blocks of 4 are longer than sequences of 3"),
-        ({"prompt": "prefix:size=3", "objective": "uniform"}, "a prompt is known, and uniform noise leaves no token"),
     ],
 )
 def test_what_does_not_fit_together_is_refused_before_a_folder_is_made(tmp_path, options, message):
