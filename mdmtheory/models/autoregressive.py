@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 import numpy as np
+from jaxtyping import UInt64
 
 from mdmtheory.core.contracts import as_denoiser, exact_for
 from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.plugins import conforms
-from mdmtheory.core.prompts import answer_length, answers_in, as_prompt, prompt_of
+from mdmtheory.core.prompts import Prompt, answer_length, answers_in, as_prompt, prompt_of
 from mdmtheory.core.protocols import Denoiser, Language, LogProb, PlanRun, Samples
 from mdmtheory.core.register import registered
 from mdmtheory.core.sources import SOFTWARE
@@ -61,6 +62,11 @@ class Autoregressive(ModelDefaults):
     @property
     def identity(self) -> Any:
         """What its numbers depend on, as a JSON value."""
+        return self._law
+
+    @property
+    def _law(self) -> Any:
+        """What its law depends on, which streams of draws are keyed by, however they are run."""
         return ["ar", self.language.digest if self.denoiser is None else self.denoiser.identity]
 
     @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
@@ -82,19 +88,34 @@ class Autoregressive(ModelDefaults):
         MaskedDiffusion.
         """
         asked, ended = as_prompt(prompt, count, length, self.vocab_size), finishing_trust(finish, trust)
-        if self.denoiser is None and asked is None:
+        if self._by_language and asked is None:
             tokens = self.language.sample(count, length, seed, first=first, threads=threads)
             cost = np.full(count, length, dtype=np.int64)
             return Samples(tokens, cost, cost.copy(), np.zeros(count, dtype=np.bool_), ended)
-        states = stream_states(["draw", self.identity, length, seed], first, count)
-        plan = np.tile(LeftToRight().plan(answer_length(asked, length)), (count, 1))
+        states = stream_states(["draw", self._law, length, seed], first, count)
+        answered = answer_length(asked, length)
 
         def draw(denoiser: Any, rows: Any) -> PlanRun:
-            return run_on_canvas(
-                denoiser, plan[rows], states[rows].copy(), threads=threads, prompt=asked and asked.take(rows)
-            )
+            return self._run(denoiser, states[rows].copy(), answered, asked and asked.take(rows), threads)
 
         return drawn(draw, self._asked, ended, asked)
+
+    @property
+    def _by_language(self) -> bool:
+        """Whether sequences without a prompt are those that the language draws by itself."""
+        return self.denoiser is None
+
+    def _run(
+        self,
+        denoiser: Any,
+        states: UInt64[np.ndarray, "count 4"],
+        answered: int,
+        prompt: Prompt | None,
+        threads: int | None,
+    ) -> PlanRun:
+        """Draw answers from the left, one from each stream."""
+        plan = np.tile(LeftToRight().plan(answered), (len(states), 1))
+        return run_on_canvas(denoiser, plan, states, threads=threads, prompt=prompt)
 
     @whole_numbers(seed=0, first=0, plans=1, threads=1)
     def log_prob(

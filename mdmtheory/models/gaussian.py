@@ -16,9 +16,10 @@ from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.models.embedding import as_embedding, embedding_named
-from mdmtheory.models.latent_noise import ddpm_step
+from mdmtheory.models.noise_steps import ddpm_step, denoised
 from mdmtheory.models.noised import NoisedDiffusion, per_sequence
 from mdmtheory.oracles.evidence import GaussianEvidence
+from mdmtheory.oracles.token_laws import truncated
 
 UPDATES = ("ddpm", "ddim")
 DECODES = ("draw", "argmax")
@@ -75,28 +76,41 @@ class GaussianDiffusion(NoisedDiffusion):
         return "lower bound"
 
     def _draw(self, canvas: NoisyCanvas, states: UInt64[np.ndarray, "count 4"], length: int) -> Tokens:
+        values = denoised(
+            lambda values, level: self._mean(canvas, values, level),
+            lambda: self._normals(states, length),
+            self.kept,
+            np.arange(self.steps, 0, -1),
+            self.update,
+        )
+        return self._tokens(canvas, values, 1, states, self.decode, 1.0).astype(token_dtype(self.vocab_size))
+
+    def _tokens(
+        self,
+        canvas: NoisyCanvas,
+        values: Any,
+        level: int,
+        states: UInt64[np.ndarray, "count 4"],
+        how: str,
+        nucleus: float,
+    ) -> Tokens:
+        """The likeliest token at each position, or one drawn from the nucleus."""
         from mdmtheory.kernels.marginals import draw_rows
         from mdmtheory.kernels.random import fill_uniforms
 
-        values = self._normals(states, length)
-        for level in counted(range(self.steps, 1, -1), "steps"):
-            mean = self._mean(canvas, values, level)
-            if self.update == "ddim":
-                signal, noise = np.sqrt(self.kept[level]), np.sqrt(1 - self.kept[level])
-                direction = (values - signal * mean) / noise
-                values = np.sqrt(self.kept[level - 1]) * mean + np.sqrt(1 - self.kept[level - 1]) * direction
-            else:
-                towards, stay, variance = self._ddpm(level)
-                values = towards * mean + stay * values + np.sqrt(variance) * self._normals(states, length)
-        uniforms, drawn = np.empty((len(states), length)), np.empty((len(states), length), dtype=np.int64)
-        if self.decode == "draw":
+        assert how in DECODES
+        uniforms, found = np.empty(values.shape[:2]), np.empty(values.shape[:2], dtype=np.int64)
+        if how == "draw":
             fill_uniforms(states, uniforms)
-        for rows, posterior in self._posteriors(canvas, values, 1):
-            if self.decode == "argmax":
-                drawn[rows] = posterior.argmax(axis=2)
+        for rows, law in self._posteriors(canvas, values, level):
+            if how == "argmax":
+                found[rows] = law.argmax(axis=2)
             else:
-                draw_rows(posterior.reshape(-1, self.vocab_size), uniforms[rows].reshape(-1), drawn[rows].reshape(-1))
-        return drawn.astype(token_dtype(self.vocab_size))
+                among = np.require(
+                    truncated(law.reshape(-1, self.vocab_size), nucleus, lowest=True), requirements=["C", "W"]
+                )
+                draw_rows(among, uniforms[rows].reshape(-1), found[rows].reshape(-1))
+        return found
 
     def _weigh(
         self, canvas: NoisyCanvas, tokens: Tokens, states: UInt64[np.ndarray, "count 4"]

@@ -6,21 +6,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.evaluable import call
-from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
-from mdmtheory.core.prompts import Prompt, answer_length, as_prompt, whole_length
-from mdmtheory.core.protocols import Answers, Denoiser, Language, PlanRun, Samples
+from mdmtheory.core.integers import WholeNumber, whole_number
+from mdmtheory.core.prompts import Prompt, whole_length
+from mdmtheory.core.protocols import Answers, Denoiser, Language, PlanRun
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.streams import stream_states
-from mdmtheory.core.tokens import Tokens, TokensLike, token_dtype
+from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.models.asking import OpenCanvas, in_batches, together
 from mdmtheory.models.autoregressive import Autoregressive
-from mdmtheory.models.finishing import TRUST, drawn, finishing_trust
+from mdmtheory.models.finishing import TRUST
 from mdmtheory.models.noise import uniforms_of
 
 Said = tuple[Int[np.ndarray, "some"], Answers, bool]
@@ -54,37 +53,24 @@ class Jacobi(Autoregressive):
     @property
     def identity(self) -> Any:
         """What its numbers depend on, as a JSON value."""
-        return ["jacobi", self.window, super().identity]
+        return ["jacobi", self.window, self._law]
 
-    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
-    def sample(
+    @property
+    def _by_language(self) -> bool:
+        """No: its rounds ask the exact posterior."""
+        return False
+
+    def _run(
         self,
-        count: int,
-        length: int,
-        seed: int,
-        *,
-        first: int = 0,
-        prompt: TokensLike | None = None,
-        finish: bool = False,
-        trust: float | None = None,
-        threads: int | None = None,
-    ) -> Samples:
-        """Sequences first..first+count-1 of the stream that (denoiser, length, seed) names: those of `Autoregressive`.
-
-        `finish` and `trust` are as for MaskedDiffusion.
-        """
-        asked, ended = as_prompt(prompt, count, length, self.vocab_size), finishing_trust(finish, trust)
-        states = stream_states(["draw", super().identity, length, seed], first, count)
-        answered = answer_length(asked, length)
-
-        def draw(denoiser: Any, rows: Any) -> PlanRun:
-            streams = states[rows].copy()
-            uniforms = uniforms_of(streams, np.arange(len(streams)), answered)
-            return run_in_rounds(
-                denoiser, uniforms, window=self.window, prompt=asked and asked.take(rows), threads=threads
-            )
-
-        return drawn(draw, self._asked, ended, asked)
+        denoiser: Any,
+        states: UInt64[np.ndarray, "count 4"],
+        answered: int,
+        prompt: Prompt | None,
+        threads: int | None,
+    ) -> PlanRun:
+        """Draw answers in rounds, one from each stream: the tokens that are drawn from the left."""
+        uniforms = uniforms_of(states, np.arange(len(states)), answered)
+        return run_in_rounds(denoiser, uniforms, window=self.window, prompt=prompt, threads=threads)
 
 
 def run_in_rounds(

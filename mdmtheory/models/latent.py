@@ -25,7 +25,7 @@ from mdmtheory.denoisers.latent import LatentNetwork
 from mdmtheory.models.asking import home, in_batches
 from mdmtheory.models.finishing import finishing_trust
 from mdmtheory.models.fitting import check_noise
-from mdmtheory.models.latent_noise import STEPS, cosine_kept, denoised, levels_visited
+from mdmtheory.models.noise_steps import STEPS, cosine_kept, denoised, levels_visited
 from mdmtheory.networks.runs import LATENT
 
 DECODES = ("argmax", "draw")

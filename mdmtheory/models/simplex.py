@@ -15,7 +15,7 @@ from mdmtheory.core.protocols import Denoiser, Language, NoisyCanvas
 from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.models.beside import CanvasBesideTokens
-from mdmtheory.models.gaussian import DECODES, GaussianDiffusion
+from mdmtheory.models.gaussian import GaussianDiffusion
 from mdmtheory.oracles.token_laws import truncated
 from mdmtheory.samplers.by_block import block_lengths
 
@@ -106,33 +106,6 @@ class SimplexDiffusion(GaussianDiffusion):
         for rows, law in self._posteriors(canvas, values, level):
             flat = law.reshape(-1, self.vocab_size)
             found[rows] = np.where(truncated(flat, self.nucleus, lowest=True) > 0, 1.0, -1.0).reshape(law.shape)
-        return found
-
-    def _tokens(
-        self,
-        canvas: NoisyCanvas,
-        values: Any,
-        level: int,
-        states: UInt64[np.ndarray, "count 4"],
-        how: str,
-        nucleus: float,
-    ) -> Tokens:
-        """The likeliest token at each position, or one drawn from the nucleus."""
-        from mdmtheory.kernels.marginals import draw_rows
-        from mdmtheory.kernels.random import fill_uniforms
-
-        assert how in DECODES
-        uniforms, found = np.empty(values.shape[:2]), np.empty(values.shape[:2], dtype=np.int64)
-        if how == "draw":
-            fill_uniforms(states, uniforms)
-        for rows, law in self._posteriors(canvas, values, level):
-            if how == "argmax":
-                found[rows] = law.argmax(axis=2)
-            else:
-                among = np.require(
-                    truncated(law.reshape(-1, self.vocab_size), nucleus, lowest=True), requirements=["C", "W"]
-                )
-                draw_rows(among, uniforms[rows].reshape(-1), found[rows].reshape(-1))
         return found
 
 

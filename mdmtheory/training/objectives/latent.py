@@ -14,7 +14,7 @@ from mdmtheory.core.integers import WholeNumber, whole_number
 from mdmtheory.core.prompts import Prompt
 from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.models.latent_noise import cosine_kept
+from mdmtheory.models.noise_steps import cosine_kept
 from mdmtheory.networks.architecture import Size
 from mdmtheory.networks.latent_architecture import AUTOENCODER, DENOISER, LatentArchitecture
 from mdmtheory.networks.runs import LATENT

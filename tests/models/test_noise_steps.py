@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from mdmtheory.models.latent_noise import cosine_kept, ddim_step, ddpm_step, denoised, levels_visited
+from mdmtheory.models.noise_steps import cosine_kept, ddim_step, ddpm_step, denoised, levels_visited
 
 MEAN, VARIANCE = 1.5, 0.36
 """Of the latents of this file: each number is normal, so the mean of x_0 given x_t is linear in x_t."""

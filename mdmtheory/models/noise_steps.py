@@ -1,4 +1,4 @@
-"""Noise on latents in T levels, and the steps back that know, or estimate, what was there before it."""
+"""Gaussian noise in levels, and the steps back that know, or estimate, what was there before it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mdmtheory.core.long_calls import counted
 
 OFFSET = 0.008
 MOST_BETA = 0.999
-Values = Float[np.ndarray, "count latents dim"]
+Values = Float[np.ndarray, "count places dim"]
 
 
 def cosine_kept(levels: int) -> Float[np.ndarray, "levels_and_none"]:
@@ -64,9 +64,9 @@ def denoised(
     visited: Int[np.ndarray, "visited"],
     update: str,
 ) -> Values:
-    """Latents drawn from noise: at each level visited `clean(values, level)` estimates x_0, and a step follows it.
+    """Values drawn from noise: at each level visited `clean(values, level)` estimates x_0, and a step follows it.
 
-    `normals()` are drawn once for where it begins, and once for each step that has noise.
+    `normals()` are drawn once for where it begins, and once for each step that has noise. `kept` is ᾱ at each level.
     """
     values = normals()
     for level, after in counted(list(pairwise(visited.tolist())), "steps"):
