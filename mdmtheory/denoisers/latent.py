@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from os import PathLike
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +14,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.prompts import Prompt, as_prompt
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.denoisers.of_run import OfRun
-from mdmtheory.networks.runs import LATENT, Run
+from mdmtheory.networks.runs import LATENT
 
 _WHY = "its network denoises latents and says no law of a token given others; use LatentDiffusion (--model latent)"
 
@@ -28,16 +27,7 @@ class LatentNetwork(OfRun):
 
     refusals: Mapping[str, str] = MappingProxyType(dict.fromkeys(("masked", "uniform", "gaussian"), _WHY))
 
-    @whole_numbers(batch=1)
-    def __init__(
-        self,
-        run: str | PathLike[str] | Run,
-        *,
-        device: str = "auto",
-        batch: int | None = None,
-        precision: str | None = None,
-    ) -> None:
-        super().__init__(run, device=device, batch=batch, precision=precision)
+    def _take_over(self) -> None:
         self.architecture = self.run.latent_architecture
         self.vocab_size = self.architecture.vocab_size
 
@@ -46,12 +36,8 @@ class LatentNetwork(OfRun):
         """The two networks, where they compute."""
         from mdmtheory.networks.latent_diffuser import latent_diffuser
 
-        try:
+        with self._loading():
             return latent_diffuser(self.architecture, self.run.weights(), self.device, self.precision)
-        except RuntimeError:
-            raise ValueError(
-                f"the weights in {self.run.path} are not those of its architecture; train it anew"
-            ) from None
 
     def check_prompt(self, prompt: Prompt | None, count: int, length: int) -> None:
         """ValueError for another length, or other positions given, than it was trained with."""

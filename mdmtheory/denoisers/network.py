@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import cached_property
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -34,16 +33,7 @@ class Network(OfRun):
 
     tolerance = 1e-4
 
-    @whole_numbers(batch=1)
-    def __init__(
-        self,
-        run: str | PathLike[str] | Run,
-        *,
-        device: str = "auto",
-        batch: int | None = None,
-        precision: str | None = None,
-    ) -> None:
-        super().__init__(run, device=device, batch=batch, precision=precision)
+    def _take_over(self) -> None:
         architecture = self.run.architecture
         self.vocab_size, self.block = architecture.vocab_size, architecture.block
         self.sees, self.told_level = _SEES[architecture.attention], architecture.level
@@ -83,12 +73,8 @@ class Network(OfRun):
         if vectors is None and self.run.record.noise == "gaussian" and not learnt:
             raise ValueError(f"the run {self.run.path} lacks the embedding of its tokens; train it anew")
         network = token_network(self.run.architecture, seed=0)
-        try:
+        with self._loading():
             network.load_state_dict(state, assign=True)  # the run keeps them: no second copy
-        except RuntimeError:
-            raise ValueError(
-                f"the weights in {self.run.path} are not those of its architecture; train it anew"
-            ) from None
         ends = None
         if learnt:  # before it is rounded to the precision of matrices
             noise: Any = network.noise

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike, fspath
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from mdmtheory.networks.runs import Run
 TOKENS_AT_ONCE = {"cpu": 1 << 13, "cuda": 1 << 17}
 
 
-class OfRun(DenoiserDefaults):
+class OfRun(DenoiserDefaults, ABC):
     """A trained network, at the length that it was trained at.
 
     `device` is `auto`, `cpu` or `cuda:0`, `precision` that of its matrices there (bfloat16 on CUDA alone; what it says
@@ -44,6 +47,21 @@ class OfRun(DenoiserDefaults):
         self.spec = Spec.of("network", run=str(Path(fspath(self.run.path))), **typed)
         self.recorded = Spec.of("network", digest=self.run.digest)  # wherever its folder lies
         self.computed = {"precision": self.precision, "batch": self.batch(self.length)}
+        self._take_over()
+
+    @abstractmethod
+    def _take_over(self) -> None:
+        """Say of itself what its run's architecture says."""
+
+    @contextmanager
+    def _loading(self) -> Iterator[None]:
+        """ValueError in one line where weights are not those of the architecture."""
+        try:
+            yield
+        except RuntimeError:
+            raise ValueError(
+                f"the weights in {self.run.path} are not those of its architecture; train it anew"
+            ) from None
 
     def __repr__(self) -> str:
         batch = "" if self._batch is None else f", batch={self._batch}"
