@@ -15,6 +15,7 @@ from mdmtheory.core.limits import MOST_TABLE_ENTRIES, check_limit
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
+from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.languages.base import LanguageBase
 from mdmtheory.languages.baum_welch import baum_welch, drawn_laws
@@ -200,26 +201,20 @@ class HMM(LanguageBase):
 
     @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Tokens:
-        from mdmtheory.core.threads import over_rows
-        from mdmtheory.kernels.sampling import sample_automaton, sample_hidden
+        from mdmtheory.kernels.sampling import sample_hidden
+        from mdmtheory.languages.tables import automaton_walks
 
         streams = self._streams(count, length, seed, first)
         out = np.empty((count, length), dtype=token_dtype(self.vocab_size))
         start = len(self.initial)
         if self._joint_bits is not None:
-            table, column_bits, token_bits = self._joint_table
-            over_rows(
-                lambda a, b: sample_automaton(table, column_bits, token_bits, start, streams[a:b], out[a:b]),
-                count,
-                threads,
-            )
-        else:
-            (moves, move_bits), (emissions, emission_bits) = self._separate_tables
-            over_rows(
-                lambda a, b: sample_hidden(moves, move_bits, emissions, emission_bits, start, streams[a:b], out[a:b]),
-                count,
-                threads,
-            )
+            return automaton_walks(self._joint_table, start, streams, out, threads)
+        (moves, move_bits), (emissions, emission_bits) = self._separate_tables
+        over_rows(
+            lambda a, b: sample_hidden(moves, move_bits, emissions, emission_bits, start, streams[a:b], out[a:b]),
+            count,
+            threads,
+        )
         return out
 
     @whole_numbers(threads=1)

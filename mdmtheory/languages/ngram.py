@@ -17,7 +17,6 @@ from mdmtheory.core.limits import MOST_SUPPORT_STATES, MOST_TABLE_ENTRIES, check
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
-from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.languages.arpa import read_arpa
 from mdmtheory.languages.base import LanguageBase
@@ -229,15 +228,10 @@ class NGram(LanguageBase):
 
     @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Tokens:
-        from mdmtheory.kernels.sampling import sample_automaton
+        from mdmtheory.languages.tables import automaton_walks
 
-        streams = self._streams(count, length, seed, first)
         out = np.empty((count, length), dtype=token_dtype(self.vocab_size))
-        table, column_bits, token_bits = self._table
-        over_rows(
-            lambda a, b: sample_automaton(table, column_bits, token_bits, 0, streams[a:b], out[a:b]), count, threads
-        )
-        return out
+        return automaton_walks(self._table, 0, self._streams(count, length, seed, first), out, threads)
 
     @whole_numbers(threads=1)
     def log_prob(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
@@ -349,16 +343,12 @@ class NGram(LanguageBase):
 
     @cached_property
     def _table(self) -> tuple[Any, int, int]:
-        from mdmtheory.languages.tables import alias_rows
+        from mdmtheory.languages.tables import automaton_table
 
         laws, _ = self.laws
-        bits = max(int((laws > 0).sum(axis=1).max()) - 1, 0).bit_length()
         token_bits = max(self.vocab_size - 1, 1).bit_length()
-        table = np.empty((len(laws) << bits, 2), dtype=np.uint64)
-        for row, law in enumerate(laws):
-            label = (self._following[row] << token_bits) | np.arange(self.vocab_size)
-            table[row << bits : (row + 1) << bits] = alias_rows([law], label, 1, bits)
-        return table, bits, token_bits
+        labels = (self._following << token_bits) | np.arange(self.vocab_size)
+        return *automaton_table(laws, labels, len(laws), int((laws > 0).sum(axis=1).max())), token_bits
 
 
 def context_moves(rows: Float[np.ndarray, "contexts vocab"]) -> csr_array:

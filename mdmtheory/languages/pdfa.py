@@ -13,7 +13,6 @@ from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
 from mdmtheory.core.limits import MOST_SUPPORT_STATES, MOST_TABLE_ENTRIES, check_limit
 from mdmtheory.core.spec import Spec
-from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens, TokensLike, as_tokens, token_dtype
 from mdmtheory.languages.arpa import read_arpa
 from mdmtheory.languages.base import LanguageBase
@@ -164,15 +163,10 @@ class PDFA(LanguageBase):
     @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
     def sample(self, count: int, length: int, seed: int, *, first: int = 0, threads: int | None = None) -> Tokens:
         """Sequences first..first+count-1, (count, length), of the stream that (language, length, seed) names."""
-        from mdmtheory.kernels.sampling import sample_automaton
+        from mdmtheory.languages.tables import automaton_walks
 
-        streams = self._streams(count, length, seed, first)
         out = np.empty((count, length), dtype=token_dtype(self.vocab_size))
-        table, column_bits, token_bits = self._table
-        over_rows(
-            lambda a, b: sample_automaton(table, column_bits, token_bits, 0, streams[a:b], out[a:b]), count, threads
-        )
-        return out
+        return automaton_walks(self._table, 0, self._streams(count, length, seed, first), out, threads)
 
     @whole_numbers(threads=1)
     def log_prob(self, tokens: TokensLike, *, threads: int | None = None) -> Float[np.ndarray, "count"]:
@@ -266,17 +260,14 @@ class PDFA(LanguageBase):
 
     @cached_property
     def _table(self) -> tuple[Any, int, int]:
-        from mdmtheory.languages.tables import alias_rows
+        from mdmtheory.languages.tables import automaton_table
 
-        sizes = np.diff(self.edges)
-        bits, token_bits = int(sizes.max() - 1).bit_length(), max(self.vocab_size - 1, 1).bit_length()
-        labels = (self.targets << token_bits) | self.tokens
-        table = np.empty((self.states << bits, 2), dtype=np.uint64)
-        for state in range(self.states):
-            arcs = slice(self.edges[state], self.edges[state + 1])
-            rows = slice(state << bits, (state + 1) << bits)
-            table[rows] = alias_rows([self.probabilities[arcs]], labels[arcs], 1, bits)
-        return table, bits, token_bits
+        token_bits = max(self.vocab_size - 1, 1).bit_length()
+        laws, labels = (
+            np.split(each, self.edges[1:-1])
+            for each in (self.probabilities, (self.targets << token_bits) | self.tokens)
+        )
+        return *automaton_table(laws, labels, self.states, int(np.diff(self.edges).max())), token_bits
 
 
 def _arcs(fitted: Smoothed) -> tuple[np.ndarray, ...]:
