@@ -73,7 +73,8 @@ class Batches:
     def training(self, step: int) -> Batch:
         """What step `step` learns from."""
         noised = self._noised(self.data.batch(step, self.rows), step, "training")
-        laws = self._laws(noised)
+        # Those of an objective that is not proper have no floor either.
+        laws = self._laws(noised) if self._exact_targets or self.objective.proper else None
         kept = laws if self._exact_targets else None
         return Batch(noised.tensors(device=self._device), self._real(kept), self._floor(noised, laws, kept is None))
 

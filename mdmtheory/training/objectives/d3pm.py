@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mdmtheory.core.integers import WholeNumber, whole_number
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
-from mdmtheory.schedules import as_schedule
 from mdmtheory.training.objectives.base import Noised, NoisedTensors, Objective
+from mdmtheory.training.objectives.in_steps import InSteps
 from mdmtheory.training.objectives.mdm import MaskedObjective
 from mdmtheory.training.objectives.strata import stratified
 from mdmtheory.training.objectives.uniform import UniformObjective
@@ -25,26 +23,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class MaskedChain(MaskedObjective, ABC):
+class MaskedChain(InSteps, MaskedObjective, ABC):
     """Masks in T = `steps` steps of a schedule, one step t a sequence: each token is masked with chance 1 - kept[t].
 
     A subclass says what a masked token weighs in each step. A posterior does not know t beyond the masks that it sees,
     and a network that is told a level is told their share.
     """
-
-    _: KW_ONLY
-    steps: WholeNumber = 64
-    schedule: str = "linear"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", whole_number(self.steps, "steps", 1))
-        if not (np.diff(self.kept) < 0).all():
-            raise ValueError(f"the schedule {self.schedule} of {self.steps} steps has one that does nothing; use fewer")
-
-    @cached_property
-    def kept(self) -> Float[np.ndarray, "levels"]:
-        """The share of tokens that are not masked at each level, from 1 (clean) to 0."""
-        return as_schedule(self.schedule).revealed_fractions(self.steps)[::-1].copy()
 
     def noised(self, clean: Tokens, generator: np.random.Generator) -> Noised:
         """Mask some tokens of each sequence; levels are spread over the batch."""
@@ -67,28 +51,36 @@ class MaskedChain(MaskedObjective, ABC):
         return found
 
 
+class Chain(Objective, ABC):
+    """What both kinds of chain say of themselves: their kind, and a cross-entropy of all tokens besides the bound."""
+
+    name: ClassVar[str] = "d3pm"
+    kind: ClassVar[str]
+    auxiliary: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()  # type: ignore[misc]  # that of the chain beside it
+        if not 0 <= self.auxiliary < np.inf:
+            raise ValueError(f"auxiliary is {self.auxiliary}; pass the weight of the cross-entropy, 0 or more")
+
+    @property
+    def spec(self) -> Spec:
+        """With its kind."""
+        return Spec.of(self.name, kind=self.kind, **dict(super().spec.options))
+
+
 @dataclass(frozen=True)
-class AbsorbingChain(MaskedChain):
+class AbsorbingChain(Chain, MaskedChain):
     """A masked token weighs as in the bound of the chain, and every token, set ones among them, T `auxiliary` more.
 
     Without that the exact posterior's is minus the bound of the T `ancestral` steps of `MaskedDiffusion` with the
     oracle: H(q) and the total correlations of what they draw together.
     """
 
-    name: ClassVar[str] = "d3pm"
     kind: ClassVar[str] = "absorbing"
 
     _: KW_ONLY
     auxiliary: float = 0.01
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_auxiliary(self.auxiliary)
-
-    @property
-    def spec(self) -> Spec:
-        """With its kind."""
-        return Spec.of(self.name, kind=self.kind, **dict(super().spec.options))
 
     def at_step(self, clean: Tokens, hidden: Bool[np.ndarray, "rows length"], step: Int[np.ndarray, "rows"]) -> Noised:
         """The sequences with these positions masked, each at its level 1..steps."""
@@ -109,23 +101,13 @@ class AbsorbingChain(MaskedChain):
 
 
 @dataclass(frozen=True)
-class UniformChain(UniformObjective):
+class UniformChain(Chain, UniformObjective):
     """The bound of uniform noise in T = `steps` steps, T `auxiliary` times the cross-entropy of all tokens added."""
 
-    name: ClassVar[str] = "d3pm"
     kind: ClassVar[str] = "uniform"
 
     _: KW_ONLY
     auxiliary: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_auxiliary(self.auxiliary)
-
-    @property
-    def spec(self) -> Spec:
-        """With its kind."""
-        return Spec.of(self.name, kind=self.kind, **dict(super().spec.options))
 
     def costs(self, log_probs: Tensor, noised: NoisedTensors) -> Tensor:
         """The divergence of the step, and -auxiliary log p(x_0)."""
@@ -133,12 +115,6 @@ class UniformChain(UniformObjective):
 
 
 KINDS: dict[str, type[AbsorbingChain | UniformChain]] = {each.kind: each for each in (AbsorbingChain, UniformChain)}
-
-
-def check_auxiliary(weight: float) -> None:
-    """ValueError for a weight below 0."""
-    if not 0 <= weight < np.inf:
-        raise ValueError(f"auxiliary is {weight}; pass the weight of the cross-entropy, 0 or more")
 
 
 @registered(

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
-from functools import cached_property
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from mdmtheory.core.integers import WholeNumber, whole_number
 from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.oracles.evidence import UniformEvidence
-from mdmtheory.schedules import as_schedule
-from mdmtheory.training.objectives.base import Noised, NoisedTensors, Objective
+from mdmtheory.training.objectives.base import Noised, NoisedTensors
 from mdmtheory.training.objectives.evidence import posteriors
+from mdmtheory.training.objectives.in_steps import InSteps
 from mdmtheory.training.objectives.strata import stratified
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 
 @registered("objective", place=4, examples=("", "steps=4,schedule=cosine"), sources=("austin2021",))
 @dataclass(frozen=True)
-class UniformObjective(Objective):
+class UniformObjective(InSteps):
     """The bound of uniform diffusion in `steps` steps of a schedule (D3PM, 2107.03006), one step a sequence.
 
     The network says the law of x_0 given x_t and the level 1 - kept[t]; what it costs is the divergence of the step to
@@ -36,20 +34,6 @@ class UniformObjective(Objective):
     noise = "uniform"
     told_level = True
     evidence = True
-
-    _: KW_ONLY
-    steps: WholeNumber = 64
-    schedule: str = "linear"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", whole_number(self.steps, "steps", 1))
-        if not (np.diff(self.kept) < 0).all():
-            raise ValueError(f"the schedule {self.schedule} of {self.steps} steps has one that does nothing; use fewer")
-
-    @cached_property
-    def kept(self) -> Float[np.ndarray, "levels"]:
-        """The share of the signal at each level, from 1 (clean) to 0, as `UniformDiffusion` has it."""
-        return as_schedule(self.schedule).revealed_fractions(self.steps)[::-1].copy()
 
     def noised(self, clean: Tokens, generator: np.random.Generator) -> Noised:
         """Draw some tokens of each sequence anew; levels are spread over the batch."""
