@@ -147,9 +147,11 @@ def constrained(law: PlanLawBase) -> Planned:
 
 def each_alone(law: PlanLawBase | None, answers: Answers) -> Answers:
     """What each token is drawn from, under the options of a law; ValueError where a step is drawn together."""
-    if is_constrained(law):
-        raise ValueError(f"sampler {law.spec} draws the tokens of a step together; run the model that it makes")  # type: ignore[union-attr]
-    return answers.under(law) if isinstance(law, Planned) else answers
+    if not isinstance(law, Planned):
+        return answers
+    if law.constrained:
+        raise ValueError(f"sampler {law.spec} draws the tokens of a step together; run the model that it makes")
+    return answers.under(law)
 
 
 def token_laws(law: PlanLawBase, marginals: Laws) -> Laws:

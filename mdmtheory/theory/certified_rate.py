@@ -21,15 +21,11 @@ from jaxtyping import Float
 
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.protocols import Language
-from mdmtheory.languages.paired import EqualPairs
-from mdmtheory.languages.parity import Parity
-from mdmtheory.languages.permutation import Permutation
 from mdmtheory.languages.repetition import Repetition
 from mdmtheory.schedules.certificates import unmasking_gap
 from mdmtheory.theory import twins
 from mdmtheory.theory.curves import exact_curve
-from mdmtheory.theory.instances import bigram3, growth_chain
+from mdmtheory.theory.instances import growth_chain, known_curves
 from mdmtheory.theory.searches import UNMASKING_GAP
 from mdmtheory.theory.statement import Constant, HypothesisError, Setting, Sides, Statement, non_negative
 
@@ -68,20 +64,11 @@ def _sides(setting: Setting) -> Sides:
     return Sides(Estimate.exact(gap), Estimate.exact(bound), f"C {certificate:.6g}; {needed:.4g} for 4 would do")
 
 
-def _languages() -> list[tuple[Language, int]]:
-    return [
-        (bigram3(), 5),
-        (growth_chain(), 64),
-        (EqualPairs(vocab_size=4), 16),
-        (Repetition(vocab_size=2), 8),
-        (Parity(), 8),
-        (Permutation(items=12), 12),
-    ]
-
-
 def _settings() -> list[Setting]:
-    by_length = [STATEMENT.setting(language, length, steps) for language, length in _languages() for steps in (12, 64)]
-    return [*by_length, *(STATEMENT.setting(each, length, 32, span=1000.0) for each, length in _languages())]
+    by_length = [
+        STATEMENT.setting(language, length, steps) for language, length in known_curves() for steps in (12, 64)
+    ]
+    return [*by_length, *(STATEMENT.setting(each, length, 32, span=1000.0) for each, length in known_curves())]
 
 
 STATEMENT: Statement = Statement(

@@ -8,10 +8,15 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mdmtheory.core.protocols import Language
 from mdmtheory.core.spec import Spec
 from mdmtheory.languages.hmm import HMM
 from mdmtheory.languages.laws import stationary_law
 from mdmtheory.languages.ngram import NGram
+from mdmtheory.languages.paired import EqualPairs
+from mdmtheory.languages.parity import Parity
+from mdmtheory.languages.permutation import Permutation
+from mdmtheory.languages.repetition import Repetition
 from mdmtheory.theory.statement import Setting
 
 
@@ -119,3 +124,15 @@ def hardest(setting: Setting) -> Setting:
 def small_languages() -> tuple[NGram | HMM, ...]:
     """Those that enumeration reaches at lengths up to 5 or so."""
     return (bigram3(), trigram2(), hmm2x3(), golden_chain(), full_support(), cycle3())
+
+
+def known_curves() -> list[tuple[Language, int]]:
+    """Languages whose information curve is known exactly at these lengths, short and long, with zeros and without."""
+    return [
+        (bigram3(), 5),
+        (growth_chain(), 64),
+        (EqualPairs(vocab_size=4), 16),
+        (Repetition(vocab_size=2), 8),
+        (Parity(), 8),
+        (Permutation(items=12), 12),
+    ]

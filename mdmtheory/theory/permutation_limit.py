@@ -13,6 +13,7 @@ Source. 2608.25505, theorem 9, has the limit, in bits (1 + 2^(-2 eps))/2; the tw
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.sources import Ours
@@ -129,20 +130,13 @@ BELOW: Statement = Statement(
     ),
 )
 
-ABOVE: Statement = Statement(
+ABOVE: Statement = replace(
+    BELOW,
     id="permutation_share_above",
-    number=28,
     says="fewest steps with KL(q||p) <= eps at most ceil(L (1 + exp(-2 eps))/2), eps below log(3)/2 or nearly",
-    source="ours, after 2608.25505, theorem 9; docs/theory.md 6",
-    sources=("wen2026", _SEARCH),
     direction="<=",
-    known=lambda setting: (1.0, float(setting.length)),
     sides=_above,
     settings=lambda: _settings(ABOVE),
-    hypotheses="permutation of as many items as positions, exact denoiser, fixed sizes, pairs enough",
-    requires=_requires,
-    tight=_no_error,
-    options={"eps": 0.1},
     twins=(
         twins.bounded(
             "a step less",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from mdmtheory.core.estimate import HEADINGS, Estimate
 from mdmtheory.core.html_tables import html_table
@@ -109,24 +110,23 @@ def turned(witness: Witness, teaches: str) -> Twin:
 
 def bounded(broken: str, value: Value, witness: Witness, teaches: str) -> Twin:
     """`value(setting, bound)`, exact, in place of the bound."""
-
-    def breaks(statement: Statement) -> Statement:
-        def sides(setting: Setting) -> Sides:
-            whole = statement.sides(setting)
-            return replace(whole, bound=Estimate.exact(float(value(setting, whole.bound.value))), note="")
-
-        return _broken(statement, sides)
-
-    return Twin(broken, breaks, witness, teaches)
+    return _with("bound", broken, value, witness, teaches)
 
 
 def measuring(broken: str, value: Value, witness: Witness, teaches: str) -> Twin:
     """`value(setting, measured)`, exact, in place of what is measured."""
+    return _with("measured", broken, value, witness, teaches)
+
+
+def _with(side: Literal["bound", "measured"], broken: str, value: Value, witness: Witness, teaches: str) -> Twin:
+    """Another exact number on one side."""
 
     def breaks(statement: Statement) -> Statement:
         def sides(setting: Setting) -> Sides:
             whole = statement.sides(setting)
-            return replace(whole, measured=Estimate.exact(float(value(setting, whole.measured.value))), note="")
+            there: Estimate = getattr(whole, side)
+            changed: Any = {side: Estimate.exact(float(value(setting, there.value)))}
+            return replace(whole, **changed, note="")
 
         return _broken(statement, sides)
 

@@ -27,17 +27,15 @@ from jaxtyping import Float
 from mdmtheory import schedules
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.intervals import bounded_mean, clopper_pearson
-from mdmtheory.core.protocols import Language
 from mdmtheory.exact.contexts import drawn_contexts
 from mdmtheory.languages.laws import row_entropies
 from mdmtheory.languages.paired import EqualPairs
 from mdmtheory.languages.parity import Parity
-from mdmtheory.languages.permutation import Permutation
 from mdmtheory.languages.repetition import Repetition
 from mdmtheory.schedules.certificates import cardinal_gap, odds_of, unmasking_gap
 from mdmtheory.theory import twins
 from mdmtheory.theory.curves import exact_curve
-from mdmtheory.theory.instances import bigram3, growth_chain, independent
+from mdmtheory.theory.instances import bigram3, independent, known_curves
 from mdmtheory.theory.searches import UNMASKING_GAP
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, non_negative, probability
 
@@ -200,31 +198,22 @@ def _requires_contexts(setting: Setting) -> None:
         raise HypothesisError("H is 0 whatever the language")
 
 
-def _languages() -> list[tuple[Language, int]]:
-    return [
-        (bigram3(), 5),
-        (growth_chain(), 64),
-        (EqualPairs(vocab_size=4), 16),
-        (Repetition(vocab_size=2), 8),
-        (Parity(), 8),
-        (Permutation(items=12), 12),
-    ]
-
-
 def _sizes_settings() -> list[Setting]:
-    several = [SIZES.setting(language, length, steps) for language, length in _languages() for steps in (1, 3, 5)]
-    in_odds = [SIZES.setting(language, length, 5, "odds:span=20") for language, length in _languages()]
+    several = [SIZES.setting(language, length, steps) for language, length in known_curves() for steps in (1, 3, 5)]
+    in_odds = [SIZES.setting(language, length, 5, "odds:span=20") for language, length in known_curves()]
     return [*several, *in_odds, SIZES.setting(independent(), 6, 2)]
 
 
 def _ancestral_settings() -> list[Setting]:
-    several = [ANCESTRAL.setting(language, length, steps) for language, length in _languages() for steps in (1, 4)]
-    return [*several, *(ANCESTRAL.setting(each, length, 6, "odds:span=20") for each, length in _languages())]
+    several = [ANCESTRAL.setting(language, length, steps) for language, length in known_curves() for steps in (1, 4)]
+    return [*several, *(ANCESTRAL.setting(each, length, 6, "odds:span=20") for each, length in known_curves())]
 
 
 def _ends_settings(statement: Statement) -> list[Setting]:
     ends = ((0.1, 0.2), (0.3, 0.9), (0.01, 0.99))
-    return [statement.setting(language, length, start=p, stop=q) for language, length in _languages() for p, q in ends]
+    return [
+        statement.setting(language, length, start=p, stop=q) for language, length in known_curves() for p, q in ends
+    ]
 
 
 def _later_odds(setting: Setting, bound: float) -> float:
@@ -377,7 +366,7 @@ COVERAGE: Statement = Statement(
     direction=">=",
     known=probability,
     sides=lambda setting: _covered(setting, 1),
-    settings=lambda: [COVERAGE.setting(language, length) for language, length in _languages()[2:]],
+    settings=lambda: [COVERAGE.setting(language, length) for language, length in known_curves()[2:]],
     hypotheses="any language whose curve is known exactly, 0 < p < q < 1, contexts drawn from it",
     requires=_requires_contexts,
     options={**ENDS, "contexts": 100, "eta": 0.1, "repetitions": 300, "seed": 0},
