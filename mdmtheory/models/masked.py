@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float, Int, UInt64
 
 from mdmtheory.core.contracts import exact_for
-from mdmtheory.core.defaults import ModelDefaults
 from mdmtheory.core.estimate import Kind
 from mdmtheory.core.evaluable import name_or_repr
 from mdmtheory.core.integers import whole_number, whole_numbers
@@ -26,14 +25,12 @@ from mdmtheory.languages.presets import LanguageLike
 from mdmtheory.models.adaptive_loop import AdaptiveRun, run_adaptive
 from mdmtheory.models.asking import Witness
 from mdmtheory.models.canvas_loop import run_on_canvas
-from mdmtheory.models.conditioned_steps import StepWalk, check_plans, walk_steps_of
-from mdmtheory.models.conditioned_walk import Walk, check_sampler, walk_of
 from mdmtheory.models.constraint import constraint_of, needed
 from mdmtheory.models.finishing import drawn, finishing_trust
 from mdmtheory.models.fitting import check_trust, looking_around
 from mdmtheory.models.log_mean import log_mean_exp
-from mdmtheory.models.shared_walks import SharedWalk, check_shared, walk_shared_of
-from mdmtheory.plans import FixedSizes, PlanLaw, PlanLawBase
+from mdmtheory.models.walking import Walking, require_closed_law
+from mdmtheory.plans import FixedSizes, PlanLaw
 from mdmtheory.samplers.base import SamplerBase
 from mdmtheory.samplers.planned import Planned, plans_alone
 from mdmtheory.samplers.protocol import Sampler
@@ -41,7 +38,7 @@ from mdmtheory.samplers.registry import SAMPLERS, as_sampler
 from mdmtheory.schedules import SCHEDULES, Schedule, as_schedule
 
 
-class MaskedDiffusion(ModelDefaults):
+class MaskedDiffusion(Walking):
     """Reveals masked tokens step by step; tokens of one step are drawn independently from the denoiser's marginals.
 
     `sampler` is a name such as "ancestral" or "entropy", a PlanLaw, or a Sampler that looks at the sequence; `schedule`
@@ -164,7 +161,7 @@ class MaskedDiffusion(ModelDefaults):
     @property
     def log_prob_kind(self) -> Kind:
         """The kind of `log_prob`; ValueError with the reason where there is none."""
-        _require_closed_law(self.sampler)
+        require_closed_law(self.sampler)
         if self.plan_law is not None:
             return "exact" if self.one_plan or self.exact_by_order(0) else "lower bound"
         return "lower bound" if self._replayed().sees_order else "exact"
@@ -297,7 +294,7 @@ class MaskedDiffusion(ModelDefaults):
         no contexts. ValueError where `log_prob` has one.
         """
         tokens = as_tokens(tokens, self.vocab_size)
-        _require_closed_law(self.sampler)
+        require_closed_law(self.sampler)
         asked = prompt_of(prompt, tokens, self.vocab_size)
         states = self._streams("plans", tokens.shape[1], seed, first, len(tokens))
         return self._scored_run(answers_in(asked, tokens), states, asked, threads, witness)
@@ -362,7 +359,7 @@ class MaskedDiffusion(ModelDefaults):
     ) -> PlanRun:
         law = self.plan_law if isinstance(self.plan_law, Planned) else None
         if law is not None and tokens is not None:
-            _require_closed_law(law)
+            require_closed_law(law)
         if self.constraint is not None:
             if witness is not None:
                 raise MisfitError(
@@ -381,97 +378,6 @@ class MaskedDiffusion(ModelDefaults):
             run: PlanRun = self.denoiser.run_plan(whole, None, prompt.joined(tokens), threads=threads)
             return PlanRun(tokens, run.log_probs[:, prompt.answer], run.calls - 1, run.rounds - 1, run.impossible)
         return run_on_canvas(self.denoiser, plan, states, tokens, threads, law=law, prompt=prompt, witness=witness)
-
-    def _check_may_err(self) -> None:
-        if self.constraint is not None:
-            raise MisfitError(
-                f"sampler {self.sampler.spec} writes nothing that the language excludes, so there is no error to be "
-                "seen before it is made; count (ser)"
-            )
-
-    def check_walks(self) -> None:
-        """ValueError with the reason where a sampler has no law over what it sets given what stands."""
-        self._check_may_err()
-        _require_closed_law(self.sampler)
-        check_sampler(self.sampler)
-
-    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
-    def walk(
-        self,
-        language: Language,
-        count: int,
-        length: int,
-        seed: int,
-        *,
-        first: int = 0,
-        prompt: TokensLike | None = None,
-        threads: int | None = None,
-    ) -> Walk:
-        """Walks first..first+count-1 that stay possible under the language, with streams of their own.
-
-        Those of the sampler that log p(x) is replayed with, which draws by the same law. With a `prompt` of the
-        answers. ValueError where there are none (`check_walks`).
-        """
-        self.check_walks()
-        asked = as_prompt(prompt, count, length, self.vocab_size)
-        streams = self._streams("walk", length, seed, first, count)
-        return walk_of(self, language, streams, answer_length(asked, length), prompt=asked, threads=threads)
-
-    def check_step_walks(self) -> None:
-        """ValueError with the reason where it has no `walk_steps`."""
-        self._check_may_err()
-        _require_closed_law(self.sampler)
-        check_plans(self)
-
-    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
-    def walk_steps(
-        self,
-        language: Language,
-        count: int,
-        length: int,
-        seed: int,
-        *,
-        first: int = 0,
-        prompt: TokensLike | None = None,
-        threads: int | None = None,
-    ) -> StepWalk:
-        """Walks by whole steps first..first+count-1 that stay possible under the language, with streams of their own.
-
-        Of laws over plans, and languages with an automaton (`Language.support`). With a `prompt` of the answers.
-        ValueError where there are none (`check_step_walks`).
-        """
-        self.check_step_walks()
-        asked = as_prompt(prompt, count, length, self.vocab_size)
-        streams = self._streams("walk by steps", length, seed, first, count)
-        return walk_steps_of(self, language, streams, answer_length(asked, length), prompt=asked, threads=threads)
-
-    def check_shared_walks(self) -> None:
-        """ValueError with the reason where it has no `walk_shared`."""
-        check_shared(self)
-
-    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
-    def walk_shared(
-        self,
-        language: Language,
-        count: int,
-        length: int,
-        seed: int,
-        *,
-        first: int = 0,
-        prompt: TokensLike | None = None,
-        threads: int | None = None,
-    ) -> SharedWalk:
-        """Walks through plans in which two positions share a step, first..first+count-1, with streams of their own.
-
-        Of random order and a denoiser that is exact for the language, which has an automaton. ValueError where there
-        are none (`check_shared_walks`), and for a prompt.
-        """
-        self.check_shared_walks()
-        if prompt is not None:
-            raise ValueError("walks by shared steps take no prompt; use method='sharp' (ser_sharp)")
-        streams = self._streams("walk by shared steps", length, seed, first, count)
-        begun = language.sample(count, length, seed, first=first, threads=threads)
-        return walk_shared_of(self, language, streams, begun, threads=threads)
 
     @whole_numbers(seed=0, first=0, threads=1)
     def replay(
@@ -514,7 +420,7 @@ class MaskedDiffusion(ModelDefaults):
         sampler = self.sampler
         if sampler.oblivious:
             raise ValueError(f"sampler {sampler.spec} does not look at the sequence; see `draw_plans` and `run`")
-        _require_closed_law(sampler)
+        require_closed_law(sampler)
         if sampler.scored_as is not None:
             return sampler.scored_as
         reason = "may change tokens" if sampler.remasks else "chooses by tokens that it draws and drops"
@@ -529,15 +435,6 @@ def mean_over_plans(model: Any, tokens: TokensLike, seed: int, *, plans: int, **
     kind = model.log_prob_kind
     terms = model.log_prob_terms(tokens, seed, plans=1 if kind == "exact" else plans, **options)
     return LogProb(log_mean_exp(terms), kind)
-
-
-def _require_closed_law(sampler: PlanLawBase | SamplerBase) -> None:
-    """ValueError where a sampler draws with noise of too few bits."""
-    if not sampler.has_closed_law:
-        raise ValueError(
-            f"sampler {sampler.spec} draws with float32 noise, whose law has no closed form; measure ser, or use "
-            "precision=float64"
-        )
 
 
 @registered("model", "masked", version=1, place=1, said="masked diffusion", sources=("sahoo2024", "shi2024", "ou2025"))
