@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n", re.MULTILINE)
-NEEDED = ("docs/losses.csv", "experiments", "examples")
+NEEDED = ("README.md", "docs/losses.csv", "experiments", "examples")
 """What of a clone the commands of pages read."""
 
 

@@ -20,13 +20,18 @@ def difference(first: Ends, second: Ends, correlation: float = 0.0) -> Ends:
     """first - second with an interval, made of the distances of both values to their own ends (Zou and Donner 2008).
 
     The lower end is as far away as the lower end of the first and the upper one of the second are, added as standard
-    errors of two numbers of this correlation are. Of intervals that are symmetric it is the usual one.
+    errors of two numbers of this correlation are. Of intervals that are symmetric it is the usual one. An infinite
+    first has no distances: the ends are then the least and the most that any two numbers within both come to.
 
     >>> [round(end, 3) for end in difference((0.5, 0.4, 0.6), (0.3, 0.3, 0.3))]
     [0.2, 0.1, 0.3]
+    >>> difference((math.inf, 2.0, math.inf), (0.5, 0.25, 1.0))
+    (inf, 1.0, inf)
     """
     value, low, high = first
     other, least, most = second
+    if value == math.inf:
+        return value, low - most, high
     below = _added(value - low, most - other, correlation)
     above = _added(high - value, other - least, correlation)
     return value - other, value - other - below, value - other + above

@@ -12,7 +12,7 @@ from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Identity
 from mdmtheory.core.spec import Spec
-from mdmtheory.networks.devices import as_device, as_precision, check_torch
+from mdmtheory.networks.devices import as_device, as_precision
 from mdmtheory.networks.runs import Run
 
 TOKENS_AT_ONCE = {"cpu": 1 << 13, "cuda": 1 << 17}
@@ -35,7 +35,6 @@ class OfRun(DenoiserDefaults, ABC):
         batch: int | None = None,
         precision: str | None = None,
     ) -> None:
-        check_torch()
         self.run = run if isinstance(run, Run) else Run.open(run)
         self.length: int = self.run.record.length
         self.noises, self.proper = frozenset({self.run.record.noise}), self.run.record.proper

@@ -11,9 +11,9 @@ from mdmtheory.core.register import rooms_of, things_in
 
 @cache
 def kinds() -> Mapping[str, Any]:
-    """The classes of these rooms that say what kind they are, by kind."""
+    """The classes of these rooms that say what kind they are, by kind, in alphabetical order."""
     classes = (each for room in rooms_of("language") for each in things_in(room) if isinstance(each, type))
-    return {said["kind"]: each for each in classes if "kind" in (said := vars(each))}
+    return dict(sorted((said["kind"], each) for each in classes if "kind" in (said := vars(each))))
 
 
 def built_in_kind(language: Any) -> str | None:

@@ -88,7 +88,7 @@ class PDFA(LanguageBase):
         """The n-gram that `NGram.fit` fits, with states for the contexts that occur alone: of any order.
 
         >>> PDFA.fit("abracadabra", order=3).states
-        14
+        13
         """
         fitted = smoothed(tokens, order=order, smoothing=smoothing, vocab_size=vocab_size)
         return cls(*_arcs(fitted), vocab_size=fitted.vocab_size, spec=spec)

@@ -25,6 +25,7 @@ from mdmtheory.languages.files import load_language
 from mdmtheory.languages.kinds import built_in_kind
 from mdmtheory.languages.presets import as_language
 from mdmtheory.networks.architecture import Architecture
+from mdmtheory.networks.devices import check_torch
 from mdmtheory.networks.latent_architecture import LatentArchitecture
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ class Run:
     def open(cls, path: str | PathLike[str]) -> Run:
         """The run in a folder; ValueError in one line where it is no folder, incomplete, damaged or another version's.
 
-        Its weights are read, and are those that run.json tells of: their digest is computed.
+        Its weights are read, and are those that run.json tells of: their digest is computed. Where torch is missing
+        the extra that brings it is named.
         """
         folder = run_folder(path)
         if not folder.is_dir():
@@ -135,6 +137,7 @@ class Run:
         except (json.JSONDecodeError, RecursionError):
             raise ValueError(f"{folder / RUN} is damaged, it is no JSON; {_RESUME}") from None
         run = cls(folder, RunRecord.from_json(said, folder / RUN))
+        check_torch()
         _ = run._weights
         return run
 

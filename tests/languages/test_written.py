@@ -108,7 +108,7 @@ def test_an_ngram_is_a_table_with_a_row_for_each_context(order):
         ({**WEATHER, "emission": [[1.0], [0.5, 0.5]]}, "emission in q.json has rows of different lengths"),
         (
             {"initial": [1.0]},
-            "holds initial, which is no language; languages are of affine: matrix, offset; hmm: initial, transition",
+            "holds initial, which is no language; languages are of addition: digits, addends, joint, chained; affine",
         ),
         ({"kind": "hmm", "initial": [1.0]}, "holds initial; the kind hmm has initial, transition, emission"),
         ({"kind": "ngrams"}, "holds nothing of the kind 'ngrams', which is no language"),

@@ -40,7 +40,7 @@ def test_nobody_wrote_down_which_metrics_were_asked_for_so_that_all_are_shown(tm
     out = tmp_path / "store.sqlite"
     collect(cells("parity", length=8, steps=4, samples=2000, metrics="ser"), out=out)
     assert set(read(out)["metric"]) == {"ser"}
-    assert set(read(older.aged_to_2(out))["metric"]) == {"ser", "cross_entropy"}
+    assert set(read(older.aged_to_2(out))["metric"]) == {"ser", "cross_entropy", "wrong"}
 
 
 def test_a_sweep_goes_on_with_a_copy_and_writes_down_what_is_asked_for_from_then_on(old, collected):
