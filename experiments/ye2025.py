@@ -42,13 +42,17 @@ class Scale:
     """How large and how long: networks, tokens that each learns from, answers drawn of each, and where it all goes."""
 
     size: str
-    tokens: Mapping[str, str]
-    countdown: tuple[str, ...]
+    countdown: Mapping[str, str]
+    """Tokens by task, as of all that follow."""
     weighed: str
-    path: str
-    distances: tuple[int, ...]
+    """The countdown of the ablation of weights, which has every seed."""
+    path: Mapping[str, str]
+    first: str
+    """Tokens of each task that is answered first."""
+    path_systems: tuple[str, ...]
     seeds: tuple[int, ...]
-    """Of countdown-4 and of paths; all else has the first."""
+    """Of the ablation's countdown, and of paths where they are of this study; all else has the first."""
+    path_seeds: tuple[int, ...]
     answers: int
     runs: Path
     csv: Path
@@ -56,24 +60,27 @@ class Scale:
 
 SMALL = Scale(
     size="nano",
-    tokens={"countdown": "200k", "weights": "200k", "path": "6M", "first": "200k"},
-    countdown=("countdown:numbers=2,largest=9",),
-    weighed="countdown:numbers=2,largest=9",
-    path="path:nodes=7,distance={}",
-    distances=(),  # experiments/planning.csv has them
-    seeds=(0,),
+    countdown={"countdown:numbers=2,largest=9": "1M", "countdown:numbers=3,largest=9": "6M"},
+    weighed="countdown:numbers=3,largest=9",
+    path={f"path:nodes=7,distance={distance}": "6M" for distance in (1, 2, 3)},
+    first="1M",
+    path_systems=("d3pm", "rdm", "vdm"),  # experiments/planning.csv has the others
+    seeds=(0, 1, 2),
+    path_seeds=(0,),
     answers=400,
     runs=Path("runs/ye2025"),
     csv=CSV,
 )
+COUNTDOWN_SYSTEMS = ("ar", "mgdm", "mdm", "d3pm", "rdm", "vdm")
 FULL = Scale(
     size="tiny",
-    tokens={"countdown": "20M", "weights": "20M", "path": "20M", "first": "10M"},
-    countdown=("countdown:numbers=3", "countdown:numbers=4", "countdown:numbers=5"),
+    countdown={f"countdown:numbers={numbers}": "20M" for numbers in (3, 4, 5)},
     weighed="countdown:numbers=4",
-    path="path:nodes=10,distance={}",
-    distances=(1, 2, 3, 4),
+    path={f"path:nodes=10,distance={distance}": "20M" for distance in (1, 2, 3, 4)},
+    first="10M",
+    path_systems=COUNTDOWN_SYSTEMS,
     seeds=(0, 1, 2),
+    path_seeds=(0, 1, 2),
     answers=2000,
     runs=Path("runs/ye2025_full"),
     csv=HERE / "ye2025_full.csv",
@@ -110,7 +117,6 @@ FIRST: Mapping[str, str] = {
     "rotation": "rotation:turns=4,chain=after",
 }
 """Answer first: the result, and after it what stands between."""
-COUNTDOWN_SYSTEMS = ("ar", "mgdm", "mdm", "d3pm", "rdm", "vdm")
 STEPS = 20
 """As in 2410.14157, or as many as the answer has tokens where that is fewer."""
 
@@ -123,33 +129,35 @@ class Wanted:
     system: str
     objective: str
     language: str
+    tokens: str
     seed: int
 
 
 def wanted(scale: Scale) -> Iterator[Wanted]:
     """Every run, the first seed of all of them first."""
     for seed in scale.seeds:
-        for language, system in itertools.product(scale.countdown, COUNTDOWN_SYSTEMS):
-            if seed == 0 or language == scale.weighed:
-                yield Wanted("countdown", system, SYSTEMS[system], language, seed)
-        for name, objective in WEIGHTS.items():
-            yield Wanted("weights", name, objective, scale.weighed, seed)
-        for distance, system in itertools.product(scale.distances, COUNTDOWN_SYSTEMS):
-            yield Wanted("path", system, SYSTEMS[system], scale.path.format(distance), seed)
         if seed == 0:
             for language, system in itertools.product(FIRST.values(), FIRST_SYSTEMS):
-                yield Wanted("first", system, SYSTEMS[system], language, seed)
+                yield Wanted("first", system, SYSTEMS[system], language, scale.first, seed)
+        for (language, tokens), system in itertools.product(scale.countdown.items(), COUNTDOWN_SYSTEMS):
+            if seed == 0 or language == scale.weighed:
+                yield Wanted("countdown", system, SYSTEMS[system], language, tokens, seed)
+        if seed in scale.path_seeds:
+            for (language, tokens), system in itertools.product(scale.path.items(), scale.path_systems):
+                yield Wanted("path", system, SYSTEMS[system], language, tokens, seed)
+        for name, objective in WEIGHTS.items():
+            yield Wanted("weights", name, objective, scale.weighed, scale.countdown[scale.weighed], seed)
 
 
 def command(run: Wanted, scale: Scale) -> str:
     """What makes the run, as it is typed."""
     said = f"mdmtheory train {run.objective} --lang {run.language} --size {scale.size} --targets tokens"
-    return f"{said} --tokens {scale.tokens[run.part]} --seed {run.seed} -o {folder(run, scale)}"
+    return f"{said} --tokens {run.tokens} --seed {run.seed} -o {folder(run, scale)}"
 
 
 def folder(run: Wanted, scale: Scale) -> Path:
     """Where the run is; equal trainings of two parts share one."""
-    name = f"{run.objective}-{run.language}-{scale.tokens[run.part]}-{run.seed}"
+    name = f"{run.objective}-{run.language}-{run.tokens}-{run.seed}"
     return scale.runs / name.translate(str.maketrans({",": "_", ":": "_", "=": ""}))
 
 
@@ -233,7 +241,7 @@ def trained_run(run: Wanted, scale: Scale) -> mt.Run:
     out, task = folder(run, scale), mt.as_language(run.language)
     if finished(out):
         return mt.Run.open(out)
-    how: dict[str, Any] = {"size": scale.size, "tokens": scale.tokens[run.part], "targets": "tokens"}
+    how: dict[str, Any] = {"size": scale.size, "tokens": run.tokens, "targets": "tokens"}
     resume = (out / "checkpoint").is_dir()
     return mt.train(run.objective, lang=task, length=task.length, **how, out=out, seed=run.seed, resume=resume)
 
@@ -304,7 +312,7 @@ OWN_ORDER: Mapping[str, str] = {"ar": "left to right", "mdm": TOP_K, "mgdm": TOP
 
 def speed(scale: Scale) -> None:
     """Answers a processor second, and how many are right, of every system on the smallest countdown, and its oracle."""
-    language = scale.countdown[0]
+    language = next(iter(scale.countdown))
     task, found = mt.as_language(language), []
     prompts, answered = task.prompts(TIMED, seed=1), int((~task.given).sum())
     exact = partial(mt.MaskedDiffusion, mt.Oracle(task), sampler="confidence:temperature=0")

@@ -3,7 +3,6 @@
 import ast
 import importlib
 import inspect
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,36 +51,8 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
     assert not hasattr(mt, "Transformer")
 
 
-USED = """
-import pytest
-
-import mdmtheory as mt
-
-q = mt.HMM.random(states=4, vocab_size=3)
-p = mt.MaskedDiffusion(mt.Oracle(q), steps=8)
-reveal_type(q)
-reveal_type(mt.ser(p, "hmm", 8, count=10))
-reveal_type(mt.cells("hmm", steps=8))
-reveal_type(mt.exact.kappa("ngram"))
-mt.ser(p, q, 8, cuont=3)
-"""
-
-
-def test_a_type_checker_sees_the_public_names_with_their_signatures(tmp_path, pytestconfig):
-    (tmp_path / "used.py").write_text(USED)
-    words = [sys.executable, "-m", "mypy", "--config-file", os.devnull, "--no-error-summary"]
-    # What it knows of the package from the last run is looked through anew where a file has changed.
-    words += ["--cache-dir", str(pytestconfig.cache.mkdir("mypy")), "used.py"]
-    path = os.environ | {"MYPYPATH": str(STUB.parents[1])}
-    done = subprocess.run(words, cwd=tmp_path, env=path, capture_output=True, text=True, check=False)
-    said = [line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith("used.py")]
-    assert said[:5] == [
-        'note: Revealed type is "mdmtheory.languages.hmm.HMM"',
-        'note: Revealed type is "mdmtheory.core.estimate.Estimate"',
-        'note: Revealed type is "list[mdmtheory.sweeps.cell.Cell]"',
-        'note: Revealed type is "mdmtheory.core.estimate.Estimate"',
-        'error: Unexpected keyword argument "cuont" for "ser"; did you mean "count"?  [call-arg]',
-    ], done.stdout + done.stderr
+def test_type_checkers_are_told_that_the_package_is_typed():
+    """What they see of it is in tests/typed_use.py, which `make lint` checks."""
     assert STUB.with_name("py.typed").exists()
 
 
