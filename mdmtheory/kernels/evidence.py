@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
-from mdmtheory.kernels.lanes import LANES, combine_lanes
+from mdmtheory.kernels.lane_steps import combine_lanes, lanes_for
 from mdmtheory.kernels.logs import add_logs, finish_logs, scale_logs, sum_logs
 from mdmtheory.kernels.shift import add_scaled, dot
 
@@ -27,9 +27,9 @@ def smooth_evidence(initial, transition, transposed, emission, by_token, logs, l
 
     With `leave_out` the evidence of the position itself is left out of its row. `by_token` is `emission` transposed,
     (V, S). `sure` (count,) says which rows can be believed (see above). Many sequences at a time, as in
-    kernels/lanes.py; O(S^2 + S V) a position.
+    kernels/lane_steps.py; O(S^2 + S V) a position.
     """
-    lanes = max(1, min(LANES, len(logs)))
+    lanes = lanes_for(len(logs))
     size, vocab_size = emission.shape
     predicted = np.empty((logs.shape[1], size, lanes))
     message, behind, able = np.empty((size, lanes)), np.empty((size, lanes)), np.empty((size, lanes))

@@ -10,7 +10,7 @@ import numpy as np
 from mdmtheory.kernels.closed import _closed_scratch, _forget, _reveal, _take_stock, _weigh
 from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.doubt import LEAST_PRODUCT
-from mdmtheory.kernels.lanes import LANES, _see, combine_lanes, take_in
+from mdmtheory.kernels.lane_steps import combine_lanes, lanes_for, see, take_in
 
 
 @kernel
@@ -20,7 +20,7 @@ def smooth_blocks(initial, transition, transposed, likelihood, emission, clean, 
     Arguments as of `lanes.smooth`, whose pass this is over each block of `block` positions; the last may be shorter.
     Zeros at masked positions of impossible contexts. Many sequences at a time; O(S^2 + S V) a position.
     """
-    lanes = max(1, min(LANES, len(clean)))
+    lanes = lanes_for(len(clean))
     size, vocab_size = emission.shape
     longest = min(block, clean.shape[1])
     start, message, behind = np.empty((size, lanes)), np.empty((size, lanes)), np.empty((size, lanes))
@@ -42,7 +42,7 @@ def smooth_blocks(initial, transition, transposed, likelihood, emission, clean, 
                 smallest, weights, seen, totals, scales, faint, least, faintest, safe, out,
             )  # fmt: skip
             for i in range(a, stop):
-                _see(clean, first, i, seen)
+                see(clean, first, i, seen)
                 take_in(start, likelihood, seen, message, totals, scales, faint)
                 combine_lanes(message, transition, start)
         for lane in range(min(lanes, len(clean) - first)):
@@ -64,7 +64,7 @@ def _smooth_block(
         smallest[0, lane] = faint[lane]
         least[lane] = 1.0
     for i in range(1, stop - a):
-        _see(noisy, first, a + i - 1, seen)
+        see(noisy, first, a + i - 1, seen)
         take_in(predicted[i - 1], likelihood, seen, message, totals, scales, least)
         combine_lanes(message, transition, predicted[i])
         for lane in range(len(seen)):
@@ -79,7 +79,7 @@ def _smooth_block(
             for lane in range(len(seen)):
                 m[lane] = p[lane] * b[lane]
         combine_lanes(message, emission, weights)
-        _see(noisy, first, a + i, seen)
+        see(noisy, first, a + i, seen)
         for lane in range(min(len(seen), len(noisy) - first)):
             _finish(weights, lane, np.int64(seen[lane]), vocab_size, out[first + lane, a + i])
         if i > 0:

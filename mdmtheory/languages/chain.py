@@ -100,7 +100,7 @@ class Chain:
         from mdmtheory.kernels.lanes import filter_log_probs, filter_log_probs_in_logs
 
         out, sure = np.empty(len(tokens)), np.empty(len(tokens), dtype=np.bool_)
-        likelihood = np.ascontiguousarray(self.likelihood(1.0).T)
+        likelihood = self.likelihood(1.0)
         laws, faintest = (self.initial, self.transition, likelihood), self.faintest(1.0)
         over_rows(lambda a, b: filter_log_probs(*laws, tokens[a:b], faintest, out[a:b], sure[a:b]), len(out), threads)
         rows = np.flatnonzero(~sure)
@@ -132,7 +132,7 @@ class Chain:
         from mdmtheory.kernels.lanes import smooth
 
         out, sure = np.empty((*tokens.shape, self.emission.shape[1])), np.empty(len(tokens), dtype=np.bool_)
-        likelihood = np.ascontiguousarray(self.likelihood(trust).T)
+        likelihood = self.likelihood(trust)
         laws = (self.initial, self.transition, self.transposed, likelihood, self.emission)
         faintest = self.faintest(trust)
         over_rows(lambda a, b: smooth(*laws, tokens[a:b], faintest, out[a:b], sure[a:b]), len(tokens), threads)
@@ -145,7 +145,7 @@ class Chain:
         from mdmtheory.kernels.from_left import smooth_blocks
 
         out, sure = np.empty((*clean.shape, self.emission.shape[1])), np.empty(len(clean), dtype=np.bool_)
-        likelihood = np.ascontiguousarray(self.likelihood(1.0).T)
+        likelihood = self.likelihood(1.0)
         laws, faintest = (self.initial, self.transition, self.transposed, likelihood, self.emission), self.faintest(1.0)
 
         def work(a: int, b: int) -> None:
