@@ -33,6 +33,7 @@ _HOMES = {
     "Carry": "mdmtheory.denoisers.carry",
     "LatentNetwork": "mdmtheory.denoisers.latent",
     "Network": "mdmtheory.denoisers.network",
+    "HuggingFace": "mdmtheory.denoisers.huggingface",
     "Run": "mdmtheory.networks.runs",
     "MaskedDiffusion": "mdmtheory.models.masked",
     "Autoregressive": "mdmtheory.models.autoregressive",

@@ -24,6 +24,7 @@ from mdmtheory.core.estimate import Estimate as Estimate
 from mdmtheory.core.spec import Spec as Spec
 from mdmtheory.denoisers.carry import Carry as Carry
 from mdmtheory.denoisers.hops import Hops as Hops
+from mdmtheory.denoisers.huggingface import HuggingFace as HuggingFace
 from mdmtheory.denoisers.latent import LatentNetwork as LatentNetwork
 from mdmtheory.denoisers.network import Network as Network
 from mdmtheory.denoisers.perturbed import Perturbed as Perturbed

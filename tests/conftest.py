@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from tests.modules import forget_modules
 # Before torch or numpy is imported: their threads would take the processors that other tests have, and idle ones spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Checkpoints are made by the tests: no hub is asked, whatever is tried, and nobody's cache is looked into.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HOME"] = str(Path(tempfile.gettempdir()) / "mdmtheory-tests-hub")
 
 PACKAGE = Path(__file__).parent.parent / "mdmtheory"
 

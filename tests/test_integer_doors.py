@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,17 @@ def power_law(**options: Any) -> Any:
     numbers = {"value": [0.5, 0.3, 0.1], "low": [0.4, 0.2, 0.05], "high": [0.6, 0.4, 0.2], "level": 0.95, "count": 100}
     frame = pd.DataFrame({"metric": "ser", "kind": "estimate", "steps": [8, 16, 32], "length": 4, **numbers})
     return mt.fit(frame, "ser", "steps", **{"resamples": 100, **options})
+
+
+def checkpoint() -> Any:
+    """Of a network that says nothing; transformers, which would read one, takes seconds to load."""
+    from torch import nn
+
+    from mdmtheory.networks.checkpoint import Checkpoint
+
+    network = nn.Linear(1, 1)
+    network.config = SimpleNamespace(to_dict=dict)
+    return Checkpoint("nowhere", network, ValueError("none"), np.arange(3), 3, (), (), False, None, ())
 
 
 def curve(_: Any = None) -> Any:
@@ -361,6 +373,7 @@ for name, build in {
             none=parameter == "threads",
         )
 door("Network batch", lambda n: mt.Network(run_folder(), device="cpu", batch=n).computed, none=True)
+door("HuggingFace batch", lambda n: mt.HuggingFace(checkpoint(), device="cpu", batch=n).computed, none=True)
 for parameter in ("length", "seed", "batch"):
     door(f"train {parameter}", lambda n, p=parameter: trained(**{p: n}), none=parameter == "batch")
 door("train threads", lambda n: trained(threads=n), 1)  # no more than there are processors

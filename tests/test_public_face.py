@@ -37,7 +37,7 @@ def test_every_import_of_the_stub_is_written_so_that_it_is_public():
 LIGHT = """
 import sys
 import mdmtheory
-heavy = {"numba", "torch", "pandas", "scipy", "matplotlib", "numpy"}
+heavy = {"numba", "torch", "pandas", "scipy", "matplotlib", "numpy", "transformers"}
 print(sorted({name.partition(".")[0] for name in sys.modules} & heavy))
 """
 

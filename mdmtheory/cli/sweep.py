@@ -38,7 +38,7 @@ def sweep(
         typer.Option(
             help="oracle (of trust 0.999 where tokens may change), perturbed:epsilon=0.01, window:width=4; of "
             "tasks hops:edges=2, singles, propagate:depth=1, carry:columns=1; or a network, by its run's folder, "
-            "runs/NAME or runs/NAME:batch=64; model ar takes runs alone."
+            "runs/NAME or runs/NAME:batch=64, or hf:PATH, of others; model ar takes runs alone."
         ),
     ] = "oracle",
     sampler: Annotated[

@@ -24,6 +24,7 @@ from mdmtheory.core.protocols import Denoiser, Language, SequenceModel
 from mdmtheory.core.register import Register, check_options
 from mdmtheory.core.spec import Spec
 from mdmtheory.denoisers import DENOISERS
+from mdmtheory.denoisers.huggingface import HuggingFace
 from mdmtheory.denoisers.network import Network
 from mdmtheory.languages.presets import FILE_ENDINGS, LANGUAGES, as_language, check_no_file_meant
 from mdmtheory.metrics.registry import METRICS, MetricLike
@@ -99,7 +100,7 @@ def _certified(text: str, kind: Kind | None) -> Certified:
     if len(kinds) > 1:
         raise ValueError(f"{name!r} is a {' and a '.join(kinds)}; say which with --kind {kinds[0]}")
     if kinds:
-        return _registered(kinds[0], Spec.parse(text))
+        return _registered(kinds[0], REGISTRIES[kinds[0]].read(text))
     if rest and (own := Spec.parse(text)).name != name:
         return _of_object(text, load_object(own.name), own)
     known = sorted({each for own in REGISTRIES for each in REGISTRIES[own] if kind in (None, own)})
@@ -126,12 +127,11 @@ def _run_of(text: str, asked: bool) -> Spec | None:
 
 
 def _of_network(spec: Spec) -> Certified:
-    """A network at the length and over the vocabulary that it was trained on, whatever its language."""
+    """A network over the vocabulary that it was trained on, whatever its language."""
     check_options("denoiser", spec, DENOISERS.builder(spec.name))
     options: dict[str, Any] = dict(spec.options)
-    return Certified(
-        "denoiser", DENOISERS.written(spec), partial(check_denoiser, Network(options.pop("run"), **options))
-    )
+    kind, place = (Network, "run") if "run" in options else (HuggingFace, "path")
+    return Certified("denoiser", DENOISERS.written(spec), partial(check_denoiser, kind(options.pop(place), **options)))
 
 
 def _registered(kind: Kind, spec: Spec) -> Certified:

@@ -64,11 +64,21 @@ class NetworkCanvas:
         if not len(asked):
             return TensorAnswers(torch.empty((0, self._vocab_size), device=self._tokens.device))
         told = None if level is None else self._there(np.ascontiguousarray(level[first]))
+        return TensorAnswers.of_logits(self._logits_at(asked, index, positions, told))
+
+    def _logits_at(
+        self,
+        asked: Int[np.ndarray, "rows"],
+        index: Int[np.ndarray, "n"],
+        positions: Int[np.ndarray, "n"],
+        told: Tensor | None,
+    ) -> Float[Tensor, "n vocab_size"]:
+        """Logits at (asked[index], position) pairs."""
         with torch.inference_mode():
             logits, from_position = self._logits(asked, positions, told)
         if logits.ndim != 3 or (logits.shape[0], logits.shape[2]) != (len(asked), self._vocab_size):
             self._refuse(logits, len(asked))
-        return TensorAnswers.of_logits(logits[self._there(index), self._there(positions - from_position)])
+        return logits[self._there(index), self._there(positions - from_position)]
 
     def _logits(
         self, asked: Int[np.ndarray, "rows"], positions: Int[np.ndarray, "n"], told: Tensor | None

@@ -106,7 +106,7 @@ def test_an_interval_without_an_end_is_shown():
         (["runs/masked", "--format", "png"], "--format"),
         (["runs/causal", "--steps", "4"], "sees the left of a position alone"),
         (["runs/uniform"], "reveals no tokens"),
-        (["hf:gpt2"], "models in the form of Hugging Face are not taken yet"),
+        (["hf:gpt2"], "hf:gpt2 is no run, which has a language of its own; give --lang"),
         (["oracle", "--lang", "hmm", "--length", "0"], "length is 0"),
         (["oracle", "--lang", "hmm", "--length", "1" + "0" * 12], "MOST_ENTRIES_AT_ONCE"),
     ],

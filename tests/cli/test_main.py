@@ -11,7 +11,7 @@ from mdmtheory.cli.main import explain, main
 from mdmtheory.cli.terminal import Interrupted
 
 VERBS = ["sweep", "train", "budget", "show", "plot", "merge", "language", "list", "info", "help"]
-HEAVY = ["numpy", "scipy", "numba", "pandas", "matplotlib", "seaborn", "torch"]
+HEAVY = ["numpy", "scipy", "numba", "pandas", "matplotlib", "seaborn", "torch", "transformers"]
 
 
 def test_help_names_every_verb(run):

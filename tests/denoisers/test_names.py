@@ -47,6 +47,12 @@ def folder(tmp_path, monkeypatch):
         ("~/away", "network:run=~/away", "~/away"),
         ("../x:y/z", "network:run=../x:y/z", "../x:y/z"),
         ("x:y/z", "network:run=x:y/z", "./x:y/z"),
+        ("hf:gpt2", "hf:path=gpt2", "hf:gpt2"),
+        ("hf:mine", "hf:path=mine", "hf:mine"),
+        ("hf:a/b:batch=3", "hf:path=a/b,batch=3", "hf:a/b:batch=3"),
+        ("hf:path=a/b,batch=3", "hf:path=a/b,batch=3", "hf:a/b:batch=3"),
+        ("hf:x:y", "hf:path=x:y", "hf:x:y"),
+        ("hf:x=1/y", "hf:x=1/y", "hf:x=1/y"),
         ("empty", "empty", "empty"),
         ("my_module:Mine", "my_module:Mine", "my_module:Mine"),
         ("my_module:Mine:weights=a/b", "my_module:Mine:weights=a/b", "my_module:Mine:weights=a/b"),
@@ -81,10 +87,3 @@ def test_options_of_a_run_that_are_none_are_refused_in_a_line(typed, reason):
 def test_a_run_is_called_by_its_folder_in_legends():
     assert DENOISERS.reader_name("runs/x:batch=64") == "runs/x:batch=64"
     assert DENOISERS.reader_name("oracle:trust=0.9") == "oracle (trust 0.9)"
-
-
-@pytest.mark.parametrize("typed", ["hf:gpt2", "hf:somebody/a-model", "hf:model=gpt2"])
-def test_models_of_others_are_refused_in_a_line(typed):
-    with pytest.raises(ValueError, match="are not taken yet; name the folder of a run") as error:
-        DENOISERS.typed(typed)
-    assert "\n" not in str(error.value)
