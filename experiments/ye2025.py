@@ -27,6 +27,7 @@ import pandas as pd
 import mdmtheory as mt
 from mdmtheory.core.intervals import clopper_pearson
 from mdmtheory.core.protocols import Samples
+from mdmtheory.networks.runs import LATENT
 from mdmtheory.report.text import table
 
 HERE = Path(__file__).parent
@@ -49,6 +50,8 @@ class Scale:
     path: Mapping[str, str]
     first: str
     """Tokens of each task that is answered first."""
+    latents: str
+    """Tokens of the ablation of latent diffusion."""
     path_systems: tuple[str, ...]
     seeds: tuple[int, ...]
     """Of the ablation's countdown, and of paths where they are of this study; all else has the first."""
@@ -64,6 +67,7 @@ SMALL = Scale(
     weighed="countdown:numbers=3,largest=9",
     path={f"path:nodes=7,distance={distance}": "6M" for distance in (1, 2, 3)},
     first="1M",
+    latents="4M",
     path_systems=("d3pm", "rdm", "vdm"),  # experiments/planning.csv has the others
     seeds=(0, 1, 2),
     path_seeds=(0,),
@@ -78,6 +82,7 @@ FULL = Scale(
     weighed="countdown:numbers=4",
     path={f"path:nodes=10,distance={distance}": "20M" for distance in (1, 2, 3, 4)},
     first="10M",
+    latents="40M",
     path_systems=COUNTDOWN_SYSTEMS,
     seeds=(0, 1, 2),
     path_seeds=(0, 1, 2),
@@ -95,7 +100,7 @@ SYSTEMS: Mapping[str, str] = {
     "rdm": "rdm",
     "vdm": "vdm",
     "encdec": "encdec",
-    "latent": "latent",
+    "latent": "latent:latents=2,dim=8",
 }
 """The objective behind each system's name."""
 WEIGHTS: Mapping[str, str] = {
@@ -117,6 +122,13 @@ FIRST: Mapping[str, str] = {
     "rotation": "rotation:turns=4,chain=after",
 }
 """Answer first: the result, and after it what stands between."""
+LATENTS: Mapping[str, str] = {
+    "in_context": "latent:latents=2,dim=8",
+    "cross": "latent:latents=2,dim=8,conditioning=cross",
+    "adaln_zero": "latent:latents=2,dim=8,conditioning=adaln_zero",
+    "4 of 32 numbers": "latent",
+}
+"""The ablation of latent diffusion: how the prompt comes to the latents, and how many numbers they are."""
 STEPS = 20
 """As in 2410.14157, or as many as the answer has tokens where that is fewer."""
 
@@ -139,6 +151,8 @@ def wanted(scale: Scale) -> Iterator[Wanted]:
         if seed == 0:
             for language, system in itertools.product(FIRST.values(), FIRST_SYSTEMS):
                 yield Wanted("first", system, SYSTEMS[system], language, scale.first, seed)
+            for name, objective in LATENTS.items():
+                yield Wanted("latents", name, objective, FIRST["three digits"], scale.latents, seed)
         for (language, tokens), system in itertools.product(scale.countdown.items(), COUNTDOWN_SYSTEMS):
             if seed == 0 or language == scale.weighed:
                 yield Wanted("countdown", system, SYSTEMS[system], language, tokens, seed)
@@ -185,8 +199,12 @@ class Greedy:
 
 def models(system: str, trained: mt.Run) -> Models:
     """How a system's network is drawn from, by what its order is called: the most probable tokens, as in the papers."""
-    if system == "latent":
-        return {f"{steps} steps": partial(mt.LatentDiffusion, trained) for steps in OF_LATENTS}
+    if trained.record.noise == LATENT:
+        shown = {1.0: "", GUIDANCE: f", guidance {GUIDANCE:g}"}
+        return {
+            f"{steps} steps{said}": partial(mt.LatentDiffusion, trained, guidance=guidance)
+            for steps, (guidance, said) in itertools.product(OF_LATENTS, shown.items())
+        }
     network = mt.Network(trained, device="cpu")
     if network.sees == "left":
         return {"left to right": lambda steps: Greedy(network)}
@@ -204,6 +222,8 @@ def models(system: str, trained: mt.Run) -> Models:
 TOP_K = "top-k"
 OF_LATENTS = (20, 100)
 """Numbers of steps through latents."""
+GUIDANCE = 2.0
+"""Of latents, besides none."""
 CHAIN = "its own steps"
 """The order of systems whose steps are those that they were trained with, or go through noise."""
 
@@ -274,7 +294,7 @@ def drawn_rows(run: Wanted, trained: mt.Run, scale: Scale) -> Iterator[dict[str,
 
 def steps_of(order: str, answered: int) -> int:
     """How many steps an order takes."""
-    if order.endswith(" steps") and order != CHAIN:
+    if order[0].isdigit():
         return int(order.split(maxsplit=1)[0])
     return STEPS if order in (CHAIN, TOP_K) else min(STEPS, answered)
 
@@ -371,7 +391,7 @@ def page(scale: Scale) -> None:
     runpy.run_path(str(HERE / "reasoning.py"))["write_tables"](TABLES)
 
 
-PARTS = {"countdown", "weights", "path", "first"}
+PARTS = {"countdown", "weights", "path", "first", "latents"}
 VERBS = {"train", "draw", "speed", "page"}
 
 

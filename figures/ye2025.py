@@ -64,7 +64,7 @@ def reference(axes, x, value, said, where):
 
 
 def ways(axes):
-    """P(right way) by planning distance, one mark for each seed."""
+    """P(right way) by planning distance, a mark for each seed: three of those of planning.csv, one of the others."""
     frame = pd.read_csv(EXPERIMENTS / "planning.csv")
     [nodes], distances = frame["nodes"].unique(), sorted(frame["distance"].unique())
     axes.set_xlim(distances[0] - 0.3, distances[-1] + 0.3)
@@ -72,10 +72,15 @@ def ways(axes):
     reference(axes, distances, [each[0] for each in observed], "sees 1 edge, left to right", (2.5, 0.5))
     reference(axes, distances, [each[2] for each in observed], "sees 1 edge, easy first", (1.5, 1.0))
     orders = {"ar": "left_to_right", "mdm": "confidence", "mgdm": "confidence"}
+    others = {"d3pm": "its own steps", "rdm": "top-k", "vdm": "its own steps"}
+    drawn, systems = pd.read_csv(EXPERIMENTS / "ye2025.csv").query("part == 'path'"), [*orders, *others]
     for system, order in orders.items():
         own = frame[(frame["objective"] == system) & (frame["order"] == order)]
         ends = np.stack([own["value"] - own["low"], own["high"] - own["value"]])
-        marks(axes, system, own["distance"], own["value"], ends, orders)
+        marks(axes, system, own["distance"], own["value"], ends, systems)
+    for system, order in others.items():
+        own = drawn[(drawn["system"] == system) & (drawn["order"] == order)]
+        marks(axes, system, own["language"].str[-1].astype(int), *shares(own, "right"), systems)
     axes.set(xlabel="planning distance", ylabel="P(right way)", title=f"path of {nodes} nodes", xticks=distances)
 
 

@@ -41,20 +41,20 @@ class Share:
 
 @dataclass(frozen=True)
 class Ordering:
-    """One cell: a published difference of two accuracies, in points, and ours, seed by seed; None: not trained.
+    """One cell: a published difference of two accuracies, in points, and ours, seed by seed from 0 on.
 
     `published` may be a direction alone, 1 or -1, where the paper says one and no number; 0 says none.
     """
 
     what: str
     published: float
-    first: Sequence[Share | None]
-    second: Sequence[Share | None]
+    first: Sequence[Share]
+    second: Sequence[Share]
 
     @property
     def differences(self) -> list[Ends]:
         """First less second of each seed that has both, with an interval over drawn answers."""
-        both = [(a, b) for a, b in zip(self.first, self.second, strict=False) if a is not None and b is not None]
+        both = zip(self.first, self.second, strict=False)
         return [difference_of_shares(a.right, a.count, b.right, b.count, LEVEL) for a, b in both]
 
     @property
@@ -103,17 +103,14 @@ def rows() -> pd.DataFrame:
     return pd.read_csv(ROWS)
 
 
-def share(part: str, system: str, language: str, order: str, *, of: str = "right", seed: int = 0) -> Share | None:
-    """The answers of one network in one order; None where it was not trained."""
+def shares(part: str, system: str, language: str, order: str, of: str = "right") -> list[Share]:
+    """The answers that count as `of`, in one order, of the network of every seed that was trained, from 0 on."""
     found = rows()
     chosen = (found["part"] == part) & (found["system"] == system) & (found["language"] == language)
-    found = found[chosen & (found["order"] == order) & (found["seed"] == seed)]
-    if not len(found):
-        return None
-    [row] = found.to_dict("records")
-    return Share(int(row[of]), int(row["count"]))
+    found = found[chosen & (found["order"] == order)].sort_values("seed")
+    return [Share(int(row[of]), int(row["count"])) for row in found.to_dict("records")]
 
 
-def said(share: Share | None) -> str:
-    """A share, or that there is none."""
-    return NOT_TRAINED if share is None else str(share)
+def said(some: Sequence[Share]) -> str:
+    """The share of each seed, or that there is none."""
+    return "; ".join(map(str, some)) or NOT_TRAINED

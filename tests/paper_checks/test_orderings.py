@@ -24,7 +24,7 @@ HIGH, LOW, NEAR = Share(90, 100), Share(10, 100), Share(85, 100)
         (5.0, [LOW], [HIGH], "differs"),
         (5.0, [HIGH], [NEAR], "cannot say"),  # the interval of the difference holds 0
         (0.0, [HIGH], [LOW], "cannot say"),  # the paper has no order
-        (5.0, [HIGH], [None], "cannot say"),
+        (5.0, [HIGH], [], "cannot say"),
         (5.0, [], [], "cannot say"),
         (5.0, [HIGH, HIGH], [LOW, LOW], "agrees"),
         (5.0, [HIGH, LOW], [LOW, HIGH], "cannot say"),  # seeds disagree
