@@ -47,7 +47,7 @@ def settings() -> list[str]:
         "Tasks and how they are written are ours after what the paper says (docs/reasoning.md): the result first, then "
         "what stands between.",
         f"Networks of size {sizes}, trained alike on {tokens} tokens, fresh, of "
-        "drawn answers; the paper's latent is 16 x 256 and its T 500 to 4000, ours 2 x 8 and 1000, for of 4 x 32 numbers "
+        "drawn answers; the paper's latent is 16 x 256 and its T 500 to 4000, ours 2 x 8 and 1000: for 4 x 32 numbers "
         "our tokens were too few (the last table).",
         "Every row with its command: experiments/ye2025.csv (`python experiments/ye2025.py train`); with `--full` at a "
         "larger size.",
@@ -118,7 +118,7 @@ def latents_table() -> Table:
         for row in found[found["part"] == "latents"].to_dict("records")
     ]
     note = (
-        "On `addition:digits=1,addends=3,chain=after`, one seed; where nothing else is said latents are 2 of 8 numbers and "
-        "the prompt is in one sequence with them."
+        "On `addition:digits=1,addends=3,chain=after`, one seed; where nothing else is said latents are 2 of 8 numbers "
+        "and the prompt is in one sequence with them."
     )
     return Table("Latents", ["latents", "tokens:", "drawn", "result right:", "all right:"], lines, note)
