@@ -26,7 +26,7 @@ Carries = Float[np.ndarray, "count addends"]
     "denoiser",
     "carry",
     version=1,
-    place=7,
+    place=9,
     examples=("columns=1", "columns=0,left=1"),
     of=("addition",),
     sources=(_SEARCH,),

@@ -136,7 +136,7 @@ class HuggingFace(DenoiserDefaults):
         return CheckpointCanvas(self.checkpoint, count, length, self.device, prompt)
 
 
-@registered("denoiser", "hf", version=1, place=5, examples=(), learned=True, sources=(SOFTWARE,))
+@registered("denoiser", "hf", version=1, place=6, examples=(), learned=True, sources=(SOFTWARE,))
 def named(
     language: Language,
     *,

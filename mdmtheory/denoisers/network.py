@@ -142,7 +142,7 @@ def network_of(typed: str) -> Network | None:
     return Network(options.pop("run"), **options)
 
 
-@registered("denoiser", "network", version=1, place=4, examples=(), learned=True, sources=(SOFTWARE,))
+@registered("denoiser", "network", version=1, place=5, examples=(), learned=True, sources=(SOFTWARE,))
 def named(
     language: Language, *, run: str, device: str = "auto", batch: int | None = None, precision: str | None = None
 ) -> Denoiser:

@@ -19,7 +19,7 @@ _SEARCH = Ours(
 
 
 @registered(
-    "denoiser", "propagate", version=1, place=6, examples=("depth=1", "depth=3"), of=("sat",), sources=(_SEARCH,)
+    "denoiser", "propagate", version=1, place=8, examples=("depth=1", "depth=3"), of=("sat",), sources=(_SEARCH,)
 )
 class Propagate(Observer):
     """An observer of sat who propagates units `depth` times: certain of variables so decided, of others one half each.

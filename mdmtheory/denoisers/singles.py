@@ -18,7 +18,7 @@ _SEARCH = Ours(
 )
 
 
-@registered("denoiser", "singles", version=1, place=5, of=("sudoku",), sources=(_SEARCH,))
+@registered("denoiser", "singles", version=1, place=7, of=("sudoku",), sources=(_SEARCH,))
 class Singles(Observer):
     """An observer of sudoku who knows naked and hidden singles: certain of these, of other cells uniform on candidates.
 

@@ -29,7 +29,7 @@ def corpus() -> Int[np.ndarray, "length"]:
 @registered(
     "language",
     automaton=True,
-    place=12,
+    place=14,
     said="book, {order}-gram",
     family="text",
     examples=("order=2", "order=3,smoothing=kneser_ney"),

@@ -158,7 +158,7 @@ class Forest(LanguageBase):
 @registered(
     "language",
     automaton=True,
-    place=11,
+    place=13,
     aliases=("forest",),
     said="tree, {arity} children each",
     examples=("", "arity=2,nodes=6,vocab_size=3"),

@@ -12,7 +12,7 @@ from mdmtheory.languages.ngram import NGram
 @registered(
     "language",
     automaton=True,
-    place=9,
+    place=10,
     said="walk over {vocab_size}",
     examples=("", "vocab_size=5"),
     sources=("wen2026",),

@@ -181,7 +181,7 @@ class LatentDiffusion(ModelDefaults):
     "model",
     "latent",
     version=1,
-    place=6,
+    place=7,
     said="latent diffusion",
     family="other noise",
     needs=("denoiser", "steps"),

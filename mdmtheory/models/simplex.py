@@ -113,7 +113,7 @@ class SimplexDiffusion(GaussianDiffusion):
     "model",
     "ssd",
     version=1,
-    place=7,
+    place=9,
     said="noised logits, blocks of {size}",
     family="block by block",
     examples=("size=2",),

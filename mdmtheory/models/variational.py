@@ -60,7 +60,7 @@ class VariationalDiffusion(GaussianDiffusion):
     "model",
     "vdm",
     version=1,
-    place=6,
+    place=8,
     said="Gaussian noise between learnt ends",
     family="other noise",
     needs=("denoiser", "schedule", "steps"),

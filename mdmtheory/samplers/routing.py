@@ -21,7 +21,7 @@ from mdmtheory.schedules import Schedule
     "rdm",
     version=1,
     family="changing tokens",
-    place=23.5,
+    place=24,
     said="routed top-k (RDM)",
     examples=("", "conditioned=true"),
     sources=("zheng2023", "ye2024"),

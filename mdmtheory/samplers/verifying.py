@@ -30,7 +30,7 @@ class _Shared:
     "sampler",
     version=1,
     family="verified drafts",
-    place=24,
+    place=25,
     examples=("k=2", "k=3,order=bit_reversed"),
     sources=("leviathan2023", "guo2025", "anari2026"),
 )

@@ -96,7 +96,7 @@ class Addition(Problems):
     "addition",
     automaton=True,
     version=1,
-    place=28,
+    place=23,
     family="task",
     said="addition of {addends} numbers",
     examples=("digits=2,addends=2", "digits=1,addends=3,chain=after", "digits=1,addends=2,given=joint"),

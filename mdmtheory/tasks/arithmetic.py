@@ -124,7 +124,7 @@ def _worked_out(value: Int[np.ndarray, "..."], digit: Int[np.ndarray, "..."]) ->
     "arithmetic",
     automaton=True,
     version=1,
-    place=29,
+    place=24,
     family="task",
     said="arithmetic of {operations} operations",
     examples=("operations=2", "chain=after", "operations=1,given=joint", "operations=2,given=joint,chain=before"),

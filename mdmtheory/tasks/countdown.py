@@ -67,7 +67,7 @@ class Step(NamedTuple):
     "language",
     "countdown",
     version=1,
-    place=24,
+    place=18,
     family="task",
     said="countdown of {numbers}",
     examples=("numbers=2,largest=9",),

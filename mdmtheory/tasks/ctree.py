@@ -230,7 +230,7 @@ class _Whole:
     "ctree",
     automaton=True,
     version=1,
-    place=31,
+    place=26,
     family="task",
     said="ctree of depth {depth}",
     examples=(

@@ -173,7 +173,7 @@ def _tokens(sequences: Any) -> Any:
     "finite",
     automaton=True,
     version=1,
-    place=20,
+    place=15,
     family="task",
     examples=("", "most=2"),
     sources=(SOFTWARE,),

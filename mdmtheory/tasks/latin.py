@@ -25,7 +25,7 @@ MOST = 4
     "language",
     "latin",
     version=1,
-    place=26,
+    place=20,
     family="task",
     said="latin square of {size}",
     examples=("size=3", ""),

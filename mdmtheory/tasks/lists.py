@@ -128,7 +128,7 @@ class Lists(Task):
     "language",
     "lists",
     version=1,
-    place=25,
+    place=19,
     family="task",
     said="{kind} of {items} items",
     examples=("kind=copy,items=3", "kind=reverse,items=3", "kind=replace,items=3,letters=5", "kind=shuffle,items=4"),

@@ -25,7 +25,7 @@ MOST_NODES = 250
     "language",
     "path",
     version=1,
-    place=27,
+    place=21,
     family="task",
     said="path, distance {distance}",
     examples=("nodes=5,distance=1", "nodes=10,distance=3"),

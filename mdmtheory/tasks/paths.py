@@ -31,7 +31,7 @@ MOST = 64
     "language",
     "paths",
     version=1,
-    place=27.5,
+    place=22,
     family="task",
     said="paths through {layers} layers of {width}",
     examples=("layers=4,width=3", "layers=3,width=4,degree=3"),

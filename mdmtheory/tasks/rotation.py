@@ -100,7 +100,7 @@ class Rotation(Problems):
     "rotation",
     automaton=True,
     version=1,
-    place=30,
+    place=25,
     family="task",
     said="rotation of {turns} turns",
     examples=("turns=3", "turns=4,chain=after", "turns=3,given=joint", "turns=2,given=joint,chain=before"),

@@ -29,7 +29,7 @@ _LITERAL = re.compile(r"(!?)x(\d+)")
     "language",
     "sat",
     version=1,
-    place=23,
+    place=17,
     family="task",
     said="3-SAT of {variables} variables",
     examples=("variables=4,clauses=8",),

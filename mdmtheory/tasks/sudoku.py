@@ -37,7 +37,7 @@ MOST_REDRAWN = 32
     "language",
     "sudoku",
     version=1,
-    place=22,
+    place=16,
     family="task",
     said="sudoku of size {size}",
     examples=("size=4", "size=9,clues=40"),

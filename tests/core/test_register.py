@@ -8,6 +8,7 @@ import types
 
 import pytest
 
+from mdmtheory.citations.cited import REGISTERS
 from mdmtheory.core.register import About, Register, about, registered
 
 ROOM = "a_room_of_widgets"
@@ -173,3 +174,10 @@ def test_finding_everything_loads_nothing_heavy():
     out = subprocess.run([sys.executable, "-c", ALL], capture_output=True, text=True, check=True).stdout
     assert "ancestral" in out
     assert out.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("kind", REGISTERS)
+def test_no_two_of_what_is_built_in_stand_at_one_place(kind):
+    """Else names decide which is first, and one that comes later may take the look of another in every figure."""
+    said = [about for about, _ in REGISTERS[kind]._said if about.name in REGISTERS[kind].built_in]
+    assert [each.place for each in said] == [*range(1, len(said) + 1)]

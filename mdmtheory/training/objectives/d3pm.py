@@ -121,7 +121,7 @@ KINDS: dict[str, type[AbsorbingChain | UniformChain]] = {each.kind: each for eac
     "objective",
     "d3pm",
     version=1,
-    place=7,
+    place=8,
     examples=("steps=4", "kind=uniform,steps=4,auxiliary=0.01"),
     sources=("austin2021",),
 )

@@ -12,7 +12,7 @@ from mdmtheory.networks.architecture import Architecture, Size
 from mdmtheory.training.objectives.ar import NextTokens
 
 
-@registered("objective", place=3, sources=("vaswani2017",))
+@registered("objective", place=4, sources=("vaswani2017",))
 @dataclass(frozen=True)
 class EncoderDecoderTokens(NextTokens):
     """The next token of an answer, of a decoder that looks at a prompt which an encoder read all around (1706.03762).

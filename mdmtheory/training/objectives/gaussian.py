@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@registered("objective", place=5, examples=("", "embedding=random,dim=4"), sources=("li2022", "gulrajani2023"))
+@registered("objective", place=6, examples=("", "embedding=random,dim=4"), sources=("li2022", "gulrajani2023"))
 @dataclass(frozen=True)
 class GaussianObjective(Objective):
     """Cross-entropy of x_0 given values √kept e(x_0) + √(1 - kept) ε, the level 1 - kept being told.

@@ -52,7 +52,7 @@ class NoisedLatents(Noised):
 
 @registered(
     "objective",
-    place=8,
+    place=9,
     examples=("", "latents=2,dim=4,levels=10,conditioning=adaln_zero"),
     sources=("latent", "lovelace2023", "peebles2023", "hang2023", "nichol2021", "ho2022", "jaegle2021"),
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WEIGHTS = ("linear", "elbo", "none")
 
 
-@registered("objective", place=6, examples=("", "alpha=1,beta=1,weights=elbo"), sources=("ye2024",))
+@registered("objective", place=7, examples=("", "alpha=1,beta=1,weights=elbo"), sources=("ye2024",))
 @dataclass(frozen=True)
 class WeighedObjective(MaskedObjective):
     """Masked diffusion with weights of tokens and sequences (MGDM, 2410.14157): sum of w(t) v(u) u over masked tokens.

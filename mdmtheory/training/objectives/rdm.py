@@ -14,7 +14,7 @@ from mdmtheory.training.objectives.d3pm import MaskedChain
 WEIGHTS = ("linear", "elbo", "none")
 
 
-@registered("objective", place=8, examples=("", "steps=4,weights=elbo"), sources=("zheng2023",))
+@registered("objective", place=10, examples=("", "steps=4,weights=elbo"), sources=("zheng2023",))
 @dataclass(frozen=True)
 class ReparameterisedObjective(MaskedChain):
     """Masks in T steps, the cross-entropy of masked tokens weighing lambda_t: RDM's objective (2302.05737).

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@registered("objective", place=9, examples=("size=2", "size=4,k=2"), sources=("han2023",))
+@registered("objective", place=12, examples=("size=2", "size=4,k=2"), sources=("han2023",))
 @dataclass(frozen=True)
 class SimplexObjective(Objective):
     """Cross-entropy of a block's tokens given √kept x + √(1 - kept) ε, x being 1 for the token and -1 for all others.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@registered("objective", place=4, examples=("", "steps=4,schedule=cosine"), sources=("austin2021",))
+@registered("objective", place=5, examples=("", "steps=4,schedule=cosine"), sources=("austin2021",))
 @dataclass(frozen=True)
 class UniformObjective(InSteps):
     """The bound of uniform diffusion in `steps` steps of a schedule (D3PM, 2107.03006), one step a sequence.

@@ -23,7 +23,7 @@ DECODED = 1 / 8
 """The share of rows at the least noise (Plaid's in validation): they alone tell what decoding costs."""
 
 
-@registered("objective", place=8, examples=("", "dim=4"), sources=("kingma2021", "gulrajani2023"))
+@registered("objective", place=11, examples=("", "dim=4"), sources=("kingma2021", "gulrajani2023"))
 @dataclass(frozen=True)
 class VariationalObjective(Objective):
     """The bound of -log p(x) in continuous time (VDM, 2107.00630) on vectors of `dim` numbers that are learnt (Plaid).
