@@ -44,7 +44,10 @@ class UnderNoise(Posterior, ABC):
         if noise == "masked":
             return self._canvas(count, length, prompt, threads)
         if prompt is not None:
-            raise ValueError(f"a prompt is known, and {noise} noise leaves no token known; use masked noise")
+            raise ValueError(
+                f"no exact posterior given a prompt is known under {noise} noise; use masked noise, or a network that "
+                "was trained on it"
+            )
         return EvidenceCanvas(self, count, threads)
 
     def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> MarginalsCanvas:

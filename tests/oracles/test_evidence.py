@@ -171,7 +171,7 @@ def test_canvases_of_noise_count_calls_and_take_no_prompt():
     canvas.posterior(UniformEvidence(np.zeros((3, 5), int), 0.5, 8))
     assert (canvas.calls == 1).all()
     assert (canvas.rounds == 1).all()
-    with pytest.raises(ValueError, match="leaves no token known"):
+    with pytest.raises(ValueError, match="given a prompt is known under"):
         oracle.open(1, 2, noise="gaussian", prompt=np.array([[0, 8]]))
     with pytest.raises(ValueError, match="takes no 'pink' noise; known: gaussian, masked, uniform"):
         oracle.open(1, 2, noise="pink")
