@@ -101,7 +101,7 @@ class ListedOracle(Posterior):
 
     def __init__(self, task: Any, trust: float = 1.0) -> None:
         super().__init__(task, trust)
-        reason = "no exact posterior given a prompt is known under this noise; use masked noise, or a network trained on it"
+        reason = "no exact posterior given a prompt is known under it; use masked noise, or a network trained on it"
         self.refusals = {"uniform": reason, "gaussian": reason}
 
     def validate_length(self, length: int) -> None:
