@@ -16,7 +16,7 @@ import mdmtheory as mt
 from tests.cli.command_lines import Lines, verbs_and_options
 from tests.cli.conftest import ROOT, Outcome, is_one_line
 
-COUNT = int(os.environ.get("MDMTHEORY_FUZZ", "60"))
+COUNT = int(os.environ.get("MDMTHEORY_FUZZ", "40"))
 SEED = int(os.environ.get("MDMTHEORY_FUZZ_SEED", "0"))
 """`make checks` draws many more, and others each time."""
 
