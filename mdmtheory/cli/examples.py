@@ -23,6 +23,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "mdmtheory likelihood runs/bigram",
         "mdmtheory likelihood runs/bigram --kind tube --samples 50 --plans 512",
     ),
+    "profile": (
+        "mdmtheory profile hf:models/bert --text held-out.txt --length 128 -o losses.csv",
+        "mdmtheory profile runs/bigram --elbo",
+    ),
     "bounds": ("mdmtheory bounds", "mdmtheory bounds jensen --lang mine.npz --length 4 --format latex"),
     "certify": ("mdmtheory certify confidence", "mdmtheory certify my_module:MySampler"),
     "cite": ("mdmtheory cite confidence stride jensen", "mdmtheory cite > mdmtheory.bib"),

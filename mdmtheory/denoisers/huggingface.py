@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from os import PathLike, fspath
 
 from mdmtheory.core.defaults import DenoiserDefaults
@@ -77,8 +78,6 @@ class HuggingFace(DenoiserDefaults):
         }
         self._typed = {key: value for key, value in typed.items() if value is not None}
         self.spec = Spec.of("hf", path=self.checkpoint.path, **self._typed)
-        self.identity = Identity("hf", 1, self.checkpoint.digest)
-        self.recorded = Spec.of("hf", digest=self.identity.digest)  # wherever its folder lies
         self.computed = {"precision": self.precision, "batch": f"{self._at_once} tokens" if batch is None else batch}
         self._place()
 
@@ -87,6 +86,21 @@ class HuggingFace(DenoiserDefaults):
         import torch
 
         self.checkpoint.model.to(self.device, torch.bfloat16 if self.precision == "bfloat16" else torch.float32)
+
+    @property
+    def identity(self) -> Identity:
+        """The digest of weights, configuration and conventions."""
+        return Identity("hf", 1, self.checkpoint.digest)
+
+    @property
+    def recorded(self) -> Spec:
+        """What stored results call it, wherever its folder lies."""
+        return Spec.of("hf", digest=self.checkpoint.digest)
+
+    def read_with(self, *, shift: bool) -> HuggingFace:
+        """The same model, its logits read at the positions that `shift` says."""
+        where = {"device": self.device, "precision": self.precision, "batch": self._batch}
+        return HuggingFace(replace(self.checkpoint, shift=shift), **where)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         said = "".join(f", {key}={value!r}" for key, value in self._typed.items())
@@ -104,17 +118,22 @@ class HuggingFace(DenoiserDefaults):
         kind = "cpu" if self.device == "cpu" else "cuda"
         return min(TOKENS_AT_ONCE[kind], LOGITS_AT_ONCE[kind] // int(self.checkpoint.ids[-1] + 1))
 
+    @property
+    def longest(self) -> int | None:
+        """How many tokens a sequence can have; None where the model does not say."""
+        positions = self.checkpoint.longest
+        return None if positions is None else positions - self._framed(0)
+
     def _framed(self, length: int) -> int:
         """Positions of a sequence and what stands around it."""
         return length + len(self.checkpoint.before) + len(self.checkpoint.after)
 
     def validate_length(self, length: int) -> None:
         """ValueError for more positions than the model has."""
-        longest = self.checkpoint.longest
-        if longest is not None and self._framed(length) > longest:
+        if self.longest is not None and length > self.longest:
             raise ValueError(
-                f"{self.checkpoint.path} has {longest} positions, and {length} tokens take {self._framed(length)} with "
-                f"the special ones around them; use --length {longest - self._framed(0)} or less"
+                f"{self.checkpoint.path} has {self.checkpoint.longest} positions, and {length} tokens take "
+                f"{self._framed(length)} with the special ones around them; use --length {self.longest} or less"
             )
 
     @whole_numbers(count=0, length=1, threads=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,10 @@ def _number(path: str | PathLike[str], column: str, text: Any) -> float:
         raise ValueError(f"{path} has {column} {text!r}, which is no number") from None
 
 
-def write_losses(profile: LossProfile, path: str | PathLike[str]) -> None:
-    """Write a profile as `read_losses` reads it: nats a masked token."""
+def write_losses(profile: LossProfile, path: str | PathLike[str], about: Mapping[str, str] | None = None) -> None:
+    """Write a profile as `read_losses` reads it, nats a masked token, under comments that say what it is `about`."""
     errors = [0.0] * len(profile.ratios) if profile.errors is None else profile.errors
     rows = zip(profile.ratios, profile.losses, errors, strict=True)
-    lines = [",".join((*COLUMNS, ERRORS)), *(",".join(repr(float(each)) for each in row) for row in rows)]
+    lines = [f"# {name}: {' '.join(words.split())}" for name, words in (about or {}).items()]
+    lines += [",".join((*COLUMNS, ERRORS)), *(",".join(repr(float(each)) for each in row) for row in rows)]
     write_whole(Path(path), ("\n".join(lines) + "\n").encode())

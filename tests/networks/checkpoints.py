@@ -55,7 +55,7 @@ class OracleModel(PreTrainedModel):
             found = mt.Oracle(q).conditionals(tokens)
         logits = torch.full((*input_ids.shape, config.vocab_size), -30.0)
         at = slice(1, -1) if framed else slice(None)
-        logits[:, at, config.first : config.first + q.vocab_size] = torch.from_numpy(found).log().float()
+        logits[:, at, config.first : config.first + q.vocab_size] = torch.from_numpy(found).log().clamp(min=-30).float()
         if config.shifted:
             logits = torch.cat([logits[:, 1:], logits[:, -1:]], dim=1)
         return MaskedLMOutput(logits=logits)
