@@ -67,7 +67,7 @@ SMALL = Scale(
     weighed="countdown:numbers=3,largest=9",
     path={f"path:nodes=7,distance={distance}": "6M" for distance in (1, 2, 3)},
     first="1M",
-    latents="4M",
+    latents="1M",
     path_systems=("d3pm", "rdm", "vdm"),  # experiments/planning.csv has the others
     seeds=(0, 1, 2),
     path_seeds=(0,),
@@ -82,7 +82,7 @@ FULL = Scale(
     weighed="countdown:numbers=4",
     path={f"path:nodes=10,distance={distance}": "20M" for distance in (1, 2, 3, 4)},
     first="10M",
-    latents="40M",
+    latents="10M",
     path_systems=COUNTDOWN_SYSTEMS,
     seeds=(0, 1, 2),
     path_seeds=(0, 1, 2),
@@ -101,6 +101,7 @@ SYSTEMS: Mapping[str, str] = {
     "vdm": "vdm",
     "encdec": "encdec",
     "latent": "latent:latents=2,dim=8",
+    "latent, gamma 0.1": "latent:latents=2,dim=8,gamma=0.1",
 }
 """The objective behind each system's name."""
 WEIGHTS: Mapping[str, str] = {
@@ -112,7 +113,7 @@ WEIGHTS: Mapping[str, str] = {
     "linear, v(0.25, 2)": "mgdm:alpha=0.25,beta=2,weights=linear",
 }
 """The rows of the ablation in 2410.14157: weights of sequences, and focal weights of tokens v(alpha, beta)."""
-FIRST_SYSTEMS = ("latent", "encdec", "mgdm", "ar")
+FIRST_SYSTEMS = ("latent", "latent, gamma 0.1", "encdec", "mgdm", "ar")
 FIRST: Mapping[str, str] = {
     "three digits": "addition:digits=1,addends=3,chain=after",
     "four digits": "addition:digits=1,addends=4,chain=after",
@@ -126,9 +127,14 @@ LATENTS: Mapping[str, str] = {
     "in_context": "latent:latents=2,dim=8",
     "cross": "latent:latents=2,dim=8,conditioning=cross",
     "adaln_zero": "latent:latents=2,dim=8,conditioning=adaln_zero",
+    "gamma 0.1": "latent:latents=2,dim=8,gamma=0.1",
+    "gamma 0.01": "latent:latents=2,dim=8,gamma=0.01",
+    "cross, gamma 0.1": "latent:latents=2,dim=8,conditioning=cross,gamma=0.1",
+    "adaln_zero, gamma 0.1": "latent:latents=2,dim=8,conditioning=adaln_zero,gamma=0.1",
     "4 of 32 numbers": "latent",
+    "4 of 32 numbers, gamma 0.01": "latent:gamma=0.01",
 }
-"""The ablation of latent diffusion: how the prompt comes to the latents, and how many numbers they are."""
+"""The ablation of latent diffusion: how the prompt comes to the latents, how many numbers they are, Min-SNR's gamma."""
 STEPS = 20
 """As in 2410.14157, or as many as the answer has tokens where that is fewer."""
 

@@ -30,6 +30,7 @@ SYSTEMS = {
     "rdm": "RDM",
     "vdm": "VDM",
     "latent": "latent diffusion",
+    "latent, gamma 0.1": "latent diffusion, $\\gamma$ = 0.1",
     "encdec": "encoder-decoder",
 }
 LOOK = looks("system", list(SYSTEMS))
