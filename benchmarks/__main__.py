@@ -21,7 +21,7 @@ if hasattr(os, "sched_setaffinity"):
 from benchmarks import before, cold_start, growth, page, sweep
 from benchmarks.timing import Row
 
-SECTIONS = ("ratios", "sharp", "networks", "generation", "sweep", "cold", "growth")
+SECTIONS = ("ratios", "large", "sharp", "networks", "generation", "sweep", "cold", "growth")
 PACKAGES = ("mdmtheory", "numpy", "numba", "hmmlearn", "dynamax", "jax")
 
 
@@ -51,6 +51,7 @@ def main() -> None:
         else:
             sections = {
                 "ratios": ratio_section,
+                "large": large_section,
                 "sharp": sharp_section,
                 "networks": network_section,
                 "generation": generation_section,
@@ -67,6 +68,14 @@ def ratio_section(quick: bool) -> str:
     from benchmarks import ratios  # which needs the peers
 
     return f"{stamp()}\n\n{_ratios(ratios.rows(rounds=2 if quick else 7))}"
+
+
+def large_section(quick: bool) -> str:
+    """The oracle of large HMMs in torch against its kernels and against dynamax."""
+    from benchmarks import on_device  # which needs torch and the peers
+
+    packages = ("mdmtheory", "numpy", "numba", "torch", "dynamax", "jax")
+    return f"{stamp(packages)}\n\n{_ratios(on_device.rows(rounds=2 if quick else 5))}"
 
 
 def sharp_section(quick: bool) -> str:

@@ -48,10 +48,26 @@ def info(
         "processor": _processor(),
         "processors": f"{allowed_threads()} for this process, {os.cpu_count()} in the machine",
         "kernels": kept,
+        "exact posteriors": _posteriors(),
     }
     width = max(len(name) for name in facts)
     for name, fact in facts.items():
         print(f"{name:{width}}  {fact}")
+
+
+def _posteriors() -> str:
+    """What computes them where nobody says, and where torch can."""
+    from mdmtheory.oracles.on_device import MANY_STATES, installed
+
+    if not installed():
+        return "kernels; torch is not installed"
+    from mdmtheory.oracles.tensors.devices import as_device
+
+    found = as_device("auto")
+    return (
+        f"kernels; from {MANY_STATES:,} hidden states on torch on the processor; torch on {found} where "
+        f"oracle:device={found} asks for it"
+    )
 
 
 def _warm(folder: Path | None, terminal: Terminal) -> None:

@@ -151,7 +151,10 @@ def _facts_of_task(task: Any) -> dict[str, str]:
 
 def _entropy_rate(language: Language) -> str:
     from mdmtheory.core.estimate import WithheldError
+    from mdmtheory.oracles.on_device import has_many_states
 
+    if has_many_states(language):
+        return "not estimated, which takes hours with so many hidden states; entropy_rate(count=...) does it in Python"
     try:
         rate = language.entropy_rate()
     except WithheldError as withheld:

@@ -26,6 +26,12 @@ MOST_CELLS = 100_000
 MOST_TABLE_ENTRIES = 1 << 26
 """Probabilities of a random language: 512 MiB, of which there are several copies while it is drawn."""
 
+MOST_EMISSIONS = 1 << 28
+"""Probabilities of tokens in the states of a random HMM, which are drawn some states at a time: 2 GiB."""
+
+MOST_STORED_ENTRIES = 1 << 26
+"""Numbers of a language that a store holds, 512 MiB; a larger one is there by its name and digest alone."""
+
 MOST_ENTRIES_AT_ONCE = 1 << 29
 """Tokens of a sequence times states or vocabulary: an oracle keeps a number for each, 4 GiB."""
 

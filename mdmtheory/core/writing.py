@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+def write_whole(path: str | os.PathLike[str], content: bytes | memoryview) -> None:
     """Write a file so that, whatever happens, there is the old one or the new one; makes its folder if need be.
 
     A file that is replaced keeps its owner, where that may be set, and its permissions. A symbolic link is written

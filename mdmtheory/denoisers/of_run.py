@@ -12,8 +12,9 @@ from mdmtheory.core.defaults import DenoiserDefaults
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Identity
 from mdmtheory.core.spec import Spec
-from mdmtheory.networks.devices import as_device, as_precision
+from mdmtheory.networks.devices import as_precision
 from mdmtheory.networks.runs import Run
+from mdmtheory.oracles.tensors.devices import as_device
 
 TOKENS_AT_ONCE = {"cpu": 1 << 13, "cuda": 1 << 17}
 

@@ -42,8 +42,9 @@ class Perturbed(DenoiserDefaults):
         self.length, self.noise_embedding = self.base.length, self.base.noise_embedding
         self.noise_ends = self.base.noise_ends
         self.refusals, self.trust, self.language = self.base.refusals, self.base.trust, self.base.language
-        self.fused = isinstance(self.base, OracleBase) and is_built_in(self.base)
-        inside = () if self.fused and not self.base.spec.options else (("of", str(self.base.spec)),)
+        of_language = isinstance(self.base, OracleBase) and is_built_in(self.base)
+        self.fused = of_language and self.base.fused
+        inside = () if of_language and not self.base.spec.options else (("of", str(self.base.spec)),)
         self.spec = Spec("perturbed", (("epsilon", self.epsilon), *inside))
 
     def __repr__(self) -> str:

@@ -62,7 +62,7 @@ class Chain:
         first = possible.argmax(axis=1)
         last = possible.shape[1] - 1 - possible[:, ::-1].argmax(axis=1)
         kept = kept[np.lexsort((last, first))]
-        return cls(initial[kept].copy(), transition[np.ix_(kept, kept)].copy(), emission[kept].copy())
+        return cls(initial[kept], np.ascontiguousarray(transition[np.ix_(kept, kept)]), emission[kept])
 
     @cached_property
     def transposed(self) -> Float[np.ndarray, "states states"]:
@@ -90,7 +90,9 @@ class Chain:
     def faintest(self, trust: float) -> float:
         """At most any product of a positive initial or transition probability and one of a token or of its evidence."""
         moves = min(least_positive(self.initial), least_positive(self.transition))
-        return moves * min(least_positive(self.emission), least_positive(self.likelihood(trust)))
+        token = least_positive(self.emission)
+        least = 0.0 if trust < 1 and (self.emission == 0).any() else token
+        return moves * min(token, trust * least + (1 - trust) / self.emission.shape[1])
 
     def log_prob(self, tokens: Tokens, threads: int | None) -> Float[np.ndarray, "count"]:
         """log q(x) in nats by the forward filter, -inf outside the support.
@@ -260,4 +262,4 @@ def reachable(
 
 def least_positive(probabilities: Float[np.ndarray, "..."]) -> float:
     """The smallest probability above 0."""
-    return float(probabilities[probabilities > 0].min())
+    return float(probabilities.min(where=probabilities > 0, initial=1.0))

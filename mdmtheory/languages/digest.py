@@ -19,5 +19,6 @@ def language_digest(kind: str, parameters: Mapping[str, Any]) -> str:
 def _fingerprint(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         array = np.ascontiguousarray(value, dtype="<f8")
-        return [list(array.shape), hashlib.sha256(array.tobytes()).hexdigest()]
+        # No copy of the bytes: an array may have a gigabyte of them.
+        return [list(array.shape), hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest()]
     return value

@@ -66,7 +66,7 @@ def save_language(language: Any, path: str | PathLike[str]) -> None:
     text = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, header=text, **arrays)
-    write_whole(path, content.getvalue())
+    write_whole(path, content.getbuffer())
 
 
 def load_language(path: str | PathLike[str]) -> Language:

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.evaluable import call
 from mdmtheory.core.integers import whole_numbers
-from mdmtheory.core.limits import MOST_TABLE_ENTRIES, check_limit
+from mdmtheory.core.limits import MOST_EMISSIONS, MOST_TABLE_ENTRIES, check_limit
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import stream_states
@@ -34,6 +34,9 @@ from mdmtheory.languages.laws import (
 )
 from mdmtheory.languages.support import Support
 from mdmtheory.languages.text import token_sequences
+
+ENTRIES_AT_ONCE = 1 << 24
+"""Probabilities of tokens that are drawn at a time: 128 MiB, of which there are several copies meanwhile."""
 
 JOINT_COLUMNS = 1 << 20
 """Largest table of joint draws (next state and token); larger models draw the two one after the other."""
@@ -87,9 +90,10 @@ class HMM(LanguageBase):
         1,000 times until the chain has exactly one closed class, then ValueError.
         """
         token_dtype(vocab_size)
-        entries = states * max(states, vocab_size)
-        large = f"{states=} and {vocab_size=} make a table of {entries:,} probabilities"
-        check_limit(entries, MOST_TABLE_ENTRIES, "MOST_TABLE_ENTRIES", large, "use fewer of them")
+        tables = (("MOST_TABLE_ENTRIES", MOST_TABLE_ENTRIES, states), ("MOST_EMISSIONS", MOST_EMISSIONS, vocab_size))
+        for limit, most, columns in tables:
+            large = f"{states=} and {vocab_size=} make a table of {states * columns:,} probabilities"
+            check_limit(states * columns, most, limit, large, "use fewer of them")
         for name, prune in (("prune_transition", prune_transition), ("prune_emission", prune_emission)):
             if not prune >= 0:
                 raise ValueError(f"{name} is {prune}; pass 0 or more (entries below it/size become zero)")
@@ -105,7 +109,11 @@ class HMM(LanguageBase):
             raise ValueError(
                 f"no chain with one closed class in {ATTEMPTS} draws ({states=}, {prune_transition=}); prune less"
             )
-        emission = on_grain(pruned(dirichlet_rows(streams[states:], vocab_size), prune_emission))
+        emission = np.empty((states, vocab_size))
+        at_once = max(1, ENTRIES_AT_ONCE // vocab_size)
+        for a in range(0, states, at_once):
+            drawn = dirichlet_rows(streams[states:][a : a + at_once], vocab_size)
+            emission[a : a + at_once] = on_grain(pruned(drawn, prune_emission))
         initial = on_grain(stationary_law(transition, classes[0])[None])[0]
         if sticky:
             transition = on_grain(sticky * np.eye(states) + (1 - sticky) * transition)
@@ -253,7 +261,8 @@ class HMM(LanguageBase):
     @property
     def _joint_bits(self) -> int | None:
         """log2 of the columns that a row of joint draws needs, None where the table would be too large."""
-        outcomes = [int((row > 0) @ (self.emission > 0).sum(axis=1)) for row in (*self.transition, self.initial)]
+        tokens = (self.emission > 0).sum(axis=1)
+        outcomes = [int((row > 0) @ tokens) for row in (*self.transition, self.initial)]
         bits = max(max(outcomes) - 1, 0).bit_length()
         return bits if (len(self.initial) + 1) << bits <= JOINT_COLUMNS else None
 

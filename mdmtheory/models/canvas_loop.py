@@ -11,6 +11,7 @@ from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.long_calls import counted
 from mdmtheory.core.prompts import Prompt, whole_length
 from mdmtheory.core.protocols import Denoiser, PlanRun
+from mdmtheory.core.reveal_plans import own_steps
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.models.asking import OpenCanvas, Witness, in_batches, of_slice, together
 from mdmtheory.models.contexts import score_contexts
@@ -114,24 +115,6 @@ def _run_batch(
         log_probs[np.isnan(log_probs)] = -np.inf
         out = tokens
     return PlanRun(out, log_probs, canvas.calls.copy(), canvas.rounds.copy(), canvas.impossible.copy())
-
-
-def own_steps(plan: Plan, order: Plan) -> Plan:
-    """The plan with the steps of each row counted by itself, without those that reveal nothing there.
-
-    Rows never look at one another: so none waits for the others, and as many as can be are asked about at once. `order`
-    sorts each row.
-
-    >>> plan = np.array([[7, 2, 7], [1, 9, 3]])
-    >>> own_steps(plan, plan.argsort(axis=1)).tolist()
-    [[2, 1, 2], [1, 3, 2]]
-    """
-    rising = np.take_along_axis(plan, order, axis=1)
-    numbers = np.ones(plan.shape, dtype=np.int64)
-    numbers[:, 1:] += np.cumsum(rising[:, 1:] != rising[:, :-1], axis=1)
-    own = np.empty_like(numbers)
-    np.put_along_axis(own, order, numbers, axis=1)
-    return own
 
 
 def first_masked(masked: Bool[np.ndarray, "count length"]) -> int:

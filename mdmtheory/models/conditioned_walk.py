@@ -17,9 +17,9 @@ from mdmtheory.core.contracts import as_denoiser
 from mdmtheory.core.long_calls import counted
 from mdmtheory.core.prompts import Prompt, whole_length
 from mdmtheory.core.protocols import Language
+from mdmtheory.core.reveal_plans import own_steps
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.models.asking import OpenCanvas, home, in_batches, together
-from mdmtheory.models.canvas_loop import own_steps
 from mdmtheory.models.noise import uniforms_of
 from mdmtheory.oracles.answers import LawAnswers
 from mdmtheory.plans import PlanLawBase

@@ -14,6 +14,7 @@ from torch import Tensor
 from mdmtheory.core.guards import MOST_OFF
 from mdmtheory.core.protocols import DrawOptions
 from mdmtheory.oracles.answers import check_totals
+from mdmtheory.oracles.tensors.draws import chance, drawn
 from mdmtheory.oracles.token_laws import DECIMALS
 
 FLOATS_AT_ONCE = 1 << 22
@@ -100,23 +101,23 @@ class TensorAnswers:
     def draw(self, uniforms: Numbers) -> Drawn:
         """The first token whose cumulative probability, in float64, exceeds the uniform."""
         given = self._there(uniforms.astype(np.float64))
-        return self._each(lambda law, rows: _drawn(law, given[rows]), np.int64)
+        return self._each(lambda law, rows: drawn(law, given[rows]), np.int64)
 
     def log_prob_of(self, tokens: Drawn) -> Numbers:
         """log of the probability with which one token is drawn, in nats."""
         asked = self._there(tokens.astype(np.int64))
         options = self.options
         if self.are_weights or options.temperature != 1 or options.nucleus != 1 or options.min_p != 0:
-            return self._each(lambda law, rows: _chance(law, asked[rows]).log(), np.float64)
+            return self._each(lambda law, rows: chance(law, asked[rows]).log(), np.float64)
         out = np.empty(len(self))
         for rows, some in self._tensor_pieces():  # so a probability too small for float64 has a logarithm still
-            out[rows] = _chance(some.double().log_softmax(dim=1), asked[rows]).cpu().numpy()
+            out[rows] = chance(some.double().log_softmax(dim=1), asked[rows]).cpu().numpy()
         return out
 
     def chance_of(self, tokens: Drawn) -> Numbers:
         """The probability of one token."""
         asked = self._there(tokens.astype(np.int64))
-        return self._each(lambda law, rows: _chance(law, asked[rows]), np.float64, seen=True)
+        return self._each(lambda law, rows: chance(law, asked[rows]), np.float64, seen=True)
 
     def confidence(self) -> Numbers:
         """The largest probability."""
@@ -212,27 +213,6 @@ def _without_unlikely(kept: Tensor, law: Tensor, min_p: float) -> Tensor:
     likely = law >= min_p * law.amax(dim=1, keepdim=True) - 10.0**-DECIMALS
     weights = torch.where(likely, kept, 0.0)
     return weights / weights.sum(dim=1, keepdim=True)
-
-
-def _drawn(law: Tensor, uniforms: Tensor) -> Tensor:
-    """The first token whose running sum exceeds the uniform's share of the whole; never one of probability 0."""
-    sums = law.cumsum(dim=1)
-    threshold = uniforms[:, None] * sums[:, -1:]
-    drawn = torch.searchsorted(sums, threshold, right=True).clamp(max=law.shape[1] - 1)[:, 0]
-    # Sums of a device need not rise from left to right to the last digit, and no more than rounding leads to a zero.
-    wrong = (_chance(law, drawn) == 0).nonzero()[:, 0]
-    if len(wrong):
-        numbers = torch.arange(law.shape[1], device=law.device)
-        can_be = law[wrong] > 0
-        beyond = can_be & (sums[wrong] > threshold[wrong])
-        last = torch.where(can_be, numbers, -1).amax(dim=1)
-        first = torch.where(beyond, numbers, law.shape[1]).amin(dim=1)
-        drawn[wrong] = torch.where(beyond.any(dim=1), first, last)
-    return drawn
-
-
-def _chance(law: Tensor, tokens: Tensor) -> Tensor:
-    return law.gather(1, tokens[:, None])[:, 0]
 
 
 def _margin(law: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mdmtheory.core.protocols import MarginalsCanvas
-from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.chain import ChainTables
 from mdmtheory.languages.hmm import HMM
@@ -18,7 +17,6 @@ from mdmtheory.oracles.base import InLogs, OracleBase, Quick
 from mdmtheory.oracles.chain_canvas import chain_canvas
 
 
-@registered("oracle", "chain")
 class ChainOracle(OracleBase):
     """Messages at revealed positions, powers of the transition matrix between; docs/theory.md, section 4 (ours)."""
 

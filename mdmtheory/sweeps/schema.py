@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mdmtheory.core.limits import MOST_STORED_ENTRIES
 from mdmtheory.core.plugins import ProtocolError
 from mdmtheory.core.printable import printable, shortened
 from mdmtheory.core.streams import canonical_json
@@ -61,8 +62,9 @@ class StoreError(ValueError):
 class StoredLanguage:
     """A language under the digest that tasks know it by and the name that it was asked for.
 
-    Of a built-in one the kind and the parameters are there, as text; of a plug-in neither, for only its own package can
-    build it. No language is ever built from here: a store is data.
+    Of a built-in one the kind and the parameters are there, as text; neither of a plug-in, for only its own package can
+    build it, nor of one with more than MOST_STORED_ENTRIES numbers. No language is ever built from here: a store is
+    data.
     """
 
     digest: str
@@ -73,13 +75,18 @@ class StoredLanguage:
     @classmethod
     def of(cls, language: Language, name: str) -> StoredLanguage:
         """What a store keeps of a language. Arrays are base64 of little-endian float64, so nothing is rounded."""
+        import numpy as np
+
         from mdmtheory.languages.kinds import built_in_kind
 
         digest: Any = language.digest
         if not isinstance(digest, str) or not digest or not digest.isascii():
             raise ProtocolError(f"the digest of language {name} is {digest!r}; give a text in ASCII, one for each law")
         kind = built_in_kind(language)
-        return cls(digest, printable(name), *(() if kind is None else (kind, _written(language.parameters()))))
+        parameters = {} if kind is None else language.parameters()
+        if kind is None or sum(np.size(each) for each in parameters.values()) > MOST_STORED_ENTRIES:
+            return cls(digest, printable(name))
+        return cls(digest, printable(name), kind, _written(parameters))
 
     @property
     def by_name_alone(self) -> bool:

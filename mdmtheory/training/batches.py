@@ -15,6 +15,8 @@ from mdmtheory.core.prompts import Prompt
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.prompts import answer_log_prob
+from mdmtheory.oracles.on_device import has_many_states
+from mdmtheory.oracles.oracle import Oracle
 from mdmtheory.training.data import Data, noise_generator, stream_of
 from mdmtheory.training.objectives.base import Noised, NoisedTensors, Objective
 
@@ -67,7 +69,7 @@ class Batches:
         self.answered = data.length if given is None else given.answer_length
         self._exact_targets = targets == "oracle"
         self._known = known
-        self._oracle = language.oracle() if known and objective.known_targets else None
+        self._oracle = _supplier(language, device) if known and objective.known_targets else None
         self._device = device
 
     def training(self, step: int) -> Batch:
@@ -115,6 +117,11 @@ class Batches:
 
     def _real(self, laws: Laws | None) -> Tensor | None:
         return None if laws is None else torch.as_tensor(laws).to(device=self._device, dtype=torch.float32)
+
+
+def _supplier(language: Any, device: str) -> Any:
+    """The oracle that says the laws to be learnt: where the network is if a chain has many states, else by kernels."""
+    return Oracle(language, device=device) if device != "cpu" and has_many_states(language) else language.oracle()
 
 
 def noised_answers(objective: Objective, clean: Tokens, given: Given | None, generator: np.random.Generator) -> Noised:

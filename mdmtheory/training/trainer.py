@@ -17,7 +17,8 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.threads import processors
 from mdmtheory.languages.presets import LanguageLike, as_language
 from mdmtheory.networks.architecture import Size, as_size
-from mdmtheory.networks.devices import as_device, as_precision, check_torch
+from mdmtheory.networks.devices import as_precision, check_torch
+from mdmtheory.oracles.tensors.devices import as_device
 from mdmtheory.prompts.registry import OWN
 from mdmtheory.training.asked import Asked
 from mdmtheory.training.progress import Progress

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mdmtheory as mt
+from mdmtheory.languages import hmm
 from mdmtheory.languages.laws import GRAIN, closed_classes, on_grain, stationary_law
 
 
@@ -28,6 +29,13 @@ def test_random_hmm_is_pruned_stationary_and_on_the_grain(states, vocab_size, se
     assert (q.initial[only] > 0).all()
     assert q.initial.sum() == 1
     np.testing.assert_allclose(q.initial @ q.transition, q.initial, atol=states * GRAIN)
+
+
+def test_states_are_drawn_some_at_a_time_without_a_change(monkeypatch):
+    drawn = [mt.HMM.random(states=7, vocab_size=5, seed=1, prune_emission=1.0)]
+    monkeypatch.setattr(hmm, "ENTRIES_AT_ONCE", 11)
+    drawn.append(mt.HMM.random(states=7, vocab_size=5, seed=1, prune_emission=1.0))
+    assert drawn[0] == drawn[1]
 
 
 @given(

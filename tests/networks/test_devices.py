@@ -7,7 +7,8 @@ import importlib.util
 import pytest
 import torch
 
-from mdmtheory.networks.devices import as_device, as_precision, check_torch
+from mdmtheory.networks.devices import as_precision, check_torch
+from mdmtheory.oracles.tensors.devices import as_device
 
 
 @pytest.fixture

@@ -170,6 +170,19 @@ def test_parameters_that_do_not_have_their_digest_are_found_even_with_a_good_che
     assert "its parameters have digest" in read_with_warning(store)[1]
 
 
+def test_a_language_of_many_numbers_is_there_by_name_and_digest_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(schema, "MOST_STORED_ENTRIES", 6 + 36 + 24)
+    assert schema.StoredLanguage.of(Builder().language("hmm:states=6,vocab_size=4"), "mine").kind == "hmm"
+    monkeypatch.setattr(schema, "MOST_STORED_ENTRIES", 6 + 36 + 24 - 1)
+    path = tmp_path / "large.sqlite"
+    [cell] = small_cells()[:1]
+    frame = collect([cell], out=path)
+    [language] = load(path).languages.values()
+    assert (language.kind, language.parameters, language.by_name_alone, language.fault) == ("", "", True, None)
+    assert read(path).equals(frame)
+    assert collect([cell], out=path).equals(frame)  # nothing is measured anew
+
+
 def test_any_flipped_bit_is_found_or_changes_nothing(store, collected):
     flip_bits(store, collected.read_bytes())
 
