@@ -286,6 +286,7 @@ for parameter in ("states", "vocab_size", "iterations", "seed"):
         none=parameter == "vocab_size",
     )
 door("PDFA vocab_size", lambda n: mt.PDFA([0], [0], [0], [1.0], vocab_size=n))
+door("Oracle batch", lambda n: mt.Oracle(language(), batch=n).batch(2), none=True)
 door("LatentNetwork batch", lambda n: mt.LatentNetwork(latent_run(), batch=n).batch(2), none=True)
 door("LatentDiffusion steps", lambda n: mt.LatentDiffusion(latent_run(), steps=n).steps, none=True)
 door("Balanced.ones length", lambda n: mt.Balanced().ones(n))
