@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Denoiser, Language
 from mdmtheory.core.register import registered
 from mdmtheory.oracles.oracle import Oracle
 
 
 @registered("denoiser", "oracle", version=1, place=1, examples=("", "trust=0.9"), sources=("tang2026",))
+@whole_numbers(batch=1)
 def named(
     language: Language,
     *,

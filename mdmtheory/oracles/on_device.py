@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.guards import MOST_OFF
-from mdmtheory.core.integers import whole_number
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.long_calls import counted
 from mdmtheory.core.protocols import Language, MarginalsCanvas, PlanRun
 from mdmtheory.core.register import registered
@@ -54,6 +54,7 @@ class DeviceOracle(ChainOracle):
     kernels. ValueError for a language without a chain, and for a device that is not there.
     """
 
+    @whole_numbers(batch=1)
     def __init__(
         self,
         language: Language,
@@ -72,7 +73,7 @@ class DeviceOracle(ChainOracle):
         super().__init__(chained, trust)
         self.device, self.dtype = as_device(device or "cpu"), dtype
         self.tolerance = MOST_OFF if dtype == "float64" else 1e-4
-        self._batch = None if batch is None else whole_number(batch, "batch", 1)
+        self._batch = batch
         asked: dict[str, Any] = {"device": device, "dtype": None if dtype == "float64" else dtype, "batch": batch}
         self._asked = {key: value for key, value in asked.items() if value is not None}
         self.spec = Spec.of("oracle", **dict(self.spec.options), **self._asked)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.protocols import Denoiser
 from mdmtheory.languages.presets import LanguageLike, as_language
 
 
+@whole_numbers(batch=1)
 def Oracle(  # reads as the object that it returns
     language: LanguageLike,
     *,
