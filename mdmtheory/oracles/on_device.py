@@ -174,7 +174,9 @@ class DeviceOracle(ChainOracle):
             here = slice(first, min(first + size, count))
             opened = partial(self._messages, here.stop - first, length, self.trust)
             drawing = None if uniforms is None else uniforms[here]
-            found, unsure[here] = run_on_messages(opened, plan[here], tokens[here], drawing, recompute, epsilon)
+            found, unsure[here] = run_on_messages(
+                opened, plan[here], tokens[here], drawing, self._agreeing, recompute, epsilon
+            )
             for name in ("log_probs", "calls", "rounds", "impossible"):
                 getattr(run, name)[here] = getattr(found, name)
         return run, unsure
@@ -205,13 +207,17 @@ class DeviceOracle(ChainOracle):
 
         out = np.full((*tokens.shape, self.vocab_size), -np.inf if as_logs else 0.0)
         certain = self._trusting(self._in_float64, trust)
-        possible = np.ones(len(tokens), dtype=np.bool_) if trust < 1 else self._possible(tokens)
+        possible = np.ones(len(tokens), dtype=np.bool_) if trust < 1 else self._agreeing(tokens)
         for row in np.flatnonzero(possible):
             own = tokens[row].astype(np.int64)
             positions = np.flatnonzero((own == self.vocab_size) | (trust < 1))
             logs = log_laws(certain, torch.from_numpy(own).to(self.device), positions)
             out[row, positions] = (logs if as_logs else logs.exp()).cpu().numpy()
         return out
+
+    def _agreeing(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
+        """Whether each partly masked row agrees with some sequence, as all do that are trusted in part."""
+        return self._possible(tokens) if self.trust == 1 else np.ones(len(tokens), dtype=np.bool_)
 
     def _canvas(self, count: int, length: int, prompt: Tokens | None, threads: int | None) -> MarginalsCanvas:
         return DeviceCanvas(self, count, length, prompt, threads)

@@ -106,6 +106,13 @@ def test_scores_of_faint_tokens_lose_nothing(language, dtype):
     np.testing.assert_allclose(got.log_probs, wanted.log_probs, rtol=1e-9 if dtype == "float64" else 1e-4, atol=1e-5)
 
 
+def test_in_float32_rows_in_no_sequence_are_not_computed_again(monkeypatch):
+    oracle = DeviceOracle(HMM, dtype="float32")
+    plan = np.random.default_rng(3).integers(1, 5, (40, 10))
+    monkeypatch.setattr(DeviceOracle, "_run_again", lambda *of: pytest.fail("a row was computed again"))
+    assert oracle.run_plan(plan, stream_states("plans", 0, 40)).impossible.any()
+
+
 def test_a_loop_over_its_canvas_runs_plans_alike():
     oracle = DeviceOracle(HMM)
     plan = np.random.default_rng(5).integers(1, 4, (7, 8))

@@ -104,6 +104,11 @@ class Messages:
         self.tokens = torch.full((length, count), chain.vocab_size, dtype=torch.int64, device=self.ahead.device)
         self.unsure = torch.zeros(count, dtype=torch.bool, device=self.ahead.device)
 
+    @property
+    def exactly(self) -> bool:
+        """Whether they are in float64, where zeros of a row that is sure are structural."""
+        return self.ahead.dtype == torch.float64
+
     def renew(self, tokens: Tokens, rows: Int[np.ndarray, "rows"]) -> None:
         """Take in what these rows are now."""
         there = torch.from_numpy(rows).to(self.ahead.device)
@@ -114,7 +119,7 @@ class Messages:
         transition, last = self.chain.transition, len(given) - 1
         self._sweep(self.ahead, range(last), 1, transition, changed)
         self._sweep(self.behind, range(last, 0, -1), -1, transition.T, changed)
-        if self.ahead.dtype != torch.float64:
+        if not self.exactly:
             self._doubt_what_is_little()
 
     def _sweep(
@@ -148,7 +153,7 @@ class Messages:
 
     def _doubt(self, rows: Int[Tensor, "n"] | None, message: Float[Tensor, "n states"]) -> None:
         """In float64: rows, by default all, are unsure where a product may be too small; some may be named twice."""
-        if message.dtype == torch.float64:
+        if self.exactly:
             faint = least_positive(message) * self.chain.faintest < LEAST_PRODUCT
             if rows is None:
                 self.unsure |= faint

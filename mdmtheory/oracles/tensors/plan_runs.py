@@ -21,12 +21,14 @@ def run_on_messages(
     plan: Int[np.ndarray, "count length"],
     tokens: Tokens,
     uniforms: Float[np.ndarray, "count length"] | None,
+    possible: Callable[[Tokens], Bool[np.ndarray, "rows"]],
     recompute: bool,
     epsilon: float,
 ) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
     """As the kernels' runs, of one batch: `tokens` are filled by `uniforms`, one for each position, or else scored.
 
-    Messages are `opened` once, or with `recompute` at every step. Also which rows may have lost something.
+    Messages are `opened` once, or with `recompute` at every step. Also which rows may have lost something: in float32
+    not those that are in no sequence, as `possible` finds.
     """
     messages = opened()
     vocab_size = messages.chain.vocab_size
@@ -43,17 +45,19 @@ def run_on_messages(
         if recompute:
             messages = opened()
         messages.renew(shown[asked], asked)
+        doubtful = asked[messages.unsure.cpu().numpy()[asked] & ~unsure[asked]]
+        unsure[doubtful] = messages.exactly or possible(shown[doubtful])
         found, logs = tokens[rows, positions].astype(np.int64), np.empty(len(rows))
         for here, some in token_laws(messages, rows, positions):
-            laws, possible = _perturbed(some.double(), epsilon)
-            impossible[rows[here][~possible]] = True
+            laws, left = _perturbed(some.double(), epsilon)
+            impossible[rows[here][~left]] = True
             if uniforms is not None:
                 given = torch.from_numpy(uniforms[rows[here], positions[here]]).to(laws.device)
                 # Of zeros nothing can be drawn, and what is, is dropped.
                 found[here] = drawn(laws, given).clamp(min=0).cpu().numpy()
             share = chance(laws, torch.from_numpy(found[here]).to(laws.device))
             logs[here] = share.log().cpu().numpy()
-            if some.dtype != torch.float64:
+            if not messages.exactly:
                 unsure[rows[here][((share > 0) & (share < LEAST_KEPT)).cpu().numpy()]] = True
         fits = ~impossible[rows]
         rows, positions, found = rows[fits], positions[fits], found[fits]
@@ -63,7 +67,8 @@ def run_on_messages(
             tokens[rows, positions] = found
     if uniforms is None:
         log_probs[np.isnan(log_probs)] = -np.inf
-    unsure |= messages.unsure.cpu().numpy()
+    if messages.exactly:
+        unsure |= messages.unsure.cpu().numpy()
     return PlanRun(tokens, log_probs, calls, calls.copy(), impossible), unsure
 
 
