@@ -14,7 +14,8 @@ from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.denoisers.of_run import TOKENS_AT_ONCE
 from mdmtheory.networks.checkpoint import Checkpoint, read_checkpoint
-from mdmtheory.networks.devices import as_device, as_precision
+from mdmtheory.networks.devices import as_precision
+from mdmtheory.oracles.tensors.devices import as_device
 
 LOGITS_AT_ONCE = {"cpu": 1 << 26, "cuda": 1 << 32}
 """Logits that one forward pass makes at most; they are numbers of the network's precision, on its device."""
