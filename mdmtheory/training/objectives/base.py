@@ -90,6 +90,8 @@ class NoisedTensors(NamedTuple):
     shown: Any = None
     vectors: Any = None
     """Of tokens, where a network's own go in."""
+    kept: Any = None
+    """What is left of the signal, where 1 - level is too coarse for it: float32 knows none below 6e-8."""
     prior: Any = None
     """Nats of each row that no answer changes."""
     normals: Any = None

@@ -74,7 +74,7 @@ class GaussianObjective(Objective):
         import torch
 
         vectors = torch.as_tensor(self.vectors, dtype=noised.seen.dtype, device=noised.seen.device)
-        return gaussian_evidence(noised.seen, noised.level, vectors)
+        return gaussian_evidence(noised.seen, 1 - noised.level, noised.level, vectors)
 
     def targets(
         self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0
@@ -86,9 +86,8 @@ class GaussianObjective(Objective):
         return posteriors(oracle, rows, noised, threads)
 
 
-def gaussian_evidence(values: Tensor, level: Tensor, vectors: Tensor) -> Tensor:
-    """(√kept x·e(v) - kept |e(v)|²/2) / (1 - kept) of values (rows, length, dim), 1 - kept being each row's level."""
-    lost = level[:, None, None]
-    kept = 1 - lost
-    found: Tensor = (kept.sqrt() * (values @ vectors.T) - kept / 2 * (vectors**2).sum(dim=1)) / lost
+def gaussian_evidence(values: Tensor, kept: Tensor, lost: Tensor, vectors: Tensor) -> Tensor:
+    """(√kept x·e(v) - kept |e(v)|²/2) / lost of values (rows, length, dim), of which each row has kept and lost."""
+    signal, noise = kept[:, None, None], lost[:, None, None]
+    found: Tensor = (signal.sqrt() * (values @ vectors.T) - signal / 2 * (vectors**2).sum(dim=1)) / noise
     return found

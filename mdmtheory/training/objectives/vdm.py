@@ -94,6 +94,7 @@ class VariationalObjective(Objective):
         return noised._replace(
             seen=values,
             level=lost,
+            kept=kept,
             weights=noised.weights * worth[:, None],
             vectors=vectors,
             prior=(asked * prior[noised.clean]).sum(dim=1),
@@ -101,7 +102,7 @@ class VariationalObjective(Objective):
 
     def log_likelihood(self, noised: NoisedTensors) -> Tensor:
         """Of values on these vectors."""
-        return gaussian_evidence(noised.seen, noised.level, noised.vectors)
+        return gaussian_evidence(noised.seen, noised.kept, noised.level, noised.vectors)
 
     def costs(self, log_probs: Tensor, noised: NoisedTensors) -> Tensor:
         """-log p at the least noise, else the squared distance of each vector from the mean one."""

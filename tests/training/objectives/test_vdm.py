@@ -134,6 +134,22 @@ def test_rows_of_both_kinds_are_spread_over_a_batch_and_weigh_what_stands_for_al
     np.testing.assert_allclose(noised.weights.mean(axis=0), 2.0)
 
 
+def test_an_end_where_float32_sees_no_signal_leaves_gradients_finite_and_the_evidence_exact():
+    network = Transformer(OBJECTIVE.architecture(5, as_size("layers=1,width=8,heads=2"), level=False), seed=0)
+    with torch.no_grad():
+        network.noise.levels.copy_(torch.tensor([-3.0, math.log(33.0)]))
+    noised = OBJECTIVE.noised(LANGUAGE.sample(64, 5, 0), np.random.default_rng(0)).tensors()
+    seen = OBJECTIVE.through(network, noised)
+    assert (seen.level == 1).any()
+    OBJECTIVE.loss(OBJECTIVE.logits(network, seen).log_softmax(dim=2), seen).mean().backward()
+    assert all(torch.isfinite(each.grad).all() for each in network.parameters() if each.grad is not None)
+    gamma = -3 + 33 * noised.level.double()
+    vectors, values = seen.vectors.double(), seen.seen.double()
+    kept, lost = ((-gamma).sigmoid()[:, None, None], gamma.sigmoid()[:, None, None])
+    expected = (kept.sqrt() * (values @ vectors.T) - kept / 2) / lost
+    torch.testing.assert_close(OBJECTIVE.log_likelihood(seen).double(), expected, rtol=1e-4, atol=1e-6)
+
+
 def test_prompts_are_certain_and_answers_alone_cost():
     network = Transformer(OBJECTIVE.architecture(5, as_size("layers=1,width=8,heads=2"), level=False), seed=0)
     clean = LANGUAGE.sample(16, 5, 0)
