@@ -28,8 +28,11 @@ installed: $(DEV)  ## what tests and lint need, installed
 test: $(DEV)  ## all tests
 	$(BIN)/pytest $(SHARED)
 
+# What is compiled when, where it is kept and for which processor is the same with checked indices, and dear.
+HOW_COMPILED := $(patsubst %,tests/kernels/test_%.py,processors compiling kernel_cache)
+
 test-bounds: $(DEV)  ## the kernels once more, with every array index checked
-	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest $(SHARED) $(wildcard tests/kernels) tests/languages tests/oracles
+	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest $(SHARED) $(HOW_COMPILED:%=--ignore %) $(wildcard tests/kernels) tests/languages tests/oracles
 
 test-thorough: $(DEV)  ## all tests, with many more random examples
 	$(BIN)/pytest $(SHARED) --hypothesis-profile=thorough
