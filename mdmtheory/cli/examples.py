@@ -27,6 +27,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "mdmtheory profile hf:models/bert --text held-out.txt --length 128 -o losses.csv",
         "mdmtheory profile runs/bigram --elbo",
     ),
+    "audit": (
+        "mdmtheory audit hf:models/bert --text held-out.txt --length 128 --steps 16,64 --page audit.html",
+        "mdmtheory audit runs/bigram --check",
+    ),
     "bounds": ("mdmtheory bounds", "mdmtheory bounds jensen --lang mine.npz --length 4 --format latex"),
     "certify": ("mdmtheory certify confidence", "mdmtheory certify my_module:MySampler"),
     "cite": ("mdmtheory cite confidence stride jensen", "mdmtheory cite > mdmtheory.bib"),

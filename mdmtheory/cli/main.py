@@ -22,6 +22,7 @@ from typer.core import TyperGroup
 
 from mdmtheory import __version__
 from mdmtheory.cli import (
+    audit,
     bounds,
     budget,
     certify,
@@ -68,6 +69,7 @@ for verb in (
     budget.budget,
     likelihood.likelihood,
     profile.profile,
+    audit.audit,
     bounds.bounds,
     certify.certify,
     leaderboard.leaderboard,
