@@ -17,7 +17,7 @@ from mdmtheory.kernels.compiling import kernel, part, subroutine
 from mdmtheory.kernels.doubt import LEAST_TOTAL
 from mdmtheory.kernels.plan_runs import PlanParts, most_steps, plan_runner
 from mdmtheory.kernels.reveals import find_left, relink, unlink_plan
-from mdmtheory.kernels.shift import dot
+from mdmtheory.kernels.rows import dot
 
 
 class ChainScratch(NamedTuple):

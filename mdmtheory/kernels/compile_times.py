@@ -29,9 +29,10 @@ SECONDS: Mapping[str, float] = {
     "lanes.smooth": 0.8,
     "pairs.pair_information": 0.9,
     "reveal_sizes.cheapest_blocks": 0.4,
-    "shift.masked_messages": 1.4,
-    "shift.run_shift_plans": 1.8,
-    "shift.smooth_shift": 2.0,
+    "shift_plans.run_shift_plans": 3.5,
+    "shift_renewal.renew_shift_plans": 2.7,
+    "shift_smoothing.masked_messages": 2.6,
+    "shift_smoothing.smooth_shift": 2.7,
     "span_scores.score_ancestral": 2.4,
     "span_scores_in_logs.score_ancestral_in_logs": 0.9,
     "spans.fill_closed": 2.4,
@@ -45,7 +46,7 @@ _ALWAYS = ("alias.alias_table", "plans.draw_steps", "plans.shuffle_rows")
 _RANDOM = (*_ALWAYS, "random.fill_uniforms", "sampling.sample_automaton")
 _CHAIN = ("chain.power_table", "chain.head_laws", "chain.possible_rows")
 _CLOSED = (*_ALWAYS, "closed.run_closed_plans", "closed.possible_closed")
-_SHIFT = ("shift.masked_messages", "shift.run_shift_plans", "shift.possible_contexts")
+_SHIFT = ("shift_smoothing.masked_messages", "shift_plans.run_shift_plans", "shift_smoothing.possible_contexts")
 
 TOGETHER: Mapping[str, tuple[str, ...]] = {
     "hmm": (*_RANDOM, *_CHAIN, "chain_plans.run_chain_plans", "lanes.filter_log_probs"),

@@ -16,7 +16,7 @@ import numpy as np
 from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.lane_steps import combine_lanes, lanes_for
 from mdmtheory.kernels.logs import add_logs, finish_logs, scale_logs, sum_logs
-from mdmtheory.kernels.shift import add_scaled, dot
+from mdmtheory.kernels.rows import add_scaled, dot
 
 MOST_LOST = 1e-200
 

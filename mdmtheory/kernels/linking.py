@@ -15,6 +15,7 @@ import gc
 from collections.abc import Iterator
 from typing import Any
 
+from numba.core import config
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.registry import CPUDispatcher
@@ -22,15 +23,25 @@ from numba.core.types.misc import unliteral
 
 
 class KernelDispatcher(CPUDispatcher):  # type: ignore[misc]  # numba is untyped
-    """Compiles a function that Python calls, once for each set of types."""
+    """Compiles a function that Python calls, once for each set of types; equal work side by side as one instruction."""
 
     def __init__(self, function: Any, options: dict[str, Any]) -> None:
         super().__init__(function, targetoptions={**options, "no_cfunc_wrapper": True})
 
     def compile(self, signature: Any) -> Any:
         """What is compiled and all that it took stays, and looking it through for garbage takes a tenth of the time."""
-        with _nothing_collected():
+        with _nothing_collected(), _straight_code_vectorised():
             return super().compile(signature)
+
+
+@contextlib.contextmanager
+def _straight_code_vectorised() -> Iterator[None]:
+    """The optimiser makes vector instructions not only of loops; sums keep their order."""
+    before, config.SLP_VECTORIZE = config.SLP_VECTORIZE, 1
+    try:
+        yield
+    finally:
+        config.SLP_VECTORIZE = before
 
 
 @contextlib.contextmanager

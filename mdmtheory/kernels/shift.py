@@ -4,7 +4,11 @@ A context is the last n-1 tokens as a base-V number, newest digit last; near the
 holds the law of the next token for every context: the empty one first, then those of one token, and so on; `offsets[m]`
 is the first row of contexts of m tokens. forward[i] is the law of the context before position i given the revealed
 tokens left of i; backward[i] the likelihood of the revealed tokens from i on, for each context before i. Only contexts
-that agree with the revealed tokens are ever touched. Orders from 2.
+that agree with the revealed tokens are ever read. Orders from 2.
+
+A full context is oldest * keep + newer. `blocks` (keep, V, V) has the laws of full contexts at [newer, oldest, next],
+`turned` the same at [newer, next, oldest], `by_token` (V, contexts) at [next, context]: a step over a masked token is
+the product of a vector and a block for each live `newer`. Where the newest tokens are masked, those come in runs.
 """
 
 from __future__ import annotations
@@ -13,29 +17,46 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mdmtheory.kernels.compiling import kernel, part
-from mdmtheory.kernels.doubt import LEAST_PRODUCT, LEAST_TOTAL
-from mdmtheory.kernels.plan_runs import PlanParts, most_steps, plan_runner
+from mdmtheory.kernels.compiling import part, scratch_maker, subroutine
+from mdmtheory.kernels.rows import add_eight_rows, add_scaled, dot, total_of
+
+FULL_VECTOR = 8
+"""Runs that are shorter are not worth the slices that a loop needs to be vectorised."""
 
 
-class ShiftScratch(NamedTuple):
-    """What one thread works in; see `run_shift_plans`."""
+class StepScratch(NamedTuple):
+    """What a step works in."""
 
-    forward: Any
-    backward: Any
     live: Any
     new: Any
-    weighted: Any
-    weights: Any
-    known: Any
+    spare: Any
+
+
+@scratch_maker
+def step_scratch(shift):
+    """Room for a step."""
+    return StepScratch(np.empty(shift.size, dtype=np.int64), np.empty(shift.size), np.empty(shift.size))
 
 
 @part
-def live_contexts(shift, tokens, position, out):
+def masked_run(shift, tokens, position):
+    """How many of the newest tokens of contexts before `position` are masked, and how many contexts that leaves."""
+    vocab_size = shift.laws.shape[1]
+    run, width = 0, 1
+    while run < min(position, shift.order - 2):
+        if shift.hard and tokens[position - 1 - run] < vocab_size:
+            break
+        run += 1
+        width *= vocab_size
+    return run, width
+
+
+@part
+def live_contexts(shift, tokens, position, skipped, out):
     """The contexts before `position` that agree with the revealed tokens, split at their oldest token.
 
-    `out` becomes what the newer tokens may be; returns how many those are, and the first and last + 1 oldest token. A
-    context is oldest * keep + newer. Near the start there is no oldest token to drop: then it counts as 0.
+    `out` becomes what the newer tokens may be, without the `skipped` newest; returns how many that are, and the first
+    and last + 1 oldest token. Near the start there is no oldest token to drop: then it counts as 0.
     """
     vocab_size = shift.laws.shape[1]
     width = min(position, shift.order - 1)
@@ -43,7 +64,7 @@ def live_contexts(shift, tokens, position, out):
     out[0] = 0
     total = 1
     stride = 1
-    for back in range(1, newer + 1):
+    for back in range(1 + skipped, newer + 1):
         token = np.int64(tokens[position - back])
         if shift.hard and token < vocab_size:
             for k in range(total):
@@ -63,45 +84,10 @@ def live_contexts(shift, tokens, position, out):
 
 
 @part
-def add_scaled(out, mass, law):
-    """out += mass * law, eight at a time: read before written, so that they can share a vector instruction."""
-    v = 0
-    while v + 8 <= len(out):
-        o, w = out[v : v + 8], law[v : v + 8]
-        a, b, c, d = o[0] + mass * w[0], o[1] + mass * w[1], o[2] + mass * w[2], o[3] + mass * w[3]
-        e, f, g, h = o[4] + mass * w[4], o[5] + mass * w[5], o[6] + mass * w[6], o[7] + mass * w[7]
-        o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7] = a, b, c, d, e, f, g, h
-        v += 8
-    while v < len(out):
-        out[v] += mass * law[v]
-        v += 1
-
-
-@part
-def dot(left, right):
-    """Sum of products, in eight partial sums."""
-    a = b = c = d = e = f = g = h = 0.0
-    v = 0
-    while v + 8 <= len(left):
-        p, q = left[v : v + 8], right[v : v + 8]
-        a += p[0] * q[0]
-        b += p[1] * q[1]
-        c += p[2] * q[2]
-        d += p[3] * q[3]
-        e += p[4] * q[4]
-        f += p[5] * q[5]
-        g += p[6] * q[6]
-        h += p[7] * q[7]
-        v += 8
-    while v < len(left):
-        a += left[v] * right[v]
-        v += 1
-    return ((a + b) + (c + d)) + ((e + f) + (g + h))
-
-
-@part
-def meet_live(left, right, keep, live, alive, first, last):
-    """The sum of products of two messages over the live entries."""
+def meet_live(shift, tokens, position, left, right, live):
+    """The sum of products of two messages before `position` over the live entries."""
+    keep = shift.size // shift.laws.shape[1]
+    alive, first, last = live_contexts(shift, tokens, position, 0, live)
     total = 0.0
     for oldest in range(first, last):
         base = oldest * keep
@@ -112,8 +98,10 @@ def meet_live(left, right, keep, live, alive, first, last):
 
 
 @part
-def least_live(message, keep, live, alive, first, last):
-    """The smallest positive live entry, infinite where there is none."""
+def least_live(shift, tokens, position, message, live):
+    """The smallest positive live entry of a message before `position`, infinite where there is none."""
+    keep = shift.size // shift.laws.shape[1]
+    alive, first, last = live_contexts(shift, tokens, position, 0, live)
     least = np.inf
     for oldest in range(first, last):
         base = oldest * keep
@@ -122,37 +110,6 @@ def least_live(message, keep, live, alive, first, last):
             if 0.0 < entry < least:
                 least = entry
     return least
-
-
-@part
-def scale(message, keep, live, alive, first, last):
-    """Scale the live entries to sum 1; returns the sum they had."""
-    total = 0.0
-    for oldest in range(first, last):
-        base = oldest * keep
-        for k in range(alive):
-            total += message[base + live[k]]
-    if total > 0.0:
-        factor = 1.0 / total
-        for oldest in range(first, last):
-            base = oldest * keep
-            for k in range(alive):
-                message[base + live[k]] *= factor
-    return total
-
-
-@part
-def replace(new, old, keep, live, alive, first, last):
-    """Copy the live entries of `new` to `old`; returns whether they were equal already, within 1e-15 of every entry."""
-    same = True
-    for oldest in range(first, last):
-        base = oldest * keep
-        for k in range(alive):
-            c = base + live[k]
-            if abs(new[c] - old[c]) > 1e-15 * old[c]:
-                same = False
-            old[c] = new[c]
-    return same
 
 
 @part
@@ -165,274 +122,278 @@ def weigh_newest(message, out, evidence):
 
 
 @part
-def step_forward(shift, tokens, i, source, old, behind, new, live):
-    """`old` becomes the message before i + 1 from `source`, the one before i; returns (sum, met, whether unchanged).
+def scale_into(new, factor, old, out, faint):
+    """out = factor * new; how many entries differ from `old` by more than 1e-15 of it, and how many are faint.
 
-    `met` is what the tokens have together, in the scale of the messages `source` and `behind`, that before i + 1 from
-    the right.
+    That is positive and below `faint`.
+    """
+    changed = fainter = 0
+    for k in range(len(out)):
+        entry = factor * new[k]
+        changed += abs(entry - old[k]) > 1e-15 * old[k]
+        fainter += (entry > 0.0) & (entry < faint)
+        out[k] = entry
+    return changed, fainter
+
+
+@part
+def scale_apart(new, first, count, factor, old, out, start, stride, faint):
+    """As `scale_into`, from `first` on, for entries of `old` and `out` that stand `stride` apart from `start` on."""
+    changed = fainter = 0
+    for k in range(count):
+        at = start + k * stride
+        entry = factor * new[first + k]
+        changed += abs(entry - old[at]) > 1e-15 * old[at]
+        fainter += (entry > 0.0) & (entry < faint)
+        out[at] = entry
+    return changed, fainter
+
+
+@subroutine
+def step_forward(shift, tokens, i, source, old, out, step):
+    """`out` becomes the message before i + 1, scaled to sum 1, from `source`, the one before i.
+
+    Returns the sum that it had, in the scale of `source`, and how many entries changed and are faint (`scale_into`).
+    """
+    vocab_size = shift.laws.shape[1]
+    token = np.int64(tokens[i])
+    new, live = step.new, step.live
+    apart = False
+    if i < shift.order - 1 or (token < vocab_size and not shift.hard):
+        alive, span = _push_each(shift, tokens, i, token, source, step)
+    elif token < vocab_size:
+        alive, span = _push_known(shift, tokens, i, source, step)
+        apart = True
+    else:
+        alive, span = _push_masked(shift, tokens, i, source, step)
+    total = 0.0
+    for j in range(alive):
+        start = live[j] * span
+        total += total_of(new[start : start + span])
+    factor = 1.0 / total if total > 0.0 else 0.0
+    changed = fainter = 0
+    for j in range(alive):
+        start = live[j] * span
+        stop = start + span
+        if apart:
+            at = start * vocab_size + token
+            more, fewer = scale_apart(new, start, span, factor, old, out, at, vocab_size, shift.faint)
+        else:
+            more, fewer = scale_into(new[start:stop], factor, old[start:stop], out[start:stop], shift.faint)
+        changed += more
+        fainter += fewer
+    return total, changed, fainter
+
+
+@part
+def _push_masked(shift, tokens, i, source, step):
+    """step.new = what moves from full contexts to each token, in runs of some width, of which step.live says which."""
+    vocab_size = shift.laws.shape[1]
+    keep = shift.size // vocab_size
+    run, width = masked_run(shift, tokens, i)
+    alive, first, last = live_contexts(shift, tokens, i, run, step.live)
+    for j in range(alive):
+        for newer in range(step.live[j] * width, (step.live[j] + 1) * width):
+            out, laws = step.new[newer * vocab_size : (newer + 1) * vocab_size], shift.blocks[newer]
+            for v in range(vocab_size):
+                out[v] = 0.0
+            o, c = first, first * keep + newer
+            while o + 8 <= last:
+                a, b, d, e = source[c], source[c + keep], source[c + 2 * keep], source[c + 3 * keep]
+                c += 4 * keep
+                f, g, h, k = source[c], source[c + keep], source[c + 2 * keep], source[c + 3 * keep]
+                add_eight_rows(a, b, d, e, f, g, h, k, laws, o, out)
+                c += 4 * keep
+                o += 8
+            while o < last:
+                add_scaled(out, source[c], laws[o])
+                c += keep
+                o += 1
+    return alive, width * vocab_size
+
+
+@part
+def _push_known(shift, tokens, i, source, step):
+    """step.new = what moves from full contexts to the known token, by the newer tokens, in runs as `_push_masked`."""
+    keep = shift.size // shift.laws.shape[1]
+    run, width = masked_run(shift, tokens, i)
+    alive, first, last = live_contexts(shift, tokens, i, run, step.live)
+    law = shift.by_token[np.int64(tokens[i])]
+    for j in range(alive):
+        start = step.live[j] * width
+        if width < FULL_VECTOR:
+            for newer in range(start, start + width):
+                mass = 0.0
+                for oldest in range(first, last):
+                    c = oldest * keep + newer
+                    mass += source[c] * law[c]
+                step.new[newer] = mass
+            continue
+        out = step.new[start : start + width]
+        for k in range(width):
+            out[k] = 0.0
+        for oldest in range(first, last):
+            c = oldest * keep + start
+            _add_product(source[c : c + width], law[c : c + width], out)
+    return alive, width
+
+
+@part
+def _add_product(left, right, out):
+    """out += left * right, entry by entry."""
+    for k in range(len(out)):
+        out[k] += left[k] * right[k]
+
+
+@part
+def _push_each(shift, tokens, i, token, source, step):
+    """As `_push_masked`, context by context: for short ones and soft evidence. What a known `token` excludes is 0."""
+    vocab_size = shift.laws.shape[1]
+    keep = shift.size // vocab_size
+    alive, first, last = live_contexts(shift, tokens, i, 0, step.live)
+    row = shift.offsets[min(i, shift.order - 1)]
+    for j in range(alive):
+        newer = step.live[j]
+        out = step.new[newer * vocab_size : (newer + 1) * vocab_size]
+        for v in range(vocab_size):
+            out[v] = 0.0
+        for oldest in range(first, last):
+            c = oldest * keep + newer
+            add_scaled(out, source[c], shift.laws[row + c])
+        if token < vocab_size:
+            for v in range(vocab_size):
+                out[v] *= shift.evidence[token, v]
+    return alive, vocab_size
+
+
+@subroutine
+def step_backward(shift, tokens, i, source, old, out, step):
+    """`out` becomes the likelihood before i, scaled to sum 1, from `source`, the one before i + 1.
+
+    Returns how many entries changed and are faint (`scale_into`).
     """
     vocab_size = shift.laws.shape[1]
     keep = shift.size // vocab_size
-    alive, first, last = live_contexts(shift, tokens, i + 1, live)
-    for oldest in range(first, last):
-        for k in range(alive):
-            new[oldest * keep + live[k]] = 0.0
-    alive, first, last = live_contexts(shift, tokens, i, live)
-    row = shift.offsets[min(i, shift.order - 1)]
     token = np.int64(tokens[i])
+    new, live = step.new, step.live
+    run, width = masked_run(shift, tokens, i)
+    if i < shift.order - 1 or (token < vocab_size and not shift.hard):
+        run, width = 0, 1
+    alive, first, last = live_contexts(shift, tokens, i, run, live)
+    if i < shift.order - 1 or (token < vocab_size and not shift.hard):
+        _pull_each(shift, tokens, i, source, alive, first, last, step)
+    elif token < vocab_size:
+        _pull_known(shift, token, source, alive, first, last, width, step)
+    else:
+        _pull_masked(shift, source, alive, first, last, width, step)
+    total = 0.0
     for oldest in range(first, last):
-        for k in range(alive):
-            c = oldest * keep + live[k]
-            mass = source[c]
-            if mass == 0.0:
+        for j in range(alive):
+            start = oldest * keep + live[j] * width
+            total += new[start] if width == 1 else total_of(new[start : start + width])
+    factor = 1.0 / total if total > 0.0 else 0.0
+    changed = fainter = 0
+    for oldest in range(first, last):
+        for j in range(alive):
+            start = oldest * keep + live[j] * width
+            stop = start + width
+            if width < FULL_VECTOR:
+                more, fewer = scale_apart(new, start, width, factor, old, out, start, 1, shift.faint)
+            else:
+                more, fewer = scale_into(new[start:stop], factor, old[start:stop], out[start:stop], shift.faint)
+            changed += more
+            fainter += fewer
+    return changed, fainter
+
+
+@part
+def _pull_masked(shift, source, alive, first, last, width, step):
+    """step.new = the likelihood of full contexts before a masked token, in runs."""
+    vocab_size = shift.laws.shape[1]
+    keep = shift.size // vocab_size
+    found = step.spare[:vocab_size]
+    for j in range(alive):
+        for newer in range(step.live[j] * width, (step.live[j] + 1) * width):
+            after = source[newer * vocab_size : (newer + 1) * vocab_size]
+            if last == first + 1:
+                step.new[first * keep + newer] = dot(shift.blocks[newer, first], after)
                 continue
-            law = shift.laws[row + c]
-            start = live[k] * vocab_size
-            if token < vocab_size and shift.hard:
-                new[start + token] += mass * law[token]
-            else:
-                add_scaled(new[start : start + vocab_size], mass, law)
-    alive, first, last = live_contexts(shift, tokens, i + 1, live)
-    if token < vocab_size and not shift.hard:
-        weigh_newest(new, new, shift.evidence[token])
-    met = meet_live(new, behind, keep, live, alive, first, last)
-    total = scale(new, keep, live, alive, first, last)
-    return total, met, replace(new, old, keep, live, alive, first, last)
+            laws = shift.turned[newer]
+            for o in range(vocab_size):
+                found[o] = 0.0
+            v = 0
+            while v + 8 <= vocab_size:
+                p = after[v : v + 8]
+                add_eight_rows(p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], laws, v, found)
+                v += 8
+            while v < vocab_size:
+                add_scaled(found, after[v], laws[v])
+                v += 1
+            for o in range(vocab_size):
+                step.new[o * keep + newer] = found[o]
 
 
 @part
-def step_backward(shift, tokens, i, source, old, ahead, new, weighted, live):
-    """`old` becomes the likelihood before i from `source`, the one before i + 1; returns (met, whether unchanged).
-
-    `met` as in `step_forward`, `ahead` being the message before i from the left.
-    """
+def _pull_known(shift, token, source, alive, first, last, width, step):
+    """step.new = the likelihood of full contexts before a known token, in runs."""
     vocab_size = shift.laws.shape[1]
     keep = shift.size // vocab_size
-    alive, first, last = live_contexts(shift, tokens, i, live)
+    law = shift.by_token[token]
+    after = step.spare[:width]
+    for j in range(alive):
+        start = step.live[j] * width
+        for k in range(width):
+            after[k] = source[(start + k) * vocab_size + token]
+        for oldest in range(first, last):
+            c = oldest * keep + start
+            if width < FULL_VECTOR:
+                for k in range(width):
+                    step.new[c + k] = law[c + k] * after[k]
+            else:
+                _multiply(law[c : c + width], after, step.new[c : c + width])
+
+
+@part
+def _multiply(left, right, out):
+    """out = left * right, entry by entry."""
+    for k in range(len(out)):
+        out[k] = left[k] * right[k]
+
+
+@part
+def _pull_each(shift, tokens, i, source, alive, first, last, step):
+    """step.new = the likelihood, context by context: for short ones and soft evidence."""
+    vocab_size = shift.laws.shape[1]
+    keep = shift.size // vocab_size
     row = shift.offsets[min(i, shift.order - 1)]
     token = np.int64(tokens[i])
     if token < vocab_size and not shift.hard:
-        weigh_newest(source, weighted, shift.evidence[token])
-        source = weighted
+        weigh_newest(source, step.spare, shift.evidence[token])
+        source = step.spare
     for oldest in range(first, last):
-        for k in range(alive):
-            c = oldest * keep + live[k]
-            law = shift.laws[row + c]
-            start = live[k] * vocab_size
+        for j in range(alive):
+            c = oldest * keep + step.live[j]
+            law, start = shift.laws[row + c], step.live[j] * vocab_size
             if token < vocab_size and shift.hard:
-                new[c] = law[token] * source[start + token]
+                step.new[c] = law[token] * source[start + token]
             else:
-                new[c] = dot(law, source[start : start + vocab_size])
-    met = meet_live(ahead, new, keep, live, alive, first, last)
-    scale(new, keep, live, alive, first, last)
-    return met, replace(new, old, keep, live, alive, first, last)
+                step.new[c] = dot(law, source[start : start + vocab_size])
 
 
-@part
-def weigh_position(shift, tokens, i, forward, backward, live, weights):
-    """weights[v] = probability of v at i and of all revealed tokens but i's own, up to scale."""
+@subroutine
+def weigh_position(shift, tokens, i, ahead, behind, step, weights):
+    """weights[v] = probability of v at i and of all revealed tokens but i's own, up to scale.
+
+    `ahead` is the message before i from the left, `behind` that before i + 1 from the right.
+    """
     vocab_size = shift.laws.shape[1]
-    keep = shift.size // vocab_size
-    alive, first, last = live_contexts(shift, tokens, i, live)
-    row = shift.offsets[min(i, shift.order - 1)]
     for v in range(vocab_size):
         weights[v] = 0.0
-    for oldest in range(first, last):
-        for k in range(alive):
-            c = oldest * keep + live[k]
-            mass = forward[i, c]
-            if mass == 0.0:
-                continue
-            law = shift.laws[row + c]
-            start = live[k] * vocab_size
-            behind = backward[i + 1, start : start + vocab_size]
+    if i < shift.order - 1:
+        alive, span = _push_each(shift, tokens, i, vocab_size, ahead, step)
+    else:
+        alive, span = _push_masked(shift, tokens, i, ahead, step)
+    for j in range(alive):
+        for start in range(step.live[j] * span, (step.live[j] + 1) * span, vocab_size):
             for v in range(vocab_size):
-                weights[v] += mass * law[v] * behind[v]
-
-
-@kernel
-def masked_messages(shift, forward):
-    """forward[i] (length + 1, contexts) when every token is masked: the prior law of the context before i."""
-    length = forward.shape[0] - 1
-    vocab_size = shift.laws.shape[1]
-    tokens = np.full(length, vocab_size, dtype=np.int64)
-    live, new = np.empty(shift.size, dtype=np.int64), np.empty(shift.size)
-    forward[0, 0] = 1.0
-    for i in range(length):
-        step_forward(shift, tokens, i, forward[i], forward[i + 1], forward[i], new, live)
-
-
-@kernel
-def smooth_shift(shift, tokens, faintest, out, sure):
-    """Weights of every token at every position given the others, `out` (count, length, V); positions may be masked.
-
-    The evidence of position i is left out of row i, but a revealed token (hard evidence) also fixes which contexts are
-    live to its right, which is the same evidence of other positions. `faintest` is at most any positive product of a
-    law and a token's evidence, and `sure` (count,) says where no product can have been too small for float64. Full
-    messages, O(L V^n) a row.
-    """
-    length = tokens.shape[1]
-    forward, backward = np.zeros((length + 1, shift.size)), np.zeros((length + 1, shift.size))
-    live, new, weighted = np.empty(shift.size, dtype=np.int64), np.empty(shift.size), np.empty(shift.size)
-    least = np.empty(length + 1)
-    forward[0, 0] = 1.0
-    backward[length] = 1.0
-    for row in range(len(tokens)):
-        sure[row] = _smooth_row(
-            shift, tokens[row], forward, backward, live, new, weighted, least, out[row], faintest
-        )  # fmt: skip
-
-
-@part
-def _smooth_row(shift, tokens, forward, backward, live, new, weighted, least, out, faintest):
-    """One row of `smooth_shift`; returns whether it is sure. least[i] is the smallest entry of the message before i."""
-    length = len(tokens)
-    keep = shift.size // shift.laws.shape[1]
-    sure = True
-    least[0] = 1.0
-    for i in range(length):
-        step_forward(shift, tokens, i, forward[i], forward[i + 1], backward[i + 1], new, live)
-        alive, first, last = live_contexts(shift, tokens, i + 1, live)
-        least[i + 1] = least_live(forward[i + 1], keep, live, alive, first, last)
-    behind = 1.0
-    for i in range(length - 1, -1, -1):
-        sure &= least[i] * behind * faintest >= LEAST_PRODUCT
-        step_backward(shift, tokens, i, backward[i + 1], backward[i], forward[i], new, weighted, live)
-        alive, first, last = live_contexts(shift, tokens, i, live)
-        behind = least_live(backward[i], keep, live, alive, first, last)
-    for i in range(length):
-        weigh_position(shift, tokens, i, forward, backward, live, out[i])
-    return sure
-
-
-@kernel
-def possible_contexts(allowed, following, tokens, out):
-    """Whether some sequence of the support agrees with each row of `tokens`, by sets of contexts (rows of `allowed`).
-
-    `allowed` (rows, V) says which tokens may follow a context, `following` (rows, V) which context that leads to.
-    """
-    rows = len(allowed)
-    alive, reached = np.zeros(rows, dtype=np.bool_), np.zeros(rows, dtype=np.bool_)
-    for row in range(len(tokens)):
-        out[row] = _possible_row(allowed, following, tokens[row], alive, reached)
-
-
-@part
-def _possible_row(allowed, following, token, alive, reached):
-    rows, vocab_size = allowed.shape
-    for c in range(rows):
-        alive[c] = c == 0
-    for i in range(len(token)):
-        first, last = (0, vocab_size) if token[i] == vocab_size else (token[i], token[i] + 1)
-        anything = False
-        for c in range(rows):
-            reached[c] = False
-        for c in range(rows):
-            if alive[c]:
-                for v in range(first, last):
-                    if allowed[c, v]:
-                        reached[following[c, v]] = True
-                        anything = True
-        if not anything:
-            return False
-        alive, reached = reached, alive
-    return True
-
-
-@part
-def _begin(shift, scratch, row):
-    """The messages when every token is masked."""
-    forward, backward, known = scratch.forward, scratch.backward, scratch.known
-    for i in range(len(forward)):
-        for c in range(shift.size):
-            forward[i, c] = shift.forward[i, c]
-            backward[i, c] = 1.0
-    for i in range(len(known)):
-        known[i] = shift.laws.shape[1]
-
-
-@part
-def _weigh(shift, scratch, row, position):
-    weigh_position(
-        shift, scratch.known, position, scratch.forward, scratch.backward, scratch.live, scratch.weights
-    )  # fmt: skip
-
-
-@part
-def _reveal(shift, scratch, row, start, stop, recompute):
-    for m in range(start, stop):
-        scratch.known[row.order[m]] = row.token[row.order[m]]
-    fits = _renew_forward(shift, scratch, row, start, stop, recompute)
-    _renew_backward(shift, scratch, row, start, stop, recompute)
-    return fits
-
-
-@part
-def _renew_forward(shift, scratch, row, start, stop, recompute):
-    """Sweep rightwards from each new position until a message stays as it was; False if the context is impossible."""
-    forward, backward, known = scratch.forward, scratch.backward, scratch.known
-    reached = -1
-    for m in range(start, stop):
-        i = 0 if recompute else row.order[m]
-        if i <= reached:
-            continue
-        while i < len(known):
-            total, met, same = step_forward(
-                shift, known, i, forward[i], forward[i + 1], backward[i + 1], scratch.new, scratch.live
-            )  # fmt: skip
-            reached = i
-            if total <= 0.0:
-                return False
-            if met < LEAST_TOTAL:
-                row.unsure[0] = True
-            if same and not recompute:
-                break
-            i += 1
-    return True
-
-
-@part
-def _renew_backward(shift, scratch, row, start, stop, recompute):
-    """The mirror of `_renew_forward`, sweeping leftwards."""
-    forward, backward, known = scratch.forward, scratch.backward, scratch.known
-    reached = len(known)
-    for m in range(stop - 1, start - 1, -1):
-        i = len(known) - 1 if recompute else row.order[m]
-        if i >= reached:
-            continue
-        while i >= 0:
-            met, same = step_backward(
-                shift, known, i, backward[i + 1], backward[i], forward[i], scratch.new, scratch.weighted, scratch.live
-            )
-            reached = i
-            if met < LEAST_TOTAL:
-                row.unsure[0] = True
-            if same and not recompute:
-                break
-            i -= 1
-
-
-_run = plan_runner(PlanParts(_begin, _weigh, _reveal))
-
-
-@kernel
-def run_shift_plans(shift, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible, unsure):
-    """As `run_chain_plans`, for an n-gram, with messages at every position and `shift` the named tuple ShiftTables.
-
-    `recompute` is the plain forward-backward pass over the whole sequence at every step that reveals.
-    """
-    length = plan.shape[1]
-    order, buckets = np.empty(length, dtype=np.int64), np.empty(most_steps(plan), dtype=np.int64)
-    scratch = ShiftScratch(
-        np.empty((length + 1, shift.size)),
-        np.empty((length + 1, shift.size)),
-        np.empty(shift.size, dtype=np.int64),
-        np.empty(shift.size),
-        np.empty(shift.size),
-        np.empty(shift.laws.shape[1]),
-        np.empty(length, dtype=np.int64),
-    )
-    _run(
-        shift, scratch, order, buckets, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible,
-        unsure,
-    )  # fmt: skip
+                weights[v] += step.new[start + v] * behind[start + v]

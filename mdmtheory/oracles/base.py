@@ -170,8 +170,22 @@ class OracleBase(FromLeft, UnderNoise):
         epsilon: float,
     ) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
         """Run plans by this language's kernel, in threads; also which rows float64 may have lost something of."""
+        kernel, tables = self._plan_kernel(plan.shape[1], recompute)
+        return self._run_by(kernel, tables, plan, states, tokens, threads, recompute, epsilon)
+
+    def _run_by(
+        self,
+        kernel: Any,
+        tables: Any,
+        plan: Int[np.ndarray, "count length"],
+        states: UInt64[np.ndarray, "count 4"] | None,
+        tokens: Tokens | None,
+        threads: int | None,
+        recompute: bool,
+        epsilon: float,
+    ) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
+        """As `_run`, by a kernel of one's choice."""
         count, length = plan.shape
-        kernel, tables = self._plan_kernel(length, recompute)
         drawing = tokens is None
         if tokens is None:
             if states is None:

@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt64
 
-from mdmtheory.core.protocols import MarginalsCanvas
+from mdmtheory.core.protocols import MarginalsCanvas, PlanRun
 from mdmtheory.core.register import registered
 from mdmtheory.core.threads import over_rows
 from mdmtheory.core.tokens import Tokens
@@ -29,8 +29,14 @@ class ShiftTables(NamedTuple):
     offsets: Int[np.ndarray, "order"]
     size: int
     order: int
+    blocks: Float[np.ndarray, "newer vocab vocab"]
+    turned: Float[np.ndarray, "newer vocab vocab"]
+    by_token: Float[np.ndarray, "vocab contexts"]
     evidence: Float[np.ndarray, "evidence vocab"]
     hard: bool
+    full: bool
+    faint: float
+    quick: bool
     forward: Float[np.ndarray, "places contexts"]
 
 
@@ -58,21 +64,30 @@ class NGramOracle(OracleBase):
         return self._kept("shift", length, lambda: self._shift_tables(length))
 
     def _shift_tables(self, length: int) -> ShiftTables:
-        from mdmtheory.kernels.shift import masked_messages
+        from mdmtheory.kernels.doubt import LEAST_PRODUCT
+        from mdmtheory.kernels.shift_smoothing import masked_messages
 
         laws, offsets = self.language.laws
         forward = np.zeros((length + 1, self.language.contexts))
+        blocks = laws[offsets[-1] :].reshape(self.vocab_size, -1, self.vocab_size).swapaxes(0, 1)
+        faint = LEAST_PRODUCT**0.5 / least_positive(laws)
         tables = ShiftTables(
             laws,
             np.array(offsets, dtype=np.int64),
             self.language.contexts,
             self.language.order,
+            np.ascontiguousarray(blocks),
+            np.ascontiguousarray(blocks.swapaxes(1, 2)),
+            np.ascontiguousarray(laws[offsets[-1] :].T),
             self._token_evidence(self.trust),
             self.trust == 1,
+            bool((laws > 0).all()),
+            faint,
+            False,
             forward,
         )
         masked_messages(tables, forward)
-        return tables
+        return tables._replace(quick=tables.hard and least_positive(forward) >= faint)
 
     def _token_evidence(self, trust: float) -> Float[np.ndarray, "evidence vocab"]:
         """What each token says about each, and the mask, in the last row, about none."""
@@ -107,7 +122,7 @@ class NGramOracle(OracleBase):
     def _weights(
         self, tokens: Tokens, trust: float, threads: int | None
     ) -> tuple[Float[np.ndarray, "count length vocab_size"], Bool[np.ndarray, "count"]]:
-        from mdmtheory.kernels.shift import smooth_shift
+        from mdmtheory.kernels.shift_smoothing import smooth_shift
 
         out, sure = np.empty((*tokens.shape, self.vocab_size)), np.empty(len(tokens), dtype=np.bool_)
         tables = self.tables(tokens.shape[1])
@@ -162,7 +177,8 @@ class NGramOracle(OracleBase):
 
     def _plan_kernel(self, length: int, recompute: bool) -> tuple[Any, Any]:
         from mdmtheory.kernels.bigram_plans import run_bigram_plans
-        from mdmtheory.kernels.shift import run_shift_plans
+        from mdmtheory.kernels.shift_plans import run_shift_plans
+        from mdmtheory.kernels.shift_renewal import renew_shift_plans
 
         bigram = None if recompute else self.bigram_tables(length)
         if bigram is not None:
@@ -170,13 +186,42 @@ class NGramOracle(OracleBase):
         if self.chain_oracle is not None and not recompute:
             return self.chain_oracle._plan_kernel(length, recompute)
         tables = self.tables(length)
-        # Recomputed by the plain pass: evidence multiplied in, no context left out for disagreeing with a token.
-        return run_shift_plans, tables._replace(hard=False) if recompute else tables
+        if recompute:
+            # The plain pass: evidence multiplied in, no context left out for disagreeing with a token.
+            return renew_shift_plans, tables._replace(hard=False)
+        return run_shift_plans if tables.quick else renew_shift_plans, tables
+
+    def _run(
+        self,
+        plan: Int[np.ndarray, "count length"],
+        states: UInt64[np.ndarray, "count 4"] | None,
+        tokens: Tokens | None,
+        threads: int | None,
+        recompute: bool,
+        epsilon: float,
+    ) -> tuple[PlanRun, Bool[np.ndarray, "count"]]:
+        """As of the base; rows with faint messages once more, all renewed, of which it takes less to be sure."""
+        from mdmtheory.kernels.shift_plans import run_shift_plans
+        from mdmtheory.kernels.shift_renewal import renew_shift_plans
+
+        begun = None if states is None else states.copy()
+        run, unsure = super()._run(plan, states, tokens, threads, recompute, epsilon)
+        kernel, tables = self._plan_kernel(plan.shape[1], recompute)
+        rows = np.flatnonzero(unsure)
+        if kernel is not run_shift_plans or not len(rows):
+            return run, unsure
+        some, given = None if begun is None else begun[rows], None if tokens is None else tokens[rows]
+        again, unsure[rows] = self._run_by(renew_shift_plans, tables, plan[rows], some, given, threads, False, epsilon)
+        for name in ("log_probs", "calls", "rounds", "impossible", *(["tokens"] if tokens is None else [])):
+            getattr(run, name)[rows] = getattr(again, name)
+        if states is not None:
+            states[rows] = some
+        return run, unsure
 
     def _possible(self, tokens: Tokens) -> Bool[np.ndarray, "count"]:
         if self.language.chain is not None:
             return self.language.chain.possible(tokens)
-        from mdmtheory.kernels.shift import possible_contexts
+        from mdmtheory.kernels.shift_smoothing import possible_contexts
 
         out = np.empty(len(tokens), dtype=np.bool_)
         possible_contexts(self.language.laws[0] > 0, self.language._following, tokens, out)

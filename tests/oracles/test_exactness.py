@@ -111,7 +111,7 @@ def test_recomputing_draws_the_same_tokens_at_length(lang):
     assert (fast.calls == slow.calls).all()
 
 
-@pytest.mark.parametrize("lang", ["hmm", "ngram:order=2", "ngram:order=3", "ngram:order=4"])
+@pytest.mark.parametrize("lang", ["hmm", "ngram:order=2", "ngram:order=3", "ngram:order=4", "ngram:order=5"])
 def test_one_position_at_a_time_is_exactly_q(lang):
     language = mt.as_language(lang)
     x = language.sample(30, 100, seed=3)

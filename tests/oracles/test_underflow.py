@@ -288,3 +288,22 @@ def test_what_no_row_needs_is_not_done_in_logarithms(monkeypatch):
         assert np.isfinite(language.oracle().run_plan(plan, tokens=tokens).log_probs).all()
         tokens[np.random.default_rng(1).random(tokens.shape) < 0.5] = language.vocab_size
         assert (language.oracle().conditionals(tokens).sum(axis=2) > 0.999).all()
+
+
+def test_rows_with_faint_messages_are_renewed_before_anything_is_done_in_logarithms(monkeypatch):
+    """A bit, 0 or 1, stands at every other place; what stands between leaves one of them 1e-20 at a time."""
+    monkeypatch.setattr("mdmtheory.languages.ngram.CHAIN_STATES", 0)
+    monkeypatch.setattr("mdmtheory.oracles.base.OracleBase._laws_in_logs", None)
+    start, laws = np.zeros((4, 4)), np.zeros((4, 4, 4))
+    start[:2, 2:] = 0.25
+    laws[:, :2, 2:], laws[2:, 0, 2:] = 0.5, [1e-20, 1.0]
+    laws[2:, 1, 2:] = [1.0, 1e-20]
+    laws[:, 2:, 0] = 1.0
+    laws[1, 2:] = np.eye(4)[1]
+    language = mt.NGram(start, laws)
+    tokens = np.tile([1, 2], (1, 12))
+    plan = np.argsort(np.argsort(np.tile([13, 1], 12) + np.arange(24) // 2)).reshape(1, -1) + 1
+    run = mt.Oracle(language).run_plan(plan, tokens=tokens)
+    assert run.log_probs.sum() == pytest.approx(language.log_prob(tokens)[0], rel=1e-12)
+    drawn = mt.Oracle(language).run_plan(np.tile(plan, (50, 1)), stream_states("bits", 0, 50))
+    assert np.isfinite(language.log_prob(drawn.tokens)).all()
