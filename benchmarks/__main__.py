@@ -21,7 +21,7 @@ if hasattr(os, "sched_setaffinity"):
 from benchmarks import before, cold_start, growth, page, sweep
 from benchmarks.timing import Row
 
-SECTIONS = ("ratios", "large", "sharp", "networks", "generation", "sweep", "cold", "growth")
+SECTIONS = ("ratios", "asked", "large", "sharp", "networks", "generation", "sweep", "cold", "growth")
 PACKAGES = ("mdmtheory", "numpy", "numba", "hmmlearn", "dynamax", "jax")
 
 
@@ -51,6 +51,7 @@ def main() -> None:
         else:
             sections = {
                 "ratios": ratio_section,
+                "asked": asked_section,
                 "large": large_section,
                 "sharp": sharp_section,
                 "networks": network_section,
@@ -68,6 +69,17 @@ def ratio_section(quick: bool) -> str:
     from benchmarks import ratios  # which needs the peers
 
     return f"{stamp()}\n\n{_ratios(ratios.rows(rounds=2 if quick else 7))}"
+
+
+def asked_section(quick: bool) -> str:
+    """Speeds that were asked for, beside what they were."""
+    from benchmarks import asked
+
+    lines = []
+    for line in asked.lines(rounds=2 if quick else 7):
+        lines.append(line)
+        print(page.table(asked.HEADS, [line]).splitlines()[-1], flush=True)
+    return f"{stamp(('mdmtheory', 'numpy', 'numba'))} {page.vector_width()}\n\n{page.table(asked.HEADS, lines)}"
 
 
 def large_section(quick: bool) -> str:

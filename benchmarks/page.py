@@ -79,6 +79,15 @@ def machine(packages: Sequence[str]) -> str:
     )
 
 
+def vector_width() -> str:
+    """How wide the vectors are that kernels are compiled for, in a sentence."""
+    from llvmlite import binding
+
+    has = binding.get_host_cpu_features()
+    width = 512 if has.get("avx512f") else 256 if has.get("avx2") else 128
+    return f"Vectors of {width} bits."
+
+
 def processor() -> str:
     """The processor's name."""
     information = Path("/proc/cpuinfo")

@@ -90,6 +90,12 @@ def compare(ours: Side, other: Side, *, rounds: int = 7, seconds: float = 0.3) -
     return Ratio(*sides)
 
 
+def measure(side: Side, rounds: int, *, seconds: float = 0.3) -> Measured:
+    """One side alone, sized and measured as in `compare`."""
+    count, calls = _size(side, seconds)
+    return Measured(side.name, count, calls, [_seconds_each(side, count, calls) for _ in range(rounds)])
+
+
 def _size(side: Side, seconds: float) -> tuple[int, int]:
     """Sequences in a call and calls in a measurement, so that a measurement takes about `seconds` or more."""
     count = side.count or side.unit
