@@ -8,6 +8,7 @@ import pytest
 import mdmtheory as mt
 from mdmtheory.conformance.languages import check_language
 from mdmtheory.languages import pdfa
+from mdmtheory.oracles.arcs import ArcsOracle
 
 SPELL = "abab cabbacab"
 
@@ -47,6 +48,19 @@ def test_nothing_is_lost_that_a_float_cannot_hold(large):
     evidence[0, :6, 0] = 800.0
     evidence[0, 6:, 1] = 800.0
     assert np.allclose(large[0].oracle().posterior(evidence), large[1].oracle().posterior(evidence), atol=1e-12)
+
+
+def test_what_is_impossible_needs_no_logarithms_and_what_is_faint_does(monkeypatch):
+    monkeypatch.setattr(pdfa, "CHAIN_STATES", 0)
+    p = 1e-200
+    language = mt.PDFA([0, 0, 1, 1], [0, 1, 0, 2], [0, 1, 1, 1], [1 - p, p, 1 - p, p], vocab_size=3)
+    asked = []
+    in_logs = ArcsOracle._in_logs
+    monkeypatch.setattr(ArcsOracle, "_in_logs", lambda oracle, logs: asked.append(1) or in_logs(oracle, logs))
+    assert not language.oracle().conditionals([[0, 2, 3]])[0, 2].any()
+    assert not asked
+    assert language.oracle().conditionals([[3, 2, 3]])[0, 0].tolist() == [0, 1, 0]
+    assert asked
 
 
 def test_what_it_says_of_itself_is_the_same_as_a_chain(large):
