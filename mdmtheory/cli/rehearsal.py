@@ -125,6 +125,8 @@ def _exact() -> None:
     mt.exact.kappa(mt.NGram.random(order=2, vocab_size=8, seed=0, prune=1.0))
     hmm = mt.HMM.random(states=3, vocab_size=4, seed=0, prune_transition=1.0)
     mt.exact.first_order(hmm, 16, count=64)
+    for order, vocab_size in ((3, 26), (2, 700)):  # tokens of 8 and of 16 bits, more contexts than a chain has states
+        mt.exact.first_order(mt.NGram.random(order=order, vocab_size=vocab_size, prune=1.0), 8, count=64)
     mt.exact.law(mt.MaskedDiffusion(mt.Oracle(bigram), sampler="ancestral", steps=STEPS), bigram, LENGTH)
 
 

@@ -24,7 +24,7 @@ from mdmtheory.schedules.families import power_of
 Points = Float[np.ndarray, "points"]
 
 MOST_COST = 3e10
-"""Multiplications beyond which the clashes of a chain are refused: about a minute's work on one core."""
+"""Multiplications beyond which the clashes of a chain are refused: some seconds' work on one core."""
 
 MOST_BYTES = 1 << 30
 """Memory for the clashes of a chain beyond which they are refused."""
@@ -139,16 +139,20 @@ def pair_clashes(chain: ForgettingChain, name: str) -> Clashes:
             f"takes {cost:.1e} operations and {memory:.1e} bytes, and at most {MOST_COST:.0e} and {MOST_BYTES:.0e} are "
             "allowed; pass a bigram that mixes faster or has fewer tokens"
         )
+    # The last power stands for all higher ones.
+    moves = np.minimum(np.arange(2 * settled + len(pairs)), settled - 1)
+    along = np.ascontiguousarray(np.moveaxis(chain.powers, 0, 2)[:, :, moves])
     tables = []
     for distance, forbidden in enumerate(pairs, start=1):
         out = np.empty((settled, settled))
-        over_rows(partial(_fill_clashes, chain, distance, forbidden, out), settled)
+        over_rows(partial(_fill_clashes, chain.law, along, distance, forbidden, out), settled)
         tables.append(out)
     return tuple(tables)
 
 
 def _fill_clashes(
-    chain: ForgettingChain,
+    law: Float[np.ndarray, "states"],
+    along: Float[np.ndarray, "states states moves"],
     distance: int,
     pairs: Int[np.ndarray, "pairs 2"],
     out: Float[np.ndarray, "settled settled"],
@@ -157,7 +161,7 @@ def _fill_clashes(
 ) -> None:
     from mdmtheory.kernels.clashes import bigram_clashes
 
-    bigram_clashes(chain.law, chain.powers, distance, pairs, first + 1, out[first:stop])
+    bigram_clashes(law, along, out.shape[1], distance, pairs, first + 1, out[first:stop])
 
 
 def _fractions(revealed: Points) -> Points:

@@ -28,7 +28,7 @@ from mdmtheory.schedules import Numbers, Schedule, as_schedule
 
 ScheduleLike = str | Spec | Schedule | Numbers
 
-MOST_OPERATIONS = 2e12
+MOST_OPERATIONS = 4e12
 """Multiplications beyond which a recursion is refused: some minutes' work on two cores."""
 
 THREADED_OPERATIONS = 1e6

@@ -6,49 +6,78 @@ import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
 
+BLOCK = 512
+"""Distances of the right end that are worked on side by side."""
+
 
 @kernel
-def bigram_clashes(law, powers, distance, pairs, first, out):
-    """out[k, b - 1] = tau(first + k, distance, b), b = 1..K; docs/theory.md, section 5 (ours).
+def bigram_clashes(law, along, count, distance, pairs, first, out):
+    """out[k, b - 1] = tau(first + k, distance, b), b = 1..count; docs/theory.md, section 5 (ours).
 
     Two ends a left and b right of a pair are revealed, the left one drawn from the stationary `law`; both tokens of
     the pair are drawn by themselves given the ends, and tau is the probability that they are one of `pairs`
-    (n, 2), which cannot stand `distance` apart. powers[k] is the transition matrix to the power k + 1, the
-    last of the K powers standing for all higher ones. O(K V^2) for each row and forbidden pair.
+    (n, 2), which cannot stand `distance` apart. along[s, t, k] is the probability to go from s to t in k + 1 moves,
+    for up to 2 count + distance. O(count V^2) for each row and forbidden pair, with all b side by side.
     """
-    count = len(powers)
     size = len(law)
-    joint = np.empty(size)
+    joint, here = np.empty(BLOCK), np.empty(BLOCK)
+    masses, able = np.empty(len(pairs)), np.empty(len(pairs), dtype=np.int64)
     for k in range(len(out)):
         a = first + k
-        for b in range(1, count + 1):
-            out[k, b - 1] = _clash(law, powers, a, distance, b, pairs, joint)
+        for start in range(0, count, BLOCK):
+            row = out[k, start : min(start + BLOCK, count)]
+            width = len(row)
+            for j in range(width):
+                row[j] = 0.0
+            for s in range(size):
+                found = _masses(along[s], a, distance, pairs, masses, able)
+                for j in range(width):
+                    here[j] = 0.0
+                for t in range(size):
+                    for j in range(width):
+                        joint[j] = 0.0
+                    _meet(along, pairs, masses, able, found, t, start + distance, start, joint[:width])
+                    ends = along[s, t, a + distance + start : a + distance + start + width]
+                    for j in range(width):
+                        here[j] += joint[j] / ends[j] if joint[j] > 0.0 else 0.0
+                for j in range(width):
+                    row[j] += law[s] * here[j]
 
 
 @part
-def _clash(law, powers, a, distance, b, pairs, joint):
-    last = len(powers)
-    near_left, far_left = powers[min(a, last) - 1], powers[min(a + distance, last) - 1]
-    near_right, far_right = powers[min(b, last) - 1], powers[min(b + distance, last) - 1]
-    ends = powers[min(a + distance + b, last) - 1]
-    size = len(law)
-    total = 0.0
-    for s in range(size):
-        for t in range(size):
-            joint[t] = 0.0
-        for k in range(len(pairs)):
-            y, z = pairs[k, 0], pairs[k, 1]
-            mass = near_left[s, y] * far_left[s, z]
-            if mass > 0.0:
-                from_y, from_z = far_right[y], near_right[z]
-                for t in range(size):
-                    joint[t] += mass * from_y[t] * from_z[t]
-        here = 0.0
-        for t in range(size):
-            if joint[t] > 0.0:
-                here += joint[t] / ends[s, t]
-        total += law[s] * here
-    return total
+def _masses(ahead, a, distance, pairs, masses, able):
+    """How probable both tokens of each pair are by the left end alone, of those that are possible; their number."""
+    found = 0
+    for k in range(len(pairs)):
+        mass = ahead[pairs[k, 0], a - 1] * ahead[pairs[k, 1], a + distance - 1]
+        if mass > 0.0:
+            masses[found], able[found] = mass, k
+            found += 1
+    return found
+
+
+@part
+def _meet(along, pairs, masses, able, found, t, far, near, joint):
+    """joint[j] += mass times the ways of both tokens of each pair to the right end t, j further on; four at a time."""
+    width = len(joint)
+    whole = found - found % 4
+    for k in range(0, whole, 4):
+        a, b, c, d = able[k], able[k + 1], able[k + 2], able[k + 3]
+        first_y, first_z = along[pairs[a, 0], t, far : far + width], along[pairs[a, 1], t, near : near + width]
+        second_y, second_z = along[pairs[b, 0], t, far : far + width], along[pairs[b, 1], t, near : near + width]
+        third_y, third_z = along[pairs[c, 0], t, far : far + width], along[pairs[c, 1], t, near : near + width]
+        fourth_y, fourth_z = along[pairs[d, 0], t, far : far + width], along[pairs[d, 1], t, near : near + width]
+        p, q, r, s = masses[k], masses[k + 1], masses[k + 2], masses[k + 3]
+        for j in range(width):
+            total = joint[j] + p * first_y[j] * first_z[j]
+            total += q * second_y[j] * second_z[j]
+            total += r * third_y[j] * third_z[j]
+            joint[j] = total + s * fourth_y[j] * fourth_z[j]
+    for k in range(whole, found):
+        a = able[k]
+        first_y, first_z = along[pairs[a, 0], t, far : far + width], along[pairs[a, 1], t, near : near + width]
+        for j in range(width):
+            joint[j] += masses[k] * first_y[j] * first_z[j]
 
 
 @kernel

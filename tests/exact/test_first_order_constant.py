@@ -222,8 +222,9 @@ def chainless(language, monkeypatch):
         (TRIGRAM2, 9),
         (mt.NGram.random(order=3, vocab_size=3, seed=3, prune=1.2), 12),
         (mt.NGram.random(order=4, vocab_size=2, seed=5, prune=0.8), 14),
+        (mt.NGram.random(order=2, vocab_size=70, seed=0, prune=1.0), 4),  # bit sets of two words
     ],
-    ids=["bigram", "trigram", "random trigram", "4-gram"],
+    ids=["bigram", "trigram", "random trigram", "4-gram", "many tokens"],
 )
 def test_sets_of_contexts_are_sets_of_chain_states(language, length, monkeypatch):
     without_closed_forms(monkeypatch)

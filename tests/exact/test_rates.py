@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import mdmtheory as mt
 from mdmtheory import schedules
 from mdmtheory.exact import forgetting, rates
+from mdmtheory.kernels import clashes
 from mdmtheory.schedules import as_schedule
 from tests.exact.known import BIGRAM3, GOLDEN, GROWTH, HMM2X3, TRIGRAM2, cycle
 from tests.languages.small import laws
@@ -49,6 +50,16 @@ def plain_tau(language, a, d, b):
             z = power(a + d)[s] * power(b)[:, t] / ends
             total += law[s] * ends * (1 - y @ joined @ z)
     return total
+
+
+def test_clashes_of_a_slow_chain_are_those_of_the_definition_also_where_their_blocks_meet():
+    language = cycle(3, 0.012)
+    tables = rates.stationary_clashes(language)
+    settled = len(tables[0])
+    assert settled > clashes.BLOCK + 2
+    for a, b in itertools.product((1, 2, 40, settled), (1, clashes.BLOCK, clashes.BLOCK + 1, settled)):
+        for distance, table in enumerate(tables, start=1):
+            assert table[a - 1, b - 1] == pytest.approx(plain_tau(language, a, distance, b), rel=1e-9, abs=1e-13)
 
 
 @pytest.mark.parametrize("name", KAPPA)
