@@ -102,6 +102,7 @@ SYSTEMS: Mapping[str, str] = {
     "encdec": "encdec",
     "latent": "latent:latents=2,dim=8",
     "latent, gamma 0.1": "latent:latents=2,dim=8,gamma=0.1",
+    "latent, adaln_zero, gamma 0.1": "latent:latents=2,dim=8,conditioning=adaln_zero,gamma=0.1",
 }
 """The objective behind each system's name."""
 WEIGHTS: Mapping[str, str] = {
@@ -113,7 +114,7 @@ WEIGHTS: Mapping[str, str] = {
     "linear, v(0.25, 2)": "mgdm:alpha=0.25,beta=2,weights=linear",
 }
 """The rows of the ablation in 2410.14157: weights of sequences, and focal weights of tokens v(alpha, beta)."""
-FIRST_SYSTEMS = ("latent", "latent, gamma 0.1", "encdec", "mgdm", "ar")
+FIRST_SYSTEMS = ("latent", "latent, gamma 0.1", "latent, adaln_zero, gamma 0.1", "encdec", "mgdm", "ar")
 FIRST: Mapping[str, str] = {
     "three digits": "addition:digits=1,addends=3,chain=after",
     "four digits": "addition:digits=1,addends=4,chain=after",

@@ -31,6 +31,7 @@ SYSTEMS = {
     "vdm": "VDM",
     "latent": "latent diffusion",
     "latent, gamma 0.1": "latent diffusion, $\\gamma$ = 0.1",
+    "latent, adaln_zero, gamma 0.1": "the same, adaLN-zero",
     "encdec": "encoder-decoder",
 }
 LOOK = looks("system", list(SYSTEMS))
