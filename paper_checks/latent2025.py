@@ -19,7 +19,7 @@ TASKS: dict[str, tuple[str, tuple[float, ...], float]] = {
 """By our language what the paper calls it, its accuracies of latent diffusion, and of the encoder-decoder."""
 ENCDEC = "encdec"
 LATENTS = ("latent", "latent, gamma 0.1", "latent, adaln_zero, gamma 0.1")
-"""As the paper weighs errors at the levels of noise, with more weight for the noisiest, and its ablation's best of ours."""
+"""As the paper weighs errors at the levels of noise, with more weight for the noisiest, and so with its adaLN-zero."""
 ORDERS = {**dict.fromkeys(LATENTS, "100 steps, guidance 2"), ENCDEC: "left to right"}
 """The order in which claims take answers of each."""
 PARTS = {"result": "the result", "right": "result and chain"}
