@@ -10,7 +10,7 @@ import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part, subroutine
 from mdmtheory.kernels.doubt import LEAST_PRODUCT
-from mdmtheory.kernels.rows import add_rows
+from mdmtheory.kernels.rows import add_eight_rows, add_rows, add_scaled
 
 
 @subroutine
@@ -19,7 +19,12 @@ def combine_rows(weights, matrix, first, last, out, start, stop):
     result = out[start:stop]
     for j in range(len(result)):
         result[j] = 0.0
-    add_rows(weights, matrix, first, last, start, result)
+    s = first
+    while s + 8 <= last:
+        w = weights[s : s + 8]
+        add_eight_rows(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], matrix, s, start, result)
+        s += 8
+    add_rows(weights, matrix, s, last, start, result)
 
 
 @part
@@ -60,9 +65,7 @@ def weigh_tokens(forward, backward, emission, weights):
     for s in range(len(forward)):
         mass = forward[s] * backward[s]
         if mass != 0.0:
-            row = emission[s]
-            for v in range(vocab_size):
-                weights[v] += mass * row[v]
+            add_scaled(weights, mass, emission[s])
 
 
 @part

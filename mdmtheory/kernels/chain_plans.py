@@ -136,7 +136,23 @@ def _weigh(chain, scratch, row, position):
         hop_backward(
             scratch.backward[right], chain.low[t], chain.high[t], right - place, chain, scratch.spare, behind, 0, size
         )
-    weigh_tokens(ahead, behind, chain.emission, scratch.weights)
+    _weigh_states(chain, ahead, behind, scratch.weights)
+
+
+@part
+def _weigh_states(chain, ahead, behind, weights):
+    """As `weigh_tokens`, in the same order, token by token where few states can emit each."""
+    able = 0
+    for v in range(len(weights)):
+        able += chain.high[v] - chain.low[v]
+    if 2 * able > len(chain.emission) * len(weights):
+        weigh_tokens(ahead, behind, chain.emission, weights)
+        return
+    for v in range(len(weights)):
+        total = 0.0
+        for s in range(chain.low[v], chain.high[v]):
+            total += ahead[s] * behind[s] * chain.emission[s, v]
+        weights[v] = total
 
 
 @part

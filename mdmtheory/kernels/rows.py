@@ -77,34 +77,39 @@ def dot(left, right):
 
 
 @part
-def _column(a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, k):
-    """a p[k] + b q[k] + ... + h y[k]."""
-    return ((a * p[k] + b * q[k]) + (c * r[k] + d * t[k])) + ((e * u[k] + f * w[k]) + (g * x[k] + h * y[k]))
+def _column(sum, a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, k):
+    """sum + a p[k] + ... + h y[k], as two times four rows add it."""
+    return (sum + ((a * p[k] + b * q[k]) + (c * r[k] + d * t[k]))) + ((e * u[k] + f * w[k]) + (g * x[k] + h * y[k]))
 
 
 @part
-def add_eight_rows(a, b, c, d, e, f, g, h, rows, s, out):
-    """out += a, b, ..., h times rows s..s+7, eight columns at a time: straight code becomes vector instructions."""
+def add_eight_rows(a, b, c, d, e, f, g, h, matrix, s, first, result):
+    """result += a, b, ..., h times rows s..s+7 of `matrix`, from column `first` on; the same sums as two times four.
+
+    Eight columns at a time: straight code becomes vector instructions, and short rows need no loop.
+    """
     v = 0
-    while v + 8 <= len(out):
-        o, p, q = out[v : v + 8], rows[s, v : v + 8], rows[s + 1, v : v + 8]
-        r, t, u = rows[s + 2, v : v + 8], rows[s + 3, v : v + 8], rows[s + 4, v : v + 8]
-        w, x, y = rows[s + 5, v : v + 8], rows[s + 6, v : v + 8], rows[s + 7, v : v + 8]
-        first = o[0] + _column(a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 0)
-        second = o[1] + _column(a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 1)
-        third = o[2] + _column(a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 2)
-        fourth = o[3] + _column(a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 3)
-        fifth = o[4] + _column(a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 4)
-        sixth = o[5] + _column(a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 5)
-        seventh = o[6] + _column(a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 6)
-        eighth = o[7] + _column(a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 7)
+    while v + 8 <= len(result):
+        i, j = first + v, first + v + 8
+        o, p, q = result[v : v + 8], matrix[s, i:j], matrix[s + 1, i:j]
+        r, t, u = matrix[s + 2, i:j], matrix[s + 3, i:j], matrix[s + 4, i:j]
+        w, x, y = matrix[s + 5, i:j], matrix[s + 6, i:j], matrix[s + 7, i:j]
+        one = _column(o[0], a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 0)
+        two = _column(o[1], a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 1)
+        three = _column(o[2], a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 2)
+        four = _column(o[3], a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 3)
+        five = _column(o[4], a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 4)
+        six = _column(o[5], a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 5)
+        seven = _column(o[6], a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 6)
+        eight = _column(o[7], a, b, c, d, e, f, g, h, p, q, r, t, u, w, x, y, 7)
         # Read before written, so that they can share an instruction.
-        o[0], o[1], o[2], o[3] = first, second, third, fourth
-        o[4], o[5], o[6], o[7] = fifth, sixth, seventh, eighth
+        o[0], o[1], o[2], o[3] = one, two, three, four
+        o[4], o[5], o[6], o[7] = five, six, seven, eight
         v += 8
-    while v < len(out):
-        out[v] += a * rows[s, v] + b * rows[s + 1, v] + c * rows[s + 2, v] + d * rows[s + 3, v]
-        out[v] += e * rows[s + 4, v] + f * rows[s + 5, v] + g * rows[s + 6, v] + h * rows[s + 7, v]
+    while v < len(result):
+        i = first + v
+        result[v] += (a * matrix[s, i] + b * matrix[s + 1, i]) + (c * matrix[s + 2, i] + d * matrix[s + 3, i])
+        result[v] += (e * matrix[s + 4, i] + f * matrix[s + 5, i]) + (g * matrix[s + 6, i] + h * matrix[s + 7, i])
         v += 1
 
 

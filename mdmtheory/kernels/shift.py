@@ -125,14 +125,15 @@ def weigh_newest(message, out, evidence):
 def scale_into(new, factor, old, out, faint):
     """out = factor * new; how many entries differ from `old` by more than 1e-15 of it, and how many are faint.
 
-    That is positive and below `faint`.
+    That is positive and below `faint`. `old` and `out` may be one array: hence two loops, each of which is vectorised.
     """
     changed = fainter = 0
-    for k in range(len(out)):
+    for k in range(len(new)):
         entry = factor * new[k]
         changed += abs(entry - old[k]) > 1e-15 * old[k]
         fainter += (entry > 0.0) & (entry < faint)
-        out[k] = entry
+    for k in range(len(new)):
+        out[k] = factor * new[k]
     return changed, fainter
 
 
@@ -202,7 +203,7 @@ def _push_masked(shift, tokens, i, source, step):
                 a, b, d, e = source[c], source[c + keep], source[c + 2 * keep], source[c + 3 * keep]
                 c += 4 * keep
                 f, g, h, k = source[c], source[c + keep], source[c + 2 * keep], source[c + 3 * keep]
-                add_eight_rows(a, b, d, e, f, g, h, k, laws, o, out)
+                add_eight_rows(a, b, d, e, f, g, h, k, laws, o, 0, out)
                 c += 4 * keep
                 o += 8
             while o < last:
@@ -324,7 +325,7 @@ def _pull_masked(shift, source, alive, first, last, width, step):
             v = 0
             while v + 8 <= vocab_size:
                 p = after[v : v + 8]
-                add_eight_rows(p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], laws, v, found)
+                add_eight_rows(p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], laws, v, 0, found)
                 v += 8
             while v < vocab_size:
                 add_scaled(found, after[v], laws[v])
@@ -394,6 +395,31 @@ def weigh_position(shift, tokens, i, ahead, behind, step, weights):
     else:
         alive, span = _push_masked(shift, tokens, i, ahead, step)
     for j in range(alive):
-        for start in range(step.live[j] * span, (step.live[j] + 1) * span, vocab_size):
-            for v in range(vocab_size):
-                weights[v] += step.new[start + v] * behind[start + v]
+        _add_columns(step.new, behind, step.live[j] * span, (step.live[j] + 1) * span, weights)
+
+
+@part
+def _add_columns(left, right, start, stop, sums):
+    """sums += the products of two messages from `start` to `stop`, by newest token."""
+    width = len(sums)
+    v = 0
+    while v + 8 <= width:
+        a = b = c = d = e = f = g = h = 0.0
+        for at in range(start + v, stop + v, width):
+            p, q = left[at : at + 8], right[at : at + 8]
+            a += p[0] * q[0]
+            b += p[1] * q[1]
+            c += p[2] * q[2]
+            d += p[3] * q[3]
+            e += p[4] * q[4]
+            f += p[5] * q[5]
+            g += p[6] * q[6]
+            h += p[7] * q[7]
+        o = sums[v : v + 8]
+        o[0], o[1], o[2], o[3] = o[0] + a, o[1] + b, o[2] + c, o[3] + d
+        o[4], o[5], o[6], o[7] = o[4] + e, o[5] + f, o[6] + g, o[7] + h
+        v += 8
+    while v < width:
+        for at in range(start + v, stop + v, width):
+            sums[v] += left[at] * right[at]
+        v += 1

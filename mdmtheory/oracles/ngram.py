@@ -59,6 +59,11 @@ class NGramOracle(OracleBase):
         """The same oracle on the chain of contexts, where that is small."""
         return None if self.language.chain is None else ChainOracle(self.language, self.trust)
 
+    @property
+    def _steps_cost_less(self) -> bool:
+        """A hop of a chain between known tokens takes V^(2n - 4) products, and a step of contexts V^n."""
+        return self.language.order > 3 and self.language.contexts > KEPT_STATES
+
     def tables(self, length: int) -> ShiftTables:
         """The tables for sequences of this length."""
         return self._kept("shift", length, lambda: self._shift_tables(length))
@@ -183,7 +188,7 @@ class NGramOracle(OracleBase):
         bigram = None if recompute else self.bigram_tables(length)
         if bigram is not None:
             return run_bigram_plans, bigram
-        if self.chain_oracle is not None and not recompute:
+        if self.chain_oracle is not None and not (recompute or self._steps_cost_less):
             return self.chain_oracle._plan_kernel(length, recompute)
         tables = self.tables(length)
         if recompute:
