@@ -100,9 +100,9 @@ SYSTEMS: Mapping[str, str] = {
     "rdm": "rdm",
     "vdm": "vdm",
     "encdec": "encdec",
-    "latent": "latent:latents=2,dim=8",
-    "latent, gamma 0.1": "latent:latents=2,dim=8,gamma=0.1",
-    "latent, adaln_zero, gamma 0.1": "latent:latents=2,dim=8,conditioning=adaln_zero,gamma=0.1",
+    "latent": "latent",
+    "latent, gamma 0.01": "latent:gamma=0.01",
+    "latent, adaln_zero, gamma 0.01": "latent:conditioning=adaln_zero,gamma=0.01",
 }
 """The objective behind each system's name."""
 WEIGHTS: Mapping[str, str] = {
@@ -114,7 +114,7 @@ WEIGHTS: Mapping[str, str] = {
     "linear, v(0.25, 2)": "mgdm:alpha=0.25,beta=2,weights=linear",
 }
 """The rows of the ablation in 2410.14157: weights of sequences, and focal weights of tokens v(alpha, beta)."""
-FIRST_SYSTEMS = ("latent", "latent, gamma 0.1", "latent, adaln_zero, gamma 0.1", "encdec", "mgdm", "ar")
+FIRST_SYSTEMS = ("latent", "latent, gamma 0.01", "latent, adaln_zero, gamma 0.01", "encdec", "mgdm", "ar")
 FIRST: Mapping[str, str] = {
     "three digits": "addition:digits=1,addends=3,chain=after",
     "four digits": "addition:digits=1,addends=4,chain=after",
@@ -125,17 +125,18 @@ FIRST: Mapping[str, str] = {
 }
 """Answer first: the result, and after it what stands between."""
 LATENTS: Mapping[str, str] = {
-    "in_context": "latent:latents=2,dim=8",
-    "cross": "latent:latents=2,dim=8,conditioning=cross",
-    "adaln_zero": "latent:latents=2,dim=8,conditioning=adaln_zero",
-    "gamma 0.1": "latent:latents=2,dim=8,gamma=0.1",
-    "gamma 0.01": "latent:latents=2,dim=8,gamma=0.01",
-    "cross, gamma 0.1": "latent:latents=2,dim=8,conditioning=cross,gamma=0.1",
-    "adaln_zero, gamma 0.1": "latent:latents=2,dim=8,conditioning=adaln_zero,gamma=0.1",
-    "4 of 32 numbers": "latent",
-    "4 of 32 numbers, gamma 0.01": "latent:gamma=0.01",
+    "4 of 32, in_context": "latent",
+    "4 of 32, in_context, gamma 0.01": "latent:gamma=0.01",
+    "4 of 32, adaln_zero, gamma 0.01": "latent:conditioning=adaln_zero,gamma=0.01",
+    "2 of 8, in_context": "latent:latents=2,dim=8",
+    "2 of 8, cross": "latent:latents=2,dim=8,conditioning=cross",
+    "2 of 8, adaln_zero": "latent:latents=2,dim=8,conditioning=adaln_zero",
+    "2 of 8, in_context, gamma 0.1": "latent:latents=2,dim=8,gamma=0.1",
+    "2 of 8, cross, gamma 0.1": "latent:latents=2,dim=8,conditioning=cross,gamma=0.1",
+    "2 of 8, adaln_zero, gamma 0.1": "latent:latents=2,dim=8,conditioning=adaln_zero,gamma=0.1",
+    "2 of 8, in_context, gamma 0.01": "latent:latents=2,dim=8,gamma=0.01",
 }
-"""The ablation of latent diffusion: how the prompt comes to the latents, how many numbers they are, Min-SNR's gamma."""
+"""The ablation of latent diffusion: how many numbers latents are, how a prompt comes to them, gamma of Min-SNR (5)."""
 STEPS = 20
 """As in 2410.14157, or as many as the answer has tokens where that is fewer."""
 

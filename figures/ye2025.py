@@ -30,8 +30,8 @@ SYSTEMS = {
     "rdm": "RDM",
     "vdm": "VDM",
     "latent": "latent diffusion",
-    "latent, gamma 0.1": "latent diffusion, $\\gamma$ = 0.1",
-    "latent, adaln_zero, gamma 0.1": "the same, adaLN-zero",
+    "latent, gamma 0.01": "latent diffusion, $\\gamma$ = 0.01",
+    "latent, adaln_zero, gamma 0.01": "the same, adaLN-zero",
     "encdec": "encoder-decoder",
 }
 LOOK = looks("system", list(SYSTEMS))
