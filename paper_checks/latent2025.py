@@ -122,6 +122,6 @@ def latents_table() -> Table:
     ]
     note = (
         "On `addition:digits=1,addends=3,chain=after`, one seed: latents of so many numbers, how the prompt comes to "
-        "them, and gamma of Min-SNR where it is not 5, which is the paper's: the smaller, the more the noisiest levels count."
+        "them, and gamma of Min-SNR where it is not the paper's 5: the smaller, the more the noisiest levels count."
     )
     return Table("Latents", ["latents", "tokens:", "drawn", "result right:", "all right:"], lines, note)
