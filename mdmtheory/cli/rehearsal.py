@@ -136,7 +136,8 @@ def _schedules() -> None:
 
     mt.schedules.optimal(np.linspace(1.0, 0.5, LENGTH), STEPS)
     parity = mt.Parity()
-    mt.MaskedDiffusion(mt.Oracle(parity), sampler="fixed", steps=STEPS).sample(2, LENGTH, seed=0)
+    for sampler in ("fixed", "margin", "entropy"):
+        mt.MaskedDiffusion(mt.Oracle(parity), sampler=sampler, steps=STEPS).sample(2, LENGTH, seed=0)
     tokens = JOINT_COLUMNS // 2
     # More joint draws than a table has room for.
     mt.HMM(np.full(4, 0.25), np.full((4, 4), 0.25), np.full((4, tokens), 1 / tokens)).sample(2, LENGTH, seed=0)

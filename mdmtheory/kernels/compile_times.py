@@ -11,7 +11,7 @@ SECONDS: Mapping[str, float] = {
     "bigram_plans.run_bigram_plans": 0.9,
     "chain.power_table": 0.6,
     "chain.window_weights": 0.4,
-    "chain_canvas.renew_marginals": 0.7,
+    "chain_canvas.renew_marginals": 0.8,
     "chain_plans.run_chain_plans": 2.5,
     "clashes.context_clashes": 1.1,
     "closed.run_closed_plans": 0.7,

@@ -141,17 +141,23 @@ def _normalise_row(token, hard, marginals):
 
 
 @kernel
-def row_totals(laws, totals):
-    """totals[k] = the sum of row k of `laws` (n, V); returns whether all entries are finite and none is negative."""
+def scale_rows(laws, out, totals):
+    """`out` = `laws` (n, V), each row over its sum, rows of zeros as they are; `totals` (n,) gets the sums.
+
+    Returns whether all entries are finite and none is negative.
+    """
     fine = True
     for row in range(len(laws)):
+        law, scaled = laws[row], out[row]
         total = 0.0
-        for v in range(laws.shape[1]):
+        for v in range(len(law)):
             # Not NaN, which no comparison holds for.
-            fine &= laws[row, v] >= 0.0
-            total += laws[row, v]
+            fine &= law[v] >= 0.0
+            total += law[v]
         fine &= total < np.inf
         totals[row] = total
+        for v in range(len(law)):
+            scaled[v] = law[v] / total if total > 0.0 else 0.0
     return fine
 
 
@@ -168,4 +174,85 @@ def perturb_rows(marginals, epsilon):
 def draw_rows(marginals, uniforms, out):
     """out[k] = a token drawn from row k of `marginals` (n, V) with uniforms[k]."""
     for row in range(len(marginals)):
-        out[row] = draw(marginals[row], marginals[row].sum(), uniforms[row])
+        law = marginals[row]
+        total = 0.0
+        for v in range(len(law)):
+            total += law[v]
+        out[row] = _draw_of_few(law, total, uniforms[row]) if len(law) <= FEW else draw(law, total, uniforms[row])
+
+
+@part
+def _draw_of_few(weights, total, uniform):
+    """As `draw`, by counting: where it would end is no branch that the processor has to guess."""
+    threshold = uniform * total
+    cumulative = 0.0
+    token = 0
+    for v in range(len(weights)):
+        cumulative += weights[v]
+        token += cumulative <= threshold
+    return token if token < len(weights) else draw(weights, total, uniform)
+
+
+FEW = 32
+"""Tokens up to which all are looked at rather than as many as it takes."""
+
+
+@kernel
+def largest_of_rows(laws, out):
+    """out[k] = the largest entry of row k of `laws` (n, V)."""
+    for row in range(len(laws)):
+        most = laws[row, 0]
+        for v in range(1, laws.shape[1]):
+            most = max(most, laws[row, v])
+        out[row] = most
+
+
+@kernel
+def lead_of_rows(laws, out):
+    """out[k] = the largest entry of row k of `laws` (n, V), none negative, less the second, 0 where there is none."""
+    for row in range(len(laws)):
+        most, second = laws[row, 0], 0.0
+        for v in range(1, laws.shape[1]):
+            second = max(second, min(most, laws[row, v]))
+            most = max(most, laws[row, v])
+        out[row] = most - second
+
+
+@kernel
+def sum_products(left, right, out):
+    """out[k] = the sum over v of left[k, v] * right[k, v], (n, V) with V at most MOST_SUMMED, as numpy sums a row.
+
+    That is one by one below eight, else in eight sums, side by side, which are put together pair by pair.
+    """
+    for row in range(len(left)):
+        out[row] = _sum_products(left[row], right[row])
+
+
+MOST_SUMMED = 128
+"""Beyond so many numbers numpy sums two halves."""
+
+
+@part
+def _sum_products(left, right):
+    size = len(left)
+    total = 0.0
+    if size < 8:
+        for v in range(size):
+            total += left[v] * right[v]
+        return total
+    a, b, c, d = left[0] * right[0], left[1] * right[1], left[2] * right[2], left[3] * right[3]
+    e, f, g, h = left[4] * right[4], left[5] * right[5], left[6] * right[6], left[7] * right[7]
+    whole = size - size % 8
+    for v in range(8, whole, 8):
+        a += left[v] * right[v]
+        b += left[v + 1] * right[v + 1]
+        c += left[v + 2] * right[v + 2]
+        d += left[v + 3] * right[v + 3]
+        e += left[v + 4] * right[v + 4]
+        f += left[v + 5] * right[v + 5]
+        g += left[v + 6] * right[v + 6]
+        h += left[v + 7] * right[v + 7]
+    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    for v in range(whole, size):
+        total += left[v] * right[v]
+    return total

@@ -65,6 +65,16 @@ def lesser_positive(least, vector):
     return np.where((vector > 0.0) & (vector < least), vector, least)
 
 
+def numbers(vector):
+    """The eight numbers."""
+    return tuple(vector.tolist())
+
+
+def farther(new, old, share):
+    """Whether any of the first differs from its second by more than that share of it."""
+    return bool((np.abs(new - old) > share * old).any())
+
+
 def _compiled(function: Callable[..., Any], *taken: Any, gives: Any = _vector) -> Callable[[Any], None]:
     """Tell numba what of these types a function gives, and what builds that."""
 
@@ -119,6 +129,22 @@ def _lesser_positive(context, builder, signature, arguments):
     least, other = (builder.sub(builder.bitcast(each, _WORDS), one) for each in arguments)
     lesser = builder.select(builder.icmp_unsigned("<", other, least), other, least)
     return builder.bitcast(builder.add(lesser, one), _VECTOR)
+
+
+@_compiled(numbers, _Vector, gives=types.containers.UniTuple(types.float64, WIDTH))
+def _numbers(context, builder, signature, arguments):
+    places = [ir.Constant(ir.IntType(32), k) for k in range(WIDTH)]
+    found = [builder.extract_element(arguments[0], place) for place in places]
+    return context.make_tuple(builder, signature.return_type, found)
+
+
+@_compiled(farther, _Vector, _Vector, _Vector, gives=types.boolean)
+def _farther(context, builder, signature, arguments):
+    new, old, share = arguments
+    unsigned = ir.Constant(_WORDS, [2**63 - 1] * WIDTH)
+    off = builder.bitcast(builder.and_(builder.bitcast(builder.fsub(new, old), _WORDS), unsigned), _VECTOR)
+    flags = builder.bitcast(builder.fcmp_ordered(">", off, builder.fmul(share, old)), ir.IntType(WIDTH))
+    return builder.icmp_unsigned("!=", flags, ir.Constant(ir.IntType(WIDTH), 0))
 
 
 @lower_builtin(operator.add, _Vector, _Vector)

@@ -141,7 +141,8 @@ class _Batch:
         turn = 0
         while True:
             live = ~(self.canvas.impossible[active] | self.sampler.finished(state, self.shown[active]))
-            active, state = active[live], state.take(live)
+            if not live.all():
+                active, state = active[live], state.take(live)
             if not len(active):
                 if not counts_itself:
                     self.calls[:], self.rounds[:] = self.canvas.calls, self.canvas.rounds
@@ -161,13 +162,13 @@ class _Batch:
             self.calls[active] += charged[0]
             self.rounds[active] += charged[1]
         wanted = self.sampler.wants(state, self.shown[active])
-        rows, positions = np.nonzero(wanted)
+        rows, positions = _places(wanted)
         answers = self.canvas.ask(active[rows], positions, self.shown)
         fits = ~self.canvas.impossible[active]
         if not fits.all():
             answers = answers.take(fits[rows])
             active, state, wanted = active[fits], state.take(fits), wanted[fits]
-            rows, positions = np.nonzero(wanted)
+            rows, positions = _places(wanted)
         before = self.shown[active]
         if self.pairs is not None:
             state = replace(state, pairs=self.pairs(before, active))
@@ -178,15 +179,17 @@ class _Batch:
             state = replace(state, order=self.order[active])
         changed = after != before
         masks_alone = np.zeros(len(active), dtype=np.bool_)
-        masks_alone[rows] = True
-        masks_alone[rows[drawn < self.vocab_size]] = False
+        if self.sampler.leaves_masked:
+            masks_alone[rows] = True
+            masks_alone[rows[drawn < self.vocab_size]] = False
         if not self.sampler.remasks and not (changed.any(axis=1) | masks_alone).all():
             raise ProtocolError(f"sampler {self.sampler.spec} set no token in a step; set at least one in every row")
-        kept = changed[rows, positions] & (after[rows, positions] == drawn)
+        kept = np.flatnonzero(changed[wanted])
+        kept = kept[after[rows[kept], positions[kept]] == drawn[kept]]
         self.log_probs[active[rows[kept]], positions[kept]] = log_prob_of(kept)
         if self.witness is not None:
             self.witness(active, before, rows[kept], positions[kept], answers.take(kept))
-        rows, positions = np.nonzero(changed)
+        rows, positions = _places(changed)
         self.plan[active[rows], positions] = turn
         self.canvas.write(active[rows], positions, after[rows, positions].astype(np.int64))
         self.shown[active] = after
@@ -208,11 +211,11 @@ class _Batch:
         And what gives the log of the probability of some of them, in nats.
         """
         sampler, length = self.sampler, self.shown.shape[1]
-        rows, positions = np.nonzero(wanted)
+        rows, positions = _places(wanted)
         closed = self.given is not None or sampler.has_closed_law
         uniforms: Any = None
         if self.given is None and closed:
-            uniforms = uniforms_of(self._streams, active, length)[rows, positions]
+            uniforms = uniforms_of(self._streams, active, length)[wanted]
         given = None if self.given is None else self.given[active[rows], positions].astype(np.int64)
         if closed and not sampler.makes_laws:
             under = sampler.answers(answers)
@@ -240,6 +243,13 @@ class _Batch:
     def _streams(self) -> UInt64[np.ndarray, "count 4"]:
         assert self.states is not None
         return self.states
+
+
+def _places(some: Positions) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
+    """The rows and positions that are marked, row by row from left to right."""
+    flat = np.flatnonzero(some)
+    rows = flat // some.shape[1]
+    return rows, flat - rows * some.shape[1]
 
 
 def _orders(

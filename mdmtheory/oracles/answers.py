@@ -34,10 +34,15 @@ class LawAnswers:
 
     @classmethod
     def scaled(cls, found: Any, impossible: Bool[np.ndarray, "n"], tolerance: float = MOST_OFF) -> LawAnswers:
-        """What a canvas returned, in float64 and scaled to sum 1; ValueError unless they are laws (`check_laws`)."""
-        marginals = np.require(found, np.float64, ["C", "W"])
-        totals = check_laws(marginals, impossible, tolerance)[:, None]
-        return cls.of(np.divide(marginals, totals, out=np.zeros_like(marginals), where=totals > 0))
+        """What a canvas returned, in float64 and scaled to sum 1; ValueError unless they are laws."""
+        from mdmtheory.kernels.marginals import scale_rows
+
+        marginals = _for_kernels(found)
+        laws, totals = np.empty_like(marginals), np.empty(len(marginals))
+        if not scale_rows(marginals, laws, totals):
+            raise ValueError("the denoiser gave a marginal that is negative or not finite; return probabilities")
+        check_totals(totals, impossible, tolerance)
+        return cls.of(laws)
 
     @property
     def vocab_size(self) -> int:
@@ -65,7 +70,7 @@ class LawAnswers:
         from mdmtheory.kernels.marginals import draw_rows
 
         drawn = np.empty(len(self), dtype=np.int64)
-        draw_rows(np.require(self.laws, requirements=["C", "W"]), np.ascontiguousarray(uniforms), drawn)
+        draw_rows(_for_kernels(self.laws), np.ascontiguousarray(uniforms), drawn)
         return drawn
 
     def log_prob_of(self, tokens: Drawn) -> Numbers:
@@ -79,37 +84,46 @@ class LawAnswers:
 
     def confidence(self) -> Numbers:
         """The largest probability."""
-        return self.seen.max(axis=1)
+        from mdmtheory.kernels.marginals import largest_of_rows
+
+        found = np.empty(len(self))
+        largest_of_rows(_for_kernels(self.seen), found)
+        return found
 
     def margin(self) -> Numbers:
         """By how much the largest probability exceeds the second."""
-        rest = self.seen.copy()
-        np.put_along_axis(rest, self.seen.argmax(axis=1)[:, None], 0.0, axis=1)
-        return self.seen.max(axis=1) - rest.max(axis=1)
+        from mdmtheory.kernels.marginals import lead_of_rows
+
+        found = np.empty(len(self))
+        lead_of_rows(_for_kernels(self.seen), found)
+        return found
 
     def entropy(self) -> Numbers:
         """The entropy in nats."""
-        return -(self.seen * np.log(np.where(self.seen > 0, self.seen, 1.0))).sum(axis=1)
+        from mdmtheory.kernels.marginals import MOST_SUMMED, sum_products
+
+        seen = _for_kernels(self.seen)
+        logs = np.where(seen > 0, seen, 1.0)
+        np.log(logs, out=logs)
+        if self.vocab_size > MOST_SUMMED:
+            return -(seen * logs).sum(axis=1)
+        found = np.empty(len(self))
+        sum_products(seen, logs, found)
+        return -found
 
     def numpy(self) -> Laws:
         """The laws that tokens are drawn from."""
         return self.laws
 
 
+def _for_kernels(laws: Any) -> Laws:
+    """In float64, in one block of memory that may be written to."""
+    return np.require(laws, np.float64, ["C", "W"])
+
+
 def as_answers(said: Answers | Laws) -> Answers:
     """Answers as they are, laws as an array as answers."""
     return LawAnswers.of(said) if isinstance(said, np.ndarray) else said
-
-
-def check_laws(laws: Laws, impossible: Bool[np.ndarray, "n"], tolerance: float = MOST_OFF) -> Numbers:
-    """The sum of each row; ValueError unless each is a law to a tolerance, or zeros where it is `impossible`."""
-    from mdmtheory.kernels.marginals import row_totals
-
-    totals = np.empty(len(laws))
-    if not row_totals(laws, totals):
-        raise ValueError("the denoiser gave a marginal that is negative or not finite; return probabilities")
-    check_totals(totals, impossible, tolerance)
-    return totals
 
 
 def check_totals(totals: Numbers, impossible: Bool[np.ndarray, "n"], tolerance: float) -> None:

@@ -67,28 +67,31 @@ class ChainCanvas(ConditionalsCanvas):
         self, rows: Int[np.ndarray, "n"], positions: Int[np.ndarray, "n"]
     ) -> Float[np.ndarray, "n vocab_size"]:
         """The posterior at each (row, position); every row named is charged one call and one round."""
-        wanted = np.zeros(self.tokens.shape, dtype=np.bool_)
-        wanted[rows, positions] = True
-        asked = wanted.any(axis=1)
+        asked = np.zeros(len(self.tokens), dtype=np.bool_)
+        asked[rows] = True
         self.calls[asked] += 1
         self.rounds[asked] += 1
-        felt = self._changed.sum(axis=1) * self._reach / (2 * self.tokens.shape[1])
+        changes = self._changed.sum(axis=1)
+        felt = changes * self._reach / (2 * self.tokens.shape[1])
         kept = asked & (felt < np.where(self._kept, LEAVE, RETURN))
         if self._messages is not None:
             kept &= ~self._messages.unsure
-        found: Float[np.ndarray, "n vocab_size"] = np.empty((len(rows), self.denoiser.vocab_size))
-        if kept.any():
+        found: Float[np.ndarray, "n vocab_size"]
+        if (kept == asked).all():
+            found = self._renewed(kept, rows, positions)
+        else:
+            found = np.empty((len(rows), self.denoiser.vocab_size))
             here = kept[rows]
-            found[here] = self._renewed(kept, wanted, rows[here], positions[here])
-            assert self._messages is not None
+            found[here] = self._renewed(kept, rows[here], positions[here])
+        if self._messages is not None:
             kept &= ~self._messages.unsure
-        here = kept[rows]
         afresh = np.flatnonzero(asked & ~kept)
         if len(afresh):
+            here = ~kept[rows]
             number = np.empty(len(self.tokens), dtype=np.int64)
             number[afresh] = np.arange(len(afresh))
             every = self.denoiser.conditionals(self.tokens[afresh], threads=self.threads)
-            found[~here] = every[number[rows[~here]], positions[~here]]
+            found[here] = every[number[rows[here]], positions[here]]
             self._changed[afresh] = False
         self._kept[asked] = kept[asked]
         dead = found @ np.ones(self.denoiser.vocab_size) <= 0
@@ -99,45 +102,41 @@ class ChainCanvas(ConditionalsCanvas):
     def _renewed(
         self,
         kept: Bool[np.ndarray, "count"],
-        wanted: Bool[np.ndarray, "count length"],
         rows: Int[np.ndarray, "n"],
         positions: Int[np.ndarray, "n"],
     ) -> Float[np.ndarray, "n vocab_size"]:
         """Marginals from messages that are brought up to date."""
+        if not kept.any():
+            return np.empty((0, self.denoiser.vocab_size))
         if self._messages is None:
             self._messages = _Messages(self._chain, self.denoiser.trust, *self.tokens.shape)
         self._changed[kept & ~self._kept] = True
         changes = self._changed.sum(axis=1)
-        marginals, renewed = self._messages.marginals(
-            self.tokens, self._changed, np.flatnonzero(kept), wanted, self.threads
-        )
+        found, renewed = self._messages.marginals(self.tokens, self._changed, kept, rows, positions, self.threads)
         seen = kept & self._kept & (changes > 0)
         self._reach[seen] = renewed[seen] / changes[seen]
-        found: Float[np.ndarray, "n vocab_size"] = marginals[rows, positions]
-        if self.denoiser.trust == 1:
-            shown = self.tokens[rows, positions]
-            known = shown < self.denoiser.vocab_size
-            found[known] = np.eye(self.denoiser.vocab_size)[shown[known]]
         return found
 
 
 class _Messages:
-    """The messages of some sequences, at first of masks alone."""
+    """The messages of some sequences, at first of masks alone, and the marginals that were asked for."""
 
     def __init__(self, chain: Chain, trust: float, count: int, length: int) -> None:
-        vocab_size = chain.emission.shape[1]
-        self._laws = (chain.transition, chain.transposed, chain.likelihood(trust), chain.emission)
-        self._ahead, self._behind, self._marginals = (
-            np.zeros((1, length, size)) for size in (len(chain.initial), len(chain.initial), vocab_size)
-        )
-        self._ahead[0, 0], self._behind[0, -1] = chain.initial, 1.0
+        vocab_size, size = chain.emission.shape[1], len(chain.initial)
+        laws = (chain.transition, chain.transposed, chain.likelihood(trust), chain.emission)
+        transition, transposed, likelihood, emission = (in_eights(each) for each in laws)
+        self._laws = (transition, transposed, likelihood, emission, size)
+        self._hard = trust == 1
+        self._marginals = np.zeros((1, length, vocab_size))
+        self._ahead, self._behind = (np.zeros((1, length, len(transition))) for _ in range(2))
+        self._ahead[0, 0, :size], self._behind[0, -1, :size] = chain.initial, 1.0
         self._touched: Bool[np.ndarray, "count length"] = np.ones((1, length), dtype=np.bool_)
         self._faintest = chain.faintest(trust)
         self.unsure: Bool[np.ndarray, "count"] = np.zeros(1, dtype=np.bool_)
         """Of these rows float64 may have lost something; they are not to be believed any more."""
         masks = np.full((1, length), vocab_size, dtype=token_dtype(vocab_size))
-        everywhere = np.ones((1, length), dtype=np.bool_)
-        self.marginals(masks, everywhere.copy(), np.zeros(1, dtype=np.int64), everywhere, 1)
+        everywhere = np.zeros(length, dtype=np.int64), np.arange(length)
+        self.marginals(masks, np.ones((1, length), dtype=np.bool_), np.ones(1, dtype=np.bool_), *everywhere, 1)
         kept = (self._ahead, self._behind, self._marginals, self._touched, self.unsure)
         self._ahead, self._behind, self._marginals, self._touched, self.unsure = (
             np.repeat(each, count, axis=0) for each in kept
@@ -147,18 +146,36 @@ class _Messages:
         self,
         tokens: Tokens,
         changed: Bool[np.ndarray, "count length"],
-        picked: Int[np.ndarray, "rows"],
-        wanted: Bool[np.ndarray, "count length"],
+        asked: Bool[np.ndarray, "count"],
+        rows: Int[np.ndarray, "n"],
+        positions: Int[np.ndarray, "n"],
         threads: int | None,
-    ) -> tuple[Float[np.ndarray, "count length vocab_size"], Int[np.ndarray, "count"]]:
-        """All marginals, up to date where they are wanted in the rows `picked`, and how many messages that took.
+    ) -> tuple[Float[np.ndarray, "n vocab_size"], Int[np.ndarray, "count"]]:
+        """The marginals at (row, position) pairs, and how many messages it took to bring the rows `asked` up to date.
 
         `changed` is cleared there.
         """
         from mdmtheory.kernels.chain_canvas import renew_marginals
 
-        renewed = np.zeros(len(tokens), dtype=np.int64)
-        kept = (wanted, changed, self._touched, self._ahead, self._behind, self._marginals, renewed)
+        renewed, found = np.zeros(len(tokens), dtype=np.int64), np.empty((len(rows), self._marginals.shape[2]))
+        if (rows[1:] < rows[:-1]).any():
+            order = np.argsort(rows, kind="stable")
+            found[order], renewed = self.marginals(tokens, changed, asked, rows[order], positions[order], threads)
+            return found, renewed
+        picked = np.flatnonzero(asked)
+        edges = np.searchsorted(rows, np.append(picked, len(tokens)))
+        places = np.require(positions, np.int64, ["C", "W"])
+        kept = (changed, self._touched, self._ahead, self._behind, self._marginals, renewed)
         doubt = (self._faintest, self.unsure)
-        over_rows(lambda a, b: renew_marginals(*self._laws, tokens, picked[a:b], *kept, *doubt), len(picked), threads)
-        return self._marginals, renewed
+
+        def work(a: int, b: int) -> None:
+            some = picked[a:b], self._hard, edges[a : b + 1], places
+            renew_marginals(*self._laws, tokens, *some, *kept, *doubt, found)
+
+        over_rows(work, len(picked), threads)
+        return found, renewed
+
+
+def in_eights(table: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "more_rows more_columns"]:
+    """A table with zeros after its rows and columns up to multiples of eight of both."""
+    return np.pad(table, [(0, -size % 8) for size in table.shape])

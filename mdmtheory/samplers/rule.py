@@ -73,8 +73,10 @@ class BestRule(Rule, ABC):
 
     def choose(self, scores: Ranked, wanted: Positions, state: State) -> Positions:
         """The first of the ranking."""
-        order = ranking(scores, state.order)
-        ranked = np.take_along_axis(scores, order, axis=1)
+        from mdmtheory.kernels.ranks import take_ranked
+
+        order, ranked = ranking(scores, state.order), np.empty(scores.shape)
+        take_ranked(scores, order, ranked)
         count = np.clip(self.cut(ranked, state), 1, wanted.sum(axis=1))
         return first_of(order, count)
 
@@ -96,18 +98,20 @@ def ranking(scores: Ranked, order: Order | None = None) -> Int[np.ndarray, "rows
     """
     if order is None or not order.size:
         return np.argsort(-scores, axis=1, kind="stable")
-    low = order.min()
-    span, places = int(order.max() - low) + 1, np.rint(scores * 10.0**ALIKE_DECIMALS)
-    last = 2.0**62 / span
-    if ((np.abs(places) < last) | np.isinf(places)).all():
+    from mdmtheory.kernels.ranks import rank_keys
+
+    keys = np.empty(scores.shape, dtype=np.int64)
+    numbers, ranks = np.require(scores, np.float64, ["C", "W"]), np.require(order, np.int64, ["C", "W"])
+    if rank_keys(numbers, ranks, 10.0**ALIKE_DECIMALS, keys):
         # One whole number for score and rank is sorted in half the time of two.
-        keys = np.clip(-places, -last, last).astype(np.int64) * span + (order - low)
         return np.argsort(keys, axis=1)
     return np.lexsort((order, -np.round(scores, ALIKE_DECIMALS)), axis=1)
 
 
 def first_of(order: Int[np.ndarray, "rows length"], count: Int[np.ndarray, "rows"]) -> Positions:
     """Which positions are among the first `count` of each row's order."""
-    chosen = np.zeros(order.shape, dtype=np.bool_)
-    np.put_along_axis(chosen, order, np.arange(order.shape[1])[None] < count[:, None], axis=1)
+    from mdmtheory.kernels.ranks import mark_first
+
+    chosen = np.empty(order.shape, dtype=np.bool_)
+    mark_first(order, np.require(count, np.int64, ["C", "W"]), chosen)
     return chosen
