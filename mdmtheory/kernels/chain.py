@@ -13,8 +13,8 @@ from mdmtheory.kernels.doubt import LEAST_PRODUCT
 from mdmtheory.kernels.rows import add_eight_rows, add_rows, add_scaled
 
 
-@subroutine
-def combine_rows(weights, matrix, first, last, out, start, stop):
+@part
+def combine(weights, matrix, first, last, out, start, stop):
     """out[start:stop] = sum over s in first..last-1 of weights[s] * matrix[s, start:stop]."""
     result = out[start:stop]
     for j in range(len(result)):
@@ -25,6 +25,12 @@ def combine_rows(weights, matrix, first, last, out, start, stop):
         add_eight_rows(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], matrix, s, start, result)
         s += 8
     add_rows(weights, matrix, s, last, start, result)
+
+
+@subroutine
+def combine_rows(weights, matrix, first, last, out, start, stop):
+    """`combine`, called where it stands."""
+    combine(weights, matrix, first, last, out, start, stop)
 
 
 @part

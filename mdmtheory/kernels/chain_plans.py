@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mdmtheory.kernels.chain import combine_rows, normalise, weigh_tokens
+from mdmtheory.kernels.chain import combine, combine_rows, normalise, weigh_tokens
 from mdmtheory.kernels.compiling import kernel, part, subroutine
 from mdmtheory.kernels.doubt import LEAST_TOTAL
 from mdmtheory.kernels.plan_runs import PlanParts, most_steps, plan_runner
@@ -36,8 +36,9 @@ class ChainScratch(NamedTuple):
 @part
 def copy_into(source, out, start, stop):
     """out[start:stop] = source[start:stop], without numba's temporary copy."""
-    for s in range(start, stop):
-        out[s] = source[s]
+    taken, filled = source[start:stop], out[start:stop]
+    for k in range(len(filled)):
+        filled[k] = taken[k]
 
 
 @part
@@ -55,7 +56,8 @@ def hop(message, first, last, distance, powers, giants, spare, out, start, stop)
     """
     small = len(powers)
     if distance <= small:
-        combine_rows(message, powers[distance - 1], first, last, out, start, stop)
+        # By far the most hops: their product stands here, and costs no second call.
+        combine(message, powers[distance - 1], first, last, out, start, stop)
         return
     far = distance // small
     near = distance - far * small
@@ -91,9 +93,10 @@ def hop_backward(message, first, last, distance, chain, spare, out, start, stop)
 @part
 def condition(message, evidence, start, stop):
     """Multiply message[start:stop] by the evidence and scale it to sum 1; returns the sum it had."""
-    for s in range(start, stop):
-        message[s] *= evidence[s]
-    return normalise(message[start:stop])
+    left, seen = message[start:stop], evidence[start:stop]
+    for k in range(len(left)):
+        left[k] *= seen[k]
+    return normalise(left)
 
 
 @part
