@@ -22,9 +22,10 @@ from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
 from mdmtheory.core.long_calls import counted, shows_progress
-from mdmtheory.core.means import LEAST_TERMS, Moments, mean_interval
+from mdmtheory.core.means import LEAST_TERMS
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import TokensLike, as_tokens
+from mdmtheory.metrics.open_means import mean_or_open
 from mdmtheory.models.contexts import score_contexts
 from mdmtheory.models.noise import uniforms_of
 from mdmtheory.schedules import LossProfile, from_losses
@@ -82,7 +83,7 @@ def loss_by_ratio(
     """Measure the loss profile of a denoiser on sequences (count, length), with so many masks of each at each ratio.
 
     A call a sequence, mask and ratio. `ratios` lie above 0 and up to 1, at which the loss is measured in any case.
-    ValueError for fewer than 50 sequences, of which no interval holds; WithheldError where two carry a mean.
+    ValueError for fewer than 50 sequences, of which no interval holds.
     """
     denoiser = as_denoiser(denoiser)
     tokens = as_tokens(tokens, denoiser.vocab_size)
@@ -104,12 +105,8 @@ def loss_by_ratio(
     profile = from_losses(asked, losses.mean(axis=1), errors, name=name, vocab_size=denoiser.vocab_size)
     at_one = losses[-1]
     return MeasuredProfile(
-        profile, denoiser.vocab_size, *(_mean(each, level) for each in (at_one, unigrams, at_one - unigrams))
+        profile, denoiser.vocab_size, *(mean_or_open(each, level) for each in (at_one, unigrams, at_one - unigrams))
     )
-
-
-def _mean(values: Float[np.ndarray, "count"], level: float) -> Estimate:
-    return Estimate(*mean_interval(Moments.of(values), level), level, "estimate", len(values))
 
 
 def _losses(

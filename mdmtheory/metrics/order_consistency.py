@@ -21,9 +21,9 @@ from jaxtyping import Float
 from mdmtheory.core.differences import simultaneous_level
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.long_calls import counted
-from mdmtheory.core.means import Moments, mean_interval
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens
+from mdmtheory.metrics.open_means import mean_or_open
 from mdmtheory.models.contexts import score_contexts
 from mdmtheory.models.noise import uniforms_of
 
@@ -79,9 +79,7 @@ def _at(denoiser: Any, tokens: Tokens, distance: int, seed: int) -> AtDistance:
 def gains(found: Sequence[AtDistance], level: float) -> list[Estimate]:
     """The mean gain at each distance, nats; all intervals hold together."""
     each_level = simultaneous_level(level, max(1, len(found)))
-    return [
-        Estimate(*mean_interval(Moments.of(each.gain), each_level), level, "estimate", len(each.gain)) for each in found
-    ]
+    return [mean_or_open(each.gain, each_level) for each in found]
 
 
 def safe_stride(found: Sequence[AtDistance], threshold: float, level: float) -> int | None:
@@ -97,7 +95,7 @@ def safe_stride(found: Sequence[AtDistance], threshold: float, level: float) -> 
 def circulation(found: Sequence[AtDistance], level: float) -> Estimate:
     """The mean of |circulation| over all pairs, nats: 0 of one law."""
     values = np.abs(np.stack([each.circulation for each in found])).mean(axis=0)
-    return Estimate(*mean_interval(Moments.of(values), level), level, "estimate", len(values)).within(least=0.0)
+    return mean_or_open(values, level).within(least=0.0)
 
 
 def spread_over_orders(
@@ -116,5 +114,4 @@ def spread_over_orders(
 
 def mean_spread(spreads: Float[np.ndarray, "count"], level: float) -> Estimate:
     """The mean of these standard deviations."""
-    ends = mean_interval(Moments.of(spreads), level)
-    return Estimate(*ends, level, "estimate", len(spreads)).within(least=0.0)
+    return mean_or_open(spreads, level).within(least=0.0)

@@ -16,8 +16,9 @@ from jaxtyping import Float
 from mdmtheory.core.differences import simultaneous_level
 from mdmtheory.core.estimate import Estimate, Kind
 from mdmtheory.core.long_calls import counted
-from mdmtheory.core.means import Moments, mean_interval, price
+from mdmtheory.core.means import price
 from mdmtheory.core.tokens import Tokens
+from mdmtheory.metrics.open_means import mean_or_open
 from mdmtheory.models.masked import MaskedDiffusion
 
 RULES = ("ancestral", "stride", "confidence:ties=lowest", "margin:ties=lowest", "entropy:ties=lowest")
@@ -47,8 +48,8 @@ class RulePrice:
 
 
 def _a_token(nats: Float[np.ndarray, "count"], length: int, level: float, kind: Kind) -> Estimate:
-    ends = mean_interval(Moments.of(nats), level, unseen=price(abs(float(nats.mean()))))
-    value, low, high = (each / length for each in ends)
+    mean = mean_or_open(nats, level, kind, unseen=price(abs(float(nats.mean()))))
+    value, low, high = (each / length for each in (mean.value, mean.low, mean.high))
     return Estimate(value, low, high, level, kind, len(nats))
 
 

@@ -16,10 +16,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.means import Moments, mean_interval, price
+from mdmtheory.core.means import price
 from mdmtheory.core.reveal_plans import as_plans
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, token_dtype
+from mdmtheory.metrics.open_means import mean_or_open
 from mdmtheory.models.asking import OpenCanvas, home, together
 from mdmtheory.models.contexts import score_contexts
 from mdmtheory.models.masked import MaskedDiffusion
@@ -57,8 +58,7 @@ class StepDivergence:
 
 
 def _mean(nats: Float[np.ndarray, "count"], level: float) -> Estimate:
-    ends = mean_interval(Moments.of(nats), level, unseen=price(float(nats.mean())))
-    return Estimate(*ends, level, "estimate", len(nats)).within(least=0.0)
+    return mean_or_open(nats, level, unseen=price(float(nats.mean()))).within(least=0.0)
 
 
 def step_divergence(model: MaskedDiffusion, count: int, length: int, seed: int = 0) -> StepDivergence:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
-from mdmtheory.core.estimate import WithheldError
+from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.html_tables import html_table
 from mdmtheory.metrics.audit import Audit, said_bound
 from mdmtheory.metrics.collapse import NGRAM
@@ -40,25 +40,20 @@ def _prices(found: Audit, level: float) -> Table:
     rows = []
     for each, over in zip(found.prices, over_cheapest(found.prices, level), strict=True):
         dearer = "cheapest" if not over.value and not over.high - over.low else _number(over)
-        rows.append([each.rule, str(each.steps), _withheld(lambda e=each: e.mean(level)), dearer, f"{each.calls:.4g}"])
+        rows.append([each.rule, str(each.steps), _number(each.mean(level)), dearer, f"{each.calls:.4g}"])
     return Table("prices", ["rule", "steps", "nats a token", "over the cheapest, in pairs", "calls"], rows)
 
 
-def _withheld(number: Any) -> str:
-    try:
-        return _number(number())
-    except WithheldError as withheld:
-        return withheld.kind
+def _uncut(each: Estimate) -> str:
+    """Of what cannot be below 0 it goes without saying that noise was cut there."""
+    return _number(replace(each, cut_from=None))
 
 
 def _chains(found: Audit, level: float) -> Table:
     rows = []
     for each in found.chains:
-        try:
-            reverse, forward = (_number(one, 3) for one in each.divergence.kl(level))
-            bound = said_bound(each.divergence.accuracy_bound(level), VACUOUS)
-        except WithheldError as withheld:
-            reverse = forward = bound = withheld.kind
+        reverse, forward = map(_uncut, each.divergence.kl(level))
+        bound = said_bound(each.divergence.accuracy_bound(level), VACUOUS)
         kinds = each.variety
         drawn = [_number(kinds.entropy, 3), _number(kinds.repeated, 3), _number(kinds.distinct, 3)]
         rows.append([each.rule, str(each.steps), f"{each.divergence.steps:.4g}", reverse, forward, bound, *drawn])
@@ -116,11 +111,11 @@ def _held_out(held: HeldOut) -> str:
 
 
 def _spread(found: Audit, level: float) -> str:
-    return _withheld(lambda: mean_spread(found.orders, level))
+    return _uncut(mean_spread(found.orders, level))
 
 
 def _circulation(found: Audit, level: float) -> str:
-    return _withheld(lambda: circulation(found.pairs, level)) if found.pairs else "no"
+    return _uncut(circulation(found.pairs, level)) if found.pairs else "no"
 
 
 def audit_page(model: str, shown: list[Table], about: dict[str, str]) -> str:
