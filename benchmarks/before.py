@@ -37,7 +37,7 @@ def jobs(folder: Path) -> dict[str, Callable[[], object]]:
     import mdmtheory as mt
 
     hmm = mt.HMM.random(states=32, vocab_size=8, seed=0)
-    ngrams = {order: mt.NGram.random(order=order, vocab_size=8, seed=0) for order in (2, 3, 4)}
+    ngrams = {order: mt.NGram.random(order=order, vocab_size=8, seed=0) for order in (2, 3, 4, 5)}
     tokens = hmm.sample(256, LENGTH, seed=2)
     hidden = tokens.copy()
     hidden[np.random.default_rng(0).random(tokens.shape) < 0.5] = 8
@@ -57,13 +57,15 @@ def jobs(folder: Path) -> dict[str, Callable[[], object]]:
         "HMM: log q(x)": lambda: hmm.log_prob(tokens, threads=THREADS),
         "HMM: conditionals, half masked": lambda: mt.Oracle(hmm).conditionals(hidden[:64], threads=THREADS),
     }
-    plans = {"HMM": (hmm, 32), **{f"{order}-gram": (ngrams[order], 64 if order < 4 else 8) for order in (2, 3, 4)}}
+    plans = {"HMM": (hmm, 32), **{f"{order}-gram": (q, {4: 8, 5: 2}.get(order, 64)) for order, q in ngrams.items()}}
     plans |= {"equal_pairs": (mt.EqualPairs(vocab_size=16), 256), "parity": (mt.Parity(), 256)}
     for name, (language, count) in plans.items():
         for steps in (64, 2048) if name == "HMM" else (64,):
             model = masked(language, "ancestral", steps)
             found[f"{name}: ancestral, N={steps}, draw"] = drawn(model, count)
             found[f"{name}: ancestral, N={steps}, score"] = scored(model, language, count)
+    arcs = masked(mt.as_language("book:order=4"), "ancestral", 16)
+    found["arcs of a book: ancestral, L=64, N=16, draw"] = drawn(arcs, 8, 64)
     found |= {
         f"HMM: {sampler}, N=64, draw": drawn(masked(hmm, sampler, 64, trust), 32)
         for sampler, trust in (

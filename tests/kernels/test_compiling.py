@@ -134,11 +134,11 @@ def test_a_filled_folder_that_cannot_be_written_is_used(cold):
 
 
 def test_what_is_expected_counts_what_is_there_already():
-    everything = set(TOGETHER["hmm"])
+    everything = set(TOGETHER["ngram:order=6"])
     least, most = expected_seconds("random.fill_uniforms", set())
-    assert expected_seconds("chain_plans.run_chain_plans", set()) == (most, most)
+    assert expected_seconds("shift_plans.run_shift_plans", set()) == (most, most)
     assert least < most
-    assert expected_seconds("chain_plans.run_chain_plans", everything) == (FIRST, FIRST)
+    assert expected_seconds("shift_plans.run_shift_plans", everything) == (FIRST, FIRST)
 
 
 def test_every_kernel_that_takes_long_is_there():
