@@ -21,7 +21,7 @@ if hasattr(os, "sched_setaffinity"):
 from benchmarks import before, cold_start, growth, page, sweep
 from benchmarks.timing import Row
 
-SECTIONS = ("ratios", "asked", "large", "sharp", "networks", "generation", "sweep", "cold", "growth")
+SECTIONS = ("ratios", "asked", "large", "sharp", "networks", "generation", "sweep", "cold", "growth", "exact")
 PACKAGES = ("mdmtheory", "numpy", "numba", "hmmlearn", "dynamax", "jax")
 
 
@@ -58,6 +58,7 @@ def main() -> None:
                 "generation": generation_section,
                 "sweep": sweep_section,
                 "growth": growth_section,
+                "exact": exact_section,
             }
             text = sections[section](options.quick)
         if not options.quick:
@@ -189,6 +190,23 @@ def growth_section(quick: bool) -> str:
     ]
     picture = f"![Seconds a sequence against length, steps, states and vocabulary]({growth.FIGURE.name})"
     return f"{page.table(heads, lines)}\n\n{picture}"
+
+
+def exact_section(quick: bool) -> str:
+    """Seconds of a processor of the exact routines against L, N and V."""
+    from benchmarks import exact_growth
+
+    tables: dict[tuple[str, tuple[int, ...]], list[list[str]]] = {}
+    for of, line in exact_growth.lines(quick):
+        tables.setdefault(of, []).append(line)
+        print(of[0], *line, sep=" | ", flush=True)
+    parts = [
+        page.table(
+            exact_growth.heads(*of), [line[:-1] + [""] * (len(of[1]) + 2 - len(line)) + line[-1:] for line in rows]
+        )
+        for of, rows in tables.items()
+    ]
+    return f"{stamp(('mdmtheory', 'numpy', 'numba'))}\n\n" + "\n\n".join(parts)
 
 
 def stamp(packages: tuple[str, ...] = PACKAGES) -> str:

@@ -206,7 +206,9 @@ def _fused(case: DenoiserCase) -> str:
         for name in ("tokens", "calls", "rounds", "impossible"):
             if not np.array_equal(getattr(ours, name), getattr(theirs, name)):
                 raise RefutedError(f"run_plan {what} other {name} than the loop over a canvas")
-        same = np.isclose(ours.log_probs, theirs.log_probs, rtol=1e-12, atol=1e-12, equal_nan=True)
+        # What says the same of sequences in any batch is computed in float64.
+        most = 1e-12 if case.any_split else case.tolerance
+        same = np.isclose(ours.log_probs, theirs.log_probs, rtol=most, atol=most, equal_nan=True)
         if not same.all():
             raise RefutedError(f"run_plan {what} with other log_probs than the loop over a canvas")
     return "200 plans drawn and scored, equal to the loop over a canvas"

@@ -56,7 +56,7 @@ def first_order(
     Exact for order 1, for bigrams whose initial law is stationary within 1e-8 and whose chain forgets (`kappa`), for
     the uniform languages, and where (2V)^L is at most 2e7. Else an estimate from `count` contexts x_S, 50 at least,
     stratified by |S|, with all pairs priced in each. Of an n-gram with more than 600 contexts only the pairs of a few
-    positions are, in about 0.2 s each at order 5, V = 8, L = 512. ValueError for languages other than these, HMMs and
+    positions are, in about 0.03 s each at order 5, V = 8, L = 512. ValueError for languages other than these, HMMs and
     n-grams, and WithheldError where so few contexts carry the sum that no interval would hold.
     """
     language = as_language(language)

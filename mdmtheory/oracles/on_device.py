@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
-from mdmtheory.core.guards import MOST_OFF
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.long_calls import counted
+from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.protocols import Language, MarginalsCanvas, PlanRun
 from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
@@ -67,12 +67,14 @@ class DeviceOracle(ChainOracle):
         check_installed("oracles on a device", ("torch",))
         chained: Any = language
         if chained.chain is None:
-            raise ValueError(f"{language.spec} is no chain of hidden states; leave device and dtype out")
+            raise MisfitError(
+                f"{language.spec} is no chain of hidden states; leave device, dtype and batch out",
+                ("denoiser", "language"),
+            )
         if dtype not in DTYPES:
             raise ValueError(f"unknown dtype {dtype!r}; known: {', '.join(DTYPES)}")
         super().__init__(chained, trust)
         self.device, self.dtype = as_device(device or "cpu"), dtype
-        self.tolerance = MOST_OFF if dtype == "float64" else 1e-4
         self._batch = batch
         asked: dict[str, Any] = {"device": device, "dtype": None if dtype == "float64" else dtype, "batch": batch}
         self._asked = {key: value for key, value in asked.items() if value is not None}

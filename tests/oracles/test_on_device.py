@@ -229,7 +229,7 @@ def test_no_module_that_the_register_of_oracles_reads_loads_torch():
 @pytest.mark.parametrize(
     ("lang", "options", "said"),
     [
-        ("parity", {"device": "cpu"}, "parity is no chain of hidden states; leave device and dtype out"),
+        ("parity", {"device": "cpu"}, "parity is no chain of hidden states; leave device, dtype and batch out"),
         ("hmm", {"dtype": "float16"}, "unknown dtype 'float16'; known: float64, float32"),
         ("hmm", {"device": "tpu"}, "unknown device 'tpu'"),
         ("hmm", {"batch": 0}, "batch"),
