@@ -17,6 +17,7 @@ from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.lane_steps import combine_lanes, lanes_for
 from mdmtheory.kernels.logs import add_logs, finish_logs, scale_logs, sum_logs
 from mdmtheory.kernels.rows import add_scaled, dot
+from mdmtheory.kernels.vectors import load, spread, store
 
 MOST_LOST = 1e-200
 
@@ -55,8 +56,12 @@ def _smooth_rows(
         for lane in range(lanes):
             predicted[0, s, lane] = initial[s]
             behind[s, lane] = 1.0
+    # Likelihoods stay where the results will be, until the pass that comes back has used them.
+    for row in range(first, first + rows):
+        for i in range(length):
+            _exponentials(logs[row, i], out[row, i])
     for i in range(1, length):
-        _see(logs, first, i - 1, seen)
+        _line_up(out, first, rows, i - 1, seen)
         combine_lanes(seen, by_token, able)
         _take_in(predicted[i - 1], able, message, totals, scales)
         combine_lanes(message, transition, predicted[i])
@@ -66,7 +71,7 @@ def _smooth_rows(
             for lane in range(lanes):
                 m[lane] = p[lane] * b[lane]
         combine_lanes(message, emission, weights)
-        _see(logs, first, i, seen)
+        _line_up(out, first, rows, i, seen)
         for lane in range(rows):
             if not _normalise(weights, seen, lane, leave_out, out[first + lane, i]):
                 sure[first + lane] = False
@@ -89,22 +94,40 @@ def _see(logs, first, i, seen):
 
 
 @part
+def _exponentials(logs, out):
+    """Likelihoods of the tokens at one place, the largest 1."""
+    best = -np.inf
+    for v in range(len(logs)):
+        best = max(best, logs[v])
+    for v in range(len(logs)):
+        out[v] = math.exp(logs[v] - best) if logs[v] > -np.inf else 0.0
+
+
+@part
+def _line_up(likelihoods, first, rows, i, seen):
+    """Likelihoods at position i of the rows from `first`, as (V, lanes); the last row fills what is over."""
+    for lane in range(seen.shape[1]):
+        own = likelihoods[first + min(lane, rows - 1), i]
+        for v in range(len(own)):
+            seen[v, lane] = own[v]
+
+
+@part
 def _take_in(prior, able, message, totals, scales):
     """message = prior times the states' likelihoods, scaled to sum 1 in each lane, or zeros where nothing is left."""
-    for lane in range(len(totals)):
-        totals[lane] = 0.0
-    for s in range(len(prior)):
-        p, a, m = prior[s], able[s], message[s]
-        for lane in range(len(totals)):
-            m[lane] = p[lane] * a[lane]
-        for lane in range(len(totals)):
-            totals[lane] += m[lane]
+    for lane in range(0, len(totals), 8):
+        total = spread(0.0)
+        for s in range(len(prior)):
+            weighed = load(prior[s], lane) * load(able[s], lane)
+            total = total + weighed
+            store(message[s], lane, weighed)
+        store(totals, lane, total)
     for lane in range(len(totals)):
         scales[lane] = 1.0 / totals[lane] if totals[lane] > 0.0 else 0.0
-    for s in range(len(prior)):
-        m = message[s]
-        for lane in range(len(totals)):
-            m[lane] *= scales[lane]
+    for lane in range(0, len(totals), 8):
+        scale = load(scales, lane)
+        for s in range(len(prior)):
+            store(message[s], lane, load(message[s], lane) * scale)
 
 
 @part

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
+from mdmtheory.kernels.marginals import _sum_products
 from mdmtheory.kernels.random import next_uniform
 
 
@@ -62,6 +63,36 @@ def uniform_reverse_by_scores(tokens, posterior, kept, kept_after, out):
                 total += law[z]
             for z in range(vocab_size):
                 law[z] /= total
+
+
+@kernel
+def weigh_uniform(tokens, laws, kept, leave_out, least, unsure):
+    """Weigh `laws` (count, length, V), each without the evidence of its own token, by that evidence, and scale to 1.
+
+    A token was kept with probability `kept`, else drawn anew. With `leave_out` laws are scaled only. unsure[row] says
+    whether some law, so weighed, came to less than `least`. Sums are numpy's (`sum_products`), of MOST_SUMMED at most.
+    """
+    vocab_size = laws.shape[2]
+    seen, alike, other = np.empty(vocab_size), np.ones(vocab_size), (1 - kept) / vocab_size
+    for row in range(len(tokens)):
+        unsure[row] = _weigh_uniform(tokens[row], laws[row], kept, other, leave_out, least, seen, alike)
+
+
+@part
+def _weigh_uniform(token, laws, kept, other, leave_out, least, seen, alike):
+    unsure = False
+    for i in range(len(token)):
+        law = laws[i]
+        for v in range(len(law)):
+            seen[v] = other
+        seen[token[i]] = kept + other
+        total = _sum_products(law, seen)
+        unsure |= total < least
+        if leave_out:
+            total = _sum_products(law, alike)
+        for v in range(len(law)):
+            law[v] = (law[v] if leave_out else law[v] * seen[v]) / total
+    return unsure
 
 
 @kernel

@@ -108,24 +108,45 @@ class OracleBase(FromLeft, UnderNoise):
         self, evidence: UniformEvidence, leave_one_out: bool, threads: int | None
     ) -> Float[np.ndarray, "count length vocab_size"]:
         """Tokens kept with a probability are tokens trusted with it, so the conditionals' kernels serve."""
-        from mdmtheory.kernels.evidence import MOST_LOST
-
         tokens = as_tokens(evidence.tokens, self.vocab_size)
         self.language.validate_length(tokens.shape[1])
         if evidence.kept == 0:
             seen, trust = np.full_like(tokens, self.vocab_size), 1.0
         else:
             seen, trust = tokens, evidence.kept
-        without_own = self._certain_weights(seen, trust, threads)
-        likelihood = evidence.likelihood()
-        weights = without_own * likelihood
-        unsure = np.flatnonzero((weights.sum(axis=2) < MOST_LOST * likelihood.max()).any(axis=1))
-        found = without_own if leave_one_out else weights
-        if len(unsure):
-            in_logs = np.empty((len(unsure), *found.shape[1:]))
-            self._posterior(np.log(likelihood[unsure]), leave_one_out, in_logs, threads)
-            found[unsure] = in_logs
-        return found / found.sum(axis=2, keepdims=True)
+        found = self._certain_weights(seen, trust, threads)
+        rows = self._weigh_uniform(evidence, leave_one_out, found, threads)
+        if len(rows):
+            in_logs = np.empty((len(rows), *found.shape[1:]))
+            likelihood = UniformEvidence(evidence.tokens[rows], evidence.kept, self.vocab_size).log_likelihood()
+            self._posterior(likelihood, leave_one_out, in_logs, threads)
+            found[rows] = in_logs / in_logs.sum(axis=2, keepdims=True)
+        return found
+
+    def _weigh_uniform(
+        self,
+        evidence: UniformEvidence,
+        leave_out: bool,
+        laws: Float[np.ndarray, "count length vocab_size"],
+        threads: int | None,
+    ) -> Int[np.ndarray, "rows"]:
+        """Make posteriors of laws that leave their own evidence out; returns the rows that cannot be believed."""
+        from mdmtheory.kernels.evidence import MOST_LOST
+        from mdmtheory.kernels.marginals import MOST_SUMMED
+        from mdmtheory.kernels.noised import weigh_uniform
+
+        likely = evidence.kept + (1 - evidence.kept) / self.vocab_size
+        if self.vocab_size <= MOST_SUMMED:
+            unsure = np.empty(len(laws), dtype=np.bool_)
+            how = evidence.kept, leave_out, MOST_LOST * likely
+            tokens = as_tokens(evidence.tokens, self.vocab_size)
+            over_rows(lambda a, b: weigh_uniform(tokens[a:b], laws[a:b], *how, unsure[a:b]), len(laws), threads)
+        else:
+            weights = laws * evidence.likelihood()
+            unsure = (weights.sum(axis=2) < MOST_LOST * likely).any(axis=1)
+            found = laws if leave_out else weights
+            np.divide(found, found.sum(axis=2, keepdims=True), out=laws)
+        return np.flatnonzero(unsure)
 
     @whole_numbers(threads=1)
     def run_plan(

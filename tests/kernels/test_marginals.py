@@ -7,7 +7,9 @@ import pytest
 
 from mdmtheory.kernels.compiling import kernel
 from mdmtheory.kernels.marginals import FEW, MOST_SUMMED, draw, draw_rows
+from mdmtheory.kernels.noised import weigh_uniform
 from mdmtheory.oracles.answers import LawAnswers
+from mdmtheory.oracles.evidence import UniformEvidence
 
 
 @kernel
@@ -50,3 +52,17 @@ def test_tokens_are_those_that_are_drawn_one_at_a_time(vocab_size: int) -> None:
     draw_each(laws, uniforms, expected)
     assert found.tolist() == expected.tolist()
     assert (laws[np.arange(64), found] > 0).all()
+
+
+@pytest.mark.parametrize("leave_out", [False, True])
+@pytest.mark.parametrize("vocab_size", [3, 8, 19])
+def test_posteriors_under_uniform_noise_are_those_of_numpy(vocab_size: int, leave_out: bool) -> None:
+    laws = some_laws(vocab_size).reshape(4, 16, vocab_size)
+    tokens = np.random.default_rng(1).integers(0, vocab_size, (4, 16)).astype(np.uint8)
+    likelihood = UniformEvidence(tokens, 0.3, vocab_size).likelihood()
+    weights = laws * likelihood
+    expected = laws if leave_out else weights
+    found, unsure, least = laws.copy(), np.empty(4, dtype=np.bool_), 0.05
+    weigh_uniform(tokens, found, 0.3, leave_out, least, unsure)
+    assert found.tolist() == (expected / expected.sum(axis=2, keepdims=True)).tolist()
+    assert unsure.tolist() == (weights.sum(axis=2) < least).any(axis=1).tolist()
