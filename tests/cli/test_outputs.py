@@ -192,7 +192,18 @@ def test_o_and_out_are_the_same_option_of_every_verb_and_stand_for_the_one_thing
                 yield path, each
 
     found = dict(options(get_command(app)))
-    verbs = ("sweep", "leaderboard", "merge", "plot", "schedule", "compare", "language new", "language fit", "train")
+    verbs = (
+        "sweep",
+        "leaderboard",
+        "merge",
+        "plot",
+        "schedule",
+        "compare",
+        "language new",
+        "language fit",
+        "train",
+        "profile",
+    )
     assert {*found} == {f" {verb}" for verb in verbs}
     for path, option in found.items():
         assert {"-o", "--out"} <= set(option.opts), path
