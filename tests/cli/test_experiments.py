@@ -237,7 +237,7 @@ DRAWN_FROM = {"ter_law": "ter_ser_vs_steps"}
 """Stores that do not have the figure's name."""
 
 
-FROM_ROWS = ("correction", "learned_ranking", "planning_trained", "ye2025")
+FROM_ROWS = ("antibody", "correction", "learned_ranking", "planning_trained", "ye2025")
 """Figures that are drawn from rows in `experiments/`."""
 
 STORED = [each for each in FIGURES if each.stem not in (*COMPUTED, *FROM_ROWS, SEVERAL)]
