@@ -24,6 +24,24 @@ def draw(weights, total, uniform):
     return last
 
 
+FEW = 32
+"""Tokens up to which all are looked at rather than as many as it takes."""
+
+
+@part
+def draw_quickly(weights, total, uniform):
+    """As `draw`; of few tokens by counting: where it would end is no branch that the processor has to guess."""
+    if len(weights) > FEW:
+        return draw(weights, total, uniform)
+    threshold = uniform * total
+    cumulative = 0.0
+    token = 0
+    for v in range(len(weights)):
+        cumulative += weights[v]
+        token += cumulative <= threshold
+    return token if token < len(weights) else draw(weights, total, uniform)
+
+
 @part
 def perturb(weights, total, epsilon):
     """Replace a marginal by (1 - s) marginal + s uniform, with s such that KL(marginal || mixture) = epsilon nats.
@@ -75,7 +93,7 @@ def settle(weights, epsilon, drawing, position, state, row):
         for v in range(len(weights)):
             total += weights[v]
     if drawing:
-        row.token[position] = draw(weights, total, next_uniform(state))
+        row.token[position] = draw_quickly(weights, total, next_uniform(state))
     share = weights[row.token[position]] / total
     if 0.0 < share < LEAST_SHARE:
         row.unsure[0] = True
@@ -178,23 +196,7 @@ def draw_rows(marginals, uniforms, out):
         total = 0.0
         for v in range(len(law)):
             total += law[v]
-        out[row] = _draw_of_few(law, total, uniforms[row]) if len(law) <= FEW else draw(law, total, uniforms[row])
-
-
-@part
-def _draw_of_few(weights, total, uniform):
-    """As `draw`, by counting: where it would end is no branch that the processor has to guess."""
-    threshold = uniform * total
-    cumulative = 0.0
-    token = 0
-    for v in range(len(weights)):
-        cumulative += weights[v]
-        token += cumulative <= threshold
-    return token if token < len(weights) else draw(weights, total, uniform)
-
-
-FEW = 32
-"""Tokens up to which all are looked at rather than as many as it takes."""
+        out[row] = draw_quickly(law, total, uniforms[row])
 
 
 @kernel
