@@ -66,7 +66,8 @@ def _distances(axes, frame):
     ends = np.abs(np.stack([frame["nats"] - frame["low"], frame["high"] - frame["nats"]]))
     axes.errorbar(frame["distance"], frame["nats"], ends, color="black", marker="o", markersize=3, linewidth=1)
     carried = frame[~np.isfinite(frame["high"])]
-    axes.plot(carried["distance"], carried["nats"], "o", markersize=4, color="black", markerfacecolor="white")
+    style = {"markersize": 5, "color": "black", "markerfacecolor": "white", "markeredgecolor": "black"}
+    axes.plot(carried["distance"], carried["nats"], "o", markeredgewidth=1, zorder=5, **style)
     axes.axhline(0, color=REFERENCE, linewidth=0.8)
     axes.set(xlabel="residues apart", ylabel="said of the other, nats", xscale="log")
     axes.set_xticks([1, 4, 16, 64], ["1", "4", "16", "64"])
