@@ -27,7 +27,7 @@ SECONDS: Mapping[str, float] = {
     "evidence.smooth_evidence_in_logs": 0.7,
     "lanes.filter_log_probs": 0.5,
     "lanes.smooth": 0.8,
-    "pairs.pair_information": 0.9,
+    "pairs.pair_information": 1.0,
     "reveal_sizes.cheapest_blocks": 0.4,
     "shift_plans.run_shift_plans": 3.3,
     "shift_renewal.renew_shift_plans": 2.7,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mdmtheory.kernels.chain import combine_rows, normalise
 from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.doubt import LEAST_PRODUCT, LEAST_TOTAL
+from mdmtheory.kernels.state_steps import in_eights, move_state, take_in_state, weigh_tokens_of_state
 
 
 @kernel
@@ -21,22 +21,24 @@ def pair_information(initial, transition, transposed, likelihood, emission, toke
     """
     count, length = tokens.shape
     size, vocab_size = emission.shape
-    ahead, behind = np.empty((length, size)), np.empty((length, size))
-    carried, moved = np.empty((vocab_size, size)), np.empty((vocab_size, size))
-    spare, joint = np.empty(size), np.empty((vocab_size, vocab_size))
-    first, second = np.empty(vocab_size), np.empty(vocab_size)
-    scratch = (ahead, behind, carried, moved, spare, joint, first, second)
+    laws = in_eights(transition), in_eights(transposed), in_eights(likelihood), in_eights(emission)
+    width = len(laws[0])
+    ahead, behind = np.zeros((length, width)), np.zeros((length, width))
+    carried, moved = np.zeros((vocab_size, width)), np.zeros((vocab_size, width))
+    spare, joint = np.zeros(width), np.empty((vocab_size, vocab_size))
+    first, second, weights = np.empty(vocab_size), np.empty(vocab_size), np.empty(laws[3].shape[1])
+    low, high = np.empty(width), np.empty(width)
+    scratch = (ahead, behind, carried, moved, spare, joint, first, second, weights, low, high)
     for row in range(count):
-        sure[row] = _fill_row(
-            initial, transition, transposed, likelihood, emission, tokens[row], alike, scratch, out[row]
-        )  # fmt: skip
+        sure[row] = _fill_row(initial, laws, size, vocab_size, tokens[row], alike, scratch, out[row])
 
 
 @part
-def _fill_row(initial, transition, transposed, likelihood, emission, token, alike, scratch, out):
+def _fill_row(initial, laws, size, vocab_size, token, alike, scratch, out):
     """One row of `pair_information`; returns whether it is sure."""
-    ahead, behind, carried, moved, spare, joint, first, second = scratch
-    length, (size, vocab_size) = len(token), emission.shape
+    transition, transposed, likelihood, emission = laws
+    ahead, behind, carried, moved, spare, joint, first, second, weights, low, high = scratch
+    length = len(token)
     for i in range(length):
         for j in range(length):
             out[i, j] = 0.0
@@ -44,15 +46,11 @@ def _fill_row(initial, transition, transposed, likelihood, emission, token, alik
         ahead[0, s] = initial[s]
         behind[length - 1, s] = 1.0
     for i in range(1, length):
-        for s in range(size):
-            spare[s] = ahead[i - 1, s] * likelihood[token[i - 1], s]
-        normalise(spare)
-        combine_rows(spare, transition, 0, size, ahead[i], 0, size)
+        take_in_state(ahead[i - 1], likelihood[token[i - 1]], size, spare)
+        move_state(spare, transition, size, ahead[i])
     for i in range(length - 1, 0, -1):
-        for s in range(size):
-            spare[s] = behind[i, s] * likelihood[token[i], s]
-        normalise(spare)
-        combine_rows(spare, transposed, 0, size, behind[i - 1], 0, size)
+        take_in_state(behind[i], likelihood[token[i]], size, spare)
+        move_state(spare, transposed, size, behind[i - 1])
     sure = True
     for i in range(length):
         met = 0.0
@@ -66,16 +64,17 @@ def _fill_row(initial, transition, transposed, likelihood, emission, token, alik
             for s in range(size):
                 carried[v, s] = ahead[i, s] * emission[s, v]
         for j in range(i + 1, length):
-            if _alike(carried, first, alike):
+            if _alike(carried, size, first, low, high, alike):
                 break
             for v in range(vocab_size):
-                combine_rows(carried[v], transition, 0, size, moved[v], 0, size)
+                move_state(carried[v], transition, size, moved[v])
             if token[j] == vocab_size:
-                total, information = _information(moved, emission, behind[j], joint, first, second)
+                total = _weigh_pairs(moved, emission, size, behind[j], spare, weights, joint)
+                information = _information(total, joint, first, second)
                 sure &= total >= LEAST_TOTAL
                 out[i, j] = information
                 out[j, i] = information
-            total = _take_in(moved, likelihood[token[j]], carried)
+            total = _take_in(moved, likelihood[token[j]], size, carried)
             sure &= total >= LEAST_TOTAL
             if total <= 0.0:
                 break
@@ -83,58 +82,61 @@ def _fill_row(initial, transition, transposed, likelihood, emission, token, alik
 
 
 @part
-def _take_in(moved, evidence, carried):
+def _take_in(moved, evidence, size, carried):
     """carried = moved times the evidence, scaled to sum 1 over all tokens; returns the sum that they had."""
     total = 0.0
     for v in range(len(moved)):
-        for s in range(len(evidence)):
+        for s in range(size):
             carried[v, s] = moved[v, s] * evidence[s]
             total += carried[v, s]
     if total <= 0.0:
         return total
     for v in range(len(moved)):
-        for s in range(len(evidence)):
+        for s in range(size):
             carried[v, s] /= total
     return total
 
 
 @part
-def _alike(carried, totals, alike):
-    """Whether the law of the state is the same for every token that is possible; `totals` (V,) is scratch."""
+def _alike(carried, size, totals, low, high, alike):
+    """Whether the law of the state is the same for every token that is possible; the arrays are scratch."""
+    for s in range(size):
+        low[s], high[s] = np.inf, 0.0
     for v in range(len(carried)):
         totals[v] = 0.0
-        for s in range(carried.shape[1]):
+        for s in range(size):
             totals[v] += carried[v, s]
-    for s in range(carried.shape[1]):
-        low, high = np.inf, 0.0
-        for v in range(len(carried)):
-            if totals[v] > 0.0:
+        if totals[v] > 0.0:
+            for s in range(size):
                 share = carried[v, s] / totals[v]
-                low, high = min(low, share), max(high, share)
-        if high - low > alike * high:
+                low[s] = share if share < low[s] else low[s]
+                high[s] = share if share > high[s] else high[s]
+    for s in range(size):
+        if high[s] - low[s] > alike * high[s]:
             return False
     return True
 
 
 @part
-def _information(moved, emission, behind, joint, first, second):
-    """The sum of the joint weights of two tokens, and their mutual information in nats, 0 where all are 0."""
-    vocab_size = len(moved)
+def _weigh_pairs(moved, emission, size, behind, mass, weights, joint):
+    """joint[v, w] = how likely token v was followed by w here, up to scale; returns the sum."""
     total = 0.0
+    for v in range(len(moved)):
+        weigh_tokens_of_state(moved[v], behind, emission, size, mass, weights)
+        for w in range(len(moved)):
+            joint[v, w] = weights[w]
+            total += weights[w]
+    return total
+
+
+@part
+def _information(total, joint, first, second):
+    """The mutual information in nats of two tokens of these joint weights, which are scaled to 1; 0 where all are 0."""
+    vocab_size = len(joint)
+    if total <= 0.0:
+        return 0.0
     for v in range(vocab_size):
         first[v] = second[v] = 0.0
-        for w in range(vocab_size):
-            joint[v, w] = 0.0
-    for v in range(vocab_size):
-        for s in range(len(behind)):
-            mass = moved[v, s] * behind[s]
-            if mass != 0.0:
-                for w in range(vocab_size):
-                    joint[v, w] += mass * emission[s, w]
-        for w in range(vocab_size):
-            total += joint[v, w]
-    if total <= 0.0:
-        return total, 0.0
     for v in range(vocab_size):
         for w in range(vocab_size):
             joint[v, w] /= total
@@ -148,4 +150,4 @@ def _information(moved, emission, behind, joint, first, second):
                 ratio = joint[v, w] / apart if apart > LEAST_PRODUCT else joint[v, w] / first[v] / second[w]
                 information += joint[v, w] * np.log(ratio)
     # Only rounding takes it below 0.
-    return total, max(information, 0.0)
+    return max(information, 0.0)

@@ -53,3 +53,25 @@ def mark_first(ranking, count, out):
 def _mark(ranking, count, out):
     for k in range(len(ranking)):
         out[ranking[k]] = k < count
+
+
+@kernel
+def choose_apart(ranking, pairs, scale, least, free, chosen):
+    """Mark the free positions of each row as they are ranked, none of which is tied to one before it.
+
+    Two are tied whose number in `pairs` (rows, L, L), rounded to multiples of 1 / scale, is `least` or more. `free` is
+    used up.
+    """
+    for row in range(len(ranking)):
+        _choose_apart(ranking[row], pairs[row], scale, least, free[row], chosen[row])
+
+
+@part
+def _choose_apart(ranking, pairs, scale, least, free, chosen):
+    for k in range(len(ranking)):
+        best = ranking[k]
+        if free[best]:
+            chosen[best] = True
+            free[best] = False
+            for i in range(len(free)):
+                free[i] = free[i] and not np.rint(pairs[best, i] * scale) / scale >= least

@@ -127,17 +127,12 @@ class Independent(Rule):
 
     def choose(self, scores: Ranked, wanted: Positions, state: State) -> Positions:
         """The best, then each that is nearly independent of those before it."""
+        from mdmtheory.kernels.ranks import choose_apart
+
         assert state.pairs is not None
-        tied = np.round(state.pairs, DECIMALS) >= np.round(self.mu, DECIMALS)
         free, chosen = wanted.copy(), np.zeros_like(wanted)
-        rows = np.arange(len(wanted))
-        for position in ranking(scores, state.order).T:
-            if not free.any():
-                break
-            taken = free[rows, position]
-            chosen[rows, position] |= taken
-            free[rows, position] = False
-            free &= ~(tied[rows, position] & taken[:, None])
+        ranked, pairs = ranking(scores, state.order), np.require(state.pairs, np.float64, ["C", "W"])
+        choose_apart(ranked, pairs, 10.0**DECIMALS, float(np.round(self.mu, DECIMALS)), free, chosen)
         return chosen
 
 
