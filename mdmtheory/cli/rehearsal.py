@@ -136,7 +136,7 @@ def _schedules() -> None:
 
     mt.schedules.optimal(np.linspace(1.0, 0.5, LENGTH), STEPS)
     parity = mt.Parity()
-    for sampler in ("fixed", "margin", "entropy"):
+    for sampler in ("fixed", "margin", "entropy", "ancestral:precision=float32"):
         mt.MaskedDiffusion(mt.Oracle(parity), sampler=sampler, steps=STEPS).sample(2, LENGTH, seed=0)
     tokens = JOINT_COLUMNS // 2
     # More joint draws than a table has room for.

@@ -51,6 +51,25 @@ def fill_uniforms(states, out):
 
 
 @kernel
+def fill_wanted_uniforms(states, wanted, out):
+    """Rows of `out` (n, k) become k uniforms for each position that is `wanted` (count, L), row by row.
+
+    Every position takes k of its stream, wanted or not; `states` (count, 4) moves on.
+    """
+    number = 0
+    for row in range(len(wanted)):
+        state = states[row]
+        for i in range(wanted.shape[1]):
+            if wanted[row, i]:
+                for k in range(out.shape[1]):
+                    out[number, k] = next_uniform(state)
+                number += 1
+            else:
+                for _ in range(out.shape[1]):
+                    next_bits(state)
+
+
+@kernel
 def fill_normals(states, out):
     """Row i of `out` (count, n) becomes n standard normals from stream i; `states` (count, 4) moves on.
 

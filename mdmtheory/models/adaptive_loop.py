@@ -17,7 +17,7 @@ from mdmtheory.core.streams import check_states
 from mdmtheory.core.tokens import Tokens, as_tokens, token_dtype
 from mdmtheory.models.asking import OpenCanvas, Witness, home, in_batches, of_slice, together
 from mdmtheory.models.canvas_loop import first_masked
-from mdmtheory.models.noise import pieces, uniforms_of
+from mdmtheory.models.noise import pieces, uniforms_of, wanted_uniforms
 from mdmtheory.oracles.answers import LawAnswers
 from mdmtheory.plans import PlanLaw
 from mdmtheory.samplers.base import SamplerBase, check_whole
@@ -233,9 +233,8 @@ class _Batch:
             elif uniforms is not None:
                 drawn[entries] = law.draw(uniforms[entries])
             else:
-                noise = uniforms_of(self._streams, active[some], length * outcomes).reshape(-1, length, outcomes)
-                own = noise[np.searchsorted(some, rows[entries]), positions[entries]]
-                drawn[entries] = float32_draws(law.laws, own)
+                noise = wanted_uniforms(self._streams, active[some], wanted[some], outcomes)
+                drawn[entries] = float32_draws(law.laws, noise)
             log_probs[entries] = law.log_prob_of(drawn[entries])
         return drawn, lambda some: log_probs[some]
 

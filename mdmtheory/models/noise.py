@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, Int, UInt64
+from jaxtyping import Bool, Float, Int, UInt64
 
 from mdmtheory.core.protocols import Answers
 from mdmtheory.models.asking import LAW_ENTRIES, home
@@ -21,6 +21,19 @@ def uniforms_of(states: States, rows: Int[np.ndarray, "rows"], number: int) -> F
     uniforms = np.empty((len(rows), number))
     streams = states[rows]
     fill_uniforms(streams, uniforms)
+    states[rows] = streams
+    return uniforms
+
+
+def wanted_uniforms(
+    states: States, rows: Int[np.ndarray, "rows"], wanted: Bool[np.ndarray, "rows length"], number: int
+) -> Float[np.ndarray, "n number"]:
+    """So many uniforms for each position that is wanted, row by row; the streams move on by as many for the others."""
+    from mdmtheory.kernels.random import fill_wanted_uniforms
+
+    uniforms = np.empty((int(np.count_nonzero(wanted)), number))
+    streams = states[rows]
+    fill_wanted_uniforms(streams, np.require(wanted, requirements=["C", "W"]), uniforms)
     states[rows] = streams
     return uniforms
 
