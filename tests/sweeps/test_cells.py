@@ -137,7 +137,7 @@ def test_an_explicit_schedule_has_its_own_number_of_steps(tmp_path):
             "unknown model 'gausian' .did you mean 'gaussian'.*known: ar, block, gaussian, .*masked, .*uniform",
         ),
         ({"model": "block:size=0"}, "size is 0; pass 1 or more"),
-        ({"denoiser": "orakle"}, "unknown denoiser 'orakle'.*known: carry, hops, network, oracle"),
+        ({"denoiser": "orakle"}, "unknown denoiser 'orakle'.*known: carry, hf, hops, network, oracle"),
         ({"sampler": "ancestrel"}, "unknown sampler 'ancestrel'.*known: ancestral"),
         ({"schedule": "cosin"}, "unknown schedule 'cosin'.*known: cosine"),
         ({"metrics": "ser,mauve"}, "unknown metric 'mauve'; known: cross_entropy"),
