@@ -55,9 +55,7 @@ def jobs() -> Iterator[Asked]:
         run = plan_runner(mt.NGram.random(order=order, vocab_size=VOCAB_SIZE, seed=0))
         yield Asked(f"{order}-gram oracle, N=512", was, least, run(512), bound)
     book = _drawn(mt.as_language("book:order=4"), 16, length=64)
-    yield Asked(
-        "`book:order=4` (arcs), L=64, N=16", "17", None, book, "gathers: 6,627 arcs a token and pass, 1.9 ns each"
-    )
+    yield Asked("`book:order=4` (arcs), L=64, N=16", "17", None, book, "gathers: 6,627 arcs a token and pass, 1.9 ns")
     for sampler, (known, asked, bound) in LOOKING.items():
         yield Asked(f"`{sampler}`, HMM, N=64", known, asked, _drawn(hmm, 64, sampler=sampler), bound)
     remasking = _drawn(hmm, 64, 0.999, sampler="remdm-cap")
