@@ -371,7 +371,7 @@ def main(folder: str) -> None:
 
     from mdmtheory.core.writing import write_whole
     from mdmtheory.networks.architecture import as_size
-    from mdmtheory.networks.devices import as_device
+    from mdmtheory.oracles.tensors.devices import as_device
 
     size, minutes, device = (
         os.environ.get(*each) for each in (("SIZE", "small"), ("MINUTES", "8"), ("DEVICE", "auto"))

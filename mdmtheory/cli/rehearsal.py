@@ -93,6 +93,7 @@ def _run(make: Callable[[], Any], bits: int) -> None:
         mt.MaskedDiffusion(mt.Window(language, width=1), sampler="confidence", steps=STEPS).sample(2, length, seed=0)
         if looks:
             mt.MaskedDiffusion(mt.Oracle(language), steps=STEPS).walk_steps(language, 2, length, seed=0)
+            mt.MaskedDiffusion(mt.Oracle(language), sampler="independent:mu=0.1").sample(2, length, seed=0)
 
 
 def _faint() -> None:

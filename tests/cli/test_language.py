@@ -109,9 +109,9 @@ def test_tables_of_something_else_are_refused_with_the_line_to_write(refused):
     line = "hmm --initial initial.csv --transition transition.csv --emission emission.csv -o FILE.npz"
     assert line in refused("language", "new", "hmm", *words, "-o", "m.npz")
     assert "ngram --initial initial.csv --conditional" in refused("language", "new", "ngram", *words, "-o", "m.npz")
-    hint = "'ngrm' (did you mean 'ngram'?) is not made of tables; write affine or pdfa"
+    hint = "'ngrm' (did you mean 'ngram'?) is not made of tables; write affine or finite or"
     assert hint in refused("language", "new", "ngrm", *words, "-o", "m.npz")
-    assert "'dyck' is not made of tables; write affine or pdfa" in refused(
+    assert "'dyck' is not made of tables; write affine or finite or" in refused(
         "language", "new", "dyck", *words, "-o", "m.npz"
     )
     words = written(initial="1", transition=".9", emission="1")
