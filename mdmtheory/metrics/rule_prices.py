@@ -42,8 +42,12 @@ class RulePrice:
         return _a_token(self.nats, self.length, level, "upper bound" if self.bound else "estimate")
 
     def over(self, other: RulePrice, level: float) -> Estimate:
-        """By how many nats a token it is dearer than another on the same sequences."""
-        kind: Kind = "upper bound" if self.bound and not other.bound else "estimate"
+        """By how many nats a token it is dearer than another on the same sequences; of two bounds, as the bounds go.
+
+        An exact price less an upper bound is a lower bound of the difference.
+        """
+        kinds: dict[tuple[bool, bool], Kind] = {(True, False): "upper bound", (False, True): "lower bound"}
+        kind = kinds.get((self.bound, other.bound), "estimate")
         return _a_token(self.nats - other.nats, self.length, level, kind)
 
 

@@ -83,6 +83,9 @@ def test_prices_are_those_of_replays_and_differences_are_of_the_same_sequences(q
         assert over.high - over.low > 2 * 1.9 * spread  # all four together at 95 %
     [bound] = rule_prices(denoiser, tokens, ["ancestral"], [2])
     assert bound.mean(0.95).kind == "upper bound"
+    exact = next(each for each in found if not each.bound)
+    kinds = [first.over(second, 0.95).kind for first, second in ((bound, exact), (exact, bound), (bound, bound))]
+    assert kinds == ["upper bound", "lower bound", "estimate"]
 
 
 def test_one_law_has_no_circulation_and_no_spread_and_a_perturbed_one_has(q):
