@@ -62,7 +62,7 @@ def _smoothing(language: Any, dynamax: Dynamax, pool: Any, rounds: int) -> Itera
     masked = tokens[:size] == VOCAB_SIZE
     _agree("dynamax's marginals", np.asarray(function(batches[0]))[masked], oracle.conditionals(tokens[:size])[masked])
     ours = Side("mdmtheory", lambda count: oracle.conditionals(tokens[:count], threads=THREADS), count=256)
-    yield from _dynamax_rows(job, "`hmm_smoother`", ours, (function, batches), pool, rounds, at_least=4)
+    yield from _dynamax_rows(job, "`hmm_smoother`", ours, (function, batches), pool, rounds, at_least=5)
 
 
 def _dynamax_rows(

@@ -1,7 +1,7 @@
 """The exact oracle of a chain of many hidden states, by batched matrix products in torch, on a processor or a GPU.
 
 Kernels (oracles/chain.py) take one transition probability at a time and keep powers of the matrix, which serves up to
-some hundred states. Beyond, matrix products of many sequences are several times faster, and powers would not fit.
+some hundred states. Beyond, matrix products of many sequences are faster, and powers would not fit.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from mdmtheory.oracles.tensors.messages import DeviceChain, Messages
 
 MANY_STATES = 1024
-"""From so many hidden states on, products in torch take less time than kernels (benchmarks/on_device.py)."""
+"""From so many hidden states on, laws take less time in torch than in kernels, and drawing about as much
+(benchmarks/on_device.py); kernels' powers of the matrix grow besides."""
 
 DTYPES = ("float64", "float32")
 TOKENS_AT_ONCE = 1 << 15
