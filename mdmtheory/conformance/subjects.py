@@ -93,10 +93,10 @@ def _certified(text: str, kind: Kind | None) -> Certified:
         return Certified("language", text, partial(check_language, text))
     if kind in (None, "denoiser") and (run := _run_of(text, asked=kind == "denoiser")) is not None:
         return _of_network(run)
-    if "/" in text:
-        check_no_file_meant(text)
     name, _, rest = text.partition(":")
     kinds = [each for each in REGISTRIES if name in REGISTRIES[each] and kind in (None, each)]
+    if not kinds and "/" in text:
+        check_no_file_meant(text)
     if len(kinds) > 1:
         raise ValueError(f"{name!r} is a {' and a '.join(kinds)}; say which with --kind {kinds[0]}")
     if kinds:

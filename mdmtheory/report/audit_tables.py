@@ -13,7 +13,7 @@ from mdmtheory.metrics.audit import Audit, said_bound
 from mdmtheory.metrics.collapse import NGRAM
 from mdmtheory.metrics.held_out import HeldOut
 from mdmtheory.metrics.order_consistency import circulation, gains, mean_spread, safe_stride
-from mdmtheory.metrics.rule_prices import over_cheapest
+from mdmtheory.metrics.rule_prices import cheapest, over_cheapest
 from mdmtheory.metrics.step_divergence import VACUOUS
 
 
@@ -39,7 +39,7 @@ def _number(each: Any, digits: int = 4) -> str:
 def _prices(found: Audit, level: float) -> Table:
     rows = []
     for each, over in zip(found.prices, over_cheapest(found.prices, level), strict=True):
-        dearer = "cheapest" if not over.value and not over.high - over.low else _number(over)
+        dearer = "cheapest" if each is cheapest(found.prices, each.steps) else _number(over)
         rows.append([each.rule, str(each.steps), _number(each.mean(level)), dearer, f"{each.calls:.4g}"])
     return Table("prices", ["rule", "steps", "nats a token", "over the cheapest, in pairs", "calls"], rows)
 

@@ -43,6 +43,7 @@ def test_prices_are_exact_replays_and_the_page_has_the_card(run, made):
     for row in said["prices"]:
         model = mt.MaskedDiffusion(net, sampler=row["rule"], steps=2)
         assert row["nats a token"].startswith(f"≈ {-model.log_prob(tokens).values.mean() / 8:.4f} [")
+    assert [row["over the cheapest, in pairs"] for row in said["prices"]].count("cheapest") == 1
     assert [row["rule"] for row in said["chain"]] == ["stride", "entropy:ties=lowest", "the text"]
     assert [row["distance"] for row in said["dependence"]] == ["1", "2", "3", "4", "6"]
     for name in ("text", "prices", "intervals", "order", "chain", "safe stride", "variety"):
@@ -53,6 +54,12 @@ def test_prices_are_exact_replays_and_the_page_has_the_card(run, made):
     assert all(row["nats a token"] in page for row in said["prices"])
     assert "What the numbers hold for" in page
     assert "error of the model beside every price of one order" in page
+
+
+def test_a_checkpoint_is_certified_by_the_name_that_is_typed(run, made):
+    outcome = run("certify", f"hf:{made / 'bert'}:device=cpu")
+    assert outcome.code == 0, outcome.out + outcome.err
+    assert "normalised" in outcome.out
 
 
 def test_a_check_on_a_language_that_is_known_says_inside(run):
