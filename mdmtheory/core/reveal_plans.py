@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, Int32, Integer
+from jaxtyping import Int, Int32, Integer, Num
 
 LAST_STEP = 1 << 20
 """Largest step number: what runs plans keeps one counter a step."""
@@ -26,6 +26,18 @@ def as_plans(plan: Any) -> Int32[np.ndarray, "count length"]:
             f"number steps from 1 to {LAST_STEP}"
         )
     return np.require(array, dtype=np.int32, requirements=["C", "W"])
+
+
+def in_single_steps(plan: Num[np.ndarray, "*rows length"]) -> Int32[np.ndarray, "*rows length"]:
+    """The plan that reveals one position a step, as their numbers rise, and from the left where these are equal.
+
+    So it goes through the steps of a plan; and of uniforms it makes a random order.
+
+    >>> in_single_steps(np.array([[2, 1, 2]])).tolist()
+    [[2, 1, 3]]
+    """
+    order = np.argsort(plan, axis=-1, kind="stable")
+    return (np.argsort(order, axis=-1, kind="stable") + 1).astype(np.int32)
 
 
 def own_steps(

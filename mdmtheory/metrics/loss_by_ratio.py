@@ -23,6 +23,7 @@ from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.intervals import check_level
 from mdmtheory.core.long_calls import counted, shows_progress
 from mdmtheory.core.means import LEAST_TERMS
+from mdmtheory.core.reveal_plans import in_single_steps
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import TokensLike, as_tokens
 from mdmtheory.metrics.open_means import mean_or_open
@@ -122,11 +123,9 @@ def _losses(
     for k in range(masks):
         drawn = uniforms_of(states, np.arange(count), length + 2)
         # One sequence in each of `count` parts of equal probability, in a random order: so every mask is spread alone.
-        place = np.argsort(np.argsort(drawn[:, 0], kind="stable"), kind="stable")
-        uniform = (place + drawn[:, 1]) / count
+        uniform = (in_single_steps(drawn[:, 0]) - 1 + drawn[:, 1]) / count
         masked = 1 + binom.ppf(uniform, length - 1, ratio).clip(0, length - 1).astype(np.int64)
-        ranks = np.argsort(np.argsort(drawn[:, 2:], axis=1, kind="stable"), axis=1, kind="stable")
-        hidden = ranks < masked[:, None]
+        hidden = in_single_steps(drawn[:, 2:]) <= masked[:, None]
         plan = np.where(hidden, 2, 1).astype(np.int32)
         log_probs = score_contexts(denoiser, plan, tokens, only=hidden, threads=threads).log_probs
         found[k] = -np.where(hidden, log_probs, 0.0).sum(axis=1) / masked

@@ -21,6 +21,7 @@ from jaxtyping import Float
 from mdmtheory.core.differences import simultaneous_level
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.long_calls import counted
+from mdmtheory.core.reveal_plans import in_single_steps
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.metrics.open_means import mean_or_open
@@ -60,9 +61,8 @@ def _at(denoiser: Any, tokens: Tokens, distance: int, seed: int) -> AtDistance:
     second = first + distance
     order = drawn[:, 2:].copy()
     order[rows, first] = order[rows, second] = 2.0  # behind all others
-    ranks = np.argsort(np.argsort(order, axis=1, kind="stable"), axis=1, kind="stable")
     revealed = (drawn[:, 1] * (length - 1)).astype(np.int64)  # 0..length-2 of the others
-    plan = np.where(ranks < revealed[:, None], 1, 4).astype(np.int32)
+    plan = np.where(in_single_steps(order) <= revealed[:, None], 1, 4).astype(np.int32)
     only = np.zeros(plan.shape, dtype=np.bool_)
     only[rows, first] = only[rows, second] = True
     found = []
@@ -106,8 +106,7 @@ def spread_over_orders(
     states = stream_states(["orders", denoiser.identity, length, seed], 0, count)
     totals = np.empty((orders, count))
     for k in counted(range(orders), "orders"):
-        drawn = uniforms_of(states, np.arange(count), length)
-        plan = (np.argsort(np.argsort(drawn, axis=1), axis=1) + 1).astype(np.int32)
+        plan = in_single_steps(uniforms_of(states, np.arange(count), length))
         totals[k] = score_contexts(denoiser, plan, tokens).log_probs.sum(axis=1)
     return totals.std(axis=0, ddof=1) / length
 

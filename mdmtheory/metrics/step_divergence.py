@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.means import price
-from mdmtheory.core.reveal_plans import as_plans
+from mdmtheory.core.reveal_plans import as_plans, in_single_steps
 from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.metrics.open_means import mean_or_open
@@ -75,12 +75,12 @@ def step_divergence(model: MaskedDiffusion, count: int, length: int, seed: int =
     else:
         plan = as_plans(model.draw_plans(states, length))
         run = model.run(plan, states)
-        drawn, single = run.tokens, model.run(refined(plan), states).tokens
+        drawn, single = run.tokens, model.run(in_single_steps(plan), states).tokens
         _check_finished(model, drawn, single)
         plans = [plan, plan]
         together = [run.log_probs, score_contexts(denoiser, plan, single).log_probs]
     alone = [
-        score_contexts(denoiser, refined(plan), tokens).log_probs
+        score_contexts(denoiser, in_single_steps(plan), tokens).log_probs
         for plan, tokens in zip(plans, (drawn, single), strict=True)
     ]
     reverse = (together[0] - alone[0]).sum(axis=1)
@@ -95,16 +95,6 @@ def _check_finished(model: MaskedDiffusion, *drawn: Tokens) -> None:
             f"{model.spec} meets contexts of probability 0, where nothing can be drawn; audit a network, or a denoiser "
             "of a language that excludes nothing"
         )
-
-
-def refined(plan: Int[np.ndarray, "count length"]) -> Int[np.ndarray, "count length"]:
-    """The plan that reveals the positions of each step one by one, from the left.
-
-    >>> refined(np.array([[2, 1, 2]])).tolist()
-    [[2, 1, 3]]
-    """
-    order = np.argsort(plan, axis=1, kind="stable")
-    return (np.argsort(order, axis=1, kind="stable") + 1).astype(np.int32)
 
 
 def drawn_one_by_one(model: MaskedDiffusion, states: States, length: int) -> Tokens:

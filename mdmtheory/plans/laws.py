@@ -13,7 +13,7 @@ from mdmtheory.core.evaluable import call
 from mdmtheory.core.integers import WholeNumber, whole_number, whole_numbers
 from mdmtheory.core.limits import MOST_LENGTH
 from mdmtheory.core.register import registered
-from mdmtheory.core.reveal_plans import LAST_STEP
+from mdmtheory.core.reveal_plans import LAST_STEP, in_single_steps
 from mdmtheory.core.sources import SOFTWARE, Ours
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.streams import digest
@@ -294,8 +294,7 @@ class BitReversed(OnePlan):
         reversed_bits = np.zeros_like(residues)
         for bit in range(int(residues[-1]).bit_length()):
             reversed_bits = 2 * reversed_bits + (residues >> bit) % 2
-        rank = np.argsort(np.argsort(reversed_bits))
-        return (1 + rank[np.arange(length) % len(residues)]).astype(np.int32)
+        return in_single_steps(reversed_bits)[np.arange(length) % len(residues)]
 
 
 @dataclass(frozen=True, repr=False)

@@ -18,6 +18,7 @@ import numpy as np
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.protocols import Denoiser, Language
+from mdmtheory.core.reveal_plans import in_single_steps
 from mdmtheory.denoisers import DENOISERS
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, entropy_nats, joint, subset_entropies
 from mdmtheory.exact.law import context_marginals, context_numbers
@@ -137,8 +138,7 @@ def _one_token_late(setting: Setting, bound: float) -> float:
     model = _model(setting)
     plans, chances = all_plans(model, setting.length)
     costs = learning_costs(model.denoiser, setting.language, setting.length)
-    ranks = np.argsort(np.argsort(plans, axis=1, kind="stable"), axis=1) + 1
-    return bound + float(chances @ (plan_costs(ranks, costs) - plan_costs(plans, costs)))
+    return bound + float(chances @ (plan_costs(in_single_steps(plans), costs) - plan_costs(plans, costs)))
 
 
 STATEMENT = Statement(

@@ -9,6 +9,7 @@ import pytest
 
 import mdmtheory as mt
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.reveal_plans import in_single_steps
 from mdmtheory.exact.enumeration import joint
 from mdmtheory.exact.law import law
 from mdmtheory.metrics.audit import Prediction, audit
@@ -23,7 +24,7 @@ from mdmtheory.metrics.order_consistency import (
     spread_over_orders,
 )
 from mdmtheory.metrics.rule_prices import cheapest, over_cheapest, rule_prices
-from mdmtheory.metrics.step_divergence import refined, step_divergence
+from mdmtheory.metrics.step_divergence import step_divergence
 
 LENGTH, COUNT = 4, 1500
 RULES = ("stride", "confidence:ties=lowest")
@@ -63,7 +64,7 @@ def test_one_at_a_time_nothing_is_drawn_together(q):
 
 
 def test_plans_are_refined_from_the_left():
-    assert refined(np.array([[2, 1, 2, 1]])).tolist() == [[3, 1, 4, 2]]
+    assert in_single_steps(np.array([[2, 1, 2, 1]])).tolist() == [[3, 1, 4, 2]]
 
 
 def test_prices_are_those_of_replays_and_differences_are_of_the_same_sequences(q):
