@@ -5,7 +5,6 @@ Nothing is downloaded, and no code of the checkpoint's own is run, unless that w
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,8 +17,8 @@ import numpy as np
 from jaxtyping import Int
 
 from mdmtheory.core.printable import printable
-from mdmtheory.core.streams import canonical_json
 from mdmtheory.networks.devices import check_torch
+from mdmtheory.networks.digest import digest_of
 
 CONFIG = "config.json"
 _CAUSAL_NAMES = ("AutoModelForCausalLM", "AutoModel")
@@ -61,15 +60,9 @@ class Checkpoint:
     @cached_property
     def digest(self) -> str:
         """SHA-256, in hex, of configuration, weights and conventions: of all that its answers depend on."""
-        import torch
-
         said = {key: each for key, each in self.model.config.to_dict().items() if key not in _UNSAID}
         conventions = [self.ids.tolist(), self.mask, self.before, self.after, self.shift]
-        found = hashlib.sha256(canonical_json([_json(said), conventions]).encode())
-        for name, tensor in sorted(self.model.state_dict().items()):
-            found.update(canonical_json([name, str(tensor.dtype), list(tensor.shape)]).encode())
-            found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-        return found.hexdigest()
+        return digest_of([_json(said), conventions], self.model.state_dict())
 
 
 def _json(value: Any) -> Any:

@@ -5,7 +5,6 @@ run.json is written last and has the digest of the weights, so that a folder is 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -19,13 +18,13 @@ from mdmtheory.core.given import Given
 from mdmtheory.core.printable import printable
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.reading import read_text
-from mdmtheory.core.streams import canonical_json
 from mdmtheory.core.writing import write_whole
 from mdmtheory.languages.files import load_language
 from mdmtheory.languages.kinds import built_in_kind
 from mdmtheory.languages.presets import as_language
 from mdmtheory.networks.architecture import Architecture
 from mdmtheory.networks.devices import check_torch
+from mdmtheory.networks.digest import digest_of
 from mdmtheory.networks.latent_architecture import LatentArchitecture
 
 if TYPE_CHECKING:
@@ -236,15 +235,8 @@ def extras_of(noise: str, objective: str) -> dict[str, str]:
 def network_digest(
     architecture: Architecture | LatentArchitecture, noise: str, extras: Mapping[str, Any], state: Mapping[str, Tensor]
 ) -> str:
-    """SHA-256, in hex, of what a network is and of each of its tensors: name, type, shape and bytes, by name."""
-    import torch
-
-    found = hashlib.sha256(canonical_json([architecture.to_json(), noise, dict(extras)]).encode())
-    for name in sorted(state):
-        tensor = state[name].detach().cpu().contiguous()
-        found.update(canonical_json([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
+    """Of what a network is and of its tensors (`digest_of`)."""
+    return digest_of([architecture.to_json(), noise, dict(extras)], state)
 
 
 def write_run(path: Path, record: RunRecord, state: Mapping[str, Tensor], language: Language) -> None:
