@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mdmtheory.cli.held_out import Lang, Length, Lines, Model, Text
 from mdmtheory.cli.outputs import check_file
 from mdmtheory.cli.terminal import Terminal, print_table, writable
 from mdmtheory.core.integers import LAST_SEED
@@ -17,15 +18,11 @@ if TYPE_CHECKING:
 
 def audit(
     context: typer.Context,
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="hf:FOLDER or hf:NAME; a run's folder; or a denoiser of --lang.")
-    ],
-    text: Annotated[Path | None, typer.Option(help="Held-out text for hf:, in UTF-8.")] = None,
-    lines: Annotated[bool, typer.Option("--lines", help="Each line of the text is a text of its own.")] = False,
-    lang: Annotated[str | None, typer.Option(help="Draw from this language in the place of a text.")] = None,
-    length: Annotated[
-        int | None, typer.Option(help="Tokens in a sequence; of a run or a task its own, else 256.", min=1)
-    ] = None,
+    model: Model,
+    text: Text = None,
+    lines: Lines = False,
+    lang: Lang = None,
+    length: Length = None,
     steps: Annotated[str, typer.Option(help="16,64; 8..64 (doubling); L/4.")] = "L/16,L/4",
     sampler: Annotated[
         str | None, typer.Option(help="Rules that look at the context alone (ties=lowest), or draw a plan.")

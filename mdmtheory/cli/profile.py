@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from mdmtheory.cli.held_out import Lang, Length, Lines, Model, Text
 from mdmtheory.cli.outputs import check_ending, check_file
 from mdmtheory.cli.terminal import Terminal, print_table, writable
 from mdmtheory.core.integers import LAST_SEED
@@ -20,15 +21,11 @@ if TYPE_CHECKING:
 
 def profile(
     context: typer.Context,
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="hf:FOLDER or hf:NAME; a run's folder; or a denoiser of --lang.")
-    ],
-    text: Annotated[Path | None, typer.Option(help="Held-out text for hf:, in UTF-8.")] = None,
-    lines: Annotated[bool, typer.Option("--lines", help="Each line of the text is a text of its own.")] = False,
-    lang: Annotated[str | None, typer.Option(help="Draw from this language in the place of a text.")] = None,
-    length: Annotated[
-        int | None, typer.Option(help="Tokens in a sequence; of a run or a task its own, else 256.", min=1)
-    ] = None,
+    model: Model,
+    text: Text = None,
+    lines: Lines = False,
+    lang: Lang = None,
+    length: Length = None,
     samples: Annotated[int, typer.Option(help="Sequences, at most.", min=2)] = 256,
     ratios: Annotated[
         str | None, typer.Option(help="Mask ratios, 0.15,0.5; by default 1/32, 3/32, ... and 1, which is always there.")
@@ -93,8 +90,8 @@ def _about(model: str, held: HeldOut, found: MeasuredProfile) -> dict[str, str]:
     """What the losses hold for, in words."""
     size = "" if held.bytes_a_token is None else f", {held.bytes_a_token:.4g} bytes a token"
     return {
-        "model": f"{model} ({held.denoiser.spec}), {held.denoiser.vocab_size:,} tokens",
-        "text": f"{held.said}{size}; whether the model was trained on it is not known here",
+        "model": held.model(model),
+        "text": f"{held.said}{size}; {held.novelty}",
         "masks": "each token masked by itself, -log p averaged over masked tokens, in nats; temperature 1",
         "errors": "of independent sequences; masks spread evenly over their law",
         "at ratio 1": f"{found.at_one:.4g}; log V = {math.log(found.vocab_size):.4g}, frequencies alone "

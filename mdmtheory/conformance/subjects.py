@@ -25,6 +25,7 @@ from mdmtheory.core.register import Register, check_options
 from mdmtheory.core.spec import Spec
 from mdmtheory.denoisers import DENOISERS
 from mdmtheory.denoisers.huggingface import HuggingFace
+from mdmtheory.denoisers.names import is_checkpoint
 from mdmtheory.denoisers.network import Network
 from mdmtheory.languages.presets import FILE_ENDINGS, LANGUAGES, as_language, check_no_file_meant
 from mdmtheory.metrics.registry import METRICS, MetricLike
@@ -130,7 +131,7 @@ def _of_network(spec: Spec) -> Certified:
     """A network over the vocabulary that it was trained on, whatever its language."""
     check_options("denoiser", spec, DENOISERS.builder(spec.name))
     options: dict[str, Any] = dict(spec.options)
-    kind, place = (Network, "run") if "run" in options else (HuggingFace, "path")
+    kind, place = (HuggingFace, "path") if is_checkpoint(spec) else (Network, "run")
     return Certified("denoiser", DENOISERS.written(spec), partial(check_denoiser, kind(options.pop(place), **options)))
 
 

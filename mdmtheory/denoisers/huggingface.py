@@ -100,8 +100,8 @@ class HuggingFace(DenoiserDefaults):
 
     def read_with(self, *, shift: bool) -> HuggingFace:
         """The same model, its logits read at the positions that `shift` says."""
-        where = {"device": self.device, "precision": self.precision, "batch": self._batch}
-        return HuggingFace(replace(self.checkpoint, shift=shift), **where)  # type: ignore[arg-type]
+        other = replace(self.checkpoint, shift=shift)
+        return HuggingFace(other, device=self.device, precision=self.precision, batch=self._batch)
 
     def __repr__(self) -> str:
         said = "".join(f", {key}={value!r}" for key, value in self._typed.items())

@@ -36,7 +36,7 @@ class Denoisers(Register):
         text = text.strip()
         head = text.partition("=")[0]  # paths in options are theirs
         name = head.partition(":")[0]
-        if name in self or name == _HUB:
+        if name in self:
             return self.read(text)
         if _has_record(text):
             return _network(text)
@@ -52,7 +52,7 @@ class Denoisers(Register):
 
     def written(self, spec: Spec) -> str:
         """A spec as results show it, which `read` takes: a network by its folder, `./x` where that has no slash."""
-        if spec.name == _HUB and "path" in dict(spec.options):
+        if is_checkpoint(spec) and "path" in dict(spec.options):
             rest = Spec("", tuple(each for each in spec.options if each[0] != "path"))
             text = f"{_HUB}:{dict(spec.options)['path']}{rest}"
             return text if self.read(text) == spec else str(spec)
@@ -62,6 +62,11 @@ class Denoisers(Register):
         path, options = str(network.options[0][1]), str(Spec(_NETWORK, network.options[1:])).removeprefix(_NETWORK)
         text = f"{path if _is_path(path) else f'./{path}'}{options}"
         return text if self.read(text) == network else str(network)
+
+
+def is_checkpoint(spec: Spec) -> bool:
+    """Whether a spec is of what somebody else trained, typed as `hf:PATH`."""
+    return spec.name == _HUB
 
 
 def _run(text: str) -> Spec:

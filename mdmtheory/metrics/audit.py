@@ -150,8 +150,3 @@ def _of_accuracy(chain: Chain, language: Language, level: float) -> Prediction:
     measured = Estimate(away, min(least, away), max(most, away), level, "estimate", count)
     what = f"difference of accuracies of {chain.rule} at {chain.steps} steps and one by one"
     return Prediction(what, 0.0, bound, measured)
-
-
-def said_bound(bound: float, vacuous: float) -> str:
-    """A bound on a difference of accuracies, and whether it says anything."""
-    return f"{bound:.3f}{' (vacuous)' if bound >= vacuous or math.isnan(bound) else ''}"

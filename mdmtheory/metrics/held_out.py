@@ -17,6 +17,7 @@ from mdmtheory.core.streams import stream_states
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.denoisers import DENOISERS
 from mdmtheory.denoisers.huggingface import HuggingFace
+from mdmtheory.denoisers.names import is_checkpoint
 from mdmtheory.denoisers.network import network_of
 from mdmtheory.languages.presets import as_language, own_length
 from mdmtheory.models.contexts import score_contexts
@@ -47,6 +48,17 @@ class HeldOut:
     language: Language | None = None
     bytes_a_token: float | None = None
 
+    def model(self, typed: str) -> str:
+        """The denoiser as it was typed and as it calls itself, and its tokens, in words."""
+        return f"{typed} ({self.denoiser.spec}), {self.denoiser.vocab_size:,} tokens"
+
+    @property
+    def novelty(self) -> str:
+        """Whether a model can have been trained on the sequences, in words."""
+        if self.language is not None:
+            return "fresh draws of the language"
+        return "whether the model was trained on it is not known here"
+
 
 @whole_numbers(length=1, samples=2, seed=0)
 def held_out(
@@ -68,7 +80,7 @@ def held_out(
     spec = DENOISERS.typed(typed)
     check_options("denoiser", spec, DENOISERS.builder(spec.name))
     options: dict[str, Any] = dict(spec.options)
-    checkpoint = "path" in options and DENOISERS.about(spec.name).learned
+    checkpoint = is_checkpoint(spec)
     if (text is None) == (lang is None) and (text is not None or checkpoint):
         both = "text and lang are both given; give one of them" if text else f"no text for {typed}; give --text FILE"
         raise ValueError(both)
@@ -82,9 +94,12 @@ def held_out(
         net = read_as_made(net, read.tokens, said="shift" in options, seed=seed)
         return HeldOut(net, read.tokens, read.said, None, read.bytes_a_token)
     own = network_of(typed)
-    if lang is None and own is None:
+    if lang is not None:
+        language: Any = as_language(lang)
+    elif own is not None:
+        language = own.run.language
+    else:
         raise ValueError(f"{typed} is no run, which has a language of its own; give --lang, as --lang hmm")
-    language: Any = as_language(lang) if lang is not None else own.run.language  # type: ignore[union-attr]
     if length is None:
         length = own_length(language) or LENGTH if own is None else own.run.record.length
     denoiser = DENOISERS.build(spec, language)

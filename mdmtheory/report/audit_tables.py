@@ -9,7 +9,7 @@ from typing import Any
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.html_tables import html_table
-from mdmtheory.metrics.audit import Audit, said_bound
+from mdmtheory.metrics.audit import Audit
 from mdmtheory.metrics.collapse import NGRAM
 from mdmtheory.metrics.held_out import HeldOut
 from mdmtheory.metrics.order_consistency import circulation, gains, mean_spread, safe_stride
@@ -49,11 +49,16 @@ def _uncut(each: Estimate) -> str:
     return _number(replace(each, cut_from=None))
 
 
+def _said_bound(bound: float) -> str:
+    """A bound on a difference of accuracies, and whether it says anything."""
+    return f"{bound:.3f}{' (vacuous)' if bound >= VACUOUS or math.isnan(bound) else ''}"
+
+
 def _chains(found: Audit, level: float) -> Table:
     rows = []
     for each in found.chains:
         reverse, forward = map(_uncut, each.divergence.kl(level))
-        bound = said_bound(each.divergence.accuracy_bound(level), VACUOUS)
+        bound = _said_bound(each.divergence.accuracy_bound(level))
         kinds = each.variety
         drawn = [_number(kinds.entropy, 3), _number(kinds.repeated, 3), _number(kinds.distinct, 3)]
         rows.append([each.rule, str(each.steps), f"{each.divergence.steps:.4g}", reverse, forward, bound, *drawn])
@@ -87,8 +92,8 @@ def card(model: str, held: HeldOut, found: Audit, level: float, threshold: float
     farthest = found.pairs[-1].distance if found.pairs else 0
     safe = f"none up to {farthest}" if stride is None else f"{stride}, of distances measured up to {farthest}"
     return {
-        "model": f"{model} ({held.denoiser.spec}), {held.denoiser.vocab_size:,} tokens",
-        "text": f"{held.said}; no prompt; {_held_out(held)}",
+        "model": held.model(model),
+        "text": f"{held.said}; no prompt; {held.novelty}",
         "prices": "-log p(x) by exact replay where ≈; of one random plan a sequence, an upper bound in the mean, where "
         "≤; temperature 1, all of the vocabulary; linear schedule; ties broken by the lowest position",
         "intervals": f"{level:.0%}, of independent sequences; differences and distances all together (Bonferroni)",
@@ -102,12 +107,6 @@ def card(model: str, held: HeldOut, found: Audit, level: float, threshold: float
         "in contexts of which any number of the other tokens is revealed",
         "variety": "of what is drawn together; entropy of the frequencies seen, in nats",
     }
-
-
-def _held_out(held: HeldOut) -> str:
-    if held.language is not None:
-        return "fresh draws of the language"
-    return "whether the model was trained on it is not known here"
 
 
 def _spread(found: Audit, level: float) -> str:
