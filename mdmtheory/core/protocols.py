@@ -101,6 +101,11 @@ class PlanRun:
     rounds: Int[np.ndarray, "count"]
     impossible: Bool[np.ndarray, "count"]
 
+    def put(self, rows: slice | Int[np.ndarray, "rows"], run: PlanRun, *, tokens: bool = True) -> None:
+        """Put what came of some rows in their place, but their tokens with `tokens` alone: given ones are there."""
+        for name in ("log_probs", "calls", "rounds", "impossible", *(["tokens"] if tokens else [])):
+            getattr(self, name)[rows] = getattr(run, name)
+
 
 @runtime_checkable
 class Language(Protocol):

@@ -60,9 +60,7 @@ def run_on_canvas(
     def work(here: slice, own_threads: int | None) -> None:
         streams, given, placed = (None if each is None else each[here] for each in (states, tokens, uniforms))
         canvas = OpenCanvas(asked, here.stop - here.start, length, prompt and prompt.take(here), own_threads)
-        found = _run_batch(canvas, plan[here], streams, given, placed, law, of_slice(witness, here))
-        for name in ("tokens", "log_probs", "calls", "rounds", "impossible"):
-            getattr(run, name)[here] = getattr(found, name)
+        run.put(here, _run_batch(canvas, plan[here], streams, given, placed, law, of_slice(witness, here)))
 
     in_batches(work, asked, together(asked, whole), count, whole, threads)
     return run

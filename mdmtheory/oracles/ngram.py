@@ -209,16 +209,15 @@ class NGramOracle(OracleBase):
         from mdmtheory.kernels.shift_plans import run_shift_plans
         from mdmtheory.kernels.shift_renewal import renew_shift_plans
 
-        begun = None if states is None else states.copy()
-        run, unsure = super()._run(plan, states, tokens, threads, recompute, epsilon)
         kernel, tables = self._plan_kernel(plan.shape[1], recompute)
+        begun = None if states is None or kernel is not run_shift_plans else states.copy()
+        run, unsure = self._run_by(kernel, tables, plan, states, tokens, threads, recompute, epsilon)
         rows = np.flatnonzero(unsure)
         if kernel is not run_shift_plans or not len(rows):
             return run, unsure
         some, given = None if begun is None else begun[rows], None if tokens is None else tokens[rows]
         again, unsure[rows] = self._run_by(renew_shift_plans, tables, plan[rows], some, given, threads, False, epsilon)
-        for name in ("log_probs", "calls", "rounds", "impossible", *(["tokens"] if tokens is None else [])):
-            getattr(run, name)[rows] = getattr(again, name)
+        run.put(rows, again, tokens=tokens is None)
         if states is not None:
             states[rows] = some
         return run, unsure

@@ -180,8 +180,7 @@ class DeviceOracle(ChainOracle):
             found, unsure[here] = run_on_messages(
                 opened, plan[here], tokens[here], drawing, self._agreeing, recompute, epsilon
             )
-            for name in ("log_probs", "calls", "rounds", "impossible"):
-                getattr(run, name)[here] = getattr(found, name)
+            run.put(here, found, tokens=False)  # which were filled where they are
         return run, unsure
 
     def _batches(self, tokens: Tokens, trust: float) -> Iterator[tuple[slice, Messages]]:
