@@ -10,7 +10,7 @@ import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part, subroutine
 from mdmtheory.kernels.doubt import LEAST_PRODUCT
-from mdmtheory.kernels.rows import add_eight_rows, add_rows, add_scaled
+from mdmtheory.kernels.rows import add_eight_rows, add_rows, add_scaled, total_of
 
 
 @part
@@ -36,28 +36,10 @@ def combine_rows(weights, matrix, first, last, out, start, stop):
 @part
 def normalise(message):
     """Scale `message` to sum 1 and return the sum it had; a message of zeros is left alone."""
-    width = len(message)
-    # Eight partial sums: one running sum would wait for every addition in turn.
-    a = b = c = d = e = f = g = h = 0.0
-    j = 0
-    while j + 8 <= width:
-        piece = message[j : j + 8]
-        a += piece[0]
-        b += piece[1]
-        c += piece[2]
-        d += piece[3]
-        e += piece[4]
-        f += piece[5]
-        g += piece[6]
-        h += piece[7]
-        j += 8
-    while j < width:
-        a += message[j]
-        j += 1
-    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    total = total_of(message)
     if total > 0.0:
         scale = 1.0 / total
-        for k in range(width):
+        for k in range(len(message)):
             message[k] *= scale
     return total
 

@@ -222,12 +222,9 @@ def lead_of_rows(laws, out):
 
 @kernel
 def sum_products(left, right, out):
-    """out[k] = the sum over v of left[k, v] * right[k, v], (n, V) with V at most MOST_SUMMED, as numpy sums a row.
-
-    That is one by one below eight, else in eight sums, side by side, which are put together pair by pair.
-    """
+    """out[k] = the sum over v of left[k, v] * right[k, v], (n, V) with V at most MOST_SUMMED, as numpy sums a row."""
     for row in range(len(left)):
-        out[row] = _sum_products(left[row], right[row])
+        out[row] = sum_of_products(left[row], right[row])
 
 
 MOST_SUMMED = 128
@@ -235,7 +232,8 @@ MOST_SUMMED = 128
 
 
 @part
-def _sum_products(left, right):
+def sum_of_products(left, right):
+    """The sum of products as numpy has it: one by one below eight, else in eight sums, put together pair by pair."""
     size = len(left)
     total = 0.0
     if size < 8:

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
-from mdmtheory.kernels.marginals import _sum_products
+from mdmtheory.kernels.marginals import sum_of_products
 from mdmtheory.kernels.random import next_uniform
 
 
@@ -86,10 +86,10 @@ def _weigh_uniform(token, laws, kept, other, leave_out, least, seen, alike):
         for v in range(len(law)):
             seen[v] = other
         seen[token[i]] = kept + other
-        total = _sum_products(law, seen)
+        total = sum_of_products(law, seen)
         unsure |= total < least
         if leave_out:
-            total = _sum_products(law, alike)
+            total = sum_of_products(law, alike)
         for v in range(len(law)):
             law[v] = (law[v] if leave_out else law[v] * seen[v]) / total
     return unsure

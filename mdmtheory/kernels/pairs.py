@@ -6,27 +6,28 @@ import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.doubt import LEAST_PRODUCT, LEAST_TOTAL
-from mdmtheory.kernels.state_steps import in_eights, move_state, take_in_state, weigh_tokens_of_state
+from mdmtheory.kernels.state_steps import move_state, take_in_state, weigh_tokens_of_state
 
 
 @kernel
-def pair_information(initial, transition, transposed, likelihood, emission, tokens, alike, out, sure):
+def pair_information(
+    initial, transition, transposed, likelihood, emission, vocab_size, tokens, alike, out, sure
+):  # fmt: skip
     """Mutual information in nats of every two masked tokens of each row given its revealed ones: `out` (count, L, L).
 
-    `likelihood` (V + 1, S) is the evidence of each token, its last row, the mask's, all ones. From each masked position
-    the law of the state is carried to the right, once for each token that may stand there; where all these laws agree
-    within `alike`, relative, the state has forgotten the token, and the rest, of order alike^2, is 0. Elsewhere 0, and
-    in rows whose tokens are impossible. `sure` (count,) says which rows float64 can have lost nothing of that matters.
-    O(V S^2) a pair that remembers.
+    `likelihood` (V + 1, S) is the evidence of each token, row V, the mask's, all ones; tables are `in_eights`. From
+    each masked position the law of the state is carried to the right, once for each token that may stand there; where
+    all these laws agree within `alike`, relative, the state has forgotten the token, and the rest, of order alike^2, is
+    0. Elsewhere 0, and in rows whose tokens are impossible. `sure` (count,) says which rows float64 can have lost
+    nothing of that matters. O(V S^2) a pair that remembers.
     """
     count, length = tokens.shape
-    size, vocab_size = emission.shape
-    laws = in_eights(transition), in_eights(transposed), in_eights(likelihood), in_eights(emission)
-    width = len(laws[0])
+    laws = transition, transposed, likelihood, emission
+    size, width = len(initial), len(transition)
     ahead, behind = np.zeros((length, width)), np.zeros((length, width))
     carried, moved = np.zeros((vocab_size, width)), np.zeros((vocab_size, width))
     spare, joint = np.zeros(width), np.empty((vocab_size, vocab_size))
-    first, second, weights = np.empty(vocab_size), np.empty(vocab_size), np.empty(laws[3].shape[1])
+    first, second, weights = np.empty(vocab_size), np.empty(vocab_size), np.empty(emission.shape[1])
     low, high = np.empty(width), np.empty(width)
     scratch = (ahead, behind, carried, moved, spare, joint, first, second, weights, low, high)
     for row in range(count):

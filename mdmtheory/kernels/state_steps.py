@@ -7,20 +7,15 @@ there are. Sums are those of kernels/chain.py, in the same order.
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 
-from mdmtheory.kernels.compiling import part, scratch_maker
+from mdmtheory.kernels.compiling import part
 from mdmtheory.kernels.vectors import farther, lesser_positive, load, numbers, spread, store
 
 
-@scratch_maker
-def in_eights(table):
+def in_eights(table: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "more_rows more_columns"]:
     """A table with zeros after its rows and columns up to multiples of eight of both."""
-    rows, columns = table.shape
-    found = np.zeros((rows + -rows % 8, columns + -columns % 8))
-    for row in range(rows):
-        for column in range(columns):
-            found[row, column] = table[row, column]
-    return found
+    return np.pad(table, [(0, -size % 8) for size in table.shape])
 
 
 @part

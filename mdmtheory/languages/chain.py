@@ -161,9 +161,12 @@ class Chain:
     ) -> tuple[Float[np.ndarray, "count length length"], Bool[np.ndarray, "count"]]:
         """Mutual information in nats of every two masked tokens given the revealed ones, and which rows are sure."""
         from mdmtheory.kernels.pairs import pair_information
+        from mdmtheory.kernels.state_steps import in_eights
 
         out, sure = np.empty((*tokens.shape, tokens.shape[1])), np.empty(len(tokens), dtype=np.bool_)
-        laws = (self.initial, self.transition, self.transposed, self.likelihood(trust), self.emission)
+        transition, transposed = in_eights(self.transition), in_eights(self.transposed)
+        likelihood, emission = in_eights(self.likelihood(trust)), in_eights(self.emission)
+        laws = (self.initial, transition, transposed, likelihood, emission, self.emission.shape[1])
         over_rows(lambda a, b: pair_information(*laws, tokens[a:b], ALIKE, out[a:b], sure[a:b]), len(tokens), threads)
         return out, sure
 

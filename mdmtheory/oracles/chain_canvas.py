@@ -122,6 +122,8 @@ class _Messages:
     """The messages of some sequences, at first of masks alone, and the marginals that were asked for."""
 
     def __init__(self, chain: Chain, trust: float, count: int, length: int) -> None:
+        from mdmtheory.kernels.state_steps import in_eights
+
         vocab_size, size = chain.emission.shape[1], len(chain.initial)
         laws = (chain.transition, chain.transposed, chain.likelihood(trust), chain.emission)
         transition, transposed, likelihood, emission = (in_eights(each) for each in laws)
@@ -174,8 +176,3 @@ class _Messages:
 
         over_rows(work, len(picked), threads)
         return found, renewed
-
-
-def in_eights(table: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "more_rows more_columns"]:
-    """A table with zeros after its rows and columns up to multiples of eight of both."""
-    return np.pad(table, [(0, -size % 8) for size in table.shape])

@@ -9,13 +9,13 @@ from mdmtheory.kernels.chain import combine_rows, least_positive, normalise, wei
 from mdmtheory.kernels.chain_plans import same_message
 from mdmtheory.kernels.compiling import kernel
 from mdmtheory.kernels.state_steps import (
+    in_eights,
     least_of_state,
     move_state,
     same_state,
     take_in_state,
     weigh_tokens_of_state,
 )
-from mdmtheory.oracles.chain_canvas import in_eights
 
 
 @kernel
