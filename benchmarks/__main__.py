@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,11 +76,8 @@ def asked_section(quick: bool) -> str:
     """Speeds that were asked for, beside what they were."""
     from benchmarks import asked
 
-    lines = []
-    for line in asked.lines(rounds=2 if quick else 7):
-        lines.append(line)
-        print(page.table(asked.HEADS, [line]).splitlines()[-1], flush=True)
-    return f"{stamp(('mdmtheory', 'numpy', 'numba'))} {page.vector_width()}\n\n{page.table(asked.HEADS, lines)}"
+    table = _told(asked.HEADS, asked.lines(rounds=2 if quick else 7))
+    return f"{stamp(('mdmtheory', 'numpy', 'numba'))} {page.vector_width()}\n\n{table}"
 
 
 def large_section(quick: bool) -> str:
@@ -95,11 +92,8 @@ def sharp_section(quick: bool) -> str:
     """Time to an SER of a given relative error, by walks that make no error against drawing."""
     from benchmarks import sharp
 
-    lines = []
-    for line in sharp.lines(rounds=2 if quick else 5):
-        lines.append(line)
-        print(page.table(sharp.HEADS, [line]).splitlines()[-1], flush=True)
-    return f"{stamp(('mdmtheory', 'numpy', 'numba'))}\n\n{page.table(sharp.HEADS, lines)}"
+    table = _told(sharp.HEADS, sharp.lines(rounds=2 if quick else 5))
+    return f"{stamp(('mdmtheory', 'numpy', 'numba'))}\n\n{table}"
 
 
 def network_section(quick: bool) -> str:
@@ -126,6 +120,15 @@ def generation_section(quick: bool) -> str:
     whole = generation.whole_over_quarters(generation.Place(), "nano", 1024)
     check = f"All 1,024 steps of one sequence of `nano`, over what its quarters say: {page.number(whole)}."
     return f"{stamp(('mdmtheory', 'torch'))} {check}\n\n{generation.tables(lines)}"
+
+
+def _told(heads: Sequence[str], measured: Iterable[Sequence[str]]) -> str:
+    """The table of lines, each printed as soon as it is measured."""
+    lines = []
+    for line in measured:
+        lines.append(line)
+        print(page.table(heads, [line]).splitlines()[-1], flush=True)
+    return page.table(heads, lines)
 
 
 def _ratios(measured: Iterable[Row]) -> str:
@@ -161,11 +164,7 @@ def cold_section(quick: bool, since: str | None) -> str:
             (cold_start.HEADS, cold_start.lines(base, 1 if quick else 3)),
             (cold_start.KERNEL_HEADS, cold_start.kernel_lines(base)),
         ):
-            rows = []
-            for row in lines:
-                rows.append(row)
-                print(page.table(row, []).splitlines()[0], flush=True)
-            parts.append(page.table(heads, rows))
+            parts.append(_told(heads, lines))
     told = "" if since is None else f" That commit is {since}."
     return f"{stamp(('mdmtheory', 'numba', 'llvmlite'))}{told}\n\n{parts[0]}\n\n{parts[1]}"
 
