@@ -56,6 +56,8 @@ def audit(
         if page.suffix.lower() not in (".html", ".htm"):
             raise ValueError(f"--page {page} is a page of HTML; name it FILE.html")
         check_file(page, "page", "--page")
+    if not threshold > 0:
+        raise ValueError(f"threshold is {threshold}; pass nats above 0, as --threshold 0.01")
     rules = list(RULES) if sampler is None else texts(sampler, "sampler")
     numbers = steps_of(steps)
     with terminal.announcing_compilation():

@@ -80,6 +80,8 @@ def test_a_check_on_a_language_that_is_known_says_inside(run):
         (["hf:{}/bert", "--text", "{}/text.txt", *WORDS, "--check"], "60 sequences and 50 draws; 100 and 50 are the"),
         (["hf:{}/bert", "--text", "{}/text.txt", *WORDS, "--steps", "9"], "steps is 9; pass numbers from 1 to the"),
         (["hf:{}/bert", "--text", "{}/text.txt", *WORDS, "--sampler", "remdm"], "sampler"),
+        (["hf:{}/bert", "--text", "{}/text.txt", *WORDS, "--threshold", "-1"], "threshold is -1.0; pass nats above 0"),
+        (["hf:{}/bert", "--text", "{}/text.txt", *WORDS, "--threshold", "nan"], "threshold is nan; pass nats above 0"),
         (
             ["oracle", "--lang", "ngram:order=2,vocab_size=4,seed=2", "--length", "16", "--steps", "4"],
             "meets contexts of probability 0",
