@@ -104,20 +104,14 @@ def _summed(clashes: Clashes, length: int) -> float:
     A span of width n between two neighbours has weight 2/(n(n-1)(n-2)), one that an end cuts off after r - 1 positions
     1/((r-1)(r-2)), the whole sequence 1/(L-1): integrals over the fraction revealed.
     """
-    total = 0.0
-    for distance, table in enumerate(clashes[: length - 1], start=1):
-        at = np.minimum(np.arange(length), len(table)) - 1
-        for a in range(1, length - distance):
-            # From the left neighbour over the pair to the right one, n = a + distance + b < L.
-            n = np.arange(a + distance + 1, length)
-            inside = table[at[a], at[1 : length - a - distance]]
-            total += float((2 * (length - n) / (n * (n - 1) * (n - 2)) * inside).sum())
-            # A pair that starts at a, or by symmetry ends there, with an end of the sequence on that side.
-            r = np.arange(a + distance + 1, length + 1)
-            near = at[1 : length - a - distance + 1]
-            total += float(((table[-1, near] + table[near, -1]) / ((r - 1) * (r - 2))).sum())
-        total += (length - distance) / (length - 1) * float(table[-1, -1])
-    return total
+    n = np.arange(3, length)
+    inside = 2 * (length - n) / (n * (n - 1.0) * (n - 2)) * clashes.of_spans(n)
+    # The sum of 1/((r-1)(r-2)) over all stretches with an end of the sequence on the other side.
+    k = np.arange(2, length)
+    beside = (1 / (k - 1) - 1 / (length - 1)) * clashes.of_edges(k)
+    far = clashes.far[: length - 1]
+    alone = (length - 1 - np.arange(len(far))) / (length - 1) * far
+    return float(inside.sum() + beside.sum() + alone.sum())
 
 
 def estimated_constant(

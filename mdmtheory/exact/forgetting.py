@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.protocols import Language
 from mdmtheory.exact.bigrams import initial_and_transition, is_bigram
@@ -43,6 +43,10 @@ class ForgettingChain:
     def settled(self) -> int:
         """The distance at which the chain has forgotten: further powers are the same."""
         return len(self.powers)
+
+    def power(self, moves: Int[np.ndarray, "*some"]) -> Float[np.ndarray, "*some states states"]:
+        """The transition matrix to each of some powers, 1 or more."""
+        return self.powers[np.minimum(moves, self.settled) - 1]
 
 
 def forgetting_chain(language: Language) -> ForgettingChain:

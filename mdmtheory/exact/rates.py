@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -26,8 +27,11 @@ Points = Float[np.ndarray, "points"]
 MOST_COST = 3e10
 """Multiplications beyond which the clashes of a chain are refused: some seconds' work on one core."""
 
-MOST_BYTES = 1 << 30
-"""Memory for the clashes of a chain beyond which they are refused."""
+MOST_BYTES = 1 << 28
+"""Memory for both sides of every pair; pairs that take more are carried along together."""
+
+AT_ONCE = 256
+"""Powers whose clashes at an end of the sequence, and fractions whose densities, are summed side by side."""
 
 NODES = 24
 """Gauss-Legendre nodes on every piece of an integral; pieces halve towards 0, where the densities bend."""
@@ -105,8 +109,26 @@ def optimal_kappa(language: LanguageLike, *, progress: bool | None = None) -> Es
     return Estimate.exact(_quadrature(lambda alpha: np.sqrt(_density(clashes, alpha)), edges) ** 2)
 
 
-Clashes = tuple[Float[np.ndarray, "settled settled"], ...]
-"""τ(a, d, b) at [d - 1][a - 1, b - 1]; the last row and column stand for all further ones."""
+@dataclass(frozen=True, eq=False)
+class Clashes:
+    """τ(a, d, b) of a chain, summed over all distances d and what else its weights do not tell apart.
+
+    `spans[n - 3]` is the sum over a + d + b = n, and beyond the last grows by sum(far) a position. `edges[k - 2]` is
+    the sum over d + b = k of τ(∞, d, b) + τ(b, d, ∞), and beyond the last stays. far[d - 1] is τ(∞, d, ∞).
+    """
+
+    spans: Float[np.ndarray, "spans"]
+    edges: Float[np.ndarray, "edges"]
+    far: Float[np.ndarray, "distances"]
+
+    def of_spans(self, widths: Int[np.ndarray, "some"]) -> Float[np.ndarray, "some"]:
+        """The sum over a + d + b = n for each of `widths` n, 3 or more."""
+        last = len(self.spans) + 2
+        return self.spans[np.minimum(widths, last) - 3] + np.maximum(widths - last, 0) * self.far.sum()
+
+    def of_edges(self, widths: Int[np.ndarray, "some"]) -> Float[np.ndarray, "some"]:
+        """The sum over d + b = k for each of `widths` k, 2 or more, with nothing revealed on the pair's other side."""
+        return self.edges[np.minimum(widths - 1, len(self.edges)) - 1]
 
 
 def _clashes(language: Language) -> Clashes:
@@ -128,40 +150,65 @@ def stationary_clashes(language: Language) -> Clashes | None:
 
 @lru_cache(maxsize=8)
 def pair_clashes(chain: ForgettingChain, name: str) -> Clashes:
-    """τ(a, d, b) for every distance d at which some pair is forbidden; ValueError with the cost if it takes minutes."""
-    pairs = [np.ascontiguousarray(np.argwhere(each)) for each in chain.forbidden]
-    settled, size = chain.settled, len(chain.law)
-    cost = float(settled) ** 2 * size**2 * sum(map(len, pairs))
-    memory = 8.0 * settled**2 * len(pairs)
-    if cost > MOST_COST or memory > MOST_BYTES:
+    """The clashes of a chain that forgets in M tokens, O(M V^4); ValueError with the cost if it takes minutes."""
+    size, distances = len(chain.law), len(chain.forbidden)
+    pairs = sum(int(each.sum()) for each in chain.forbidden)
+    # From there on a or b is so large that the chain has forgotten, whatever the other.
+    widths = 2 * chain.settled + distances
+    carried = float(widths) * size**2 * (2 * size**2 + pairs)
+    paired = float(widths) * size**2 * chain.settled * pairs
+    few = paired < carried and 16 * widths * size * pairs < MOST_BYTES
+    if min(carried, paired if few else carried) > MOST_COST:
         raise ValueError(
-            f"the chain of {name} forgets in {settled:,} tokens and forbids pairs at {len(pairs)} distance(s), which "
-            f"takes {cost:.1e} operations and {memory:.1e} bytes, and at most {MOST_COST:.0e} and {MOST_BYTES:.0e} are "
-            "allowed; pass a bigram that mixes faster or has fewer tokens"
+            f"the chain of {name} forgets in {chain.settled:,} tokens and forbids pairs at {distances} distance(s), "
+            f"which takes {carried:.1e} operations, and at most {MOST_COST:.0e} are allowed; pass a bigram that mixes "
+            "faster or has fewer tokens"
         )
-    # The last power stands for all higher ones.
-    moves = np.minimum(np.arange(2 * settled + len(pairs)), settled - 1)
-    along = np.ascontiguousarray(np.moveaxis(chain.powers, 0, 2)[:, :, moves])
-    tables = []
-    for distance, forbidden in enumerate(pairs, start=1):
-        out = np.empty((settled, settled))
-        over_rows(partial(_fill_clashes, chain.law, along, distance, forbidden, out), settled)
-        tables.append(out)
-    return tuple(tables)
+    spans = _spans_of_few(chain, widths) if few else _spans_by_carrying(chain, widths)
+    far = np.array([chain.law @ each @ chain.law for each in chain.forbidden])
+    return Clashes(spans, _edge_clashes(chain), far)
 
 
-def _fill_clashes(
-    law: Float[np.ndarray, "states"],
-    along: Float[np.ndarray, "states states moves"],
-    distance: int,
-    pairs: Int[np.ndarray, "pairs 2"],
-    out: Float[np.ndarray, "settled settled"],
-    first: int,
-    stop: int,
-) -> None:
-    from mdmtheory.kernels.clashes import bigram_clashes
+def _spans_by_carrying(chain: ForgettingChain, widths: int) -> Float[np.ndarray, "spans"]:
+    """`Clashes.spans`, all pairs carried along together; O(V^2 (V^2 + pairs)) a width."""
+    from mdmtheory.kernels.clashes import span_clashes
 
-    bigram_clashes(law, along, out.shape[1], distance, pairs, first + 1, out[first:stop])
+    pairs = np.array([(d, y, z) for d, each in enumerate(chain.forbidden, 1) for y, z in np.argwhere(each)], np.int64)
+    turned = np.ascontiguousarray(chain.powers[0].T)
+    by_start = np.empty((len(chain.law), widths))
+    over_rows(lambda a, b: span_clashes(chain.powers, turned, pairs, a, by_start[a:b]), len(by_start))
+    return chain.law @ by_start
+
+
+def _spans_of_few(chain: ForgettingChain, widths: int) -> Float[np.ndarray, "spans"]:
+    """`Clashes.spans`, both ends of every pair multiplied: cheaper for few pairs; O(M V^2 pairs) a width."""
+    spans = np.zeros(max(1, widths))
+    for distance, forbidden in enumerate(chain.forbidden, start=1):
+        y, z = np.nonzero(forbidden)
+        near, far = (chain.power(np.arange(1, widths + 2 - distance) + more) for more in (0, distance))
+        before, after = near[:, :, y] * far[:, :, z], far[:, y] * near[:, z]
+        for m in range(1, len(near) + 1):
+            joint = np.tensordot(before[:m], after[m - 1 :: -1], axes=((0, 2), (0, 1)))
+            ends = chain.power(np.array(m + distance + 1))
+            spans[m + distance - 2] += chain.law @ np.divide(joint, ends, out=joint, where=joint > 0).sum(axis=1)
+    return spans
+
+
+def _edge_clashes(chain: ForgettingChain) -> Float[np.ndarray, "widths"]:
+    """`Clashes.edges`, O(M V^3) a distance."""
+    law, powers, settled = chain.law, chain.powers, chain.settled
+    edges = np.zeros(max(1, len(chain.forbidden) + settled - 1))
+    for distance, pairs in enumerate(chain.forbidden, start=1):
+        forbidden = pairs.astype(np.float64)
+        beside = np.empty(settled)
+        for first in range(0, settled, AT_ONCE):
+            near = powers[first : first + AT_ONCE]
+            far = chain.power(np.arange(first, first + len(near)) + 1 + distance)
+            right = (law[:, None] * far * (forbidden @ (law[:, None] * near))).sum(axis=1) / law
+            left = law @ (near @ forbidden * far).sum(axis=2).T
+            beside[first : first + len(near)] = right.sum(axis=1) + left
+        edges[distance - 1 :] += beside[np.minimum(np.arange(len(edges) - distance + 1), settled - 1)]
+    return edges
 
 
 def _fractions(revealed: Points) -> Points:
@@ -173,38 +220,36 @@ def _fractions(revealed: Points) -> Points:
 
 
 def _density(clashes: Clashes, alpha: Points) -> Points:
-    out = np.zeros(len(alpha))
-    for first in range(0, len(alpha), 256):
-        rest = 1 - alpha[first : first + 256, None]
-        for distance, table in enumerate(clashes, start=1):
-            # The law of a geometric distance, all that lies beyond the table in its last entry.
-            weights = rest ** np.arange(len(table))
-            weights[:, :-1] *= 1 - rest
-            out[first : first + 256] += rest[:, 0] ** (distance - 1) * ((weights @ table) * weights).sum(axis=1)
+    """α² sum_n (1-α)^(n-3) T(n), T(n) being `Clashes.spans`, which ends in a straight line."""
+    spans = clashes.spans[:-1]
+    # A power for every place in a block and for every block: one for every width would be most of the work.
+    width = math.isqrt(len(spans)) + 1
+    blocks = np.zeros((-(-len(spans) // width), width))
+    blocks.ravel()[: len(spans)] = spans
+    out = np.empty(len(alpha))
+    for first in range(0, len(alpha), AT_ONCE):
+        here = alpha[first : first + AT_ONCE]
+        rest = 1 - here[:, None]
+        near = (rest ** np.arange(width) @ blocks.T * rest ** (width * np.arange(len(blocks)))).sum(axis=1)
+        beyond = here * clashes.spans[-1] + (1 - here) * clashes.far.sum()
+        out[first : first + AT_ONCE] = here**2 * near + rest[:, 0] ** len(spans) * beyond
     return out
 
 
 def _closed_integral(clashes: Clashes, shift: float) -> float:
-    """The integral of c(α) (1-α)^shift over 0..1: every τ is weighted by a Beta function, and the tails telescope."""
-    total = 0.0
-    for distance, table in enumerate(clashes, start=1):
-        at = np.arange(1, len(table) + 1)
-        n = at[:, None] + distance + at + shift
-        if (table[n <= 2] > 0).any():
-            return math.inf
-        n[n <= 2] = math.inf
-        weights = 2 / (n * (n - 1) * (n - 2))
-        beyond = 1 / ((n[-1] - 1) * (n[-1] - 2))
-        weights[-1, :], weights[:, -1] = beyond, beyond
-        weights[-1, -1] = 1 / (n[-1, -1] - 2)
-        total += float((weights * table).sum())
-    return total
+    """The integral of c(α) (1-α)^shift over 0..1: T(n) is weighted by a Beta function, and its tail telescopes."""
+    spans = clashes.spans
+    n = np.arange(3, len(spans) + 3) + shift
+    if (spans[n <= 2] > 0).any():
+        return math.inf
+    n[n <= 2] = math.inf
+    near = float((2 / (n * (n - 1) * (n - 2)) * spans)[:-1].sum())
+    return near + float(spans[-1] / ((n[-1] - 1) * (n[-1] - 2)) + clashes.far.sum() / (n[-1] - 1))
 
 
 def _bends(clashes: Clashes) -> Points:
     """Halvings of 1/2 down to where even the longest distances of c see nothing but 0."""
-    longest = max((len(table) for table in clashes), default=1)
-    return 0.5 ** np.arange(math.ceil(math.log2(longest)) + 2, 0, -1)
+    return 0.5 ** np.arange(math.ceil(math.log2(len(clashes.spans))) + 1, 0, -1)
 
 
 def _integral_up_to(clashes: Clashes, ends: Points) -> Points:

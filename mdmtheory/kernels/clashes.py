@@ -4,80 +4,71 @@ from __future__ import annotations
 
 import numpy as np
 
+from mdmtheory.kernels.chain import combine
 from mdmtheory.kernels.compiling import kernel, part
-
-BLOCK = 512
-"""Distances of the right end that are worked on side by side."""
+from mdmtheory.kernels.rows import add_row, total_of
 
 
 @kernel
-def bigram_clashes(law, along, count, distance, pairs, first, out):
-    """out[k, b - 1] = tau(first + k, distance, b), b = 1..count; docs/theory.md, section 5 (ours).
+def span_clashes(powers, turned, pairs, first, out):
+    """out[k, n - 3] = sum of tau(a, d, b) over a + d + b = n, given the token first + k at the left end.
 
-    Two ends a left and b right of a pair are revealed, the left one drawn from the stationary `law`; both tokens of
-    the pair are drawn by themselves given the ends, and tau is the probability that they are one of `pairs`
-    (n, 2), which cannot stand `distance` apart. along[s, t, k] is the probability to go from s to t in k + 1 moves,
-    for up to 2 count + distance. O(count V^2) for each row and forbidden pair, with all b side by side.
+    docs/theory.md, section 5 (ours). The left end is revealed, and the right one, n further on; both tokens of a pair d
+    apart are drawn by themselves given the ends, and tau is the probability that they are one of `pairs`
+    (count, 3): d, y, z, which cannot stand so. `powers` (M, V, V) are those of the transition matrix, the last for all
+    further ones, and `turned` is that matrix transposed. O(V^3 + V count) for each row and width.
     """
-    size = len(law)
-    joint, here = np.empty(BLOCK), np.empty(BLOCK)
-    masses, able = np.empty(len(pairs)), np.empty(len(pairs), dtype=np.int64)
+    moves, size = powers[0], len(turned)
+    # joint[z, y]: both tokens are carried on by themselves to one place; they meet the right end where they agree.
+    joint, spare = np.empty((size, size)), np.empty((size, size))
     for k in range(len(out)):
-        a = first + k
-        for start in range(0, count, BLOCK):
-            row = out[k, start : min(start + BLOCK, count)]
-            width = len(row)
-            for j in range(width):
-                row[j] = 0.0
-            for s in range(size):
-                found = _masses(along[s], a, distance, pairs, masses, able)
-                for j in range(width):
-                    here[j] = 0.0
+        s = first + k
+        for z in range(size):
+            for y in range(size):
+                joint[z, y] = 0.0
+        mass = 0.0
+        for place in range(2, out.shape[1] + 3):
+            ends = powers[min(place, len(powers)) - 1, s]
+            if place > 2:
+                total = 0.0
                 for t in range(size):
-                    for j in range(width):
-                        joint[j] = 0.0
-                    _meet(along, pairs, masses, able, found, t, start + distance, start, joint[:width])
-                    ends = along[s, t, a + distance + start : a + distance + start + width]
-                    for j in range(width):
-                        here[j] += joint[j] / ends[j] if joint[j] > 0.0 else 0.0
-                for j in range(width):
-                    row[j] += law[s] * here[j]
+                    total += joint[t, t] / ends[t] if joint[t, t] > 0.0 else 0.0
+                out[k, place - 3] = total
+            mass += _add_pairs(powers, pairs, s, place, ends, joint)
+            _move_both(moves, turned, mass, joint, spare)
 
 
 @part
-def _masses(ahead, a, distance, pairs, masses, able):
-    """How probable both tokens of each pair are by the left end alone, of those that are possible; their number."""
-    found = 0
+def _add_pairs(powers, pairs, s, place, ends, joint):
+    """Add the pairs whose right token stands at `place`, the left one carried there; returns their probability."""
+    added = 0.0
     for k in range(len(pairs)):
-        mass = ahead[pairs[k, 0], a - 1] * ahead[pairs[k, 1], a + distance - 1]
+        distance = pairs[k, 0]
+        if distance >= place:
+            break
+        y, z = pairs[k, 1], pairs[k, 2]
+        mass = powers[min(place - distance, len(powers)) - 1, s, y] * ends[z]
         if mass > 0.0:
-            masses[found], able[found] = mass, k
-            found += 1
-    return found
+            added += mass
+            add_row(mass, powers[min(distance, len(powers)) - 1, y], joint[z])
+    return added
 
 
 @part
-def _meet(along, pairs, masses, able, found, t, far, near, joint):
-    """joint[j] += mass times the ways of both tokens of each pair to the right end t, j further on; four at a time."""
-    width = len(joint)
-    whole = found - found % 4
-    for k in range(0, whole, 4):
-        a, b, c, d = able[k], able[k + 1], able[k + 2], able[k + 3]
-        first_y, first_z = along[pairs[a, 0], t, far : far + width], along[pairs[a, 1], t, near : near + width]
-        second_y, second_z = along[pairs[b, 0], t, far : far + width], along[pairs[b, 1], t, near : near + width]
-        third_y, third_z = along[pairs[c, 0], t, far : far + width], along[pairs[c, 1], t, near : near + width]
-        fourth_y, fourth_z = along[pairs[d, 0], t, far : far + width], along[pairs[d, 1], t, near : near + width]
-        p, q, r, s = masses[k], masses[k + 1], masses[k + 2], masses[k + 3]
-        for j in range(width):
-            total = joint[j] + p * first_y[j] * first_z[j]
-            total += q * second_y[j] * second_z[j]
-            total += r * third_y[j] * third_z[j]
-            joint[j] = total + s * fourth_y[j] * fourth_z[j]
-    for k in range(whole, found):
-        a = able[k]
-        first_y, first_z = along[pairs[a, 0], t, far : far + width], along[pairs[a, 1], t, near : near + width]
-        for j in range(width):
-            joint[j] += masses[k] * first_y[j] * first_z[j]
+def _move_both(moves, turned, mass, joint, spare):
+    """Both tokens move on by one place. Their sum is scaled to `mass`, lest thousands of moves shift it."""
+    size = len(moves)
+    total = 0.0
+    for z in range(size):
+        combine(joint[z], moves, 0, size, spare[z], 0, size)
+    for z in range(size):
+        combine(turned[z], spare, 0, size, joint[z], 0, size)
+        total += total_of(joint[z])
+    if total > 0.0:
+        factor = mass / total
+        for z in range(size):
+            for y in range(size):
+                joint[z, y] *= factor
 
 
 @kernel

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 import mdmtheory as mt
 from mdmtheory import schedules
 from mdmtheory.exact import forgetting, rates
-from mdmtheory.kernels import clashes
 from mdmtheory.schedules import as_schedule
 from tests.exact.known import BIGRAM3, GOLDEN, GROWTH, HMM2X3, TRIGRAM2, cycle
 from tests.languages.small import laws
@@ -52,14 +51,51 @@ def plain_tau(language, a, d, b):
     return total
 
 
-def test_clashes_of_a_slow_chain_are_those_of_the_definition_also_where_their_blocks_meet():
-    language = cycle(3, 0.012)
-    tables = rates.stationary_clashes(language)
-    settled = len(tables[0])
-    assert settled > clashes.BLOCK + 2
-    for a, b in itertools.product((1, 2, 40, settled), (1, clashes.BLOCK, clashes.BLOCK + 1, settled)):
+def tau_table(language, distance):
+    """τ(a, distance, b) at [a - 1, b - 1], pair of ends by pair of ends; the last row and column for all further."""
+    chain = forgetting.forgetting_chain(language)
+    last, forbidden = chain.settled, chain.forbidden[distance - 1]
+    along = chain.powers[np.minimum(np.arange(2 * last + distance), last - 1)]
+    table = np.empty((last, last))
+    for a in range(1, last + 1):
+        masses = along[a - 1, :, :, None] * along[a + distance - 1, :, None, :] * forbidden
+        joint = np.zeros((last, *chain.powers[0].shape))
+        for y, z in np.argwhere(forbidden):
+            joint += masses[:, y, z, None] * (along[distance : distance + last, y] * along[:last, z])[:, None, :]
+        ends = along[a + distance : a + distance + last]
+        table[a - 1] = (chain.law[:, None] * joint / np.where(ends > 0, ends, 1)).sum(axis=(1, 2))
+    return table
+
+
+SLOW = cycle(3, 0.08)
+WITH_FAR_PAIRS = mt.NGram([1.0, 0, 0, 0], [[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0.5, 0.5, 0, 0]])
+
+
+@pytest.mark.parametrize("language", [GOLDEN, BIGRAM3, SLOW, WITH_FAR_PAIRS], ids=["golden", "bigram3", "slow", "far"])
+def test_sums_over_spans_are_those_of_the_table(language):
+    chain = forgetting.forgetting_chain(language)
+    clashes, settled = rates._clashes(language), chain.settled
+    tables = [tau_table(language, distance) for distance in range(1, len(clashes.far) + 1)]
+    assert (language is WITH_FAR_PAIRS) == (len(tables) > 4)
+    for n in (3, 4, 5, 9, settled // 2 + 3, settled + 2, 2 * settled + 1, len(clashes.spans) + 1, 3 * settled + 20):
+        spans = edges = 0.0
         for distance, table in enumerate(tables, start=1):
-            assert table[a - 1, b - 1] == pytest.approx(plain_tau(language, a, distance, b), rel=1e-9, abs=1e-13)
+            a = np.arange(1, n - distance)
+            spans += table[np.minimum(a, settled) - 1, np.minimum(a[::-1], settled) - 1].sum()
+            if n > distance:
+                nearest = min(n - distance, settled) - 1
+                edges += table[-1, nearest] + table[nearest, -1]
+        assert clashes.of_spans(np.array([n]))[0] == pytest.approx(spans, rel=1e-11)
+        assert clashes.of_edges(np.array([n]))[0] == pytest.approx(edges, rel=1e-11)
+    # Both ways to the same sums.
+    for way in (rates._spans_by_carrying, rates._spans_of_few):
+        np.testing.assert_allclose(way(chain, len(clashes.spans)), clashes.spans, rtol=1e-12)
+    np.testing.assert_allclose(clashes.far, [table[-1, -1] for table in tables], rtol=1e-11)
+
+
+def test_a_chain_that_forgets_in_thousands_of_tokens_has_the_constant_of_its_table():
+    # Measured once with the table of all τ(a, d, b), which took 5 s.
+    assert exact.kappa(cycle(4, 0.005)).value == pytest.approx(0.016511999837188904, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", KAPPA)
@@ -83,7 +119,7 @@ def test_growth_rates_tend_to_kappa(name):
 
 def test_tails_matter():
     """The sum over spans falls short as 1/width wherever it is cut; what is left out is known in closed form."""
-    [table] = rates.pair_clashes(forgetting.forgetting_chain(GOLDEN), "test")
+    table = tau_table(GOLDEN, 1)
     at = np.arange(1, 1001)
     n = at[:, None] + 1 + at
     capped = np.minimum(at, len(table)) - 1
@@ -99,14 +135,14 @@ def test_tails_matter():
 
 def test_the_table_is_its_definition():
     chain = forgetting.forgetting_chain(BIGRAM3)
-    tables = rates.pair_clashes(chain, "test")
-    assert len(tables) == 1
+    assert len(chain.forbidden) == 1
+    table = tau_table(BIGRAM3, 1)
     last = chain.settled
     for a, b in ((1, 1), (1, 3), (4, 2), (last, 1), (2, last), (last, last), (last + 9, last + 5)):
-        found = tables[0][min(a, last) - 1, min(b, last) - 1]
+        found = table[min(a, last) - 1, min(b, last) - 1]
         assert found == pytest.approx(plain_tau(BIGRAM3, a, 1, b), abs=1e-12)
     # The twin that must fail: a distance off by one.
-    assert abs(tables[0][0, 0] - plain_tau(BIGRAM3, 1, 1, 2)) > 1e-3
+    assert abs(table[0, 0] - plain_tau(BIGRAM3, 1, 1, 2)) > 1e-3
 
 
 @st.composite
@@ -144,7 +180,7 @@ def test_kappa_is_the_integral_of_its_density(language):
 def test_the_density_is_its_definition(language, revealed):
     """c(α) = sum_d (1-α)^(d-1) E[τ(A, d, B)], by a plain sum over geometric distances."""
     chain = forgetting.forgetting_chain(language)
-    tables = rates.pair_clashes(chain, "test")
+    tables = [tau_table(language, distance) for distance in range(1, len(chain.forbidden) + 1)]
     farthest = 400
     at = np.minimum(np.arange(1, farthest + 1), chain.settled) - 1
     if revealed == 0:
@@ -344,8 +380,9 @@ def test_what_does_not_forget_is_refused(language, message):
             law()
 
 
-def test_what_takes_minutes_is_refused():
-    slow = cycle(4, 2e-3)
+def test_what_takes_minutes_is_refused(monkeypatch):
+    monkeypatch.setattr(rates, "MOST_COST", 1e5)
+    slow = cycle(4, 0.05)
     with pytest.raises(ValueError, match=r"forgets in [\d,]+ tokens and forbids pairs at 2 distance.s., which takes"):
         exact.kappa(slow)
     assert exact.limit_curve(slow, np.array([1.0]))[0] >= 0
