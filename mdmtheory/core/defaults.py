@@ -55,9 +55,9 @@ class LanguageDefaults:
 
     @whole_numbers(length=1)
     def support(self, length: int) -> Any:
-        """The sequences of a length that it has, as an automaton (languages.support.Support); None where it has none.
+        """What says how steps of a length are completed (languages.completion.Completion); None where nothing does.
 
-        ValueError for one of too many states.
+        An automaton (languages.support.Support), ValueError for one of too many states; or a closed form.
         """
         return None
 

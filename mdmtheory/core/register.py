@@ -35,11 +35,11 @@ class About:
     the options with which it is certified, or finished objects. `said`: what a reader calls it, with options in braces,
     as "{order}-gram" (empty: its name). `needs`: what of a kind's arguments has a say in it
     (None: all). `aliases`: other names that it may be asked for by. `sources`: where it is from, as in
-    `core.sources`; of a plug-in also whole entries of BibTeX. Of a language, `automaton`: one reads it
-    (`Language.support`). Of a model, `exact`: it is the language's own law; `blocks`: the option with the length of the
-    blocks that it draws one after the other; `of_learned`: it is drawn from the denoiser where that is `learned`, and
-    else from the language; `laws`: its denoiser says laws of tokens. Of a denoiser, `learned`: it was trained; `of`:
-    the kinds of languages that it is for (None: any).
+    `core.sources`; of a plug-in also whole entries of BibTeX. Of a language, `completable`: it says how its steps are
+    completed (`Language.support`). Of a model, `exact`: it is the language's own law; `blocks`: the option with the
+    length of the blocks that it draws one after the other; `of_learned`: it is drawn from the denoiser where that is
+    `learned`, and else from the language; `laws`: its denoiser says laws of tokens. Of a denoiser, `learned`: it was
+    trained; `of`: the kinds of languages that it is for (None: any).
     """
 
     kind: str
@@ -52,7 +52,7 @@ class About:
     needs: tuple[str, ...] | None = None
     aliases: tuple[str, ...] = ()
     sources: Sources = ()
-    automaton: bool = False
+    completable: bool = False
     exact: bool = False
     blocks: str | None = None
     of_learned: bool = False

@@ -12,7 +12,7 @@ from mdmtheory.core.long_calls import counted
 from mdmtheory.core.prompts import Answered, Prompt
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.enumeration import Law, all_sequences, check_feasible, power
-from mdmtheory.models.completable import CompletableRows
+from mdmtheory.models.completable import completable_rows
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.samplers.planned import plans_alone, token_laws
 
@@ -29,6 +29,8 @@ def constrained_law(
     `shown`, (1, L) with the mask at `length` positions, of the answers to it. ValueError with the cost where it is not
     feasible, and for plans without such a recursion.
     """
+    assert model.constraint is not None
+    model.constraint.check(model.denoiser, length if shown is None else shown.shape[1])
     plans: Any = plans_alone(model.plan_law)
     if not plans.fixed and plans.subset_law is None:
         raise ValueError(
@@ -86,7 +88,7 @@ def _chance(model: MaskedDiffusion, inside: Answered, shown: Tokens, laws: Any, 
     count, width = len(inside), len(positions)
     tokens = inside[:, positions].astype(np.int64)
     rows, at = np.repeat(np.arange(count), width), np.tile(positions, count)
-    completed = CompletableRows(model.language, shown)
+    completed = completable_rows(model.language, shown)
     if model.constraint.greedy:
         best, _ = completed.best(rows, where[at], np.ascontiguousarray(laws[rows, at]))
         return (best.reshape(count, width) == tokens).all(axis=1).astype(np.float64)

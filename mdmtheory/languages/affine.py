@@ -157,7 +157,7 @@ class Affine(LanguageBase):
 @registered(
     "language",
     "affine",
-    automaton=True,
+    completable=True,
     place=8,
     said="affine, {checks} checks",
     examples=("", "checks=3,period=5"),

@@ -16,7 +16,7 @@ from mdmtheory.languages.base import LanguageBase
 from mdmtheory.languages.support import Support
 
 
-@registered("language", "balanced", automaton=True, place=11, sources=("wen2026",))
+@registered("language", "balanced", completable=True, place=11, sources=("wen2026",))
 class Balanced(LanguageBase):
     """Uniform over bit strings of which half are ones, of odd length one fewer than zeros.
 

@@ -28,7 +28,7 @@ def corpus() -> Int[np.ndarray, "length"]:
 
 @registered(
     "language",
-    automaton=True,
+    completable=True,
     place=14,
     said="book, {order}-gram",
     family="text",

@@ -14,7 +14,7 @@ MOST_STACKS = 4_000
 """Largest number of stacks of `dyck`: it has up to twice as many hidden states, and a dense transition matrix."""
 
 
-@registered("language", automaton=True, place=3, said="Dyck", sources=("hewitt2020",))
+@registered("language", completable=True, place=3, said="Dyck", sources=("hewitt2020",))
 @whole_numbers(kinds=1, depth=1)
 def dyck(*, kinds: int = 2, depth: int = 4) -> HMM:
     """Nested brackets of some kinds and bounded depth; every allowed move equally likely, no end condition."""

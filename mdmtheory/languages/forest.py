@@ -157,7 +157,7 @@ class Forest(LanguageBase):
 
 @registered(
     "language",
-    automaton=True,
+    completable=True,
     place=13,
     aliases=("forest",),
     said="tree, {arity} children each",

@@ -308,7 +308,7 @@ def _one_token(tables: list[Float[np.ndarray, "..."]]) -> Float[np.ndarray, "sta
 @registered(
     "language",
     "hmm",
-    automaton=True,
+    completable=True,
     family="random chain",
     place=1,
     said="HMM",

@@ -364,7 +364,7 @@ def context_moves(rows: Float[np.ndarray, "contexts vocab"]) -> csr_array:
 @registered(
     "language",
     "ngram",
-    automaton=True,
+    completable=True,
     family="random chain",
     place=2,
     said="{order}-gram",

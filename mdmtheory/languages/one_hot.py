@@ -13,7 +13,7 @@ MOST_BLOCK = 1_000
 
 
 @registered(
-    "language", automaton=True, place=12, said="one hot in {block}", examples=("", "block=3"), sources=("wen2026",)
+    "language", completable=True, place=12, said="one hot in {block}", examples=("", "block=3"), sources=("wen2026",)
 )
 @whole_numbers(block=2)
 def one_hot(*, block: int = 8) -> HMM:

@@ -84,7 +84,7 @@ class _Paired(ClosedLanguage):
 @registered(
     "language",
     "copy",
-    automaton=True,
+    completable=True,
     place=4,
     said="copy at distance {distance}",
     examples=("", "distance=2,vocab_size=3"),
@@ -115,7 +115,9 @@ class Copy(_Paired):
         return {"distance": self.distance, "vocab_size": self.vocab_size}
 
 
-@registered("language", "equal_pairs", automaton=True, place=5, said="equal pairs of {vocab_size}", sources=(_SEARCH,))
+@registered(
+    "language", "equal_pairs", completable=True, place=5, said="equal pairs of {vocab_size}", sources=(_SEARCH,)
+)
 class EqualPairs(_Paired):
     """Positions (0, 1), (2, 3), ... carry the same uniform token; an odd length leaves the last one alone.
 

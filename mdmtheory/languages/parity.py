@@ -16,7 +16,7 @@ from mdmtheory.languages.closed import ClosedLanguage
 from mdmtheory.languages.support import Support
 
 
-@registered("language", "parity", automaton=True, place=7, sources=("wen2026",))
+@registered("language", "parity", completable=True, place=7, sources=("wen2026",))
 class Parity(ClosedLanguage):
     """Uniform over bit strings with an even number of ones.
 

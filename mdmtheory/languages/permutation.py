@@ -13,10 +13,17 @@ from mdmtheory.core.register import registered
 from mdmtheory.core.spec import Spec
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.closed import ClosedLanguage
+from mdmtheory.languages.distinct import Distinct
 
 
 @registered(
-    "language", "permutation", place=6, said="permutation of {items}", examples=("", "items=4"), sources=("wen2026",)
+    "language",
+    "permutation",
+    completable=True,
+    place=6,
+    said="permutation of {items}",
+    examples=("", "items=4"),
+    sources=("wen2026",),
 )
 class Permutation(ClosedLanguage):
     """The first `length` of a uniformly random order of `items` tokens; no token twice, so length is at most items.
@@ -62,6 +69,12 @@ class Permutation(ClosedLanguage):
     def pair_clashes(self, length: int) -> Float[np.ndarray, "known"]:
         """1 / (items - m): both take the same item."""
         return 1 / (self.items - np.arange(length - 1))
+
+    @whole_numbers(length=1)
+    def support(self, length: int) -> Distinct:
+        """No item twice, in closed form: an automaton would have a state for each set of items."""
+        self.validate_length(length)
+        return Distinct(self.items)
 
     def entropy_rate(self) -> Estimate | None:
         """None: there are no sequences longer than `items`."""

@@ -23,7 +23,7 @@ _SEARCH = Ours(
 )
 
 
-@registered("language", "repetition", automaton=True, place=9, sources=(_SEARCH,))
+@registered("language", "repetition", completable=True, place=9, sources=(_SEARCH,))
 class Repetition(ClosedLanguage):
     """All positions carry the same uniform token.
 

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt64
 
 from mdmtheory.core.limits import MOST_SUPPORT_STATES, check_limit
+from mdmtheory.core.spec import Spec
+from mdmtheory.core.tokens import Tokens
+from mdmtheory.languages.automaton_rows import AutomatonRows, StateSets
 
-Words = UInt64[np.ndarray, "states words"]
 States = Int[np.ndarray, "states"]
 Moves = Int[np.ndarray, "length states vocab_size"]
 Step = Callable[[int, States], Int[np.ndarray, "states vocab_size"]]
 """What each token read at time t makes of each state, numbers from 0; -1 where nowhere."""
-
-
-class StateSets(NamedTuple):
-    """The automaton as kernels/completable.py takes it: sets of states as 64-bit words, the mask's emitters all."""
-
-    start: UInt64[np.ndarray, "words"]
-    successors: Words
-    predecessors: Words
-    emitters: UInt64[np.ndarray, "evidence words"]
-    ends: UInt64[np.ndarray, "words"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +31,7 @@ class Support:
 
     sets: StateSets
     order: Int[np.ndarray, "read"]
+    exact_alone: ClassVar[bool] = False
 
     @classmethod
     def of(
@@ -121,6 +114,10 @@ class Support:
     def reading(self, order: Int[np.ndarray, "read"]) -> Support:
         """The same automaton, which reads other positions, or in another order."""
         return replace(self, order=order)
+
+    def rows(self, shown: Tokens, spec: Spec) -> AutomatonRows:
+        """What is shown (rows, length), the mask elsewhere, ready for a step of any laws."""
+        return AutomatonRows(self.sets, self.order, shown, spec)
 
     @property
     def states(self) -> int:

@@ -11,7 +11,7 @@ from mdmtheory.languages.ngram import NGram
 
 @registered(
     "language",
-    automaton=True,
+    completable=True,
     place=10,
     said="walk over {vocab_size}",
     examples=("", "vocab_size=5"),

@@ -109,8 +109,8 @@ class Measure(ABC):
         """What metrics must know of the model besides the sums; ValueError where it cannot be measured so."""
         return {}
 
-    def check_fits(self, language: Language, length: int) -> None:  # noqa: B027  # most take any
-        """ValueError where sequences of this language and length cannot be taken so, whatever the model."""
+    def check_fits(self, model: Any, language: Language, length: int) -> None:  # noqa: B027  # most take any
+        """ValueError where sequences of this language and length cannot be taken so of a model that `facts_of` took."""
 
     def shares_pass(self, model: Any, language: Language) -> bool:
         """Whether models of one denoiser are measured at once for little more than the price of one."""

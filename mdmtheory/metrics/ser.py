@@ -75,7 +75,7 @@ def ser(
     Its interval is that of a mean (core/means.py): it knows nothing of sequences unlike all that were seen.
     "sharp" draws whole steps on condition that they can be completed, and sums the mass that cannot: a small SER keeps
     its digits, and the upper end holds for every law (docs/theory.md, 5.2; ours). For laws over plans, and languages
-    that an automaton reads (`Language.support`); core.estimate.WithheldError where too few walks carry it.
+    that say what can be completed (`Language.support`); core.estimate.WithheldError where too few walks carry it.
     "shared" is for random order (`ancestral`) with the exact denoiser, which errs only where two positions share a
     step: plans are drawn so, near positions first, and weighed. With many steps it needs far fewer walks, and its
     interval, which holds for every law, is as short (docs/theory.md, 5.2; ours).

@@ -6,11 +6,13 @@ from typing import Any
 
 from mdmtheory.core.estimate import Estimate
 from mdmtheory.core.intervals import bounded_mean
+from mdmtheory.core.protocols import Language
 from mdmtheory.core.register import registered
 from mdmtheory.core.sources import Ours
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
 from mdmtheory.metrics.ser_sharp import effective_size
 from mdmtheory.metrics.ser_walk import WALK_SUMS, WalkMeasure
+from mdmtheory.models.completable import check_completes
 from mdmtheory.models.shared_walks import SharedWalk
 
 SHARED_SEARCH = Ours(
@@ -35,6 +37,10 @@ class SharedWalks(WalkMeasure):
     def check_own(self, model: Any) -> None:
         """ValueError where plans without a shared step may err, or are not known."""
         model.check_shared_walks()
+
+    def check_fits(self, model: Any, language: Language, length: int) -> None:
+        """ValueError where the language does not say how steps of the model are completed at this length."""
+        check_completes(language, length, model.denoiser)
 
     def walked(self, model: Any, *of: Any, **options: Any) -> SharedWalk:
         """The model's own walks by shared steps."""

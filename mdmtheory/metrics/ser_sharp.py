@@ -14,7 +14,7 @@ from mdmtheory.core.sources import Ours
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
 from mdmtheory.metrics.ser_walk import WALK_SUMS, WalkMeasure
 from mdmtheory.metrics.sums import Sums
-from mdmtheory.models.completable import support_of
+from mdmtheory.models.completable import check_completes
 from mdmtheory.models.conditioned_steps import StepWalk
 
 LEAST_EFFECTIVE = 20.0
@@ -37,9 +37,9 @@ class StepWalks(WalkMeasure):
         """ValueError where its sampler looks, or has no law."""
         model.check_step_walks()
 
-    def check_fits(self, language: Language, length: int) -> None:
-        """ValueError where the language has no automaton of this length."""
-        support_of(language, length)
+    def check_fits(self, model: Any, language: Language, length: int) -> None:
+        """ValueError where the language does not say how steps of the model are completed at this length."""
+        check_completes(language, length, model.denoiser)
 
     def walked(self, model: Any, *of: Any, **options: Any) -> StepWalk:
         """The model's own walks by steps."""

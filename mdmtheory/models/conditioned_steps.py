@@ -19,7 +19,7 @@ from mdmtheory.core.protocols import Language
 from mdmtheory.core.reveal_plans import own_steps
 from mdmtheory.core.tokens import Tokens, token_dtype
 from mdmtheory.models.asking import OpenCanvas, home, in_batches, together
-from mdmtheory.models.completable import CompletableRows
+from mdmtheory.models.completable import check_completes, completable_rows
 from mdmtheory.models.noise import uniforms_of
 from mdmtheory.plans import PlanLawBase
 from mdmtheory.samplers.planned import Planned
@@ -97,6 +97,7 @@ def walk_steps(
     asked: Any = as_denoiser(denoiser)
     count, length = plan.shape
     whole = whole_length(prompt, length)
+    check_completes(language, whole, asked)
     found = StepWalk(
         np.empty((count, length), dtype=token_dtype(asked.vocab_size)),
         *np.empty((2, count, length)),
@@ -129,7 +130,7 @@ def _walk_batch(
     mask = canvas.denoiser.vocab_size
     shown = np.full(plan.shape, mask, dtype=token_dtype(mask)) if begun is None else begun.copy()
     where = np.arange(plan.shape[1]) if prompt is None else prompt.answer
-    rows_of = CompletableRows(language, shown if prompt is None else prompt.joined(shown))
+    rows_of = completable_rows(language, shown if prompt is None else prompt.joined(shown))
     log_kept, log_probs, ended = np.zeros(plan.shape), np.zeros(plan.shape), np.zeros(len(plan), dtype=np.bool_)
     steps = own_steps(plan, np.argsort(plan, axis=1, kind="stable")) - (plan == 0).any(axis=1)[:, None]
     for step in counted(range(1, int(steps.max(initial=0)) + 1), "steps"):

@@ -13,7 +13,7 @@ from mdmtheory.core.prompts import Prompt
 from mdmtheory.core.protocols import PlanRun
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.presets import LanguageLike, as_language
-from mdmtheory.models.completable import support_of
+from mdmtheory.models.completable import check_completes
 from mdmtheory.models.conditioned_steps import StepWalk, walk_steps
 from mdmtheory.models.noise import uniforms_of
 from mdmtheory.samplers.planned import Planned, is_constrained
@@ -24,7 +24,7 @@ CONSTRAINED_VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class Constraint:
-    """The language whose automaton completes the steps of a law over plans that is constrained."""
+    """The language that completes the steps of a law over plans that is constrained."""
 
     language: Any
     law: Planned
@@ -34,9 +34,9 @@ class Constraint:
         """Whether a step takes its most probable tokens that can be completed."""
         return self.law.temperature == 0
 
-    def check(self, length: int) -> None:
-        """MisfitError where the language has no automaton of this length."""
-        support_of(self.language, length)
+    def check(self, denoiser: Any, length: int) -> None:
+        """MisfitError where the language does not say how steps of the denoiser are completed at this length."""
+        check_completes(self.language, length, denoiser)
 
     def run(
         self,

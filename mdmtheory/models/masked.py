@@ -45,8 +45,8 @@ class MaskedDiffusion(Walking):
     a name, a Schedule or revealed fractions (then `steps` may be left out). `plan_law` is the sampler where it does not
     look, else None. ValueError for a denoiser that sees the left alone. Definitions: theory of 2502.09622, section 2.
 
-    With a sampler that is `constrained` the tokens of a step are drawn together, given that the automaton of `language`
-    can complete them (`constraint`; docs/constrained.md): the language of the denoiser, unless said.
+    With a sampler that is `constrained` the tokens of a step are drawn together, given that `language` can complete
+    them (`constraint`; docs/constrained.md): the language of the denoiser, unless said.
     """
 
     takes_prompts = finishes = True
@@ -178,7 +178,7 @@ class MaskedDiffusion(Walking):
 
     def validate_whole(self, length: int) -> None:
         if self.constraint is not None:
-            self.constraint.check(length)
+            self.constraint.check(self.denoiser, length)
 
     @whole_numbers(length=1)
     def draw_plans(self, states: UInt64[np.ndarray, "count 4"], length: int) -> Int[np.ndarray, "count length"]:

@@ -87,7 +87,8 @@ class Walking(ModelDefaults, ABC):
     ) -> StepWalk:
         """Walks by whole steps first..first+count-1 that stay possible under the language, with streams of their own.
 
-        Of laws over plans, and languages with an automaton (`Language.support`). With a `prompt` of the answers.
+        Of laws over plans, and languages that say what can be completed (`Language.support`). With a `prompt` of the
+        answers.
         ValueError where there are none (`check_step_walks`).
         """
         self.check_step_walks()
@@ -113,8 +114,8 @@ class Walking(ModelDefaults, ABC):
     ) -> SharedWalk:
         """Walks through plans in which two positions share a step, first..first+count-1, with streams of their own.
 
-        Of random order and a denoiser that is exact for the language, which has an automaton. ValueError where there
-        are none (`check_shared_walks`), and for a prompt.
+        Of random order and a denoiser that is exact for the language, which says what can be completed. ValueError
+        where there are none (`check_shared_walks`), and for a prompt.
         """
         self.check_shared_walks()
         if prompt is not None:

@@ -125,7 +125,7 @@ def exact_rows(
     Columns: COLUMNS as in a sweep's frame; `ser`; `total_variation`; `kl`, KL(q||p), and its parts `wrong`,
     -log(1 - SER), and `unfaithful`, KL(q || p given the support); `kl_on_support`, KL(p given the support || q);
     `entropy`, that of p given the support, and `entropy_of_language`, in nats a sequence; `reason`, empty but where
-    there is no law, as for Gaussian noise, or for steps completed to what has no automaton. With `steps` None, 2 steps
+    there is no law, as for Gaussian noise, or for steps that nothing says how to complete. With `steps` None, 2 steps
     and one for each token (of block diffusion, in each block). What has no choice of steps has one row.
     """
     samplers = every("sampler", SAMPLERS) if samplers is None else tuple(samplers)

@@ -11,7 +11,7 @@ from mdmtheory.core.printable import first_few
 from mdmtheory.metrics.registry import as_metric
 from mdmtheory.sweeps.cell import Cell
 
-_IN = {("denoiser", "model"): "in", ("sampler", "language"): "on"}
+_IN = {("denoiser", "model"): "in", ("sampler", "language"): "on", ("sampler", "denoiser"): "with"}
 """How the two choices of a misfit are told in a notice."""
 
 
@@ -27,11 +27,9 @@ class Misfits:
         one, other = ((name, getattr(cell, name)) for name in misfit.between)
         self._cells.setdefault((one, other), misfit)
 
-    def of_metrics(self, misfits: Mapping[str, MisfitError], *, left: bool) -> None:
-        """Metrics of a cell that cannot be measured of it; MisfitError where nothing else is `left` of it."""
+    def of_metrics(self, misfits: Mapping[str, MisfitError]) -> None:
+        """Metrics of a cell that cannot be measured of it."""
         for name, misfit in misfits.items():
-            if not left:
-                raise misfit
             self._metrics.setdefault(name, {}).setdefault(str(misfit), misfit)
 
     def settle(self, fitting: Sequence[Cell], measured: Collection[str]) -> None:

@@ -218,8 +218,8 @@ def fitting_tasks(
         if name not in asked:
             continue
         try:
-            measure.check_fits(language, cell.length)
             facts = measure.facts_of(model)
+            measure.check_fits(model, language, cell.length)
         except ValueError as error:
             by_itself = [each for each in asked[name] if each in cell.metrics] or asked[name]
             misfits[by_itself[0]] = MisfitError(f"metric {by_itself[0]}: {error}", between=("metric", "cell"))

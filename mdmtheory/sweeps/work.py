@@ -141,7 +141,7 @@ class Work:
 
         Of lists that multiply out, two choices that do not fit, a denoiser and a model or a sampler and a language, are
         left out, with a notice, where each of them fits another; so is a metric where it cannot be measured, if it can
-        of another cell and something else of this one.
+        of another cell, and with it a cell of which nothing else was asked.
         """
         from mdmtheory.sweeps.building import Builder
 
@@ -155,11 +155,13 @@ class Work:
             except MisfitError as error:
                 misfits.of_cell(cell, error)
                 continue
+            tasks, without = fitting_tasks(cell, language, model, tags)
+            misfits.of_metrics(without)
+            if not tasks:
+                continue
             if language.digest not in languages:
                 languages[language.digest] = StoredLanguage.of(language, cell.shown_language)
             own, shown = [], cell.shown()
-            tasks, without = fitting_tasks(cell, language, model, tags)
-            misfits.of_metrics(without, left=bool(tasks))
             for task in tasks:
                 state = work.states.setdefault(task.sha, TaskState(task))
                 state.task = state.task.joined(task)

@@ -94,7 +94,7 @@ class Addition(Problems):
 @registered(
     "language",
     "addition",
-    automaton=True,
+    completable=True,
     version=1,
     place=23,
     family="task",

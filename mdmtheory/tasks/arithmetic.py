@@ -122,7 +122,7 @@ def _worked_out(value: Int[np.ndarray, "..."], digit: Int[np.ndarray, "..."]) ->
 @registered(
     "language",
     "arithmetic",
-    automaton=True,
+    completable=True,
     version=1,
     place=24,
     family="task",

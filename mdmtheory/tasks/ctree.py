@@ -228,7 +228,7 @@ class _Whole:
 @registered(
     "language",
     "ctree",
-    automaton=True,
+    completable=True,
     version=1,
     place=26,
     family="task",

@@ -171,7 +171,7 @@ def _tokens(sequences: Any) -> Any:
 @registered(
     "language",
     "finite",
-    automaton=True,
+    completable=True,
     version=1,
     place=15,
     family="task",

@@ -98,7 +98,7 @@ class Rotation(Problems):
 @registered(
     "language",
     "rotation",
-    automaton=True,
+    completable=True,
     version=1,
     place=25,
     family="task",

@@ -1,10 +1,12 @@
 """SER as an expectation along walks that draw whole steps on condition that they can be completed.
 
-Setting. A language whose support an automaton reads, any denoiser (the exact one among them), any law over plans.
+Setting. A language whose support an automaton reads, any denoiser (the exact one among them), any law over plans; and
+permutations with the exact denoiser.
 Measured. 1 - SER, from the law of the model by enumeration.
 Guarantee. Equal to E prod Z: Z is the mass that a step's product of laws has on tokens with which what stands can be
 completed, and the walk draws each step from the product given that. With the exact denoiser a step of one token has
-Z = 1. The walks are weighed by the enumerated Z, the product is of the one that the automaton gives.
+Z = 1. The walks are weighed by the enumerated Z, the product is of the one that the language's automaton gives, or its
+closed form.
 Constants. None.
 Source. Ours, docs/theory.md 5.2.
 """
@@ -18,13 +20,15 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.core.misfits import MisfitError
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.denoisers import DENOISERS
 from mdmtheory.exact.enumeration import all_sequences, joint
 from mdmtheory.exact.law import context_marginals, context_numbers, law
 from mdmtheory.exact.reveals import all_plans
+from mdmtheory.languages.permutation import Permutation
 from mdmtheory.metrics.ser_sharp import SHARP_SEARCH
-from mdmtheory.models.completable import CompletableRows
+from mdmtheory.models.completable import check_completes, completable_rows
 from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.samplers.registry import as_sampler
 from mdmtheory.theory import twins
@@ -50,7 +54,7 @@ def _walks_of(
 ) -> tuple[Float[np.ndarray, "sequences"], Float[np.ndarray, "sequences"]]:
     vocab_size, count = setting.language.vocab_size, len(inside)
     chances, products = np.ones(count), np.ones(count)
-    rows = CompletableRows(setting.language, np.full_like(inside, vocab_size))
+    rows = completable_rows(setting.language, np.full_like(inside, vocab_size))
     for step in np.unique(plan):
         positions = np.flatnonzero(plan == step)
         known = np.broadcast_to(plan < step, inside.shape)
@@ -85,13 +89,14 @@ def _model(setting: Setting) -> MaskedDiffusion:
     return MaskedDiffusion(denoiser, sampler=setting.options["sampler"], steps=setting.steps, schedule=setting.schedule)
 
 
-def _requires_plans_and_automaton(setting: Setting) -> None:
+def _requires_plans_and_completion(setting: Setting) -> None:
     sampler = as_sampler(setting.options["sampler"])
     if not sampler.oblivious:
         raise HypothesisError(f"{sampler.spec} looks at the sequence; pass a law over plans")
-    language: Any = setting.language
-    if language.support(setting.length) is None:
-        raise HypothesisError(f"{setting.language.spec} has no automaton; pass an n-gram or an HMM, say")
+    try:
+        check_completes(setting.language, setting.length, _model(setting).denoiser)
+    except MisfitError as misfit:
+        raise HypothesisError(str(misfit)) from None
 
 
 def _sides(setting: Setting) -> Sides:
@@ -104,7 +109,7 @@ def _sides(setting: Setting) -> Sides:
 
 def _settings() -> list[Setting]:
     learners = ("perturbed:epsilon=0.1", "window:width=1", "oracle")
-    languages = [each for each in small_languages() if each.support(4) is not None]
+    languages = small_languages()
     rows = [
         STATEMENT.setting(language, 4, steps, denoiser=denoiser, sampler=sampler)
         for language, (denoiser, sampler, steps) in itertools.product(
@@ -112,6 +117,10 @@ def _settings() -> list[Setting]:
         )
     ]
     rows += [STATEMENT.setting(hmm2x3(), 4, 2, "cosine", denoiser=each, sampler="blocks") for each in learners]
+    rows += [
+        STATEMENT.setting(Permutation(items=4), length, steps, denoiser="oracle", sampler=sampler)
+        for length, steps, sampler in ((4, 2, "ancestral"), (3, 1, "stride"), (4, 2, "blocks"))
+    ]
     return [*rows, STATEMENT.setting(bigram3(), 5, 1, denoiser="oracle", sampler="ancestral")]
 
 
@@ -136,8 +145,9 @@ STATEMENT = Statement(
     direction="=",
     sides=_sides,
     settings=_settings,
-    hypotheses="a language whose support an automaton reads, any denoiser, laws over plans; small enough to enumerate",
-    requires=_requires_plans_and_automaton,
+    hypotheses="a language whose support an automaton reads and any denoiser, or permutations and the exact one; laws "
+    "over plans; small enough to enumerate",
+    requires=_requires_plans_and_completion,
     options={"denoiser": "perturbed:epsilon=0.1", "sampler": "ancestral"},
     known=probability,
     twins=(

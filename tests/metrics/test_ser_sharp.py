@@ -176,8 +176,8 @@ def test_what_has_no_such_walk_is_refused_in_one_line():
         with pytest.raises(ValueError, match=said) as refused:
             mt.ser(model, Q, LENGTH, method="sharp")
         assert "\n" not in str(refused.value)
-    permutation = mt.as_language("permutation:items=4")
+    square = mt.as_language("latin")
     with pytest.raises(ValueError, match="no automaton"):
-        mt.ser(mt.MaskedDiffusion(mt.Oracle(permutation), steps=2), permutation, 4, method="sharp")
+        mt.ser(mt.MaskedDiffusion(mt.Oracle(square), steps=2), square, 16, method="sharp")
     with pytest.raises(ValueError, match="max_errors"):
         mt.ser(masked(), Q, LENGTH, method="sharp", max_errors=3)

@@ -156,7 +156,7 @@ def test_what_it_cannot_be_is_refused():
         with pytest.raises(ValueError, match=said):
             constrained(blind, **options)
     with pytest.raises(MisfitError, match="no automaton"):
-        mt.ConstrainedDiffusion(mt.Oracle("permutation:items=4"), steps=2).sample(1, 4, seed=0)
+        mt.ConstrainedDiffusion(mt.Oracle("latin"), steps=2).sample(1, 16, seed=0)
 
 
 def test_it_keeps_what_models_promise():

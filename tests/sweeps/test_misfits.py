@@ -12,6 +12,8 @@ from mdmtheory.sweeps.tasks import tasks_of
 from mdmtheory.sweeps.work import Work
 
 HELD = "stride:constrained=true"
+GRID = "latin"
+"""Of which nothing says what can be completed."""
 
 
 def measured(**options):
@@ -21,10 +23,11 @@ def measured(**options):
 
 
 def test_a_metric_is_left_out_where_it_cannot_be_measured():
-    options = {"lang": "parity,permutation:items=4", "length": 4, "metrics": "ser,ser_sharp"}
-    with pytest.warns(UserWarning, match="left out, as it does not fit: metric ser_sharp: permutation:items=4 has no"):
-        found = measured(**options)
-    assert found == {("parity", "ancestral"): ["draw", "step_walks"], ("permutation:items=4", "ancestral"): ["draw"]}
+    for metric, measure in (("ser_sharp", "step_walks"), ("ser_shared", "shared_walks")):
+        options = {"lang": f"parity,{GRID}", "length": 16, "metrics": f"ser,{metric}"}
+        with pytest.warns(UserWarning, match=f"left out, as it does not fit: metric {metric}: {GRID} has no"):
+            found = measured(**options)
+        assert found == {("parity", "ancestral"): ["draw", measure], (GRID, "ancestral"): ["draw"]}
     with pytest.warns(UserWarning, match="metric ter: sampler redraw.* no replay gives log p"):
         found = measured(lang="parity", length=4, sampler="redraw,ancestral", metrics="ser,ter")
     assert list(found.values()) == [["draw"], ["draw", "score"]]
@@ -36,11 +39,11 @@ def test_a_metric_is_left_out_where_it_cannot_be_measured():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"lang": "permutation:items=4", "metrics": "ser,ser_sharp"}, "^metric ser_sharp: permutation:items=4 has no"),
-        ({"lang": "parity,permutation:items=4", "metrics": "ser_sharp"}, "^metric ser_sharp: permutation:items=4 has"),
+        ({"lang": GRID, "metrics": "ser,ser_sharp"}, f"^metric ser_sharp: {GRID} has no"),
+        ({"lang": GRID, "metrics": "ser_sharp"}, f"^metric ser_sharp: {GRID} has no"),
         ({"lang": "parity", "sampler": "redraw", "metrics": "ser,ter"}, "^metric ter: sampler redraw"),
-        ({"lang": "permutation:items=4", "sampler": HELD}, "^permutation:items=4 has no automaton"),
-        ({"lang": "parity,permutation:items=4", "sampler": HELD}, "^permutation:items=4 has no automaton"),
+        ({"lang": GRID, "sampler": HELD}, f"^{GRID} has no automaton"),
+        ({"lang": f"parity,{GRID}", "sampler": HELD}, f"^{GRID} has no automaton"),
     ],
     ids=[
         "a metric nowhere",
@@ -52,14 +55,30 @@ def test_a_metric_is_left_out_where_it_cannot_be_measured():
 )
 def test_what_fits_nowhere_is_refused_in_a_line(options, said):
     with pytest.raises(MisfitError, match=said) as error:
-        measured(length=4, **options)
+        measured(length=16, **options)
     assert "\n" not in str(error.value)
 
 
 def test_a_sampler_is_left_out_on_a_language_without_an_automaton():
-    with pytest.warns(UserWarning, match=f"left out, as they do not fit: {HELD} on permutation:items=4$"):
-        found = measured(lang="parity,permutation:items=4", length=4, sampler=f"ancestral,{HELD}", metrics="ser")
-    assert set(found) == {("parity", "ancestral"), ("parity", HELD), ("permutation:items=4", "ancestral")}
+    with pytest.warns(UserWarning, match=f"left out, as they do not fit: {HELD} on {GRID}$"):
+        found = measured(lang=f"parity,{GRID}", length=16, sampler=f"ancestral,{HELD}", metrics="ser")
+    assert set(found) == {("parity", "ancestral"), ("parity", HELD), (GRID, "ancestral")}
+
+
+def test_a_cell_is_left_out_whose_only_metric_cannot_be_measured():
+    """As a denoiser that does not fit is; the metric is measured of the other cells."""
+    with pytest.warns(UserWarning, match=f"left out, as it does not fit: metric ser_sharp: {GRID} has no automaton"):
+        found = measured(lang=f"parity,{GRID}", length=16, metrics="ser_sharp")
+    assert found == {("parity", "ancestral"): ["step_walks"]}
+
+
+def test_what_a_language_completes_for_its_exact_denoiser_alone_is_left_out_for_others():
+    options = {"lang": "permutation:items=4", "length": 4, "denoiser": "oracle,perturbed:epsilon=0.1"}
+    with pytest.warns(UserWarning, match="metric ser_sharp: permutation:items=4 completes steps in closed form"):
+        assert list(measured(metrics="ser,ser_sharp", **options).values()) == [["draw"]]
+    with pytest.warns(UserWarning, match=f"do not fit: {HELD} with perturbed:epsilon=0.1$"):
+        found = measured(sampler=f"stride,{HELD}", metrics="ser", **options)
+    assert {sampler for _, sampler in found} == {"stride", HELD}
 
 
 def test_a_sweep_of_steps_drawn_together_is_kept_and_resumed(tmp_path):

@@ -35,8 +35,9 @@ def test_the_walks_are_a_law_over_the_support():
 def test_what_looks_and_what_no_automaton_reads_have_no_such_walk():
     with pytest.raises(HypothesisError, match="looks at the sequence"):
         STATEMENT.check(bigram3(), 3, 3, sampler="confidence:ties=lowest")
-    with pytest.raises(HypothesisError, match="no automaton"):
+    with pytest.raises(HypothesisError, match="exact denoiser alone"):
         STATEMENT.check(Permutation(items=3), 3, 3)
+    assert STATEMENT.check(Permutation(items=3), 3, 2, denoiser="oracle").tight
 
 
 def test_each_twin_is_refuted():

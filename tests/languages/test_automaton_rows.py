@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import mdmtheory as mt
 from mdmtheory.conformance.goodness import follows
 from mdmtheory.exact.enumeration import all_sequences, joint
-from mdmtheory.models import completable
-from mdmtheory.models.completable import CompletableRows
+from mdmtheory.languages import automaton_rows
+from mdmtheory.models.completable import completable_rows
 
 LANGUAGES = {
     "bigram": lambda seed: mt.NGram.random(order=2, vocab_size=3, seed=seed, prune=1.2),
@@ -62,7 +62,7 @@ def test_what_is_left_of_a_step_is_the_enumerated_mass(name, seed, length):
     language = LANGUAGES[name](seed % 17)
     shown, positions, laws = some_step(language, length, seed)
     masses = step_of(language, shown, positions, laws)
-    rows = CompletableRows(language, shown[None])
+    rows = completable_rows(language, shown[None])
     _, log_kept = rows.draw(np.zeros(len(positions), int), positions, laws, np.full(len(positions), 0.5))
     assert np.exp(log_kept.sum()) == pytest.approx(sum(masses.values()), abs=1e-14)
 
@@ -74,7 +74,7 @@ def test_tokens_of_a_step_have_the_conditioned_law(name):
     laws = np.random.default_rng(12).dirichlet(np.ones(language.vocab_size), size=len(positions))
     masses = step_of(language, shown, positions, laws)
     count = 3000
-    rows = CompletableRows(language, np.tile(shown, (count, 1)))
+    rows = completable_rows(language, np.tile(shown, (count, 1)))
     uniforms = np.random.default_rng(0).random(count * len(positions))
     where = np.repeat(np.arange(count), len(positions)), np.tile(positions, count)
     drawn, _ = rows.draw(*where, np.tile(laws, (count, 1)), uniforms)
@@ -90,7 +90,7 @@ def test_the_best_tokens_of_a_step_have_the_largest_enumerated_mass(seed, name):
     language = LANGUAGES[name](seed % 17)
     shown, positions, laws = some_step(language, 6, seed)
     masses = step_of(language, shown, positions, laws)
-    found, _ = CompletableRows(language, shown[None]).best(np.zeros(len(positions), int), positions, laws)
+    found, _ = completable_rows(language, shown[None]).best(np.zeros(len(positions), int), positions, laws)
     assert masses[tuple(found.tolist())] == pytest.approx(max(masses.values()), rel=1e-12)
 
 
@@ -100,7 +100,7 @@ def test_steps_that_follow_know_what_was_written(seed, name):
     """What was drawn in one step and is seen in the next: as if the rows were opened with it."""
     language = LANGUAGES[name](seed % 17)
     shown, positions, laws = some_step(language, 6, seed)
-    rows = CompletableRows(language, shown[None])
+    rows = completable_rows(language, shown[None])
     drawn, _ = rows.draw(np.zeros(len(positions), int), positions, laws, np.full(len(positions), 0.3))
     shown[positions] = drawn
     left = np.flatnonzero(shown == language.vocab_size)
@@ -109,7 +109,7 @@ def test_steps_that_follow_know_what_was_written(seed, name):
     laws = np.random.default_rng(seed).dirichlet(np.ones(language.vocab_size), size=len(left))
     zeros = np.zeros(len(left), int)
     _, kept = rows.draw(zeros, left, laws, np.full(len(left), 0.7))
-    _, afresh = CompletableRows(language, shown[None]).draw(zeros, left, laws, np.full(len(left), 0.7))
+    _, afresh = completable_rows(language, shown[None]).draw(zeros, left, laws, np.full(len(left), 0.7))
     assert kept.tolist() == pytest.approx(afresh.tolist(), abs=1e-14)
 
 
@@ -120,12 +120,12 @@ def test_rows_and_the_order_of_their_pairs_do_not_matter():
     rows = np.repeat(np.arange(5), [len(step[1]) for step in steps])
     positions, laws = np.concatenate([step[1] for step in steps]), np.concatenate([step[2] for step in steps])
     uniforms = np.random.default_rng(2).random(len(rows))
-    tokens, kept = CompletableRows(language, shown).draw(rows, positions, laws, uniforms)
+    tokens, kept = completable_rows(language, shown).draw(rows, positions, laws, uniforms)
     mixed = np.random.default_rng(3).permutation(len(rows))
-    again, left = CompletableRows(language, shown).draw(rows[mixed], positions[mixed], laws[mixed], uniforms[mixed])
+    again, left = completable_rows(language, shown).draw(rows[mixed], positions[mixed], laws[mixed], uniforms[mixed])
     assert np.array_equal(again, tokens[mixed])
     assert np.array_equal(left, kept[mixed])
-    assert np.array_equal(CompletableRows(language, shown).score(rows, positions, laws, tokens), kept)
+    assert np.array_equal(completable_rows(language, shown).score(rows, positions, laws, tokens), kept)
 
 
 def test_a_mass_far_below_rounding_keeps_its_digits():
@@ -133,7 +133,7 @@ def test_a_mass_far_below_rounding_keeps_its_digits():
     language = mt.as_language("repetition:vocab_size=2")
     small = 1e-30
     laws = np.array([[1.0, small]] * 2)
-    rows = CompletableRows(language, np.full((1, 2), 2))
+    rows = completable_rows(language, np.full((1, 2), 2))
     _, kept = rows.draw(np.zeros(2, int), np.arange(2), laws, np.full(2, 0.5))
     assert -np.expm1(kept.sum()) == pytest.approx(2 * small, rel=1e-12, abs=0)
 
@@ -141,7 +141,7 @@ def test_a_mass_far_below_rounding_keeps_its_digits():
 def test_a_long_step_is_likely_to_go_wrong_and_is_drawn_all_the_same():
     language = mt.as_language("hmm")
     laws = np.tile(np.full(8, 1 / 8), (2000, 1))
-    rows = CompletableRows(language, np.full((1, 2000), 8))
+    rows = completable_rows(language, np.full((1, 2000), 8))
     drawn, kept = rows.draw(np.zeros(2000, int), np.arange(2000), laws, np.random.default_rng(0).random(2000))
     assert kept.sum() < -745  # no float64 has that probability
     assert language.in_support(drawn[None]).all()
@@ -149,7 +149,7 @@ def test_a_long_step_is_likely_to_go_wrong_and_is_drawn_all_the_same():
 
 def test_what_cannot_be_completed_is_marked():
     language = mt.as_language("repetition:vocab_size=2")
-    rows = CompletableRows(language, np.full((2, 3), 2))
+    rows = completable_rows(language, np.full((2, 3), 2))
     laws = np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5], [0.5, 0.5]])
     drawn, kept = rows.draw(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), laws, np.full(4, 0.3))
     assert drawn.tolist() == [2, 2, 0, 0]
@@ -160,21 +160,21 @@ def test_sets_beyond_the_limit_and_masses_too_small_are_refused(monkeypatch):
     language = mt.as_language("repetition:vocab_size=6")
     zeros, where = np.zeros(2, int), np.arange(2)
     laws = np.full((2, 6), 1 / 6)
-    monkeypatch.setattr(completable, "MOST_STATE_SETS", 5)
+    monkeypatch.setattr(automaton_rows, "MOST_STATE_SETS", 5)
     with pytest.raises(ValueError, match="more than MOST_STATE_SETS = 5 sets of states"):
-        CompletableRows(language, np.full((1, 2), 6)).draw(zeros, where, laws, np.full(2, 0.5))
-    monkeypatch.setattr(completable, "MOST_STATE_SETS", 6)
-    rows = CompletableRows(language, np.full((1, 2), 6))
+        completable_rows(language, np.full((1, 2), 6)).draw(zeros, where, laws, np.full(2, 0.5))
+    monkeypatch.setattr(automaton_rows, "MOST_STATE_SETS", 6)
+    rows = completable_rows(language, np.full((1, 2), 6))
     rows.draw(zeros, where, laws, np.full(2, 0.5))
     assert rows.widest == 6
     sure = np.eye(6)[:2] + 1e-300
     with pytest.raises(FloatingPointError, match="too small for float64"):
-        CompletableRows(language, np.full((1, 2), 6)).draw(zeros, where, sure, np.full(2, 0.5))
+        completable_rows(language, np.full((1, 2), 6)).draw(zeros, where, sure, np.full(2, 0.5))
 
 
-def test_languages_without_an_automaton_are_refused():
+def test_languages_that_do_not_say_how_steps_are_completed_are_refused():
     with pytest.raises(ValueError, match="has no automaton"):
-        CompletableRows(mt.as_language("permutation:items=4"), np.full((1, 4), 4))
+        completable_rows(mt.as_language("latin"), np.full((1, 16), 4))
 
 
 def test_sums_are_read_column_by_column():
@@ -184,7 +184,7 @@ def test_sums_are_read_column_by_column():
     shown = tokens.copy()
     shown[:, 2:] = 10
     rows, positions = np.nonzero(shown == 10)
-    rows_of = CompletableRows(task, shown)
+    rows_of = completable_rows(task, shown)
     drawn, kept = rows_of.draw(rows, positions, np.full((len(rows), 10), 0.1), np.full(len(rows), 0.5))
     assert np.array_equal(drawn, tokens[rows, positions])
     assert np.exp(kept.reshape(20, -1).sum(axis=1)).tolist() == pytest.approx([0.01] * 20)
