@@ -24,8 +24,8 @@ def ConstrainedDiffusion(
     """Masked diffusion in which each step is drawn from its product of laws, given that the language can complete it.
 
     Another name of `MaskedDiffusion` with `constrained=true` among the options of its sampler, a law over plans.
-    `language` says what can be completed (`Language.support`), and is that of the denoiser unless said. At temperature 0 (with
-    `ties=lowest`) a step takes the most probable tokens that can be completed together. What is drawn is in the
+    `language` says what can be completed (`Language.support`), and is that of the denoiser unless said. At temperature
+    0 (with `ties=lowest`) a step takes the most probable tokens that can be completed together. What is drawn is in the
     language, SER is 0; its law is another than that of the language all the same (docs/constrained.md; theory.md 5.2).
     A step none of whose tokens can be completed is an impossible context: it needs a denoiser that excludes what the
     language has, or options that do. ValueError for a sampler that looks, and a language that does not.

@@ -174,7 +174,6 @@ def test_bad_cells_are_refused_in_one_line(given, reason):
         ({"model": "uniform", "denoiser": "window:width=4"}, "takes no uniform noise; it takes masked"),
         ({"model": "gaussian:dim=4"}, "embedding 'onehot' has no option 'dim'"),
         ({"model": "gaussian:embedding=glove"}, "unknown embedding 'glove'; known: onehot, random"),
-        ({"model": "gaussian:update=ddim", "metrics": "ter"}, "update=ddim has no likelihood bound; measure ser"),
         ({"model": "gaussian", "lang": "permutation:items=512"}, "takes no gaussian noise: its posterior is a perman"),
     ],
 )

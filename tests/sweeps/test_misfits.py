@@ -41,13 +41,15 @@ def test_a_metric_is_left_out_where_it_cannot_be_measured():
     [
         ({"lang": GRID, "metrics": "ser,ser_sharp"}, f"^metric ser_sharp: {GRID} has no"),
         ({"lang": GRID, "metrics": "ser_sharp"}, f"^metric ser_sharp: {GRID} has no"),
+        ({"lang": "parity", "model": "gaussian:update=ddim", "metrics": "ter"}, "^metric ter: .*no likelihood bound"),
         ({"lang": "parity", "sampler": "redraw", "metrics": "ser,ter"}, "^metric ter: sampler redraw"),
         ({"lang": GRID, "sampler": HELD}, f"^{GRID} has no automaton"),
         ({"lang": f"parity,{GRID}", "sampler": HELD}, f"^{GRID} has no automaton"),
     ],
     ids=[
         "a metric nowhere",
-        "a cell with nothing",
+        "all cells with nothing",
+        "a model with nothing",
         "nowhere with its sampler",
         "a sampler nowhere",
         "a language nowhere",
