@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mdmtheory.kernels.compiling import part, scratch_maker, subroutine
-from mdmtheory.kernels.rows import add_eight_rows, add_scaled, dot, total_of
+from mdmtheory.kernels.rows import add_scaled, dot, total_of
+from mdmtheory.kernels.shift_blocks import pull_blocks, push_blocks, scale_run
 
 FULL_VECTOR = 8
 """Runs that are shorter are not worth the slices that a loop needs to be vectorised."""
@@ -122,30 +123,14 @@ def weigh_newest(message, out, evidence):
 
 
 @part
-def scale_into(new, factor, old, out, faint):
-    """out = factor * new; how many entries differ from `old` by more than 1e-15 of it, and how many are faint.
-
-    That is positive and below `faint`. `old` and `out` may be one array: hence two loops, each of which is vectorised.
-    """
-    changed = fainter = 0
-    for k in range(len(new)):
-        entry = factor * new[k]
-        changed += abs(entry - old[k]) > 1e-15 * old[k]
-        fainter += (entry > 0.0) & (entry < faint)
-    for k in range(len(new)):
-        out[k] = factor * new[k]
-    return changed, fainter
-
-
-@part
 def scale_apart(new, first, count, factor, old, out, start, stride, faint):
-    """As `scale_into`, from `first` on, for entries of `old` and `out` that stand `stride` apart from `start` on."""
-    changed = fainter = 0
+    """As `scale_run`, from `first` on, for entries of `old` and `out` that stand `stride` apart from `start` on."""
+    changed = fainter = False
     for k in range(count):
         at = start + k * stride
         entry = factor * new[first + k]
-        changed += abs(entry - old[at]) > 1e-15 * old[at]
-        fainter += (entry > 0.0) & (entry < faint)
+        changed |= abs(entry - old[at]) > 1e-15 * old[at]
+        fainter |= (entry > 0.0) & (entry < faint)
         out[at] = entry
     return changed, fainter
 
@@ -154,25 +139,21 @@ def scale_apart(new, first, count, factor, old, out, start, stride, faint):
 def step_forward(shift, tokens, i, source, old, out, step):
     """`out` becomes the message before i + 1, scaled to sum 1, from `source`, the one before i.
 
-    Returns the sum that it had, in the scale of `source`, and how many entries changed and are faint (`scale_into`).
+    Returns the sum that it had, in the scale of `source`, and whether an entry changed and one is faint (`scale_run`).
     """
     vocab_size = shift.laws.shape[1]
     token = np.int64(tokens[i])
     new, live = step.new, step.live
     apart = False
     if i < shift.order - 1 or (token < vocab_size and not shift.hard):
-        alive, span = _push_each(shift, tokens, i, token, source, step)
+        alive, span, total = _push_each(shift, tokens, i, token, source, step)
     elif token < vocab_size:
-        alive, span = _push_known(shift, tokens, i, source, step)
+        alive, span, total = _push_known(shift, tokens, i, source, step)
         apart = True
     else:
-        alive, span = _push_masked(shift, tokens, i, source, step)
-    total = 0.0
-    for j in range(alive):
-        start = live[j] * span
-        total += total_of(new[start : start + span])
+        alive, span, total = _push_masked(shift, tokens, i, source, step)
     factor = 1.0 / total if total > 0.0 else 0.0
-    changed = fainter = 0
+    changed = fainter = False
     for j in range(alive):
         start = live[j] * span
         stop = start + span
@@ -180,37 +161,35 @@ def step_forward(shift, tokens, i, source, old, out, step):
             at = start * vocab_size + token
             more, fewer = scale_apart(new, start, span, factor, old, out, at, vocab_size, shift.faint)
         else:
-            more, fewer = scale_into(new[start:stop], factor, old[start:stop], out[start:stop], shift.faint)
-        changed += more
-        fainter += fewer
+            more, fewer = scale_run(new, start, stop, factor, old, out, shift.faint)
+        changed |= more
+        fainter |= fewer
     return total, changed, fainter
 
 
 @part
 def _push_masked(shift, tokens, i, source, step):
-    """step.new = what moves from full contexts to each token, in runs of some width, of which step.live says which."""
+    """step.new = what moves from full contexts to each token, in runs of some width, of which step.live says which.
+
+    Returns how many runs, their width, and the sum of all.
+    """
     vocab_size = shift.laws.shape[1]
-    keep = shift.size // vocab_size
     run, width = masked_run(shift, tokens, i)
     alive, first, last = live_contexts(shift, tokens, i, run, step.live)
+    total = 0.0
     for j in range(alive):
-        for newer in range(step.live[j] * width, (step.live[j] + 1) * width):
-            out, laws = step.new[newer * vocab_size : (newer + 1) * vocab_size], shift.blocks[newer]
-            for v in range(vocab_size):
-                out[v] = 0.0
-            o, c = first, first * keep + newer
-            while o + 8 <= last:
-                a, b, d, e = source[c], source[c + keep], source[c + 2 * keep], source[c + 3 * keep]
-                c += 4 * keep
-                f, g, h, k = source[c], source[c + keep], source[c + 2 * keep], source[c + 3 * keep]
-                add_eight_rows(a, b, d, e, f, g, h, k, laws, o, 0, out)
-                c += 4 * keep
-                o += 8
-            while o < last:
-                add_scaled(out, source[c], laws[o])
-                c += keep
-                o += 1
-    return alive, width * vocab_size
+        start, stop = step.live[j] * width, (step.live[j] + 1) * width
+        total += push_blocks(shift, source, start, stop, first, last, step.new)
+    return alive, width * vocab_size, total
+
+
+@part
+def _total_of_runs(new, live, alive, span):
+    """The sum of as many runs as are alive."""
+    total = 0.0
+    for j in range(alive):
+        total += total_of(new[live[j] * span : (live[j] + 1) * span])
+    return total
 
 
 @part
@@ -236,7 +215,7 @@ def _push_known(shift, tokens, i, source, step):
         for oldest in range(first, last):
             c = oldest * keep + start
             _add_product(source[c : c + width], law[c : c + width], out)
-    return alive, width
+    return alive, width, _total_of_runs(step.new, step.live, alive, width)
 
 
 @part
@@ -264,14 +243,14 @@ def _push_each(shift, tokens, i, token, source, step):
         if token < vocab_size:
             for v in range(vocab_size):
                 out[v] *= shift.evidence[token, v]
-    return alive, vocab_size
+    return alive, vocab_size, _total_of_runs(step.new, step.live, alive, vocab_size)
 
 
 @subroutine
 def step_backward(shift, tokens, i, source, old, out, step):
     """`out` becomes the likelihood before i, scaled to sum 1, from `source`, the one before i + 1.
 
-    Returns how many entries changed and are faint (`scale_into`).
+    Returns whether an entry changed, and whether one is faint (`scale_run`).
     """
     vocab_size = shift.laws.shape[1]
     keep = shift.size // vocab_size
@@ -293,7 +272,7 @@ def step_backward(shift, tokens, i, source, old, out, step):
             start = oldest * keep + live[j] * width
             total += new[start] if width == 1 else total_of(new[start : start + width])
     factor = 1.0 / total if total > 0.0 else 0.0
-    changed = fainter = 0
+    changed = fainter = False
     for oldest in range(first, last):
         for j in range(alive):
             start = oldest * keep + live[j] * width
@@ -301,37 +280,18 @@ def step_backward(shift, tokens, i, source, old, out, step):
             if width < FULL_VECTOR:
                 more, fewer = scale_apart(new, start, width, factor, old, out, start, 1, shift.faint)
             else:
-                more, fewer = scale_into(new[start:stop], factor, old[start:stop], out[start:stop], shift.faint)
-            changed += more
-            fainter += fewer
+                more, fewer = scale_run(new, start, stop, factor, old, out, shift.faint)
+            changed |= more
+            fainter |= fewer
     return changed, fainter
 
 
 @part
 def _pull_masked(shift, source, alive, first, last, width, step):
     """step.new = the likelihood of full contexts before a masked token, in runs."""
-    vocab_size = shift.laws.shape[1]
-    keep = shift.size // vocab_size
-    found = step.spare[:vocab_size]
     for j in range(alive):
-        for newer in range(step.live[j] * width, (step.live[j] + 1) * width):
-            after = source[newer * vocab_size : (newer + 1) * vocab_size]
-            if last == first + 1:
-                step.new[first * keep + newer] = dot(shift.blocks[newer, first], after)
-                continue
-            laws = shift.turned[newer]
-            for o in range(vocab_size):
-                found[o] = 0.0
-            v = 0
-            while v + 8 <= vocab_size:
-                p = after[v : v + 8]
-                add_eight_rows(p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], laws, v, 0, found)
-                v += 8
-            while v < vocab_size:
-                add_scaled(found, after[v], laws[v])
-                v += 1
-            for o in range(vocab_size):
-                step.new[o * keep + newer] = found[o]
+        start, stop = step.live[j] * width, (step.live[j] + 1) * width
+        pull_blocks(shift, source, start, stop, first, last, step.new, step.spare)
 
 
 @part
@@ -391,9 +351,9 @@ def weigh_position(shift, tokens, i, ahead, behind, step, weights):
     for v in range(vocab_size):
         weights[v] = 0.0
     if i < shift.order - 1:
-        alive, span = _push_each(shift, tokens, i, vocab_size, ahead, step)
+        alive, span, _ = _push_each(shift, tokens, i, vocab_size, ahead, step)
     else:
-        alive, span = _push_masked(shift, tokens, i, ahead, step)
+        alive, span, _ = _push_masked(shift, tokens, i, ahead, step)
     for j in range(alive):
         _add_columns(step.new, behind, step.live[j] * span, (step.live[j] + 1) * span, weights)
 

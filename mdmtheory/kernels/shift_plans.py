@@ -77,12 +77,11 @@ def _renew_ahead(shift, scratch, row, position):
             scratch.stale_forward[i] = False
             source = scratch.forward[i] if scratch.own_forward[i] else shift.forward[i]
             old = scratch.forward[i + 1] if scratch.own_forward[i + 1] else shift.forward[i + 1]
-            _, changed, faint = step_forward(
+            _, moving, faint = step_forward(
                 shift, scratch.known, i, source, old, scratch.forward[i + 1], scratch.step
             )  # fmt: skip
             scratch.own_forward[i + 1] = True
-            moving = changed > 0
-            if faint > 0:
+            if faint:
                 row.unsure[0] = True
     if moving:
         scratch.stale_forward[position] = True
@@ -106,10 +105,9 @@ def _renew_behind(shift, scratch, row, position):
             scratch.stale_backward[i] = False
             source = scratch.backward[i + 1] if scratch.own_backward[i + 1] else scratch.nothing
             old = scratch.backward[i] if scratch.own_backward[i] else scratch.nothing
-            changed, faint = step_backward(shift, scratch.known, i, source, old, scratch.backward[i], scratch.step)
+            moving, faint = step_backward(shift, scratch.known, i, source, old, scratch.backward[i], scratch.step)
             scratch.own_backward[i] = True
-            moving = changed > 0
-            if faint > 0:
+            if faint:
                 row.unsure[0] = True
     if moving:
         scratch.stale_backward[position - 1] = True

@@ -70,7 +70,7 @@ def _renew_forward(shift, scratch, row, start, stop, recompute):
                 return False
             if total * meet_live(shift, known, i + 1, ahead, backward[i + 1], scratch.step.live) < LEAST_TOTAL:
                 row.unsure[0] = True
-            if changed == 0 and not recompute:
+            if not (changed or recompute):
                 break
             i += 1
     return True
@@ -91,7 +91,7 @@ def _renew_backward(shift, scratch, row, start, stop, recompute):
             reached = i
             if meet_live(shift, known, i, forward[i], behind, scratch.step.live) < LEAST_TOTAL:
                 row.unsure[0] = True
-            if changed == 0 and not recompute:
+            if not (changed or recompute):
                 break
             i -= 1
 
