@@ -108,8 +108,9 @@ def _class_rate(
     length = max(SHORTEST, 8 * period)
     while True:
         length = max(length, min(math.ceil(needed) + 2 * period, 1 << 40))
+        widths = np.full(len(fractions) - 1, length)
         try:
-            spans, doubtful = span_tables(start, transition, length, len(fractions) - 1, errors=False)
+            spans, doubtful = span_tables(start, transition, length, widths, errors=False)
         except ValueError as error:
             raise ValueError(
                 f"the chain of {name} mixes too slowly: its growth is read off at length {length:,}, where {error}"
@@ -119,7 +120,7 @@ def _class_rate(
                 f"some stretches of {name} are possible, but less probable than float64 can tell from 0; "
                 "raise its smallest positive probabilities"
             )
-        right = open_values(spans, fractions, weight=share)
+        right = open_values(spans, fractions, widths, weight=share)
         rates = (right[period:] / right[:-period]) ** (1 / period)
         quarter = len(rates) // 4
         earlier, later = np.ptp(rates[-2 * quarter : -quarter]), np.ptp(rates[-quarter:])

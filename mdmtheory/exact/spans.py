@@ -34,6 +34,12 @@ MOST_OPERATIONS = 4e12
 THREADED_OPERATIONS = 1e6
 """A step with fewer runs in one thread: starting others takes as long."""
 
+LEFT_OUT = 1e-30
+"""Spans that no step finds but with less probability, all of them together, are left out of a recursion..."""
+
+UNFELT = 1e-16
+"""...unless that is more than so much of an error rate."""
+
 TINY_SHARE = 1e-12
 """Spans too improbable for float64 may move an error rate by so much; if more, it is refused."""
 
@@ -101,12 +107,19 @@ def ser_curve(
         laws = (ancestral_law(language, each, fractions, threads, block) for each in range(length, 0, -1))
         return np.array([error_rate(each, joint(language, each.ndim)) for each in laws])[::-1]
     initial, transition, _ = initial_and_transition(language)
-    spans, doubtful = span_tables(initial, transition, size, len(fractions) - 1, errors=True)
-    rates = _rates(spans, fractions, length, threads)
+    widths = found_widths(fractions, length, size)
+    spans, doubtful = span_tables(initial, transition, size, widths, errors=True)
+    rates = _rates(spans, fractions, widths, length, threads)
+    # Shorter sequences have no such spans.
+    felt = rates[widths.min() :]
+    if UNFELT * felt[felt > 0].min(initial=1.0) < LEFT_OUT:
+        widths = np.full_like(widths, size)
+        _check_operations(_operations(spans, widths), len(initial), size, len(widths))
+        rates = _rates(spans, fractions, widths, length, threads)
     if doubtful.any():
         # Spans too improbable for float64 count as wrong above; see whether it matters.
         spans.dead[doubtful] = 0.0
-        shift = float(np.abs(rates - _rates(spans, fractions, length, threads)).max())
+        shift = float(np.abs(rates - _rates(spans, fractions, widths, length, threads)).max())
         if not shift <= TINY_SHARE:
             raise FloatingPointError(
                 f"stretches of {language.spec} that are possible, but less probable than float64 can tell from 0, are "
@@ -115,14 +128,29 @@ def ser_curve(
     return rates
 
 
+def found_widths(fractions: Float[np.ndarray, "edges"], length: int, size: int) -> Int[np.ndarray, "steps"]:
+    """The widest span that each step is computed for, `size` at most, in sequences of `length` positions.
+
+    A span wider than w has w masked positions in a row, which step k finds somewhere with probability at most
+    length (1 - a_(k-1))^w: over all steps less than LEFT_OUT (docs/theory.md, section 3; ours).
+    """
+    with np.errstate(divide="ignore"):
+        needed = np.log(LEFT_OUT / (length * len(fractions))) / np.log1p(-fractions[:-1])
+    return np.ceil(np.minimum(np.maximum(needed, 1), size)).astype(np.int64)
+
+
 def _rates(
-    spans: SpanTables, fractions: Float[np.ndarray, "edges"], length: int, threads: int | None
+    spans: SpanTables,
+    fractions: Float[np.ndarray, "edges"],
+    widths: Int[np.ndarray, "steps"],
+    length: int,
+    threads: int | None,
 ) -> Float[np.ndarray, "length"]:
     """The error rate at lengths 1..`length`, block after block, a block being as long as the spans go."""
     size = spans.powers.shape[1] - 1
     if size == length:
-        return open_values(spans, fractions, threads=threads)[1:]
-    wrong, right = _block_values(spans, fractions, threads)
+        return open_values(spans, fractions, widths, threads=threads)[1:]
+    wrong, right = _block_values(spans, fractions, widths, threads)
     out, done, lost = np.empty(length), np.zeros(len(wrong)), 0.0
     done[-1] = 1.0
     for begin in range(0, length, size):
@@ -135,7 +163,7 @@ def _rates(
 
 
 def _block_values(
-    spans: SpanTables, fractions: Float[np.ndarray, "edges"], threads: int | None
+    spans: SpanTables, fractions: Float[np.ndarray, "edges"], widths: Int[np.ndarray, "steps"], threads: int | None
 ) -> tuple[Float[np.ndarray, "starts widths"], Float[np.ndarray, "starts states"]]:
     """What becomes of a block after token a (the last: of the first block).
 
@@ -147,7 +175,7 @@ def _block_values(
     ends = np.zeros((starts, edges + 1, states))
     ends[np.arange(states), 1, np.arange(states)] = 1.0
     wrong = np.empty((starts, edges + 1))
-    for step in _open_steps(spans, fractions, 1.0, threads):
+    for step in _open_steps(spans, fractions, widths, 1.0, threads):
         kept = ends * step.stay ** np.maximum(np.arange(edges + 1) - 1.0, 0.0)[:, None]
         # Rests from the widest to the narrowest: the further the last reveal is, the less is left.
         rests = np.ascontiguousarray(kept[:states, ::-1].transpose(1, 0, 2))
@@ -196,18 +224,18 @@ def span_tables(
     initial: Float[np.ndarray, "states"],
     transition: Float[np.ndarray, "states states"],
     length: int,
-    steps: int,
+    widths: Int[np.ndarray, "steps"],
     *,
     errors: bool,
 ) -> tuple[SpanTables, Bool[np.ndarray, "states edges starts"]]:
     """The tables of a chain, for the chance of `errors` or of none, and which spans are possible but below float64.
 
-    The latter count as wrong. ValueError with the cost where `steps` steps would take too long.
+    The latter count as wrong. ValueError with the cost where steps that fill spans up to `widths` would take too long.
     """
     from mdmtheory.kernels.spans import find_sight
 
     size = len(initial)
-    _check_operations((steps + 1) * _open_operations(size, length), size, length, steps)
+    _check_operations((len(widths) + 1) * _open_operations(size, length), size, length, len(widths))
     laws = BigramHops.of(initial, transition, length + 1)
     powers = np.zeros((size, length + 1, size + 1))
     distances = np.minimum(np.arange(length), len(laws.hops) - 1)
@@ -221,23 +249,25 @@ def span_tables(
     find_sight(powers, inverse, SIGHT, tails, narrow, near)
     dead = np.full(powers.shape, 1.0 if errors else 0.0)
     spans = SpanTables(powers, inverse, dead, tails, narrow, near, errors)
-    _check_operations(steps * _operations(spans), size, length, steps)
+    _check_operations(_operations(spans, widths), size, length, len(widths))
     return spans, doubtful
 
 
 def open_values(
     spans: SpanTables,
     fractions: Float[np.ndarray, "edges"],
+    widths: Int[np.ndarray, "steps"],
     *,
     weight: float = 1.0,
     threads: int | None = None,
 ) -> Float[np.ndarray, "lengths"]:
     """The probability that all steps together fill 0, 1, ..., L positions wrongly (`spans.errors`), or rightly.
 
+    What steps find in spans wider than `widths` is left out.
     `weight` multiplies the law of every token that is revealed while nothing is known: the chain is then the part of a
     language that begins with that probability, and the answer is for no errors only.
     """
-    *_, last = _open_steps(spans, fractions, weight, threads)
+    *_, last = _open_steps(spans, fractions, widths, weight, threads)
     return last.value[-1, 1:]
 
 
@@ -253,7 +283,11 @@ class OpenStep(NamedTuple):
 
 
 def _open_steps(
-    spans: SpanTables, fractions: Float[np.ndarray, "edges"], weight: float, threads: int | None
+    spans: SpanTables,
+    fractions: Float[np.ndarray, "edges"],
+    widths: Int[np.ndarray, "steps"],
+    weight: float,
+    threads: int | None,
 ) -> Iterator[OpenStep]:
     """From the last step to the first; the arrays are written over."""
     from mdmtheory.kernels.spans import fill_closed, fill_open
@@ -265,7 +299,7 @@ def _open_steps(
     value[:, 1] = np.where(spans.inverse[:, 1] > 0, 1 - wrong, spans.dead[:, 1])
     value_open[:, 1] = 1 - wrong
     tokens, lost = np.empty((starts, edges, states)), np.empty((starts, edges))
-    if _operations(spans) < THREADED_OPERATIONS:
+    if _operations(spans, np.array([edges - 1])) < THREADED_OPERATIONS:
         threads = 1
     for step in counted(range(len(fractions) - 1, 0, -1), "steps"):
         before, after = fractions[step - 1 : step + 1]
@@ -277,7 +311,10 @@ def _open_steps(
         filled = tokens, lost, value_open
         over_rows(partial(fill_open, spans, spread, kept_open, *chances, *filled), starts, threads)
         if step > 1:
-            over_rows(partial(fill_closed, spans, kept, spread, *chances, tokens, lost, value), states, threads)
+            widest = int(widths[step - 1])
+            closed = tokens, lost, widest, value
+            over_rows(partial(fill_closed, spans, kept, spread, *chances, *closed), states, threads)
+            value[:, widest + 1 :] = 0.0
         if weight != 1.0:
             fill_open(spans, spread, kept_open, weight * chances[0], chances[1], *filled, states, starts)
         yield OpenStep(value_open, tokens, float(chances[1]))
@@ -287,13 +324,13 @@ def _open_operations(size: int, length: int) -> float:
     return 0.5 * length**2 * size**2 * (size + 1)
 
 
-def _operations(spans: SpanTables) -> float:
-    """Multiplications of one step."""
+def _operations(spans: SpanTables, widths: Int[np.ndarray, "steps"]) -> float:
+    """Multiplications of all steps."""
     states, edges, starts = spans.powers.shape
-    length = edges - 1
-    closed = spans.narrow.astype(np.float64) ** 3 / 6 * states**2 * starts
-    wide = np.where(spans.narrow < length, (spans.tails + length / 2.0) * length * states * starts, 0.0)
-    return _open_operations(states, length) + float((closed + wide).sum())
+    widest = widths[:, None].astype(np.float64)
+    closed = np.minimum(spans.narrow, widest) ** 3 / 6 * states**2 * starts
+    wide = np.where(spans.narrow < widest, (spans.tails + widest / 2.0) * widest * states * starts, 0.0)
+    return len(widths) * _open_operations(states, edges - 1) + float((closed + wide).sum())
 
 
 def _check_operations(operations: float, size: int, length: int, steps: int) -> None:

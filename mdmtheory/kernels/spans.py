@@ -97,15 +97,15 @@ def _fill_open(powers, spread, kept_open, reveal, stay, errors, a, weights, wron
 
 
 @kernel
-def fill_closed(spans, kept, spread, reveal, stay, weights, wrong, value, first, last):
+def fill_closed(spans, kept, spread, reveal, stay, weights, wrong, widest, value, first, last):
     """Values before the step of the spans that end with first..last-1; value (V, L + 1, V + 1) is at [b, n, a].
 
-    Up to width narrow[b] by the full recursion, O(narrow^3 V^3) for each b; beyond it from `weights` and `wrong` of
-    `fill_open`, O(L^2 V^2).
+    Of those up to `widest` alone; values of others stay. Up to width narrow[b] by the full recursion, O(narrow^3 V^3)
+    for each b; beyond it from `weights` and `wrong` of `fill_open`, O(L^2 V^2).
     """
     vocab_size, edges, starts = kept.shape
     block = max(1, LANES // starts)
-    widths = spans.narrow.max() + 1
+    widths = min(spans.narrow.max(), widest) + 1
     # What spans keep, by width and left end in one row, so that four entries meet four rows of masses.
     joined = np.zeros((vocab_size, widths * vocab_size + 4))
     for b in range(vocab_size):
@@ -119,7 +119,7 @@ def fill_closed(spans, kept, spread, reveal, stay, weights, wrong, value, first,
     powers, inverse, dead = spans.powers.reshape(flat), spans.inverse.reshape(flat), spans.dead.reshape(flat)
     rows, flat_value = kept.reshape(flat), value.reshape(flat)
     for b in range(first, last):
-        narrow = spans.narrow[b]
+        narrow = min(spans.narrow[b], widest)
         for n in range(1, narrow + 1, block):
             until = min(n + block, narrow + 1)
             _fill_narrow(
@@ -139,7 +139,7 @@ def fill_closed(spans, kept, spread, reveal, stay, weights, wrong, value, first,
                 lanes,
                 flat_value[b],
             )
-        if narrow + 1 < edges:
+        if narrow < widest:
             _fill_wide(
                 spread,
                 reveal,
@@ -150,6 +150,7 @@ def fill_closed(spans, kept, spread, reveal, stay, weights, wrong, value, first,
                 b,
                 spans.tails[b],
                 narrow,
+                widest + 1,
                 spans.laws[b],
                 back,
                 push,
@@ -236,14 +237,14 @@ def _weigh(ahead, before, inverse, pending, errors, reached, mass, total, lost):
 
 
 @part
-def _fill_wide(spread, reveal, stay, errors, weights, wrong, b, tail, narrow, law, back, push, row, value):
-    """Spans wider than `narrow` that end with b: sums over the last token before the tail, times what the tail adds.
+def _fill_wide(spread, reveal, stay, errors, weights, wrong, b, tail, narrow, edges, law, back, push, row, value):
+    """Spans of widths narrow + 1..edges - 1 that end with b: sums over the last token before the tail, times the tail's.
 
     Invariant: back[c, d] is the value of a span from c at distance d, if all that the step reveals in it lies in the
     tail and nearer to b than the current distance; `certain` is the part that is wrong whatever the span that begins
     with c.
     """
-    vocab_size, starts, edges = spread.shape
+    vocab_size, starts, _ = spread.shape
     for c in range(starts):
         for d in range(edges):
             back[c, d] = spread[b, c, d]

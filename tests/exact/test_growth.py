@@ -48,8 +48,8 @@ def test_many_steps_lose_kappa(schedule):
 def test_it_is_what_one_more_token_costs_at_length(name, steps):
     language = CHAINS[name]
     period = 2 if name in ("periodic", "adrift") else 1
-    spans, _ = span_tables(*initial_and_transition(language)[:2], 250, steps, errors=False)
-    right = open_values(spans, np.linspace(0, 1, steps + 1))
+    spans, _ = span_tables(*initial_and_transition(language)[:2], 250, np.full(steps, 250), errors=False)
+    right = open_values(spans, np.linspace(0, 1, steps + 1), np.full(steps, 250))
     assert rate(language, steps) == pytest.approx((right[250] / right[250 - period]) ** (1 / period), abs=1e-7)
 
 
@@ -73,8 +73,8 @@ def test_the_larger_of_two_parts_counts():
     heavy = mt.NGram([0.9, 0.0, 0.1, 0.0], parts)
     light = mt.NGram([0.1, 0.0, 0.9, 0.0], parts)
     assert rate(light, 3) == pytest.approx(1 - 0.1 / 3, abs=1e-12)
-    spans, _ = span_tables(*initial_and_transition(heavy)[:2], 250, 3, errors=False)
-    right = open_values(spans, np.linspace(0, 1, 4))
+    spans, _ = span_tables(*initial_and_transition(heavy)[:2], 250, np.full(3, 250), errors=False)
+    right = open_values(spans, np.linspace(0, 1, 4), np.full(3, 250))
     assert rate(heavy, 3) == pytest.approx(right[250] / right[249], abs=1e-9)
     # Tokens that are left for good do not matter.
     transient = np.zeros((3, 3))

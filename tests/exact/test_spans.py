@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mdmtheory as mt
+from mdmtheory.exact import spans
 from mdmtheory.exact.bigrams import initial_and_transition
 from mdmtheory.exact.spans import open_values, span_tables
 from mdmtheory.schedules import Schedule
@@ -70,23 +71,24 @@ def test_sizes_count_by_their_fractions():
 
 
 def open_curve(language, length, edges, errors, **changes):
-    spans, doubtful = span_tables(*initial_and_transition(language)[:2], length, len(edges) - 1, errors=errors)
+    widths = np.full(len(edges) - 1, length)
+    tables, doubtful = span_tables(*initial_and_transition(language)[:2], length, widths, errors=errors)
     assert not doubtful.any()
-    return open_values(spans._replace(**changes), np.array(edges, dtype=float))
+    return open_values(tables._replace(**changes), np.array(edges, dtype=float), widths)
 
 
 @pytest.mark.parametrize("name", ["growth", "unstationary", "periodic", "leaky"])
 def test_ends_out_of_sight_change_nothing(name):
     length, edges = 180, np.linspace(0, 1, 4)
     language = CHAINS[name]
-    spans, _ = span_tables(*initial_and_transition(language)[:2], length, 3, errors=True)
-    assert spans.narrow.min() < length
-    full = np.full_like(spans.narrow, length)
+    tables, _ = span_tables(*initial_and_transition(language)[:2], length, np.full(3, length), errors=True)
+    assert tables.narrow.min() < length
+    full = np.full_like(tables.narrow, length)
     for errors in (True, False):
         fast = open_curve(language, length, edges, errors)
         np.testing.assert_allclose(fast, open_curve(language, length, edges, errors, narrow=full), rtol=1e-11)
     # The twin that must fail: ends that are taken to be out of sight too soon.
-    near = {"narrow": np.minimum(spans.narrow, 6), "tails": np.minimum(spans.tails, 3)}
+    near = {"narrow": np.minimum(tables.narrow, 6), "tails": np.minimum(tables.tails, 3)}
     assert np.abs(open_curve(language, length, edges, True, **near) - fast).max() > 1e-6
 
 
@@ -95,6 +97,35 @@ def test_wrong_and_right_make_one(name):
     edges = [0, 0.2, 0.5, 0.55, 1]
     wrong, right = (open_curve(CHAINS[name], 40, edges, errors) for errors in (True, False))
     np.testing.assert_allclose(wrong + right, 1, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["growth", "adrift", "parted", "leaky"])
+@pytest.mark.parametrize("block", [None, 60])
+def test_wide_spans_that_late_steps_hardly_find_change_nothing(name, block, monkeypatch):
+    language, options = CHAINS[name], {"steps": 9, "block": block, "threads": 1}
+    fast = mt.exact.ser_curve(language, 120, **options)
+    widths = spans.found_widths(np.linspace(0, 1, 10), 120, block or 120)
+    assert widths.min() < 40 < widths.max()
+    monkeypatch.setattr(spans, "LEFT_OUT", 0.0)
+    full = mt.exact.ser_curve(language, 120, **options)
+    np.testing.assert_allclose(fast, full, rtol=1e-15)
+    # The twin that must fail: spans are left out that are found.
+    monkeypatch.setattr(spans, "LEFT_OUT", 1e-3)
+    monkeypatch.setattr(spans, "UNFELT", 1.0)
+    assert np.abs(mt.exact.ser_curve(language, 120, **options) - full).max() > 1e-9
+
+
+def test_what_was_left_out_is_computed_where_an_error_rate_is_so_small_that_it_would_tell():
+    # One pair in 10^20 is wrong: narrow spans alone would do, but nothing says so beforehand.
+    rare = mt.NGram([1 - 1e-13, 1e-13], [[1 - 1e-13, 1e-13], [1.0, 0.0]])
+    asked = []
+    kept = spans._rates
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spans, "_rates", lambda *given: asked.append(given[2].tolist()) or kept(*given))
+        curve = mt.exact.ser_curve(rare, 200, schedule=[0, 0.01, 0.5, 1], threads=1)
+    assert 0 < curve[-1] < 1e-20
+    assert [min(each) for each in asked] == [min(asked[0]), 200]
+    assert min(asked[0]) < 200
 
 
 def test_small_error_rates_keep_their_digits():
