@@ -92,10 +92,11 @@ def ser_curve(
 
     Bigrams (order 1 counts) with any initial law by recursion over spans (docs/theory.md, section 3; ours), in
     O(N (L^2 V^3 + n^3 V^4)) for chains that forget in n tokens and O(N L^3 V^4) for others, with relative
-    precision, so that small error rates keep their digits. Other languages by enumeration. An explicit schedule
-    counts by its revealed fractions, whatever the length. With `block`, of block diffusion: blocks of so many tokens
-    from left to right, each in `steps` steps, at about the cost of one of them. ValueError with the cost where that is
-    not feasible; FloatingPointError where a possible stretch is too improbable for float64 and would matter.
+    precision, so that small error rates keep their digits; what steps find with less than 1e-30 is left out where that
+    is below the last digit. Other languages by enumeration. An explicit schedule counts by its revealed fractions,
+    whatever the length. With `block`, of block diffusion: blocks of so many tokens from left to right, each in `steps`
+    steps, at about the cost of one of them. ValueError with the cost where that is not feasible; FloatingPointError
+    where a possible stretch is too improbable for float64 and would matter.
     """
     language = as_language(language)
     language.validate_length(length)
@@ -312,9 +313,9 @@ def _open_steps(
         over_rows(partial(fill_open, spans, spread, kept_open, *chances, *filled), starts, threads)
         if step > 1:
             widest = int(widths[step - 1])
+            value[:, widest + 1 :] = 0.0
             closed = tokens, lost, widest, value
             over_rows(partial(fill_closed, spans, kept, spread, *chances, *closed), states, threads)
-            value[:, widest + 1 :] = 0.0
         if weight != 1.0:
             fill_open(spans, spread, kept_open, weight * chances[0], chances[1], *filled, states, starts)
         yield OpenStep(value_open, tokens, float(chances[1]))

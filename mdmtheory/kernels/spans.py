@@ -100,8 +100,8 @@ def _fill_open(powers, spread, kept_open, reveal, stay, errors, a, weights, wron
 def fill_closed(spans, kept, spread, reveal, stay, weights, wrong, widest, value, first, last):
     """Values before the step of the spans that end with first..last-1; value (V, L + 1, V + 1) is at [b, n, a].
 
-    Of those up to `widest` alone; values of others stay. Up to width narrow[b] by the full recursion, O(narrow^3 V^3)
-    for each b; beyond it from `weights` and `wrong` of `fill_open`, O(L^2 V^2).
+    Of those up to `widest` alone; values of others stay, but `dead`. Up to width narrow[b] by the full recursion,
+    O(narrow^3 V^3) for each b; beyond it from `weights` and `wrong` of `fill_open`, O(L^2 V^2).
     """
     vocab_size, edges, starts = kept.shape
     block = max(1, LANES // starts)
@@ -190,10 +190,17 @@ def _fill_narrow(
             at = max(low, (s // vocab_size + 1) * starts) - low
             stop = high - low
             near = s - d * vocab_size
-            for c in range(ends):
+            c = 0
+            while c + 2 <= ends:
+                _add_four_rows_twice(
+                    joined[c], joined[c + 1], near, masses, s, at, sums[c, at:stop], sums[c + 1, at:stop]
+                )
+                c += 2
+            while c < ends:
                 keeps = joined[c if d > 0 else b]
                 w_0, w_1, w_2, w_3 = keeps[near], keeps[near + 1], keeps[near + 2], keeps[near + 3]
                 add_four_rows(w_0, w_1, w_2, w_3, masses, s, at, sums[c, at:stop])
+                c += 1
         if d == 0:
             break
         for k in range(begin - low, high - low):
@@ -223,6 +230,20 @@ def _fill_narrow(
 
 
 @part
+def _add_four_rows_twice(first, second, near, matrix, s, begin, one, two):
+    """`add_four_rows` by entries near..near+3 of `first` into `one`, of `second` into `two`: rows are loaded once."""
+    last = begin + len(one)
+    row_a, row_b = matrix[s, begin:last], matrix[s + 1, begin:last]
+    row_c, row_d = matrix[s + 2, begin:last], matrix[s + 3, begin:last]
+    a, b, c, d = first[near], first[near + 1], first[near + 2], first[near + 3]
+    e, f, g, h = second[near], second[near + 1], second[near + 2], second[near + 3]
+    for j in range(len(one)):
+        w, x, y, z = row_a[j], row_b[j], row_c[j], row_d[j]
+        one[j] += (a * w + b * x) + (c * y + d * z)
+        two[j] += (e * w + f * x) + (g * y + h * z)
+
+
+@part
 def _weigh(ahead, before, inverse, pending, errors, reached, mass, total, lost):
     """The weight of one token at one distance from the right end, in every span."""
     if errors:
@@ -238,7 +259,7 @@ def _weigh(ahead, before, inverse, pending, errors, reached, mass, total, lost):
 
 @part
 def _fill_wide(spread, reveal, stay, errors, weights, wrong, b, tail, narrow, edges, law, back, push, row, value):
-    """Spans of widths narrow + 1..edges - 1 that end with b: sums over the last token before the tail, times the tail's.
+    """Spans of widths narrow + 1..edges - 1 that end with b: sums over the last token before the tail.
 
     Invariant: back[c, d] is the value of a span from c at distance d, if all that the step reveals in it lies in the
     tail and nearer to b than the current distance; `certain` is the part that is wrong whatever the span that begins
