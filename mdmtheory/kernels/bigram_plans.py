@@ -13,21 +13,22 @@ import numpy as np
 from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.plan_runs import PlanParts, most_steps, plan_runner
 from mdmtheory.kernels.reveals import find_left, relink, unlink_plan
+from mdmtheory.kernels.vectors import aligned_rows, load, store
 
 
 class BigramScratch(NamedTuple):
-    """What one thread works in; see `run_bigram_plans`."""
+    """What one thread works in; see `run_bigram_plans`. `weights` are the first of `wide`, whole eights."""
 
     before: Any
     after: Any
     left: Any
+    wide: Any
     weights: Any
 
 
 @part
 def _weigh(bigram, scratch, row, position):
-    token, weights = row.token, scratch.weights
-    vocab_size, settled = len(weights), len(bigram.powers)
+    token, wide, settled = row.token, scratch.wide, len(bigram.powers)
     place = position + 1
     left, right = find_left(row.steps, position, scratch.before, scratch.left), scratch.after[place]
     if left == 0:
@@ -36,12 +37,12 @@ def _weigh(bigram, scratch, row, position):
         # The last power stands for all that follow: its rows agree.
         ahead = bigram.powers[min(place - left, settled) - 1, token[left - 1]]
     if right > len(token):
-        for v in range(vocab_size):
-            weights[v] = ahead[v]
+        for v in range(0, len(wide), 8):
+            store(wide, v, load(ahead, v))
     else:
         behind = bigram.back_powers[min(right - place, settled) - 1, token[right - 1]]
-        for v in range(vocab_size):
-            weights[v] = ahead[v] * behind[v]
+        for v in range(0, len(wide), 8):
+            store(wide, v, load(ahead, v) * load(behind, v))
 
 
 @part
@@ -74,11 +75,13 @@ def run_bigram_plans(bigram, plan, tokens, states, drawing, recompute, epsilon, 
     """As `run_chain_plans`, with `bigram` the named tuple BigramTables; there is nothing to recompute. O(V) a token."""
     length = plan.shape[1]
     order, buckets = np.empty(length, dtype=np.int64), np.empty(most_steps(plan), dtype=np.int64)
+    wide = aligned_rows(1, bigram.heads.shape[1])[0]
     scratch = BigramScratch(
         np.empty(length + 2, dtype=np.int64),
         np.empty(length + 2, dtype=np.int64),
         np.empty(length + 2, dtype=np.int64),
-        np.empty(bigram.powers.shape[1]),
+        wide,
+        wide[: bigram.powers.shape[1]],
     )
     _run(
         bigram, scratch, order, buckets, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls,

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mdmtheory.kernels.chain import combine, combine_rows, normalise, weigh_tokens
 from mdmtheory.kernels.compiling import kernel, part, subroutine
 from mdmtheory.kernels.doubt import LEAST_TOTAL
 from mdmtheory.kernels.plan_runs import PlanParts, most_steps, plan_runner
 from mdmtheory.kernels.reveals import find_left, relink, unlink_plan
-from mdmtheory.kernels.rows import dot
+from mdmtheory.kernels.state_steps import move_some, same_states, weigh_tokens_of_state
+from mdmtheory.kernels.vectors import aligned_rows, load, numbers, spread, store
 
 
 class ChainScratch(NamedTuple):
@@ -30,43 +30,48 @@ class ChainScratch(NamedTuple):
     backward: Any
     new: Any
     spare: Any
+    sums: Any
     weights: Any
 
 
 @part
 def copy_into(source, out, start, stop):
-    """out[start:stop] = source[start:stop], without numba's temporary copy."""
-    taken, filled = source[start:stop], out[start:stop]
-    for k in range(len(filled)):
-        filled[k] = taken[k]
+    """out[start:stop] = source[start:stop], and the rest of the eights that these lie in."""
+    for s in range(start - start % 8, stop, 8):
+        store(out, s, load(source, s))
 
 
 @part
 def fill(out, value, start, stop):
-    """out[start:stop] = value."""
-    for s in range(start, stop):
-        out[s] = value
+    """out[start:stop] = value, and the rest of the eights that these lie in."""
+    values = spread(value)
+    for s in range(start - start % 8, stop, 8):
+        store(out, s, values)
 
 
-@subroutine
+@part
 def hop(message, first, last, distance, powers, giants, spare, out, start, stop):
     """out[start:stop] = message[first:last] times the matrix to the power `distance`.
 
     powers[k] is its power k + 1; giants[k] its power small * (k + 1), small = len(powers), for distances beyond.
     """
-    small = len(powers)
-    if distance <= small:
-        # By far the most hops: their product stands here, and costs no second call.
-        combine(message, powers[distance - 1], first, last, out, start, stop)
-        return
-    far = distance // small
-    near = distance - far * small
-    if near == 0:
-        combine_rows(message, giants[far - 1], first, last, out, start, stop)
+    if distance <= len(powers):
+        # By far the most hops.
+        move_some(message, powers[distance - 1], first, last, out, start, stop)
     else:
-        size = len(spare)
-        combine_rows(message, giants[far - 1], first, last, spare, 0, size)
-        combine_rows(spare, powers[near - 1], 0, size, out, start, stop)
+        _hop_far(message, first, last, distance, powers, giants, spare, out, start, stop)
+
+
+@subroutine
+def _hop_far(message, first, last, distance, powers, giants, spare, out, start, stop):
+    far = distance // len(powers)
+    near = distance - far * len(powers)
+    if near == 0:
+        move_some(message, giants[far - 1], first, last, out, start, stop)
+    else:
+        size = powers.shape[1]
+        move_some(message, giants[far - 1], first, last, spare, 0, size)
+        move_some(spare, powers[near - 1], 0, size, out, start, stop)
 
 
 @part
@@ -92,29 +97,59 @@ def hop_backward(message, first, last, distance, chain, spare, out, start, stop)
 
 @part
 def condition(message, evidence, start, stop):
-    """Multiply message[start:stop] by the evidence and scale it to sum 1; returns the sum it had."""
-    left, seen = message[start:stop], evidence[start:stop]
-    for k in range(len(left)):
-        left[k] *= seen[k]
-    return normalise(left)
+    """Multiply message[start:stop] by the evidence and scale it to sum 1; returns the sum it had.
+
+    The rest of the eights that these lie in becomes 0, as the evidence is there.
+    """
+    first = start - start % 8
+    for s in range(first, stop, 8):
+        store(message, s, load(message, s) * load(evidence, s))
+    total = _total(message, start, stop)
+    if total > 0.0:
+        scale = spread(1.0 / total)
+        for s in range(first, stop, 8):
+            store(message, s, load(message, s) * scale)
+    return total
 
 
 @part
-def same_message(new, old, start, stop):
-    """Equal within 1e-15 of every entry, so that no state's probability, however small, is taken for unchanged."""
-    for s in range(start, stop):
-        if abs(new[s] - old[s]) > 1e-15 * old[s]:
-            return False
-    return True
+def _total(message, start, stop):
+    """The sum of message[start:stop], in eight partial sums that begin with its first eight."""
+    a = b = c = d = e = f = g = h = 0.0
+    whole = stop - (stop - start) % 8
+    if start % 8 == 0:
+        sums = spread(0.0)
+        for s in range(start, whole, 8):
+            sums = sums + load(message, s)
+        a, b, c, d, e, f, g, h = numbers(sums)
+    else:
+        # Eights across two lines would wait until both are written.
+        for s in range(start, whole, 8):
+            a += message[s]
+            b += message[s + 1]
+            c += message[s + 2]
+            d += message[s + 3]
+            e += message[s + 4]
+            f += message[s + 5]
+            g += message[s + 6]
+            h += message[s + 7]
+    for s in range(whole, stop):
+        a += message[s]
+    return ((a + b) + (c + d)) + ((e + f) + (g + h))
 
 
 @part
 def meet(ahead, behind, start, stop, unsure):
     """Messages from both sides meet; unsure[0] becomes True where what one of them lost may be all that matters.
 
-    Their sum of products is what the revealed tokens have together, in the scale of the two messages.
+    Their sum of products is what the revealed tokens have together, in the scale of the two messages. One of them has
+    taken in its token: it is 0 from `stop` to a whole eight.
     """
-    if dot(ahead[start:stop], behind[start:stop]) < LEAST_TOTAL:
+    sums = spread(0.0)
+    for s in range(start - start % 8, stop, 8):
+        sums = sums + load(ahead, s) * load(behind, s)
+    a, b, c, d, e, f, g, h = numbers(sums)
+    if ((a + b) + (c + d)) + ((e + f) + (g + h)) < LEAST_TOTAL:
         unsure[0] = True
 
 
@@ -139,23 +174,22 @@ def _weigh(chain, scratch, row, position):
         hop_backward(
             scratch.backward[right], chain.low[t], chain.high[t], right - place, chain, scratch.spare, behind, 0, size
         )
-    _weigh_states(chain, ahead, behind, scratch.weights)
+    _weigh_states(chain, ahead, behind, scratch)
 
 
 @part
-def _weigh_states(chain, ahead, behind, weights):
-    """As `weigh_tokens`, in the same order, token by token where few states can emit each."""
-    able = 0
-    for v in range(len(weights)):
-        able += chain.high[v] - chain.low[v]
-    if 2 * able > len(chain.emission) * len(weights):
-        weigh_tokens(ahead, behind, chain.emission, weights)
+def _weigh_states(chain, ahead, behind, scratch):
+    """weights[v] = sum over states s of ahead[s] * behind[s] * emission[s, v], from the first state that can on."""
+    sums = scratch.sums
+    if chain.dense:
+        # Also over states that cannot emit the token.
+        weigh_tokens_of_state(ahead, behind, chain.emission, len(chain.emission), scratch.new, sums)
         return
-    for v in range(len(weights)):
+    for v in range(len(scratch.weights)):
         total = 0.0
         for s in range(chain.low[v], chain.high[v]):
             total += ahead[s] * behind[s] * chain.emission[s, v]
-        weights[v] = total
+        sums[v] = total
 
 
 @part
@@ -222,7 +256,7 @@ def _renew_forward(chain, scratch, row, start, stop, recompute):
                 unsure[0] = True
             if fresh:
                 meet(new, backward[place], low, high, unsure)
-            if not (fresh or recompute) and same_message(new, forward[place], low, high):
+            if not (fresh or recompute) and same_states(new, forward[place], low, high):
                 break
             copy_into(new, forward[place], low, high)
             reached = place
@@ -271,7 +305,7 @@ def _renew_backward(chain, scratch, row, start, stop, recompute):
             meet(forward[place], new, low, high, unsure)
             if condition(new, chain.likelihood[t], low, high) < LEAST_TOTAL:
                 unsure[0] = True
-            if not (fresh or recompute) and same_message(new, backward[place], low, high):
+            if not (fresh or recompute) and same_states(new, backward[place], low, high):
                 break
             copy_into(new, backward[place], low, high)
             reached = place
@@ -291,18 +325,19 @@ def run_chain_plans(chain, plan, tokens, states, drawing, recompute, epsilon, lo
     the same result; `epsilon` > 0 mixes every marginal with the uniform law (kernels/marginals.py). O(S^2) a message; a
     chain that forgets needs few a token.
     """
-    length = plan.shape[1]
-    size, vocab_size = chain.emission.shape
+    length, width = plan.shape[1], chain.likelihood.shape[1]
     order, buckets = np.empty(length, dtype=np.int64), np.empty(most_steps(plan), dtype=np.int64)
+    sums = aligned_rows(1, chain.emission.shape[1])[0]
     scratch = ChainScratch(
         np.empty(length + 2, dtype=np.int64),
         np.empty(length + 2, dtype=np.int64),
         np.empty(length + 2, dtype=np.int64),
-        np.empty((length + 2, size)),
-        np.empty((length + 2, size)),
-        np.empty(size),
-        np.empty(size),
-        np.empty(vocab_size),
+        aligned_rows(length + 2, width),
+        aligned_rows(length + 2, width),
+        aligned_rows(1, width)[0],
+        aligned_rows(1, width)[0],
+        sums,
+        sums[: len(chain.low) - 1],
     )
     _run(
         chain, scratch, order, buckets, plan, tokens, states, drawing, recompute, epsilon, log_probs, calls, impossible,

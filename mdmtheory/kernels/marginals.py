@@ -74,9 +74,10 @@ def perturb(weights, total, epsilon):
 
 
 @part
-def settle(weights, epsilon, drawing, position, state, row):
-    """Decide one position by its marginal: draw token[position], or take it as given, and record its log probability.
+def decide(weights, epsilon, drawing, position, state, row):
+    """Settle one position by its marginal: draw token[position], or take it as given, and record its probability.
 
+    In row.log_prob, of all of which `take_logs` makes logarithms at the end: in a row, they take half the time.
     Returns False, and decides nothing, where all weights are 0: the context is impossible. unsure[0] becomes True where
     the weights are so small that float64 may have lost what matters.
     """
@@ -97,13 +98,20 @@ def settle(weights, epsilon, drawing, position, state, row):
     share = weights[row.token[position]] / total
     if 0.0 < share < LEAST_SHARE:
         row.unsure[0] = True
-    row.log_prob[position] = np.log(share)
+    row.log_prob[position] = share
     return True
+
+
+@part
+def take_logs(shares):
+    """Their logarithms, in place."""
+    for i in range(len(shares)):
+        shares[i] = np.log(shares[i])
 
 
 @kernel
 def settle_in_logs(laws, positions, epsilon, drawing, token, state, log_prob):
-    """As `settle` at some positions from the logarithms of their marginals, `laws` (n, V), which lose nothing."""
+    """As `decide` and `take_logs` at some positions, from logarithms of marginals, `laws` (n, V), which keep all."""
     weights = np.empty(laws.shape[1])
     for k in range(len(positions)):
         _settle_in_logs(laws[k], positions[k], epsilon, drawing, token, state, log_prob, weights)

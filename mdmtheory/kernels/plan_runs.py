@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from mdmtheory.kernels.compiling import part
-from mdmtheory.kernels.marginals import settle
+from mdmtheory.kernels.marginals import decide, take_logs
 from mdmtheory.kernels.reveals import end_of_step, give_up, sort_by_step
 
 
@@ -72,7 +72,7 @@ def plan_runner(parts: PlanParts) -> Any:
                 calls[k] += 1
                 for m in range(start, stop):
                     weigh(tables, scratch, row, order[m])
-                    fits = settle(scratch.weights, epsilon, drawing, order[m], state, row)
+                    fits = decide(scratch.weights, epsilon, drawing, order[m], state, row)
                     if not fits:
                         break
                 if fits and stop < length:
@@ -82,6 +82,7 @@ def plan_runner(parts: PlanParts) -> Any:
                         # Seen from sets of states: that nothing is left makes it no doubtful case.
                         unsure[k] = doubted
                         calls[k] += 1
+            take_logs(row.log_prob)
             impossible[k] = not fits
             if not fits and not drawing:
                 give_up(order, stop, row.log_prob)

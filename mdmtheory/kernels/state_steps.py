@@ -6,16 +6,41 @@ there are. Sums are those of kernels/chain.py, in the same order.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.kernels.compiling import part
-from mdmtheory.kernels.vectors import farther, lesser_positive, load, numbers, spread, store
+from mdmtheory.kernels.vectors import LINE, farther, lesser_positive, load, load_from, numbers, spread, store
+
+
+def aligned(shape: tuple[int, ...]) -> Float[np.ndarray, "..."]:
+    """Zeros in memory that begins with a line of the cache; a hop over a matrix elsewhere takes a third longer."""
+    size = math.prod(shape)
+    whole = np.zeros(size + LINE // 8)
+    first = -whole.ctypes.data % LINE // 8
+    return whole[first : first + size].reshape(shape)
+
+
+def whole_eights(number: Any) -> Any:
+    """The number, or each of an array, or the next multiple of eight."""
+    return number + -number % 8
+
+
+def widened(table: Float[np.ndarray, "... columns"], width: int) -> Float[np.ndarray, "... width"]:
+    """A table with zeros after its columns, aligned."""
+    found = aligned((*table.shape[:-1], width))
+    found[..., : table.shape[-1]] = table
+    return found
 
 
 def in_eights(table: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "more_rows more_columns"]:
-    """A table with zeros after its rows and columns up to multiples of eight of both."""
-    return np.pad(table, [(0, -size % 8) for size in table.shape])
+    """A table with zeros after its rows and columns up to multiples of eight of both, aligned."""
+    found = aligned(tuple(whole_eights(size) for size in table.shape))
+    found[: len(table), : table.shape[1]] = table
+    return found
 
 
 @part
@@ -59,19 +84,29 @@ def least_of_state(message):
 @part
 def move_state(message, matrix, size, out):
     """out[j] = sum over s of message[s] * matrix[s, j], four s at a time; those that weigh nothing cost nothing."""
-    width = len(out)
-    whole = width - width % 32
-    for j in range(0, whole, 32):
-        _move_32(message, matrix, size, j, out)
-    for j in range(whole, width, 8):
-        _move_8(message, matrix, size, j, out)
+    move_some(message, matrix, 0, size, out, 0, len(out))
 
 
 @part
-def _move_32(message, matrix, size, j, out):
+def move_some(message, matrix, first, last, out, start, stop):
+    """`move_state` of the states first..last-1 to start..stop-1, and to the rest of the eights that these lie in."""
+    j = start - start % 8
+    while j + 24 < stop:
+        _move_32(message, matrix, first, last, j, out)
+        j += 32
+    while j + 8 < stop:
+        _move_16(message, matrix, first, last, j, out)
+        j += 16
+    while j < stop:
+        _move_8(message, matrix, first, last, j, out)
+        j += 8
+
+
+@part
+def _move_32(message, matrix, first, last, j, out):
     a = b = c = d = spread(0.0)
-    whole = size - size % 4
-    for s in range(0, whole, 4):
+    whole = last - (last - first) % 4
+    for s in range(first, whole, 4):
         w, x, y, z = message[s], message[s + 1], message[s + 2], message[s + 3]
         if (w + x) + (y + z) > 0.0:
             p, q, r, t = spread(w), spread(x), spread(y), spread(z)
@@ -79,10 +114,10 @@ def _move_32(message, matrix, size, j, out):
             b = b + _four(matrix, s, j + 8, p, q, r, t)
             c = c + _four(matrix, s, j + 16, p, q, r, t)
             d = d + _four(matrix, s, j + 24, p, q, r, t)
-    for s in range(whole, size):
+    for s in range(whole, last):
         p = spread(message[s])
-        a, b = a + p * load(matrix[s], j), b + p * load(matrix[s], j + 8)
-        c, d = c + p * load(matrix[s], j + 16), d + p * load(matrix[s], j + 24)
+        a, b = a + p * load_from(matrix, s, j), b + p * load_from(matrix, s, j + 8)
+        c, d = c + p * load_from(matrix, s, j + 16), d + p * load_from(matrix, s, j + 24)
     store(out, j, a)
     store(out, j + 8, b)
     store(out, j + 16, c)
@@ -90,29 +125,50 @@ def _move_32(message, matrix, size, j, out):
 
 
 @part
-def _move_8(message, matrix, size, j, out):
+def _move_16(message, matrix, first, last, j, out):
+    a = b = spread(0.0)
+    whole = last - (last - first) % 4
+    for s in range(first, whole, 4):
+        p, q, r, t = spread(message[s]), spread(message[s + 1]), spread(message[s + 2]), spread(message[s + 3])
+        a = a + _four(matrix, s, j, p, q, r, t)
+        b = b + _four(matrix, s, j + 8, p, q, r, t)
+    for s in range(whole, last):
+        p = spread(message[s])
+        a, b = a + p * load_from(matrix, s, j), b + p * load_from(matrix, s, j + 8)
+    store(out, j, a)
+    store(out, j + 8, b)
+
+
+@part
+def _move_8(message, matrix, first, last, j, out):
     a = spread(0.0)
-    whole = size - size % 4
-    for s in range(0, whole, 4):
+    whole = last - (last - first) % 4
+    for s in range(first, whole, 4):
         w, x, y, z = message[s], message[s + 1], message[s + 2], message[s + 3]
         if (w + x) + (y + z) > 0.0:
             a = a + _four(matrix, s, j, spread(w), spread(x), spread(y), spread(z))
-    for s in range(whole, size):
-        a = a + spread(message[s]) * load(matrix[s], j)
+    for s in range(whole, last):
+        a = a + spread(message[s]) * load_from(matrix, s, j)
     store(out, j, a)
 
 
 @part
 def _four(matrix, s, j, p, q, r, t):
     """What four rows of the matrix have in eight columns, weighed."""
-    w, x, y, z = matrix[s], matrix[s + 1], matrix[s + 2], matrix[s + 3]
-    return (p * load(w, j) + q * load(x, j)) + (r * load(y, j) + t * load(z, j))
+    one = p * load_from(matrix, s, j) + q * load_from(matrix, s + 1, j)
+    return one + (r * load_from(matrix, s + 2, j) + t * load_from(matrix, s + 3, j))
 
 
 @part
 def same_state(new, old):
     """Equal within 1e-15 of every entry, so that no state's probability, however small, is taken for unchanged."""
-    for s in range(0, len(new), 8):
+    return same_states(new, old, 0, len(new))
+
+
+@part
+def same_states(new, old, start, stop):
+    """`same_state` of the states start..stop-1, and the rest of the eights that these lie in."""
+    for s in range(start - start % 8, stop, 8):
         if farther(load(new, s), load(old, s), spread(1e-15)):
             return False
     return True
@@ -127,5 +183,5 @@ def weigh_tokens_of_state(ahead, behind, emission, size, mass, weights):
         sums = spread(0.0)
         for s in range(size):
             if mass[s] != 0.0:
-                sums = sums + spread(mass[s]) * load(emission[s], v)
+                sums = sums + spread(mass[s]) * load_from(emission, s, v)
         store(weights, v, sums)

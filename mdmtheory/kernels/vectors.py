@@ -18,10 +18,25 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.extending import lower_builtin, models, register_model, type_callable
 
+from mdmtheory.kernels.compiling import scratch_maker
+
 WIDTH = 8
+LINE = 64
+"""Bytes of a line of the cache: eight float64."""
 _VECTOR = ir.VectorType(ir.DoubleType(), WIDTH)
 _INDICES = ir.VectorType(ir.IntType(32), WIDTH)
 _WORDS = ir.VectorType(ir.IntType(64), WIDTH)
+
+
+@scratch_maker
+def aligned_rows(count, width):
+    """Zeros (count, width) in memory that begins with a line of the cache, for kernels.
+
+    An eight that lies in two lines is read in twice the time, and read back later when it was just written.
+    """
+    whole = np.zeros(count * width + WIDTH)
+    first = -whole.ctypes.data % LINE // 8
+    return whole[first : first + count * width].reshape((count, width))
 
 
 class _Vector(types.Type):  # type: ignore[misc]  # numba is untyped
@@ -43,6 +58,11 @@ class _Model(models.PrimitiveModel):  # type: ignore[misc]  # numba is untyped
 def load(row, first):
     """row[first : first + 8]."""
     return row[first : first + WIDTH].copy()
+
+
+def load_from(matrix, row, first):
+    """matrix[row, first : first + 8]; a row is no slice, which would be asked whether its number is negative."""
+    return matrix[row, first : first + WIDTH].copy()
 
 
 def store(row, first, vector):
@@ -94,6 +114,11 @@ def _compiled(function: Callable[..., Any], *taken: Any, gives: Any = _vector) -
 
 @_compiled(load, types.Array, types.Integer)
 def _load(context, builder, signature, arguments):
+    return builder.load(_place(context, builder, signature, arguments), align=8)
+
+
+@_compiled(load_from, types.Array, types.Integer, types.Integer)
+def _load_from(context, builder, signature, arguments):
     return builder.load(_place(context, builder, signature, arguments), align=8)
 
 
@@ -169,9 +194,12 @@ def _shuffled(builder, left, right, mask):
 
 
 def _place(context, builder, signature, arguments):
-    """Where row[first] is, as that of a vector."""
-    row, first = signature.args[:2]
-    array = context.make_array(row)(context, builder, arguments[0])
-    index = context.cast(builder, arguments[1], first, types.intp)
-    place = cgutils.get_item_pointer(context, builder, row, array, [index], wraparound=False)
+    """Where what begins at the indices is, as that of a vector."""
+    array = context.make_array(signature.args[0])(context, builder, arguments[0])
+    whole = [
+        context.cast(builder, index, kind, types.intp)
+        for index, kind in zip(arguments[1:], signature.args[1:], strict=True)
+        if isinstance(kind, types.Integer)
+    ]
+    place = cgutils.get_item_pointer(context, builder, signature.args[0], array, whole, wraparound=False)
     return builder.bitcast(place, _VECTOR.as_pointer())

@@ -23,19 +23,24 @@ ALIKE = 1e-9
 
 
 class ChainTables(NamedTuple):
-    """The arrays that kernels/chain_plans.py runs on."""
+    """The arrays that kernels/chain_plans.py runs on.
 
-    heads: Float[np.ndarray, "positions states"]
-    limit: Float[np.ndarray, "states"]
+    The states low[v]..high[v] - 1 are those that may have been token v. Columns go on with zeros to
+    a multiple of eight.
+    """
+
+    heads: Float[np.ndarray, "positions width"]
+    limit: Float[np.ndarray, "width"]
     settled: int
-    powers: Float[np.ndarray, "small states states"]
-    giants: Float[np.ndarray, "large states states"]
-    back_powers: Float[np.ndarray, "small states states"]
-    back_giants: Float[np.ndarray, "large states states"]
-    emission: Float[np.ndarray, "states vocab"]
-    likelihood: Float[np.ndarray, "evidence states"]
+    powers: Float[np.ndarray, "small states width"]
+    giants: Float[np.ndarray, "large states width"]
+    back_powers: Float[np.ndarray, "small states width"]
+    back_giants: Float[np.ndarray, "large states width"]
+    emission: Float[np.ndarray, "states vocab_in_eights"]
+    likelihood: Float[np.ndarray, "evidence width"]
     low: Int[np.ndarray, "evidence"]
     high: Int[np.ndarray, "evidence"]
+    dense: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,6 +218,7 @@ class Chain:
     def tables(self, length: int, trust: float) -> ChainTables:
         """Powers of the transition matrix for hops up to `length` - 1, and where they settle; see ChainTables."""
         from mdmtheory.kernels.chain import head_laws, power_table
+        from mdmtheory.kernels.state_steps import whole_eights, widened
 
         size = len(self.initial)
         most = max(1, length - 1)
@@ -236,18 +242,22 @@ class Chain:
             heads[settled] = limit
         likelihood = self.likelihood(trust)
         able = likelihood > 0
+        low = np.where(able.any(axis=1), able.argmax(axis=1), 0)
+        high = np.where(able.any(axis=1), size - able[:, ::-1].argmax(axis=1), 0)
+        width = whole_eights(size)
         return ChainTables(
-            heads,
-            limit,
+            widened(heads, width),
+            widened(limit, width),
             settled,
-            powers,
-            giants,
-            np.ascontiguousarray(powers.transpose(0, 2, 1)),
-            np.ascontiguousarray(giants.transpose(0, 2, 1)),
-            self.emission,
-            likelihood,
-            np.where(able.any(axis=1), able.argmax(axis=1), 0),
-            np.where(able.any(axis=1), size - able[:, ::-1].argmax(axis=1), 0),
+            widened(powers, width),
+            widened(giants, width),
+            widened(powers.transpose(0, 2, 1), width),
+            widened(giants.transpose(0, 2, 1), width),
+            widened(self.emission, whole_eights(self.emission.shape[1])),
+            widened(likelihood, width),
+            low,
+            high,
+            bool(2 * (high - low)[:-1].sum() > self.emission.size),
         )
 
 

@@ -122,7 +122,7 @@ class _Messages:
     """The messages of some sequences, at first of masks alone, and the marginals that were asked for."""
 
     def __init__(self, chain: Chain, trust: float, count: int, length: int) -> None:
-        from mdmtheory.kernels.state_steps import in_eights
+        from mdmtheory.kernels.state_steps import aligned, in_eights
 
         vocab_size, size = chain.emission.shape[1], len(chain.initial)
         laws = (chain.transition, chain.transposed, chain.likelihood(trust), chain.emission)
@@ -130,7 +130,7 @@ class _Messages:
         self._laws = (transition, transposed, likelihood, emission, size)
         self._hard = trust == 1
         self._marginals = np.zeros((1, length, vocab_size))
-        self._ahead, self._behind = (np.zeros((1, length, len(transition))) for _ in range(2))
+        self._ahead, self._behind = (aligned((1, length, len(transition))) for _ in range(2))
         self._ahead[0, 0, :size], self._behind[0, -1, :size] = chain.initial, 1.0
         self._touched: Bool[np.ndarray, "count length"] = np.ones((1, length), dtype=np.bool_)
         self._faintest = chain.faintest(trust)
@@ -139,10 +139,11 @@ class _Messages:
         masks = np.full((1, length), vocab_size, dtype=token_dtype(vocab_size))
         everywhere = np.zeros(length, dtype=np.int64), np.arange(length)
         self.marginals(masks, np.ones((1, length), dtype=np.bool_), np.ones(1, dtype=np.bool_), *everywhere, 1)
-        kept = (self._ahead, self._behind, self._marginals, self._touched, self.unsure)
-        self._ahead, self._behind, self._marginals, self._touched, self.unsure = (
-            np.repeat(each, count, axis=0) for each in kept
-        )
+        first = self._ahead, self._behind
+        self._ahead, self._behind = (aligned((count, *each.shape[1:])) for each in first)
+        self._ahead[:], self._behind[:] = first
+        kept = (self._marginals, self._touched, self.unsure)
+        self._marginals, self._touched, self.unsure = (np.repeat(each, count, axis=0) for each in kept)
 
     def marginals(
         self,

@@ -41,11 +41,14 @@ class ShiftTables(NamedTuple):
 
 
 class BigramTables(NamedTuple):
-    """The arrays that kernels/bigram_plans.py runs on; the last power stands for all higher ones."""
+    """The arrays that kernels/bigram_plans.py runs on; the last power stands for all higher ones.
 
-    heads: Float[np.ndarray, "positions vocab"]
-    powers: Float[np.ndarray, "distances vocab vocab"]
-    back_powers: Float[np.ndarray, "distances vocab vocab"]
+    Columns go on with zeros to a multiple of eight.
+    """
+
+    heads: Float[np.ndarray, "positions width"]
+    powers: Float[np.ndarray, "distances vocab width"]
+    back_powers: Float[np.ndarray, "distances vocab width"]
 
 
 @registered("oracle", "ngram")
@@ -111,6 +114,7 @@ class NGramOracle(OracleBase):
 
     def _bigram_tables(self, length: int, most: int) -> BigramTables:
         from mdmtheory.kernels.chain import head_laws, power_table
+        from mdmtheory.kernels.state_steps import whole_eights, widened
 
         # Kernels are compiled for arrays that can be written to.
         initial, transition = (
@@ -122,7 +126,8 @@ class NGramOracle(OracleBase):
             powers = powers[:settled].copy()
         heads = np.empty((min(length, len(powers) + 1), self.vocab_size))
         head_laws(initial, transition, heads)
-        return BigramTables(heads, powers, np.ascontiguousarray(powers.transpose(0, 2, 1)))
+        width = whole_eights(self.vocab_size)
+        return BigramTables(*(widened(each, width) for each in (heads, powers, powers.transpose(0, 2, 1))))
 
     def _weights(
         self, tokens: Tokens, trust: float, threads: int | None

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from mdmtheory.kernels.chain import combine_rows, least_positive, normalise, weigh_tokens
-from mdmtheory.kernels.chain_plans import same_message
-from mdmtheory.kernels.compiling import kernel
+from mdmtheory.kernels.chain_plans import condition, meet
+from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.state_steps import (
     in_eights,
     least_of_state,
+    move_some,
     move_state,
     same_state,
+    same_states,
     take_in_state,
     weigh_tokens_of_state,
 )
@@ -34,8 +36,16 @@ def one_by_one(source, evidence, matrix, emission, message, moved, weights):
     size = len(message)
     combine_rows(message, matrix, 0, size, moved, 0, size)
     weigh_tokens(message, moved, emission, weights)
-    same = same_message(message, moved, 0, size)
-    return least_positive(message), least_positive(moved), same, same_message(moved, moved, 0, size)
+    return least_positive(message), least_positive(moved), same_message(message, moved), same_message(moved, moved)
+
+
+@part
+def same_message(new, old):
+    """Within 1e-15 of every entry, one by one."""
+    same = True
+    for s in range(len(new)):
+        same &= abs(new[s] - old[s]) <= 1e-15 * old[s]
+    return same
 
 
 @pytest.mark.parametrize(("size", "excluded"), [(3, False), (13, False), (32, False), (41, False), (9, True)])
@@ -59,3 +69,44 @@ def test_steps_are_those_of_chains(size: int, excluded: bool) -> None:
     assert found[3][:11].tolist() == weights.tolist()
     assert not found[0][size:].any()
     assert not found[1][size:].any()
+
+
+@kernel
+def some_by_eights(source, first, last, matrix, evidence, start, stop, moved, unsure):
+    move_some(source, matrix, first, last, moved, start, stop)
+    total = condition(moved, evidence, start, stop)
+    meet(moved, moved, start, stop, unsure)
+    return total, same_states(moved, moved, start, stop)
+
+
+@kernel
+def some_one_by_one(source, first, last, matrix, evidence, start, stop, moved):
+    combine_rows(source, matrix, first, last, moved, start, stop)
+    for s in range(start, stop):
+        moved[s] *= evidence[s]
+    return normalise(moved[start:stop])
+
+
+@pytest.mark.parametrize("span", [(0, 32), (0, 8), (9, 18), (16, 24), (5, 6), (3, 40), (8, 41), (20, 20)])
+@pytest.mark.parametrize("source_span", [(0, 41), (9, 18), (7, 8)])
+def test_hops_between_some_of_the_states_are_those_of_chains(
+    span: tuple[int, int], source_span: tuple[int, int]
+) -> None:
+    generator = np.random.default_rng(span[0])
+    size = 41
+    source, matrix = in_eights(generator.random((1, size)))[0], in_eights(generator.random((size, size)))
+    evidence = in_eights(generator.random((1, size)))[0]
+    evidence[: span[0]] = evidence[span[1] :] = 0.0
+    moved, expected, unsure = in_eights(np.ones((1, size)))[0], np.zeros(len(source)), np.zeros(1, dtype=np.bool_)
+    total = some_one_by_one(source, *source_span, matrix, evidence, *span, expected)
+    assert some_by_eights(source, *source_span, matrix, evidence, *span, moved, unsure) == (total, True)
+    first, after = span[0] - span[0] % 8, span[1] + -span[1] % 8
+    assert moved[first:after].tolist() == expected[first:after].tolist()
+    assert bool(unsure[0]) == (span[0] == span[1])
+
+
+def test_tables_begin_with_a_line_of_the_cache() -> None:
+    for size in (3, 9, 32):
+        table = in_eights(np.ones((size, size)))
+        assert table.ctypes.data % 64 == 0
+        assert table.sum() == size**2
