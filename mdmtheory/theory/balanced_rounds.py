@@ -30,26 +30,29 @@ from mdmtheory.theory.searches import FEW_ROUNDS
 from mdmtheory.theory.statement import HypothesisError, Setting, Sides, Statement, non_negative
 
 
-def _balanced(setting: Setting) -> Balanced:
+def balanced_of(setting: Setting) -> Balanced:
+    """The language; HypothesisError for another one."""
     if not isinstance(setting.language, Balanced):
         raise HypothesisError(f"it is about balanced, not {setting.language.spec}")
     return setting.language
 
 
-def _requires(setting: Setting) -> None:
-    _balanced(setting)
+def requires_bits(setting: Setting) -> None:
+    """HypothesisError for another language, or one bit."""
+    balanced_of(setting)
     if setting.length < 2:
         raise HypothesisError("length is 1; it is about several bits")
 
 
-def _requires_error(setting: Setting) -> None:
-    _requires(setting)
+def requires_error(setting: Setting) -> None:
+    """HypothesisError where no error is allowed, too."""
+    requires_bits(setting)
     if not setting.options["eps"] > 0:
         raise HypothesisError(f"eps is {setting.options['eps']}; it is about an error above 0")
 
 
 def _requires_steps(setting: Setting) -> None:
-    _requires(setting)
+    requires_bits(setting)
     if setting.steps is None:
         raise HypothesisError("it is about the best sizes; pass steps")
 
@@ -76,7 +79,7 @@ def steps_of_rule(length: int, error: float) -> float:
 
 def _above(setting: Setting) -> Sides:
     length, error = setting.length, setting.options["eps"]
-    steps = fewest_steps(_balanced(setting).information_curve(length), error)
+    steps = fewest_steps(balanced_of(setting).information_curve(length), error)
     note = f"log(L)^2/(4 eps) = {math.log(length) ** 2 / (4 * error):.6g}"
     return Sides(Estimate.exact(float(steps)), Estimate.exact(steps_of_rule(length, error)), note)
 
@@ -93,7 +96,7 @@ def cost_below(length: int, steps: int) -> float:
 def _below(setting: Setting) -> Sides:
     assert setting.steps is not None
     length, steps = setting.length, min(setting.steps, setting.length)
-    cost, bound = best_cost(_balanced(setting).information_curve(length), steps), cost_below(length, steps)
+    cost, bound = best_cost(balanced_of(setting).information_curve(length), steps), cost_below(length, steps)
     note = f"log(L)^2/(4 R) = {math.log(length) ** 2 / (4 * steps):.6g}"
     return Sides(Estimate.exact(cost), Estimate.exact(bound), note)
 
@@ -111,7 +114,7 @@ ABOVE: Statement = Statement(
         ABOVE.setting(Balanced(), length, eps=error) for length in (2, 16, 128, 1024) for error in (0.02, 0.1, 0.5)
     ],
     hypotheses="balanced of two bits or more, exact denoiser, one plan",
-    requires=_requires_error,
+    requires=requires_error,
     options={"eps": 0.1},
     twins=(
         twins.scaled(0.2, lambda it: it.setting(Balanced(), 128, eps=0.02), "rounds rise like a square of log L"),

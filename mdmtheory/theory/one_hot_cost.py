@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Int
 
 from mdmtheory.core.estimate import Estimate
+from mdmtheory.exact.rounds_of_bits import opening_cost
 from mdmtheory.languages.one_hot import one_hot
 from mdmtheory.languages.presets import as_language
 from mdmtheory.plans import PlanLawBase
@@ -55,14 +56,9 @@ def cost_of_sizes(sizes: Int[np.ndarray, "rounds"]) -> float:
     """What a block costs in nats that is opened in such sizes: sum (n/m)(s f(1/n) - f(s/n)), n positions left."""
     left, block, cost = int(sizes.sum()), int(sizes.sum()), 0.0
     for size in sizes.tolist():
-        cost += left / block * (size * _rest(1 / left) - _rest(size / left))
+        cost += left / block * opening_cost(left, size)
         left -= size
     return cost
-
-
-def _rest(share: float) -> float:
-    """-(1 - x) log(1 - x)."""
-    return -(1 - share) * float(np.log1p(-share)) if share < 1 else 0.0
 
 
 def _sides(setting: Setting) -> Sides:

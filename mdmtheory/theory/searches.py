@@ -39,6 +39,14 @@ FEW_ROUNDS = Ours(
 )
 """Of what few rounds cost on languages of bits."""
 
+LOOKING = Ours(
+    "adaptive batches revealing random balanced binary string lower bound expected rounds KL dynamic programming "
+    "exchangeable total correlation; random walk bridge parallel sampling adaptive rounds lower bound log2 n minus "
+    "sqrt KL, binary search tree potential, hypergeometric mutual information",
+    "2026-11-30",
+)
+"""Of how many rounds rules take that look at what is revealed."""
+
 UNMASKING_GAP = Ours(
     "unmasking gap certificate masked diffusion sampling schedule geometric odds entropies empirical Bernstein",
     "2026-11-29",

@@ -52,7 +52,8 @@ ENUMERATED = 1e5
 """V^L up to which a divergence is enumerated."""
 
 
-def _requires(setting: Setting) -> None:
+def requires_walk(setting: Setting) -> None:
+    """HypothesisError for another language, and where tokens come round."""
     language, length = setting.language, setting.length
     if not isinstance(language, NGram) or language != walk(vocab_size=max(language.vocab_size, 2)):
         raise HypothesisError(f"it is about walk, not {language.spec}")
@@ -61,7 +62,7 @@ def _requires(setting: Setting) -> None:
 
 
 def _requires_steps(setting: Setting) -> None:
-    _requires(setting)
+    requires_walk(setting)
     if setting.steps is None and setting.schedule.steps is None:
         raise HypothesisError("it is about a number of batches; pass steps, or a schedule of sizes")
 
@@ -242,7 +243,7 @@ DEPTH: Statement = Statement(
     sides=_depth,
     settings=lambda: [DEPTH.setting(as_language("walk:vocab_size=6"), length) for length in range(1, 6)],
     hypotheses="walk with more tokens than positions; small enough to search",
-    requires=_requires,
+    requires=requires_walk,
     twins=(
         _depths(
             "without the runs",
@@ -265,7 +266,7 @@ DEPTH_SHARPER: Statement = Statement(
     sides=_depth_sharper,
     settings=lambda: [DEPTH_SHARPER.setting(as_language("walk:vocab_size=6"), length) for length in range(1, 6)],
     hypotheses="walk with more tokens than positions; small enough to search",
-    requires=_requires,
+    requires=requires_walk,
     tight=lambda setting: setting.length == 1,
     twins=(
         _depths(
