@@ -178,7 +178,7 @@ def growth_section(quick: bool) -> str:
         value = getattr(point, axis)
         if quick and value not in growth.AXES[axis][:: len(growth.AXES[axis]) - 1]:
             continue
-        results[axis][value] = growth.measure(point)
+        results[axis][value] = growth.measure(point, cold=axis in growth.COLD)
         print(axis, value, results[axis][value], flush=True)
     if not quick:
         growth.figure(results)

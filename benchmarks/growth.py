@@ -1,10 +1,15 @@
-"""How cost grows with length, steps, states and vocabulary: one process a point, so that its peak memory is its own."""
+"""How cost grows with length, steps, states and vocabulary: one process a point, so that its peak memory is its own.
+
+The first number of a fresh installation is timed too: a process that finds no compiled kernel and draws a sequence.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -14,11 +19,19 @@ from typing import Any
 FIGURE = Path(__file__).parent / "growth.png"
 TOKENS = 1 << 15
 """A chunk of the sweep: this many tokens, in whole sequences."""
+PRODUCTS = 1 << 31
+"""The most multiplications of one pass over all sequences of a point, a message being S² of them and a law S·V."""
+LONG = 10.0
+"""Seconds after which a job is not timed again."""
+COLD = ("states", "vocab_size")
+"""Axes on which the first number is timed: compiling takes most of it, which knows neither length nor steps."""
+LOOK = "confidence"
+"""The sampler that looks: it asks for the laws of all positions at each of its steps."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A language and a job's size; one of the four fields is varied, the others stay here."""
+    """A language and a job's size; one of the four fields is varied, the others stay as `BASES` has them."""
 
     states: int = 32
     vocab_size: int = 8
@@ -27,21 +40,32 @@ class Point:
 
     @property
     def count(self) -> int:
-        """Sequences in a chunk."""
-        return max(1, TOKENS // self.length)
+        """Sequences in a chunk, or as many as `PRODUCTS` allows."""
+        each = self.length * self.states * (self.states + self.vocab_size)
+        return max(1, min(TOKENS // self.length, PRODUCTS // each))
 
     @property
     def marginals(self) -> int:
         """Sequences whose marginals are asked for at once: a chunk, or as many as fill 128 MB."""
-        return max(2, min(self.count, (1 << 24) // (self.length * self.vocab_size)))
+        return max(1, min(self.count, max(2, (1 << 24) // (self.length * self.vocab_size))))
+
+    @property
+    def by_products(self) -> bool:
+        """Whether the oracle is the one of matrix products in torch, which keeps no tables of powers."""
+        from mdmtheory.oracles.on_device import MANY_STATES
+
+        return self.states >= MANY_STATES
 
 
 AXES: dict[str, tuple[int, ...]] = {
     "length": (64, 128, 256, 512, 1024, 2048, 4096, 8192),
     "steps": (1, 4, 16, 64, 256, 1024, 4096),
-    "states": (8, 16, 32, 64, 128, 256),
-    "vocab_size": (2, 8, 32, 128, 512, 2048, 4096),
+    "states": (8, 16, 32, 64, 128, 256, 1024, 4096),
+    "vocab_size": (2, 8, 32, 128, 512, 2048, 8192, 50_000),
 }
+SHORT = Point(length=64, steps=8)
+BASES = {"length": Point(), "steps": Point(), "states": SHORT, "vocab_size": SHORT}
+"""Where each axis runs through: large languages are measured where one sequence takes seconds."""
 LETTERS = {"length": "L", "steps": "N", "states": "S", "vocab_size": "V"}
 BIGRAM_VOCABULARY = 256
 """A bigram's powers are V×V each; above this the table of them is the cost, and is left to the HMM."""
@@ -50,8 +74,10 @@ JOBS = {
     "log_prob": "log q(x), HMM",
     "conditionals": "all marginals, half masked, HMM",
     "oracle": "masked sampling, HMM oracle",
+    "look": f"{LOOK}, HMM oracle",
     "bigram": "masked sampling, bigram oracle",
     "tables": "tables of the HMM oracle (once)",
+    "cold": "first number, nothing compiled (once)",
 }
 
 
@@ -59,26 +85,43 @@ def points() -> Iterator[tuple[str, Point]]:
     """Every point of every axis."""
     for axis, values in AXES.items():
         for value in values:
-            yield axis, replace(Point(), **{axis: value})
+            yield axis, replace(BASES[axis], **{axis: value})
 
 
-def measure(point: Point) -> dict[str, float]:
-    """Seconds a sequence for each job, and memory, at one point, in a process of its own."""
-    command = [sys.executable, __file__, json.dumps(asdict(point))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def measure(point: Point, *, cold: bool = False) -> dict[str, float]:
+    """Seconds a sequence for each job, and memory, in a process of its own; to the first number, in another."""
+    found: dict[str, float] = json.loads(_process("all", point, dict(os.environ)))
+    if cold:
+        with tempfile.TemporaryDirectory() as empty:
+            found["cold"] = _once(lambda: _process("first", point, {**os.environ, "MDMTHEORY_CACHE": empty}))
+    return found
+
+
+def _process(what: str, point: Point, environment: dict[str, str]) -> str:
+    command = [sys.executable, __file__, what, json.dumps(asdict(point))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise SystemExit(f"{point} failed:\n{done.stderr}")
-    return json.loads(done.stdout)
+    return done.stdout
+
+
+def first_here(point: Point) -> None:
+    """One sequence by masked sampling, in this process."""
+    import mdmtheory as mt
+
+    language = mt.HMM.random(states=point.states, vocab_size=point.vocab_size, seed=0)
+    mt.MaskedDiffusion(mt.Oracle(language), steps=point.steps).sample(1, point.length, seed=0)
 
 
 def measure_here(point: Point) -> dict[str, float]:
-    """The same in this process: everything compiled on a small case first, then each job on one chunk."""
+    """In this process: everything compiled on a small case first, then each job on one chunk."""
     # Tokens of more than 8 bits have machine code of their own.
     small = Point(states=4, vocab_size=3 if point.vocab_size <= 255 else 256, length=8, steps=4)
     for work in _jobs(small).values():
         work()
     jobs = _jobs(point)
-    seconds = {"tables": _once(jobs.pop("tables"))}
+    tables = jobs.pop("tables")
+    seconds = {} if point.by_products else {"tables": _once(tables)}
     seconds |= {name: _each(work) / point.count for name, work in jobs.items()}
     memory = peak_megabytes()
     for work in (_marginals(small) | _bigram(small)).values():
@@ -94,12 +137,15 @@ def _jobs(point: Point) -> dict[str, Callable[[], object]]:
 
     language = mt.HMM.random(states=point.states, vocab_size=point.vocab_size, seed=0)
     tokens = language.sample(point.count, point.length, seed=0)
-    model = mt.MaskedDiffusion(mt.Oracle(language), steps=point.steps)
+    oracle = mt.Oracle(language)
+    plan = mt.MaskedDiffusion(oracle, steps=point.steps)
+    look = mt.MaskedDiffusion(oracle, steps=point.steps, sampler=LOOK)
     return {
         "tables": lambda: language.chain.tables(point.length, 1.0),
         "sample": lambda: language.sample(point.count, point.length, seed=0, threads=2),
         "log_prob": lambda: language.log_prob(tokens, threads=2),
-        "oracle": lambda: model.sample(point.count, point.length, seed=0, threads=2),
+        "oracle": lambda: plan.sample(point.count, point.length, seed=0, threads=2),
+        "look": lambda: look.sample(point.count, point.length, seed=0, threads=2),
     }
 
 
@@ -131,7 +177,7 @@ def _once(work: Callable[[], object]) -> float:
 def _each(work: Callable[[], object]) -> float:
     work()
     taken = [_once(work)]
-    while len(taken) < 3 or (sum(taken) < 0.2 and len(taken) < 100):
+    while (len(taken) < 3 and sum(taken) < LONG) or (sum(taken) < 0.2 and len(taken) < 100):
         taken.append(_once(work))
     return sorted(taken)[len(taken) // 2]
 
@@ -176,11 +222,19 @@ def figure(results: dict[str, dict[int, dict[str, float]]]) -> None:
             ends = np.array([min(measured), max(measured)], dtype=float)
             foot = min(seconds["oracle"] for seconds in measured.values()) / 3
             axes.plot(ends, foot * ends / ends[0], color=REFERENCE, linewidth=0.8, linestyle=":", zorder=1)
-            axes.set(xlabel=f"{axis.replace('_', ' ')} ${LETTERS[axis]}$", ylabel="seconds a sequence")
+            name = f"{axis.replace('_', ' ')} ${LETTERS[axis]}${_elsewhere(axis)}"
+            axes.set(xlabel=name, ylabel="seconds a sequence")
         say_once(cells, 2)
         slope = Line2D([], [], color=REFERENCE, linewidth=0.8, linestyle=":", label="slope 1")
         picture.explain([*(handle(look[label], label) for label in JOBS.values()), slope], [])
     save_figure(picture, FIGURE)
+
+
+def _elsewhere(axis: str) -> str:
+    """What this axis has otherwise than the others, as its label says it."""
+    usual, here = asdict(Point()), asdict(BASES[axis])
+    told = [f"${LETTERS[name]} = {value}$" for name, value in here.items() if value != usual[name]]
+    return f" (at {', '.join(told)})" if told else ""
 
 
 def stored(page: str) -> dict[str, dict[int, dict[str, float]]]:
@@ -204,4 +258,8 @@ def lines(results: dict[str, dict[int, dict[str, float]]]) -> Iterator[list[Any]
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure_here(Point(**json.loads(sys.argv[1])))))
+    where = Point(**json.loads(sys.argv[2]))
+    if sys.argv[1] == "first":
+        first_here(where)
+    else:
+        print(json.dumps(measure_here(where)))
