@@ -242,6 +242,17 @@ class DeviceOracle(ChainOracle):
         return DeviceChain.of(self.chain, self.trust, self.device, "float64")
 
 
+class LawsOnDevice:
+    """A DeviceOracle for one who computes there too: its conditionals stay tensors where they were made."""
+
+    def __init__(self, oracle: DeviceOracle) -> None:
+        self.oracle = oracle
+
+    def conditionals(self, tokens: TokensLike, *, threads: int | None = None) -> Tensor:
+        """As `DeviceOracle.laws`; `threads` changes nothing."""
+        return self.oracle.laws(tokens)
+
+
 class DeviceCanvas(ConditionalsCanvas):
     """Marginals of a DeviceOracle as a tensor; messages stay, and are renewed as far as what is written is felt."""
 

@@ -15,12 +15,11 @@ from mdmtheory.core.prompts import Prompt
 from mdmtheory.core.protocols import Language
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.exact.prompts import answer_log_prob
-from mdmtheory.oracles.on_device import has_many_states
-from mdmtheory.oracles.oracle import Oracle
+from mdmtheory.oracles.on_device import DeviceOracle, LawsOnDevice, has_many_states
 from mdmtheory.training.data import Data, noise_generator, stream_of
 from mdmtheory.training.objectives.base import Noised, NoisedTensors, Objective
 
-Laws = Float[np.ndarray, "rows length vocab_size"]
+Laws = Float[np.ndarray, "rows length vocab_size"] | Float[Tensor, "rows length vocab_size"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +68,7 @@ class Batches:
         self.answered = data.length if given is None else given.answer_length
         self._exact_targets = targets == "oracle"
         self._known = known
-        self._oracle = _supplier(language, device) if known and objective.known_targets else None
+        self._oracle = _supplier(objective, language, device) if known and objective.known_targets else None
         self._device = device
 
     def training(self, step: int) -> Batch:
@@ -86,7 +85,8 @@ class Batches:
         clean = self.language.sample(rows, self.data.length, seed, first=number * rows, threads=1)
         noised = self._noised(clean, number, "validation")
         laws = self._laws(noised)
-        told = noised.tensors(dtype=torch.float64), None if laws is None else torch.as_tensor(laws, dtype=torch.float64)
+        exact = None if laws is None else torch.as_tensor(laws, dtype=torch.float64).cpu()
+        told = noised.tensors(dtype=torch.float64), exact
         return Batch(noised.tensors(device=self._device), None, self._floor(noised, laws, laws is None), told)
 
     def _noised(self, clean: Tokens, number: int, purpose: str) -> Noised:
@@ -110,7 +110,8 @@ class Batches:
             return None
         if of_tokens:
             log_probs = torch.as_tensor(laws, dtype=torch.float64).log()
-            nats: Any = self.objective.loss(log_probs, noised.tensors(dtype=torch.float64)).numpy()
+            there = noised.tensors(device=log_probs.device, dtype=torch.float64)
+            nats: Any = self.objective.loss(log_probs, there).cpu().numpy()
         else:
             nats = self.objective.floor(noised, laws)
         return float(nats.mean()) / self.answered
@@ -119,9 +120,11 @@ class Batches:
         return None if laws is None else torch.as_tensor(laws).to(device=self._device, dtype=torch.float32)
 
 
-def _supplier(language: Any, device: str) -> Any:
+def _supplier(objective: Objective, language: Any, device: str) -> Any:
     """The oracle that says the laws to be learnt: where the network is if a chain has many states, else by kernels."""
-    return Oracle(language, device=device) if device != "cpu" and has_many_states(language) else language.oracle()
+    if device != "cpu" and objective.of_conditionals and has_many_states(language):
+        return LawsOnDevice(DeviceOracle(language, device=device))
+    return language.oracle()
 
 
 def noised_answers(objective: Objective, clean: Tokens, given: Given | None, generator: np.random.Generator) -> Noised:

@@ -7,8 +7,10 @@ import pytest
 
 import mdmtheory as mt
 from mdmtheory.exact.enumeration import entropy_nats
+from mdmtheory.oracles.on_device import DeviceOracle, LawsOnDevice
 from mdmtheory.prompts.registry import given_positions
 from mdmtheory.theory.instances import bigram3
+from mdmtheory.training import batches as module
 from mdmtheory.training.batches import Batches, first_answered, noised_answers
 from mdmtheory.training.data import as_data
 from mdmtheory.training.objectives.registry import as_objective
@@ -123,3 +125,41 @@ def test_answers_between_given_positions_are_noised_where_they_stand():
     np.testing.assert_array_equal(noised.seen[shown], clean[shown])
     np.testing.assert_array_equal(noised.weights > 0, ~shown)
     assert shown[:, given.positions].all()
+
+
+@pytest.mark.parametrize("name", ["mdm", "d3pm:kind=absorbing,steps=5", "mgdm"])
+@pytest.mark.parametrize("targets", ["oracle", "tokens"])
+def test_an_oracle_that_computes_beside_the_network_teaches_and_judges_as_kernels_do(monkeypatch, name, targets):
+    language = mt.HMM.random(states=5, vocab_size=3, seed=0)
+    objective, data = as_objective(name, 3), as_data("fresh", language, 12, 4)
+    asked = []
+
+    def supplier(objective, language, device):
+        asked.append(objective.of_conditionals)
+        return LawsOnDevice(DeviceOracle(language, device=device))
+
+    sides = [Batches(objective, language, data, targets=targets, known=True, rows=4, device="cpu")]
+    monkeypatch.setattr(module, "_supplier", supplier)
+    sides.append(Batches(objective, language, data, targets=targets, known=True, rows=4, device="cpu"))
+    assert asked == [True]
+    kernels, products = (each.training(2) for each in sides)
+    assert (kernels.floor is None) == (not objective.proper)
+    assert products.floor == (kernels.floor if kernels.floor is None else pytest.approx(kernels.floor, abs=1e-12))
+    assert (products.targets is None) == (kernels.targets is None) == (targets == "tokens")
+    if kernels.targets is not None:
+        np.testing.assert_allclose(products.targets, kernels.targets, atol=1e-7)
+    kernels, products = (each.validation(1, 4) for each in sides)
+    assert products.floor == (kernels.floor if kernels.floor is None else pytest.approx(kernels.floor, abs=1e-12))
+    np.testing.assert_allclose(products.exact[1], kernels.exact[1], atol=1e-12)
+
+
+def test_only_objectives_that_ask_for_conditionals_are_taught_on_the_device(monkeypatch):
+    language = mt.HMM.random(states=5, vocab_size=3, seed=0)
+    monkeypatch.setattr(module, "has_many_states", lambda language: True)
+    monkeypatch.setattr(module, "DeviceOracle", lambda language, device: DeviceOracle(language))
+    found = {
+        (name, device): isinstance(module._supplier(as_objective(name, 3), language, device), LawsOnDevice)
+        for name in ("mdm", "ar")
+        for device in ("cpu", "cuda")
+    }
+    assert [key for key, there in found.items() if there] == [("mdm", "cuda")]

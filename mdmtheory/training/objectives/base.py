@@ -125,6 +125,8 @@ class Objective(ABC):
     """Whether its networks are told the level of noise, unless said otherwise."""
     evidence: ClassVar[bool] = False
     """Whether its networks are given evidence (networks.architecture), by its `log_likelihood`."""
+    of_conditionals: ClassVar[bool] = False
+    """Whether `targets` asks an oracle for its `conditionals` alone, which one on a device leaves there."""
     known_targets: ClassVar[bool] = True
     """Whether there are `targets`: not where what networks see depends on their weights. Its floor is then H(q)."""
 
@@ -196,13 +198,11 @@ class Objective(ABC):
         return noised.beside(prompt) if self.evidence else noised.given(prompt)
 
     @abstractmethod
-    def targets(
-        self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0
-    ) -> Float[np.ndarray, "rows length vocab_size"]:
+    def targets(self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0) -> Any:
         """The law of the clean token at every position given what the network sees there: what it should say, exactly.
 
-        `oracle` is `language.oracle()`, made once: it keeps tables. Anything where weights are 0, which they are before
-        position `first`.
+        (rows, length, vocab_size), where the oracle computes. `oracle` is `language.oracle()`, made once: it keeps
+        tables. Anything where weights are 0, which they are before position `first`.
         """
 
     def through(self, network: Any, noised: NoisedTensors) -> NoisedTensors:
@@ -254,7 +254,7 @@ class Objective(ABC):
             nats = torch.where(targets > 0, targets * costs, 0.0).sum(dim=2)
         return torch.where(noised.weights > 0, noised.weights * nats, 0.0).sum(dim=1)
 
-    def floor(self, noised: Noised, targets: Float[np.ndarray, "rows length vocab_size"]) -> Float[np.ndarray, "rows"]:
+    def floor(self, noised: Noised, targets: Any) -> Float[np.ndarray, "rows"]:
         """What the exact posterior, `targets`, loses on this batch in nats a row, in float64.
 
         Nothing loses less where the objective is proper.
@@ -262,5 +262,6 @@ class Objective(ABC):
         import torch
 
         exact = torch.as_tensor(targets, dtype=torch.float64)
-        found: Float[np.ndarray, "rows"] = self.loss(exact.log(), noised.tensors(dtype=torch.float64), exact).numpy()
+        there = noised.tensors(device=exact.device, dtype=torch.float64)
+        found: Float[np.ndarray, "rows"] = self.loss(exact.log(), there, exact).cpu().numpy()
         return found

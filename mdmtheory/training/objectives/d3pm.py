@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -90,14 +90,6 @@ class AbsorbingChain(Chain, MaskedChain):
     def of_masked(self, step: Int[np.ndarray, "rows"]) -> Float[np.ndarray, "rows"]:
         """That of the bound."""
         return self.in_the_bound(step)
-
-    def targets(
-        self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0
-    ) -> Float[np.ndarray, "rows length vocab_size"]:
-        """q(x_i | what is revealed), which of a set position is its token."""
-        found = super().targets(oracle, noised, threads, first=first)
-        masked = noised.seen == self.vocab_size
-        return np.where(masked[:, :, None], found, np.eye(self.vocab_size)[noised.clean])
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from mdmtheory.core.register import registered
 from mdmtheory.core.tokens import Tokens
@@ -25,6 +25,7 @@ class MaskedObjective(Objective):
     """
 
     name: ClassVar[str] = "mdm"
+    of_conditionals: ClassVar[bool] = True
 
     def noised(self, clean: Tokens, generator: np.random.Generator) -> Noised:
         """Mask a set of each sequence."""
@@ -38,9 +39,6 @@ class MaskedObjective(Objective):
         weights = np.where(hidden, length / masks[:, None], 0.0)
         return Noised(clean, np.where(hidden, self.vocab_size, clean).astype(np.int64), masks / length, weights)
 
-    def targets(
-        self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0
-    ) -> Float[np.ndarray, "rows length vocab_size"]:
-        """q(x_i | what is revealed)."""
-        found: Float[np.ndarray, "rows length vocab_size"] = oracle.conditionals(noised.seen, threads=threads)
-        return found
+    def targets(self, oracle: Any, noised: Noised, threads: int | None = None, *, first: int = 0) -> Any:
+        """q(x_i | what is revealed), which of a set position is its token."""
+        return oracle.conditionals(noised.seen, threads=threads)
