@@ -6,8 +6,10 @@ clock starts, to 1e-12 in float64; dynamax gives smoothed states times the emiss
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,6 +75,40 @@ def _laws(oracle: ChainOracle, masked: np.ndarray, count: int) -> object:
 
 def _draw(oracle: ChainOracle, plan: np.ndarray, count: int) -> object:
     return oracle.run_plan(plan[:count], stream_states("bench", 0, count))
+
+
+def targets_a_second(device: str, seconds: float, states: Sequence[int] = (32, 1024)) -> Iterator[dict[str, Any]]:
+    """Exact laws of masked tokens that a training could learn from, by kernels on all threads and on a device.
+
+    Half of `LENGTH` tokens are masked, in as many sequences as the device takes at once; each for about so long.
+    """
+    for size in states:
+        q = mt.HMM.random(states=size, vocab_size=VOCAB, seed=0)
+        suppliers: list[tuple[str, str, Any]] = [("kernels", "float64", ChainOracle(q).conditionals)]
+        ways = {dtype: DeviceOracle(q, device=device, dtype=dtype) for dtype in ("float64", "float32")}
+        suppliers += [(device, dtype, oracle.laws) for dtype, oracle in ways.items()]
+        tokens = q.sample(ways["float64"].batch(LENGTH), LENGTH, seed=0)
+        hidden = np.random.default_rng(0).random(tokens.shape) < 0.5
+        masked = np.where(hidden, VOCAB, tokens)
+        for by, dtype, laws in suppliers:
+            told = {"states": size, "by": by, "dtype": dtype, "sequences": len(masked)}
+            yield told | {"targets_a_second": float(hidden.sum() / _each(partial(laws, masked), device, seconds))}
+
+
+def _each(work: Callable[[], object], device: str, seconds: float) -> float:
+    """Seconds of a call, in the mean over about so long, after one that is not counted."""
+
+    def waited() -> float:
+        if device != "cpu":
+            torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    work()
+    begun, calls = waited(), 0
+    while (took := waited() - begun) < seconds or not calls:
+        work()
+        calls += 1
+    return took / calls
 
 
 def _against_dynamax(q: mt.HMM, masked: np.ndarray, rounds: int) -> Ratio:

@@ -33,7 +33,14 @@ TOKENS_A_STEP = (1 << 14, 1 << 16)
 MAKERS = (1, 2, 4, 8)
 SHEET_PEAK = {"H200": 989e12, "H100": 989e12}
 """Dense bfloat16 FLOP/s by the vendor's data sheets."""
-SHARES = {"throughput": 0.16, "masked, short": 0.25, "ar, short": 0.125, "generation": 0.12, "measuring": 0.08}
+SHARES = {
+    "throughput": 0.16,
+    "targets": 0.02,
+    "masked, short": 0.25,
+    "ar, short": 0.125,
+    "generation": 0.12,
+    "measuring": 0.08,
+}
 """Of all minutes; what is left is for the masked network at the long length."""
 
 
@@ -315,8 +322,18 @@ def generation(asked: Asked) -> dict[str, Any]:
     return {"precision": place.precision, "lines": table, "left_out_for_want_of_time": left_out}
 
 
+def targets(asked: Asked) -> dict[str, Any]:
+    """Exact laws a second that trainings could learn from, of small and large languages, by kernels and where it is."""
+    from benchmarks.on_device import LENGTH, VOCAB, targets_a_second
+
+    states = (8, 32) if asked.toy else (32, 1024)
+    lines = list(targets_a_second(asked.device, asked.share("targets") / (6 * len(states)), states))
+    return {"length": LENGTH, "vocab_size": VOCAB, "lines": lines}
+
+
 PARTS: dict[str, Callable[[Asked], dict[str, Any]]] = {
     "a-throughput": throughput,
+    "e-targets": targets,
     "b-hmm-64": short,
     "d-generation": generation,
     "c-hmm-512": long,

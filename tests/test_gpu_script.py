@@ -79,8 +79,8 @@ def test_parts_whose_files_are_there_are_skipped_and_others_are_written_whole(gp
     assert said["command"] == f"SIZE=nano MINUTES=0.1 DEVICE=cpu experiments/gpu.sh {tmp_path.name}"
     assert {"machine", "versions", "seconds", "size"} < said.keys()
     gpu.main(str(tmp_path))
-    assert len(done) == 3
-    assert capsys.readouterr().out.count("there already") == 1 + 4
+    assert len(done) == 4
+    assert capsys.readouterr().out.count("there already") == 1 + 5
 
 
 @pytest.mark.parametrize(
@@ -103,3 +103,14 @@ def test_flops_are_those_that_torch_counts(gpu):
 
 def test_the_shares_of_the_minutes_leave_a_fifth_for_the_long_training(gpu):
     assert sum(gpu.SHARES.values()) <= 0.8
+
+
+def test_targets_are_counted_of_every_way_to_make_them(gpu, tmp_path):
+    asked = gpu.Asked(tmp_path, "nano", 0.01, "cpu", 0.0)
+    lines = gpu.targets(asked)["lines"]
+    assert [(each["states"], each["by"], each["dtype"]) for each in lines] == [
+        (states, by, dtype)
+        for states in (8, 32)
+        for by, dtype in (("kernels", "float64"), ("cpu", "float64"), ("cpu", "float32"))
+    ]
+    assert all(each["targets_a_second"] > 0 and each["sequences"] > 0 for each in lines)
