@@ -558,6 +558,7 @@ for parameter in ("before", "after"):
         number=2,
     )
 door("exact.serial_depth length", lambda n: mt.exact.serial_depth(language(), n))
+door("exact.adaptive_rounds length", lambda n: mt.exact.adaptive_rounds(language(), n))
 for name in ("first_order", "information_curve"):
     for parameter in ("length", "count", "seed", "threads"):
         door(

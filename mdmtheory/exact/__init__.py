@@ -1,5 +1,6 @@
 """Exact numbers: by closed forms where they exist, by enumeration where languages are small enough for it."""
 
+from mdmtheory.exact.adaptive_rounds import MeanRounds, adaptive_rounds
 from mdmtheory.exact.answers import answer_curve
 from mdmtheory.exact.curve import Curve, dual_total_correlation, s_information, total_correlation
 from mdmtheory.exact.enumeration import (
@@ -25,6 +26,8 @@ from mdmtheory.exact.spans import ser, ser_curve
 __all__ = [
     "Curve",
     "KLParts",
+    "MeanRounds",
+    "adaptive_rounds",
     "all_sequences",
     "answer_curve",
     "dual_total_correlation",

@@ -11,10 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from mdmtheory.core.integers import whole_numbers
+from mdmtheory.core.long_calls import shows_progress
 from mdmtheory.exact.enumeration import check_feasible, joint
 from mdmtheory.exact.serial_depth import ALIKE
 from mdmtheory.languages.presets import LanguageLike
@@ -32,8 +35,7 @@ _TRIAL = 6e4
 """Operations of revealing one set after another in all contexts, about, apart from those a sequence."""
 
 
-@dataclass(frozen=True)
-class MeanRounds:
+class MeanRounds(NamedTuple):
     """Between what ends the least mean rounds of a deterministic rule lie: on the hull, and of the vertex before it.
 
     No such rule takes fewer than `least`; one takes `reached`, and they are equal at the vertices. A rule drawn
@@ -47,8 +49,11 @@ class MeanRounds:
 def mean_rounds(rules: Rules, nats: float) -> MeanRounds:
     """The least mean rounds with KL(q || p) <= nats: price by price, the slope of the hull's edge at `nats`.
 
-    Exact but for rounding: each price either finds a vertex below the edge or shows that there is none.
+    Exact but for rounding: each price either finds a vertex below the edge or shows that there is none. ValueError
+    where nats are below 0.
     """
+    if not nats >= 0:
+        raise ValueError(f"nats is {nats}; pass 0, for no error, or more")
     left, right = rules(math.inf), rules(0.0)
     if nats >= right[1]:
         return MeanRounds(max(right[0], 1.0), max(right[0], 1.0))
@@ -60,8 +65,14 @@ def mean_rounds(rules: Rules, nats: float) -> MeanRounds:
         left, right = (found, right) if found[1] <= nats else (left, found)
 
 
-def adaptive_rounds(language: LanguageLike, length: int, nats: float = 0.0) -> MeanRounds:
-    """The least mean rounds with KL(q || p) <= nats, by search over all contexts and sets; ValueError if too many.
+@whole_numbers(length=1)
+@shows_progress
+def adaptive_rounds(
+    language: LanguageLike, length: int, nats: float = 0.0, *, progress: bool | None = None
+) -> MeanRounds:
+    """The least mean rounds with KL(q || p) <= nats of rules that look at what is revealed; `serial_depth` at 0 nats.
+
+    By search over all contexts and sets of positions; ValueError where they are too many. docs/theory.md, section 6.
 
     >>> import mdmtheory as mt
     >>> adaptive_rounds(mt.Parity(), 4), adaptive_rounds(mt.Parity(), 4, 0.7)

@@ -190,7 +190,7 @@ LONG = (
 )
 EXACT = ("ser", "ser_curve", "law", "log_prob", "prompt_log_prob", "elbo", "joint", "first_order", "information_curve")
 EXACT += ("kappa", "optimal_kappa", "growth_rate", "limit_curve", "first_order_density", "answer_curve")
-EXACT += ("serial_depth",)
+EXACT += ("serial_depth", "adaptive_rounds")
 
 
 def test_every_long_call_has_a_say_in_its_progress():
@@ -202,7 +202,7 @@ def test_every_long_call_has_a_say_in_its_progress():
         assert "progress" in signature(getattr(mt.exact, name)).parameters, name
     others = set(mt.exact.__all__) - set(EXACT)
     quick = {"all_sequences", "entropy_nats", "error_rate", "expected_nll", "enumerated_information_curve", "Curve"}
-    quick |= {"KLParts", "kl_parts"}
+    quick |= {"KLParts", "kl_parts", "MeanRounds"}
     assert others == quick | {"dual_total_correlation", "s_information", "total_correlation"}
 
 

@@ -157,5 +157,8 @@ def test_spans_of_walks_by_enumeration(price):
 def test_what_is_too_large_is_refused_in_one_line():
     with pytest.raises(ValueError, match="sequences in contexts of 16 positions"):
         adaptive_rounds("parity", 16)
+    for nats in (-0.1, math.nan):
+        with pytest.raises(ValueError, match=f"nats is {nats}; pass 0"):
+            adaptive_rounds("parity", 3, nats)
     with pytest.raises(ValueError, match="length is 65; pass 1 to 64"):
         WalkSpans(65)
