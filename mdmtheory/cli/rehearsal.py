@@ -63,6 +63,9 @@ def _run(make: Callable[[], Any], bits: int) -> None:
     length = language.vocab_size if isinstance(language, mt.Permutation) else LENGTH
     tokens = language.sample(2, length, seed=0)
     language.log_prob(tokens)
+    # Many rows go side by side.
+    many = np.repeat(tokens, 4, axis=0)
+    language.log_prob(many, threads=1)
     hidden = tokens.copy()
     hidden[:, ::2] = language.vocab_size
     # Where a table has an entry for each pair of tokens of each position, nobody asks for it.
@@ -75,6 +78,7 @@ def _run(make: Callable[[], Any], bits: int) -> None:
             model.log_prob(tokens, 0)
         if looks:
             oracle.conditionals(hidden)
+            oracle.conditionals(np.repeat(hidden, 4, axis=0), threads=1)
             oracle.pairs(hidden)
             oracle.next_laws(tokens)
             oracle.block_laws(tokens, hidden, block=2)

@@ -8,6 +8,7 @@ FIRST = 0.7
 """What numba takes, once a process, before it compiles anything."""
 
 SECONDS: Mapping[str, float] = {
+    "alone.filter_alone": 0.5,
     "bigram_plans.run_bigram_plans": 0.9,
     "chain.power_table": 0.6,
     "chain.window_weights": 0.4,

@@ -12,7 +12,7 @@ import numpy as np
 from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.doubt import LEAST_PRODUCT
 from mdmtheory.kernels.lane_steps import combine_lanes, lanes_for, see, take_in
-from mdmtheory.kernels.logs import scale_logs, sum_logs
+from mdmtheory.kernels.logs import multiply, scale_logs, sum_logs
 
 
 @kernel
@@ -51,15 +51,7 @@ def _filter_rows(
         see(tokens, first, i, seen)
         take_in(moved, likelihood, seen, message, totals, scales, least)
         for lane in range(len(seen)):
-            # One logarithm for many factors, taken while their product is far from underflow.
-            product = products[lane] * totals[lane]
-            if product < LEAST_PRODUCT:
-                logs[lane] += np.log(products[lane])
-                product = totals[lane]
-            if product < 1e-200:
-                logs[lane] += np.log(product)
-                product = 1.0
-            products[lane] = product
+            multiply(lane, totals[lane], products, logs)
         if i + 1 < length:
             combine_lanes(message, transition, moved)
     for lane in range(len(seen)):

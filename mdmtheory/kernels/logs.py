@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from mdmtheory.kernels.compiling import part
+from mdmtheory.kernels.doubt import LEAST_PRODUCT
 
 
 @part
@@ -42,6 +43,19 @@ def scale_logs(message):
         for k in range(len(message)):
             message[k] -= total
     return total
+
+
+@part
+def multiply(lane, factor, products, logs):
+    """products[lane] *= factor; the logarithm of many factors goes into logs[lane] at once, far from underflow."""
+    product = products[lane] * factor
+    if product < LEAST_PRODUCT:
+        logs[lane] += np.log(products[lane])
+        product = factor
+    if product < 1e-200:
+        logs[lane] += np.log(product)
+        product = 1.0
+    products[lane] = product
 
 
 @part

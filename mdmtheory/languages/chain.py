@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
-from mdmtheory.core.threads import over_rows
+from mdmtheory.core.threads import allowed_threads, over_rows
 from mdmtheory.core.tokens import Tokens
 from mdmtheory.languages.support import Support, bits
 
 POWER_BYTES = 1 << 28
 """What the tables of transition powers may take; longer hops are put together from two powers beyond it."""
+
+THREADED_OPERATIONS = 2e6
+"""Messages of few sequences that take fewer are carried in one thread: starting others takes as long."""
 
 NEVER = 1 << 62
 
@@ -104,12 +107,17 @@ class Chain:
 
         Rows of which something may be too small for float64 are done again in logarithms.
         """
+        from mdmtheory.kernels.alone import FEW, filter_alone
         from mdmtheory.kernels.lanes import filter_log_probs, filter_log_probs_in_logs
 
         out, sure = np.empty(len(tokens)), np.empty(len(tokens), dtype=np.bool_)
         likelihood = self.likelihood(1.0)
         laws, faintest = (self.initial, self.transition, likelihood), self.faintest(1.0)
-        over_rows(lambda a, b: filter_log_probs(*laws, tokens[a:b], faintest, out[a:b], sure[a:b]), len(out), threads)
+        # Both come to the same bits.
+        few = len(tokens) <= FEW * allowed_threads(threads)
+        filtered: Any = filter_alone if few else filter_log_probs
+        by = (self.initial, in_columns(self.transition), likelihood) if few else laws
+        over_rows(lambda a, b: filtered(*by, tokens[a:b], faintest, out[a:b], sure[a:b]), len(out), threads)
         rows = np.flatnonzero(~sure)
         if len(rows):
             some, found = tokens[rows], np.empty(len(rows))
@@ -136,14 +144,47 @@ class Chain:
         self, tokens: Tokens, trust: float, threads: int | None
     ) -> tuple[Float[np.ndarray, "count length vocab"], Bool[np.ndarray, "count"]]:
         """Weights of each token at each position given the other positions, unnormalised, and which rows are sure."""
+        from mdmtheory.kernels.alone import FEW
         from mdmtheory.kernels.lanes import smooth
 
+        if len(tokens) <= FEW * allowed_threads(threads):
+            return self._smooth_alone(tokens, trust, threads)
         out, sure = np.empty((*tokens.shape, self.emission.shape[1])), np.empty(len(tokens), dtype=np.bool_)
         likelihood = self.likelihood(trust)
         laws = (self.initial, self.transition, self.transposed, likelihood, self.emission)
         faintest = self.faintest(trust)
         over_rows(lambda a, b: smooth(*laws, tokens[a:b], faintest, out[a:b], sure[a:b]), len(tokens), threads)
         return out, sure
+
+    def _smooth_alone(
+        self, tokens: Tokens, trust: float, threads: int | None
+    ) -> tuple[Float[np.ndarray, "count length vocab"], Bool[np.ndarray, "count"]]:
+        """`smooth`, to the last bit, with a thread for each way of a sequence: messages from the left and the right."""
+        from mdmtheory.kernels.alone import messages_ahead, messages_behind, weigh_messages
+        from mdmtheory.kernels.doubt import LEAST_PRODUCT
+
+        (count, length), (size, vocab_size) = tokens.shape, self.emission.shape
+        if float(count) * length * size * (2 * size + vocab_size) < THREADED_OPERATIONS:
+            threads = 1
+        moves, back, emission = (in_columns(each) for each in (self.transition, self.transposed, self.emission))
+        likelihood, faintest = self.likelihood(trust), self.faintest(trust)
+        ahead, behind = np.empty((2, count, length, moves.shape[1]))
+        near, far = np.empty((2, count, length))
+
+        def carry(first: int, stop: int) -> None:
+            for row, backwards in (divmod(way, 2) for way in range(first, stop)):
+                if backwards:
+                    messages_behind(back, likelihood, tokens[row], behind[row], far[row])
+                else:
+                    messages_ahead(self.initial, moves, likelihood, tokens[row], ahead[row], near[row])
+
+        over_rows(carry, 2 * count, threads)
+        out = np.empty((count, length, vocab_size))
+        left, right, laws = (each.reshape(count * length, each.shape[2]) for each in (ahead, behind, out))
+        over_rows(lambda a, b: weigh_messages(left[a:b], right[a:b], emission, size, laws[a:b]), len(laws), threads)
+        # One probability for each of the two ways in which the messages came here.
+        least: Float[np.ndarray, "count"] = (near * faintest * far * faintest).min(axis=1)
+        return out, least >= LEAST_PRODUCT
 
     def smooth_blocks(
         self, clean: Tokens, noisy: Tokens, block: int, threads: int | None
@@ -271,6 +312,11 @@ def reachable(
         if (further == seen).all():
             return seen
         seen = further
+
+
+def in_columns(matrix: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows more_columns"]:
+    """A matrix with columns of zeros up to a multiple of eight (kernels/alone.py)."""
+    return np.pad(matrix, [(0, 0), (0, -matrix.shape[1] % 8)]) if matrix.shape[1] % 8 else matrix
 
 
 def least_positive(probabilities: Float[np.ndarray, "..."]) -> float:
