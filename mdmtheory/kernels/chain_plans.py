@@ -12,12 +12,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mdmtheory.kernels.compiling import kernel, part, subroutine
-from mdmtheory.kernels.doubt import LEAST_TOTAL
+from mdmtheory.kernels.chain_steps import (
+    condition,
+    copy_into,
+    doubt_little,
+    fill,
+    hop_backward,
+    hop_forward,
+    meet,
+    narrow,
+    renew_narrow,
+)
+from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.plan_runs import PlanParts, most_steps, plan_runner
 from mdmtheory.kernels.reveals import find_left, relink, unlink_plan
-from mdmtheory.kernels.state_steps import move_some, same_states, weigh_tokens_of_state
-from mdmtheory.kernels.vectors import aligned_rows, load, numbers, spread, store
+from mdmtheory.kernels.state_steps import same_states, weigh_tokens_of_state
+from mdmtheory.kernels.vectors import aligned_rows, load, store
 
 
 class ChainScratch(NamedTuple):
@@ -32,125 +42,6 @@ class ChainScratch(NamedTuple):
     spare: Any
     sums: Any
     weights: Any
-
-
-@part
-def copy_into(source, out, start, stop):
-    """out[start:stop] = source[start:stop], and the rest of the eights that these lie in."""
-    for s in range(start - start % 8, stop, 8):
-        store(out, s, load(source, s))
-
-
-@part
-def fill(out, value, start, stop):
-    """out[start:stop] = value, and the rest of the eights that these lie in."""
-    values = spread(value)
-    for s in range(start - start % 8, stop, 8):
-        store(out, s, values)
-
-
-@part
-def hop(message, first, last, distance, powers, giants, spare, out, start, stop):
-    """out[start:stop] = message[first:last] times the matrix to the power `distance`.
-
-    powers[k] is its power k + 1; giants[k] its power small * (k + 1), small = len(powers), for distances beyond.
-    """
-    if distance <= len(powers):
-        # By far the most hops.
-        move_some(message, powers[distance - 1], first, last, out, start, stop)
-    else:
-        _hop_far(message, first, last, distance, powers, giants, spare, out, start, stop)
-
-
-@subroutine
-def _hop_far(message, first, last, distance, powers, giants, spare, out, start, stop):
-    far = distance // len(powers)
-    near = distance - far * len(powers)
-    if near == 0:
-        move_some(message, giants[far - 1], first, last, out, start, stop)
-    else:
-        size = powers.shape[1]
-        move_some(message, giants[far - 1], first, last, spare, 0, size)
-        move_some(spare, powers[near - 1], 0, size, out, start, stop)
-
-
-@part
-def hop_forward(message, first, last, distance, chain, spare, out, start, stop):
-    """Predict out[start:stop] at `distance` from a forward message (sum 1) on states first..last-1."""
-    if distance >= chain.settled:
-        copy_into(chain.limit, out, start, stop)
-    else:
-        hop(message, first, last, distance, chain.powers, chain.giants, spare, out, start, stop)
-
-
-@part
-def hop_backward(message, first, last, distance, chain, spare, out, start, stop):
-    """The likelihood out[start:stop] at `distance` before a backward message on states first..last-1."""
-    if distance >= chain.settled:
-        total = 0.0
-        for s in range(first, last):
-            total += message[s] * chain.limit[s]
-        fill(out, total, start, stop)
-    else:
-        hop(message, first, last, distance, chain.back_powers, chain.back_giants, spare, out, start, stop)
-
-
-@part
-def condition(message, evidence, start, stop):
-    """Multiply message[start:stop] by the evidence and scale it to sum 1; returns the sum it had.
-
-    The rest of the eights that these lie in becomes 0, as the evidence is there.
-    """
-    first = start - start % 8
-    for s in range(first, stop, 8):
-        store(message, s, load(message, s) * load(evidence, s))
-    total = _total(message, start, stop)
-    if total > 0.0:
-        scale = spread(1.0 / total)
-        for s in range(first, stop, 8):
-            store(message, s, load(message, s) * scale)
-    return total
-
-
-@part
-def _total(message, start, stop):
-    """The sum of message[start:stop], in eight partial sums that begin with its first eight."""
-    a = b = c = d = e = f = g = h = 0.0
-    whole = stop - (stop - start) % 8
-    if start % 8 == 0:
-        sums = spread(0.0)
-        for s in range(start, whole, 8):
-            sums = sums + load(message, s)
-        a, b, c, d, e, f, g, h = numbers(sums)
-    else:
-        # Eights across two lines would wait until both are written.
-        for s in range(start, whole, 8):
-            a += message[s]
-            b += message[s + 1]
-            c += message[s + 2]
-            d += message[s + 3]
-            e += message[s + 4]
-            f += message[s + 5]
-            g += message[s + 6]
-            h += message[s + 7]
-    for s in range(whole, stop):
-        a += message[s]
-    return ((a + b) + (c + d)) + ((e + f) + (g + h))
-
-
-@part
-def meet(ahead, behind, start, stop, unsure):
-    """Messages from both sides meet; unsure[0] becomes True where what one of them lost may be all that matters.
-
-    Their sum of products is what the revealed tokens have together, in the scale of the two messages. One of them has
-    taken in its token: it is 0 from `stop` to a whole eight.
-    """
-    sums = spread(0.0)
-    for s in range(start - start % 8, stop, 8):
-        sums = sums + load(ahead, s) * load(behind, s)
-    a, b, c, d, e, f, g, h = numbers(sums)
-    if ((a + b) + (c + d)) + ((e + f) + (g + h)) < LEAST_TOTAL:
-        unsure[0] = True
 
 
 @part
@@ -180,16 +71,24 @@ def _weigh(chain, scratch, row, position):
 @part
 def _weigh_states(chain, ahead, behind, scratch):
     """weights[v] = sum over states s of ahead[s] * behind[s] * emission[s, v], from the first state that can on."""
-    sums = scratch.sums
+    sums, terms = scratch.sums, scratch.new
     if chain.dense:
         # Also over states that cannot emit the token.
-        weigh_tokens_of_state(ahead, behind, chain.emission, len(chain.emission), scratch.new, sums)
-        return
-    for v in range(len(scratch.weights)):
-        total = 0.0
-        for s in range(chain.low[v], chain.high[v]):
-            total += ahead[s] * behind[s] * chain.emission[s, v]
-        sums[v] = total
+        weigh_tokens_of_state(ahead, behind, chain.emission, len(chain.emission), terms, sums)
+    elif chain.tells:
+        for s in range(0, len(terms), 8):
+            store(terms, s, load(ahead, s) * load(behind, s) * load(chain.own, s))
+        for v in range(len(scratch.weights)):
+            total = 0.0
+            for s in range(chain.low[v], chain.high[v]):
+                total += terms[s]
+            sums[v] = total
+    else:
+        for v in range(len(scratch.weights)):
+            total = 0.0
+            for s in range(chain.low[v], chain.high[v]):
+                total += ahead[s] * behind[s] * chain.emission[s, v]
+            sums[v] = total
 
 
 @part
@@ -228,8 +127,7 @@ def _renew_forward(chain, scratch, row, start, stop, recompute):
             total = condition(forward[place], chain.likelihood[t], chain.low[t], chain.high[t])
             if total <= 0.0:
                 return False
-            if total < LEAST_TOTAL:
-                unsure[0] = True
+            doubt_little(total, unsure)
             meet(forward[place], backward[place], chain.low[t], chain.high[t], unsure)
             reached = place
             place = after[place]
@@ -238,27 +136,34 @@ def _renew_forward(chain, scratch, row, start, stop, recompute):
             t, source = token[place - 1], token[left - 1]
             low, high = chain.low[t], chain.high[t]
             fresh = steps[place - 1] == step
-            if left == 0:
-                copy_into(chain.heads[min(place - 1, len(chain.heads) - 1)], new, low, high)
+            likelihood = chain.likelihood[t]
+            if not (fresh or recompute) and left > 0 and narrow(chain, place - left, low, high):
+                matrix = chain.powers[place - left - 1]
+                hop = (forward[left], chain.low[source], chain.high[source], matrix, likelihood)
+                total, changed = renew_narrow(*hop, backward[place], forward[place], new, low, high, unsure)
             else:
-                if not (fresh or recompute) and place - left >= chain.settled:
-                    break
-                hop_forward(
-                    forward[left], chain.low[source], chain.high[source], place - left, chain, spare, new, low, high
-                )
-            if not fresh:
-                # The message from the right holds the evidence of the place already.
-                meet(new, backward[place], low, high, unsure)
-            total = condition(new, chain.likelihood[t], low, high)
+                if left == 0:
+                    copy_into(chain.heads[min(place - 1, len(chain.heads) - 1)], new, low, high)
+                else:
+                    if not (fresh or recompute) and place - left >= chain.settled:
+                        break
+                    hop_forward(
+                        forward[left], chain.low[source], chain.high[source], place - left, chain, spare, new, low, high
+                    )
+                if not fresh:
+                    # The message from the right holds the evidence of the place already.
+                    meet(new, backward[place], low, high, unsure)
+                total = condition(new, likelihood, low, high)
+                doubt_little(total, unsure)
+                if fresh:
+                    meet(new, backward[place], low, high, unsure)
+                changed = fresh or recompute or not same_states(new, forward[place], low, high)
+                if changed:
+                    copy_into(new, forward[place], low, high)
             if total <= 0.0:
                 return False
-            if total < LEAST_TOTAL:
-                unsure[0] = True
-            if fresh:
-                meet(new, backward[place], low, high, unsure)
-            if not (fresh or recompute) and same_states(new, forward[place], low, high):
+            if not changed:
                 break
-            copy_into(new, forward[place], low, high)
             reached = place
             place = after[place]
     return True
@@ -284,8 +189,7 @@ def _renew_backward(chain, scratch, row, start, stop, recompute):
         if not recompute or steps[place - 1] == step:
             t = token[place - 1]
             meet(forward[place], backward[place], chain.low[t], chain.high[t], unsure)
-            if condition(backward[place], chain.likelihood[t], chain.low[t], chain.high[t]) < LEAST_TOTAL:
-                unsure[0] = True
+            doubt_little(condition(backward[place], chain.likelihood[t], chain.low[t], chain.high[t]), unsure)
             reached = place
             place = before[place]
         while place >= 1:
@@ -293,21 +197,28 @@ def _renew_backward(chain, scratch, row, start, stop, recompute):
             t = token[place - 1]
             low, high = chain.low[t], chain.high[t]
             fresh = steps[place - 1] == step
-            if right > length:
-                fill(new, 1.0, low, high)
+            likelihood, distance = chain.likelihood[t], right - place
+            if not (fresh or recompute) and right <= length and narrow(chain, distance, low, high):
+                source, matrix = token[right - 1], chain.back_powers[distance - 1]
+                hop = (backward[right], chain.low[source], chain.high[source], matrix, likelihood)
+                _, changed = renew_narrow(*hop, forward[place], backward[place], new, low, high, unsure)
             else:
-                if not (fresh or recompute) and right - place >= chain.settled:
-                    break
-                source = token[right - 1]
-                hop_backward(
-                    backward[right], chain.low[source], chain.high[source], right - place, chain, spare, new, low, high
-                )
-            meet(forward[place], new, low, high, unsure)
-            if condition(new, chain.likelihood[t], low, high) < LEAST_TOTAL:
-                unsure[0] = True
-            if not (fresh or recompute) and same_states(new, backward[place], low, high):
+                if right > length:
+                    fill(new, 1.0, low, high)
+                else:
+                    if not (fresh or recompute) and distance >= chain.settled:
+                        break
+                    source = token[right - 1]
+                    hop_backward(
+                        backward[right], chain.low[source], chain.high[source], distance, chain, spare, new, low, high
+                    )
+                meet(forward[place], new, low, high, unsure)
+                doubt_little(condition(new, likelihood, low, high), unsure)
+                changed = fresh or recompute or not same_states(new, backward[place], low, high)
+                if changed:
+                    copy_into(new, backward[place], low, high)
+            if not changed:
                 break
-            copy_into(new, backward[place], low, high)
             reached = place
             place = before[place]
 

@@ -110,10 +110,10 @@ def _move_32(message, matrix, first, last, j, out):
         w, x, y, z = message[s], message[s + 1], message[s + 2], message[s + 3]
         if (w + x) + (y + z) > 0.0:
             p, q, r, t = spread(w), spread(x), spread(y), spread(z)
-            a = a + _four(matrix, s, j, p, q, r, t)
-            b = b + _four(matrix, s, j + 8, p, q, r, t)
-            c = c + _four(matrix, s, j + 16, p, q, r, t)
-            d = d + _four(matrix, s, j + 24, p, q, r, t)
+            a = a + of_four(matrix, s, j, p, q, r, t)
+            b = b + of_four(matrix, s, j + 8, p, q, r, t)
+            c = c + of_four(matrix, s, j + 16, p, q, r, t)
+            d = d + of_four(matrix, s, j + 24, p, q, r, t)
     for s in range(whole, last):
         p = spread(message[s])
         a, b = a + p * load_from(matrix, s, j), b + p * load_from(matrix, s, j + 8)
@@ -130,8 +130,8 @@ def _move_16(message, matrix, first, last, j, out):
     whole = last - (last - first) % 4
     for s in range(first, whole, 4):
         p, q, r, t = spread(message[s]), spread(message[s + 1]), spread(message[s + 2]), spread(message[s + 3])
-        a = a + _four(matrix, s, j, p, q, r, t)
-        b = b + _four(matrix, s, j + 8, p, q, r, t)
+        a = a + of_four(matrix, s, j, p, q, r, t)
+        b = b + of_four(matrix, s, j + 8, p, q, r, t)
     for s in range(whole, last):
         p = spread(message[s])
         a, b = a + p * load_from(matrix, s, j), b + p * load_from(matrix, s, j + 8)
@@ -146,14 +146,14 @@ def _move_8(message, matrix, first, last, j, out):
     for s in range(first, whole, 4):
         w, x, y, z = message[s], message[s + 1], message[s + 2], message[s + 3]
         if (w + x) + (y + z) > 0.0:
-            a = a + _four(matrix, s, j, spread(w), spread(x), spread(y), spread(z))
+            a = a + of_four(matrix, s, j, spread(w), spread(x), spread(y), spread(z))
     for s in range(whole, last):
         a = a + spread(message[s]) * load_from(matrix, s, j)
     store(out, j, a)
 
 
 @part
-def _four(matrix, s, j, p, q, r, t):
+def of_four(matrix, s, j, p, q, r, t):
     """What four rows of the matrix have in eight columns, weighed."""
     one = p * load_from(matrix, s, j) + q * load_from(matrix, s + 1, j)
     return one + (r * load_from(matrix, s + 2, j) + t * load_from(matrix, s + 3, j))

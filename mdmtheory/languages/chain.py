@@ -28,8 +28,9 @@ ALIKE = 1e-9
 class ChainTables(NamedTuple):
     """The arrays that kernels/chain_plans.py runs on.
 
-    The states low[v]..high[v] - 1 are those that may have been token v. Columns go on with zeros to
-    a multiple of eight.
+    The states low[v]..high[v] - 1 are those that may have been token v; `dense` says that these are most for most
+    tokens, `tells` that a state emits one token alone, with probability `own`. Columns go on with zeros to a multiple
+    of eight.
     """
 
     heads: Float[np.ndarray, "positions width"]
@@ -40,10 +41,12 @@ class ChainTables(NamedTuple):
     back_powers: Float[np.ndarray, "small states width"]
     back_giants: Float[np.ndarray, "large states width"]
     emission: Float[np.ndarray, "states vocab_in_eights"]
+    own: Float[np.ndarray, "width"]
     likelihood: Float[np.ndarray, "evidence width"]
     low: Int[np.ndarray, "evidence"]
     high: Int[np.ndarray, "evidence"]
     dense: bool
+    tells: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,10 +298,12 @@ class Chain:
             widened(powers.transpose(0, 2, 1), width),
             widened(giants.transpose(0, 2, 1), width),
             widened(self.emission, whole_eights(self.emission.shape[1])),
+            widened(self.emission.max(axis=1), width),
             widened(likelihood, width),
             low,
             high,
             bool(2 * (high - low)[:-1].sum() > self.emission.size),
+            bool(((self.emission > 0).sum(axis=1) <= 1).all()),
         )
 
 

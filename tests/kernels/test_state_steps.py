@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mdmtheory.kernels.chain import combine_rows, least_positive, normalise, weigh_tokens
-from mdmtheory.kernels.chain_plans import condition, meet
+from mdmtheory.kernels.chain_steps import condition, meet
 from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.state_steps import (
     in_eights,
