@@ -25,6 +25,7 @@ from mdmtheory.exact.information import estimated_curve
 from mdmtheory.exact.reveals import all_plans
 from mdmtheory.metrics.cross_entropy import CrossEntropy
 from mdmtheory.metrics.distances import divergence, divergence_on_support, squared_hellinger, total_variation
+from mdmtheory.metrics.kl_parts import Unfaithful, Wrong
 from mdmtheory.metrics.metric import Measured
 from mdmtheory.metrics.pricing import curve_weights
 from mdmtheory.metrics.ser_scored import SerScored
@@ -86,6 +87,7 @@ def forms(language: Language, steps: int = STEPS, length: int = LENGTH) -> list[
         *_scored(language, steps, length),
         *_mixture(language, steps, length),
         *_drawn(language, steps, length),
+        *_parts(language, steps, length),
     ]
 
 
@@ -104,13 +106,6 @@ def _scored(language: Language, steps: int, length: int) -> list[Form]:
 
     def models(sampler: str) -> mt.MaskedDiffusion:
         return mt.MaskedDiffusion(oracle, sampler=sampler, steps=steps)
-
-    def under_each_plan(sampler: str) -> tuple[Terms, Terms, Terms]:
-        """-log p of every sequence under every plan, its probability, and -log p + log q."""
-        plans, chances = all_plans(models(sampler), length)
-        each = np.repeat(plans.astype(np.int32), len(tokens), axis=0)
-        nats = -models(sampler).run(each, tokens=np.tile(tokens, (len(plans), 1))).log_probs.sum(axis=1)
-        return nats, np.outer(chances, weights).reshape(-1), nats + np.tile(log_q, len(plans))
 
     def one_by_one() -> tuple[Terms, Terms, Terms]:
         """The same as the curve prices ancestral plans: from what each reveal costs, in every order."""
@@ -137,8 +132,8 @@ def _scored(language: Language, steps: int, length: int) -> list[Form]:
     ]
     laws = {
         "random order": ("ancestral", one_by_one()),
-        "one plan a sequence": ("fixed", under_each_plan("fixed")),
-        "stride": ("stride", under_each_plan("stride")),
+        "one plan a sequence": ("fixed", _under_each_plan(models("fixed"), language, length)),
+        "stride": ("stride", _under_each_plan(models("stride"), language, length)),
     }
     for words, (sampler, (nats, chances, gap)) in laws.items():
         for name, function, terms in (("TER", mt.ter, nats), ("TER ratio", mt.ter_ratio, gap)):
@@ -154,6 +149,15 @@ def _scored(language: Language, steps: int, length: int) -> list[Form]:
             found.append(Form(f"TER ratio, {words}, no cubes", "older stores", chances, float(chances @ gap), old, gap))
             found.append(_by_scoring(np.exp(-gap), chances))
     return found
+
+
+def _under_each_plan(model: mt.MaskedDiffusion, language: Language, length: int) -> tuple[Terms, Terms, Terms]:
+    """-log p of every sequence under every plan, its probability, and -log p + log q."""
+    tokens, weights = _support(language, length)
+    plans, chances = all_plans(model, length)
+    each = np.repeat(plans.astype(np.int32), len(tokens), axis=0)
+    nats = -model.run(each, tokens=np.tile(tokens, (len(plans), 1))).log_probs.sum(axis=1)
+    return nats, np.outer(chances, weights).reshape(-1), nats + np.tile(np.log(weights), len(plans))
 
 
 def _in_nats(estimate: Estimate, length: int) -> Estimate:
@@ -240,6 +244,36 @@ def _drawn(language: Language, steps: int, length: int) -> list[Form]:
         Form("cross-entropy", "mt.cross_entropy", own, float(own @ nats), cross_entropy, nats, called_cross_entropy),
         Form("SER", "mt.ser", np.array([right, 1 - right]), 1 - right, ser, None, call),
     ]
+
+
+def _parts(language: Language, steps: int, length: int) -> list[Form]:
+    """The two parts of KL(q || p): what is wrong, of drawn sequences, and what is unfaithful, of scored ones too."""
+    found = []
+    for words, sampler in (("stride", "stride"), ("one plan a sequence", "fixed")):
+        model = mt.MaskedDiffusion(mt.Oracle(language), sampler=sampler, steps=steps)
+        nats, chances, gap = _under_each_plan(model, language, length)
+        right = float(mt.exact.law(model, language, length)[joint(language, length) > 0].sum())
+        drawn_chances = np.array([right, 1 - right]).clip(0, 1)
+
+        def unfaithful(drawn: Drawn, level: float, nats: Terms = nats, gap: Terms = gap) -> Ends:
+            # One sequence is drawn for each that is scored, apart from it.
+            scored, errors = np.divmod(drawn, 2)
+            sums = {"sequences": len(drawn), "nats": float(nats[scored].sum()), **moments("gap", gap[scored])}
+            measured = Measured(Sums(sums), 1, besides={"draw": _errors(errors)})
+            return _ends(Unfaithful().estimate(measured, level), len(drawn))
+
+        both, truth = np.outer(chances, drawn_chances).reshape(-1), float(chances @ gap) + math.log(right)
+        found.append(Form(f"unfaithful, {words}", "sweep", both, truth, unfaithful))
+    return [Form("wrong, one plan a sequence", "sweep", drawn_chances, -math.log(right), _wrong), *found]
+
+
+def _wrong(drawn: Drawn, level: float) -> Ends:
+    return _ends(Wrong().estimate(_errors(drawn), level), len(drawn))
+
+
+def _errors(drawn: Drawn) -> Measured:
+    """Sequences drawn, 1 where one is wrong."""
+    return Measured(Sums(sequences=len(drawn), errors=int(drawn.sum())), 1)
 
 
 def walk_forms(language: Language, steps: int, length: int) -> list[Form]:

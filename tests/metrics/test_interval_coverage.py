@@ -63,8 +63,20 @@ def test_intervals_of_every_form_hold_and_say_when_they_are_withheld(intervals: 
         assert row.held[0.99] >= 55 / 60
         assert row.held[0.5] <= row.held[0.95] <= row.held[0.99]
         few = intervals.row_of("hmm2x3", form, 19, 5, np.random.default_rng(1))
-        assert few.withheld == (0 if form.name in ("SER", "total variation", "Hellinger²") else 1)
+        alone = ("SER", "wrong, one plan a sequence", "total variation", "Hellinger²")
+        assert few.withheld == (0 if form.name in alone else 1)
         assert few.given == (few.withheld == 0)
+
+
+def test_unfaithful_without_its_second_part_is_seen_to_miss(intervals: Any, forms: list[Any]) -> None:
+    """KL in its place, or the nats of errors twice: the truth is neither's."""
+    form = next(form for form in forms if form.name == "unfaithful, one plan a sequence")
+    wrong = next(form for form in forms if form.name.startswith("wrong")).truth
+    kl = next(form for form in forms if form.name == "TER ratio, one plan a sequence").truth
+    assert form.truth == pytest.approx(kl - wrong, abs=1e-12)
+    for truth in (kl, kl - 2 * wrong):
+        broken = dataclasses.replace(form, truth=truth)
+        assert intervals.row_of("hmm2x3", broken, 1000, 60, np.random.default_rng(1)).held[0.95] < 0.8
 
 
 def test_a_broken_promise_is_seen_and_shown(intervals: Any, forms: list[Any]) -> None:
