@@ -22,40 +22,66 @@ def masked_messages(shift, forward):
 
 
 @kernel
-def smooth_shift(shift, tokens, faintest, out, sure):
+def smooth_shift(shift, tokens, faintest, block, out, sure):
     """Weights of every token at every position given the others, `out` (count, length, V); positions may be masked.
 
     The evidence of position i is left out of row i, but a revealed token (hard evidence) also fixes which contexts are
     live to its right, which is the same evidence of other positions. `faintest` is at most any positive product of a
     law and a token's evidence, and `sure` (count,) says where no product can have been too small for float64. Full
-    messages, O(L V^n) a row.
+    messages, O(L V^n) a row. Those of `block` positions and of the starts of blocks are held at a time; where that is
+    less than all, messages from the left are made twice, to the same bits.
     """
     length = tokens.shape[1]
-    forward, backward = np.zeros((length + 1, shift.size)), np.zeros((length + 1, shift.size))
+    starts, forward = np.zeros(((length + block - 1) // block, shift.size)), np.zeros((block + 1, shift.size))
+    behind, before = np.zeros(shift.size), np.zeros(shift.size)
     step, least = step_scratch(shift), np.empty(length + 1)
-    forward[0, 0] = 1.0
-    backward[length] = 1.0
+    starts[0, 0] = 1.0
     for row in range(len(tokens)):
-        sure[row] = _smooth_row(shift, tokens[row], forward, backward, step, least, out[row], faintest)
+        sure[row] = _smooth_row(shift, tokens[row], starts, forward, behind, before, step, least, out[row], faintest)
 
 
 @part
-def _smooth_row(shift, tokens, forward, backward, step, least, out, faintest):
-    """One row of `smooth_shift`; returns whether it is sure. least[i] is the smallest entry of the message before i."""
-    length = len(tokens)
-    sure = True
+def _smooth_row(shift, tokens, starts, forward, behind, before, step, least, out, faintest):
+    """One row of `smooth_shift`; returns whether it is sure. least[i] is the smallest entry of the message before i.
+
+    Invariant of the way back: `behind` is the likelihood before i + 1, and forward[k] the message before first + k.
+    """
+    length, block = len(tokens), len(forward) - 1
+    sure, smallest = True, 1.0
     least[0] = 1.0
-    for i in range(length):
-        step_forward(shift, tokens, i, forward[i], forward[i + 1], forward[i + 1], step)
-        least[i + 1] = least_live(shift, tokens, i + 1, forward[i + 1], step.live)
-    behind = 1.0
-    for i in range(length - 1, -1, -1):
-        sure &= least[i] * behind * faintest >= LEAST_PRODUCT
-        step_backward(shift, tokens, i, backward[i + 1], backward[i], backward[i], step)
-        behind = least_live(shift, tokens, i, backward[i], step.live)
-    for i in range(length):
-        weigh_position(shift, tokens, i, forward[i], backward[i + 1], step, out[i])
+    for k in range(len(starts)):
+        _carry(shift, tokens, k * block, starts[k], forward, step, least)
+        if k + 1 < len(starts):
+            _copy(forward[block], starts[k + 1])
+    for c in range(shift.size):
+        behind[c] = 1.0
+    for k in range(len(starts) - 1, -1, -1):
+        first = k * block
+        if k + 1 < len(starts):
+            _carry(shift, tokens, first, starts[k], forward, step, least)
+        for i in range(min(first + block, length) - 1, first - 1, -1):
+            sure &= least[i] * smallest * faintest >= LEAST_PRODUCT
+            weigh_position(shift, tokens, i, forward[i - first], behind, step, out[i])
+            step_backward(shift, tokens, i, behind, before, before, step)
+            smallest = least_live(shift, tokens, i, before, step.live)
+            behind, before = before, behind
     return sure
+
+
+@part
+def _carry(shift, tokens, first, start, forward, step, least):
+    """The messages of a block from the one before its first position."""
+    _copy(start, forward[0])
+    for i in range(first, min(first + len(forward) - 1, len(tokens))):
+        source, out = forward[i - first], forward[i - first + 1]
+        step_forward(shift, tokens, i, source, out, out, step)
+        least[i + 1] = least_live(shift, tokens, i + 1, out, step.live)
+
+
+@part
+def _copy(message, out):
+    for c in range(len(out)):
+        out[c] = message[c]
 
 
 @kernel

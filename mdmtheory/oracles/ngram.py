@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -20,6 +21,9 @@ from mdmtheory.oracles.chain_canvas import chain_canvas
 
 KEPT_STATES = 128
 """Contexts up to which a canvas keeps messages of the whole chain: they are dense, and cost the square of this."""
+
+MESSAGE_BYTES = 1 << 25
+"""What the messages of a sequence may take in a thread of the smoother; beyond it making them twice is faster too."""
 
 
 class ShiftTables(NamedTuple):
@@ -72,14 +76,22 @@ class NGramOracle(OracleBase):
         return self._kept("shift", length, lambda: self._shift_tables(length))
 
     def _shift_tables(self, length: int) -> ShiftTables:
-        from mdmtheory.kernels.doubt import LEAST_PRODUCT
         from mdmtheory.kernels.shift_smoothing import masked_messages
 
+        tables = self._laws()._replace(forward=np.zeros((length + 1, self.language.contexts)))
+        masked_messages(tables, tables.forward)
+        return tables._replace(quick=tables.hard and least_positive(tables.forward) >= tables.faint)
+
+    def _laws(self) -> ShiftTables:
+        """The tables without messages: what does not depend on the length."""
+        return self._kept("laws", 0, self._laws_alone)
+
+    def _laws_alone(self) -> ShiftTables:
+        from mdmtheory.kernels.doubt import LEAST_PRODUCT
+
         laws, offsets = self.language.laws
-        forward = np.zeros((length + 1, self.language.contexts))
         blocks = laws[offsets[-1] :].reshape(self.vocab_size, -1, self.vocab_size).swapaxes(0, 1)
-        faint = LEAST_PRODUCT**0.5 / least_positive(laws)
-        tables = ShiftTables(
+        return ShiftTables(
             laws,
             np.array(offsets, dtype=np.int64),
             self.language.contexts,
@@ -90,12 +102,10 @@ class NGramOracle(OracleBase):
             self._token_evidence(self.trust),
             self.trust == 1,
             bool((laws > 0).all()),
-            faint,
+            LEAST_PRODUCT**0.5 / least_positive(laws),
             False,
-            forward,
+            np.zeros((1, self.language.contexts)),
         )
-        masked_messages(tables, forward)
-        return tables._replace(quick=tables.hard and least_positive(forward) >= faint)
 
     def _token_evidence(self, trust: float) -> Float[np.ndarray, "evidence vocab"]:
         """What each token says about each, and the mask, in the last row, about none."""
@@ -135,11 +145,19 @@ class NGramOracle(OracleBase):
         from mdmtheory.kernels.shift_smoothing import smooth_shift
 
         out, sure = np.empty((*tokens.shape, self.vocab_size)), np.empty(len(tokens), dtype=np.bool_)
-        tables = self.tables(tokens.shape[1])
+        length = tokens.shape[1]
+        tables = self._laws()
         if trust != self.trust:
             tables = tables._replace(evidence=self._token_evidence(trust), hard=trust == 1)
         faintest = least_positive(tables.laws) * least_positive(tables.evidence)
-        over_rows(lambda a, b: smooth_shift(tables, tokens[a:b], faintest, out[a:b], sure[a:b]), len(tokens), threads)
+        block = length
+        if 8 * length * self.language.contexts > MESSAGE_BYTES:
+            block = math.isqrt(length - 1) + 1
+
+        def work(a: int, b: int) -> None:
+            smooth_shift(tables, tokens[a:b], faintest, block, out[a:b], sure[a:b])
+
+        over_rows(work, len(tokens), threads)
         return out, sure
 
     def _blocks(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import mdmtheory as mt
 from mdmtheory.exact import information
+from mdmtheory.oracles.chain import ChainOracle
 from tests.exact.known import BIGRAM3, GOLDEN, HMM2X3, TRIGRAM2
 from tests.languages.small import ngrams
 
@@ -110,6 +111,36 @@ def test_drawn_contexts_cover_the_enumeration(language, length, monkeypatch):
     assert ((curve.low - 1e-12 <= truth) & (truth <= curve.high + 1e-12)).all()
     # The twin that must fail: one token more revealed.
     assert not (curve.low[1:-1] <= truth[2:]).all() or not (truth[2:] <= curve.high[1:-1]).all()
+
+
+MANY_CONTEXTS = mt.NGram.random(order=3, vocab_size=26, seed=0, prune=1.0)
+
+
+def test_an_ngram_of_many_contexts_has_its_enumerated_curve():
+    assert MANY_CONTEXTS.chain is None
+    expected = mt.exact.enumerated_information_curve(mt.exact.joint(MANY_CONTEXTS, 3))
+    found = information.estimated_curve(MANY_CONTEXTS, 3, 900, 0, 0.999, 1)
+    assert found.values[0] == pytest.approx(expected[0], rel=1e-12)
+    assert (found.low - 1e-12 <= expected).all()
+    assert (expected <= found.high + 1e-12).all()
+
+
+@pytest.mark.parametrize("prune", [None, 0.5])
+def test_contexts_have_the_curve_of_the_dense_chain(prune, monkeypatch):
+    options = {} if prune is None else {"prune": prune}
+    language = mt.NGram.random(order=3, vocab_size=5, seed=0, **options)
+    sparse = information.estimated_curve(language, 30, 200, 0, 0.95, 1)
+    monkeypatch.setattr(mt.NGram, "oracle", lambda self: ChainOracle(self))
+    dense = information.estimated_curve(language, 30, 200, 0, 0.95, 1)
+    np.testing.assert_allclose(sparse.values, dense.values, rtol=1e-12)
+    assert (sparse.values != dense.values).any(), "the same oracle twice"
+
+
+def test_a_curve_in_little_memory_is_the_same_to_the_bit(monkeypatch):
+    whole = information.estimated_curve(MANY_CONTEXTS, 11, 64, 0, 0.95, 1)
+    monkeypatch.setattr("mdmtheory.oracles.ngram.MESSAGE_BYTES", 0)
+    kept = information.estimated_curve(MANY_CONTEXTS, 11, 64, 0, 0.95, 1)
+    assert kept.values.tolist() == whole.values.tolist()
 
 
 def test_intervals_cover_as_often_as_they_say(monkeypatch):
