@@ -32,8 +32,8 @@ class Asked:
 
 
 OF_NGRAMS = (
-    ("56,000", 100_000, "512 products of 8 numbers, some 45 ns a token in all; no single part"),
-    ("4,050", 8000, "calls and the upkeep of messages: 3,980 hops, 0.9 million multiply-adds"),
+    ("56,000", 100_000, "512 products of 8 numbers, some 34 ns a token in all; no single part"),
+    ("4,050", 8000, "3,980 hops, each of which waits for the one before it, 0.9 million multiply-adds"),
     ("94", 500, "calls: 11,700 steps, half of them of all contexts, 28 million multiply-adds"),
     ("under 1", 10, "256 KB of laws a step from the second cache, 255 million multiply-adds"),
     ("under 1", 10, "2 MB of laws a step from the third cache at some 50 GB/s, 1.9 billion multiply-adds"),
@@ -42,7 +42,7 @@ OF_NGRAMS = (
 LOOKING: dict[str, tuple[str, float | None, str]] = {
     "confidence": ("195", 400, "messages 45 %, ranking 9 %"),
     "entropy_bound:gamma=0.5": ("–", None, "messages 20 %, entropies 9 %, ranking 9 %; passes of Python"),
-    "verify:k=8": ("124", 248, "messages 29 %, bookkeeping in numpy 22 %"),
+    "verify:k=8": ("124", 248, "messages a third, many short passes of numpy"),
     "independent:mu=0.1": ("–", None, "information of pairs"),
 }
 
@@ -50,7 +50,7 @@ LOOKING: dict[str, tuple[str, float | None, str]] = {
 def jobs() -> Iterator[Asked]:
     """Oracle sampling by ancestral plans, and samplers that look."""
     hmm = mt.HMM.random(states=STATES, vocab_size=VOCAB_SIZE, seed=0)
-    bound = "tables in the second cache: 11,800 hops of 32 by 32 multiply-adds, 76 to 102 ns each"
+    bound = "tables in the second cache: 11,800 hops of 32 by 32 multiply-adds, some 70 ns each with all else"
     yield Asked("HMM oracle, S=32, N=512", "718 to 937", 1500, plan_runner(hmm)(512), bound)
     for order, (was, least, bound) in enumerate(OF_NGRAMS, start=2):
         run = plan_runner(mt.NGram.random(order=order, vocab_size=VOCAB_SIZE, seed=0))

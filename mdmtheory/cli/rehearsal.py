@@ -98,6 +98,7 @@ def _run(make: Callable[[], Any], bits: int) -> None:
         if looks:
             mt.MaskedDiffusion(mt.Oracle(language), steps=STEPS).walk_steps(language, 2, length, seed=0)
             mt.MaskedDiffusion(mt.Oracle(language), sampler="independent:mu=0.1").sample(2, length, seed=0)
+            mt.MaskedDiffusion(mt.Oracle(language), sampler="verify:k=2").sample(2, length, seed=0)
 
 
 def _faint() -> None:

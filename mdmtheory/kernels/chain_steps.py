@@ -35,9 +35,15 @@ def hop(message, first, last, distance, powers, giants, spare, out, start, stop)
     """
     if distance <= len(powers):
         # By far the most hops.
-        move_some(message, powers[distance - 1], first, last, out, start, stop)
+        move_some_there(message, powers[distance - 1], first, last, out, start, stop)
     else:
         _hop_far(message, first, last, distance, powers, giants, spare, out, start, stop)
+
+
+@subroutine
+def move_some_there(message, matrix, first, last, out, start, stop):
+    """`move_some`, called where it stands."""
+    move_some(message, matrix, first, last, out, start, stop)
 
 
 @subroutine
@@ -45,11 +51,11 @@ def _hop_far(message, first, last, distance, powers, giants, spare, out, start, 
     far = distance // len(powers)
     near = distance - far * len(powers)
     if near == 0:
-        move_some(message, giants[far - 1], first, last, out, start, stop)
+        move_some_there(message, giants[far - 1], first, last, out, start, stop)
     else:
         size = powers.shape[1]
-        move_some(message, giants[far - 1], first, last, spare, 0, size)
-        move_some(spare, powers[near - 1], 0, size, out, start, stop)
+        move_some_there(message, giants[far - 1], first, last, spare, 0, size)
+        move_some_there(spare, powers[near - 1], 0, size, out, start, stop)
 
 
 @part

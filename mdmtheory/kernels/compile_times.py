@@ -13,7 +13,7 @@ SECONDS: Mapping[str, float] = {
     "chain.power_table": 0.6,
     "chain.window_weights": 0.4,
     "chain_canvas.renew_marginals": 0.8,
-    "chain_plans.run_chain_plans": 2.8,
+    "chain_plans.run_chain_plans": 4.1,
     "clashes.context_clashes": 1.1,
     "closed.run_closed_plans": 0.7,
     "closed.weigh_closed": 0.6,

@@ -71,8 +71,7 @@ class ChainCanvas(ConditionalsCanvas):
         asked[rows] = True
         self.calls[asked] += 1
         self.rounds[asked] += 1
-        changes = self._changed.sum(axis=1)
-        felt = changes * self._reach / (2 * self.tokens.shape[1])
+        felt = _marked(self._changed) * self._reach / (2 * self.tokens.shape[1])
         kept = asked & (felt < np.where(self._kept, LEAVE, RETURN))
         if self._messages is not None:
             kept &= ~self._messages.unsure
@@ -111,11 +110,20 @@ class ChainCanvas(ConditionalsCanvas):
         if self._messages is None:
             self._messages = _Messages(self._chain, self.denoiser.trust, *self.tokens.shape)
         self._changed[kept & ~self._kept] = True
-        changes = self._changed.sum(axis=1)
+        changes = _marked(self._changed)
         found, renewed = self._messages.marginals(self.tokens, self._changed, kept, rows, positions, self.threads)
         seen = kept & self._kept & (changes > 0)
         self._reach[seen] = renewed[seen] / changes[seen]
         return found
+
+
+def _marked(marks: Bool[np.ndarray, "count length"]) -> Int[np.ndarray, "count"]:
+    """How many are marked in each row."""
+    from mdmtheory.kernels.marks import count_marks
+
+    number = np.empty(len(marks), dtype=np.int64)
+    count_marks(marks, number)
+    return number
 
 
 class _Messages:

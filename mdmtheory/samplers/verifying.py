@@ -74,15 +74,16 @@ class Verify(Drawing):
 
     def finished(self, state: State, tokens: Tokens) -> Bool[np.ndarray, "rows"]:
         """Whether no mask is left."""
-        return (tokens != state.shared.mask).all(axis=1)
+        return _set(state, tokens) == tokens.shape[1]
 
     def wants(self, state: State, tokens: Tokens) -> Positions:
         """The positions of a draft, else the next of them."""
-        place = np.empty(tokens.shape[1], dtype=np.int64)
-        place[state.shared.order] = np.arange(len(place))
-        taken = _set(state, tokens)[:, None]
-        width = np.where(state.memory[:, :1] == 0, self.k, 1)
-        return (place >= taken) & (place < taken + width)
+        from mdmtheory.kernels.drafts import want_next
+
+        wanted = np.empty(tokens.shape, dtype=np.bool_)
+        memory = np.require(state.memory, requirements=["C", "W"])
+        want_next(state.shared.order, _set(state, tokens), memory, self.k, wanted)
+        return wanted
 
     def law_in(self, state: State, tokens: Tokens, wanted: Positions, marginals: Marginals) -> Marginals:
         """In a draft the marginals; after it the drafted token as far as it is accepted, else what is missing."""
@@ -99,30 +100,13 @@ class Verify(Drawing):
 
     def step(self, state: State, tokens: Tokens, wanted: Positions, said: Said, drawn: Drawn) -> tuple[State, Tokens]:
         """Set the first token of a draft, which is exact, or the one just verified; go on while drafts are accepted."""
-        law = self.answers(said).numpy()
-        vocab_size = law.shape[1]
-        entry = np.zeros(tokens.shape, dtype=np.int64)
-        entry[wanted] = np.arange(len(drawn))
-        rows, taken, order = np.arange(len(tokens)), _set(state, tokens), state.shared.order
-        state = state.after(state.memory.copy())
-        verified, size = state.memory[:, 0].astype(np.int64), state.memory[:, 1].astype(np.int64)
-        drafts, drafted = _drafts(state, vocab_size)
-        fresh = verified == 0
-        size = np.where(fresh, wanted.sum(axis=1), size)
-        for turn in range(drafts.shape[1]):
-            here = np.flatnonzero(fresh & (turn < size))
-            position = order[taken[here] + turn]
-            drafts[here, turn] = drawn[entry[here, position]]
-            drafted[here, turn] = law[entry[here, position]]
-        position = order[taken]
-        token = drawn[entry[rows, position]]
-        accepted = (token == drafts[rows, verified]) & (verified + 1 < size)
-        after = tokens.copy()
-        after[rows, position] = token
-        state.memory[:, 0] = np.where(accepted, verified + 1, 0)
-        state.memory[:, 1] = size
-        # What is left of a draft that is over must not tell apart sequences with one future.
-        state.memory[~accepted] = 0
+        from mdmtheory.kernels.drafts import keep_drafts
+
+        laws = np.require(self.answers(said).numpy(), np.float64, ["C", "W"])
+        drawn = np.require(drawn, np.int64, ["C", "W"])
+        state, after = state.after(state.memory.copy()), tokens.copy()
+        k = (state.memory.shape[1] - 2) // (1 + laws.shape[1])
+        keep_drafts(state.shared.order, _set(state, tokens), k, drawn, laws, state.memory, after)
         return state, after
 
     def charges(self, state: State, tokens: Tokens) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]]:
@@ -152,7 +136,11 @@ def corrected(target: Marginals, drafted: Marginals, token: Drawn) -> Marginals:
 
 def _set(state: State, tokens: Tokens) -> Int[np.ndarray, "rows"]:
     """How many positions of each row are set: the first of the order."""
-    return np.asarray((tokens != state.shared.mask).sum(axis=1))
+    from mdmtheory.kernels.marks import count_others
+
+    number = np.empty(len(tokens), dtype=np.int64)
+    count_others(np.require(tokens, requirements=["C", "W"]), tokens.dtype.type(state.shared.mask), number)
+    return number
 
 
 def _drafts(state: State, vocab_size: int) -> tuple[np.ndarray, np.ndarray]:
