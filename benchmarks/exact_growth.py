@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from mdmtheory.exact import forgetting, rates
 
 MOST_SECONDS = 1.0
 FRACTIONS = np.linspace(0.05, 0.95, 8)
-LETTERS = {"length": "L", "steps": "N", "vocab_size": "V"}
+LETTERS = {"length": "L", "steps": "N", "vocab_size": "V", "cycles": "T"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Size:
     length: int
     steps: int
     vocab_size: int
+    cycles: int = 50
+    """A chain that is nearly periodic is out of step once in so many tokens."""
 
 
 Axes = dict[str, tuple[int, ...]]
@@ -62,12 +65,23 @@ def _bigram(size: Size) -> mt.NGram:
     return mt.NGram.random(order=2, vocab_size=size.vocab_size, seed=0, prune=0.7)
 
 
+def _nearly_periodic(size: Size) -> mt.NGram:
+    stays, around = np.eye(size.vocab_size), np.roll(np.eye(size.vocab_size), 1, axis=1)
+    law = np.full(size.vocab_size, 1 / size.vocab_size)
+    return mt.NGram(law, (stays + (size.cycles - 1) * around) / size.cycles)
+
+
 def _hmm(size: Size) -> mt.HMM:
     return mt.HMM.random(states=8, vocab_size=size.vocab_size, seed=0, prune_transition=1.5, prune_emission=1.0)
 
 
 def _trigram(size: Size) -> mt.NGram:
     return mt.NGram.random(order=3, vocab_size=size.vocab_size, seed=0, prune=1.0)
+
+
+@lru_cache
+def _fivegram(size: Size) -> mt.NGram:
+    return mt.NGram.random(order=5, vocab_size=size.vocab_size, seed=0, prune=1.0)
 
 
 def _masked(size: Size, sampler: str) -> mt.MaskedDiffusion:
@@ -91,6 +105,9 @@ def _uniform(size: Size) -> object:
 
 ROUTINES = [
     Routine("`ser`, bigram", lambda s: exact.ser(_bigram(s), s.length, steps=s.steps, threads=1)),
+    Routine(
+        "`ser`, nearly periodic cycle", lambda s: exact.ser(_nearly_periodic(s), s.length, steps=s.steps, threads=1)
+    ),
     Routine("`log_prob`, bigram, a sequence", _log_prob),
     Routine("`information_curve`, bigram", lambda s: exact.information_curve(_bigram(s), s.length)).along(
         "length", "vocab_size"
@@ -100,6 +117,12 @@ ROUTINES = [
     ),
     Routine("`growth_rate`", lambda s: exact.growth_rate(_bigram(s), steps=s.steps)).along("steps", "vocab_size"),
     Routine("`kappa`", lambda s: exact.kappa(_bigram(s))).along("vocab_size"),
+    Routine("`kappa`, nearly periodic cycle", lambda s: exact.kappa(_nearly_periodic(s))).along(
+        cycles=(50, 100, 200, 400, 1000)
+    ),
+    Routine("`optimal_kappa`, nearly periodic cycle", lambda s: exact.optimal_kappa(_nearly_periodic(s))).along(
+        cycles=(50, 100, 200, 400, 1000)
+    ),
     Routine("`optimal_kappa`", lambda s: exact.optimal_kappa(_bigram(s))).along("vocab_size"),
     Routine("`first_order_density`, 8 fractions", lambda s: exact.first_order_density(_bigram(s), FRACTIONS)).along(
         "vocab_size"
@@ -118,6 +141,11 @@ ROUTINES = [
         lambda s: exact.information_curve(_trigram(s), s.length, count=64, threads=1),
         replace(CLOSED, vocab_size=26),
     ).along("length", vocab_size=(26, 32, 64, 128)),
+    Routine(
+        "`information_curve`, 5-gram of 4,096 contexts, 64 a point",
+        lambda s: exact.information_curve(_fivegram(s), s.length, count=64, threads=1),
+        replace(CLOSED, vocab_size=8),
+    ).along("length"),
     Routine(
         "`first_order`, 3-gram of 676 contexts, 1,000 contexts",
         lambda s: exact.first_order(_trigram(s), s.length, count=1000, threads=1),
