@@ -711,6 +711,7 @@ INSIDE = (
     "walk",
     "walk_steps",
     "walk_shared",
+    "walk_tilted",
     "validate_whole",
     "check_prompt",
 )

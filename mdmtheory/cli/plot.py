@@ -19,7 +19,7 @@ def plot(
     y: Annotated[
         str,
         typer.Option(
-            help="ser, ser_scored, ser_shared, ser_sharp, ser_walk, ter, ter_ratio, ter_excess, kl, wrong, "
+            help="ser, ser_scored, ser_shared, ser_sharp, ser_tilted, ser_walk, ter, ter_ratio, ter_excess, kl, wrong, "
             "unfaithful, z, cross_entropy, lost_entropy, my_module:MyMetric; or ter,ser."
         ),
     ] = "ser",

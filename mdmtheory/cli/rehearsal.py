@@ -97,6 +97,8 @@ def _run(make: Callable[[], Any], bits: int) -> None:
         mt.MaskedDiffusion(mt.Window(language, width=1), sampler="confidence", steps=STEPS).sample(2, length, seed=0)
         if looks:
             mt.MaskedDiffusion(mt.Oracle(language), steps=STEPS).walk_steps(language, 2, length, seed=0)
+            fixed = mt.MaskedDiffusion(mt.Oracle(language), sampler="stride", steps=STEPS)
+            fixed.walk_tilted(language, 8, length, seed=0)
             mt.MaskedDiffusion(mt.Oracle(language), sampler="independent:mu=0.1").sample(2, length, seed=0)
             mt.MaskedDiffusion(mt.Oracle(language), sampler="verify:k=2").sample(2, length, seed=0)
 

@@ -53,8 +53,9 @@ def sweep(
     metrics: Annotated[
         str,
         typer.Option(
-            help="ser, ser_shared (brings shared_size), ser_sharp (brings sharp_size, sharp_largest), ser_walk, ter, "
-            "ter_ratio, wrong, unfaithful, z, cross_entropy or my_module:MyMetric, or several as ser,ter."
+            help="ser, ser_shared (brings shared_size), ser_sharp (brings sharp_size, sharp_largest), "
+            "ser_tilted (brings tilted_size), ser_walk, ter, ter_ratio, wrong, unfaithful, z, cross_entropy or "
+            "my_module:MyMetric, or several as ser,ter."
         ),
     ] = "ser,ter",
     samples: Annotated[int, typer.Option(help="Sequences for each cell, at least.")] = 2000,

@@ -238,3 +238,9 @@ class ModelDefaults:
         raise ValueError(
             f"{self.spec} has no walk by shared steps; use masked diffusion with sampler ancestral, or ser_sharp or ser"
         )
+
+    def check_tilted_walks(self: Any) -> None:
+        """ValueError with the reason where it has no `walk_tilted` (models/tilted_walks.py)."""
+        raise ValueError(
+            f"{self.spec} has no tilted walk; use masked diffusion with a fixed plan, as stride, or ser_sharp or ser"
+        )

@@ -16,6 +16,7 @@ from mdmtheory.metrics.measure import Sequences
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
 from mdmtheory.metrics.ser_shared import SerShared, SharedWalks
 from mdmtheory.metrics.ser_sharp import SerSharp, StepWalks
+from mdmtheory.metrics.ser_tilted import SerTilted, TiltedWalks
 from mdmtheory.metrics.ser_walk import SerWalk, WalkMeasure, Walks, check_method
 from mdmtheory.metrics.sums import Sums
 from mdmtheory.models.fitting import held_to
@@ -44,6 +45,7 @@ _BY_WALKS: dict[str, tuple[WalkMeasure, Metric]] = {
     "walk": (Walks(), SerWalk()),
     "sharp": (StepWalks(), SerSharp()),
     "shared": (SharedWalks(), SerShared()),
+    "tilted": (TiltedWalks(), SerTilted()),
 }
 
 
@@ -79,6 +81,9 @@ def ser(
     "shared" is for random order (`ancestral`) with the exact denoiser, which errs only where two positions share a
     step: plans are drawn so, near positions first, and weighed. With many steps it needs far fewer walks, and its
     interval, which holds for every law, is as short (docs/theory.md, 5.2; ours).
+    "tilted" is for fixed plans with the exact denoiser of a chain of hidden states, where "sharp" sees too little mass
+    die: half of the walks go through contexts in which tokens of a step are likely to exclude one another, weighed by
+    how much likelier these were made; the upper end is that of half as many (docs/theory.md, 5.2; ours).
 
     `prompt` says what is given (`prompts.registry.given_positions`), by default what the language says itself: each
     sequence is then an answer to a prompt of its own, drawn from q, and is wrong where the two together are.

@@ -64,16 +64,7 @@ class SerSharp(Metric):
         Withheld, with that end, where the walks are worth fewer than LEAST_EFFECTIVE. Below stands the end of a mean's
         interval (core/means.py): what was not seen can only add; 0 where none holds.
         """
-        count = measured.sums.whole("sequences")
-        value = min(measured.sums["wrong"] / count, 1.0)
-        high = max(hoeffding_end(count, value, level), value)
-        size = effective_size(measured.sums)
-        if value > 0 and size < LEAST_EFFECTIVE:
-            raise WithheldError(
-                f"{count} walks are worth {size:.2g} of equal size, below {LEAST_EFFECTIVE:g}; at most {high:.2g}",
-                count,
-            )
-        return Estimate(value, _seen_below(measured.sums, value, level), high, level, TAIL_UNSEEN, count)
+        return tail_unseen(measured.sums, level)
 
 
 @registered("metric", place=10, sources=(SHARP_SEARCH,))
@@ -107,6 +98,21 @@ class SharpLargest(Metric):
         if sums["wrong_cubed"] < 1e-290 and sums["wrong"] > 0:
             share = min(1.0, 1.0 / math.sqrt(effective_size(sums)))
         return Estimate(share, share, share, 1.0, "upper bound", count)
+
+
+def tail_unseen(sums: Sums, level: float, most: float = 1.0) -> Estimate:
+    """The mean of terms from 0 to `most`, with an upper end that holds for every law of these; as of SerSharp."""
+    count = sums.whole("sequences")
+    value = min(sums["wrong"] / count, most)
+    high = most * max(hoeffding_end(count, value / most, level), value / most)
+    size = effective_size(sums)
+    if value > 0 and size < LEAST_EFFECTIVE:
+        raise WithheldError(
+            f"{count} walks are worth {size:.2g} of equal size, below {LEAST_EFFECTIVE:g}; at most {min(high, 1):.2g}",
+            count,
+        )
+    ends = (min(value, 1.0), min(_seen_below(sums, value, level), 1.0), min(high, 1.0))
+    return Estimate(*ends, level, TAIL_UNSEEN, count)
 
 
 def _seen_below(sums: Sums, value: float, level: float) -> float:

@@ -24,9 +24,9 @@ WALK_SEARCH = Ours(
     "2026-11-29",
 )
 
-METHODS = ("draws", "walk", "sharp", "shared")
-"""Errors among drawn sequences, or the chance of an error along walks that make none: by tokens, by whole steps, or by
-whole steps where two positions share one."""
+METHODS = ("draws", "walk", "sharp", "shared", "tilted")
+"""Errors among drawn sequences, or the chance of an error along walks that make none: by tokens, by whole steps, by
+whole steps where two positions share one, or through contexts in which mass is likely to die."""
 
 
 def check_method(method: str) -> None:

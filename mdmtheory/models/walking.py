@@ -17,12 +17,13 @@ from mdmtheory.core.tokens import TokensLike
 from mdmtheory.models.conditioned_steps import StepWalk, check_plans, walk_steps_of
 from mdmtheory.models.conditioned_walk import Walk, check_sampler, walk_of
 from mdmtheory.models.shared_walks import SharedWalk, check_shared, walk_shared_of
+from mdmtheory.models.tilted_walks import TiltedWalk, check_tilted, walk_tilted_of
 from mdmtheory.plans import PlanLawBase
 from mdmtheory.samplers.base import SamplerBase
 
 
 class Walking(ModelDefaults, ABC):
-    """Token by token, by whole steps, and through plans in which two positions share a step."""
+    """Token by token, by whole steps, through plans in which two positions share a step, and where mass dies."""
 
     sampler: Any
     constraint: Any
@@ -123,6 +124,34 @@ class Walking(ModelDefaults, ABC):
         streams = self._streams("walk by shared steps", length, seed, first, count)
         begun = language.sample(count, length, seed, first=first, threads=threads)
         return walk_shared_of(self, language, streams, begun, threads=threads)
+
+    def check_tilted_walks(self) -> None:
+        """ValueError with the reason where it has no `walk_tilted`."""
+        self._check_may_err()
+        check_tilted(self)
+
+    @whole_numbers(count=0, length=1, seed=0, first=0, threads=1)
+    def walk_tilted(
+        self,
+        language: Language,
+        count: int,
+        length: int,
+        seed: int,
+        *,
+        first: int = 0,
+        prompt: TokensLike | None = None,
+        threads: int | None = None,
+    ) -> TiltedWalk:
+        """Walks through contexts in which mass is likely to die, first..first+count-1, with streams of their own.
+
+        Of fixed plans and a denoiser that is exact for the language, which is a chain of hidden states. ValueError
+        where there are none (`check_tilted_walks`), and for a prompt.
+        """
+        self.check_tilted_walks()
+        if prompt is not None:
+            raise ValueError("tilted walks take no prompt; use method='sharp' (ser_sharp)")
+        streams = self._streams("tilted walk", length, seed, first, count)
+        return walk_tilted_of(self, language, streams, length, threads=threads)
 
 
 def require_closed_law(sampler: PlanLawBase | SamplerBase) -> None:

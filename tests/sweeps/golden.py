@@ -127,6 +127,7 @@ CASES: dict[str, dict[str, Any]] = {
     "walks of a rule": {**_TIED, "denoiser": "window:width=2", "sampler": "confidence", "metrics": "ser_walk"},
     "walks of whole steps": {**_ANCESTRAL, "metrics": "ser_sharp"},
     "walks by shared steps": {**_ANCESTRAL, "steps": 40, "metrics": "ser_shared"},
+    "walks through contexts where mass dies": {**_ANCESTRAL, "sampler": "stride", "metrics": "ser_tilted"},
     "prompt prefix": {**_ANCESTRAL, "prompt": "prefix:size=5", "check": True},
     "prompt random, ties at random": {**_TIED, "sampler": "confidence", "prompt": "random:size=5"},
     "prompt every, block by block": {**_ANCESTRAL, "model": "block:size=3", "prompt": "every:stride=3"},
