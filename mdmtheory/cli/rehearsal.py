@@ -97,8 +97,6 @@ def _run(make: Callable[[], Any], bits: int) -> None:
         mt.MaskedDiffusion(mt.Window(language, width=1), sampler="confidence", steps=STEPS).sample(2, length, seed=0)
         if looks:
             mt.MaskedDiffusion(mt.Oracle(language), steps=STEPS).walk_steps(language, 2, length, seed=0)
-            fixed = mt.MaskedDiffusion(mt.Oracle(language), sampler="stride", steps=STEPS)
-            fixed.walk_tilted(language, 8, length, seed=0)
             mt.MaskedDiffusion(mt.Oracle(language), sampler="independent:mu=0.1").sample(2, length, seed=0)
             mt.MaskedDiffusion(mt.Oracle(language), sampler="verify:k=2").sample(2, length, seed=0)
 
@@ -133,6 +131,8 @@ def _exact() -> None:
     mt.exact.kappa(mt.NGram.random(order=2, vocab_size=8, seed=0, prune=1.0))
     hmm = mt.HMM.random(states=3, vocab_size=4, seed=0, prune_transition=1.0)
     mt.exact.first_order(hmm, 16, count=64)
+    preset = mt.as_language("hmm")
+    mt.MaskedDiffusion(mt.Oracle(preset), sampler="stride", steps=2).walk_tilted(preset, 8, LENGTH, seed=0)
     for order, vocab_size in ((3, 26), (2, 700)):  # tokens of 8 and of 16 bits, more contexts than a chain has states
         mt.exact.first_order(mt.NGram.random(order=order, vocab_size=vocab_size, prune=1.0), 8, count=64)
     mt.exact.law(mt.MaskedDiffusion(mt.Oracle(bigram), sampler="ancestral", steps=STEPS), bigram, LENGTH)

@@ -30,7 +30,7 @@ class SecondReader:
         for reached in sets:
             row = []
             for token in range(emits.shape[1]):
-                then = successors[reached & emits[:, token]].any(axis=0)
+                then = np.asarray(successors[reached & emits[:, token]].any(axis=0))
                 key = then.tobytes()
                 if key not in number:
                     number[key] = len(sets)
