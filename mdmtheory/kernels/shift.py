@@ -139,46 +139,47 @@ def scale_apart(new, first, count, factor, old, out, start, stride, faint):
 def step_forward(shift, tokens, i, source, old, out, step):
     """`out` becomes the message before i + 1, scaled to sum 1, from `source`, the one before i.
 
-    Returns the sum that it had, in the scale of `source`, whether an entry differs from `old`, the message as it was,
-    and whether one is faint (`scale_run`). Where `old` is `out` nothing is said of that.
+    Returns the sum that it had, in the scale of `source`, and whether an entry changed and one is faint (`scale_run`).
     """
     vocab_size = shift.laws.shape[1]
     token = np.int64(tokens[i])
+    new, live = step.new, step.live
     apart = False
     if i < shift.order - 1 or (token < vocab_size and not shift.hard):
-        alive, span, total = _push_each(shift, tokens, i, token, source, out, step.live)
+        alive, span, total = _push_each(shift, tokens, i, token, source, step)
     elif token < vocab_size:
         alive, span, total = _push_known(shift, tokens, i, source, step)
         apart = True
     else:
-        alive, span, total = _push_masked(shift, tokens, i, source, out, step.live)
+        alive, span, total = _push_masked(shift, tokens, i, source, step)
     factor = 1.0 / total if total > 0.0 else 0.0
     changed = fainter = False
     for j in range(alive):
-        start = step.live[j] * span
+        start = live[j] * span
+        stop = start + span
         if apart:
             at = start * vocab_size + token
-            more, fewer = scale_apart(step.new, start, span, factor, old, out, at, vocab_size, shift.faint)
+            more, fewer = scale_apart(new, start, span, factor, old, out, at, vocab_size, shift.faint)
         else:
-            more, fewer = scale_run(out, start, start + span, factor, old, shift.faint)
+            more, fewer = scale_run(new, start, stop, factor, old, out, shift.faint)
         changed |= more
         fainter |= fewer
     return total, changed, fainter
 
 
 @part
-def _push_masked(shift, tokens, i, source, out, live):
-    """out = what moves from full contexts to each token, in runs of some width, of which `live` says which.
+def _push_masked(shift, tokens, i, source, step):
+    """step.new = what moves from full contexts to each token, in runs of some width, of which step.live says which.
 
     Returns how many runs, their width, and the sum of all.
     """
     vocab_size = shift.laws.shape[1]
     run, width = masked_run(shift, tokens, i)
-    alive, first, last = live_contexts(shift, tokens, i, run, live)
+    alive, first, last = live_contexts(shift, tokens, i, run, step.live)
     total = 0.0
     for j in range(alive):
-        start, stop = live[j] * width, (live[j] + 1) * width
-        total += push_blocks(shift, source, start, stop, first, last, out)
+        start, stop = step.live[j] * width, (step.live[j] + 1) * width
+        total += push_blocks(shift, source, start, stop, first, last, step.new)
     return alive, width * vocab_size, total
 
 
@@ -225,76 +226,77 @@ def _add_product(left, right, out):
 
 
 @part
-def _push_each(shift, tokens, i, token, source, out, live):
+def _push_each(shift, tokens, i, token, source, step):
     """As `_push_masked`, context by context: for short ones and soft evidence. What a known `token` excludes is 0."""
     vocab_size = shift.laws.shape[1]
     keep = shift.size // vocab_size
-    alive, first, last = live_contexts(shift, tokens, i, 0, live)
+    alive, first, last = live_contexts(shift, tokens, i, 0, step.live)
     row = shift.offsets[min(i, shift.order - 1)]
     for j in range(alive):
-        newer = live[j]
-        reached = out[newer * vocab_size : (newer + 1) * vocab_size]
+        newer = step.live[j]
+        out = step.new[newer * vocab_size : (newer + 1) * vocab_size]
         for v in range(vocab_size):
-            reached[v] = 0.0
+            out[v] = 0.0
         for oldest in range(first, last):
             c = oldest * keep + newer
-            add_scaled(reached, source[c], shift.laws[row + c])
+            add_scaled(out, source[c], shift.laws[row + c])
         if token < vocab_size:
             for v in range(vocab_size):
-                reached[v] *= shift.evidence[token, v]
-    return alive, vocab_size, _total_of_runs(out, live, alive, vocab_size)
+                out[v] *= shift.evidence[token, v]
+    return alive, vocab_size, _total_of_runs(step.new, step.live, alive, vocab_size)
 
 
 @subroutine
 def step_backward(shift, tokens, i, source, old, out, step):
     """`out` becomes the likelihood before i, scaled to sum 1, from `source`, the one before i + 1.
 
-    Returns whether an entry differs from `old`, and whether one is faint, as `step_forward`.
+    Returns whether an entry changed, and whether one is faint (`scale_run`).
     """
     vocab_size = shift.laws.shape[1]
     keep = shift.size // vocab_size
     token = np.int64(tokens[i])
-    live = step.live
+    new, live = step.new, step.live
     run, width = masked_run(shift, tokens, i)
     if i < shift.order - 1 or (token < vocab_size and not shift.hard):
         run, width = 0, 1
     alive, first, last = live_contexts(shift, tokens, i, run, live)
     if i < shift.order - 1 or (token < vocab_size and not shift.hard):
-        _pull_each(shift, tokens, i, source, alive, first, last, out, step)
+        _pull_each(shift, tokens, i, source, alive, first, last, step)
     elif token < vocab_size:
-        _pull_known(shift, token, source, alive, first, last, width, out, step)
+        _pull_known(shift, token, source, alive, first, last, width, step)
     else:
-        _pull_masked(shift, source, alive, first, last, width, out, step)
+        _pull_masked(shift, source, alive, first, last, width, step)
     total = 0.0
     for oldest in range(first, last):
         for j in range(alive):
             start = oldest * keep + live[j] * width
-            total += out[start] if width == 1 else total_of(out[start : start + width])
+            total += new[start] if width == 1 else total_of(new[start : start + width])
     factor = 1.0 / total if total > 0.0 else 0.0
     changed = fainter = False
     for oldest in range(first, last):
         for j in range(alive):
             start = oldest * keep + live[j] * width
+            stop = start + width
             if width < FULL_VECTOR:
-                more, fewer = scale_apart(out, start, width, factor, old, out, start, 1, shift.faint)
+                more, fewer = scale_apart(new, start, width, factor, old, out, start, 1, shift.faint)
             else:
-                more, fewer = scale_run(out, start, start + width, factor, old, shift.faint)
+                more, fewer = scale_run(new, start, stop, factor, old, out, shift.faint)
             changed |= more
             fainter |= fewer
     return changed, fainter
 
 
 @part
-def _pull_masked(shift, source, alive, first, last, width, out, step):
-    """out = the likelihood of full contexts before a masked token, in runs."""
+def _pull_masked(shift, source, alive, first, last, width, step):
+    """step.new = the likelihood of full contexts before a masked token, in runs."""
     for j in range(alive):
         start, stop = step.live[j] * width, (step.live[j] + 1) * width
-        pull_blocks(shift, source, start, stop, first, last, out, step.spare)
+        pull_blocks(shift, source, start, stop, first, last, step.new, step.spare)
 
 
 @part
-def _pull_known(shift, token, source, alive, first, last, width, out, step):
-    """out = the likelihood of full contexts before a known token, in runs."""
+def _pull_known(shift, token, source, alive, first, last, width, step):
+    """step.new = the likelihood of full contexts before a known token, in runs."""
     vocab_size = shift.laws.shape[1]
     keep = shift.size // vocab_size
     law = shift.by_token[token]
@@ -307,9 +309,9 @@ def _pull_known(shift, token, source, alive, first, last, width, out, step):
             c = oldest * keep + start
             if width < FULL_VECTOR:
                 for k in range(width):
-                    out[c + k] = law[c + k] * after[k]
+                    step.new[c + k] = law[c + k] * after[k]
             else:
-                _multiply(law[c : c + width], after, out[c : c + width])
+                _multiply(law[c : c + width], after, step.new[c : c + width])
 
 
 @part
@@ -320,8 +322,8 @@ def _multiply(left, right, out):
 
 
 @part
-def _pull_each(shift, tokens, i, source, alive, first, last, out, step):
-    """out = the likelihood, context by context: for short ones and soft evidence."""
+def _pull_each(shift, tokens, i, source, alive, first, last, step):
+    """step.new = the likelihood, context by context: for short ones and soft evidence."""
     vocab_size = shift.laws.shape[1]
     keep = shift.size // vocab_size
     row = shift.offsets[min(i, shift.order - 1)]
@@ -334,9 +336,9 @@ def _pull_each(shift, tokens, i, source, alive, first, last, out, step):
             c = oldest * keep + step.live[j]
             law, start = shift.laws[row + c], step.live[j] * vocab_size
             if token < vocab_size and shift.hard:
-                out[c] = law[token] * source[start + token]
+                step.new[c] = law[token] * source[start + token]
             else:
-                out[c] = dot(law, source[start : start + vocab_size])
+                step.new[c] = dot(law, source[start : start + vocab_size])
 
 
 @subroutine
@@ -349,9 +351,9 @@ def weigh_position(shift, tokens, i, ahead, behind, step, weights):
     for v in range(vocab_size):
         weights[v] = 0.0
     if i < shift.order - 1:
-        alive, span, _ = _push_each(shift, tokens, i, vocab_size, ahead, step.new, step.live)
+        alive, span, _ = _push_each(shift, tokens, i, vocab_size, ahead, step)
     else:
-        alive, span, _ = _push_masked(shift, tokens, i, ahead, step.new, step.live)
+        alive, span, _ = _push_masked(shift, tokens, i, ahead, step)
     for j in range(alive):
         _add_columns(step.new, behind, step.live[j] * span, (step.live[j] + 1) * span, weights)
 

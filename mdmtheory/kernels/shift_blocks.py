@@ -116,27 +116,27 @@ def _pull_rows(shift, source, start, stop, first, last, new, spare):
 
 
 @part
-def scale_run(message, start, stop, factor, old, faint):
-    """Multiply a message by a factor from `start` to `stop`; whether any of it then differs from `old`, or is faint.
+def scale_run(new, start, stop, factor, old, out, faint):
+    """out = factor * new from `start` to `stop`; whether that differs from `old` anywhere by more than 1e-15 of it.
 
-    That is by more than 1e-15 of `old`; and positive and below `faint`.
+    And whether any of it is faint: positive and below `faint`. `old` and `out` may be one array.
     """
     whole = stop - (stop - start) % 8
     scale, share, least = spread(factor), spread(1e-15), spread(faint)
     changed = False
     for k in range(start, whole, 8):
-        scaled = scale * load(message, k)
+        scaled = scale * load(new, k)
         if not changed:
             changed = farther(scaled, load(old, k), share)
         least = lesser_positive(least, scaled)
-        store(message, k, scaled)
+        store(out, k, scaled)
     a, b, c, d, e, f, g, h = numbers(least)
     fainter = min(min(min(a, b), min(c, d)), min(min(e, f), min(g, h))) < faint
     for k in range(whole, stop):
-        scaled_one = factor * message[k]
+        scaled_one = factor * new[k]
         changed |= abs(scaled_one - old[k]) > 1e-15 * old[k]
         fainter |= (scaled_one > 0.0) & (scaled_one < faint)
-        message[k] = scaled_one
+        out[k] = scaled_one
     return changed, fainter
 
 

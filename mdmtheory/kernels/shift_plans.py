@@ -16,15 +16,22 @@ import numpy as np
 from mdmtheory.kernels.compiling import kernel, part, subroutine
 from mdmtheory.kernels.plan_runs import PlanParts, most_steps, plan_runner
 from mdmtheory.kernels.shift import live_contexts, step_backward, step_forward, step_scratch, weigh_position
-from mdmtheory.kernels.shift_messages import forget, message_room, renew
 
 
 class ShiftScratch(NamedTuple):
-    """What one thread works in; see `run_shift_plans`."""
+    """What one thread works in; see `run_shift_plans`.
+
+    `own_forward` and `own_backward` say which messages are this row's, others being as when nothing is revealed;
+    `stale_forward` and `stale_backward` over which positions a step must be made again.
+    """
 
     forward: Any
     backward: Any
     nothing: Any
+    own_forward: Any
+    own_backward: Any
+    stale_forward: Any
+    stale_backward: Any
     step: Any
     weights: Any
     known: Any
@@ -35,8 +42,9 @@ def _begin(shift, scratch, row):
     """Nothing is revealed, and no message differs from those of that."""
     for i in range(len(scratch.known)):
         scratch.known[i] = shift.laws.shape[1]
-    forget(scratch.forward)
-    forget(scratch.backward)
+        scratch.stale_forward[i] = scratch.stale_backward[i] = False
+    for i in range(len(scratch.own_forward)):
+        scratch.own_forward[i] = scratch.own_backward[i] = False
 
 
 @part
@@ -55,63 +63,62 @@ def _single(shift, scratch, i):
 @subroutine
 def _renew_ahead(shift, scratch, row, position):
     """Bring the message before `position` from the left up to date."""
-    entries, place, own, stale = scratch.forward
     start = position
     while start > 0:
         context = _single(shift, scratch, start)
         if context >= 0:
-            entries[place[start], context] = 1.0
-            own[start] = True
+            scratch.forward[start, context] = 1.0
+            scratch.own_forward[start] = True
             break
         start -= 1
     moving = False
     for i in range(start, position):
-        if moving or stale[i]:
-            stale[i] = False
-            source = entries[place[i]] if own[i] else shift.forward[i]
-            old = entries[place[i + 1]] if own[i + 1] else shift.forward[i + 1]
-            _, moving, faint = step_forward(shift, scratch.known, i, source, old, entries[place[-1]], scratch.step)
-            renew(scratch.forward, i + 1)
+        if moving or scratch.stale_forward[i]:
+            scratch.stale_forward[i] = False
+            source = scratch.forward[i] if scratch.own_forward[i] else shift.forward[i]
+            old = scratch.forward[i + 1] if scratch.own_forward[i + 1] else shift.forward[i + 1]
+            _, moving, faint = step_forward(
+                shift, scratch.known, i, source, old, scratch.forward[i + 1], scratch.step
+            )  # fmt: skip
+            scratch.own_forward[i + 1] = True
             if faint:
                 row.unsure[0] = True
     if moving:
-        stale[position] = True
+        scratch.stale_forward[position] = True
 
 
 @subroutine
 def _renew_behind(shift, scratch, row, position):
     """Bring the message before `position` from the right up to date: the mirror of `_renew_ahead`."""
-    entries, place, own, stale = scratch.backward
     length, context = len(scratch.known), -1
     start = min(position + shift.order - 1, length)
     while start < length:
         context = _single(shift, scratch, start)
         if context >= 0:
-            entries[place[start], context] = 1.0
-            own[start] = True
+            scratch.backward[start, context] = 1.0
+            scratch.own_backward[start] = True
             break
         start += 1
     moving = False
     for i in range(start - 1, position - 1, -1):
-        if moving or stale[i]:
-            stale[i] = False
-            source = entries[place[i + 1]] if own[i + 1] else scratch.nothing
-            old = entries[place[i]] if own[i] else scratch.nothing
-            moving, faint = step_backward(shift, scratch.known, i, source, old, entries[place[-1]], scratch.step)
-            renew(scratch.backward, i)
+        if moving or scratch.stale_backward[i]:
+            scratch.stale_backward[i] = False
+            source = scratch.backward[i + 1] if scratch.own_backward[i + 1] else scratch.nothing
+            old = scratch.backward[i] if scratch.own_backward[i] else scratch.nothing
+            moving, faint = step_backward(shift, scratch.known, i, source, old, scratch.backward[i], scratch.step)
+            scratch.own_backward[i] = True
             if faint:
                 row.unsure[0] = True
     if moving:
-        stale[position - 1] = True
+        scratch.stale_backward[position - 1] = True
 
 
 @part
 def _weigh(shift, scratch, row, position):
     _renew_ahead(shift, scratch, row, position)
     _renew_behind(shift, scratch, row, position + 1)
-    left, right = scratch.forward, scratch.backward
-    ahead = left.entries[left.place[position]] if left.own[position] else shift.forward[position]
-    behind = right.entries[right.place[position + 1]] if right.own[position + 1] else scratch.nothing
+    ahead = scratch.forward[position] if scratch.own_forward[position] else shift.forward[position]
+    behind = scratch.backward[position + 1] if scratch.own_backward[position + 1] else scratch.nothing
     weigh_position(shift, scratch.known, position, ahead, behind, scratch.step, scratch.weights)
 
 
@@ -135,9 +142,8 @@ def _fits(shift, scratch, position):
     vocab_size = shift.laws.shape[1]
     keep = shift.size // vocab_size
     token = scratch.known[position]
-    left, right = scratch.forward, scratch.backward
-    ahead = left.entries[left.place[position]] if left.own[position] else shift.forward[position]
-    behind = right.entries[right.place[position + 1]] if right.own[position + 1] else scratch.nothing
+    ahead = scratch.forward[position] if scratch.own_forward[position] else shift.forward[position]
+    behind = scratch.backward[position + 1] if scratch.own_backward[position + 1] else scratch.nothing
     alive, first, last = live_contexts(shift, scratch.known, position, 0, scratch.step.live)
     row = shift.offsets[min(position, shift.order - 1)]
     for oldest in range(first, last):
@@ -153,12 +159,12 @@ def _fits(shift, scratch, position):
 def _mark(shift, scratch, position):
     """The step over a position that was revealed is stale, and those from contexts that became single ones."""
     length = len(scratch.known)
-    scratch.forward.stale[position] = scratch.backward.stale[position] = True
+    scratch.stale_forward[position] = scratch.stale_backward[position] = True
     for i in range(position + 1, min(position + shift.order, length + 1)):
         if _single(shift, scratch, i) >= 0:
             if i < length:
-                scratch.forward.stale[i] = True
-            scratch.backward.stale[i - 1] = True
+                scratch.stale_forward[i] = True
+            scratch.stale_backward[i - 1] = True
 
 
 _run = plan_runner(PlanParts(_begin, _weigh, _reveal))
@@ -174,9 +180,13 @@ def run_shift_plans(shift, plan, tokens, states, drawing, recompute, epsilon, lo
     length = plan.shape[1]
     order, buckets = np.empty(length, dtype=np.int64), np.empty(most_steps(plan), dtype=np.int64)
     scratch = ShiftScratch(
-        message_room(length, shift.size),
-        message_room(length, shift.size),
+        np.empty((length + 1, shift.size)),
+        np.empty((length + 1, shift.size)),
         np.full(shift.size, 1.0 / shift.size),
+        np.empty(length + 1, dtype=np.bool_),
+        np.empty(length + 1, dtype=np.bool_),
+        np.empty(length + 1, dtype=np.bool_),
+        np.empty(length + 1, dtype=np.bool_),
         step_scratch(shift),
         np.empty(shift.laws.shape[1]),
         np.empty(length, dtype=np.int64),

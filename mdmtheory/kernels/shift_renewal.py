@@ -14,7 +14,6 @@ from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.doubt import LEAST_TOTAL
 from mdmtheory.kernels.plan_runs import PlanParts, most_steps, plan_runner
 from mdmtheory.kernels.shift import meet_live, step_backward, step_forward, step_scratch, weigh_position
-from mdmtheory.kernels.shift_messages import message_room, renew
 
 
 class RenewalScratch(NamedTuple):
@@ -30,19 +29,18 @@ class RenewalScratch(NamedTuple):
 @part
 def _begin(shift, scratch, row):
     """The messages when every token is masked."""
-    ahead, behind = scratch.forward, scratch.backward
-    for i in range(len(shift.forward)):
+    forward, backward, known = scratch.forward, scratch.backward, scratch.known
+    for i in range(len(forward)):
         for c in range(shift.size):
-            ahead.entries[ahead.place[i], c] = shift.forward[i, c]
-            behind.entries[behind.place[i], c] = 1.0
-    for i in range(len(scratch.known)):
-        scratch.known[i] = shift.laws.shape[1]
+            forward[i, c] = shift.forward[i, c]
+            backward[i, c] = 1.0
+    for i in range(len(known)):
+        known[i] = shift.laws.shape[1]
 
 
 @part
 def _weigh(shift, scratch, row, position):
-    left, right = scratch.forward, scratch.backward
-    ahead, behind = left.entries[left.place[position]], right.entries[right.place[position + 1]]
+    ahead, behind = scratch.forward[position], scratch.backward[position + 1]
     weigh_position(shift, scratch.known, position, ahead, behind, scratch.step, scratch.weights)
 
 
@@ -58,21 +56,19 @@ def _reveal(shift, scratch, row, start, stop, recompute):
 @part
 def _renew_forward(shift, scratch, row, start, stop, recompute):
     """Sweep rightwards from each new position until a message stays as it was; False if the context is impossible."""
-    left, right, known = scratch.forward, scratch.backward, scratch.known
+    forward, backward, known = scratch.forward, scratch.backward, scratch.known
     reached = -1
     for m in range(start, stop):
         i = 0 if recompute else row.order[m]
         if i <= reached:
             continue
         while i < len(known):
-            source, old = left.entries[left.place[i]], left.entries[left.place[i + 1]]
-            ahead, behind = left.entries[left.place[-1]], right.entries[right.place[i + 1]]
-            total, changed, _ = step_forward(shift, known, i, source, old, ahead, scratch.step)
-            renew(left, i + 1)
+            ahead = forward[i + 1]
+            total, changed, _ = step_forward(shift, known, i, forward[i], ahead, ahead, scratch.step)
             reached = i
             if total <= 0.0:
                 return False
-            if total * meet_live(shift, known, i + 1, ahead, behind, scratch.step.live) < LEAST_TOTAL:
+            if total * meet_live(shift, known, i + 1, ahead, backward[i + 1], scratch.step.live) < LEAST_TOTAL:
                 row.unsure[0] = True
             if not (changed or recompute):
                 break
@@ -83,19 +79,17 @@ def _renew_forward(shift, scratch, row, start, stop, recompute):
 @part
 def _renew_backward(shift, scratch, row, start, stop, recompute):
     """The mirror of `_renew_forward`, sweeping leftwards."""
-    left, right, known = scratch.forward, scratch.backward, scratch.known
+    forward, backward, known = scratch.forward, scratch.backward, scratch.known
     reached = len(known)
     for m in range(stop - 1, start - 1, -1):
         i = len(known) - 1 if recompute else row.order[m]
         if i >= reached:
             continue
         while i >= 0:
-            source, old = right.entries[right.place[i + 1]], right.entries[right.place[i]]
-            ahead, behind = left.entries[left.place[i]], right.entries[right.place[-1]]
-            changed, _ = step_backward(shift, known, i, source, old, behind, scratch.step)
-            renew(right, i)
+            behind = backward[i]
+            changed, _ = step_backward(shift, known, i, backward[i + 1], behind, behind, scratch.step)
             reached = i
-            if meet_live(shift, known, i, ahead, behind, scratch.step.live) < LEAST_TOTAL:
+            if meet_live(shift, known, i, forward[i], behind, scratch.step.live) < LEAST_TOTAL:
                 row.unsure[0] = True
             if not (changed or recompute):
                 break
@@ -114,8 +108,8 @@ def renew_shift_plans(shift, plan, tokens, states, drawing, recompute, epsilon, 
     length = plan.shape[1]
     order, buckets = np.empty(length, dtype=np.int64), np.empty(most_steps(plan), dtype=np.int64)
     scratch = RenewalScratch(
-        message_room(length, shift.size),
-        message_room(length, shift.size),
+        np.empty((length + 1, shift.size)),
+        np.empty((length + 1, shift.size)),
         step_scratch(shift),
         np.empty(shift.laws.shape[1]),
         np.empty(length, dtype=np.int64),

@@ -35,8 +35,8 @@ def one_by_one(shift, source, start, stop, first, last, moved, before, spare):
 
 
 @kernel
-def scaled(message, start, stop, factor, old, faint):
-    return scale_run(message, start, stop, factor, old, faint)
+def scaled(new, start, stop, factor, old, out, faint):
+    return scale_run(new, start, stop, factor, old, out, faint)
 
 
 @pytest.mark.parametrize(("vocab_size", "order", "oldest"), [(8, 4, None), (8, 4, 3), (16, 3, None), (16, 3, 9)])
@@ -67,7 +67,8 @@ def test_a_message_is_scaled_and_what_changed_or_is_faint_is_seen_wherever_it_is
     for entry, shift, changed, faint in [(1.0, 1.0, False, False), (1.0, 1 + 1e-14, True, False),
                                          (1e-12, 1.0, False, True), (0.0, 1.0, False, False)]:  # fmt: skip
         new[place] = entry
-        old, out = 2.0 * new, new.copy()
+        old, out = 2.0 * new, np.zeros(20)
         old[place] *= shift
-        assert scaled(out, 0, 19, 2.0, old, 1e-10) == (changed, faint)
-        assert out.tolist() == [*(2.0 * new[:19]), new[19]]
+        assert scaled(new, 0, 19, 2.0, old, out, 1e-10) == (changed, faint)
+        assert out.tolist() == [*(2.0 * new[:19]), 0.0]
+        assert scaled(new, 0, 19, 2.0, old, old, 1e-10) == (changed, faint)
