@@ -12,6 +12,7 @@ import numpy as np
 from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.marginals import sum_of_products
 from mdmtheory.kernels.random import next_uniform
+from mdmtheory.kernels.vectors import load_from, spread, store
 
 
 @kernel
@@ -114,26 +115,40 @@ def _noised(token, stay, uniform, vocab_size):
 @kernel
 def gaussian_log_likelihood(values, embedding, kept, out):
     """out (count, length, V) = (√kept x·e(v) - kept |e(v)|²/2) / (1 - kept) for `values` x (count, length, dim)."""
-    count, length, dim = values.shape
+    vocab_size, dim = embedding.shape
+    squares, turned = np.zeros(vocab_size), np.empty((dim, vocab_size))
+    for v in range(vocab_size):
+        for d in range(dim):
+            squares[v] += embedding[v, d] * embedding[v, d]
+            turned[d, v] = embedding[v, d]
     root = math.sqrt(kept)
-    for row in range(count):
-        for i in range(length):
-            for v in range(len(embedding)):
-                along = squares = 0.0
-                for d in range(dim):
-                    along += values[row, i, d] * embedding[v, d]
-                    squares += embedding[v, d] * embedding[v, d]
-                out[row, i, v] = (root * along - 0.5 * kept * squares) / (1.0 - kept)
+    for row in range(len(values)):
+        for i in range(values.shape[1]):
+            law = out[row, i]
+            sum_rows(values[row, i], turned, law)
+            for v in range(vocab_size):
+                law[v] = (root * law[v] - 0.5 * kept * squares[v]) / (1.0 - kept)
 
 
 @kernel
 def mean_embedding(posterior, embedding, out):
     """out (count, length, dim) = sum over v of posterior[.., v] * embedding[v]."""
-    count, length, dim = out.shape
-    for row in range(count):
-        for i in range(length):
-            for d in range(dim):
-                total = 0.0
-                for v in range(len(embedding)):
-                    total += posterior[row, i, v] * embedding[v, d]
-                out[row, i, d] = total
+    for row in range(len(out)):
+        for i in range(out.shape[1]):
+            sum_rows(posterior[row, i], embedding, out[row, i])
+
+
+@part
+def sum_rows(weights, matrix, out):
+    """out[j] = sum over k of weights[k] * matrix[k, j], one after the other, eight columns at a time."""
+    whole = len(out) - len(out) % 8
+    for j in range(0, whole, 8):
+        total = spread(0.0)
+        for k in range(len(weights)):
+            total = total + spread(weights[k]) * load_from(matrix, k, j)
+        store(out, j, total)
+    for j in range(whole, len(out)):
+        total_of_one = 0.0
+        for k in range(len(weights)):
+            total_of_one += weights[k] * matrix[k, j]
+        out[j] = total_of_one

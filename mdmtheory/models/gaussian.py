@@ -158,9 +158,9 @@ class GaussianDiffusion(NoisedDiffusion):
         """The posterior mean of the embedding at each position."""
         from mdmtheory.kernels.noised import mean_embedding
 
-        out = np.empty(values.shape)
+        out, embedding = np.empty(values.shape), np.require(self.embedding, requirements=["C", "W"])
         for rows, posterior in self._posteriors(canvas, values, level):
-            mean_embedding(posterior, self.embedding, out[rows])
+            mean_embedding(posterior, embedding, out[rows])
         return out
 
     def _normals(self, states: UInt64[np.ndarray, "count 4"], length: int) -> Values:
