@@ -262,13 +262,13 @@ class Chain:
     def tables(self, length: int, trust: float) -> ChainTables:
         """Powers of the transition matrix for hops up to `length` - 1, and where they settle; see ChainTables."""
         from mdmtheory.kernels.chain import head_laws, power_table
-        from mdmtheory.kernels.state_steps import whole_eights, widened
+        from mdmtheory.kernels.state_steps import aligned, whole_eights, widened
 
         size = len(self.initial)
         most = max(1, length - 1)
         # As many powers as fit; at least so many that two of them make up any distance.
         small = min(most, max(int(np.ceil(np.sqrt(most))), POWER_BYTES // (16 * size * size)))
-        powers = np.empty((small, size, size))
+        powers = aligned((small, size, size))
         settled = power_table(self.transition, powers) or NEVER
         giants = np.empty((0 if settled < NEVER else most // small, size, size))
         if settled < NEVER:
