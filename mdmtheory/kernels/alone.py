@@ -77,15 +77,40 @@ def messages_behind(transposed, likelihood, tokens, out, least):
 
 
 @kernel
-def weigh_messages(ahead, behind, emission, size, out):
-    """out[i, v] = sum over states s of ahead[i, s] * behind[i, s] * emission[s, v]; `emission` in eights."""
-    mass, weights = np.empty(ahead.shape[1]), np.empty(emission.shape[1])
-    for i in range(len(out)):
-        for s in range(0, len(mass), 8):
-            store(mass, s, load(ahead[i], s) * load(behind[i], s))
-        combine_alone(mass, emission, size, out.shape[1], weights)
-        for v in range(out.shape[1]):
-            out[i, v] = weights[v]
+def weigh_onwards(transition, likelihood, emission, tokens, start, behind, out, least):
+    """out[i, v] = the weight of v at i, from the message `start` before the first of `tokens` and all `behind` them.
+
+    Sum over states s of ahead[i, s] * behind[i, s] * emission[s, v]; `emission` in eights. `least` as above.
+    """
+    size, width = likelihood.shape[1], len(start)
+    message, evidence, weights = np.zeros(width), np.zeros(width), np.empty(emission.shape[1])
+    ahead = start.copy()
+    for i in range(len(tokens)):
+        _weigh(ahead, behind[i], emission, size, message, weights, out[i])
+        if i + 1 < len(tokens):
+            _, least[i + 1] = take_in_alone(ahead, likelihood, tokens[i], evidence, message)
+            combine_alone(message, transition, size, size, ahead)
+
+
+@kernel
+def weigh_backwards(transposed, likelihood, emission, tokens, start, ahead, out, least):
+    """As `weigh_onwards` to the left of the last of `tokens`, of which `start` is the message from the right."""
+    size, width = likelihood.shape[1], len(start)
+    message, evidence, weights = np.zeros(width), np.zeros(width), np.empty(emission.shape[1])
+    behind = start.copy()
+    for i in range(len(tokens) - 2, -1, -1):
+        _, least[i] = take_in_alone(behind, likelihood, tokens[i + 1], evidence, message)
+        combine_alone(message, transposed, size, size, behind)
+        _weigh(ahead[i], behind, emission, size, message, weights, out[i])
+
+
+@part
+def _weigh(ahead, behind, emission, size, mass, weights, out):
+    for s in range(0, len(mass), 8):
+        store(mass, s, load(ahead, s) * load(behind, s))
+    combine_alone(mass, emission, size, len(out), weights)
+    for v in range(len(out)):
+        out[v] = weights[v]
 
 
 @part

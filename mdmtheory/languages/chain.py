@@ -16,8 +16,8 @@ from mdmtheory.languages.support import Support, bits
 POWER_BYTES = 1 << 28
 """What the tables of transition powers may take; longer hops are put together from two powers beyond it."""
 
-THREADED_OPERATIONS = 2e6
-"""Messages of few sequences that take fewer are carried in one thread: starting others takes as long."""
+THREADED_OPERATIONS = 1e7
+"""Messages of few sequences that take fewer are carried in one thread: starting others twice takes as long."""
 
 NEVER = 1 << 62
 
@@ -162,29 +162,45 @@ class Chain:
     def _smooth_alone(
         self, tokens: Tokens, trust: float, threads: int | None
     ) -> tuple[Float[np.ndarray, "count length vocab"], Bool[np.ndarray, "count"]]:
-        """`smooth`, to the last bit, with a thread for each way of a sequence: messages from the left and the right."""
-        from mdmtheory.kernels.alone import messages_ahead, messages_behind, weigh_messages
+        """`smooth`, to the last bit, with a thread for each way of a sequence, from its left and from its right.
+
+        Messages are kept up to where they meet in the middle; from there on each meets what the other way has kept.
+        """
+        from mdmtheory.kernels.alone import messages_ahead, messages_behind, weigh_backwards, weigh_onwards
         from mdmtheory.kernels.doubt import LEAST_PRODUCT
 
         (count, length), (size, vocab_size) = tokens.shape, self.emission.shape
         if float(count) * length * size * (2 * size + vocab_size) < THREADED_OPERATIONS:
             threads = 1
         moves, back, emission = (in_columns(each) for each in (self.transition, self.transposed, self.emission))
-        likelihood, faintest = self.likelihood(trust), self.faintest(trust)
-        ahead, behind = np.empty((2, count, length, moves.shape[1]))
+        likelihood, faintest, middle = self.likelihood(trust), self.faintest(trust), length // 2
+        kept = np.empty((count, length + 1, moves.shape[1]))
+        ahead, behind = kept[:, : middle + 1], kept[:, middle + 1 :]
         near, far = np.empty((2, count, length))
-
-        def carry(first: int, stop: int) -> None:
-            for row, backwards in (divmod(way, 2) for way in range(first, stop)):
-                if backwards:
-                    messages_behind(back, likelihood, tokens[row], behind[row], far[row])
-                else:
-                    messages_ahead(self.initial, moves, likelihood, tokens[row], ahead[row], near[row])
-
-        over_rows(carry, 2 * count, threads)
         out = np.empty((count, length, vocab_size))
-        left, right, laws = (each.reshape(count * length, each.shape[2]) for each in (ahead, behind, out))
-        over_rows(lambda a, b: weigh_messages(left[a:b], right[a:b], emission, size, laws[a:b]), len(laws), threads)
+
+        left, right = tokens[:, : middle + 1], tokens[:, middle:]
+
+        def keep(row: int, backwards: int) -> None:
+            if backwards:
+                messages_behind(back, likelihood, right[row], behind[row], far[row, middle:])
+            else:
+                messages_ahead(self.initial, moves, likelihood, left[row], ahead[row], near[row, : middle + 1])
+
+        def meet(row: int, backwards: int) -> None:
+            known, here, there = (likelihood, emission), ahead[row], behind[row]
+            if backwards:
+                weigh_backwards(back, *known, left[row], there[0], here, out[row, :middle], far[row, :middle])
+            else:
+                weigh_onwards(moves, *known, right[row], here[middle], there, out[row, middle:], near[row, middle:])
+
+        for carry in (keep, meet):
+
+            def work(first: int, stop: int, carry: Any = carry) -> None:
+                for way in range(first, stop):
+                    carry(*divmod(way, 2))
+
+            over_rows(work, 2 * count, threads)
         # One probability for each of the two ways in which the messages came here.
         least: Float[np.ndarray, "count"] = (near * faintest * far * faintest).min(axis=1)
         return out, least >= LEAST_PRODUCT

@@ -55,6 +55,13 @@ def test_a_row_has_one_set_of_marginals_in_any_company(
             np.testing.assert_array_equal(as_sure, sure[:count])
 
 
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_the_shortest_sequences_have_a_middle_too(length: int) -> None:
+    q = language(8, 4)
+    tokens = q.sample(3 * FEW, length, seed=1, threads=1)
+    np.testing.assert_array_equal(q.chain.smooth(tokens[:2], 1.0, 1)[0], q.chain.smooth(tokens, 1.0, 1)[0][:2])
+
+
 def test_a_row_that_float64_may_lose_is_as_unsure_alone() -> None:
     faint = mt.HMM([1.0, 0.0], [[1.0, 1e-160], [1e-160, 1.0]], [[1.0, 1e-160], [1e-160, 1.0]])
     tokens = np.tile(np.array([[0, 1, 0, 1]], dtype=np.uint8), (2 * FEW, 1))
