@@ -51,7 +51,7 @@ class TiltedWalks(WalkMeasure):
         return {**super().sums_of(walk), "most": walk.most * len(walk.wrong)}
 
 
-@registered("metric", place=14, sources=(TILTED_SEARCH,))
+@registered("metric", place=16, sources=(TILTED_SEARCH,))
 class SerTilted(Metric):
     """SER of a fixed plan by walks through contexts in which mass is likely to die (ours)."""
 
@@ -68,7 +68,7 @@ class SerTilted(Metric):
         return tail_unseen(sums, level, sums["most"] / sums.whole("sequences"))
 
 
-@registered("metric", place=15, sources=(TILTED_SEARCH,))
+@registered("metric", place=17, sources=(TILTED_SEARCH,))
 class TiltedSize(Metric):
     """How many walks of equal size the mean of ser_tilted is worth: (sum)^2 / sum of squares of its terms."""
 
