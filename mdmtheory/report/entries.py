@@ -24,6 +24,9 @@ sequences above H(q)/L, in nats a token."""
 _DIGITS = 9
 """Decimals of KL(q||p) that mean something: below them two exact zeros differ by what float64 left of their sums."""
 
+_SHARP = {"ser_sharp": "sharp_size", "ser_tilted": "tilted_size"}
+"""Rates by walks that make no error, and what their walks are worth."""
+
 Entropies = Mapping[tuple[str, int], Estimate]
 
 
@@ -113,13 +116,22 @@ def _parts(ser: pd.Series | None, ratio: pd.Series | None, length: int) -> dict[
 
 
 def _sharper(metrics: Mapping[str, pd.Series]) -> pd.Series | None:
-    """SER as drawn; where no drawn sequence was wrong and the sharp rate is known, that, at most what drawing says.
+    """SER as drawn; where no drawn sequence was wrong and a sharp rate is known, that, at most what drawing says.
 
-    Both upper ends hold for every law. That of drawing is taken, whichever is less, so that the level stays.
+    Of two the one whose walks are worth more, of which those that saw nothing die are worth nothing. All upper ends
+    hold for every law. That of drawing is taken, whichever is less, so that the level stays.
     """
-    drawn, sharp = metrics.get("ser"), metrics.get("ser_sharp")
-    if drawn is None or sharp is None or drawn["value"] != 0 or drawn["kind"] == "exact" or math.isnan(sharp["value"]):
+    drawn = metrics.get("ser")
+    if drawn is None or drawn["value"] != 0 or drawn["kind"] == "exact":
         return drawn
+    known = [
+        (metrics[size]["value"] if metrics[name]["value"] > 0 else 0.0, metrics[name])
+        for name, size in _SHARP.items()
+        if name in metrics and not math.isnan(metrics[name]["value"])
+    ]
+    if not known:
+        return drawn
+    _, sharp = max(known, key=lambda worth_and_row: worth_and_row[0])
     high = max(float(drawn["high"]), float(sharp["value"]))
     return pd.Series({**drawn, "value": sharp["value"], "low": sharp["low"], "high": high, "kind": sharp["kind"]})
 

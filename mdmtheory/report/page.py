@@ -49,8 +49,8 @@ _READING = """\
   context that cannot occur, calls are only known to be at most the steps: (≤16).
 - A number stands with the half-width of its interval, ±, the wider side where it has two; where that is below 0.00005
   it is left out. *2e-09, at most 0.0018*: no drawn sequence was wrong; beside the upper end that drawing leaves stands
-  the mean of what steps miss along walks that miss nothing (`ser_sharp`, [sharp.md](sharp.md)). **≤** marks an upper
-  bound: for random order, random ties, uniform and Gaussian noise KL is not known exactly.
+  the mean of what steps miss along walks that miss nothing (`ser_sharp` or `ser_tilted`, [sharp.md](sharp.md)). **≤**
+  marks an upper bound: for random order, random ties, uniform and Gaussian noise KL is not known exactly.
 - *over*: every cell of this sampler needs more calls. *calls unknown*: every sequence of a rule without a budget was
   given up. *no log p*: the sampler has no likelihood. —: not in the store. Why not is said at the end.
 - A name such as `entropy_bound:gamma` is a rule without a budget of steps; its curve runs along its own parameter.

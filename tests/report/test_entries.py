@@ -234,13 +234,26 @@ def test_a_saved_language_with_the_name_of_a_built_in_one_is_not_taken_for_it(tm
 def test_where_drawing_saw_no_error_the_sharp_rate_stands_below_the_end_that_drawing_leaves():
     none, sharp = (0.0, 0.0, 0.0018), (2e-9, 1e-9, 0.03, "estimate (tail unseen)")
     few = (math.nan, math.nan, math.nan, "withheld (few)")
+    other, unseen = ((rate, 0.0, 0.03, "estimate (tail unseen)") for rate in (3e-9, 0.0))
+
+    def worth(walks):
+        return (walks, walks, walks, "exact")
+
     cells = [
-        cell(steps=4, ser=none, ser_sharp=sharp),
-        cell(steps=8, ser=none, ser_sharp=few),
-        cell(steps=16, ser=(0.01, 0.005, 0.02), ser_sharp=sharp),
+        cell(steps=4, ser=none, ser_sharp=sharp, sharp_size=worth(100)),
+        cell(steps=8, ser=none, ser_sharp=few, sharp_size=worth(2)),
+        cell(steps=16, ser=(0.01, 0.005, 0.02), ser_sharp=sharp, sharp_size=worth(100)),
         cell(steps=32, ser=none),
+        cell(steps=64, ser=none, ser_sharp=few, sharp_size=worth(2), ser_tilted=sharp, tilted_size=worth(90)),
+        cell(steps=128, ser=none, ser_sharp=unseen, sharp_size=worth(1000), ser_tilted=sharp, tilted_size=worth(90)),
+        cell(steps=256, ser=none, ser_sharp=sharp, sharp_size=worth(100), ser_tilted=other, tilted_size=worth(90)),
+        cell(steps=512, ser=none, ser_sharp=other, sharp_size=worth(100), ser_tilted=sharp, tilted_size=worth(200)),
+        cell(steps=1024, ser=none, ser_sharp=unseen, sharp_size=worth(1000)),
     ]
     found = entries(frame_of(cells)).set_index("steps")[["ser", "ser_low", "ser_high", "ser_kind"]]
     assert found.loc[4].tolist() == [2e-9, 1e-9, 0.0018, "estimate (tail unseen)"]
     assert found.loc[8].tolist() == found.loc[32].tolist() == [*none, "estimate"]
     assert found.loc[16, "ser"] == 0.01
+    for steps in (64, 128, 256, 512):
+        assert found.loc[steps].tolist() == found.loc[4].tolist()
+    assert found.loc[1024].tolist() == [0.0, 0.0, 0.0018, "estimate (tail unseen)"]
