@@ -34,7 +34,7 @@ class Asked:
 OF_NGRAMS = (
     ("56,000", 100_000, "512 products of 8 numbers, some 34 ns a token in all; no single part"),
     ("4,050", 8000, "3,980 hops, each of which waits for the one before it, 0.9 million multiply-adds"),
-    ("94", 500, "11,700 steps, half of them of all contexts at some 0.5 µs, three quarters of the time"),
+    ("94", 500, "11,700 steps, half of them of all contexts, of 4,096 multiply-adds each"),
     ("under 1", 10, "256 KB of laws a step from the second cache, a thousand messages of 32 KB beyond it"),
     ("under 1", 10, "2 MB of laws a step from the third cache, a thousand messages of 256 KB beyond it"),
 )
