@@ -18,6 +18,7 @@ from mdmtheory.models.masked import MaskedDiffusion
 from mdmtheory.oracles.oracle import Oracle
 
 _LANGUAGE = NGram([0.5, 0.3, 0.2], [[0.7, 0.3, 0.0], [0.0, 0.6, 0.4], [0.5, 0.0, 0.5]])
+_SAMPLERS = ("ancestral", "blocks")
 _COUNT, _LENGTH = 1000, 6
 _LEVELS = (0.5, 0.9, 0.99)
 _ROUNDING = 1e-9
@@ -41,8 +42,13 @@ class MetricCase:
 
     @cached_property
     def model(self) -> MaskedDiffusion:
-        """One that is wrong sometimes."""
-        return MaskedDiffusion(Oracle(_LANGUAGE), sampler="ancestral", steps=2)
+        """One that is wrong sometimes, and that its measure takes: in random order, or else by a fixed plan."""
+        in_random_order, fixed = (MaskedDiffusion(Oracle(_LANGUAGE), sampler=each, steps=2) for each in _SAMPLERS)
+        try:
+            measures()[self.metric.needs].facts_of(in_random_order)
+        except ValueError:
+            return fixed
+        return in_random_order
 
     def measured(self, size: int, count: int = _COUNT) -> Measured:
         """The sums of `count` sequences, taken together from runs of so many."""
