@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mdmtheory.kernels.compiling import part, subroutine
 from mdmtheory.kernels.doubt import LEAST_TOTAL
+from mdmtheory.kernels.rows import in_pairs
 from mdmtheory.kernels.state_steps import move_some, of_four
 from mdmtheory.kernels.vectors import farther, load, load_from, numbers, spread, store
 
@@ -119,7 +120,7 @@ def _total(message, start, stop):
             h += message[s + 7]
     for s in range(whole, stop):
         a += message[s]
-    return ((a + b) + (c + d)) + ((e + f) + (g + h))
+    return in_pairs((a, b, c, d, e, f, g, h))
 
 
 @part
@@ -132,13 +133,7 @@ def meet(ahead, behind, start, stop, unsure):
     sums = spread(0.0)
     for s in range(start - start % 8, stop, 8):
         sums = sums + load(ahead, s) * load(behind, s)
-    doubt_little(_sum_of_eight(sums), unsure)
-
-
-@part
-def _sum_of_eight(vector):
-    a, b, c, d, e, f, g, h = numbers(vector)
-    return ((a + b) + (c + d)) + ((e + f) + (g + h))
+    doubt_little(in_pairs(numbers(sums)), unsure)
 
 
 @part
@@ -165,7 +160,7 @@ def renew_narrow(message, first, last, matrix, evidence, other, kept, new, start
     for s in range(whole, last):
         p = spread(message[s])
         a, b = a + p * load_from(matrix, s, j), b + p * load_from(matrix, s, j + 8)
-    doubt_little(_sum_of_eight(a * load(other, j) + b * load(other, j + 8)), unsure)
+    doubt_little(in_pairs(numbers(a * load(other, j) + b * load(other, j + 8))), unsure)
     a, b = a * load(evidence, j), b * load(evidence, j + 8)
     store(new, 0, a)
     store(new, 8, b)

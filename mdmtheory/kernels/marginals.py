@@ -7,6 +7,7 @@ import numpy as np
 from mdmtheory.kernels.compiling import kernel, part
 from mdmtheory.kernels.doubt import LEAST_SHARE, LEAST_TOTAL
 from mdmtheory.kernels.random import next_uniform
+from mdmtheory.kernels.rows import in_pairs
 
 
 @part
@@ -260,7 +261,7 @@ def sum_of_products(left, right):
         f += left[v + 5] * right[v + 5]
         g += left[v + 6] * right[v + 6]
         h += left[v + 7] * right[v + 7]
-    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    total = in_pairs((a, b, c, d, e, f, g, h))
     for v in range(whole, size):
         total += left[v] * right[v]
     return total

@@ -10,6 +10,13 @@ from mdmtheory.kernels.compiling import part
 
 
 @part
+def in_pairs(terms):
+    """The sum of eight, pair by pair."""
+    a, b, c, d, e, f, g, h = terms
+    return ((a + b) + (c + d)) + ((e + f) + (g + h))
+
+
+@part
 def add_four_rows(a, b, c, d, matrix, s, first, result):
     """result[j] += a, b, c, d times rows s..s+3 of `matrix`, from column `first` on."""
     if a != 0.0 or b != 0.0 or c != 0.0 or d != 0.0:
@@ -73,7 +80,7 @@ def dot(left, right):
     while v < len(left):
         a += left[v] * right[v]
         v += 1
-    return ((a + b) + (c + d)) + ((e + f) + (g + h))
+    return in_pairs((a, b, c, d, e, f, g, h))
 
 
 @part
@@ -132,4 +139,4 @@ def total_of(entries):
     while k < len(entries):
         a += entries[k]
         k += 1
-    return ((a + b) + (c + d)) + ((e + f) + (g + h))
+    return in_pairs((a, b, c, d, e, f, g, h))

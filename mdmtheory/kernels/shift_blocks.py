@@ -7,7 +7,8 @@ where it lies; sums are in the order of the plain loops, so numbers are the same
 from __future__ import annotations
 
 from mdmtheory.kernels.compiling import part
-from mdmtheory.kernels.rows import add_eight_rows, add_scaled, dot, total_of
+from mdmtheory.kernels.rows import add_eight_rows, add_scaled, dot, in_pairs, total_of
+from mdmtheory.kernels.state_steps import lowest
 from mdmtheory.kernels.vectors import WIDTH, farther, lesser_positive, load, numbers, spread, store, turned
 
 
@@ -39,7 +40,7 @@ def _push_octets(shift, source, start, stop, first, last, new):
                 moved = _weighed_rows(source, newer, keep, laws, v)
             total = total + moved
             store(new, newer * vocab_size + v, moved)
-    return _in_pairs(numbers(total))
+    return in_pairs(numbers(total))
 
 
 @part
@@ -81,7 +82,7 @@ def _pull_octets(shift, source, start, stop, first, last, new):
     keep = shift.size // vocab_size
     for newer in range(start, stop, 8):
         if last == first + 1:
-            store(new, first * keep + newer, _in_pairs(_of_eight(_products, shift.blocks, newer, source, first)))
+            store(new, first * keep + newer, in_pairs(_of_eight(_products, shift.blocks, newer, source, first)))
             continue
         for o in range(0, vocab_size, 8):
             found = _of_eight(_likelihoods, shift.turned, newer, source, o)
@@ -130,8 +131,7 @@ def scale_run(new, start, stop, factor, old, out, faint):
             changed = farther(scaled, load(old, k), share)
         least = lesser_positive(least, scaled)
         store(out, k, scaled)
-    a, b, c, d, e, f, g, h = numbers(least)
-    fainter = min(min(min(a, b), min(c, d)), min(min(e, f), min(g, h))) < faint
+    fainter = lowest(least) < faint
     for k in range(whole, stop):
         scaled_one = factor * new[k]
         changed |= abs(scaled_one - old[k]) > 1e-15 * old[k]
@@ -190,10 +190,3 @@ def _products(laws, newer, source, oldest):
     for v in range(0, len(laws), 8):
         total = total + load(laws[oldest], v) * load(source, newer * len(laws) + v)
     return total
-
-
-@part
-def _in_pairs(terms):
-    """Their sum, pair by pair."""
-    a, b, c, d, e, f, g, h = terms
-    return ((a + b) + (c + d)) + ((e + f) + (g + h))

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mdmtheory.kernels.compiling import part
+from mdmtheory.kernels.rows import in_pairs
 from mdmtheory.kernels.vectors import LINE, farther, lesser_positive, load, load_from, numbers, spread, store
 
 
@@ -58,7 +59,7 @@ def take_in_state(source, evidence, size, message):
     a, b, c, d, e, f, g, h = numbers(sums)
     for s in range(whole, size):
         a += message[s]
-    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    total = in_pairs((a, b, c, d, e, f, g, h))
     scale = spread(1.0 / total if total > 0.0 else 1.0)
     for s in range(0, len(message), 8):
         scaled = load(message, s) * scale
