@@ -182,6 +182,10 @@ def growth_section(quick: bool) -> str:
         print(axis, value, results[axis][value], flush=True)
     if not quick:
         growth.figure(results)
+    return _grown(results)
+
+
+def _grown(results: dict[str, dict[int, dict[str, float]]]) -> str:
     heads = ["", *growth.JOBS.values(), "memory, MB"]
     lines = [
         [str(name), *("" if cell is None else page.number(cell) for cell in cells)]

@@ -33,6 +33,9 @@ CELLS = [
     ("hmm", 64, "ancestral", 10**5, "shared", 1000),
     ("hmm", 128, "stride", 8, "sharp", 1000),
     ("hmm", 128, "stride", 12, "sharp", 4000),
+    ("hmm", 128, "stride", 12, "tilted", 1000),
+    ("hmm", 128, "stride", 16, "tilted", 1000),
+    ("hmm", 128, "stride", 24, "tilted", 1000),
 ]
 """Language, length, sampler, steps, the method of `mt.ser`, and walks of which the variance is taken."""
 
@@ -47,7 +50,7 @@ def line(lang: str, length: int, sampler: str, steps: int, method: str, count: i
     """One line: nothing is timed where the walks are worth fewer than a mean of them needs."""
     q = mt.as_language(lang)
     model: Any = mt.MaskedDiffusion(mt.Oracle(q), sampler=sampler, steps=steps)
-    walk = {"sharp": model.walk_steps, "shared": model.walk_shared}[method]
+    walk = {"sharp": model.walk_steps, "shared": model.walk_shared, "tilted": model.walk_tilted}[method]
     wrong = walk(q, count, length, seed=0, threads=1).wrong
     mean, worth = float(wrong.mean()), float(wrong.sum() ** 2 / (wrong**2).sum())
     said = [f"`{lang}`, L={length}, `{sampler}`, N={steps:,}", method, number(mean), f"{worth:.0f} of {count:,}"]
