@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.core.protocols import Language
 from mdmtheory.core.register import registered
 from mdmtheory.core.sources import Ours
+from mdmtheory.languages.second_reader import SecondReader
 from mdmtheory.metrics.metric import PROBABILITY, Measured, Metric
 from mdmtheory.metrics.ser_shared import SHARED_SUMS
 from mdmtheory.metrics.ser_sharp import effective_size, tail_unseen
@@ -36,9 +36,10 @@ class TiltedWalks(WalkMeasure):
         """ValueError where the plan is not fixed, or steps of one token may err."""
         model.check_tilted_walks()
 
-    def check_fits(self, model: Any, language: Language, length: int) -> None:
-        """ValueError where the language is no chain of hidden states."""
+    def check_fits(self, model: Any, language: Any, length: int) -> None:
+        """ValueError where the language is no chain of hidden states, or a reader may know too many sets of them."""
         check_chain(language)
+        SecondReader.of(language.chain)
         check_completes(language, length, model.denoiser)
 
     def walked(self, model: Any, *of: Any, **options: Any) -> TiltedWalk:

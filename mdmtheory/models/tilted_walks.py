@@ -48,7 +48,7 @@ def check_tilted(model: Any) -> None:
 
 
 def check_chain(language: Any) -> None:
-    """MisfitError for a language that is no chain of hidden states; ValueError for one of too many sets of them."""
+    """MisfitError for a language that is no chain of hidden states."""
     if language.chain is None:
         raise MisfitError(
             f"{language.spec} is no chain of hidden states, of which tilted walks are; use an HMM or an n-gram of few "

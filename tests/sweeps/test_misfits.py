@@ -28,6 +28,10 @@ def test_a_metric_is_left_out_where_it_cannot_be_measured():
         with pytest.warns(UserWarning, match=f"left out, as it does not fit: metric {metric}: {GRID} has no"):
             found = measured(**options)
         assert found == {("parity", "ancestral"): ["draw", measure], (GRID, "ancestral"): ["draw"]}
+    for language, reason in (("parity", "parity is no chain"), ("dyck", "of this chain a reader may know")):
+        with pytest.warns(UserWarning, match=f"left out, as it does not fit: metric ser_tilted: {reason}"):
+            found = measured(lang=f"walk,{language}", length=16, sampler="stride", metrics="ser,ser_tilted")
+        assert found == {("walk", "stride"): ["draw", "tilted_walks"], (language, "stride"): ["draw"]}
     with pytest.warns(UserWarning, match="metric ter: sampler redraw.* no replay gives log p"):
         found = measured(lang="parity", length=4, sampler="redraw,ancestral", metrics="ser,ter")
     assert list(found.values()) == [["draw"], ["draw", "score"]]
