@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from mdmtheory.core.integers import whole_numbers
 from mdmtheory.core.long_calls import shows_progress
@@ -33,6 +33,13 @@ _FLAT = 1e-9
 
 _TRIAL = 6e4
 """Operations of revealing one set after another in all contexts, about, apart from those a sequence."""
+
+
+def weighed(
+    rounds: Float[np.ndarray, "*ways"], nats: Float[np.ndarray, "*ways"], price: float, exact: Bool[np.ndarray, "..."]
+) -> Float[np.ndarray, "*ways"]:
+    """What ways to go on are worth at a price: rounds + price * nats, and at infinity the rounds of `exact` ones."""
+    return np.where(exact, rounds, math.inf) if price == math.inf else rounds + price * nats
 
 
 class MeanRounds(NamedTuple):
@@ -122,8 +129,7 @@ class AllRules:
                 # Where all is revealed nothing follows.
                 after = values.get(each.after, np.zeros((2, len(each.parents))))
                 found = np.stack([1 + each.mean(after[0]), each.cost + each.mean(after[1])])
-                exact_only = price == math.inf
-                total = np.where(each.cost > ALIKE, math.inf, found[0]) if exact_only else found[0] + price * found[1]
+                total = weighed(found[0], found[1], price, each.cost <= ALIKE)
                 best, least = np.where(total < least, found, best), np.minimum(total, least)
             values[shown] = best
         rounds, nats = values[0][:, 0].tolist()

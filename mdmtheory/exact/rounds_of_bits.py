@@ -14,7 +14,8 @@ from functools import cache, partial
 import numpy as np
 from jaxtyping import Float
 
-from mdmtheory.exact.adaptive_rounds import Point, Rules
+from mdmtheory.exact.adaptive_rounds import Point, Rules, weighed
+from mdmtheory.languages.laws import row_entropies
 
 Unread = tuple[int, ...]
 """How many positions are unread of each block whose one has not come, the most first."""
@@ -53,11 +54,8 @@ def _balanced(ones: int, zeros: int, price: float) -> Point:
         share = np.minimum(left / n, 1.0)
         rounds, nats = _after_one_more(rounds, share), _after_one_more(nats, share)
         sizes = np.arange(1, n + 1)[:, None]
-        taken, lost = 1 + rounds[1:], sizes * _entropy_of_bit(share) + nats[1:]
-        if price == math.inf:
-            total = np.where((sizes == 1) | (share == 0) | (share == 1), taken, math.inf)
-        else:
-            total = taken + price * lost
+        taken, lost = 1 + rounds[1:], sizes * row_entropies(np.stack([share, 1 - share], axis=1)) + nats[1:]
+        total = weighed(taken, lost, price, (sizes == 1) | (share == 0) | (share == 1))
         best = total.argmin(axis=0), np.arange(ones + 1)
         rounds[0], nats[0] = taken[best], lost[best]
     log_count = math.lgamma(ones + zeros + 1) - math.lgamma(ones + 1) - math.lgamma(zeros + 1)
@@ -72,12 +70,6 @@ def _after_one_more(
     found[1:] = (1 - share) * means
     found[1:, 1:] += share[1:] * means[:, :-1]
     return found
-
-
-def _entropy_of_bit(share: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-    both = np.stack([share, 1 - share])
-    entropy: Float[np.ndarray, "n"] = -(both * np.log(both, out=np.zeros_like(both), where=both > 0)).sum(axis=0)
-    return entropy
 
 
 def opening_cost(unread: int, size: int) -> float:
@@ -118,8 +110,7 @@ def _one_block(block: int, price: float) -> Point:
         # Zeros behind the one take a round more.
         taken = 1 + (1 - sizes / unread) * rounds[unread - sizes] + sizes / unread * (sizes < unread)
         lost = cost + (1 - sizes / unread) * nats[unread - sizes]
-        total = np.where(sizes == 1, taken, math.inf) if price == math.inf else taken + price * lost
-        best = total.argmin()
+        best = weighed(taken, lost, price, sizes == 1).argmin()
         rounds[unread], nats[unread] = taken[best], lost[best]
     return float(rounds[block]), float(nats[block])
 
@@ -177,13 +168,3 @@ def _outcomes(openings: Openings) -> Iterator[tuple[float, Unread, bool]]:
             zeros = zeros or (came > 0 and size < n)
         if chance > 0:
             yield chance, tuple(sorted(after, reverse=True)), zeros
-
-
-__all__ = [
-    "balanced_depth",
-    "balanced_rules",
-    "many_block_rules",
-    "one_block_rules",
-    "one_hot_depth",
-    "opening_cost",
-]

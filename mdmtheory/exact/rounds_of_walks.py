@@ -14,8 +14,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from mdmtheory.exact.adaptive_rounds import Point
+from mdmtheory.exact.adaptive_rounds import Point, weighed
 from mdmtheory.exact.serial_depth import ALIKE
+from mdmtheory.languages.laws import row_entropies
 
 MOST_LENGTH = 64
 """Longest walk: its tables hold length^4/4 numbers, 34 MB at 64."""
@@ -65,7 +66,7 @@ class WalkSpans:
     @cached_property
     def _entropies(self) -> list[Float[np.ndarray, "_ _"]]:
         """By bits of a span: the entropy of the token at each of its places, from 0 to its end."""
-        return [np.stack([_entropy(law) for law in laws], axis=1) for laws in self._laws]
+        return [np.stack([row_entropies(law) for law in laws], axis=1) for laws in self._laws]
 
     @cached_property
     def _told(self) -> list[Float[np.ndarray, "_ _ _"]]:
@@ -85,7 +86,7 @@ class WalkSpans:
     @cached_property
     def _free_told(self) -> Float[np.ndarray, "places later one"]:
         """The nats that the token at a place of the free span tells of a later one: H(Bin(v)) - H(Bin(v - u))."""
-        entropy = np.array([_entropy(_free_law(place)[None, :])[0] for place in range(self.length + 1)])
+        entropy = np.array([row_entropies(_free_law(place)[None, :])[0] for place in range(self.length + 1)])
         places = np.arange(self.length + 1)
         told = entropy[None, :] - entropy[np.maximum(places[None, :] - places[:, None], 0)]
         told[0] = 0.0
@@ -108,11 +109,6 @@ def _free_law(bits: int) -> Float[np.ndarray, "ones"]:
     return np.array([math.comb(bits, j) / 2**bits for j in range(bits + 1)])
 
 
-def _entropy(laws: Float[np.ndarray, "rows outcomes"]) -> Float[np.ndarray, "rows"]:
-    entropy: Float[np.ndarray, "rows"] = -(laws * np.log(laws, out=np.zeros_like(laws), where=laws > 0)).sum(axis=1)
-    return entropy
-
-
 def _cheapest(
     parts: Costs, behind: Float[np.ndarray, "two last ones"], told: Float[np.ndarray, "place later ones"], price: float
 ) -> Float[np.ndarray, "two ones"]:
@@ -131,6 +127,6 @@ def _cheapest(
 
 
 def _least(ways: Float[np.ndarray, "two ways ones"], price: float) -> Float[np.ndarray, "two ones"]:
-    total = np.where(ways[1] > ALIKE, math.inf, ways[0]) if price == math.inf else ways[0] + price * ways[1]
+    total = weighed(ways[0], ways[1], price, ways[1] <= ALIKE)
     found: Float[np.ndarray, "two ones"] = np.take_along_axis(ways, total.argmin(axis=0)[None, None, :], axis=1)[:, 0]
     return found

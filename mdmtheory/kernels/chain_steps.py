@@ -9,8 +9,8 @@ from __future__ import annotations
 from mdmtheory.kernels.compiling import part, subroutine
 from mdmtheory.kernels.doubt import LEAST_TOTAL
 from mdmtheory.kernels.rows import in_pairs
-from mdmtheory.kernels.state_steps import move_some, of_four
-from mdmtheory.kernels.vectors import farther, load, load_from, numbers, spread, store
+from mdmtheory.kernels.state_steps import in_two_eights, move_some
+from mdmtheory.kernels.vectors import farther, load, numbers, spread, store
 
 
 @part
@@ -151,15 +151,7 @@ def renew_narrow(message, first, last, matrix, evidence, other, kept, new, start
     sum that `condition` does, and whether the message changed.
     """
     j = start - start % 8
-    a = b = spread(0.0)
-    whole = last - (last - first) % 4
-    for s in range(first, whole, 4):
-        p, q, r, t = spread(message[s]), spread(message[s + 1]), spread(message[s + 2]), spread(message[s + 3])
-        a = a + of_four(matrix, s, j, p, q, r, t)
-        b = b + of_four(matrix, s, j + 8, p, q, r, t)
-    for s in range(whole, last):
-        p = spread(message[s])
-        a, b = a + p * load_from(matrix, s, j), b + p * load_from(matrix, s, j + 8)
+    a, b = in_two_eights(message, matrix, first, last, j)
     doubt_little(in_pairs(numbers(a * load(other, j) + b * load(other, j + 8))), unsure)
     a, b = a * load(evidence, j), b * load(evidence, j + 8)
     store(new, 0, a)

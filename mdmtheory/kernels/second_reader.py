@@ -15,6 +15,7 @@ import math
 import numpy as np
 
 from mdmtheory.kernels.compiling import kernel, part
+from mdmtheory.kernels.marginals import draw
 
 KNOWN, HIDDEN, SPLIT, OWN = 0, 1, 2, 3
 
@@ -72,18 +73,11 @@ def fill_messages(onward, emission, members, moves, kinds, messages):
 
 @part
 def chosen(weights, uniform):
-    """The first number whose share of the weights, with those before, exceeds the uniform; the last with any at 1."""
+    """A number drawn by its weight."""
     total = 0.0
     for n in range(len(weights)):
         total += weights[n]
-    height, so_far, found = uniform * total, 0.0, 0
-    for n in range(len(weights)):
-        if weights[n] > 0.0:
-            found = n
-            so_far += weights[n]
-            if so_far > height:
-                break
-    return found
+    return draw(weights, total, uniform)
 
 
 @kernel

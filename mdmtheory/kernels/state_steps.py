@@ -30,8 +30,9 @@ def whole_eights(number: Any) -> Any:
     return number + -number % 8
 
 
-def widened(table: Float[np.ndarray, "... columns"], width: int) -> Float[np.ndarray, "... width"]:
-    """A table with zeros after its columns, aligned: itself where it is so."""
+def widened(table: Float[np.ndarray, "... columns"]) -> Float[np.ndarray, "... width"]:
+    """A table with zeros after its columns up to a multiple of eight, aligned: itself where it is so."""
+    width = whole_eights(table.shape[-1])
     if table.shape[-1] == width and table.flags.carray and table.ctypes.data % LINE == 0:
         return table
     found = aligned((*table.shape[:-1], width))
@@ -129,6 +130,14 @@ def _move_32(message, matrix, first, last, j, out):
 
 @part
 def _move_16(message, matrix, first, last, j, out):
+    a, b = in_two_eights(message, matrix, first, last, j)
+    store(out, j, a)
+    store(out, j + 8, b)
+
+
+@part
+def in_two_eights(message, matrix, first, last, j):
+    """What the states first..last-1 move to sixteen states from j on, in two registers."""
     a = b = spread(0.0)
     whole = last - (last - first) % 4
     for s in range(first, whole, 4):
@@ -138,8 +147,7 @@ def _move_16(message, matrix, first, last, j, out):
     for s in range(whole, last):
         p = spread(message[s])
         a, b = a + p * load_from(matrix, s, j), b + p * load_from(matrix, s, j + 8)
-    store(out, j, a)
-    store(out, j + 8, b)
+    return a, b
 
 
 @part

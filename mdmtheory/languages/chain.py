@@ -112,6 +112,7 @@ class Chain:
         """
         from mdmtheory.kernels.alone import FEW, filter_alone
         from mdmtheory.kernels.lanes import filter_log_probs, filter_log_probs_in_logs
+        from mdmtheory.kernels.state_steps import widened
 
         out, sure = np.empty(len(tokens)), np.empty(len(tokens), dtype=np.bool_)
         likelihood = self.likelihood(1.0)
@@ -119,7 +120,7 @@ class Chain:
         # Both come to the same bits.
         few = len(tokens) <= FEW * allowed_threads(threads)
         filtered: Any = filter_alone if few else filter_log_probs
-        by = (self.initial, in_columns(self.transition), likelihood) if few else laws
+        by = (self.initial, widened(self.transition), likelihood) if few else laws
         over_rows(lambda a, b: filtered(*by, tokens[a:b], faintest, out[a:b], sure[a:b]), len(out), threads)
         rows = np.flatnonzero(~sure)
         if len(rows):
@@ -168,11 +169,12 @@ class Chain:
         """
         from mdmtheory.kernels.alone import messages_ahead, messages_behind, weigh_backwards, weigh_onwards
         from mdmtheory.kernels.doubt import LEAST_PRODUCT
+        from mdmtheory.kernels.state_steps import widened
 
         (count, length), (size, vocab_size) = tokens.shape, self.emission.shape
         if float(count) * length * size * (2 * size + vocab_size) < THREADED_OPERATIONS:
             threads = 1
-        moves, back, emission = (in_columns(each) for each in (self.transition, self.transposed, self.emission))
+        moves, back, emission = (widened(each) for each in (self.transition, self.transposed, self.emission))
         likelihood, faintest, middle = self.likelihood(trust), self.faintest(trust), length // 2
         kept = np.empty((count, length + 1, moves.shape[1]))
         ahead, behind = kept[:, : middle + 1], kept[:, middle + 1 :]
@@ -278,7 +280,7 @@ class Chain:
     def tables(self, length: int, trust: float) -> ChainTables:
         """Powers of the transition matrix for hops up to `length` - 1, and where they settle; see ChainTables."""
         from mdmtheory.kernels.chain import head_laws, power_table
-        from mdmtheory.kernels.state_steps import aligned, whole_eights, widened
+        from mdmtheory.kernels.state_steps import aligned, widened
 
         size = len(self.initial)
         most = max(1, length - 1)
@@ -304,18 +306,17 @@ class Chain:
         able = likelihood > 0
         low = np.where(able.any(axis=1), able.argmax(axis=1), 0)
         high = np.where(able.any(axis=1), size - able[:, ::-1].argmax(axis=1), 0)
-        width = whole_eights(size)
         return ChainTables(
-            widened(heads, width),
-            widened(limit, width),
+            widened(heads),
+            widened(limit),
             settled,
-            widened(powers, width),
-            widened(giants, width),
-            widened(powers.transpose(0, 2, 1), width),
-            widened(giants.transpose(0, 2, 1), width),
-            widened(self.emission, whole_eights(self.emission.shape[1])),
-            widened(self.emission.max(axis=1), width),
-            widened(likelihood, width),
+            widened(powers),
+            widened(giants),
+            widened(powers.transpose(0, 2, 1)),
+            widened(giants.transpose(0, 2, 1)),
+            widened(self.emission),
+            widened(self.emission.max(axis=1)),
+            widened(likelihood),
             low,
             high,
             bool(2 * (high - low)[:-1].sum() > self.emission.size),
@@ -333,11 +334,6 @@ def reachable(
         if (further == seen).all():
             return seen
         seen = further
-
-
-def in_columns(matrix: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows more_columns"]:
-    """A matrix with columns of zeros up to a multiple of eight (kernels/alone.py)."""
-    return np.pad(matrix, [(0, 0), (0, -matrix.shape[1] % 8)]) if matrix.shape[1] % 8 else matrix
 
 
 def least_positive(probabilities: Float[np.ndarray, "..."]) -> float:

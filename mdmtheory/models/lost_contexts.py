@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +43,11 @@ class LostContexts:
 
     chain: Chain
     plan: Int[np.ndarray, "length"]
+
+    @classmethod
+    def of(cls, chain: Chain, plan: Int[np.ndarray, "length"]) -> LostContexts:
+        """Those of the chain and the plan, which many calls ask for one after the other."""
+        return _made(chain, tuple(plan.tolist()))
 
     @cached_property
     def reader(self) -> SecondReader:
@@ -138,3 +143,8 @@ class LostContexts:
         laws = (chain.transition, chain.emission, reader.members, reader.moves, chain.initial)
         score_contexts(*laws, target.kinds, target.first, shown, found)
         return found - self.log_masses[number]
+
+
+@lru_cache(maxsize=4)
+def _made(chain: Chain, plan: tuple[int, ...]) -> LostContexts:
+    return LostContexts(chain, np.array(plan))

@@ -76,7 +76,7 @@ def walk_tilted_of(
     plans = model.draw_plans(states, length)
     if not count:
         return TiltedWalk(plans.astype(np.uint8), np.empty(0, np.int64), np.empty(0), 1 / PLAIN_SHARE)
-    contexts = LostContexts(language.chain, plans[0])
+    contexts = LostContexts.of(language.chain, plans[0])
     plain_share = PLAIN_SHARE if contexts.chances.any() else 1.0
     numbers = _numbers(contexts.chances, plain_share, uniforms_of(states, np.arange(count), 1)[:, 0])
     plain, aimed = np.flatnonzero(numbers < 0), np.flatnonzero(numbers >= 0)

@@ -124,7 +124,7 @@ class NGramOracle(OracleBase):
 
     def _bigram_tables(self, length: int, most: int) -> BigramTables:
         from mdmtheory.kernels.chain import head_laws, power_table
-        from mdmtheory.kernels.state_steps import whole_eights, widened
+        from mdmtheory.kernels.state_steps import widened
 
         # Kernels are compiled for arrays that can be written to.
         initial, transition = (
@@ -136,8 +136,7 @@ class NGramOracle(OracleBase):
             powers = powers[:settled].copy()
         heads = np.empty((min(length, len(powers) + 1), self.vocab_size))
         head_laws(initial, transition, heads)
-        width = whole_eights(self.vocab_size)
-        return BigramTables(*(widened(each, width) for each in (heads, powers, powers.transpose(0, 2, 1))))
+        return BigramTables(*(widened(each) for each in (heads, powers, powers.transpose(0, 2, 1))))
 
     def _weights(
         self, tokens: Tokens, trust: float, threads: int | None

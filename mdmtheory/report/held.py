@@ -16,7 +16,7 @@ from mdmtheory.report.text import code, folded, number, plain, table
 
 _WORDS = """\
 With `constrained=true` the tokens of a step are drawn together, given that a sequence of the language can still come of
-them ([constrained.md](constrained.md)). It takes the language's automaton besides the denoiser. SER is 0 whatever the
+them ([constrained.md](constrained.md)). The language says that, besides the denoiser. SER is 0 whatever the
 law, so these cells are not ranked by it above; by KL they are. *If right*: whole sequences of the plain sampler, drawn
 anew until one is right: KL less −log(1 − SER), at 1/(1 − SER) times the calls; empty where fewer than 20 were right.
 `redraw` asks an oracle that trusts what stands a little less, and has no log p."""

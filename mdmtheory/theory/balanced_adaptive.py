@@ -25,7 +25,7 @@ from functools import partial
 import numpy as np
 
 from mdmtheory.core.estimate import Estimate
-from mdmtheory.exact.adaptive_rounds import MeanRounds, Point, Rules, mean_rounds
+from mdmtheory.exact.adaptive_rounds import MeanRounds, Point, Rules, mean_rounds, weighed
 from mdmtheory.exact.rounds_of_bits import balanced_depth, balanced_rules
 from mdmtheory.exact.serial_depth import serial_depth
 from mdmtheory.languages.balanced import Balanced
@@ -88,8 +88,7 @@ def _unequal(length: int, share: float, price: float) -> Point:
         sizes = np.arange(1, left + 1)
         taken = 2 * share * (1 - 1 / left) + rounds[left - sizes]
         lost = share * (harmonic[left] - harmonic[left - sizes] - sizes / left) + nats[left - sizes]
-        total = np.where(sizes == 1, taken, math.inf) if price == math.inf else taken + price * lost
-        best = total.argmin()
+        best = weighed(taken, lost, price, sizes == 1).argmin()
         rounds[left], nats[left] = taken[best], lost[best]
     return float(rounds[length]), 0.0 if price == math.inf else float(nats[length])
 
